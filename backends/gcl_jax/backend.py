@@ -1,0 +1,56 @@
+"""JAX as a `gcl_spec.backend.Backend`, on every device that JAX sees."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+
+from gcl_jax.loss import loss_and_grads
+from gcl_spec.backend import LossAndGrads
+from gcl_spec.objective import Objective
+
+__all__ = ["JaxBackend"]
+
+
+class JaxBackend:
+    """JAX; arrays are `jax.Array`. 64-bit types work without JAX's global switch."""
+
+    name = "jax"
+    xp = jnp
+
+    def devices(self) -> Sequence[str]:
+        """All devices by platform and number, JAX's default first, the CPU among them."""
+        found = jax.devices()
+        if found[0].platform != "cpu":
+            found = [*found, *jax.devices("cpu")]
+        return tuple(f"{device.platform}:{device.id}" for device in found)
+
+    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> jax.Array:
+        """An array of the dtype of that name on `device`."""
+        platform, _, number = device.partition(":")
+        with jax.enable_x64(True):
+            target = jax.devices(platform)[int(number or 0)]
+            array: jax.Array = jax.device_put(np.asarray(x, dtype=dtype), target)
+        return array
+
+    def to_numpy(self, x: jax.Array, /) -> npt.NDArray[Any]:
+        """The values on the host."""
+        return np.asarray(x)
+
+    def loss_and_grads(
+        self,
+        z_MBD: jax.Array,
+        log_scale: jax.Array,
+        /,
+        *,
+        objective: Objective,
+        present: jax.Array | None = None,
+        ids: jax.Array | None = None,
+        tile: int | None = None,
+    ) -> LossAndGrads:
+        """See `gcl_spec.backend.Backend.loss_and_grads`; computed whole, so `tile` has no use."""
+        with jax.enable_x64(z_MBD.dtype == jnp.float64):
+            return loss_and_grads(z_MBD, log_scale, objective=objective, present=present, ids=ids)

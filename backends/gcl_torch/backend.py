@@ -1,0 +1,55 @@
+"""PyTorch as a `gcl_spec.backend.TrainingBackend`, on the CPU and on CUDA."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from array_api_compat import torch as torch_namespace
+
+from gcl_spec._typing import State
+from gcl_spec.backend import LossAndGrads, Trainer
+from gcl_spec.config import Config
+from gcl_spec.objective import Objective
+from gcl_torch.loss import loss_and_grads
+
+__all__ = ["TorchBackend"]
+
+
+class TorchBackend:
+    """PyTorch; arrays are `torch.Tensor`."""
+
+    name = "torch"
+    xp = torch_namespace
+
+    def devices(self) -> Sequence[str]:
+        """CUDA devices first, where there are any, then the CPU."""
+        return (*(f"cuda:{i}" for i in range(torch.cuda.device_count())), "cpu")
+
+    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> torch.Tensor:
+        """A tensor of the dtype of that name on `device`."""
+        return torch.tensor(x, dtype=getattr(torch, dtype), device=device)
+
+    def to_numpy(self, x: torch.Tensor, /) -> npt.NDArray[Any]:
+        """The values, detached and on the host."""
+        return x.detach().cpu().numpy()
+
+    def loss_and_grads(
+        self,
+        z_MBD: torch.Tensor,
+        log_scale: torch.Tensor,
+        /,
+        *,
+        objective: Objective,
+        present: torch.Tensor | None = None,
+        ids: torch.Tensor | None = None,
+        tile: int | None = None,
+    ) -> LossAndGrads:
+        """See `gcl_spec.backend.Backend.loss_and_grads`; computed whole, so `tile` has no use."""
+        return loss_and_grads(z_MBD, log_scale, objective=objective, present=present, ids=ids)
+
+    def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
+        """See `gcl_spec.backend.TrainingBackend.trainer`."""
+        from gcl_torch.trainer import TorchTrainer  # the towers' libraries take seconds to import
+
+        return TorchTrainer(config, device=device, state=state)

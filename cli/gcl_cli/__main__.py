@@ -1,0 +1,5 @@
+"""`python -m gcl_cli` is `gcl`."""
+
+from gcl_cli.main import main
+
+main()

@@ -1,0 +1,66 @@
+"""The `gcl` command: a group that imports a command's module only when it is called for."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from gcl_spec.errors import GclError
+
+__all__ = ["cli", "main"]
+
+# Here, not in the commands, so that `gcl --help` imports none of them.
+_COMMANDS = {
+    "train": "Train a retriever; without options, on the starter pictures.",
+    "eval": "Evaluate a run on the starter tasks or on your own data.",
+    "verify-backends": "Hold every backend to the reference: loss and gradients.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"gcl_cli.{cmd_name.replace('-', '_')}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Paper: arXiv 2509.25638 (NeurIPS 2025).",
+)
+@click.version_option(version("gcl-spec"), prog_name="gcl")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Generalized contrastive learning for universal multimodal retrieval."""
+    ctx.obj = {"debug": debug}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `gcl`; an error of the user's input is one line on stderr and its exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.exit(cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("error: interrupted", err=True)
+        sys.exit(130)
+    except GclError as error:
+        if "--debug" in args:
+            traceback.print_exc()
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

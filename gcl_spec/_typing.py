@@ -1,0 +1,28 @@
+"""Types shared by all modules, and the legend of the shape suffixes.
+
+A suffix names an array's axes in order, one letter an axis (`z_MBD` is M x B x D):
+
+M  modalities            B  samples of a batch       D  width of an embedding
+N  rows, N = M * B       T  directions (terms)       F  width of a tower's output
+Q  queries               C  candidates               K  retrieved candidates
+P  modalities of a pool  H, W, L  height, width of a picture, length of a token sequence
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "ArrayNamespace", "BoolArray", "FloatArray", "IntArray", "State"]
+
+# The Array API standard has no static type; any array that array_api_compat recognises will do.
+Array: TypeAlias = Any
+ArrayNamespace: TypeAlias = Any
+
+FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+# A training state: flat canonical names ("params/image_head.0.weight", "optim/mu/...", "step").
+State: TypeAlias = Mapping[str, npt.NDArray[Any]]

@@ -1,0 +1,103 @@
+"""The seam: what a backend must supply. It is small: a backend is only the arithmetic."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy.typing as npt
+
+from gcl_spec._typing import Array, ArrayNamespace, FloatArray, State
+from gcl_spec.batch import Batch
+from gcl_spec.config import Config
+from gcl_spec.objective import Objective
+
+__all__ = ["Backend", "LossAndGrads", "Trainer", "TrainingBackend"]
+
+
+class LossAndGrads(NamedTuple):
+    """A loss and its gradients, as arrays of the backend."""
+
+    loss: Array
+    """Shape ()."""
+    grads: Array
+    """d loss / d z, shape (M, B, D)."""
+    dlog_scale: Array
+    """d loss / d log_scale, shape ()."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Computes the objective and its gradients on arrays of one framework."""
+
+    name: str
+    xp: ArrayNamespace
+
+    def devices(self) -> Sequence[str]:
+        """Names of the devices that work here; the first is the default."""
+        ...
+
+    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> Array:
+        """The framework's array of dtype ("float32", "float64", "bool", "int64") on `device`."""
+        ...
+
+    def to_numpy(self, x: Array, /) -> npt.NDArray[Any]:
+        """The values as a NumPy array, detached, of the same dtype."""
+        ...
+
+    def loss_and_grads(
+        self,
+        z_MBD: Array,
+        log_scale: Array,
+        /,
+        *,
+        objective: Objective,
+        present: Array | None = None,
+        ids: Array | None = None,
+        tile: int | None = None,
+    ) -> LossAndGrads:
+        """The objective on stacked embeddings, by the very path that `Trainer.step` uses.
+
+        z_MBD: rows in the order of `objective.modalities`. log_scale: shape (), -ln(tau).
+        present: (M, B) booleans. ids: (B,) integers. tile: rows of a tile, where it computes in
+        tiles.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainingBackend(Backend, Protocol):
+    """A backend that can also train the models of the recipes."""
+
+    def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> "Trainer":
+        """A trainer at `state`, or at fresh weights drawn from `config.train.seed`.
+
+        A state without "optim/..." entries (weights only, as `--init` gives) starts the optimiser
+        and the step count anew.
+        """
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """One model with its optimiser."""
+
+    def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, Array]:
+        """One update; returns device scalars: loss, scale, grad_norm. The loop reads them."""
+        ...
+
+    def encode(self, batch: Batch, /) -> FloatArray:
+        """Embeddings, (3, B, D) float32 unit rows: image, text, image+text.
+
+        A row whose inputs are not present is zero.
+        """
+        ...
+
+    def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
+        """Outputs of the frozen towers, by modality: {"image": (B, F), "text": (B, F)} float32.
+
+        Only the modalities that `batch` has inputs for.
+        """
+        ...
+
+    def state(self) -> State:
+        """Parameters, optimiser moments and step as flat NumPy arrays, copied."""
+        ...

@@ -1,0 +1,1 @@
+"""Retrieval tasks: readers of the published and of our own formats."""

@@ -1,0 +1,132 @@
+"""The options of a run: these dataclasses are the one list of them.
+
+A recipe or TOML file has one table a section; `--set section.key=VALUE` overrides one key.
+Reading and writing are in `gcl_spec.config_io`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "Config",
+    "DataConfig",
+    "EvalConfig",
+    "ModelConfig",
+    "ObjectiveConfig",
+    "OptimConfig",
+    "TrainConfig",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The towers and what comes after them."""
+
+    kind: Literal["lite"] = "lite"
+    """lite: EfficientNet-Lite0 and MiniLM, pretrained, with a projection head each."""
+    width: int = 256
+    """Width of the embeddings."""
+    hidden: int = 1024
+    """Width of the hidden layer of each projection head."""
+    fuse: Literal["raw", "unit"] = "raw"
+    """image+text embedding: sum of the raw projections or of the unit embeddings, normalised."""
+    freeze_towers: bool = True
+    """Train the heads only, on tower outputs computed once and cached; false trains everything."""
+    image_size: int = 160
+    """Side of the square picture that the image tower sees, in pixels."""
+    max_tokens: int = 64
+    """Captions are cut to this many tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveConfig:
+    """Which loss; empty values keep the preset's own. See `gcl_spec.objective.Objective`."""
+
+    preset: str = "gcl"
+    """gcl, gcl-drop, gcl-keep-self, clip or pairwise."""
+    pool: str = ""
+    """all or target."""
+    self_term: str = ""
+    """mask or keep."""
+    same_sample: str = ""
+    """keep or drop."""
+    duplicates: str = ""
+    """drop or positive."""
+    balance: str = ""
+    """pair or direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimConfig:
+    """AdamW, its schedule, and the temperature."""
+
+    lr: float = 1e-3
+    """Peak learning rate; reached after warm-up, then a half cosine to 0."""
+    tower_lr: float = 1e-5
+    """Peak learning rate of the towers when they are trained."""
+    warmup_steps: int = 20
+    """Steps of linear warm-up from 0."""
+    beta1: float = 0.9
+    """AdamW: decay of the first moment."""
+    beta2: float = 0.95
+    """AdamW: decay of the second moment."""
+    eps: float = 1e-8
+    """AdamW: added to the root of the second moment."""
+    weight_decay: float = 0.05
+    """AdamW: decoupled decay of matrices; biases, norms and the temperature have none."""
+    scale: float = 14.285714285714286
+    """Scale at the start, 1 / temperature; CLIP starts at 1 / 0.07."""
+    learn_scale: bool = True
+    """Learn the temperature; false keeps it fixed."""
+    max_scale: float = 100.0
+    """The learned scale is clamped to this after every step."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """The loop."""
+
+    steps: int = 600
+    """Steps in all."""
+    batch_size: int = 256
+    """Samples in the contrastive batch."""
+    seed: int = 0
+    """Seeds the weights and the order of the data."""
+    log_every: int = 10
+    """Steps between two lines of metrics.jsonl."""
+    eval_every: int = 0
+    """Steps between two evaluations on the validation tasks; 0: at the end only."""
+    save_every: int = 100
+    """Steps between two checkpoints."""
+    keep: int = 2
+    """Checkpoints kept; the newest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """What to train on."""
+
+    path: str = "starter"
+    """The starter set, or a folder with train.jsonl and the pictures it names."""
+    cache: str = ""
+    """Folder of cached tower outputs; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvalConfig:
+    """The evaluation."""
+
+    batch_size: int = 256
+    """Items encoded at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All options of a run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)

@@ -1,0 +1,110 @@
+"""One comparison of a backend with the reference, for fixed and for drawn cases alike."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec.backend import Backend
+from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.tolerances import bounds
+
+__all__ = ["QUANTITIES", "Disagreement", "Error", "check", "compare"]
+
+QUANTITIES = ("loss", "grads", "dlog_scale")
+
+
+class Disagreement(AssertionError):  # noqa: N818  (it is the finding, not a failure of the check)
+    """A backend is farther from the reference than rounding allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """How far one quantity of one case is from the reference."""
+
+    case: str
+    quantity: str
+    error: float
+    """Absolute; for "grads" the Frobenius norm of the difference. Inf if not finite."""
+    size: float
+    """The reference's own size, in the same measure."""
+    bound: float
+
+    @property
+    def share(self) -> float:
+        """Error as a share of the bound; over 1 the backend is wrong."""
+        return self.error / self.bound
+
+    @property
+    def agrees(self) -> bool:
+        """Is the error within the bound?"""
+        return self.error <= self.bound
+
+
+def compare(
+    backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str
+) -> tuple[Error, ...]:
+    """Errors of loss, gradient and dlog_scale of `backend` in `dtype` on one case."""
+    rounded = case.z_MBD.astype(dtype).astype(np.float64)
+    log_scale = np.asarray(case.log_scale).astype(dtype).astype(np.float64)
+    want = _run(reference, case, rounded, log_scale, "float64", reference.devices()[0])
+    have = _run(backend, case, rounded, log_scale, dtype, device)
+    allowed = bounds(case, dtype, float(want["loss"]))
+    errors = []
+    for quantity in QUANTITIES:
+        if have[quantity].shape != want[quantity].shape:
+            raise Disagreement(
+                f"{backend.name} {dtype}: {quantity} of case {case.name!r} has shape "
+                f"{have[quantity].shape}, not {want[quantity].shape}"
+            )
+        error = float(np.linalg.norm(have[quantity] - want[quantity]))
+        errors.append(
+            Error(
+                case.name,
+                quantity,
+                error if np.isfinite(error) else np.inf,
+                float(np.linalg.norm(want[quantity])),
+                getattr(allowed, quantity),
+            )
+        )
+    absent = None if case.present is None else have["grads"][~case.present]
+    if absent is not None and np.any(absent != 0):
+        raise Disagreement(
+            f"{backend.name} {dtype}: rows that are not present have a gradient in case "
+            f"{case.name!r}; it must be exactly 0"
+        )
+    return tuple(errors)
+
+
+def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str) -> None:
+    """`compare`, raising `Disagreement` for the first quantity that is out of bounds."""
+    for error in compare(backend, reference, case, dtype=dtype, device=device):
+        if not error.agrees:
+            raise Disagreement(
+                f"{backend.name} {dtype} on {device}: {error.quantity} of case {case.name!r} is "
+                f"off by {error.error:.3g}; rounding explains at most {error.bound:.3g}"
+            )
+
+
+def _run(
+    backend: Backend,
+    case: Case,
+    z_MBD: npt.NDArray[np.float64],
+    log_scale: npt.NDArray[np.float64],
+    dtype: str,
+    device: str,
+) -> dict[str, npt.NDArray[np.float64]]:
+    def array(x: npt.NDArray[Any] | None, dtype: str) -> Any:
+        return None if x is None else backend.from_numpy(x, dtype=dtype, device=device)
+
+    found = backend.loss_and_grads(
+        array(z_MBD, dtype),
+        array(log_scale, dtype),
+        objective=case.objective,
+        present=array(case.present, "bool"),
+        ids=array(case.ids, "int64"),
+    )
+    return {
+        name: np.asarray(backend.to_numpy(getattr(found, name)), np.float64) for name in QUANTITIES
+    }

@@ -1,0 +1,1 @@
+"""Training data: sources, order, pictures, tokens, cached features."""

@@ -1,0 +1,76 @@
+"""Every error a user can meet: what is wrong, where, and the way out, in one line.
+
+All derive from `GclError`; `gcl` prints the line and exits with `exit_code`.
+"""
+
+__all__ = [
+    "BackendLoadError",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "DuplicateBackendError",
+    "GclError",
+    "InputError",
+    "InputTypeError",
+    "MissingFrameworkError",
+    "NotABackendError",
+    "NotATrainingBackendError",
+    "TrainingError",
+    "UnknownBackendError",
+]
+
+
+class GclError(Exception):
+    """Base of all errors that are the input's fault, not the program's."""
+
+    exit_code = 2
+
+
+class InputError(GclError, ValueError):
+    """Arrays with wrong shapes or values: zero rows, NaN, no valid pair."""
+
+
+class InputTypeError(GclError, TypeError):
+    """Arrays or arguments of a wrong type."""
+
+
+class ConfigError(GclError, ValueError):
+    """An unknown key, a value of the wrong type, an unknown recipe."""
+
+
+class DataError(GclError, ValueError):
+    """A missing file, a corrupt archive, an unreadable picture, an empty split."""
+
+
+class CheckpointError(GclError, ValueError):
+    """A run folder or checkpoint that cannot be read or written."""
+
+
+class TrainingError(GclError, RuntimeError):
+    """Training that cannot go on, such as a loss that is not finite."""
+
+    exit_code = 1
+
+
+class BackendLoadError(GclError):
+    """A backend that cannot be loaded; its subclasses say why."""
+
+
+class UnknownBackendError(BackendLoadError, ValueError):
+    """No installed distribution declares a backend of this name."""
+
+
+class DuplicateBackendError(BackendLoadError, ValueError):
+    """Two installed distributions declare a backend of the same name."""
+
+
+class MissingFrameworkError(BackendLoadError, ImportError):
+    """The backend is declared, but the framework it needs is not installed."""
+
+
+class NotABackendError(BackendLoadError, TypeError):
+    """The declared object does not have the members of `gcl_spec.backend.Backend`."""
+
+
+class NotATrainingBackendError(BackendLoadError, TypeError):
+    """The backend computes losses but does not train."""

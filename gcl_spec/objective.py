@@ -1,0 +1,146 @@
+"""What is contrasted with what: the objective as frozen data, and the presets.
+
+Source: *Generalized Contrastive Learning for Universal Multimodal Retrieval*, arXiv 2509.25638,
+equations 1 (CLIP's loss) and 2 (GCL). The arithmetic is in `gcl_spec.loss`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import permutations
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from gcl_spec.errors import ConfigError
+
+__all__ = [
+    "CLIP",
+    "GCL",
+    "PAIRWISE",
+    "PRESETS",
+    "Direction",
+    "Objective",
+    "all_directions",
+    "preset",
+]
+
+Pool = Literal["all", "target"]
+SelfTerm = Literal["mask", "keep"]
+SameSample = Literal["keep", "drop"]
+Duplicates = Literal["drop", "positive"]
+Balance = Literal["pair", "direction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One search that is trained: rows of `query` look for their own sample's row of `target`.
+
+    `weight` is relative: the loss is a weighted mean, so equal weights of any size are the same.
+    """
+
+    query: str
+    target: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.query == self.target:
+            raise ConfigError(
+                f"direction {self.query}->{self.target}: query and target must differ; "
+                "a row's positive is the same sample in another modality"
+            )
+        if not 0.0 < self.weight < float("inf"):
+            raise ConfigError(
+                f"direction {self.query}->{self.target}: weight {self.weight} must be positive and "
+                "finite; leave the direction out to switch it off"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.query}->{self.target}"
+
+
+def all_directions(modalities: tuple[str, ...]) -> tuple[Direction, ...]:
+    """All ordered pairs of different modalities, the set P of equation 2, each with weight 1."""
+    return tuple(Direction(query, target) for query, target in permutations(modalities, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A contrastive objective over any number of modalities; validated once, here.
+
+    A *direction* (a, b) scores each row of a against a *pool* of candidate rows and raises the
+    share of its positive, the row of b of the same sample.
+
+    pool: "all" (equation 2: rows of every modality) or "target" (equation 1: rows of b only).
+    self_term: is the query row itself in its pool? "mask" (the paper's text) or "keep" (equation 2
+        as typeset).
+    same_sample: do the query's own sample's further modalities, which are positives of other
+        directions, compete in this one? "keep" (equation 2) or "drop".
+    duplicates: samples with equal ids are not each other's negatives. "drop" takes them out of the
+        pool; "positive" makes them further positives (mean of the log terms, as in SupCon), where
+        `self_term` and `same_sample` apply to their rows as to the sample's own.
+    balance: "pair" (mean over all valid (sample, direction) terms) or "direction" (mean of each
+        direction's mean). Equal when every row is present.
+    """
+
+    modalities: tuple[str, ...] = ("image", "text", "image+text")
+    directions: tuple[Direction, ...] = ()
+    pool: Pool = "all"
+    self_term: SelfTerm = "mask"
+    same_sample: SameSample = "keep"
+    duplicates: Duplicates = "drop"
+    balance: Balance = "pair"
+
+    def __post_init__(self) -> None:
+        if len(self.modalities) < 2 or len(set(self.modalities)) != len(self.modalities):
+            raise ConfigError(f"modalities {self.modalities}: give at least two, each once")
+        if not self.directions:
+            object.__setattr__(self, "directions", all_directions(self.modalities))
+        pairs = [(d.query, d.target) for d in self.directions]
+        for direction, pair in zip(self.directions, pairs, strict=True):
+            unknown = sorted(set(pair) - set(self.modalities))
+            if unknown:
+                raise ConfigError(
+                    f"direction {direction}: no modality {unknown[0]!r}; "
+                    f"the modalities are {', '.join(self.modalities)}"
+                )
+            if pairs.count(pair) > 1:
+                raise ConfigError(f"direction {direction} is given twice; give its weight instead")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(
+                    f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}"
+                )
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "pool": get_args(Pool),
+    "self_term": get_args(SelfTerm),
+    "same_sample": get_args(SameSample),
+    "duplicates": get_args(Duplicates),
+    "balance": get_args(Balance),
+}
+
+GCL = Objective()
+"""Equation 2: six directions, one pool of all three modalities, without the query itself."""
+
+CLIP = Objective(modalities=("image", "text"), pool="target", self_term="keep")
+"""Equation 1: image to text and text to image, each with its target modality as pool."""
+
+PAIRWISE = Objective(pool="target", self_term="keep")
+"""Equation 1 extended to the six directions of image, text and fused rows."""
+
+PRESETS: Mapping[str, Objective] = MappingProxyType(
+    {
+        "gcl": GCL,
+        "gcl-drop": Objective(same_sample="drop"),
+        "gcl-keep-self": Objective(self_term="keep"),
+        "clip": CLIP,
+        "pairwise": PAIRWISE,
+    }
+)
+
+
+def preset(name: str) -> Objective:
+    """The objective of this name in `PRESETS`; `ConfigError` when there is none."""
+    if name not in PRESETS:
+        raise ConfigError(f"no objective {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,1 @@
+"""The independent witness: the objective as loops in float64 NumPy."""
