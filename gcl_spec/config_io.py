@@ -1,0 +1,188 @@
+"""Recipes, TOML files and overrides to a `Config`, and back."""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from gcl_spec.config import Config, ObjectiveConfig
+from gcl_spec.errors import ConfigError
+from gcl_spec.objective import Objective, preset
+
+__all__ = ["differences", "dumps", "load", "loads", "objective", "recipe_names"]
+
+Tables = dict[str, dict[str, Any]]
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes that ship with the package."""
+    found = files("gcl_spec").joinpath("recipes").iterdir()
+    return tuple(sorted(f.name[:-5] for f in found if f.name.endswith(".toml")))
+
+
+def load(
+    *, recipe: str | None = None, path: Path | None = None, overrides: Sequence[str] = ()
+) -> Config:
+    """A config of a recipe or a TOML file, or the defaults, with "section.key=VALUE" overrides.
+
+    Raises:
+        ConfigError: an unknown recipe, section or key (with the nearest name), a value of the wrong
+            type or out of range, a file that cannot be read.
+    """
+    if recipe is not None:
+        if recipe not in recipe_names():
+            raise ConfigError(
+                f"no recipe {recipe!r}{_nearest(recipe, recipe_names())}; "
+                f"there are {', '.join(recipe_names())}"
+            )
+        text = files("gcl_spec").joinpath("recipes", f"{recipe}.toml").read_text()
+        return loads(text, overrides, where=f"recipe {recipe}")
+    if path is None:
+        return loads("", overrides)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the config {path}: {error}") from error
+    return loads(text, overrides, where=str(path))
+
+
+def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") -> Config:
+    """As `load`, from TOML text."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from error
+    config = _build(tables, Config(), where)
+    for override in overrides:
+        config = _build(_parse(override), config, f"--set {override}")
+    _check(config)
+    return config
+
+
+def dumps(config: Config) -> str:
+    """The whole config as TOML; `loads` gives it back equal."""
+    import tomli_w
+
+    return tomli_w.dumps(asdict(config))
+
+
+def differences(first: Config, second: Config) -> list[str]:
+    """ "section.key: first value, second value" of every key that differs."""
+    a, b = asdict(first), asdict(second)
+    return [
+        f"{section}.{key}: {value!r}, {b[section][key]!r}"
+        for section, table in a.items()
+        for key, value in table.items()
+        if value != b[section][key]
+    ]
+
+
+def objective(config: ObjectiveConfig) -> Objective:
+    """The preset with the changes that the config makes to it."""
+    changes = {
+        name: value
+        for name, value in asdict(config).items()
+        if name != "preset" and value != ""
+    }
+    return replace(preset(config.preset), **changes)
+
+
+def _parse(override: str) -> Tables:
+    name, sign, text = override.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not sign or not dot or not key:
+        raise ConfigError(f"--set {override}: wanted section.key=VALUE, such as train.steps=100")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()  # a bare word is a text
+    return {section: {key: value}}
+
+
+def _build(tables: Mapping[str, Any], config: Config, where: str) -> Config:
+    """`config` with the values of `tables`, each checked against its field's type."""
+    sections = {f.name: getattr(config, f.name) for f in fields(config)}
+    for section, table in tables.items():
+        if section not in sections:
+            raise ConfigError(f"{where}: no section {section!r}{_nearest(section, sections)}")
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where}: {section} must be a table of keys, not {table!r}")
+        hints = get_type_hints(type(sections[section]))
+        for key, value in table.items():
+            if key not in hints:
+                raise ConfigError(
+                    f"{where}: no key {section}.{key}{_nearest(key, hints, prefix=f'{section}.')}"
+                )
+            checked = _typed(f"{section}.{key}", value, hints[key], where)
+            sections[section] = replace(sections[section], **{key: checked})
+    return replace(config, **sections)
+
+
+def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
+    if get_origin(wanted) is Literal:
+        if value not in get_args(wanted):
+            allowed = ", ".join(map(str, get_args(wanted)))
+            raise ConfigError(f"{where}: {name} = {value!r}; must be one of {allowed}")
+        return value
+    # bool is an int to Python, not to a user.
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not wanted:
+        raise ConfigError(
+            f"{where}: {name} must be {_NAMES[wanted]}, not {value!r} ({_kind(value)})"
+        )
+    if wanted is float and not math.isfinite(value):
+        raise ConfigError(f"{where}: {name} = {value}; must be finite")
+    return value
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _kind(value: Any) -> str:
+    return _NAMES.get(type(value), type(value).__name__)
+
+
+def _nearest(name: str, known: Any, prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
+
+
+_AT_LEAST_ONE = (
+    "model.width", "model.hidden", "model.max_tokens", "train.steps", "train.batch_size",
+    "train.log_every", "train.save_every", "train.keep", "eval.batch_size",
+)  # fmt: skip
+_POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.scale", "optim.max_scale")
+_NOT_NEGATIVE = ("optim.warmup_steps", "optim.weight_decay", "train.seed", "train.eval_every")
+
+
+def _check(config: Config) -> None:
+    """Ranges of single values, and the values that must fit each other."""
+    def value(name: str) -> Any:
+        section, key = name.split(".")
+        return getattr(getattr(config, section), key)
+
+    for name in _AT_LEAST_ONE:
+        if value(name) < 1:
+            raise ConfigError(f"{name} = {value(name)}; must be at least 1")
+    for name in _POSITIVE:
+        if value(name) <= 0:
+            raise ConfigError(f"{name} = {value(name)}; must be above 0")
+    for name in _NOT_NEGATIVE:
+        if value(name) < 0:
+            raise ConfigError(f"{name} = {value(name)}; must not be negative")
+    for name in ("optim.beta1", "optim.beta2"):
+        if not 0 <= value(name) < 1:
+            raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
+    if config.model.image_size < 32:
+        raise ConfigError(f"model.image_size = {config.model.image_size}; must be at least 32")
+    if config.optim.learn_scale and config.optim.scale > config.optim.max_scale:
+        raise ConfigError(
+            f"optim.scale = {config.optim.scale} is above optim.max_scale = "
+            f"{config.optim.max_scale}, to which a learned scale is clamped"
+        )
+    objective(config.objective)

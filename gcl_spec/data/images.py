@@ -1,0 +1,64 @@
+"""Pictures as square RGB arrays."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["ImageInput", "load_image", "square_image"]
+
+ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]  # noqa: UP007
+"""A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
+
+
+def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.uint8]:
+    """Decode a picture, put it on white, pad it to a square, and resize it.
+
+    Args:
+        image: a file in any format that Pillow reads, by path or content; or a decoded picture.
+        size: side of the result in pixels.
+        where: name for errors.
+
+    Returns:
+        (size, size, 3) uint8, RGB.
+
+    Raises:
+        DataError: missing, unreadable, cut off, or over Pillow's pixel limit (which is checked
+            before decoding).
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns between its limit and twice that; here both are too large.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            if isinstance(image, Image.Image):
+                return square_image(image, size)
+            if isinstance(image, np.ndarray):
+                return square_image(Image.fromarray(image), size)
+            data = image if isinstance(image, bytes) else Path(image).read_bytes()
+            with Image.open(io.BytesIO(data)) as picture:
+                return square_image(picture, size)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"{where}: picture is too large: {error}") from error
+    except (OSError, SyntaxError, TypeError, ValueError) as error:
+        raise DataError(f"{where}: not a readable picture: {error}") from error
+
+
+def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
+    """On white, padded to a square (cropping would lose something), resized; (size, size, 3)."""
+    from PIL import Image
+
+    rgba = picture.convert("RGBA")
+    side = max(rgba.size)
+    square = Image.new("RGBA", (side, side), (255, 255, 255, 255))
+    square.alpha_composite(rgba, ((side - rgba.width) // 2, (side - rgba.height) // 2))
+    return np.asarray(square.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))

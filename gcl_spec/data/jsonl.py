@@ -1,0 +1,34 @@
+"""JSON lines with errors that name file and line."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
+
+__all__ = ["read_jsonl", "read_text"]
+
+
+def read_text(root: Root, path: str) -> str:
+    """The file as UTF-8 text."""
+    try:
+        return root.read_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{root.name}: {path} is not UTF-8 text: {error}") from error
+
+
+def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, object) of every line that is not empty; place is "path:line" for errors."""
+    # Not splitlines: JSON strings may hold U+2028 and other separators as they are.
+    for number, line in enumerate(read_text(root, path).split("\n"), 1):
+        if not line.strip():
+            continue
+        place = f"{root.name}: {path}:{number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{place}: not JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{place}: a line must be an object like {{\"id\": ...}}")
+        yield place, record

@@ -1,0 +1,49 @@
+"""The order of the data as a pure function of (seed, epoch): a step number is its whole state."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gcl_spec._typing import IntArray
+from gcl_spec.errors import DataError
+
+__all__ = ["Order"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Batches of sample numbers. Every epoch is a new permutation; its last partial batch is left
+    out, so that every contrastive batch has the same number of negatives.
+    """
+
+    samples: int
+    batch_size: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size > self.samples:
+            raise DataError(
+                f"train.batch_size = {self.batch_size} is more than the {self.samples} samples "
+                f"there are; use at most --set train.batch_size={self.samples}"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch."""
+        return self.samples // self.batch_size
+
+    def epoch(self, step: int) -> int:
+        """The epoch, from 0, that step `step`, from 0, belongs to."""
+        return step // self.steps_per_epoch
+
+    def batch(self, step: int) -> tuple[IntArray, IntArray]:
+        """Sample numbers (B,) of step `step`, and a draw (B,) of large integers for each.
+
+        The draw picks among a sample's captions: take it modulo their number.
+        """
+        epoch, place = divmod(step, self.steps_per_epoch)
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, epoch])))
+        order = rng.permutation(self.samples)
+        draws = rng.integers(0, 2**31, size=self.samples)
+        chosen = slice(place * self.batch_size, (place + 1) * self.batch_size)
+        return order[chosen], draws[chosen]

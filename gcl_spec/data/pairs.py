@@ -1,0 +1,83 @@
+"""Training samples: a picture and its captions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gcl_spec._typing import IntArray
+from gcl_spec.data.jsonl import read_jsonl
+from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
+
+__all__ = ["Sample", "class_ids", "read_samples"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture, or none, with its captions; samples of one concept are not negatives."""
+
+    id: str
+    image: str | None
+    captions: tuple[str, ...]
+    concept: str
+
+
+def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
+    """Lines {"id", "image"?: path, "captions": [...], "concept"?: str} of a JSONL file.
+
+    `concept` is the first caption where it is not given.
+
+    Raises:
+        DataError: a malformed line, with file and line; a double id; no sample at all.
+    """
+    samples: dict[str, Sample] = {}
+    for place, record in read_jsonl(root, path):
+        sample = _sample(place, record)
+        if sample.id in samples:
+            raise DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
+        samples[sample.id] = sample
+    if not samples:
+        raise DataError(f"{root.name}: {path} holds no sample")
+    return tuple(samples.values())
+
+
+def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArray:
+    """An integer a sample of a batch, equal for samples of one concept or with one same caption.
+
+    Such samples answer to the same query, so they are not each other's negatives.
+
+    >>> class_ids(["dog", "cat", "dog", "puma"], ["a dog", "a cat", "a pup", "a cat"])
+    array([0, 1, 0, 1])
+    """
+    parent = list(range(len(concepts)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    first: dict[tuple[str, str], int] = {}
+    for i, (concept, caption) in enumerate(zip(concepts, captions, strict=True)):
+        keys = [("concept", concept)] + ([] if caption is None else [("caption", caption)])
+        for key in keys:
+            a, b = find(i), find(first.setdefault(key, i))
+            parent[max(a, b)] = min(a, b)
+    return np.asarray([find(i) for i in range(len(concepts))], np.int64)
+
+
+def _sample(place: str, record: dict[str, object]) -> Sample:
+    name, image = record.get("id"), record.get("image")
+    captions, concept = record.get("captions"), record.get("concept")
+    if not isinstance(name, str) or not name:
+        raise DataError(f"{place}: 'id' must be a text")
+    if image is not None and not isinstance(image, str):
+        raise DataError(f"{place}: 'image' must be a path relative to the data")
+    if not isinstance(captions, list) or not all(isinstance(c, str) and c for c in captions):
+        raise DataError(f"{place}: 'captions' must be a list of texts")
+    if concept is not None and not isinstance(concept, str):
+        raise DataError(f"{place}: 'concept' must be a text")
+    if image is None and not captions:
+        raise DataError(f"{place}: neither image nor captions")
+    fallback = captions[0] if captions else name
+    return Sample(name, image, tuple(captions), concept or fallback)

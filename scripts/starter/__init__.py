@@ -1,0 +1,1 @@
+"""Parts of build_starter.py: sources, pictures, tasks."""

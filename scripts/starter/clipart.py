@@ -1,0 +1,111 @@
+"""Public-domain clip art with titles, keywords and descriptions of its SVG metadata."""
+
+import hashlib
+import io
+import re
+import struct
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageStat
+
+from starter.model import Picture, to_webp
+
+_DROPPED = ("people", "signs_and_symbols", "special", "unsorted", "computer", "shapes")
+_MAX_PIXELS = 16_000_000
+_MAX_SERIES = 4
+_GENERIC = {"clip art", "clipart", "media", "public domain", "image", "png", "svg", "picture", "unsorted"}
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_TITLE = f".//{_DC}title"
+_LICENCE = "http://web.resource.org/cc/PublicDomain"
+
+
+def clipart_pictures(unpacked: dict[str, Path], families: dict[str, str]) -> list[Picture]:
+    """One picture for each PNG with an honest title, equal pictures once.
+
+    `families` maps emoji labels to their split keys: clip art of the same name goes along.
+    """
+    found = list(_pictures(unpacked, families))
+    titles = Counter(picture.label for picture in found)
+    # A title that covers a series ("card") does not say what this picture shows.
+    return [picture for picture in found if titles[picture.label] <= _MAX_SERIES]
+
+
+def _pictures(unpacked: dict[str, Path], families: dict[str, str]) -> Iterator[Picture]:
+    png_root = unpacked["openclipart-png"] / "png"
+    svg_root = unpacked["openclipart-svg"] / "svg"
+    seen: set[str] = set()
+    for png in sorted(png_root.rglob("*.png")):
+        relative = png.relative_to(png_root)
+        svg = svg_root / relative.with_suffix(".svg")
+        if relative.parts[0] in _DROPPED or not svg.is_file():
+            continue
+        texts = _texts(svg)
+        if texts is None:
+            continue
+        data = _render(png)
+        digest = hashlib.sha256(data or b"").hexdigest()
+        if data is None or digest in seen:
+            continue
+        seen.add(digest)
+        title, tags, description = texts
+        yield Picture(
+            name=f"clipart-{hashlib.sha256(str(relative).encode()).hexdigest()[:12]}",
+            style="clipart",
+            data=data,
+            concept=title,
+            family=families.get(title, title),
+            label=title,
+            tags=tags,
+            description=description,
+        )
+
+
+def _texts(svg: Path) -> tuple[str, tuple[str, ...], str] | None:
+    """Title, keywords, description; None without a licence or a title of words."""
+    try:
+        root = ET.fromstring(svg.read_bytes())
+    except ET.ParseError:
+        return None
+    work = next((e for e in root.iter() if e.tag.endswith("}Work")), None)
+    if work is None or _LICENCE not in svg.read_text(errors="replace"):
+        return None
+    title = _clean(work.findtext(f"{_DC}title") or "")
+    if len(re.findall(r"[a-z]{3,}", title)) == 0 or len(title) > 60:
+        return None
+    people = {_clean(e.text or "") for e in work.iterfind(f".//{_DC}creator{_TITLE[1:]}")}
+    bag = [e.text or "" for e in work.iter() if e.tag.endswith("}li")]
+    words = set(title.split())
+    tags = [
+        tag
+        for tag in dict.fromkeys(_clean(text) for text in bag)
+        if tag and tag not in people | _GENERIC and not set(tag.split()) <= words and len(tag) < 30
+    ]
+    description = " ".join((work.findtext(f"{_DC}description") or "").split())
+    useful = 12 <= len(description) <= 160 and "http" not in description
+    return title, tuple(tags), description if useful else ""
+
+
+def _clean(text: str) -> str:
+    """Lower case, without underscores, file endings and the numbers of a series."""
+    text = re.sub(r"\.(svg|png)$", "", text.strip().lower())
+    text = re.sub(r"[_\s]+", " ", text)
+    return re.sub(r"[\s#(-]*\d+\)?$", "", text).strip(" .,-")
+
+
+def _render(png: Path) -> bytes | None:
+    with png.open("rb") as file:
+        width, height = struct.unpack(">II", file.read(24)[16:])
+    # The header tells the size before decoding: some of these have hundreds of megapixels.
+    if width * height > _MAX_PIXELS or max(width, height) > 6 * min(width, height):
+        return None
+    with Image.open(png) as picture:
+        data = to_webp(picture)
+    return data if _has_content(data) else None
+
+
+def _has_content(data: bytes) -> bool:
+    with Image.open(io.BytesIO(data)) as picture:
+        return max(ImageStat.Stat(picture.convert("RGB")).stddev) > 8
