@@ -1,1 +1,41 @@
-"""GCL."""
+"""Generalized Contrastive Learning for universal multimodal retrieval (arXiv 2509.25638).
+
+The names here are imported when they are first used, so that `import gcl_spec` stays fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gcl_spec.loss import contrastive_loss, gcl_loss
+    from gcl_spec.objective import CLIP, GCL, PAIRWISE, Direction, Objective
+    from gcl_spec.run import load_run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CLIP",
+    "GCL",
+    "PAIRWISE",
+    "Direction",
+    "Objective",
+    "contrastive_loss",
+    "gcl_loss",
+    "load_run",
+]
+
+_HOMES = {
+    "contrastive_loss": "loss",
+    "gcl_loss": "loss",
+    "load_run": "run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'gcl_spec' has no attribute {name!r}")
+    return getattr(import_module(f"gcl_spec.{_HOMES.get(name, 'objective')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -84,9 +84,7 @@ def differences(first: Config, second: Config) -> list[str]:
 def objective(config: ObjectiveConfig) -> Objective:
     """The preset with the changes that the config makes to it."""
     changes = {
-        name: value
-        for name, value in asdict(config).items()
-        if name != "preset" and value != ""
+        name: value for name, value in asdict(config).items() if name != "preset" and value != ""
     }
     return replace(preset(config.preset), **changes)
 
@@ -162,6 +160,7 @@ _NOT_NEGATIVE = ("optim.warmup_steps", "optim.weight_decay", "train.seed", "trai
 
 def _check(config: Config) -> None:
     """Ranges of single values, and the values that must fit each other."""
+
     def value(name: str) -> Any:
         section, key = name.split(".")
         return getattr(getattr(config, section), key)

@@ -69,9 +69,7 @@ def main() -> None:
     print(json.dumps(manifest, indent=2))
 
 
-def _write_archive(
-    path: Path, pictures: list[Picture], tasks: dict[str, list[Task]]
-) -> None:
+def _write_archive(path: Path, pictures: list[Picture], tasks: dict[str, list[Task]]) -> None:
     members: dict[str, bytes] = {p.path: p.data for p in pictures}
     for split in ("train", "val"):
         members[f"{split}.jsonl"] = _lines(

@@ -39,13 +39,12 @@ class LiteModel(nn.Module):
     def forward(self, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
         """Image and text projections, (B, width) each; zeros for a modality without inputs."""
         features = self.features(inputs)
-        image = self.image_head(features["image"]) if "image" in features else None
-        text = self.text_head(features["text"]) if "text" in features else None
-        if image is None and text is None:
+        if not features:
             raise ValueError("a batch with neither image nor text inputs")
-        if image is None:
-            image = torch.zeros_like(text)
-        return image, torch.zeros_like(image) if text is None else text
+        heads = {"image": self.image_head, "text": self.text_head}
+        found = {name: heads[name](x) for name, x in features.items()}
+        zeros = torch.zeros_like(next(iter(found.values())))
+        return found.get("image", zeros), found.get("text", zeros)
 
     def features(self, inputs: Inputs) -> dict[str, torch.Tensor]:
         """Tower outputs by modality, (B, F): given ones, or computed from pixels and tokens."""
@@ -65,11 +64,11 @@ class LiteModel(nn.Module):
             tower: nn.Module = getattr(self, f"{name}_tower")
             return tower
         if name not in self._frozen:
-            made = EfficientNetLite0.pretrained().folded() if name == "image" else MiniLM()
+            made: nn.Module = (
+                EfficientNetLite0.pretrained().folded() if name == "image" else MiniLM()
+            )
             # In a plain dict: a frozen tower belongs to its package, not to the parameters.
-            self._frozen[name] = made.to(
-                device=self.log_scale.device, memory_format=torch.channels_last
-            ).requires_grad_(False)
+            self._frozen[name] = made.to(self.log_scale.device).requires_grad_(False)
         return self._frozen[name]
 
 

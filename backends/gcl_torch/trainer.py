@@ -31,9 +31,7 @@ class TorchTrainer:
         self._objective = objective(config.objective)
         self._rows = [_MODALITIES.index(name) for name in self._objective.modalities]
         self._model = LiteModel(config).to(self._device)
-        self._trained = {
-            name: p for name, p in self._model.named_parameters() if p.requires_grad
-        }
+        self._trained = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
         self._optimizer = self._make_optimizer()
         self._step = 0
         if state is not None:
@@ -50,7 +48,7 @@ class TorchTrainer:
             chosen, self._model.log_scale, objective=self._objective, present=present, ids=ids
         )
         self._optimizer.zero_grad(set_to_none=True)
-        chosen.backward(found.grads)
+        chosen.backward(found.grads)  # type: ignore[no-untyped-call]
         if self._model.log_scale.requires_grad:
             self._model.log_scale.grad = found.dlog_scale
         grads = [p.grad for p in self._trained.values() if p.grad is not None]

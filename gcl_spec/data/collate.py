@@ -38,9 +38,7 @@ class Collator:
     def __init__(self, config: ModelConfig, root: Root | None = None) -> None:
         self._size = config.image_size
         self._root = root
-        self._tokenizer = Tokenizer(
-            text_folder() / "tokenizer.json", max_tokens=config.max_tokens
-        )
+        self._tokenizer = Tokenizer(text_folder() / "tokenizer.json", max_tokens=config.max_tokens)
         self._pool = ThreadPoolExecutor(4)  # Pillow decodes and resizes outside the GIL
 
     def __call__(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageInput", "load_image", "square_image"]
 
-ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]  # noqa: UP007
+ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]
 """A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
 
 

@@ -30,5 +30,5 @@ def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
         except (ValueError, RecursionError) as error:
             raise DataError(f"{place}: not JSON: {error}") from error
         if not isinstance(record, dict):
-            raise DataError(f"{place}: a line must be an object like {{\"id\": ...}}")
+            raise DataError(f'{place}: a line must be an object like {{"id": ...}}')
         yield place, record

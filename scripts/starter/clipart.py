@@ -16,7 +16,17 @@ from starter.model import Picture, to_webp
 _DROPPED = ("people", "signs_and_symbols", "special", "unsorted", "computer", "shapes")
 _MAX_PIXELS = 16_000_000
 _MAX_SERIES = 4
-_GENERIC = {"clip art", "clipart", "media", "public domain", "image", "png", "svg", "picture", "unsorted"}
+_GENERIC = {
+    "clip art",
+    "clipart",
+    "media",
+    "public domain",
+    "image",
+    "png",
+    "svg",
+    "picture",
+    "unsorted",
+}
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _TITLE = f".//{_DC}title"
 _LICENCE = "http://web.resource.org/cc/PublicDomain"

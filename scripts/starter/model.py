@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-SIDE = 88
+SIDE = 96
 QUALITY = 45
 TEST_SHARE, VAL_SHARE = 0.205, 0.05
 

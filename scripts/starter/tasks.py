@@ -104,7 +104,9 @@ def _task(name: str, queries: Side, candidates: Side) -> Task:
     return task
 
 
-def _side(pictures: list[Picture], content: Callable[[Picture], Content]) -> list[tuple[str, Content]]:
+def _side(
+    pictures: list[Picture], content: Callable[[Picture], Content]
+) -> list[tuple[str, Content]]:
     return [(p.concept, content(p)) for p in pictures]
 
 

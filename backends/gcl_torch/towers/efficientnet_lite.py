@@ -57,7 +57,9 @@ class EfficientNetLite0(nn.Module):
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
-            raise DataError(f"{image_weights()}: not EfficientNet-Lite0's weights: {error}") from error
+            raise DataError(
+                f"{image_weights()}: not EfficientNet-Lite0's weights: {error}"
+            ) from error
         return model.train(False)
 
     def folded(self) -> "EfficientNetLite0":
@@ -74,7 +76,7 @@ class EfficientNetLite0(nn.Module):
                 fold(block, "_expand_conv", "_bn0")
             fold(block, "_depthwise_conv", "_bn1")
             fold(block, "_project_conv", "_bn2")
-        return self
+        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
         """Sets the mode of everything but BatchNorm, which stays in evaluation mode."""
@@ -92,7 +94,8 @@ class EfficientNetLite0(nn.Module):
         for block in self._blocks:
             x = block(x)
         x = functional.relu6(self._bn1(self._conv_head(x)))
-        return x.mean(dim=(2, 3))
+        pooled: torch.Tensor = x.mean(dim=(2, 3))
+        return pooled
 
 
 class _SameConv2d(nn.Conv2d):

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, a BERT of 6 layers trained for sentence embeddings (Wang et al., 2002.10957)."""
+"""all-MiniLM-L6-v2: a small BERT for sentence embeddings (Wang et al., 2002.10957)."""
 
 import torch
 from safetensors.torch import load_file
@@ -27,8 +27,9 @@ class MiniLM(nn.Module):
         with torch.random.fork_rng(devices=[]):  # initial weights must not use up random numbers
             self.bert = BertModel(config, add_pooling_layer=False)
         state = load_file(folder / "model.safetensors")
-        self.bert.load_state_dict({n: x for n, x in state.items() if not n.startswith("pooler.")})
-        self.bert.eval()
+        unused = ("pooler.", "embeddings.position_ids")
+        self.bert.load_state_dict({n: x for n, x in state.items() if not n.startswith(unused)})
+        self.bert.train(False)
 
     def forward(self, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
         """Mean over the positions that the mask keeps, as the model was trained with."""

@@ -1,0 +1,87 @@
+"""Tasks as folders: queries.jsonl, candidates.jsonl, qrels.tsv. The starter set's format and yours.
+
+A line of the JSONL files is {"id", "image"?: path under the root, "text"?}; a line of qrels.tsv is
+a query's id, a tab, and the id of one relevant candidate.
+"""
+
+from gcl_spec.benchmarks.task import Item, Task
+from gcl_spec.data.jsonl import read_jsonl, read_text
+from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
+
+__all__ = ["read_task", "read_tasks"]
+
+
+def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
+    """The task in `folder`, or those in its sub-folders.
+
+    Raises:
+        DataError: there is none, or one is malformed.
+    """
+    if root.exists(_join(folder, "queries.jsonl")):
+        return (read_task(root, folder),)
+    names = [
+        name for name in root.folders(folder) if root.exists(_join(folder, f"{name}/queries.jsonl"))
+    ]
+    if not names:
+        place = f"{root.name}{'/' if folder else ''}{folder}"
+        raise DataError(
+            f"{place}: no queries.jsonl here or one folder below; a task is a folder with "
+            "queries.jsonl, candidates.jsonl and qrels.tsv"
+        )
+    return tuple(read_task(root, _join(folder, name)) for name in names)
+
+
+def read_task(root: Root, folder: str) -> Task:
+    """One task; `DataError` names file, line and the way out for whatever is malformed."""
+    queries = _read_items(root, _join(folder, "queries.jsonl"))
+    candidates = _read_items(root, _join(folder, "candidates.jsonl"))
+    path = _join(folder, "qrels.tsv")
+    qrels: dict[str, set[str]] = {query: set() for query in queries}
+    for number, line in enumerate(read_text(root, path).split("\n"), 1):
+        if not line.strip():
+            continue
+        place = f"{root.name}: {path}:{number}"
+        parts = line.rstrip("\r").split("\t")
+        if len(parts) != 2:
+            raise DataError(f"{place}: wanted a query id, a tab, a candidate id; got {line!r}")
+        for part, known, file in zip(parts, (queries, candidates), _FILES, strict=True):
+            if part not in known:
+                raise DataError(f"{place}: id {part!r} is not in {file}")
+        qrels[parts[0]].add(parts[1])
+    lonely = [query for query, found in qrels.items() if not found]
+    if lonely:
+        raise DataError(
+            f"{root.name}: {path}: no relevant candidate for {len(lonely)} queries, such as "
+            f"{lonely[0]!r}; add them or remove the queries"
+        )
+    name = folder.rpartition("/")[2] or root.name.rstrip("/").rpartition("/")[2]
+    relevant = {query: frozenset(found) for query, found in qrels.items()}
+    return Task(name, tuple(queries.values()), tuple(candidates.values()), relevant)
+
+
+_FILES = ("queries.jsonl", "candidates.jsonl")
+
+
+def _read_items(root: Root, path: str) -> dict[str, Item]:
+    items: dict[str, Item] = {}
+    for place, record in read_jsonl(root, path):
+        for key in ("id", "image", "text"):
+            value = record.get(key)
+            if value is not None and (not isinstance(value, str) or not value):
+                raise DataError(f"{place}: {key!r} must be a text that is not empty")
+        item = Item(record.get("id") or "", record.get("image"), record.get("text"))
+        if not item.id or "\t" in item.id:
+            raise DataError(f"{place}: 'id' must be a text without tabs")
+        if item.image is None and item.text is None:
+            raise DataError(f"{place}: {item.id!r} has neither image nor text")
+        if item.id in items:
+            raise DataError(f"{place}: id {item.id!r} stands on an earlier line too")
+        items[item.id] = item
+    if not items:
+        raise DataError(f"{root.name}: {path} is empty")
+    return items
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

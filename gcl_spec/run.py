@@ -1,0 +1,188 @@
+"""The folder of a run, and a trained run to encode with.
+
+config.toml                      the resolved options
+metrics.jsonl                    a line every `train.log_every` steps
+checkpoints/step-*.safetensors   the newest ones, the first and the last among them
+before.json, after.json          evaluation at the start and at the end
+report.html                      the same to look at
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gcl_spec import checkpoint, config_io, registry
+from gcl_spec._files import atomic_write, sync_folder
+from gcl_spec._typing import FloatArray, State
+from gcl_spec.backend import Trainer
+from gcl_spec.config import Config
+from gcl_spec.data.images import ImageInput
+from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
+from gcl_spec.evaluate import Report
+
+__all__ = ["LoadedRun", "RunFolder", "load_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of a run, and how they are written."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: Config, state: State) -> "RunFolder":
+        """A new run with its config and first checkpoint; it appears whole or not at all.
+
+        Raises:
+            ConfigError: there is something at `path` already.
+            CheckpointError: it cannot be written.
+        """
+        cls.check_free(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        except OSError as error:
+            raise CheckpointError(f"cannot make the run folder {path}: {error}") from error
+        try:
+            run = cls(temporary)
+            run.write("config.toml", config_io.dumps(config))
+            checkpoint.save(run.checkpoints, state, keep=1)
+            run.write("metrics.jsonl", "")
+            temporary.chmod(0o755)
+            temporary.rename(path)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise CheckpointError(f"cannot make the run folder {path}: {error}") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """An existing run; `CheckpointError` where there is none."""
+        if not (path / "config.toml").is_file():
+            raise CheckpointError(f"{path}: not a run folder (no config.toml)")
+        return cls(path)
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """`ConfigError` where a new run cannot go, before any work is done."""
+        if path.exists():
+            raise ConfigError(f"{path} exists; go on with --resume, or choose another --out")
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    def config(self) -> Config:
+        """The options the run was started with."""
+        return config_io.load(path=self.path / "config.toml")
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file of the run."""
+        with atomic_write(self.path / name) as file:
+            file.write(text.encode())
+
+    def report(self, name: str) -> Report:
+        """The evaluation "before" or "after"."""
+        path = self.path / f"{name}.json"
+        try:
+            return Report.from_json(json.loads(path.read_text()))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot read the evaluation: {error}") from error
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All whole lines of metrics.jsonl; a line cut off by a crash is left out."""
+        path = self.path / "metrics.jsonl"
+        text = path.read_text() if path.is_file() else ""
+        return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+
+    def append_metrics(self, values: Mapping[str, Any]) -> None:
+        """Add a line to metrics.jsonl."""
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def cut_metrics(self, step: int) -> None:
+        """Drop the lines after `step`, which a resumed run writes again."""
+        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
+        self.write("metrics.jsonl", "".join(kept))
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A trained model; `encode` is all it does."""
+
+    config: Config
+    step: int
+    trainer: Trainer
+
+    def encode(
+        self,
+        image: Sequence[ImageInput | None] | None = None,
+        text: Sequence[str | None] | None = None,
+    ) -> FloatArray:
+        """Unit rows for pictures, texts, or both: (n, D) float32, in one space.
+
+        Args:
+            image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays; None where a
+                sample has no picture, or for all.
+            text: captions; None where a sample has no text, or for all. Where both are given the
+                row is that of the fused image+text embedding.
+
+        Raises:
+            InputError: neither, lists of different lengths, or a sample with neither.
+            DataError: a picture that cannot be read.
+        """
+        from gcl_spec.encoder import encode
+
+        if image is None and text is None:
+            raise InputError("give image=[...], text=[...] or both")
+        if isinstance(image, str | bytes) or isinstance(text, str):
+            raise InputError("image and text are lists, one entry a sample")
+        count = len(image if image is not None else text or ())
+        images = [None] * count if image is None else list(image)
+        texts = [None] * count if text is None else list(text)
+        if len(images) != len(texts):
+            raise InputError(f"{len(images)} images and {len(texts)} texts; give one a sample")
+        for n, (i, t) in enumerate(zip(images, texts, strict=True)):
+            if i is None and t is None:
+                raise InputError(f"sample {n} has neither image nor text")
+        if not images:
+            raise InputError("there is no sample to encode")
+        size = self.config.eval.batch_size
+        return encode(self.trainer, self._collator, images, texts, batch_size=size)
+
+    @cached_property
+    def _collator(self) -> Any:
+        from gcl_spec.data.collate import Collator
+
+        return Collator(self.config.model)
+
+
+def load_run(
+    path: str | os.PathLike[str], *, backend: str = "torch", device: str | None = None
+) -> LoadedRun:
+    """The newest checkpoint of a run folder, ready to encode.
+
+    Args:
+        path: a folder that `gcl train` wrote.
+        backend: name of a training backend.
+        device: one of the backend's devices; its first when not given.
+
+    Raises:
+        CheckpointError: no run there, or no readable checkpoint. BackendLoadError: see
+            `gcl_spec.registry.load_training`.
+    """
+    run = RunFolder.open(Path(path))
+    config = run.config()
+    found = checkpoint.latest(run.checkpoints)
+    made = registry.load_training(backend)
+    trainer = made.trainer(config, device=device or made.devices()[0], state=found.state)
+    return LoadedRun(config, found.step, trainer)
