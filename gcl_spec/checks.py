@@ -44,7 +44,8 @@ def stack_rows(
     flags = {name: flag for name, flag in (present or {}).items() if name in names}
     unknown = sorted(set(present or {}) - set(names) - {"image", "text"})
     if unknown:
-        raise InputError(f"present of {unknown[0]!r}: no such modality; there are {names}")
+        known = ", ".join(map(repr, names))
+        raise InputError(f"present of {unknown[0]!r}: no such modality; there are {known}")
     if not flags:
         return z_MBD, None
     for name, flag in flags.items():
@@ -119,13 +120,16 @@ def check_fusion(
     image: Array, text: Array, present: Mapping[str, Array], xp: ArrayNamespace
 ) -> None:
     """Opposite image and text rows, whose sum has no direction, where values can be read."""
-    if not _readable([image, text, *present.values()]):
+    flags = [flag for name, flag in present.items() if name in ("image", "text", "image+text")]
+    if any(tuple(flag.shape) != (image.shape[0],) for flag in flags):
+        return  # stack_rows tells of the shapes
+    if not _readable([image, text, *flags]):
         return
     sizes_B = [xp.sqrt(xp.sum(x * x, axis=-1)) for x in (image, text, image + text)]
     # Below this the sum's direction is rounding error of the two parts.
     undefined_B = sizes_B[2] <= 4 * xp.finfo(image.dtype).eps * (sizes_B[0] + sizes_B[1])
-    for name in ("image", "text", "image+text"):
-        undefined_B = undefined_B & present.get(name, True)
+    for flag in flags:
+        undefined_B = undefined_B & flag
     undefined_B = undefined_B & (sizes_B[0] > 0) & (sizes_B[1] > 0)
     _refuse(undefined_B, "of 'image' and 'text' sum to 0, so their fusion has no direction", xp)
 

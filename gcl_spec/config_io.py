@@ -1,11 +1,14 @@
 """Recipes, TOML files and overrides to a `Config`, and back."""
 
+import ast
 import difflib
+import inspect
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -13,7 +16,7 @@ from gcl_spec.config import Config, ObjectiveConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Objective, preset
 
-__all__ = ["differences", "dumps", "load", "loads", "objective", "recipe_names"]
+__all__ = ["describe", "differences", "dumps", "load", "loads", "objective", "recipe_names"]
 
 Tables = dict[str, dict[str, Any]]
 
@@ -68,6 +71,33 @@ def dumps(config: Config) -> str:
     import tomli_w
 
     return tomli_w.dumps(asdict(config))
+
+
+def describe(config: Config) -> str:
+    """Every option as "section.key = value", each under a line of its documentation."""
+    lines = []
+    for section in fields(config):
+        table = getattr(config, section.name)
+        docs = _field_docs(type(table))
+        for key, value in asdict(table).items():
+            text = str(value).lower() if isinstance(value, bool) else repr(value)
+            lines += [f"# {docs[key]}", f"{section.name}.{key} = {text}"]
+    return "\n".join(lines)
+
+
+def _field_docs(table: type) -> dict[str, str]:
+    """The texts that stand under the fields of a dataclass, which Python does not keep."""
+    (body,) = ast.parse(inspect.getsource(table)).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 def differences(first: Config, second: Config) -> list[str]:

@@ -87,7 +87,7 @@ def gcl_loss(
             fused = l2_normalize(image + text, xp=xp)
         rows["image+text"] = fused
         parts = [flags[name] for name in ("image", "text") if name in flags]
-        if parts:
+        if parts and all(part.shape == parts[0].shape for part in parts):
             flags.setdefault("image+text", parts[0] if len(parts) == 1 else parts[0] & parts[1])
     return contrastive_loss(
         rows, log_scale=log_scale, objective=objective, present=flags, ids=ids, xp=xp
@@ -150,7 +150,6 @@ def stacked_loss(
         InputError: as `gcl_loss`.
     """
     xp = array_namespace(z_MBD) if xp is None else xp
-    check_values(z_MBD, log_scale, objective, present_MB, xp)
     terms = stacked_terms(
         z_MBD, log_scale, objective=objective, present_MB=present_MB, ids_B=ids_B, xp=xp
     )
@@ -169,6 +168,7 @@ def stacked_terms(
     """The loss of every direction and sample, before the mean; arguments as `stacked_loss`."""
     xp = array_namespace(z_MBD) if xp is None else xp
     check_stack(z_MBD, log_scale, objective, present_MB, ids_B, xp)
+    check_values(z_MBD, log_scale, objective, present_MB, xp)
     if xp.finfo(z_MBD.dtype).bits < 32:
         z_MBD = xp.astype(z_MBD, xp.float32)
     if present_MB is None:

@@ -4,6 +4,7 @@ config.toml                      the resolved options
 metrics.jsonl                    a line every `train.log_every` steps
 checkpoints/step-*.safetensors   the newest ones, the first and the last among them
 before.json, after.json          evaluation at the start and at the end
+examples.json                    what some queries found at the start
 report.html                      the same to look at
 """
 
@@ -25,6 +26,7 @@ from gcl_spec.config import Config
 from gcl_spec.data.images import ImageInput
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
 from gcl_spec.evaluate import Report
+from gcl_spec.examples import Example
 
 __all__ = ["LoadedRun", "RunFolder", "load_run"]
 
@@ -36,8 +38,10 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, config: Config, state: State) -> "RunFolder":
-        """A new run with its config and first checkpoint; it appears whole or not at all.
+    def create(
+        cls, path: Path, config: Config, state: State, before: Report, shown: Sequence[Example]
+    ) -> "RunFolder":
+        """A new run with config, first checkpoint and evaluation; it appears whole or not at all.
 
         Raises:
             ConfigError: there is something at `path` already.
@@ -54,6 +58,8 @@ class RunFolder:
             run.write("config.toml", config_io.dumps(config))
             checkpoint.save(run.checkpoints, state, keep=1)
             run.write("metrics.jsonl", "")
+            run.write("before.json", json.dumps(before.to_json()))
+            run.write("examples.json", json.dumps([example.to_json() for example in shown]))
             temporary.chmod(0o755)
             temporary.rename(path)
             sync_folder(path.parent)
@@ -97,6 +103,14 @@ class RunFolder:
             return Report.from_json(json.loads(path.read_text()))
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: cannot read the evaluation: {error}") from error
+
+    def examples(self) -> list[Example]:
+        """What some queries found at the start."""
+        path = self.path / "examples.json"
+        try:
+            return [Example.from_json(found) for found in json.loads(path.read_text())]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: cannot read the examples: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl; a line cut off by a crash is left out."""

@@ -16,6 +16,8 @@ from gcl_spec.config import Config
 from gcl_spec.config_io import differences
 from gcl_spec.data.stream import TrainingData
 from gcl_spec.errors import ConfigError, InputError, TrainingError
+from gcl_spec.examples import examples
+from gcl_spec.html_report import render
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
@@ -51,6 +53,7 @@ def run(
     """
     reporter = reporter or Quiet()
     device = device or backend.devices()[0]
+    state: State | None
     if resume:
         folder, config, state = _reopen(out, config, reporter)
     else:
@@ -61,8 +64,8 @@ def run(
     data = TrainingData(config, trainer, reporter)
     if not resume:
         before = data.test_report(trainer, reporter)
-        folder = RunFolder.create(out, config, trainer.state())
-        folder.write("before.json", json.dumps(before.to_json()))
+        shown = examples(data.encode_items(trainer), data.tests)
+        folder = RunFolder.create(out, config, trainer.state(), before, shown)
     _loop(config, trainer, data, folder, reporter)
     _finish(trainer, data, folder, reporter)
     return folder
@@ -141,14 +144,21 @@ def _stopped(step: int, lr: float, what: str) -> TrainingError:
 
 
 def _finish(trainer: Trainer, data: TrainingData, folder: RunFolder, reporter: Reporter) -> None:
-    from gcl_spec.html_report import render
-
-    if not (folder.path / "before.json").is_file():  # killed between creation and evaluation
-        start = RunFolder.open(folder.path)
-        reporter.say(f"note: {start.path} has no evaluation of its start")
     after = data.test_report(trainer, reporter)
+    first = folder.examples()
+    last = examples(data.encode_items(trainer), data.tests)
+    folder.write(
+        "report.html",
+        render(
+            folder.path.name,
+            folder.report("before"),
+            after,
+            metrics=folder.metrics(),
+            examples=list(zip(first, last, strict=True)),
+            read_image=data.test_root.read_bytes,
+        ),
+    )
     folder.write("after.json", json.dumps(after.to_json()))
-    folder.write("report.html", render(folder, data, trainer))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ class EfficientNetLite0(nn.Module):
             raise DataError(
                 f"{image_weights()}: not EfficientNet-Lite0's weights: {error}"
             ) from error
-        return model.train(False)
+        model.train(False)
+        return model
 
     def folded(self) -> "EfficientNetLite0":
         """Itself with every BatchNorm folded into its convolution: faster, for inference only."""
@@ -76,7 +77,8 @@ class EfficientNetLite0(nn.Module):
                 fold(block, "_expand_conv", "_bn0")
             fold(block, "_depthwise_conv", "_bn1")
             fold(block, "_project_conv", "_bn2")
-        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
         """Sets the mode of everything but BatchNorm, which stays in evaluation mode."""
@@ -139,7 +141,8 @@ class _Block(nn.Module):
         y = functional.relu6(self._bn0(self._expand_conv(x))) if self._expands else x
         y = functional.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self._skips else y
+        out: torch.Tensor = x + y if self._skips else y
+        return out
 
 
 def _batch_norm(channels: int) -> nn.BatchNorm2d:

@@ -1,0 +1,119 @@
+"""`gcl eval`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from gcl_spec.errors import GclError
+from gcl_spec.evaluate import Report
+from gcl_spec.run import RunFolder, load_run
+
+__all__ = ["command"]
+
+
+@click.command("eval")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A task, a folder of tasks, or a zip of either.  [default: the starter tasks]",
+)
+@click.option("--backend", default="torch", show_default=True, metavar="NAME")
+@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write everything, per query too.",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="RUN|FILE",
+    help="Compare with another run, or with a file that --json wrote.",
+)
+def command(
+    run: Path,
+    data: Path | None,
+    backend: str,
+    device: str | None,
+    json_path: Path | None,
+    against: Path | None,
+) -> None:
+    """Evaluate a run, in each task's own pool and in the union of all pools.
+
+    A task is a folder with queries.jsonl and candidates.jsonl, lines of {"id", "image"?: path,
+    "text"?}, and qrels.tsv, lines of a query's id, a tab, and the id of a relevant candidate.
+    Paths of images are relative to DIR.
+    """
+    report = _evaluate(run, data, backend, device)
+    if json_path is not None:
+        from gcl_spec._files import atomic_write
+
+        with atomic_write(json_path) as file:
+            file.write(json.dumps(report.to_json()).encode())
+    _show(report)
+    if against is not None:
+        _compare(report, _other(against, data, backend, device), against.name, run.name)
+
+
+def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) -> Report:
+    from gcl_spec.benchmarks.folder import read_tasks
+    from gcl_spec.data.root import open_root
+    from gcl_spec.evaluate import evaluate
+    from gcl_spec.progress import open_progress
+    from gcl_spec.trained import encode_items
+
+    root = open_root("starter" if data is None else data)
+    tasks = read_tasks(root, "tasks" if data is None else "")
+    loaded = load_run(run, backend=backend, device=device)
+    with open_progress() as reporter:
+        return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)
+
+
+def _other(against: Path, data: Path | None, backend: str, device: str | None) -> Report:
+    if against.is_dir():
+        return _evaluate(RunFolder.open(against).path, data, backend, device)
+    try:
+        return Report.from_json(json.loads(against.read_text()))
+    except (OSError, ValueError) as error:
+        if isinstance(error, GclError):
+            raise
+        raise click.UsageError(f"--against {against}: {error}") from error
+
+
+def _show(report: Report) -> None:
+    from rich.console import Console
+
+    from gcl_spec.tables import geometry_rows, report_rows, rich_table, tie_width
+
+    console = Console()
+    for pool in ("local", "global"):
+        title = f"{pool.capitalize()} pool, percent"
+        console.print(rich_table(report_rows(report, pool), title))
+    console.print(rich_table(geometry_rows({"": report}), "The space"))
+    width = 100 * tie_width(report)
+    click.echo(f"ties move hit@10 by at most {width:.1f} points; the values are expected ones")
+
+
+def _compare(report: Report, other: Report, other_name: str, name: str) -> None:
+    from rich.console import Console
+
+    from gcl_spec.compare import paired
+    from gcl_spec.tables import comparison_rows, rich_table
+
+    both = {other_name: other, name: report}
+    if other_name == name:
+        both = {"other": other, "this": report}
+    console = Console()
+    console.print(rich_table(comparison_rows(both), "hit@10 in percent"))
+    for pool in ("local", "global"):
+        found = paired(other, report, pool=pool, metric="hit@10")
+        click.echo(
+            f"{pool}: hit@10 {100 * found.difference:+.1f} points over {found.queries} queries, "
+            f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired bootstrap), "
+            f"p = {found.p_value:.4f} (permutation)"
+        )

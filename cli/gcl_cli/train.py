@@ -1,0 +1,119 @@
+"""`gcl train`."""
+
+from pathlib import Path
+
+import click
+
+from gcl_spec import config_io, registry
+from gcl_spec.config import Config
+from gcl_spec.errors import ConfigError
+
+__all__ = ["command"]
+
+
+@click.command("train")
+@click.option("--backend", default="torch", show_default=True, metavar="NAME", help="Who trains.")
+@click.option("--recipe", metavar="NAME", help="Options by name.  [default: lite]")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Options from a TOML file.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override an option, such as train.steps=100; repeatable.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The run's folder.  [default: runs/RECIPE]",
+)
+@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Start from the weights of another run.",
+)
+@click.option("--dry-run", is_flag=True, help="Two steps: memory and time; writes no run.")
+@click.option("--list-options", is_flag=True, help="Show every option with its value.")
+def command(
+    backend: str,
+    recipe: str | None,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    device: str | None,
+    resume: bool,
+    init: Path | None,
+    dry_run: bool,
+    list_options: bool,
+) -> None:
+    """Train a retriever. Without options: recipe `lite` on the starter pictures.
+
+    \b
+    gcl train --recipe lite-clip                          CLIP's loss, fixed scale: a gap
+    gcl train --recipe lite-gcl --init runs/lite-clip     GCL from there
+    gcl train --resume --out runs/lite-gcl                go on after a crash
+    """
+    if recipe is not None and config_path is not None:
+        raise ConfigError("give --recipe or --config, not both")
+    if resume and (init is not None or dry_run):
+        raise ConfigError("--resume goes on with a run as it is; drop --init and --dry-run")
+    name = recipe or (config_path.stem if config_path is not None else "lite")
+    given = recipe is not None or config_path is not None or bool(overrides)
+    config: Config | None = None
+    if given or not resume:
+        used = None if config_path is not None else name
+        config = config_io.load(recipe=used, path=config_path, overrides=overrides)
+    if list_options:
+        click.echo(config_io.describe(config or Config()))
+        return
+    out = out or Path("runs") / name
+    if dry_run:
+        _dry_run(config or Config(), backend, device, init)
+        return
+    _train(config, backend, out, device, resume, init)
+
+
+def _train(
+    config: Config | None,
+    backend: str,
+    out: Path,
+    device: str | None,
+    resume: bool,
+    init: Path | None,
+) -> None:
+    from rich.console import Console
+
+    from gcl_spec.progress import open_progress
+    from gcl_spec.tables import comparison_rows, geometry_rows, rich_table
+    from gcl_spec.train import run
+
+    trainer = registry.load_training(backend)
+    with open_progress() as reporter:
+        folder = run(
+            config, trainer, out, device=device, resume=resume, init=init, reporter=reporter
+        )
+    reports = {"before": folder.report("before"), "after": folder.report("after")}
+    console = Console()
+    console.print(rich_table(comparison_rows(reports), "hit@10 in percent, by kind of search"))
+    console.print(rich_table(geometry_rows(reports), "The space"))
+    click.echo(f"run: {folder.path}   report: {folder.path / 'report.html'}")
+
+
+def _dry_run(config: Config, backend: str, device: str | None, init: Path | None) -> None:
+    from gcl_spec.train import dry_run
+
+    found = dry_run(config, registry.load_training(backend), device=device, init=init)
+    click.echo(f"trained parameters  {found.parameters:,}")
+    click.echo(f"a step              {found.seconds_per_step:.3f} s")
+    click.echo(f"{f'{config.train.steps} steps':<20}about {found.seconds_in_all:.0f} s")
+    click.echo(f"peak memory         {found.peak_memory_mb:,.0f} MB")

@@ -1,0 +1,60 @@
+"""A few queries of every kind with what they find in the global pool, to look at."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.benchmarks.task import Item, Task, union_pool
+from gcl_spec.search import top_k
+
+__all__ = ["Example", "examples"]
+
+_PER_KIND = 3
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A query, the best candidates, and whether each is relevant."""
+
+    kind: str
+    query: Item
+    found: tuple[Item, ...]
+    relevant: tuple[bool, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts and lists; `from_json` gives the example back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Example":
+        """The example that `to_json` wrote."""
+        found = tuple(Item(**item) for item in data["found"])
+        return cls(data["kind"], Item(**data["query"]), found, tuple(data["relevant"]))
+
+
+def examples(
+    encode: Callable[[Sequence[Item]], FloatArray], tasks: Sequence[Task]
+) -> list[Example]:
+    """The same evenly spread queries at every call, three of the first task of each kind."""
+    pool = union_pool(tasks)
+    first: dict[str, Task] = {}
+    for task in tasks:
+        first.setdefault(task.kind, task)
+    chosen = [(task, task.queries[n]) for task in first.values() for n in _spread(task)]
+    z_ND = encode([*(query for _, query in chosen), *pool])
+    numbers, _ = top_k(z_ND[: len(chosen)], z_ND[len(chosen) :], _SHOWN)
+    made = []
+    for (task, query), row in zip(chosen, numbers, strict=True):
+        found = tuple(pool[n] for n in row)
+        hits = tuple(item.id in task.qrels[query.id] for item in found)
+        made.append(Example(task.kind, query, found, hits))
+    return made
+
+
+def _spread(task: Task) -> list[int]:
+    count = min(_PER_KIND, len(task.queries))
+    return [int(n) for n in np.linspace(0, len(task.queries) - 1, count + 2)[1:-1]]

@@ -1,0 +1,30 @@
+"""Backends under test are declared, never discovered: a missing one is a failure, not a skip."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from gcl_spec import registry
+from gcl_spec.backend import Backend
+
+BACKENDS = tuple(os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(","))
+
+# Shared machines stall; a slow draw is no failure. The same draws every time, so CI is repeatable.
+settings.register_profile("ci", deadline=None, derandomize=True, max_examples=40)
+settings.load_profile("ci")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend_name" in metafunc.fixturenames:
+        metafunc.parametrize("backend_name", BACKENDS, scope="session")
+
+
+@pytest.fixture(scope="session")
+def backend(backend_name: str) -> Backend:
+    return registry.load(backend_name)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Backend:
+    return registry.load("reference")
