@@ -32,7 +32,7 @@ class ModelConfig:
     """image+text embedding: sum of the raw projections or of the unit embeddings, normalised."""
     freeze_towers: bool = True
     """Train the heads only, on tower outputs computed once and cached; false trains everything."""
-    image_size: int = 128
+    image_size: int = 160
     """Side of the square picture that the image tower sees, in pixels."""
     max_tokens: int = 64
     """Captions are cut to this many tokens."""

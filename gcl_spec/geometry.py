@@ -5,6 +5,7 @@ success.
 import numpy as np
 
 from gcl_spec._typing import FloatArray
+from gcl_spec.normalize import l2_normalize
 
 __all__ = [
     "anisotropy",
@@ -55,7 +56,7 @@ def anisotropy(x_ND: FloatArray) -> float:
     >>> anisotropy(np.eye(3))
     0.0
     """
-    unit = x_ND / np.linalg.norm(x_ND, axis=1, keepdims=True)
+    unit = l2_normalize(x_ND)
     count = len(unit)
     if count < 2:
         return 1.0

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from gcl_spec.backend import Backend, TrainingBackend
 from gcl_spec.errors import (
+    ConfigError,
     DuplicateBackendError,
     MissingFrameworkError,
     NotABackendError,
@@ -14,7 +15,7 @@ from gcl_spec.errors import (
     UnknownBackendError,
 )
 
-__all__ = ["GROUP", "load", "load_training", "names"]
+__all__ = ["GROUP", "choose_device", "load", "load_training", "names"]
 
 GROUP = "gcl_spec.backends"
 
@@ -60,6 +61,23 @@ def load_training(name: str, /) -> TrainingBackend:
             f"backend {name!r} computes the loss but does not train; use --backend torch"
         )
     return backend
+
+
+def choose_device(backend: Backend, name: str | None) -> str:
+    """The backend's device of this name, or its first of this kind ("cuda"), or its first.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    devices = backend.devices()
+    if name is None:
+        return devices[0]
+    for device in devices:
+        if name in (device, device.partition(":")[0]):
+            return device
+    raise ConfigError(
+        f"no device {name!r} for backend {backend.name}; there are {', '.join(devices)}"
+    )
 
 
 def _entry(name: str) -> EntryPoint:

@@ -198,5 +198,5 @@ def load_run(
     config = run.config()
     found = checkpoint.latest(run.checkpoints)
     made = registry.load_training(backend)
-    trainer = made.trainer(config, device=device or made.devices()[0], state=found.state)
+    trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
     return LoadedRun(config, found.step, trainer)

@@ -19,6 +19,7 @@ from gcl_spec.errors import ConfigError, InputError, TrainingError
 from gcl_spec.examples import examples
 from gcl_spec.html_report import render
 from gcl_spec.progress import Quiet, Reporter
+from gcl_spec.registry import choose_device
 from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
 
@@ -52,7 +53,7 @@ def run(
         TrainingError: a loss that is not finite; the last checkpoint stays.
     """
     reporter = reporter or Quiet()
-    device = device or backend.devices()[0]
+    device = choose_device(backend, device)
     state: State | None
     if resume:
         folder, config, state = _reopen(out, config, reporter)
@@ -185,7 +186,7 @@ def dry_run(
     import resource
 
     state = None if init is None else weights_of(init)
-    trainer = backend.trainer(config, device=device or backend.devices()[0], state=state)
+    trainer = backend.trainer(config, device=choose_device(backend, device), state=state)
     data = TrainingData(config, trainer, Quiet(), only_steps=2)
     times = []
     for step in range(2):

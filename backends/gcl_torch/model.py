@@ -74,14 +74,17 @@ class LiteModel(nn.Module):
 
 def _head(inputs: int, hidden: int, width: int, generator: torch.Generator) -> nn.Sequential:
     """Standardise, then a hidden layer; weights from `generator`, never the global one."""
-    layers = nn.Sequential(
-        nn.LayerNorm(inputs, elementwise_affine=False),
-        nn.Linear(inputs, hidden),
-        nn.GELU(),
-        nn.Linear(hidden, width),
-    )
+    with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights that are replaced below
+        layers = nn.Sequential(
+            nn.LayerNorm(inputs, elementwise_affine=False),
+            nn.Linear(inputs, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, width),
+        )
     for layer in layers:
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
-            nn.init.zeros_(layer.bias)
+            # Not zeros: a blank picture has no features, and still needs a direction.
+            bound = layer.in_features**-0.5
+            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layers

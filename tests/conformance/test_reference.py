@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from gcl_reference.loss import Samples, gradients, loss
 from hypothesis import given, settings
 
+from gcl_reference.loss import Samples, gradients, loss
 from gcl_spec.conformance.cases import Case
 from gcl_spec.conformance.strategies import cases
 

@@ -102,7 +102,7 @@ def test_one_rotation_of_all_changes_nothing(case: Case, seed: int) -> None:
 def test_row_form(case: Case) -> None:
     """L = 1/(MB) sum LSE - 1/(|P|B) sum of positives: one log-sum-exp serves all directions."""
     gcl = replace(case.objective, directions=(), pool="all", self_term="mask", same_sample="keep")
-    modalities, batch, width = case.z_MBD.shape
+    modalities, _, width = case.z_MBD.shape
     rows = case.z_MBD.reshape(-1, width)
     scores = np.exp(case.log_scale) * rows @ rows.T
     np.fill_diagonal(scores, -np.inf)
@@ -147,9 +147,7 @@ def test_both_balances_are_equal_when_every_row_is_present(case: Case) -> None:
 
 @given(cases())
 def test_weights_are_relative(case: Case) -> None:
-    doubled = tuple(
-        Direction(d.query, d.target, 2 * d.weight) for d in case.objective.directions
-    )
+    doubled = tuple(Direction(d.query, d.target, 2 * d.weight) for d in case.objective.directions)
     other = replace(case.objective, directions=doubled)
     assert loss_of(case, objective=other) == pytest.approx(loss_of(case), rel=1e-12, abs=1e-13)
 
@@ -172,9 +170,9 @@ def test_equal_captions_are_not_negatives() -> None:
     image, text = unit_rows(1, 4, 6), unit_rows(2, 4, 6)
     text[3] = text[0]
     ids = np.asarray([0, 1, 2, 0])
-    without = Objective(modalities=("image", "text"), pool="target", directions=(
-        Direction("image", "text"),
-    ))
+    without = Objective(
+        modalities=("image", "text"), pool="target", directions=(Direction("image", "text"),)
+    )
     rows = {"image": image, "text": text}
     found = float(contrastive_loss(rows, log_scale=2.0, objective=without, ids=ids))
     scores = np.exp(2.0) * image @ text.T
@@ -186,9 +184,7 @@ def test_equal_captions_are_not_negatives() -> None:
     assert found == pytest.approx(np.mean(want), rel=1e-12)
     positive = replace(without, duplicates="positive")
     found = float(contrastive_loss(rows, log_scale=2.0, objective=positive, ids=ids))
-    want = [
-        np.logaddexp.reduce(scores[j]) - scores[j, ids == ids[j]].mean() for j in range(4)
-    ]
+    want = [np.logaddexp.reduce(scores[j]) - scores[j, ids == ids[j]].mean() for j in range(4)]
     assert found == pytest.approx(np.mean(want), rel=1e-12)
 
 
@@ -301,8 +297,8 @@ def test_wrong_types_are_named() -> None:
         gcl_loss(image, text, log_scale=1.0, ids=np.zeros(4))
     with pytest.raises(InputTypeError, match="real floating"):
         gcl_loss(np.eye(4, dtype=int), np.eye(4, dtype=int), np.eye(4, dtype=int), log_scale=1.0)
+    pair = Objective(modalities=("audio", "text"))
     with pytest.raises(InputError, match="wants 'audio', 'text'"):
-        pair = Objective(modalities=("audio", "text"))
         contrastive_loss({"image": image, "text": text}, log_scale=1.0, objective=pair)
 
 

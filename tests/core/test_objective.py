@@ -4,9 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from gcl_reference.loss import Samples
 from hypothesis import given
 
+from gcl_reference.loss import Samples
 from gcl_spec.conformance.strategies import objectives
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import CLIP, GCL, PRESETS, Direction, Objective, preset

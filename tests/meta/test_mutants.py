@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gcl_reference.backend import ReferenceBackend
 
+from gcl_reference.backend import ReferenceBackend
 from gcl_spec.backend import LossAndGrads
 from gcl_spec.conformance import Disagreement, check, fixed_cases, verify
 from gcl_spec.objective import Objective
@@ -20,7 +20,9 @@ class Mutant(ReferenceBackend):
     name = "mutant"
 
     def __init__(
-        self, change: Change | None = None, objective: Callable[[Objective], Objective] | None = None
+        self,
+        change: Change | None = None,
+        objective: Callable[[Objective], Objective] | None = None,
     ) -> None:
         self.change, self.objective = change, objective
 
@@ -47,7 +49,9 @@ def without_ids(inputs: dict[str, Any], found: LossAndGrads) -> LossAndGrads:
 
 def leak(inputs: dict[str, Any], found: LossAndGrads) -> LossAndGrads:
     present = inputs["present"]
-    return found if present is None else found._replace(grads=found.grads + 1e-9 * ~present[..., None])
+    return (
+        found if present is None else found._replace(grads=found.grads + 1e-9 * ~present[..., None])
+    )
 
 
 def tangential(inputs: dict[str, Any], found: LossAndGrads) -> LossAndGrads:

@@ -1,0 +1,110 @@
+"""Recipes, overrides, and errors that name the key."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcl_spec import config_io
+from gcl_spec.config import Config, ObjectiveConfig, OptimConfig, TrainConfig
+from gcl_spec.errors import ConfigError
+from gcl_spec.objective import GCL
+from gcl_spec.schedule import learning_rate
+
+
+@pytest.mark.parametrize("name", config_io.recipe_names())
+def test_recipes_load(name: str) -> None:
+    assert config_io.load(recipe=name).model.kind == "lite"
+
+
+@given(st.integers(1, 10**9), st.floats(1e-12, 1.0), st.booleans(), st.text(max_size=20))
+def test_toml_gives_the_config_back(steps: int, lr: float, learn: bool, cache: str) -> None:
+    config = Config()
+    config = replace(
+        config,
+        train=replace(config.train, steps=steps),
+        optim=replace(config.optim, lr=lr, learn_scale=learn),
+        data=replace(config.data, cache=cache),
+    )
+    assert config_io.loads(config_io.dumps(config)) == config
+
+
+def test_overrides() -> None:
+    sets = ["train.steps=7", "optim.lr=1", "data.path=a b", "model.freeze_towers=false"]
+    config = config_io.load(recipe="lite", overrides=sets)
+    assert config.train.steps == 7
+    assert config.optim.lr == 1.0
+    assert isinstance(config.optim.lr, float)
+    assert config.data.path == "a b"
+    assert not config.model.freeze_towers
+
+
+def test_objective_options_change_the_preset() -> None:
+    assert config_io.objective(ObjectiveConfig()) == GCL
+    changed = config_io.objective(ObjectiveConfig(same_sample="drop", balance="direction"))
+    assert changed == replace(GCL, same_sample="drop", balance="direction")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.stpes=7", "did you mean train.steps?"),
+        ("trian.steps=7", "did you mean train?"),
+        ("train.steps", "wanted section.key=VALUE"),
+        ("train.steps=1.5", "must be a whole number, not 1.5 (a number)"),
+        ("train.steps=true", "must be a whole number, not True (true or false)"),
+        ("optim.learn_scale=1", "must be true or false"),
+        ("optim.lr=nan", "must be finite"),
+        ("optim.lr=0", "must be above 0"),
+        ("train.batch_size=0", "must be at least 1"),
+        ("train.seed=-1", "must not be negative"),
+        ("optim.beta2=1.0", "must be in [0, 1)"),
+        ("model.fuse=sum", "must be one of raw, unit"),
+        ("model.image_size=8", "must be at least 32"),
+        ("optim.scale=200", "above optim.max_scale"),
+        ("objective.preset=glc", "there are gcl"),
+        ("objective.pool=some", "must be one of all, target"),
+    ],
+)
+def test_errors_name_the_key(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_io.load(recipe="lite", overrides=[override])
+    assert message in str(caught.value)
+
+
+def test_files(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text("[train]\nsteps = 3\n")
+    bad.write_text("[train\n")
+    assert config_io.load(path=good).train.steps == 3
+    with pytest.raises(ConfigError, match=r"bad\.toml: not TOML"):
+        config_io.load(path=bad)
+    with pytest.raises(ConfigError, match="cannot read"):
+        config_io.load(path=tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="did you mean lite"):
+        config_io.load(recipe="lit")
+    with pytest.raises(ConfigError, match="must be a table"):
+        config_io.loads("train = 3")
+
+
+def test_every_option_is_documented() -> None:
+    text = config_io.describe(Config())
+    assert "# Samples in the contrastive batch.\ntrain.batch_size = 256" in text
+    assert text.count("\n") + 1 == 2 * text.count(" = ")
+
+
+def test_differences_are_named() -> None:
+    other = replace(Config(), train=TrainConfig(steps=5))
+    assert config_io.differences(Config(), other) == ["train.steps: 600, 5"]
+
+
+@given(st.integers(1, 200), st.integers(0, 50))
+def test_schedule_stays_in_range(steps: int, warmup: int) -> None:
+    optim = OptimConfig(lr=2.0, warmup_steps=warmup)
+    rates = [learning_rate(step, steps=steps, optim=optim) for step in range(steps)]
+    assert all(0 < rate <= 2.0 for rate in rates)
+    top = min(warmup, steps)
+    assert rates[:top] == sorted(rates[:top])
+    assert rates[top:] == sorted(rates[top:], reverse=True)

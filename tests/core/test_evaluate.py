@@ -1,0 +1,142 @@
+"""The evaluation on a hand-made space where the right answer is known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from gcl_spec.benchmarks.task import Item, Task, union_pool
+from gcl_spec.compare import paired
+from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate import Report, evaluate
+from gcl_spec.examples import Example, examples
+from gcl_spec.html_report import render
+from gcl_spec.tables import comparison_rows, geometry_rows, markdown, report_rows, tie_width
+
+NAMES = ("ant", "bee", "cat", "dog")
+TEXTS = tuple(Item(f"t-{n}", None, n) for n in NAMES)
+PICTURES = tuple(Item(f"i-{n}", f"{n}.png") for n in NAMES)
+T2I = Task(
+    "t2i", TEXTS, PICTURES, {t.id: frozenset({i.id}) for t, i in zip(TEXTS, PICTURES, strict=True)}
+)
+I2T = Task(
+    "i2t", PICTURES, TEXTS, {i.id: frozenset({t.id}) for t, i in zip(TEXTS, PICTURES, strict=True)}
+)
+
+
+def gapped(gap: float, noise: float = 0.0) -> object:
+    """A space of one axis a concept and one axis a modality."""
+
+    def encode(items: Sequence[Item]) -> np.ndarray:
+        rows = np.zeros((len(items), 6), np.float32)
+        for row, item in zip(rows, items, strict=True):
+            name = (item.text or item.image or "").removesuffix(".png")
+            row[NAMES.index(name)] = 1.0
+            row[4 if item.modality == "image" else 5] = gap
+        rows += noise * np.random.default_rng(0).normal(size=rows.shape)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    return encode
+
+
+def test_a_gap_hurts_only_the_global_pool() -> None:
+    report = evaluate(gapped(3.0), [T2I, I2T])
+    assert report.average("local", "hit@1") == 1.0
+    assert report.average("global", "hit@1") == 0.0
+    assert report.geometry["cosine of image and text means"] < 0.1
+    closed = evaluate(gapped(0.0), [T2I, I2T])
+    assert closed.geometry["cosine of image and text means"] == pytest.approx(1.0)
+    # Every query ties with its twin in its own modality, which is not relevant.
+    assert closed.average("global", "hit@1") == pytest.approx(0.5)
+    assert tie_width(report) == 0.0
+
+
+def test_collapsed_space_gives_chance_and_a_wide_band() -> None:
+    report = evaluate(lambda items: np.full((len(items), 4), 0.5, np.float32), [T2I])
+    assert report.value("text->image", "local", "hit@1") == pytest.approx(0.25)
+    result = report.results[0]
+    assert result.metrics["hit@1"] == (0.0, pytest.approx(0.25), 1.0)
+
+
+def test_every_content_is_encoded_once() -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    def encode(items: Sequence[Item]) -> np.ndarray:
+        seen.extend((item.image, item.text) for item in items)
+        return np.eye(8, dtype=np.float32)[: len(items)]
+
+    evaluate(encode, [T2I, I2T])
+    assert len(seen) == len(set(seen)) == 8
+
+
+def test_kinds_are_averaged_before_the_average() -> None:
+    twice = Task("t2i_again", T2I.queries, T2I.candidates, T2I.qrels)
+    report = evaluate(gapped(3.0, 1.0), [T2I, twice, I2T])
+    each = [report.value(kind, "local", "hit@1") for kind in ("text->image", "image->text")]
+    assert report.average("local", "hit@1") == pytest.approx(np.mean(each))
+    assert report.kinds() == ("image->text", "text->image")
+
+
+def test_report_survives_json() -> None:
+    import json
+
+    report = evaluate(gapped(1.0), [T2I, I2T])
+    assert Report.from_json(json.loads(json.dumps(report.to_json()))) == report
+    with pytest.raises(DataError, match="not a report"):
+        Report.from_json({"results": [{}], "geometry": {}})
+
+
+def test_pool_needs_one_content_an_id() -> None:
+    other = Task("other", T2I.queries, (Item("i-ant", "bee.png"),), {})
+    with pytest.raises(DataError, match="'i-ant' has another content"):
+        union_pool([T2I, other])
+    with pytest.raises(DataError, match="no task"):
+        evaluate(gapped(1.0), [])
+
+
+def test_paired_comparison() -> None:
+    good, bad = evaluate(gapped(0.5), [T2I, I2T]), evaluate(gapped(0.5, 3.0), [T2I, I2T])
+    same = paired(good, good, pool="local", metric="hit@1")
+    assert (same.difference, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+    found = paired(bad, good, pool="local", metric="hit@1")
+    assert found.difference > 0
+    assert found.low <= found.difference <= found.high
+    assert found == paired(bad, good, pool="local", metric="hit@1"), "seeded"
+    with pytest.raises(InputError, match="different queries"):
+        paired(good, evaluate(gapped(0.5), [T2I]), pool="local", metric="hit@1")
+
+
+def test_tables() -> None:
+    before, after = evaluate(gapped(3.0), [T2I, I2T]), evaluate(gapped(0.0), [T2I, I2T])
+    rows = comparison_rows({"before": before, "after": after}, "hit@1")
+    assert rows[-1] == ["average", "100.0", "100.0", "+0.0", "0.0", "50.0", "+50.0"]
+    assert report_rows(after, "local")[1][:3] == ["I -> T", "4", "100.0"]
+    assert geometry_rows({"": after})[1][0] == "effective rank"
+    assert markdown([["a", "b"], ["1", "2"]]) == "| a | b |\n| --- | --: |\n| 1 | 2 |"
+
+
+def test_page_is_self_contained_and_escaped() -> None:
+    evil = Item("t-evil", None, "<script>alert(1)</script>")
+    shown = [Example("text->image", evil, PICTURES[:1], (True,))]
+    report = evaluate(gapped(1.0), [T2I, I2T])
+    page = render(
+        "<b>run</b>",
+        report,
+        report,
+        metrics=[{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}],
+        examples=[(shown[0], shown[0])],
+        read_image=lambda path: b"\x89PNG",
+    )
+    assert "<script>" not in page
+    assert "<b>run</b>" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert 'class="item hit"' in page
+    assert "data:image/png;base64" in page
+    assert page.count("<svg") == 1
+
+
+def test_examples_are_the_same_queries_each_time() -> None:
+    one, two = examples(gapped(3.0), [T2I, I2T]), examples(gapped(0.0), [T2I, I2T])
+    assert [e.query for e in one] == [e.query for e in two]
+    assert len(one) == 6
+    assert Example.from_json(one[0].to_json()) == one[0]

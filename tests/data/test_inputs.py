@@ -1,0 +1,160 @@
+"""Pictures, tokens, batches, cached features."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gcl_spec.batch import Batch, embeddings, presence
+from gcl_spec.config import Config, DataConfig
+from gcl_spec.data.collate import Collator
+from gcl_spec.data.features import FeatureStore
+from gcl_spec.data.images import load_image
+from gcl_spec.data.root import FolderRoot
+from gcl_spec.data.tokens import Tokenizer
+from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.towers import text_folder
+
+
+def png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_transparent_is_white_and_padding_is_square() -> None:
+    clear = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
+    assert np.all(load_image(png(clear), size=8, where="x") == 255)
+    black = load_image(png(Image.new("RGB", (40, 20))), size=8, where="x")
+    assert black.shape == (8, 8, 3)
+    assert black[4].max() == 0
+    assert black[0].min() == 255, "above and below is white"
+
+
+def test_every_kind_of_input_gives_the_same(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8))
+    (tmp_path / "p.png").write_bytes(png(picture))
+    inputs = [
+        tmp_path / "p.png",
+        str(tmp_path / "p.png"),
+        png(picture),
+        picture,
+        np.asarray(picture),
+    ]
+    found = [load_image(x, size=12, where="x") for x in inputs]
+    assert all(np.array_equal(found[0], x) for x in found)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + check
+
+
+def huge_png() -> bytes:
+    """A header that promises 400 megapixels, and next to nothing behind it."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"no picture", "not a readable picture"),
+        (b"", "not a readable picture"),
+        (png(Image.new("RGB", (64, 64), "red"))[:-30], "not a readable picture"),
+        (huge_png(), "too large"),
+    ],
+)
+def test_bad_pictures_are_named(data: bytes, message: str) -> None:
+    with pytest.raises(DataError, match=f"cat.png: .*{message}"):
+        load_image(data, size=8, where="cat.png")
+
+
+def test_tokens_are_cut_and_padded() -> None:
+    tokenizer = Tokenizer(text_folder() / "tokenizer.json", max_tokens=6)
+    ids, mask = tokenizer(["a cat", "a very long caption about a great many cats"])
+    assert ids.shape == mask.shape == (2, 6)
+    assert mask.sum(1).tolist() == [4, 6]
+    assert ids.dtype == mask.dtype == np.int64
+    with pytest.raises(DataError, match="cannot read the tokenizer"):
+        Tokenizer(Path("none.json"), max_tokens=6)
+
+
+def test_presence_and_absent_rows() -> None:
+    present = presence(np.asarray([True, True, False]), np.asarray([True, False, True]))
+    assert present.tolist() == [[True, True, False], [True, False, True], [True, False, False]]
+    image = np.asarray([[3.0, 4.0], [0.0, 2.0], [np.nan, 1.0]])
+    z = embeddings(image, np.ones((3, 2)), present_MB=present)
+    assert np.isfinite(z).all()
+    assert np.all(z[~present] == 0)
+    assert np.allclose(np.linalg.norm(z[present], axis=-1), 1)
+    with pytest.raises(ConfigError, match="must be raw or unit"):
+        embeddings(image, image, fuse="sum")  # type: ignore[arg-type]
+
+
+def test_raw_fusion_weighs_by_norm() -> None:
+    image, text = np.asarray([[9.0, 0.0]]), np.asarray([[0.0, 1.0]])
+    assert embeddings(image, text, fuse="raw")[2, 0, 0] > 0.99
+    assert embeddings(image, text, fuse="unit")[2, 0, 0] == pytest.approx(0.5**0.5)
+
+
+class Counting:
+    """Stands for a trainer: a feature is the mean of the pixels, or the sum of the tokens."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __call__(self, batch: Batch) -> Mapping[str, np.ndarray]:
+        self.seen += len(batch)
+        if "image/pixels" in batch.inputs:
+            return {"image": batch.inputs["image/pixels"].mean(axis=(1, 2)).astype(np.float32)}
+        tokens = batch.inputs["text/input_ids"] * batch.inputs["text/attention_mask"]
+        return {"text": tokens.sum(1, keepdims=True).astype(np.float32)}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[Config, Collator]:
+    for n in range(3):
+        (tmp_path / f"{n}.png").write_bytes(png(Image.new("RGB", (8, 8), (n, 2 * n, 0))))
+    config = Config(data=DataConfig(cache=str(tmp_path / "cache")))
+    config = replace(config, model=replace(config.model, image_size=32))
+    return config, Collator(config.model, FolderRoot(tmp_path))
+
+
+def test_features_are_computed_once(data: tuple[Config, Collator], tmp_path: Path) -> None:
+    config, collator = data
+    images, texts = ["0.png", "1.png", "2.png", "1.png"], ["a", "b", "a"]
+    one = Counting()
+    store = FeatureStore(config, collator, one)
+    store.prepare(images, texts)
+    assert one.seen == 5
+    batch = store(["2.png", None], ["a", "b"], np.asarray([4, 4]))
+    assert batch.inputs["image/features"].tolist() == [[2.0, 4.0, 0.0], [0.0, 0.0, 0.0]]
+    assert batch.present.tolist() == [[True, False], [True, True], [True, False]]
+    again = Counting()
+    FeatureStore(config, collator, again).prepare(images, texts)
+    assert again.seen == 0, "the second run reads the cache"
+    for file in (tmp_path / "cache").iterdir():
+        file.write_bytes(file.read_bytes()[:-3])
+    damaged = Counting()
+    FeatureStore(config, collator, damaged).prepare(images, texts)
+    assert damaged.seen == 5, "a damaged cache is computed anew"
+    with pytest.raises(DataError, match="was not prepared"):
+        store(["9.png"], [None])
+
+
+def test_cache_goes_by_content(data: tuple[Config, Collator], tmp_path: Path) -> None:
+    config, collator = data
+    FeatureStore(config, collator, Counting()).prepare(["0.png"], [])
+    (tmp_path / "0.png").write_bytes(png(Image.new("RGB", (8, 8), (200, 0, 0))))
+    changed = Counting()
+    store = FeatureStore(config, collator, changed)
+    store.prepare(["0.png"], [])
+    assert changed.seen == 1
+    assert store(["0.png"], [None]).inputs["image/features"][0, 0] == 200

@@ -1,0 +1,31 @@
+"""The examples in docstrings and in the README print what they say."""
+
+import doctest
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+MODULES = sorted(
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+    for path in (REPOSITORY / "gcl_spec").rglob("*.py")
+    if ">>> " in path.read_text()
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name: str) -> None:
+    found = doctest.testmod(import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_readme() -> None:
+    found = doctest.testfile(str(REPOSITORY / "README.md"), module_relative=False)
+    assert found.attempted >= 8
+    assert found.failed == 0
+
+
+def test_the_most_important_modules_have_examples() -> None:
+    assert {f"gcl_spec.{m}" for m in ("loss", "normalize", "batch", "recall", "geometry")} <= set(MODULES)

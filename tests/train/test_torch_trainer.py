@@ -1,0 +1,194 @@
+"""The PyTorch trainer: it trains, exactly reproducibly, by the verified loss."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from array_api_compat import torch as torch_namespace
+
+from gcl_spec.batch import Batch, embeddings, presence
+from gcl_spec.config import Config, ModelConfig
+from gcl_spec.config_io import loads
+from gcl_spec.errors import CheckpointError
+from gcl_spec.loss import stacked_loss
+from gcl_spec.objective import GCL
+from gcl_torch.trainer import TorchTrainer
+
+SMALL = ["model.width=16", "model.hidden=32", "train.batch_size=12", "train.steps=8"]
+
+
+def config(*sets: str) -> Config:
+    return loads("", [*SMALL, *sets])
+
+
+def batch(seed: int = 0, size: int = 12) -> Batch:
+    rng = np.random.default_rng(seed)
+    has_text = np.arange(size) != 3
+    inputs = {
+        "image/features": rng.normal(size=(size, 1280)).astype(np.float32),
+        "text/features": rng.normal(size=(size, 384)).astype(np.float32) * has_text[:, None],
+    }
+    ids = np.minimum(np.arange(size), size - 2)
+    return Batch(inputs, presence(np.ones(size, bool), has_text), ids)
+
+
+def trained(steps: int, *sets: str, start: Any = None, first: int = 0) -> TorchTrainer:
+    trainer = TorchTrainer(config(*sets), device="cpu", state=start)
+    for step in range(first, first + steps):
+        trainer.step(batch(step), lr=1e-2)
+    return trainer
+
+
+def same(one: Any, two: Any) -> bool:
+    return one.keys() == two.keys() and all(
+        one[name].dtype == two[name].dtype and np.array_equal(one[name], two[name]) for name in one
+    )
+
+
+def test_it_learns() -> None:
+    trainer = TorchTrainer(config(), device="cpu")
+    losses = [float(trainer.step(batch(), lr=1e-2)["loss"]) for _ in range(30)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_generator_alone() -> None:
+    torch.manual_seed(5)
+    want = torch.rand(2)
+    torch.manual_seed(5)
+    one = trained(3).state()
+    assert torch.equal(torch.rand(2), want)
+    torch.manual_seed(99)
+    assert same(one, trained(3).state())
+    assert not same(one, trained(3, "train.seed=1").state())
+
+
+def test_a_state_continues_to_the_bit() -> None:
+    whole = trained(6)
+    half = trained(3).state()
+    assert int(half["step"]) == 3
+    assert same(trained(3, start=half, first=3).state(), whole.state())
+
+
+def test_the_step_is_the_gradient_of_the_neutral_loss() -> None:
+    """Autograd straight through towers, fusion and loss gives the gradient that was applied."""
+    trainer = TorchTrainer(config(), device="cpu")
+    model, data = trainer._model, batch()
+    inputs = {name: torch.from_numpy(x) for name, x in data.inputs.items()}
+    present = torch.from_numpy(data.present)
+    z = embeddings(*model(inputs), present_MB=present, xp=torch_namespace)
+    loss = stacked_loss(
+        z, model.log_scale, objective=GCL, present_MB=present, ids_B=torch.from_numpy(data.ids)
+    )
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    want = torch.autograd.grad(loss, parameters)
+    before = model.log_scale.item()
+    values = trainer.step(data, lr=1e-3)
+    assert float(values["loss"]) == pytest.approx(loss.item(), rel=1e-6)
+    assert float(values["scale"]) == pytest.approx(np.exp(before), rel=1e-6)
+    for name, parameter, grad in zip(names, parameters, want, strict=True):
+        assert torch.allclose(parameter.grad, grad, rtol=1e-4, atol=1e-7), name
+
+
+def test_clips_objective_sees_two_modalities() -> None:
+    trainer = TorchTrainer(config("objective.preset=clip"), device="cpu")
+    assert np.isfinite(float(trainer.step(batch(), lr=1e-3)["loss"]))
+    assert trainer.encode(batch()).shape == (3, 12, 16)
+
+
+def test_scale_is_clamped_or_fixed() -> None:
+    trainer = TorchTrainer(config("optim.scale=10", "optim.max_scale=20"), device="cpu")
+    trainer._model.log_scale.data.fill_(3.5)
+    trainer.step(batch(), lr=1e-3)
+    scale = float(np.exp(trainer.state()["params/log_scale"]))
+    assert scale == pytest.approx(20.0, rel=1e-5)
+    fixed = trained(5, "optim.learn_scale=false", "optim.scale=100")
+    assert float(np.exp(fixed.state()["params/log_scale"])) == pytest.approx(100, rel=1e-6)
+    assert "optim/exp_avg/log_scale" not in fixed.state()
+
+
+def test_encode_gives_unit_rows_and_zeros() -> None:
+    data = batch()
+    z = TorchTrainer(config(), device="cpu").encode(data)
+    assert z.dtype == np.float32
+    assert np.all(z[~data.present] == 0)
+    assert np.allclose(np.linalg.norm(z[data.present], axis=-1), 1, atol=1e-6)
+    only_image = Batch(
+        {"image/features": data.inputs["image/features"]},
+        presence(np.ones(12, bool), np.zeros(12, bool)),
+        data.ids,
+    )
+    alone = TorchTrainer(config(), device="cpu").encode(only_image)
+    assert np.allclose(alone[0], z[0], atol=1e-6)
+    assert np.all(alone[1:] == 0)
+
+
+def test_weights_alone_start_the_optimiser_and_the_temperature_anew() -> None:
+    state = trained(3).state()
+    weights = {name: x for name, x in state.items() if name.startswith("params/")}
+    trainer = TorchTrainer(config("optim.scale=50"), device="cpu", state=weights)
+    fresh = trainer.state()
+    assert int(fresh["step"]) == 0
+    assert np.array_equal(fresh["params/image_head.1.weight"], state["params/image_head.1.weight"])
+    assert float(np.exp(fresh["params/log_scale"])) == pytest.approx(50, rel=1e-6)
+    assert not fresh["optim/exp_avg/image_head.1.weight"].any()
+
+
+def test_a_picture_without_features_still_has_an_embedding() -> None:
+    data = batch()
+    blank = {**data.inputs, "image/features": np.zeros_like(data.inputs["image/features"])}
+    z = TorchTrainer(config(), device="cpu").encode(replace(data, inputs=blank))
+    assert np.allclose(np.linalg.norm(z[data.present], axis=-1), 1, atol=1e-6)
+
+
+def test_other_models_are_refused() -> None:
+    state = trained(1).state()
+    with pytest.raises(CheckpointError, match=r"has shape \(32, 1280\), the model's \(48, 1280\)"):
+        TorchTrainer(config("model.hidden=48"), device="cpu", state=state)
+    lacking = {k: v for k, v in state.items() if k != "params/text_head.3.bias"}
+    with pytest.raises(CheckpointError, match=r"no 'params/text_head\.3\.bias'"):
+        TorchTrainer(config(), device="cpu", state=lacking)
+
+
+def test_whole_fine_tuning_trains_the_towers() -> None:
+    small = config("model.freeze_towers=false", "model.image_size=32", "optim.tower_lr=1e-4")
+    rng = np.random.default_rng(0)
+    data = Batch(
+        {
+            "image/pixels": rng.integers(0, 255, (4, 32, 32, 3), np.uint8),
+            "text/input_ids": rng.integers(1000, 2000, (4, 5)),
+            "text/attention_mask": np.ones((4, 5), np.int64),
+        },
+        presence(np.ones(4, bool), np.ones(4, bool)),
+        np.arange(4),
+    )
+    trainer = TorchTrainer(small, device="cpu")
+    before = trainer.state()
+    losses = [float(trainer.step(data, lr=1e-3)["loss"]) for _ in range(4)]
+    after = trainer.state()
+    assert losses[-1] < losses[0]
+    for name in (
+        "image_tower._conv_stem.weight",
+        "text_tower.bert.encoder.layer.0.output.dense.bias",
+    ):
+        assert not np.array_equal(before[f"params/{name}"], after[f"params/{name}"]), name
+    again = TorchTrainer(small, device="cpu", state=after)
+    assert np.array_equal(again.encode(data), trainer.encode(data))
+
+
+def test_pixels_and_cached_features_agree() -> None:
+    model = replace(ModelConfig(), width=16, hidden=32, image_size=64)
+    trainer = TorchTrainer(replace(config(), model=model), device="cpu")
+    rng = np.random.default_rng(0)
+    inputs = {
+        "image/pixels": rng.integers(0, 255, (3, 64, 64, 3), np.uint8),
+        "text/input_ids": rng.integers(1000, 2000, (3, 5)),
+        "text/attention_mask": np.ones((3, 5), np.int64),
+    }
+    present = presence(np.ones(3, bool), np.ones(3, bool))
+    raw = Batch(inputs, present, np.arange(3))
+    found = trainer.features(raw)
+    cached = Batch({f"{name}/features": x for name, x in found.items()}, present, np.arange(3))
+    assert np.allclose(trainer.encode(raw), trainer.encode(cached), atol=1e-5)
+    assert not any("tower" in name for name in trainer.state()), "frozen towers are not saved"
