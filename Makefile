@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
 
+# The options of a new run; a run that was begun before is gone on with, never overwritten.
+new = $(if $(wildcard $(RUNS)/$(1)/config.toml),--resume,$(2))
+
 .PHONY: train test clean
 
 # The paper's situation: heads pretrained with CLIP's loss at a fixed scale, then GCL from there.
 train: $(VENV)/.ready
-	@rm -rf $(RUNS)/lite-clip $(RUNS)/lite-gcl
-	$(BIN)/gcl train --recipe lite-clip --out $(RUNS)/lite-clip
-	$(BIN)/gcl train --recipe lite-gcl --init $(RUNS)/lite-clip --out $(RUNS)/lite-gcl
+	$(BIN)/gcl train --out $(RUNS)/lite-clip $(call new,lite-clip,--recipe lite-clip)
+	$(BIN)/gcl train --out $(RUNS)/lite-gcl \
+	    $(call new,lite-gcl,--recipe lite-gcl --init $(RUNS)/lite-clip)
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest

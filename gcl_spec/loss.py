@@ -84,11 +84,13 @@ def gcl_loss(
         if fused is None:
             check_alike(rows)
             check_fusion(image, text, flags, xp)
-            fused = l2_normalize(image + text, xp=xp)
+            # Missing rows first: a NaN would reach the gradient through the normalisation.
+            parts = [_present_rows(rows[name], flags.get(name), xp) for name in rows]
+            fused = l2_normalize(parts[0] + parts[1], xp=xp)
         rows["image+text"] = fused
-        parts = [flags[name] for name in ("image", "text") if name in flags]
-        if parts and all(part.shape == parts[0].shape for part in parts):
-            flags.setdefault("image+text", parts[0] if len(parts) == 1 else parts[0] & parts[1])
+        given = [flags[name] for name in ("image", "text") if name in flags]
+        if given and all(flag.shape == given[0].shape for flag in given):
+            flags.setdefault("image+text", given[0] if len(given) == 1 else given[0] & given[1])
     return contrastive_loss(
         rows, log_scale=log_scale, objective=objective, present=flags, ids=ids, xp=xp
     )
@@ -206,6 +208,12 @@ def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | No
         total = total + direction.weight * sum_
         weight = weight + direction.weight * count
     return total / weight
+
+
+def _present_rows(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
+    if present_B is None or tuple(present_B.shape) != (x_BD.shape[0],):
+        return x_BD  # a wrong shape is told of later, with the others
+    return xp.where(present_B[:, None], x_BD, xp.zeros_like(x_BD))
 
 
 def _scale(log_scale: Array | float, z_MBD: Array, xp: ArrayNamespace) -> Array | float:

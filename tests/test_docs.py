@@ -28,4 +28,6 @@ def test_readme() -> None:
 
 
 def test_the_most_important_modules_have_examples() -> None:
-    assert {f"gcl_spec.{m}" for m in ("loss", "normalize", "batch", "recall", "geometry")} <= set(MODULES)
+    assert {f"gcl_spec.{m}" for m in ("loss", "normalize", "batch", "recall", "geometry")} <= set(
+        MODULES
+    )

@@ -94,7 +94,8 @@ def _clipart_tasks(pictures: list[Picture]) -> list[Task]:
 
 def _task(name: str, queries: Side, candidates: Side) -> Task:
     """Relevant is every candidate of a concept that the query's content stands for."""
-    task, by_concept = Task(name), {}
+    task = Task(name)
+    by_concept: dict[str, set[str]] = {}
     for concept, content in candidates:
         task.candidates[_id(content)] = {"id": _id(content), **content}
         by_concept.setdefault(concept, set()).add(_id(content))
