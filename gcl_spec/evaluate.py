@@ -9,7 +9,7 @@ import numpy as np
 from gcl_spec import geometry
 from gcl_spec._typing import FloatArray
 from gcl_spec.benchmarks.task import Item, Task, union_pool
-from gcl_spec.errors import DataError
+from gcl_spec.errors import DataError, InputError
 from gcl_spec.recall import Band, Ranking
 from gcl_spec.search import score_chunks
 
@@ -79,16 +79,25 @@ class Report:
                 TaskResult(**{**r, "metrics": {k: tuple(v) for k, v in r["metrics"].items()}})
                 for r in data["results"]
             )
-            return cls(results, dict(data["geometry"]))
-        except (KeyError, TypeError, AttributeError) as error:
+            geometry = {name: float(value) for name, value in data["geometry"].items()}
+            for result in results:
+                if set(result.metrics) != set(METRICS) or set(result.per_query) != set(METRICS):
+                    raise ValueError(f"metrics of {result.task}")
+                if any(len([float(v) for v in band]) != 3 for band in result.metrics.values()):
+                    raise ValueError(f"bands of {result.task}")
+            if not results:
+                raise ValueError("no results")
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"not a report of gcl eval: {error!r}") from error
+        return cls(results, geometry)
 
 
 def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
     """Search every task in its own candidates and in the union of all tasks' candidates.
 
-    Relevance in the global pool is the task's own, as in M-BEIR: a text that looks for pictures
-    competes with all texts, and finding its own twin among them does not count.
+    Relevance in the global pool is the task's own, as in M-BEIR: for a text that looks for
+    pictures all texts are wrong answers. A candidate with exactly the query's content is left out
+    of that query's pool unless it is relevant: finding oneself is no answer (CoVR's rule).
 
     Args:
         encode: items to unit rows, (n, D) float32.
@@ -103,6 +112,11 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
     items = dict.fromkeys(_content(i) for t in tasks for i in (*t.queries, *t.candidates))
     rows = {key: n for n, key in enumerate(items)}
     z_ND = encode([Item("", image, text) for image, text in items])
+    if z_ND.ndim != 2 or len(z_ND) != len(items):
+        raise InputError(f"encode gave an array of shape {z_ND.shape} for {len(items)} items")
+    for item, row in zip(items, z_ND, strict=True):
+        if not np.all(np.isfinite(row)):
+            raise InputError(f"the embedding of {item} holds NaN or Inf")
 
     def embed(wanted: Sequence[Item]) -> FloatArray:
         return z_ND[[rows[_content(item)] for item in wanted]]
@@ -124,13 +138,20 @@ def _search(
     task: Task, pool: str, candidates: Sequence[Item], queries_z: FloatArray, pool_z: FloatArray
 ) -> TaskResult:
     place = {item.id: n for n, item in enumerate(candidates)}
+    twins: dict[tuple[str | None, str | None], list[int]] = {}
+    for n, item in enumerate(candidates):
+        twins.setdefault(_content(item), []).append(n)
     bands: dict[str, list[Band]] = {metric: [] for metric in METRICS}
-    for part, block in score_chunks(queries_z, pool_z):
+    # In float64, or equal candidates differ by their place in the product and are no longer tied.
+    for part, block in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
         scores_QC = np.round(block, _DECIMALS)
         for query, scores_C in zip(task.queries[part], scores_QC, strict=True):
             relevant_C = np.zeros(len(candidates), bool)
             relevant_C[[place[found] for found in task.qrels[query.id]]] = True
-            ranking = Ranking.of(scores_C, relevant_C, depth=_DEPTH)
+            itself = [n for n in twins.get(_content(query), ()) if not relevant_C[n]]
+            ranking = Ranking.of(
+                np.delete(scores_C, itself), np.delete(relevant_C, itself), depth=_DEPTH
+            )
             for metric, band in _bands(ranking).items():
                 bands[metric].append(band)
     return TaskResult(
@@ -171,14 +192,11 @@ def _geometry(
         image, text = z_ND[kinds == "image"], z_ND[kinds == "text"]
         found["cosine of image and text means"] = geometry.mean_cosine(image, text)
         found["distance of image and text means"] = geometry.centroid_distance(image, text)
-    pairs = [
-        (query, candidate)
-        for task in tasks
-        if task.kind == "text->image"
-        for query in task.queries
-        for candidate in task.candidates
-        if candidate.id in task.qrels[query.id]
-    ]
+    pairs = []
+    for task in tasks:
+        if task.kind == "text->image":
+            by_id = {candidate.id: candidate for candidate in task.candidates}
+            pairs += [(q, by_id[found]) for q in task.queries for found in task.qrels[q.id]]
     if pairs:
         asked, right = zip(*pairs, strict=True)
         found["mean distance of text and its image"] = geometry.paired_distance(

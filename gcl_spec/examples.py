@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from gcl_spec._typing import FloatArray
 from gcl_spec.benchmarks.task import Item, Task, union_pool
 from gcl_spec.search import top_k
@@ -57,4 +55,4 @@ def examples(
 
 def _spread(task: Task) -> list[int]:
     count = min(_PER_KIND, len(task.queries))
-    return [int(n) for n in np.linspace(0, len(task.queries) - 1, count + 2)[1:-1]]
+    return [(2 * n + 1) * len(task.queries) // (2 * count) for n in range(count)]

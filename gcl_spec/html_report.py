@@ -4,6 +4,7 @@ import base64
 import html
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
+from math import isfinite, nan
 from typing import Any
 
 from gcl_spec.benchmarks.task import Item
@@ -38,7 +39,7 @@ def render(
         before, after: evaluations of the same tasks at the start and at the end.
         metrics: lines of metrics.jsonl.
         examples: the same queries before and after.
-        read_image: content of a picture, by the path in an item.
+        read_image: a small WebP of a picture, by the path in an item.
     """
     css = files("gcl_spec").joinpath("report.css").read_text()
     body = [
@@ -118,7 +119,7 @@ def _cell(before: Report, after: Report, kind: str, pool: str) -> str:
 
 
 def _loss(metrics: Sequence[Mapping[str, Any]]) -> str:
-    points = [(line["step"], line["loss"]) for line in metrics if "loss" in line]
+    points = [(m["step"], m["loss"]) for m in metrics if isfinite(m.get("loss", nan))]
     if len(points) < 2:
         return ""
     width, height, left, bottom = 980, 220, 48, 24
@@ -190,7 +191,6 @@ def _item(item: Item, read_image: ReadImage, hit: bool = False) -> str:
     picture = ""
     if item.image is not None:
         data = base64.b64encode(read_image(item.image)).decode()
-        kind = "png" if data.startswith("iVBOR") else "jpeg" if data.startswith("/9j/") else "webp"
-        picture = f'<img alt="" src="data:image/{kind};base64,{data}">'
+        picture = f'<img alt="" src="data:image/webp;base64,{data}">'
     text = f"<div>{html.escape(item.text)}</div>" if item.text is not None else ""
     return f'<div class="item{" hit" if hit else ""}">{picture}{text}</div>'

@@ -36,12 +36,13 @@ class Ranking:
     """The candidates of one query in groups of equal score, best first.
 
     sizes: candidates of each group. relevant: how many of them are relevant. total_relevant: over
-    all groups, those left out at the end too.
+    all groups, those left out at the end too. depth: the rank to which the groups reach.
     """
 
     sizes: tuple[int, ...]
     relevant: tuple[int, ...]
     total_relevant: int
+    depth: int
 
     @classmethod
     def of(cls, scores_C: FloatArray, relevant_C: BoolArray, *, depth: int) -> "Ranking":
@@ -51,7 +52,7 @@ class Ranking:
             InputError: NaN or Inf among the scores, or no relevant candidate.
 
         >>> Ranking.of(np.asarray([.5, .9, .5]), np.asarray([True, False, False]), depth=3)
-        Ranking(sizes=(1, 2), relevant=(0, 1), total_relevant=1)
+        Ranking(sizes=(1, 2), relevant=(0, 1), total_relevant=1, depth=3)
         """
         if not np.all(np.isfinite(scores_C)):
             place = int(np.flatnonzero(~np.isfinite(scores_C))[0])
@@ -68,12 +69,12 @@ class Ranking:
         _, group = np.unique(-scores_C[kept], return_inverse=True)
         sizes = np.bincount(group)
         relevant = np.bincount(group[relevant_C[kept]], minlength=len(sizes))
-        return cls(tuple(sizes.tolist()), tuple(relevant.tolist()), total)
+        return cls(tuple(sizes.tolist()), tuple(relevant.tolist()), total, depth)
 
     def hit(self, k: int) -> Band:
         """hit@k: is any relevant candidate among the first k?
 
-        >>> Ranking((1, 2), (0, 1), 1).hit(2)
+        >>> Ranking((1, 2), (0, 1), 1, depth=3).hit(2)
         Band(pessimistic=0.0, expected=0.5, optimistic=1.0)
         """
         missed, sure, possible = 1.0, False, False
@@ -81,7 +82,7 @@ class Ranking:
             missed *= comb(size - relevant, slots) / comb(size, slots)
             sure |= slots > size - relevant
             possible |= relevant > 0
-        return Band(float(sure), 1.0 - missed, float(possible))
+        return _band(float(sure), 1.0 - missed, float(possible))
 
     def recall(self, k: int) -> Band:
         """recall@k: the share of the relevant candidates that is among the first k."""
@@ -91,7 +92,7 @@ class Ranking:
             mean += slots * relevant / size
             high += min(slots, relevant)
         total = self.total_relevant
-        return Band(low / total, mean / total, high / total)
+        return _band(low / total, mean / total, high / total)
 
     def ndcg(self, k: int) -> Band:
         """nDCG@k with gain 1 and discount log2(rank + 1) (Järvelin and Kekäläinen, 2002)."""
@@ -104,13 +105,13 @@ class Ranking:
             low += sum(discounts[size - relevant :])
             start += size
         ideal = sum(_discounts(0, min(k, self.total_relevant)))
-        return Band(low / ideal, mean / ideal, high / ideal)
+        return _band(low / ideal, mean / ideal, high / ideal)
 
     @cached_property
     def mrr(self) -> Band:
         """1 / rank of the first relevant candidate.
 
-        >>> Ranking((1, 2), (0, 1), 1).mrr.expected  # rank 2 or 3
+        >>> Ranking((1, 2), (0, 1), 1, depth=3).mrr.expected  # rank 2 or 3
         0.41666666666666663
         """
         start = 0
@@ -121,12 +122,14 @@ class Ranking:
                 mean = sum(
                     comb(size - x, relevant - 1) / orders / (start + x) for x in range(1, last + 1)
                 )
-                return Band(1 / (start + last), mean, 1 / (start + 1))
+                return _band(1 / (start + last), mean, 1 / (start + 1))
             start += size
         raise InputError("the ranking holds no relevant candidate")
 
     def _within(self, k: int) -> list[tuple[int, int, int]]:
         """(size, relevant, ranks that are at most k) of every group that begins by rank k."""
+        if k > self.depth:
+            raise InputError(f"a ranking of depth {self.depth} does not know its first {k}")
         found = []
         start = 0
         for size, relevant in zip(self.sizes, self.relevant, strict=True):
@@ -135,6 +138,11 @@ class Ranking:
             found.append((size, relevant, min(size, k - start)))
             start += size
         return found
+
+
+def _band(low: float, mean: float, high: float) -> Band:
+    # The closed forms may leave the band by a rounding.
+    return Band(low, min(max(mean, low), high), high)
 
 
 def _discounts(start: int, count: int) -> Sequence[float]:

@@ -24,7 +24,7 @@ def score_chunks(
         raise InputError(
             f"queries are {queries_QD.shape[1]} wide, candidates {candidates_CD.shape[1]}"
         )
-    rows = max(1, _CHUNK_BYTES // (4 * max(1, len(candidates_CD))))
+    rows = max(1, _CHUNK_BYTES // (queries_QD.itemsize * max(1, len(candidates_CD))))
     for start in range(0, len(queries_QD), rows):
         part = slice(start, start + rows)
         yield part, queries_QD[part] @ candidates_CD.T

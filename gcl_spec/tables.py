@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["comparison_rows", "geometry_rows", "markdown", "report_rows", "rich_table"]
 
 _SHORT = {"image": "I", "text": "T", "image+text": "IT"}
-_COLUMNS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10")
+_COLUMNS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
 _POOLS = ("local", "global")
 
 
@@ -86,14 +86,15 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def rich_table(rows: Sequence[Sequence[str]], title: str) -> "Table":
     """Rows, the first of them headings, as a table for terminals of 80 columns."""
     from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     head, *body = rows
     for n, heading in enumerate(head):
-        table.add_column(heading, justify="right" if n else "left", overflow="fold")
+        table.add_column(escape(heading), justify="right" if n else "left", overflow="fold")
     for row in body:
-        table.add_row(*row, style="bold" if row[0] == "average" else None)
+        table.add_row(*map(escape, row), style="bold" if row[0] == "average" else None)
     return table
 
 

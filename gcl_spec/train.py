@@ -14,6 +14,7 @@ from gcl_spec._typing import State
 from gcl_spec.backend import Trainer, TrainingBackend
 from gcl_spec.config import Config
 from gcl_spec.config_io import differences
+from gcl_spec.data.images import thumbnail
 from gcl_spec.data.stream import TrainingData
 from gcl_spec.errors import ConfigError, InputError, TrainingError
 from gcl_spec.examples import examples
@@ -24,6 +25,8 @@ from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
 
 __all__ = ["DryRun", "dry_run", "run"]
+
+_THUMBNAIL = 144  # pixels; the page shows half of it, sharp on dense screens too
 
 
 def run(
@@ -146,20 +149,22 @@ def _stopped(step: int, lr: float, what: str) -> TrainingError:
 
 def _finish(trainer: Trainer, data: TrainingData, folder: RunFolder, reporter: Reporter) -> None:
     after = data.test_report(trainer, reporter)
+    folder.write("after.json", json.dumps(after.to_json()))
     first = folder.examples()
     last = examples(data.encode_items(trainer), data.tests)
-    folder.write(
-        "report.html",
-        render(
-            folder.path.name,
-            folder.report("before"),
-            after,
-            metrics=folder.metrics(),
-            examples=list(zip(first, last, strict=True)),
-            read_image=data.test_root.read_bytes,
-        ),
+
+    def read_image(path: str) -> bytes:
+        return thumbnail(data.test_root.read_bytes(path), side=_THUMBNAIL, where=path)
+
+    page = render(
+        folder.path.name,
+        folder.report("before"),
+        after,
+        metrics=folder.metrics(),
+        examples=list(zip(first, last, strict=True)),
+        read_image=read_image,
     )
-    folder.write("after.json", json.dumps(after.to_json()))
+    folder.write("report.html", page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,12 @@ class TorchTrainer:
         whole = any(name.startswith("optim/") for name in state)
         names = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
         wanted = {_kind(self._model, name) + name: x for name, x in names.items()}
+        foreign = [n for n in state if n.startswith(("params/", "buffers/")) and n not in wanted]
+        if foreign:
+            raise CheckpointError(
+                f"checkpoint holds {foreign[0]!r}, which this model does not train; "
+                "model.freeze_towers and the other model options must be those of the run"
+            )
         if not whole:
             wanted.pop("params/log_scale")
         with torch.no_grad():

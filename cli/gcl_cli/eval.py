@@ -49,6 +49,7 @@ def command(
     "text"?}, and qrels.tsv, lines of a query's id, a tab, and the id of a relevant candidate.
     Paths of images are relative to DIR.
     """
+    other = None if against is None else _other(against, data, backend, device)
     report = _evaluate(run, data, backend, device)
     if json_path is not None:
         from gcl_spec._files import atomic_write
@@ -56,8 +57,8 @@ def command(
         with atomic_write(json_path) as file:
             file.write(json.dumps(report.to_json()).encode())
     _show(report)
-    if against is not None:
-        _compare(report, _other(against, data, backend, device), against.name, run.name)
+    if other is not None and against is not None:
+        _compare(report, other, against.name, run.name)
 
 
 def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) -> Report:
@@ -68,7 +69,9 @@ def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) ->
     from gcl_spec.trained import encode_items
 
     root = open_root("starter" if data is None else data)
-    tasks = read_tasks(root, "tasks" if data is None else "")
+    # A folder that was trained on has its tasks in tasks/, and its pictures beside that.
+    inside = data is None or (root.folders("tasks") and not root.exists("queries.jsonl"))
+    tasks = read_tasks(root, "tasks" if inside else "")
     loaded = load_run(run, backend=backend, device=device)
     with open_progress() as reporter:
         return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)
@@ -105,15 +108,16 @@ def _compare(report: Report, other: Report, other_name: str, name: str) -> None:
     from gcl_spec.compare import paired
     from gcl_spec.tables import comparison_rows, rich_table
 
+    tests = {
+        pool: paired(other, report, pool=pool, metric="hit@10") for pool in ("local", "global")
+    }
     both = {other_name: other, name: report}
     if other_name == name:
         both = {"other": other, "this": report}
-    console = Console()
-    console.print(rich_table(comparison_rows(both), "hit@10 in percent"))
-    for pool in ("local", "global"):
-        found = paired(other, report, pool=pool, metric="hit@10")
+    Console().print(rich_table(comparison_rows(both), "hit@10 in percent"))
+    for pool, found in tests.items():
         click.echo(
-            f"{pool}: hit@10 {100 * found.difference:+.1f} points over {found.queries} queries, "
+            f"{pool} average: {100 * found.difference:+.1f} points over {found.queries} queries, "
             f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired bootstrap), "
             f"p = {found.p_value:.4f} (permutation)"
         )

@@ -4,6 +4,8 @@ A line of the JSONL files is {"id", "image"?: path under the root, "text"?}; a l
 a query's id, a tab, and the id of one relevant candidate.
 """
 
+from pathlib import Path
+
 from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.data.jsonl import read_jsonl, read_text
 from gcl_spec.data.root import Root
@@ -55,7 +57,7 @@ def read_task(root: Root, folder: str) -> Task:
             f"{root.name}: {path}: no relevant candidate for {len(lonely)} queries, such as "
             f"{lonely[0]!r}; add them or remove the queries"
         )
-    name = folder.rpartition("/")[2] or root.name.rstrip("/").rpartition("/")[2]
+    name = folder.rpartition("/")[2] or Path(root.name).resolve().name.removesuffix(".zip")
     relevant = {query: frozenset(found) for query, found in qrels.items()}
     return Task(name, tuple(queries.values()), tuple(candidates.values()), relevant)
 

@@ -33,6 +33,21 @@ class Task:
     candidates: tuple[Item, ...]
     qrels: Mapping[str, frozenset[str]]
 
+    def __post_init__(self) -> None:
+        """`DataError` for double ids, and for qrels that do not fit queries and candidates."""
+        for side, items in (("queries", self.queries), ("candidates", self.candidates)):
+            if len({item.id for item in items}) != len(items) or not items:
+                raise DataError(f"task {self.name}: its {side} are none, or share an id")
+        if self.qrels.keys() != {item.id for item in self.queries}:
+            raise DataError(f"task {self.name}: qrels must have each query once, and no others")
+        known = {item.id for item in self.candidates}
+        for query, found in self.qrels.items():
+            if not found or not found <= known:
+                raise DataError(
+                    f"task {self.name}: query {query!r} needs relevant candidates, all of them "
+                    "among the task's"
+                )
+
     @property
     def kind(self) -> str:
         """Such as "text->image"; "mixed" where one side has several modalities."""

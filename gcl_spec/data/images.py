@@ -13,7 +13,7 @@ from gcl_spec.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageInput", "load_image", "square_image"]
+__all__ = ["ImageInput", "load_image", "square_image", "thumbnail"]
 
 ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]
 """A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
@@ -51,6 +51,15 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
         raise DataError(f"{where}: picture is too large: {error}") from error
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise DataError(f"{where}: not a readable picture: {error}") from error
+
+
+def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
+    """A picture file as a WebP of at most `side` pixels square; `DataError` as `load_image`."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(load_image(data, size=side, where=where)).save(buffer, "WEBP", quality=80)
+    return buffer.getvalue()
 
 
 def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:

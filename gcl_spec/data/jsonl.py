@@ -13,7 +13,7 @@ __all__ = ["read_jsonl", "read_text"]
 def read_text(root: Root, path: str) -> str:
     """The file as UTF-8 text."""
     try:
-        return root.read_bytes(path).decode()
+        return root.read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{root.name}: {path} is not UTF-8 text: {error}") from error
 
@@ -27,6 +27,7 @@ def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
         place = f"{root.name}: {path}:{number}"
         try:
             record = json.loads(line)
+            json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
         except (ValueError, RecursionError) as error:
             raise DataError(f"{place}: not JSON: {error}") from error
         if not isinstance(record, dict):

@@ -1,6 +1,7 @@
 """Where data lies: a folder or a zip archive, read by paths that cannot leave it."""
 
 import zipfile
+import zlib
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -53,8 +54,13 @@ class FolderRoot:
         return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
 
     def _inside(self, path: str) -> Path:
-        _check_relative(self.name, path)
-        target = (self._folder / path).resolve()
+        try:
+            target = (self._folder / _relative(self.name, path)).resolve()
+            target.is_file()  # an over-long name is found out here
+        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a lone surrogate
+            raise DataError(
+                f"{self.name}: cannot follow the path {path[:80]!r}: {error}"
+            ) from error
         if not target.is_relative_to(self._folder):
             raise DataError(f"{self.name}: {path!r} leads out of the folder")
         return target
@@ -67,22 +73,21 @@ class ZipRoot:
         self.name = str(archive)
         try:
             self._zip = zipfile.ZipFile(archive)
-        except (OSError, zipfile.BadZipFile) as error:
+        except _BROKEN as error:
             raise DataError(f"{archive}: cannot read the archive: {error}") from error
 
     def read_bytes(self, path: str, /) -> bytes:
         """See `Root`."""
-        _check_relative(self.name, path)
         try:
-            return self._zip.read(path)
+            return self._zip.read(_relative(self.name, path))
         except KeyError:
             raise DataError(f"{self.name}: no file {path!r} in the archive") from None
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except _BROKEN as error:
             raise DataError(f"{self.name}: cannot read {path!r}: {error}") from error
 
     def exists(self, path: str, /) -> bool:
         """See `Root`."""
-        return path in self._names
+        return _relative(self.name, path) in self._names
 
     def folders(self, path: str, /) -> list[str]:
         """See `Root`."""
@@ -111,7 +116,13 @@ def open_root(path: str | Path) -> Root:
     raise DataError(f"no folder or zip archive {str(path)!r}; give one, or 'starter'")
 
 
-def _check_relative(root: str, path: str) -> None:
+# What zipfile raises for damaged archives: more than its own error.
+_BROKEN = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+
+
+def _relative(root: str, path: str) -> str:
+    """The path without "./" and "//"; `DataError` where it leads out."""
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
         raise DataError(f"{root}: {path!r} leads out of the data; paths are relative, without '..'")
+    return str(pure)

@@ -48,6 +48,7 @@ def test_band_is_that_of_all_orders(name: str, found: list[tuple[float, bool]], 
     assert band.pessimistic == pytest.approx(min(orders))
     assert band.expected == pytest.approx(np.mean(orders))
     assert band.optimistic == pytest.approx(max(orders))
+    assert band.pessimistic <= band.expected <= band.optimistic
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
@@ -56,8 +57,8 @@ def test_candidate_order_and_scale_do_not_matter(seed: int, k: int) -> None:
     scores, relevant = rng.normal(size=12), rng.random(12) < 0.4
     relevant[0] = True
     order = rng.permutation(12)
-    one = Ranking.of(scores, relevant, depth=k)
-    two = Ranking.of(scores[order] - 100, relevant[order], depth=k)
+    one = Ranking.of(scores, relevant, depth=k + 1)
+    two = Ranking.of(scores[order] - 100, relevant[order], depth=k + 1)
     assert (one.hit(k), one.ndcg(k), one.mrr) == (two.hit(k), two.ndcg(k), two.mrr)
     assert one.hit(k).expected <= one.hit(k + 1).expected
 
@@ -80,5 +81,7 @@ def test_negative_scores_count() -> None:
 def test_nonsense_is_refused() -> None:
     with pytest.raises(InputError, match="candidate 1 is nan"):
         Ranking.of(np.asarray([0.0, np.nan]), np.asarray([True, False]), depth=1)
+    with pytest.raises(InputError, match="depth 1 does not know its first 2"):
+        Ranking.of(np.zeros(3), np.ones(3, bool), depth=1).recall(2)
     with pytest.raises(InputError, match="no candidate is relevant"):
         Ranking.of(np.zeros(2), np.zeros(2, bool), depth=1)

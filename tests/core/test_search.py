@@ -11,7 +11,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     queries, candidates = rng.normal(size=(17, 8)), rng.normal(size=(40, 8))
     numbers, scores = search.top_k(queries, candidates, 5)
-    monkeypatch.setattr(search, "_CHUNK_BYTES", 3 * 4 * 40)
+    monkeypatch.setattr(search, "_CHUNK_BYTES", 3 * 8 * 40)
     assert len(list(search.score_chunks(queries, candidates))) == 6
     again, _ = search.top_k(queries, candidates, 5)
     assert np.array_equal(numbers, again)

@@ -26,7 +26,7 @@ def write_task(
 
 def zipped(folder: Path) -> Path:
     path = folder.with_suffix(".zip")
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):
             archive.write(file, file.relative_to(folder))
     return path
@@ -145,3 +145,37 @@ def test_class_ids_join_what_shares_concept_or_caption(pairs: list[tuple[str, st
     # Nothing else is joined: with all texts different the concepts alone decide.
     alone = class_ids([c for c, _ in pairs], [str(n) for n in range(len(pairs))])
     assert len(set(alone.tolist())) == len({c for c, _ in pairs})
+
+
+def test_odd_paths_and_texts(tmp_path: Path) -> None:
+    write_task(tmp_path / "t", queries='\ufeff{"id": "q", "text": "a"}')
+    (task,) = read_tasks(open_root(tmp_path / "t"))
+    assert task.queries[0].id == "q", "a byte-order mark is no part of the text"
+    write_task(tmp_path / "t", queries='{"id": "q", "text": "\\ud800"}')
+    with pytest.raises(DataError, match="queries.jsonl:1"):
+        read_tasks(open_root(tmp_path / "t"))
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in ("loop/x", "x" * 5000, "\ud800.png"):
+        with pytest.raises(DataError):
+            FolderRoot(tmp_path).read_bytes(path)
+    (tmp_path / "t" / "a.txt").write_text("a")
+    for root in (FolderRoot(tmp_path / "t"), ZipRoot(zipped(tmp_path / "t"))):
+        assert root.read_bytes("./a.txt") == b"a"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(place=st.floats(0, 1), byte=st.integers(0, 255), cut=st.booleans())
+def test_a_damaged_archive_is_a_data_error(
+    tmp_path: Path, place: float, byte: int, cut: bool
+) -> None:
+    if not (tmp_path / "t").exists():
+        write_task(tmp_path / "t", queries=QUERY + "\n" * 500)
+    data = bytearray(zipped(tmp_path / "t").read_bytes())
+    at = min(int(place * len(data)), len(data) - 1)
+    data = data[:at] if cut else data[:at] + bytes([byte]) + data[at + 1 :]
+    (tmp_path / "t.zip").write_bytes(bytes(data))
+    try:
+        found = str(read_tasks(open_root(tmp_path / "t.zip")))
+    except DataError as error:
+        found = str(error)
+    assert "t.zip" in found or "Task(name='t'" in found
