@@ -152,7 +152,7 @@ def test_odd_paths_and_texts(tmp_path: Path) -> None:
     (task,) = read_tasks(open_root(tmp_path / "t"))
     assert task.queries[0].id == "q", "a byte-order mark is no part of the text"
     write_task(tmp_path / "t", queries='{"id": "q", "text": "\\ud800"}')
-    with pytest.raises(DataError, match="queries.jsonl:1"):
+    with pytest.raises(DataError, match=r"queries\.jsonl:1"):
         read_tasks(open_root(tmp_path / "t"))
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for path in ("loop/x", "x" * 5000, "\ud800.png"):
