@@ -1,6 +1,6 @@
 """When does GCL pay? The nine searches under several objectives, scales and seeds.
 
-    python benchmarks/objectives.py --out runs/objectives --seeds 0 1 2
+    python benchmarks/objectives.py --out runs/objectives --seeds 0 1 2 --scales 100 16
 
 Two situations on the starter set, all with the same heads and the same tower outputs:
 fine-tuning from heads pretrained with CLIP's loss at a fixed scale of 100 (recipe lite-clip), and
@@ -30,21 +30,8 @@ from gcl_spec.tables import markdown, short_kind
 from gcl_spec.train import run
 from gcl_spec.trained import encode_items
 
-FINE_TUNED = {
-    "+ CLIP": ("clip", 100.0),
-    "+ GCL": ("gcl", 100.0),
-    "+ GCL drop": ("gcl-drop", 100.0),
-    "+ CLIP, scale 16": ("clip", 16.0),
-    "+ GCL, scale 16": ("gcl", 16.0),
-    "+ GCL drop, scale 16": ("gcl-drop", 16.0),
-}
-FROM_SCRATCH = {
-    "scratch CLIP": "clip",
-    "scratch GCL": "gcl",
-    "scratch GCL drop": "gcl-drop",
-}
-
-
+FINE_TUNED = {"+ CLIP": "clip", "+ GCL": "gcl", "+ GCL drop": "gcl-drop"}
+FROM_SCRATCH = {"scratch CLIP": "clip", "scratch GCL": "gcl"}
 LEFT_OUT = ("clipart", "tone")
 Pair = tuple[Report, Report]
 """On the tasks as they are, and in the sparse pool."""
@@ -54,25 +41,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--scales", type=float, nargs="+", default=[100.0])
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     args = parser.parse_args()
     found: dict[str, list[Pair]] = {}
     for seed in args.seeds:
-        for name, report in reports(args.out / str(seed), seed, args.overrides).items():
+        for name, report in reports(
+            args.out / str(seed), seed, args.scales, args.overrides
+        ).items():
             found.setdefault(name, []).append(report)
     print(summary(found), "\n")
     for pool in ("global", "local"):
         print(f"hit@10, {pool} pool\n\n{by_kind(found, pool)}\n")
 
 
-def reports(out: Path, seed: int, overrides: Sequence[str]) -> dict[str, Pair]:
+def reports(
+    out: Path, seed: int, scales: Sequence[float], overrides: Sequence[str]
+) -> dict[str, Pair]:
     start = train(out / "start", "lite-clip", [f"train.seed={seed}", *overrides])
     found = {"start: CLIP at scale 100": both(start.path)}
     found["start, means subtracted"] = both(start.path, centred=True)
-    for name, (preset, scale) in FINE_TUNED.items():
-        options = [f"objective.preset={preset}", f"optim.scale={scale}", f"train.seed={seed}"]
-        folder = out / name.strip("+ ").replace(" ", "-").replace(",", "")
-        found[name] = both(train(folder, "lite-gcl", [*options, *overrides], start.path).path)
+    for scale in scales:
+        for title, preset in FINE_TUNED.items():
+            name = title if scale == 100 else f"{title}, scale {scale:g}"
+            options = [f"objective.preset={preset}", f"optim.scale={scale}", f"train.seed={seed}"]
+            folder = out / name.strip("+ ").replace(" ", "-").replace(",", "")
+            found[name] = both(train(folder, "lite-gcl", [*options, *overrides], start.path).path)
     for name, preset in FROM_SCRATCH.items():
         options = [f"objective.preset={preset}", f"train.seed={seed}", *overrides]
         found[name] = both(train(out / name.replace(" ", "-"), "lite", options).path)

@@ -15,13 +15,14 @@ import sys
 import tempfile
 import zipfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from starter.clipart import clipart_pictures
 from starter.emoji import emoji_pictures
-from starter.model import Picture, split_of
+from starter.model import Picture, family_words, split_of
 from starter.sources import SOURCES, fetch, unpack
 from starter.tasks import Task, test_tasks, validation_tasks
 
@@ -41,7 +42,8 @@ def main() -> None:
         files = {source.package: fetch(source, folder) for source in SOURCES}
         unpacked = {name: unpack(path, Path(temporary) / name) for name, path in files.items()}
         emoji = list(emoji_pictures(unpacked))
-        families = {picture.label.lower(): picture.family for picture in emoji}
+        families = {family_words(picture.label): picture.family for picture in emoji}
+        families |= {picture.label.lower(): picture.family for picture in emoji}
         pictures = [*emoji, *clipart_pictures(unpacked, families)]
     archive = args.out / "starter.zip"
     tasks = {"tasks": test_tasks(pictures), "val_tasks": validation_tasks(pictures)}
@@ -60,7 +62,7 @@ def main() -> None:
                 "version": source.version,
                 "licence": source.licence,
                 "what": source.what,
-                "sha256": hashlib.sha256(files[source.package].read_bytes()).hexdigest(),
+                "sha256": source.sha256,
             }
             for source in SOURCES
         ],
@@ -92,8 +94,8 @@ def _write_archive(path: Path, pictures: list[Picture], tasks: dict[str, list[Ta
             archive.writestr(info, members[name])
 
 
-def _lines(records: object) -> bytes:
-    dumped = (json.dumps(r, ensure_ascii=False) + "\n" for r in records)  # type: ignore[attr-defined]
+def _lines(records: Iterable[object]) -> bytes:
+    dumped = (json.dumps(r, ensure_ascii=False) + "\n" for r in records)
     return "".join(dumped).encode()
 
 

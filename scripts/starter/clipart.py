@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, ImageStat
+from PIL import Image, ImageChops, ImageStat
 
-from starter.model import Picture, to_webp
+from starter.model import Picture, family_words, on_white, to_webp
 
 _DROPPED = ("people", "signs_and_symbols", "special", "unsorted", "computer", "shapes")
 _MAX_PIXELS = 16_000_000
@@ -29,13 +29,19 @@ _GENERIC = {
 }
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _TITLE = f".//{_DC}title"
+# Addresses of people and sites, dumps of the tool that filled in the metadata, and its makers.
+_NOISE = re.compile(
+    r"@|https?:|www\.|\.(com|net|org|ro)\b|^hash$|\b(hash|array)\(|inkscape|sodipodi|^copyright$|^logos?$"
+)
+# Marks and characters: the drawing is public domain, what it shows may not be free to use.
+_MARKS = re.compile(r"\b(tux|linux|debian|gnome|kde|vgcats|fanart|porcinet)\b")
 _LICENCE = "http://web.resource.org/cc/PublicDomain"
 
 
 def clipart_pictures(unpacked: dict[str, Path], families: dict[str, str]) -> list[Picture]:
     """One picture for each PNG with an honest title, equal pictures once.
 
-    `families` maps emoji labels to their split keys: clip art of the same name goes along.
+    `families` maps emoji labels and their words to split keys: clip art so named goes along.
     """
     found = list(_pictures(unpacked, families))
     titles = Counter(picture.label for picture in found)
@@ -61,12 +67,15 @@ def _pictures(unpacked: dict[str, Path], families: dict[str, str]) -> Iterator[P
             continue
         seen.add(digest)
         title, tags, description = texts
+        if _MARKS.search(" ".join((title, *tags, description)).lower()):
+            continue
+        words = family_words(title)
         yield Picture(
             name=f"clipart-{hashlib.sha256(str(relative).encode()).hexdigest()[:12]}",
             style="clipart",
             data=data,
             concept=title,
-            family=families.get(title, title),
+            family=families.get(title) or families.get(words) or words,
             label=title,
             tags=tags,
             description=description,
@@ -83,7 +92,7 @@ def _texts(svg: Path) -> tuple[str, tuple[str, ...], str] | None:
     if work is None or _LICENCE not in svg.read_text(errors="replace"):
         return None
     title = _clean(work.findtext(f"{_DC}title") or "")
-    if len(re.findall(r"[a-z]{3,}", title)) == 0 or len(title) > 60:
+    if len(re.findall(r"[a-z]{3,}", title)) == 0 or len(title) > 60 or "@" in title:
         return None
     people = {_clean(e.text or "") for e in work.iterfind(f".//{_DC}creator{_TITLE[1:]}")}
     bag = [e.text or "" for e in work.iter() if e.tag.endswith("}li")]
@@ -91,10 +100,18 @@ def _texts(svg: Path) -> tuple[str, tuple[str, ...], str] | None:
     tags = [
         tag
         for tag in dict.fromkeys(_clean(text) for text in bag)
-        if tag and tag not in people | _GENERIC and not set(tag.split()) <= words and len(tag) < 30
+        if tag
+        and tag not in people | _GENERIC
+        and not _NOISE.search(tag)
+        and not set(tag.split()) <= words
+        and len(tag) < 30
     ]
     description = " ".join((work.findtext(f"{_DC}description") or "").split())
-    useful = 12 <= len(description) <= 160 and "http" not in description
+    useful = (
+        12 <= len(description) <= 160
+        and not _NOISE.search(description.lower())
+        and family_words(description) != family_words(title)
+    )
     return title, tuple(tags), description if useful else ""
 
 
@@ -112,8 +129,17 @@ def _render(png: Path) -> bytes | None:
     if width * height > _MAX_PIXELS or max(width, height) > 6 * min(width, height):
         return None
     with Image.open(png) as picture:
-        data = to_webp(picture)
+        data = to_webp(_cropped(picture))
     return data if _has_content(data) else None
+
+
+def _cropped(picture: Image.Image) -> Image.Image:
+    """Without the empty rest of the drawing's page: some subjects fill a hundredth of it."""
+    flat = on_white(picture)
+    white = Image.new("RGB", flat.size, "white")
+    ink = ImageChops.difference(flat, white).convert("L").point([0] * 12 + [255] * 244)
+    box = ink.getbbox()
+    return flat if box is None else flat.crop(box)
 
 
 def _has_content(data: bytes) -> bool:

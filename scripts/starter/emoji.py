@@ -64,8 +64,8 @@ class _Webp:
 
 
 def emoji_pictures(unpacked: dict[str, Path]) -> Iterator[Picture]:
-    """Every emoji that all three sets have; skin tones for test concepts and, fluent only, one
-    tone for each training concept, so that the words are known.
+    """Every emoji that all three sets have and tell apart; skin tones for test concepts and, fluent
+    only, one tone for each training concept, so that the words are known.
     """
     sets: dict[str, _Svg | _Webp] = {
         "fluent": _Webp(unpacked["@lobehub/fluent-emoji-3d"]),
@@ -73,19 +73,22 @@ def emoji_pictures(unpacked: dict[str, Path]) -> Iterator[Picture]:
         "twemoji": _Svg(unpacked["@iconify-json/twemoji"]),
     }
     data = json.loads((unpacked["emojibase-data"] / "en" / "data.json").read_text())
+    seen: set[bytes] = set()
     for record in data:
-        key = _key(record["hexcode"])
-        if any(key not in found for found in sets.values()):
-            continue
-        for style, found in sets.items():
-            yield _picture(record, record, style, found.render(key))
-        for skin in _skins(record):
-            skin_key = _key(skin["hexcode"])
-            if any(skin_key not in found for found in sets.values()):
+        for shown in (record, *_skins(record)):
+            key = _key(shown["hexcode"])
+            if any(key not in found for found in sets.values()):
                 continue
-            for style, found in sets.items():
-                if _wanted(record, skin, style):
-                    yield _picture(record, skin, style, found.render(skin_key))
+            drawn = [
+                _picture(record, shown, style, found.render(key))
+                for style, found in sets.items()
+                if shown is record or _wanted(record, shown, style)
+            ]
+            # Sets draw some emoji alike (families in silhouette, a snowboarder in any skin):
+            # one picture cannot have two names, one right and one wrong.
+            if not any(picture.data in seen for picture in drawn):
+                seen.update(picture.data for picture in drawn)
+                yield from drawn
 
 
 def _skins(record: Record) -> list[Record]:
@@ -104,7 +107,7 @@ def _wanted(record: Record, skin: Record, style: str) -> bool:
 
 
 def _picture(record: Record, shown: Record, style: str, data: bytes) -> Picture:
-    label = record["label"]
+    label = record["label"].lower()
     words = set(re.findall(r"\w+", label))
     tags = tuple(t for t in record.get("tags", []) if not set(re.findall(r"\w+", t)) <= words)
     tone = _TONES.get(shown.get("tone", 0), "")
@@ -112,7 +115,7 @@ def _picture(record: Record, shown: Record, style: str, data: bytes) -> Picture:
         name=f"{style}-{_key(shown['hexcode'])}",
         style=style,
         data=data,
-        concept=shown["label"],
+        concept=shown["label"].lower(),
         family=_family(record["hexcode"]),
         label=shown["label"],
         tags=tags,
@@ -125,6 +128,8 @@ def _key(hexcode: str) -> str:
 
 
 def _family(hexcode: str) -> str:
-    """One key for the man, woman and person of an emoji, in any skin."""
-    neutral = re.sub(r"-200d-264[02]", "", _key(hexcode))
-    return re.sub(r"1f46[89]", "1f9d1", neutral)
+    """One key for the genders, ages and hair of an emoji, in any skin."""
+    plain = re.sub(r"-200d-(264[02]|1f9b[0-3])", "", _key(hexcode))
+    plain = re.sub(r"^1f46[b-d]$", "1f9d1-200d-1f91d-200d-1f9d1", plain)
+    plain = re.sub(r"1f47[45]", "1f9d3", re.sub(r"1f46[67]", "1f9d2", plain))
+    return re.sub(r"1f46[89]|1f471|1f9d[234]", "1f9d1", plain)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 
 from PIL import Image
@@ -36,7 +37,7 @@ class Picture:
         tags = ", ".join(self.tags[:8])
         if tags and self.tone:
             tags = f"{tags}, {self.tone}"
-        return [text for text in (self.label, tags, self.description) if text]
+        return list(dict.fromkeys(t for t in (self.label, tags, self.description) if t))
 
 
 def split_of(family: str) -> str:
@@ -45,13 +46,27 @@ def split_of(family: str) -> str:
     return "test" if share < TEST_SHARE else "val" if share < TEST_SHARE + VAL_SHARE else "train"
 
 
+def family_words(text: str) -> str:
+    """What is left of a name when spelling is ignored: "Musical-Notes" and "musical note"."""
+    words = re.findall(r"\w+", text.lower())
+    return " ".join(sorted(re.sub(r"(?<=\w{2})s$", "", word) for word in words))
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """RGB, what is transparent made white."""
+    rgba = picture.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    white.alpha_composite(rgba)
+    return white.convert("RGB")
+
+
 def to_webp(picture: Image.Image) -> bytes:
     """On white, padded to a square, SIDE pixels wide, as WebP."""
-    rgba = picture.convert("RGBA")
-    side = max(rgba.size)
-    square = Image.new("RGBA", (side, side), (255, 255, 255, 255))
-    square.alpha_composite(rgba, ((side - rgba.width) // 2, (side - rgba.height) // 2))
-    small = square.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    flat = on_white(picture)
+    side = max(flat.size)
+    square = Image.new("RGB", (side, side), "white")
+    square.paste(flat, ((side - flat.width) // 2, (side - flat.height) // 2))
+    small = square.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=QUALITY, method=6)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gcl_spec.benchmarks.folder import read_tasks
-from gcl_spec.benchmarks.task import union_pool
+from gcl_spec.benchmarks.task import Task, union_pool
 from gcl_spec.data import starter
 from gcl_spec.data.pairs import read_samples
 from gcl_spec.data.root import open_root
@@ -19,6 +20,11 @@ from gcl_spec.errors import DataError
 ROOT = open_root("starter")
 TASKS = read_tasks(ROOT, "tasks")
 FOLDER = Path(starter.__file__).parent
+SAMPLES = [s for split in ("train.jsonl", "val.jsonl") for s in read_samples(ROOT, split)]
+
+
+def _words(text: str) -> str:
+    return " ".join(sorted(re.findall(r"\w+", text.lower())))
 
 
 def test_size_and_manifest() -> None:
@@ -29,7 +35,7 @@ def test_size_and_manifest() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("harm", ["altered", "cut", "missing", "no manifest"])
+@pytest.mark.parametrize("harm", ["altered", "cut", "missing", "no manifest", "no object"])
 def test_harm_is_noticed(tmp_path: Path, harm: str) -> None:
     for name in ("starter.zip", "manifest.json"):
         shutil.copy(FOLDER / name, tmp_path / name)
@@ -43,6 +49,8 @@ def test_harm_is_noticed(tmp_path: Path, harm: str) -> None:
         archive.write_bytes(data[:-1])
     elif harm == "missing":
         archive.unlink()
+    elif harm == "no object":
+        (tmp_path / "manifest.json").write_text("[]")
     else:
         (tmp_path / "manifest.json").unlink()
     with pytest.raises(DataError, match="reinstall gcl-spec"):
@@ -50,20 +58,16 @@ def test_harm_is_noticed(tmp_path: Path, harm: str) -> None:
 
 
 def test_test_concepts_are_never_trained_on() -> None:
-    trained = {
-        sample.concept.lower()
-        for split in ("train.jsonl", "val.jsonl")
-        for sample in read_samples(ROOT, split)
-    }
+    trained = {_words(sample.concept) for sample in SAMPLES}
     tested = {
-        item.text.lower()
+        _words(item.text)
         for task in TASKS
         for item in task.candidates
         if item.modality == "text" and item.text is not None
     }
     assert len(tested) > 400
     assert not tested & trained
-    pictures = {s.image for s in read_samples(ROOT, "train.jsonl")}
+    pictures = {s.image for s in SAMPLES}
     assert not pictures & {i.image for t in TASKS for i in (*t.queries, *t.candidates) if i.image}
 
 
@@ -79,11 +83,53 @@ def test_no_query_picture_is_a_candidate() -> None:
 
 
 def test_pictures_open() -> None:
-    paths = {s.image for s in read_samples(ROOT, "val.jsonl")}
-    paths |= {item.image for task in TASKS[:2] for item in task.candidates}
-    for path in paths - {None}:
+    paths = {s.image for s in SAMPLES if s.image}
+    paths |= {i.image for task in TASKS for i in (*task.queries, *task.candidates) if i.image}
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    assert len(paths) == manifest["counts"]["pictures"]
+    for path in paths:
         with Image.open(io.BytesIO(ROOT.read_bytes(path))) as picture:
             assert (picture.format, picture.size, picture.mode) == ("WEBP", (96, 96), "RGB")
+
+
+def test_equal_pictures_have_one_concept() -> None:
+    concepts: dict[bytes, set[str]] = {}
+    for sample in SAMPLES:
+        concepts.setdefault(ROOT.read_bytes(sample.image or ""), set()).add(sample.concept)
+    assert [found for found in concepts.values() if len(found) > 1] == []
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_equal_candidates_are_equally_relevant(task: Task) -> None:
+    seen: dict[tuple[bytes, str | None], str] = {}
+    for item in task.candidates:
+        content = (ROOT.read_bytes(item.image) if item.image else b"", item.text)
+        twin = seen.setdefault(content, item.id)
+        for found in task.qrels.values():
+            assert (twin in found) == (item.id in found)
+
+
+def test_an_answer_of_one_task_is_none_of_anothers_errors() -> None:
+    """The same text that looks for pictures has the same right pictures in every task."""
+    answers: dict[str, frozenset[str]] = {}
+    for task in (task for task in TASKS if task.kind == "text->image"):
+        for query, found in task.qrels.items():
+            assert answers.setdefault(query, found) == found
+
+
+def test_captions_hold_no_addresses_and_no_dumps() -> None:
+    texts = [caption for sample in SAMPLES for caption in sample.captions]
+    texts += [i.text for task in TASKS for i in (*task.queries, *task.candidates) if i.text]
+    noise = re.compile(r"@|https?:|www\.|^hash$|^hash,|, hash\b|hash\(", re.IGNORECASE)
+    assert [text for text in texts if noise.search(text)] == []
+
+
+def test_tags_do_not_tell_the_label() -> None:
+    for task in (task for task in TASKS if task.name.startswith(("t2t", "it2t", "t2it"))):
+        label = {item.id: item.text or "" for item in task.candidates}
+        for query in task.queries:
+            tags = {tag.strip().lower() for tag in (query.text or "").split(",")}
+            assert not tags & {label[found].lower() for found in task.qrels[query.id]}
 
 
 def test_notice_names_every_source() -> None:

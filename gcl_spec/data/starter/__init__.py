@@ -23,8 +23,8 @@ def starter_path(folder: Path | None = None) -> Path:
     try:
         want = json.loads(manifest.read_text())["sha256"]
         have = hashlib.sha256(archive.read_bytes()).hexdigest()
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"starter set in {folder}: {error}; {way_out}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"starter set in {folder}: {error!r}; {way_out}") from error
     if have != want:
         raise DataError(
             f"starter set {archive}: sha256 is {have[:12]}..., the manifest says {want[:12]}...; "
