@@ -209,6 +209,10 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
     if config.model.image_size < 32:
         raise ConfigError(f"model.image_size = {config.model.image_size}; must be at least 32")
+    if not 3 <= config.model.max_tokens <= 512:
+        raise ConfigError(
+            f"model.max_tokens = {config.model.max_tokens}; must be 3 to 512, two of them marks"
+        )
     if config.optim.learn_scale and config.optim.scale > config.optim.max_scale:
         raise ConfigError(
             f"optim.scale = {config.optim.scale} is above optim.max_scale = "

@@ -140,6 +140,8 @@ class TorchTrainer:
             )
         if not whole:
             wanted.pop("params/log_scale")
+            # A run with frozen towers has none: they go on from their pretrained weights.
+            wanted = {n: x for n, x in wanted.items() if "_tower." not in n or n in state}
         with torch.no_grad():
             for name, target in wanted.items():
                 target.copy_(_read(state, name, target))

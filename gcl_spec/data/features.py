@@ -84,6 +84,8 @@ class FeatureStore:
         for kind, items in (("image", images), ("text", texts)):
             rows = self._rows[kind]
             if any(item is not None for item in items):
+                if not rows:
+                    raise DataError(f"no {kind} was prepared; call prepare first")
                 zero = np.zeros_like(next(iter(rows.values())))
                 found = [zero if item is None else self._row(kind, item) for item in items]
                 inputs[f"{kind}/features"] = np.stack(found)

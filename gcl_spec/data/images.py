@@ -1,7 +1,6 @@
 """Pictures as square RGB arrays."""
 
 import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -37,16 +36,17 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns between its limit and twice that; here both are too large.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if isinstance(image, Image.Image):
-                return square_image(image, size)
-            if isinstance(image, np.ndarray):
-                return square_image(Image.fromarray(image), size)
-            data = image if isinstance(image, bytes) else Path(image).read_bytes()
-            with Image.open(io.BytesIO(data)) as picture:
-                return square_image(picture, size)
+        if isinstance(image, Image.Image):
+            return square_image(image, size)
+        if isinstance(image, np.ndarray):
+            return square_image(Image.fromarray(image), size)
+        data = image if isinstance(image, bytes) else Path(image).read_bytes()
+        with Image.open(io.BytesIO(data)) as picture:
+            # Pillow itself only warns between its limit and twice that; here both are too large.
+            limit, pixels = Image.MAX_IMAGE_PIXELS, picture.width * picture.height
+            if limit is not None and pixels > limit:
+                raise DataError(f"{where}: picture is too large: {pixels} pixels, at most {limit}")
+            return square_image(picture, size)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{where}: picture is too large: {error}") from error
     except (OSError, SyntaxError, TypeError, ValueError) as error:
@@ -63,11 +63,18 @@ def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
 
 
 def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
-    """On white, padded to a square (cropping would lose something), resized; (size, size, 3)."""
+    """On white, resized, padded to a square (cropping would lose something); (size, size, 3)."""
     from PIL import Image
 
+    if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's conversion would clip it to white
+        picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     rgba = picture.convert("RGBA")
-    side = max(rgba.size)
-    square = Image.new("RGBA", (side, side), (255, 255, 255, 255))
-    square.alpha_composite(rgba, ((side - rgba.width) // 2, (side - rgba.height) // 2))
-    return np.asarray(square.convert("RGB").resize((size, size), Image.Resampling.BICUBIC))
+    # Resized before it is padded: a long thin picture would need the square of its length.
+    share = size / max(rgba.size)
+    width, height = (max(1, round(share * side)) for side in rgba.size)
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    opaque = Image.alpha_composite(white, rgba).convert("RGB")
+    square = Image.new("RGB", (size, size), (255, 255, 255))
+    small = opaque.resize((width, height), Image.Resampling.BICUBIC)
+    square.paste(small, ((size - width) // 2, (size - height) // 2))
+    return np.asarray(square)

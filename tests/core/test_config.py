@@ -63,6 +63,7 @@ def test_objective_options_change_the_preset() -> None:
         ("optim.beta2=1.0", "must be in [0, 1)"),
         ("model.fuse=sum", "must be one of raw, unit"),
         ("model.image_size=8", "must be at least 32"),
+        ("model.max_tokens=600", "must be 3 to 512"),
         ("optim.scale=200", "above optim.max_scale"),
         ("objective.preset=glc", "there are gcl"),
         ("objective.pool=some", "must be one of all, target"),

@@ -158,3 +158,13 @@ def test_cache_goes_by_content(data: tuple[Config, Collator], tmp_path: Path) ->
     store.prepare(["0.png"], [])
     assert changed.seen == 1
     assert store(["0.png"], [None]).inputs["image/features"][0, 0] == 200
+
+
+def test_long_thin_and_16_bit_pictures() -> None:
+    thin = load_image(png(Image.new("1", (40000, 100))), size=32, where="x")
+    assert thin[15].max() == 0
+    assert thin[0].min() == 255
+    ramp = np.linspace(0, 65535, 64 * 64, dtype=np.uint16).reshape(64, 64)
+    grey = load_image(png(Image.fromarray(ramp)), size=64, where="x")
+    assert grey[0, 0].max() < 10
+    assert 118 < grey[32].mean() < 138

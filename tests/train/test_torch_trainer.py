@@ -175,6 +175,8 @@ def test_whole_fine_tuning_trains_the_towers() -> None:
         assert not np.array_equal(before[f"params/{name}"], after[f"params/{name}"]), name
     again = TorchTrainer(small, device="cpu", state=after)
     assert np.array_equal(again.encode(data), trainer.encode(data))
+    heads = {n: x for n, x in after.items() if n.startswith("params/") and "tower" not in n}
+    assert int(TorchTrainer(small, device="cpu", state=heads).state()["step"]) == 0
     with pytest.raises(CheckpointError, match="which this model does not train"):
         TorchTrainer(config(), device="cpu", state=after)
 
