@@ -77,8 +77,10 @@ def train(out: Path, recipe: str, overrides: Sequence[str], init: Path | None = 
     """The run in `out`, trained now where it is not there yet."""
     if (out / "after.json").is_file():
         return RunFolder.open(out)
-    config = config_io.load(recipe=recipe, overrides=overrides)
-    return run(config, registry.load_training("torch"), out, init=init)
+    torch = registry.load_training("torch")
+    if out.exists():
+        return run(None, torch, out, resume=True)
+    return run(config_io.load(recipe=recipe, overrides=overrides), torch, out, init=init)
 
 
 def both(path: Path, *, centred: bool = False) -> Pair:
