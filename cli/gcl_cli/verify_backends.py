@@ -79,7 +79,7 @@ def _show(verdict: Verdict) -> None:
 
     cases = max(row.cases for row in verdict.rows)
     title = f"Backends against the reference, {cases} cases"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("backend", "device", "dtype", "quantity"):
         table.add_column(heading, no_wrap=True)
     for heading in ("error", "bound", "of bound", "digits"):
