@@ -53,13 +53,13 @@ class LiteModel(nn.Module):
             if f"{name}/features" in inputs:
                 found[name] = inputs[f"{name}/features"]
         if "image/pixels" in inputs:
-            found["image"] = self._tower("image", inputs)(inputs["image/pixels"])
+            found["image"] = self._tower("image")(inputs["image/pixels"])
         if "text/input_ids" in inputs:
-            tower = self._tower("text", inputs)
+            tower = self._tower("text")
             found["text"] = tower(inputs["text/input_ids"], inputs["text/attention_mask"])
         return found
 
-    def _tower(self, name: str, inputs: Inputs) -> nn.Module:
+    def _tower(self, name: str) -> nn.Module:
         if hasattr(self, f"{name}_tower"):
             tower: nn.Module = getattr(self, f"{name}_tower")
             return tower
