@@ -11,7 +11,7 @@ from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.objective import Objective
 
-__all__ = ["check_alike", "check_fusion", "check_stack", "check_values", "stack_rows"]
+__all__ = ["check_alike", "check_fusion", "check_options", "check_stack", "check_values"]
 
 
 def check_alike(rows: Mapping[str, Array]) -> None:
@@ -25,113 +25,109 @@ def check_alike(rows: Mapping[str, Array]) -> None:
             )
 
 
-def stack_rows(
-    rows: Mapping[str, Array],
-    present: Mapping[str, Array] | None,
-    objective: Objective,
-    xp: ArrayNamespace,
-) -> tuple[Array, Array | None]:
-    """Rows and flags by name to (M, B, D) and (M, B), or to (M, B, D) and None."""
-    names = objective.modalities
-    if set(rows) != set(names):
-        raise InputError(
-            f"embeddings of {', '.join(map(repr, rows))} given; the objective wants "
-            f"{', '.join(map(repr, names))}"
-        )
-    check_alike(rows)
-    z_MBD = xp.stack([rows[name] for name in names])
-    samples = z_MBD.shape[1]
-    flags = {name: flag for name, flag in (present or {}).items() if name in names}
-    unknown = sorted(set(present or {}) - set(names) - {"image", "text"})
-    if unknown:
-        known = ", ".join(map(repr, names))
-        raise InputError(f"present of {unknown[0]!r}: no such modality; there are {known}")
-    if not flags:
-        return z_MBD, None
-    for name, flag in flags.items():
-        if tuple(flag.shape) != (samples,):
-            raise InputError(
-                f"present of {name!r} has shape {tuple(flag.shape)}; wanted ({samples},)"
-            )
-    all_B = xp.ones_like(next(iter(flags.values())))
-    return z_MBD, xp.stack([flags.get(name, all_B) for name in names])
-
-
 def check_stack(
-    z_MBD: Array,
-    log_scale: Array | float,
-    objective: Objective,
-    present_MB: Array | None,
-    ids_B: Array | None,
-    xp: ArrayNamespace,
+    z_MBD: Array, objective: Objective, present_MB: Array | None, xp: ArrayNamespace
 ) -> None:
-    """Shapes and dtypes; reads no value, so it costs no wait and works in compiled code."""
+    """Stacked embeddings and flags have the objective's shape."""
     modalities = len(objective.modalities)
-    if len(z_MBD.shape) != 3 or z_MBD.shape[0] != modalities or 0 in z_MBD.shape:
+    fused = sum("+" in name for name in objective.modalities)
+    if len(z_MBD.shape) != 3 or z_MBD.shape[0] not in (modalities, modalities - fused):
         raise InputError(
             f"embeddings have shape {tuple(z_MBD.shape)}; wanted (M, B, D) = ({modalities}, "
             "B >= 1, D >= 1)"
         )
-    if not xp.isdtype(z_MBD.dtype, "real floating"):
-        raise InputTypeError(f"embeddings have dtype {z_MBD.dtype}; wanted a real floating one")
-    if not isinstance(log_scale, int | float) and tuple(log_scale.shape) != ():
-        raise InputError(f"log_scale has shape {tuple(log_scale.shape)}; wanted a scalar, ()")
-    samples = z_MBD.shape[1]
     if present_MB is not None:
-        _expect("present", present_MB, (modalities, samples), "bool", xp)
-    if ids_B is not None:
-        _expect("ids", ids_B, (samples,), "integral", xp)
+        _expect("present", present_MB, (modalities, z_MBD.shape[1]), "bool", xp)
+
+
+def check_options(
+    x_BD: Array,
+    log_scale: Array | float,
+    objective: Objective,
+    ids: Array | None,
+    captions: Array | None,
+    xp: ArrayNamespace,
+) -> None:
+    """Shapes and dtypes; reads no value, so it costs no wait and works in compiled code."""
+    if 0 in x_BD.shape:
+        raise InputError(f"embeddings have shape {tuple(x_BD.shape)}; wanted B >= 1, D >= 1")
+    if not xp.isdtype(x_BD.dtype, "real floating"):
+        raise InputTypeError(f"embeddings have dtype {x_BD.dtype}; wanted a real floating one")
+    samples, terms = x_BD.shape[0], len(objective.directions)
+    if not isinstance(log_scale, int | float) and tuple(log_scale.shape) not in ((), (terms,)):
+        raise InputError(
+            f"log_scale has shape {tuple(log_scale.shape)}; wanted a scalar, (), or one for each "
+            f"direction, ({terms},)"
+        )
+    if ids is not None:
+        _expect("ids", ids, (samples,), "integral", xp)
+    if captions is not None and (len(captions.shape) != 2 or captions.shape[0] != samples):
+        raise InputError(f"captions have shape {tuple(captions.shape)}; wanted ({samples}, F)")
 
 
 def check_values(
-    z_MBD: Array,
+    rows: Mapping[str, Array],
     log_scale: Array | float,
     objective: Objective,
-    present_MB: Array | None,
+    flags: Mapping[str, Array],
     xp: ArrayNamespace,
 ) -> None:
     """NaN, Inf, zero rows, no valid pair, where values can be read; the error names the place."""
     fixed = isinstance(log_scale, int | float)
     if fixed and not math.isfinite(log_scale):
         raise InputError(f"log_scale is {log_scale}; wanted a finite number, ln(1 / temperature)")
-    if not _readable([z_MBD, log_scale, present_MB]):
+    if not _readable([*rows.values(), log_scale, *flags.values()]):
         return
-    if not fixed and not bool(xp.isfinite(log_scale)):
+    if not fixed and not bool(xp.all(xp.isfinite(log_scale))):
         raise InputError("log_scale is NaN or Inf; wanted a finite number, ln(1 / temperature)")
-    norms_MB = xp.max(xp.abs(z_MBD), axis=-1)
-    for m, name in enumerate(objective.modalities):
-        here_B = True if present_MB is None else present_MB[m, ...]
-        _refuse(~xp.isfinite(norms_MB[m, ...]) & here_B, f"of {name!r} hold NaN or Inf", xp)
-        _refuse((norms_MB[m, ...] == 0) & here_B, f"of {name!r} have norm 0", xp)
-    if present_MB is not None:
-        index = objective.modalities.index
-        pairs = [
-            present_MB[index(d.query), ...] & present_MB[index(d.target), ...]
-            for d in objective.directions
-        ]
-        if not any(bool(xp.any(pair)) for pair in pairs):
-            raise InputError(
-                "no valid pair is left: no sample has both the query and the target of any of the "
-                f"directions {', '.join(map(str, objective.directions))}"
-            )
+    for name, x_BD in rows.items():
+        size_B = xp.max(xp.abs(x_BD), axis=-1)
+        here_B = flags.get(name, True)
+        _refuse(~xp.isfinite(size_B) & here_B, f"of {name!r} hold NaN or Inf", xp)
+        _refuse((size_B == 0) & here_B, f"of {name!r} have norm 0", xp)
+    pairs = [
+        [flags[name] for name in (d.query, d.target) if name in flags] for d in objective.directions
+    ]
+    if not any(_some(pair, xp) for pair in pairs):
+        raise InputError(
+            "no valid pair is left: no sample has both the query and the target of any of the "
+            f"directions {', '.join(map(str, objective.directions))}"
+        )
 
 
 def check_fusion(
-    image: Array, text: Array, present: Mapping[str, Array], xp: ArrayNamespace
+    rows: Mapping[str, Array],
+    fused: Mapping[str, tuple[str, str]],
+    weights: Mapping[str, tuple[Array | float, Array | float]],
+    flags: Mapping[str, Array],
+    xp: ArrayNamespace,
 ) -> None:
-    """Opposite image and text rows, whose sum has no direction, where values can be read."""
-    flags = [flag for name, flag in present.items() if name in ("image", "text", "image+text")]
-    if any(tuple(flag.shape) != (image.shape[0],) for flag in flags):
-        return  # stack_rows tells of the shapes
-    if not _readable([image, text, *flags]):
-        return
-    sizes_B = [xp.sqrt(xp.sum(x * x, axis=-1)) for x in (image, text, image + text)]
-    # Below this the sum's direction is rounding error of the two parts.
-    undefined_B = sizes_B[2] <= 4 * xp.finfo(image.dtype).eps * (sizes_B[0] + sizes_B[1])
-    for flag in flags:
-        undefined_B = undefined_B & flag
-    undefined_B = undefined_B & (sizes_B[0] > 0) & (sizes_B[1] > 0)
-    _refuse(undefined_B, "of 'image' and 'text' sum to 0, so their fusion has no direction", xp)
+    """Parts whose weighted sum has no direction, where values can be read."""
+    for name, parts in fused.items():
+        a, b = (rows[part] for part in parts)
+        w_a, w_b = (_column(w) for w in weights.get(name, (1.0, 1.0)))
+        here = [flags[n] for n in (*parts, name) if n in flags]
+        if not _readable([a, b, w_a, w_b, *here]):
+            return
+        a, b = w_a * a, w_b * b
+        sizes_B = [xp.sqrt(xp.sum(x * x, axis=-1)) for x in (a, b, a + b)]
+        # Below this the sum's direction is rounding error of the two parts.
+        undefined_B = ~(sizes_B[2] > 4 * xp.finfo(a.dtype).eps * (sizes_B[0] + sizes_B[1]))
+        for flag in here:
+            undefined_B = undefined_B & flag
+        what = f"of {parts[0]!r} and {parts[1]!r} sum to 0, so their fusion has no direction"
+        _refuse(undefined_B, what, xp)
+
+
+def _column(weight: Array | float) -> Array | float:
+    return weight if isinstance(weight, int | float) else weight[..., None]
+
+
+def _some(flags: Sequence[Array], xp: ArrayNamespace) -> bool:
+    """Is there a sample for which all of the flags hold?"""
+    if len(flags) == 2:
+        return bool(xp.any(flags[0] & flags[1]))
+    return not flags or bool(xp.any(flags[0]))
 
 
 def _refuse(bad_B: Array, what: str, xp: ArrayNamespace) -> None:

@@ -7,20 +7,26 @@
 """
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TypedDict, Unpack
 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.checks import check_alike, check_fusion, check_stack, check_values, stack_rows
-from gcl_spec.normalize import l2_normalize
+from gcl_spec.blocks import Kernel, plain_blocks, term_values
+from gcl_spec.checks import check_stack
+from gcl_spec.inputs import Weights, check, given_modalities, prepare
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.plan import Softmax, make_plan
+from gcl_spec.terms import LossTerms, mean_term
 
 __all__ = [
+    "LossOptions",
     "LossTerms",
+    "check_stacked",
     "contrastive_loss",
+    "contrastive_terms",
     "gcl_loss",
     "mean_term",
     "stacked_loss",
@@ -28,13 +34,16 @@ __all__ = [
 ]
 
 
-class LossTerms(NamedTuple):
-    """The loss of every direction and sample, -log of the positive's share of the pool."""
+class LossOptions(TypedDict, total=False):
+    """The further options of `contrastive_loss`, as in `gcl_loss`."""
 
-    values: Array
-    """(T, B), in the order of `objective.directions`; 0 where not valid."""
-    valid: Array
-    """(T, B) booleans: query and target are both present."""
+    weights: Mapping[str, Weights] | None
+    """Of the two parts of a fused modality, by its name."""
+    present: Mapping[str, Array] | None
+    ids: Array | None
+    captions: Array | None
+    xp: ArrayNamespace | None
+    kernel: Kernel
 
 
 def gcl_loss(
@@ -44,9 +53,12 @@ def gcl_loss(
     *,
     log_scale: Array | float,
     objective: Objective = GCL,
+    weights: Weights | None = None,
     present: Mapping[str, Array] | None = None,
     ids: Array | None = None,
+    captions: Array | None = None,
     xp: ArrayNamespace | None = None,
+    kernel: Kernel = plain_blocks,
 ) -> Array:
     """Generalized contrastive loss of a batch of image-caption pairs (arXiv 2509.25638, eq. 2).
 
@@ -58,13 +70,20 @@ def gcl_loss(
             used as they come: normalise them first (`gcl_spec.normalize.l2_normalize`).
         fused: unit rows of the fused image+text embedding, (B, D); normalise(image + text) when
             not given.
-        log_scale: ln(1 / temperature), a float or a 0-d array; CLIP starts at ln(1 / 0.07).
+        log_scale: ln(1 / temperature), a float or a 0-d array (CLIP starts at ln(1 / 0.07)), or
+            one for each of the objective's directions, (T,).
         objective: which directions are contrasted with which pool.
+        weights: of image and text in the fusion, normalise(w_i image + w_t text); numbers or (B,)
+            each. The norms of raw projections give UniIR's sum of unnormalised projections.
         present: (B,) booleans by modality name; rows that are not present are in no pool, in no
             direction, and get an exactly zero gradient. "image+text" is present where both are,
             unless given.
         ids: (B,) integers; samples with equal ids are not each other's negatives.
+        captions: (B, F) unit sentence features s of the captions: logits within one modality are
+            multiplied by 1 - s_j . s_k, as AlignCLIP's separation has it (`SEPARATION`).
         xp: the Array API namespace; found from the arrays when not given.
+        kernel: computes the log-sum-exps; `gcl_torch.gcl_loss` and `gcl_jax.gcl_loss` are this
+            function with a kernel that is faster and needs memory O(B D).
 
     Returns:
         0-d array; float32 for 16-bit input, else the dtype of the input.
@@ -77,22 +96,19 @@ def gcl_loss(
     >>> float(gcl_loss(np.eye(4), np.eye(4), log_scale=0.0).round(6))
     1.669764
     """
-    xp = array_namespace(image, text) if xp is None else xp
     rows = {"image": image, "text": text}
-    flags = dict(present or {})
-    if "image+text" in objective.modalities:
-        if fused is None:
-            check_alike(rows)
-            check_fusion(image, text, flags, xp)
-            # Missing rows first: a NaN would reach the gradient through the normalisation.
-            parts = [_present_rows(rows[name], flags.get(name), xp) for name in rows]
-            fused = l2_normalize(parts[0] + parts[1], xp=xp)
+    if fused is not None and "image+text" in objective.modalities:
         rows["image+text"] = fused
-        given = [flags[name] for name in ("image", "text") if name in flags]
-        if given and all(flag.shape == given[0].shape for flag in given):
-            flags.setdefault("image+text", given[0] if len(given) == 1 else given[0] & given[1])
     return contrastive_loss(
-        rows, log_scale=log_scale, objective=objective, present=flags, ids=ids, xp=xp
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        weights=None if weights is None else {"image+text": weights},
+        present=present,
+        ids=ids,
+        captions=captions,
+        xp=xp,
+        kernel=kernel,
     )
 
 
@@ -101,15 +117,14 @@ def contrastive_loss(
     *,
     log_scale: Array | float,
     objective: Objective,
-    present: Mapping[str, Array] | None = None,
-    ids: Array | None = None,
-    xp: ArrayNamespace | None = None,
+    **options: Unpack[LossOptions],
 ) -> Array:
     """The objective on any modalities; `gcl_loss` is its common case.
 
     Args:
-        embeddings: rows by modality name, each of shape (B, D); exactly `objective.modalities`.
-        log_scale, objective, present, ids, xp: as in `gcl_loss`.
+        embeddings: rows by modality name, each of shape (B, D): those of `objective.modalities`,
+            of which "a+b" may be left out: it is the fusion of "a" and "b".
+        log_scale, objective, options: as in `gcl_loss`; `weights` by the fused modality's name.
 
     Returns:
         0-d array.
@@ -123,11 +138,22 @@ def contrastive_loss(
     >>> float(contrastive_loss(rows, log_scale=0.0, objective=audio_text).round(6))
     1.165422
     """
-    xp = array_namespace(*embeddings.values()) if xp is None else xp
-    z_MBD, present_MB = stack_rows(embeddings, present, objective, xp)
-    return stacked_loss(
-        z_MBD, log_scale, objective=objective, present_MB=present_MB, ids_B=ids, xp=xp
-    )
+    xp = options.setdefault("xp", None) or array_namespace(*embeddings.values())
+    terms = _terms(embeddings, log_scale, objective, {**options, "xp": xp})
+    return xp.astype(mean_term(terms, objective, xp=xp), _dtype(embeddings, xp))
+
+
+def contrastive_terms(
+    embeddings: Mapping[str, Array],
+    *,
+    log_scale: Array | float,
+    objective: Objective,
+    **options: Unpack[LossOptions],
+) -> LossTerms:
+    """The loss of every direction and sample, before the mean; arguments as `contrastive_loss`."""
+    xp = options.setdefault("xp", None) or array_namespace(*embeddings.values())
+    values, valid = _terms(embeddings, log_scale, objective, {**options, "xp": xp})
+    return LossTerms(xp.astype(values, _dtype(embeddings, xp)), valid)
 
 
 def stacked_loss(
@@ -138,12 +164,14 @@ def stacked_loss(
     present_MB: Array | None = None,
     ids_B: Array | None = None,
     xp: ArrayNamespace | None = None,
+    kernel: Kernel = plain_blocks,
 ) -> Array:
     """The objective on rows stacked in the order of `objective.modalities`.
 
     Args:
-        z_MBD: shape (M, B, D). present_MB: (M, B) booleans. ids_B: (B,) integers.
-        log_scale, objective, xp: as in `gcl_loss`.
+        z_MBD: shape (M, B, D); without the modalities "a+b" it is as in `contrastive_loss`.
+        present_MB: (M, B) booleans. ids_B: (B,) integers.
+        log_scale, objective, xp, kernel: as in `gcl_loss`.
 
     Returns:
         0-d array.
@@ -152,10 +180,16 @@ def stacked_loss(
         InputError: as `gcl_loss`.
     """
     xp = array_namespace(z_MBD) if xp is None else xp
-    terms = stacked_terms(
-        z_MBD, log_scale, objective=objective, present_MB=present_MB, ids_B=ids_B, xp=xp
+    rows, present = _unstack(z_MBD, objective, present_MB, xp)
+    return contrastive_loss(
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        present=present,
+        ids=ids_B,
+        xp=xp,
+        kernel=kernel,
     )
-    return mean_term(terms, objective, xp=xp)
 
 
 def stacked_terms(
@@ -169,107 +203,100 @@ def stacked_terms(
 ) -> LossTerms:
     """The loss of every direction and sample, before the mean; arguments as `stacked_loss`."""
     xp = array_namespace(z_MBD) if xp is None else xp
-    check_stack(z_MBD, log_scale, objective, present_MB, ids_B, xp)
-    check_values(z_MBD, log_scale, objective, present_MB, xp)
-    if xp.finfo(z_MBD.dtype).bits < 32:
-        z_MBD = xp.astype(z_MBD, xp.float32)
-    if present_MB is None:
-        present_MB = xp.ones_like(z_MBD[:, :, 0], dtype=xp.bool)
-    z_MBD = xp.where(present_MB[:, :, None], z_MBD, xp.zeros_like(z_MBD))
-    scale = _scale(log_scale, z_MBD, xp)
-    own_BB, alike_BB = _classes(z_MBD, objective, ids_B, xp)
-    terms: dict[int, tuple[Array, Array]] = {}
-    for softmax in make_plan(objective):
-        scores_BPB = scale * _dots(z_MBD, softmax, xp)
-        mask_BPB = _candidates(softmax, own_BB, alike_BB, present_MB, xp)
-        pool_B = _masked_logsumexp(scores_BPB, mask_BPB, xp)
-        for target in softmax.targets:
-            at = softmax.pool.index(target.modality)
-            positive_BB = own_BB & present_MB[target.modality, None, :]
-            valid_B = present_MB[softmax.query, ...] & present_MB[target.modality, ...]
-            value_B = pool_B - _masked_mean(scores_BPB[:, at, :], positive_BB, xp)
-            terms[target.term] = xp.where(valid_B, value_B, xp.zeros_like(value_B)), valid_B
-    values, valid = zip(*(terms[t] for t in range(len(terms))), strict=True)
-    return LossTerms(xp.stack(values), xp.stack(valid))
+    rows, present = _unstack(z_MBD, objective, present_MB, xp)
+    return contrastive_terms(
+        rows, log_scale=log_scale, objective=objective, present=present, ids=ids_B, xp=xp
+    )
 
 
-def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | None = None) -> Array:
-    """The weighted mean over valid terms, as `objective.balance` says; a 0-d array.
+def check_stacked(
+    z_MBD: Array,
+    log_scale: Array | float,
+    *,
+    objective: Objective,
+    present_MB: Array | None = None,
+    ids_B: Array | None = None,
+    xp: ArrayNamespace | None = None,
+) -> None:
+    """Refuse what `stacked_loss` refuses, before it is compiled; arguments as there."""
+    xp = array_namespace(z_MBD) if xp is None else xp
+    rows, present = _unstack(z_MBD, objective, present_MB, xp)
+    check(
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        weights=None,
+        present=present,
+        ids=ids_B,
+        captions=None,
+        xp=xp,
+    )
 
-    With every row present and equal weights both kinds of balance are 1/(T B) sum of the terms.
-    """
-    xp = array_namespace(terms.values) if xp is None else xp
-    dtype = terms.values.dtype
-    total = weight = 0.0
-    for t, direction in enumerate(objective.directions):
-        sum_, count = xp.sum(terms.values[t, ...]), xp.sum(xp.astype(terms.valid[t, ...], dtype))
-        if objective.balance == "direction":
-            sum_, count = sum_ / xp.where(count > 0, count, 1.0), xp.astype(count > 0, dtype)
-        total = total + direction.weight * sum_
-        weight = weight + direction.weight * count
-    return total / weight
+
+def _terms(
+    embeddings: Mapping[str, Array],
+    log_scale: Array | float,
+    objective: Objective,
+    options: LossOptions,
+) -> LossTerms:
+    xp: ArrayNamespace = options["xp"]
+    kernel = options.get("kernel", plain_blocks)
+    problem = prepare(
+        embeddings,
+        log_scale=log_scale,
+        objective=objective,
+        weights=options.get("weights"),
+        present=options.get("present"),
+        ids=options.get("ids"),
+        captions=options.get("captions"),
+        xp=xp,
+    )
+    found: dict[int, Array] = {}
+    for scale, plan in _plans(log_scale, objective, problem.rows[0], xp):
+        asked = problem.ask(plan)
+        found |= term_values(kernel(asked, scale, xp=xp), asked.blocks, plan, xp)
+    values = xp.stack([found[t] for t in range(len(found))])
+    index = objective.modalities.index
+    if problem.present is None:
+        return LossTerms(values, xp.ones_like(values, dtype=xp.bool))
+    here = [problem.present[m, ...] for m in range(len(objective.modalities))]
+    valid = xp.stack([here[index(d.query)] & here[index(d.target)] for d in objective.directions])
+    return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid)
 
 
-def _present_rows(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
-    if present_B is None or tuple(present_B.shape) != (x_BD.shape[0],):
-        return x_BD  # a wrong shape is told of later, with the others
-    return xp.where(present_B[:, None], x_BD, xp.zeros_like(x_BD))
-
-
-def _scale(log_scale: Array | float, z_MBD: Array, xp: ArrayNamespace) -> Array | float:
+def _plans(
+    log_scale: Array | float, objective: Objective, like: Array, xp: ArrayNamespace
+) -> Iterator[tuple[Array | float, tuple[Softmax, ...]]]:
+    """The softmaxes of each scale: all of one, or with a scale per direction one of each."""
+    plan = make_plan(objective)
     if isinstance(log_scale, int | float):
-        return math.exp(log_scale)
+        yield math.exp(log_scale), plan
+    elif len(log_scale.shape) == 0:
+        yield _scale(log_scale, like, xp), plan
+    else:
+        for softmax in plan:
+            for target in softmax.targets:
+                alone = (replace(softmax, targets=(target,)),)
+                yield _scale(log_scale[target.term], like, xp), alone
+
+
+def _scale(log_scale: Array, like: Array, xp: ArrayNamespace) -> Array:
     # In the wider of the two dtypes: rounding ln(scale) costs more digits than rounding the scale.
-    wide = xp.astype(log_scale, xp.result_type(log_scale, z_MBD))
-    return xp.astype(xp.exp(wide), z_MBD.dtype)
+    wide = xp.astype(log_scale, xp.result_type(log_scale, like))
+    return xp.astype(xp.exp(wide), like.dtype)
 
 
-def _classes(
-    z_MBD: Array, objective: Objective, ids_B: Array | None, xp: ArrayNamespace
-) -> tuple[Array, Array]:
-    """Which samples k hold positives of sample j, and which hold no negatives: (B, B) each."""
-    # Counting ones gives 0..B-1 on the device of z, which traced arrays do not tell.
-    ones_B = xp.ones_like(z_MBD[0, :, 0], dtype=xp.int32)
-    places_B = xp.cumulative_sum(ones_B, axis=0, dtype=xp.int32)
-    own_BB = places_B[:, None] == places_B[None, :]
-    if ids_B is None:
-        return own_BB, own_BB
-    alike_BB = ids_B[:, None] == ids_B[None, :]
-    return (alike_BB if objective.duplicates == "positive" else own_BB), alike_BB
+def _dtype(embeddings: Mapping[str, Array], xp: ArrayNamespace) -> object:
+    dtype: object = next(iter(embeddings.values())).dtype
+    return xp.float32 if xp.finfo(dtype).bits < 32 else dtype
 
 
-def _dots(z_MBD: Array, softmax: Softmax, xp: ArrayNamespace) -> Array:
-    _, batch, width = z_MBD.shape
-    pool_PBD = xp.stack([z_MBD[m, :, :] for m in softmax.pool])
-    rows_ND = xp.reshape(pool_PBD, (len(softmax.pool) * batch, width))
-    dots_BN = z_MBD[softmax.query, :, :] @ xp.matrix_transpose(rows_ND)
-    return xp.reshape(dots_BN, (batch, len(softmax.pool), batch))
-
-
-def _candidates(
-    softmax: Softmax, own_BB: Array, alike_BB: Array, present_MB: Array, xp: ArrayNamespace
-) -> Array:
-    """(B, P, B): is row (pool modality, sample k) a candidate of query row j?"""
-    others_BB = ~alike_BB
-    masks = [
-        ((others_BB | own_BB) if m in softmax.own else others_BB) & present_MB[m, None, :]
-        for m in softmax.pool
-    ]
-    return xp.stack(masks, axis=1)
-
-
-def _masked_logsumexp(x_BPB: Array, mask_BPB: Array, xp: ArrayNamespace) -> Array:
-    """log sum exp over the last two axes where the mask holds; 0 where it holds nowhere."""
-    # Masked before the maximum: a self logit far above the others would underflow all of them.
-    x_BPB = xp.where(mask_BPB, x_BPB, -xp.inf)
-    top = xp.max(x_BPB, axis=(1, 2), keepdims=True)
-    some = xp.any(mask_BPB, axis=(1, 2), keepdims=True)
-    top = xp.where(some, top, xp.zeros_like(top))
-    sums = xp.sum(xp.exp(x_BPB - top), axis=(1, 2), keepdims=True)
-    return (xp.log(xp.where(some, sums, xp.ones_like(sums))) + top)[:, 0, 0]
-
-
-def _masked_mean(x_BB: Array, mask_BB: Array, xp: ArrayNamespace) -> Array:
-    count_B = xp.sum(xp.astype(mask_BB, x_BB.dtype), axis=1)
-    sum_B = xp.sum(xp.where(mask_BB, x_BB, xp.zeros_like(x_BB)), axis=1)
-    return sum_B / xp.where(count_B > 0, count_B, xp.ones_like(count_B))
+def _unstack(
+    z_MBD: Array, objective: Objective, present_MB: Array | None, xp: ArrayNamespace
+) -> tuple[dict[str, Array], dict[str, Array] | None]:
+    check_stack(z_MBD, objective, present_MB, xp)
+    names = given_modalities(objective, z_MBD.shape[0])
+    rows = {name: z_MBD[m, ...] for m, name in enumerate(names)}
+    if present_MB is None:
+        return rows, None
+    return rows, {name: present_MB[m, ...] for m, name in enumerate(objective.modalities)}

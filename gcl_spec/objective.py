@@ -17,29 +17,35 @@ __all__ = [
     "GCL",
     "PAIRWISE",
     "PRESETS",
+    "SEPARATION",
+    "TRIPLETS",
     "Direction",
     "Objective",
     "all_directions",
     "preset",
 ]
 
-Pool = Literal["all", "target"]
+Pool = Literal["all", "target", "query"]
 SelfTerm = Literal["mask", "keep"]
 SameSample = Literal["keep", "drop"]
 Duplicates = Literal["drop", "positive"]
 Balance = Literal["pair", "direction"]
+Reduction = Literal["mean", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
 class Direction:
     """One search that is trained: rows of `query` look for their own sample's row of `target`.
 
-    `weight` is relative: the loss is a weighted mean, so equal weights of any size are the same.
+    weight: relative, where the objective is a mean over directions: equal weights of any size are
+        then the same.
+    pool: as in `Objective`, for this direction alone; the objective's when None.
     """
 
     query: str
     target: str
     weight: float = 1.0
+    pool: Pool | None = None
 
     def __post_init__(self) -> None:
         if self.query == self.target:
@@ -51,6 +57,11 @@ class Direction:
             raise ConfigError(
                 f"direction {self.query}->{self.target}: weight {self.weight} must be positive and "
                 "finite; leave the direction out to switch it off"
+            )
+        if self.pool is not None and self.pool not in get_args(Pool):
+            raise ConfigError(
+                f"direction {self.query}->{self.target}: pool = {self.pool!r}: must be one of "
+                f"{', '.join(get_args(Pool))}"
             )
 
     def __str__(self) -> str:
@@ -69,7 +80,8 @@ class Objective:
     A *direction* (a, b) scores each row of a against a *pool* of candidate rows and raises the
     share of its positive, the row of b of the same sample.
 
-    pool: "all" (equation 2: rows of every modality) or "target" (equation 1: rows of b only).
+    pool: "all" (equation 2: rows of every modality), "target" (equation 1: rows of b only) or
+        "query" (intra-modal separation: the positive among the other samples' rows of a).
     self_term: is the query row itself in its pool? "mask" (the paper's text) or "keep" (equation 2
         as typeset).
     same_sample: do the query's own sample's further modalities, which are positives of other
@@ -79,6 +91,8 @@ class Objective:
         `self_term` and `same_sample` apply to their rows as to the sample's own.
     balance: "pair" (mean over all valid (sample, direction) terms) or "direction" (mean of each
         direction's mean). Equal when every row is present.
+    reduction: "mean" over directions, or "sum": the weighted sum of the directions' terms, as
+        losses that are given as a sum of cross entropies have it.
     """
 
     modalities: tuple[str, ...] = ("image", "text", "image+text")
@@ -88,15 +102,21 @@ class Objective:
     same_sample: SameSample = "keep"
     duplicates: Duplicates = "drop"
     balance: Balance = "pair"
+    reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
         if len(self.modalities) < 2 or len(set(self.modalities)) != len(self.modalities):
             raise ConfigError(f"modalities {self.modalities}: give at least two, each once")
         if not self.directions:
             object.__setattr__(self, "directions", all_directions(self.modalities))
-        pairs = [(d.query, d.target) for d in self.directions]
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(
+                    f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}"
+                )
+        pairs = [(d.query, d.target, self.pool_of(d)) for d in self.directions]
         for direction, pair in zip(self.directions, pairs, strict=True):
-            unknown = sorted(set(pair) - set(self.modalities))
+            unknown = sorted(set(pair[:2]) - set(self.modalities))
             if unknown:
                 raise ConfigError(
                     f"direction {direction}: no modality {unknown[0]!r}; "
@@ -104,11 +124,10 @@ class Objective:
                 )
             if pairs.count(pair) > 1:
                 raise ConfigError(f"direction {direction} is given twice; give its weight instead")
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ConfigError(
-                    f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}"
-                )
+
+    def pool_of(self, direction: Direction) -> Pool:
+        """The pool of one of the directions: its own, or the objective's."""
+        return direction.pool or self.pool
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -117,6 +136,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "same_sample": get_args(SameSample),
     "duplicates": get_args(Duplicates),
     "balance": get_args(Balance),
+    "reduction": get_args(Reduction),
 }
 
 GCL = Objective()
@@ -128,13 +148,44 @@ CLIP = Objective(modalities=("image", "text"), pool="target", self_term="keep")
 PAIRWISE = Objective(pool="target", self_term="keep")
 """Equation 1 extended to the six directions of image, text and fused rows."""
 
+SEPARATION = Objective(
+    modalities=("image", "text"),
+    directions=(
+        Direction("image", "text"),
+        Direction("text", "image"),
+        Direction("image", "text", 0.5, pool="query"),
+        Direction("text", "image", 0.5, pool="query"),
+    ),
+    pool="target",
+    reduction="sum",
+)
+"""CLIP's loss plus intra-modal separation, AlignCLIP's term with alpha 1 and beta 0.5: a sum."""
+
+TRIPLETS = Objective(
+    directions=(Direction("image+text", "image"), Direction("text", "image+text")),
+    pool="target",
+    self_term="keep",
+)
+"""Composed triplets: (image, text) to image, and text to (image, text), each against its target."""
+
+
+def _without(a: str, b: str) -> Objective:
+    """The paper's table 5: GCL without the two directions between `a` and `b`."""
+    return Objective(directions=tuple(d for d in GCL.directions if {d.query, d.target} != {a, b}))
+
+
 PRESETS: Mapping[str, Objective] = MappingProxyType(
     {
         "gcl": GCL,
         "gcl-drop": Objective(same_sample="drop"),
         "gcl-keep-self": Objective(self_term="keep"),
+        "gcl-without-i-t": _without("image", "text"),
+        "gcl-without-i-it": _without("image", "image+text"),
+        "gcl-without-t-it": _without("text", "image+text"),
         "clip": CLIP,
         "pairwise": PAIRWISE,
+        "separation": SEPARATION,
+        "triplets": TRIPLETS,
     }
 )
 

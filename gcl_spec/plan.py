@@ -40,8 +40,12 @@ def make_plan(objective: Objective) -> tuple[Softmax, ...]:
     groups: dict[tuple[int, tuple[int, ...], tuple[int, ...]], list[Target]] = {}
     index = {name: i for i, name in enumerate(objective.modalities)}
     for term, direction in enumerate(objective.directions):
-        pool = objective.modalities if objective.pool == "all" else (direction.target,)
-        own = tuple(name for name in pool if _own_row_competes(objective, direction, name))
+        kind = objective.pool_of(direction)
+        pools = {"target": (direction.target,), "query": (direction.query,)}
+        pool = pools.get(kind, objective.modalities)
+        # The positive competes in every pool, also where the pool holds no other row of its kind.
+        candidates = pool if direction.target in pool else (*pool, direction.target)
+        own = tuple(n for n in candidates if _own_row_competes(objective, direction, n))
         key = (
             index[direction.query],
             tuple(index[name] for name in pool),

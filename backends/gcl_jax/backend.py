@@ -51,6 +51,8 @@ class JaxBackend:
         ids: jax.Array | None = None,
         tile: int | None = None,
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`; computed whole, so `tile` has no use."""
+        """See `gcl_spec.backend.Backend.loss_and_grads`."""
         with jax.enable_x64(z_MBD.dtype == jnp.float64):
-            return loss_and_grads(z_MBD, log_scale, objective=objective, present=present, ids=ids)
+            return loss_and_grads(
+                z_MBD, log_scale, objective=objective, present=present, ids=ids, tile=tile
+            )

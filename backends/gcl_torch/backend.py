@@ -45,8 +45,10 @@ class TorchBackend:
         ids: torch.Tensor | None = None,
         tile: int | None = None,
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`; computed whole, so `tile` has no use."""
-        return loss_and_grads(z_MBD, log_scale, objective=objective, present=present, ids=ids)
+        """See `gcl_spec.backend.Backend.loss_and_grads`."""
+        return loss_and_grads(
+            z_MBD, log_scale, objective=objective, present=present, ids=ids, tile=tile
+        )
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
         """See `gcl_spec.backend.TrainingBackend.trainer`."""

@@ -17,6 +17,7 @@ from gcl_spec.objective import (
     Duplicates,
     Objective,
     Pool,
+    Reduction,
     SameSample,
     SelfTerm,
     all_directions,
@@ -35,7 +36,8 @@ def objectives(draw: st.DrawFn, modalities: int | None = None) -> Objective:
     every = all_directions(names)
     chosen = draw(st.lists(st.sampled_from(every), min_size=1, unique=True))
     weight = st.floats(0.1, 4.0)
-    directions = tuple(Direction(d.query, d.target, draw(weight)) for d in chosen)
+    pools = st.sampled_from([None, *get_args(Pool)])
+    directions = tuple(Direction(d.query, d.target, draw(weight), draw(pools)) for d in chosen)
     return Objective(
         modalities=names,
         directions=draw(st.sampled_from([(), directions])),
@@ -44,6 +46,7 @@ def objectives(draw: st.DrawFn, modalities: int | None = None) -> Objective:
         same_sample=draw(st.sampled_from(get_args(SameSample))),
         duplicates=draw(st.sampled_from(get_args(Duplicates))),
         balance=draw(st.sampled_from(get_args(Balance))),
+        reduction=draw(st.sampled_from(get_args(Reduction))),
     )
 
 

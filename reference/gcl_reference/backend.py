@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gcl_reference.fusion import Fusion
 from gcl_reference.loss import Samples, gradients
 from gcl_spec.backend import LossAndGrads
 from gcl_spec.objective import Objective
@@ -43,6 +44,8 @@ class ReferenceBackend:
         tile: int | None = None,
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`; `tile` changes nothing here."""
-        samples = Samples(z_MBD.astype(np.float64), objective, present, ids)
-        found = gradients(samples, float(log_scale))
-        return LossAndGrads(np.asarray(found.loss), found.grads, np.asarray(found.dlog_scale))
+        fusion = Fusion(z_MBD.astype(np.float64), objective, present)
+        samples = Samples(fusion.z_MBD, objective, present, ids)
+        found = gradients(samples, np.asarray(log_scale))
+        grads = fusion.pull_back(found.grads)
+        return LossAndGrads(np.asarray(found.loss), grads, np.asarray(found.dlog_scale))

@@ -20,15 +20,18 @@ Numbers = npt.NDArray[Any]
 
 
 class Gradients(NamedTuple):
-    """Loss and its derivatives by every embedding, (M, B, D), and by log_scale."""
+    """Loss and its derivatives by every embedding, (M, B, D), and by log_scale, () or (T,)."""
 
     loss: float
     grads: npt.NDArray[np.float64]
-    dlog_scale: float
+    dlog_scale: npt.NDArray[np.float64]
 
 
 class Samples:
-    """Rows z[m, j] and what the objective says of them."""
+    """Rows z[m, j] and what the objective says of them.
+
+    captions: (B, F) features s; similarities within one modality are times 1 - s_j . s_k.
+    """
 
     def __init__(
         self,
@@ -36,45 +39,59 @@ class Samples:
         objective: Objective,
         present: npt.NDArray[np.bool_] | None = None,
         ids: npt.NDArray[np.integer[Any]] | None = None,
+        captions: npt.NDArray[np.float64] | None = None,
     ) -> None:
         modalities, samples, _ = z_MBD.shape
         self.objective = objective
         self.present = np.ones((modalities, samples), bool) if present is None else present
         self.ids = np.arange(samples) if ids is None else ids
+        self.captions = captions
         self.z = np.where(self.present[:, :, None], z_MBD, 0.0)
         self.rows = [(m, k) for m in range(modalities) for k in range(samples)]
 
     def similarity(self, x: Row, y: Row) -> Any:
         """Dot product of two rows; no conjugate, so that it is analytic."""
-        return (self.z[x] * self.z[y]).sum()
+        return self.factor(x, y) * (self.z[x] * self.z[y]).sum()
 
-    def positives(self, query: Row, target: int) -> list[Row]:
-        """Rows of `target` that the query should find."""
-        j = query[1]
+    def factor(self, x: Row, y: Row) -> float:
+        """What the captions make of a similarity."""
+        if self.captions is None or x[0] != y[0]:
+            return 1.0
+        return float(1.0 - self.captions[x[1]] @ self.captions[y[1]])
+
+    def positives(self, query: Row, d: Direction) -> list[Row]:
+        """Rows of the target modality that the query should find."""
+        j, target = query[1], self.objective.modalities.index(d.target)
         if self.objective.duplicates == "positive":
             found = [(target, int(k)) for k in np.flatnonzero(self.ids == self.ids[j])]
         else:
             found = [(target, j)]
         return [row for row in found if self.present[row]]
 
-    def pool(self, query: Row, target: int) -> list[Row]:
+    def pool(self, query: Row, d: Direction) -> list[Row]:
         """Rows that the query's positives compete with, themselves among them."""
-        return [row for row in self.rows if self._competes(query, target, row)]
+        return [row for row in self.rows if self._competes(query, d, row)]
 
-    def _competes(self, query: Row, target: int, row: Row) -> bool:
-        (a, j), (m, k), rule = query, row, self.objective
-        if not self.present[row] or (rule.pool == "target" and m != target):
+    def _competes(self, query: Row, d: Direction, row: Row) -> bool:
+        (_, j), (m, k), rule = query, row, self.objective
+        name, pool = rule.modalities[m], rule.pool_of(d)
+        if not self.present[row]:
             return False
         if self.ids[k] != self.ids[j]:
-            return True
+            return pool == "all" or name == (d.target if pool == "target" else d.query)
         if k != j and rule.duplicates == "drop":
             return False
-        if m == a:
-            return rule.self_term == "keep"
-        return m == target or rule.same_sample == "keep"
+        if name == d.target:
+            return True
+        if name == d.query:
+            return rule.self_term == "keep" and pool != "target"
+        return rule.same_sample == "keep" and pool == "all"
 
     def terms(self) -> Iterator[tuple[float, Row, int]]:
-        """(coefficient, query row, target modality) of every valid term; coefficients sum to 1."""
+        """(coefficient, query row, place of the direction) of every valid term.
+
+        The coefficients of a mean sum to 1.
+        """
         name = self.objective.modalities.index
         valid = {
             d: [j for j in range(len(self.ids)) if self._valid(d, j)]
@@ -88,9 +105,11 @@ class Samples:
             total = sum(d.weight * len(js) for d, js in valid.items())
         if total == 0:
             raise InputError("no valid pair is left: no sample has query and target of a direction")
-        for d, js in valid.items():
+        if self.objective.reduction == "sum":
+            total /= sum(d.weight for d, js in valid.items() if js)
+        for t, (d, js) in enumerate(valid.items()):
             for j in js:
-                yield weight[d] / total, (name(d.query), j), name(d.target)
+                yield weight[d] / total, (name(d.query), j), t
 
     def _valid(self, d: Direction, j: int) -> bool:
         name = self.objective.modalities.index
@@ -98,34 +117,41 @@ class Samples:
 
 
 def loss(samples: Samples, log_scale: Any) -> Any:
-    """The weighted mean of -log(exp(s_positive) / sum of exp(s) over the pool)."""
-    scale = np.exp(log_scale)
+    """The weighted mean of -log(exp(s_positive) / sum of exp(s) over the pool).
+
+    log_scale: a number, or one for each direction.
+    """
+    scales = np.broadcast_to(np.exp(log_scale), len(samples.objective.directions))
     total: Any = 0.0
-    for coefficient, query, target in samples.terms():
-        scores = [scale * samples.similarity(query, row) for row in samples.pool(query, target)]
+    for coefficient, query, t in samples.terms():
+        d, scale = samples.objective.directions[t], scales[t]
+        scores = [scale * samples.similarity(query, row) for row in samples.pool(query, d)]
         top = max(score.real for score in scores)
         log_sum = np.log(sum(np.exp(score - top) for score in scores)) + top
-        positives = samples.positives(query, target)
+        positives = samples.positives(query, d)
         for row in positives:
             score = scale * samples.similarity(query, row)
             total += coefficient / len(positives) * (log_sum - score)
     return total
 
 
-def gradients(samples: Samples, log_scale: float) -> Gradients:
+def gradients(samples: Samples, log_scale: Any) -> Gradients:
     """Loss and closed-form gradients: d term / d s(row) = softmax(row) - [row positive] / count."""
-    scale = float(np.exp(log_scale))
+    scales = np.broadcast_to(np.exp(log_scale), len(samples.objective.directions))
     grads = np.zeros(samples.z.shape)
-    dlog_scale = 0.0
-    for coefficient, query, target in samples.terms():
-        pool, positives = samples.pool(query, target), samples.positives(query, target)
+    dlog_scales = np.zeros(len(scales))
+    for coefficient, query, t in samples.terms():
+        d, scale = samples.objective.directions[t], float(scales[t])
+        pool, positives = samples.pool(query, d), samples.positives(query, d)
         scores = {row: scale * samples.similarity(query, row) for row in pool}
         top = max(scores.values())
         total = sum(np.exp(score - top) for score in scores.values())
         for row, score in scores.items():
             share = np.exp(score - top) / total
             d_score = coefficient * (share - (row in positives) / len(positives))
-            grads[query] += d_score * scale * samples.z[row]
-            grads[row] += d_score * scale * samples.z[query]
-            dlog_scale += d_score * score
-    return Gradients(float(loss(samples, log_scale)), grads, float(dlog_scale))
+            d_dot = d_score * scale * samples.factor(query, row)
+            grads[query] += d_dot * samples.z[row]
+            grads[row] += d_dot * samples.z[query]
+            dlog_scales[t] += d_score * score
+    dlog_scale = dlog_scales if np.ndim(log_scale) else dlog_scales.sum()
+    return Gradients(float(loss(samples, log_scale)), grads, dlog_scale)

@@ -25,7 +25,7 @@ def test_plan_and_definition_have_the_same_pools(objective: Objective) -> None:
             assert objective.modalities[softmax.query] == direction.query
             assert objective.modalities[target.modality] == direction.target
             planned = {(m, 1) for m in softmax.pool} | {(m, 0) for m in softmax.own}
-            assert planned == set(samples.pool((softmax.query, 0), target.modality))
+            assert planned == set(samples.pool((softmax.query, 0), direction))
             seen.add(target.term)
     assert seen == set(range(len(objective.directions)))
 

@@ -1,0 +1,179 @@
+"""The sums a contrastive loss is made of, and how terms are made of the sums.
+
+A *block* (m, n) holds the logits of all rows of modality m with all rows of modality n. All that
+the objective needs of it is, for each row, a log-sum-exp over the other samples' rows and one over
+its own sample's. A kernel computes these; `plain_blocks` here is the direct one, the tiled one is
+`gcl_spec.gram`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.plan import Softmax
+
+__all__ = [
+    "Blocks",
+    "Kernel",
+    "Problem",
+    "embeddings_of",
+    "plain_blocks",
+    "term_values",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The input of a kernel: rows, which modalities they are, and who is whose negative.
+
+    rows: one (B, D) array for each modality that is given; absent rows are zero.
+    parts: for each modality its row's index in `rows`, or the two indices that it is mixed of.
+    mix: (F, 1, B) or (F, 2, B): for each mixed modality, in order, the factors of its parts, so
+        that e = mix[0] x_a + mix[-1] x_b; None where nothing is mixed.
+    blocks: the (query, pool) pairs of modalities that are asked for. targets: those of them whose
+        own rows are positives.
+    positives: are samples of equal ids each other's positives (or merely not negatives)?
+    present: (M, B) booleans. ids: (B,) integers. damp: (B, F) unit rows s; logits within one
+        modality are multiplied by 1 - s_j . s_k.
+    """
+
+    rows: tuple[Array, ...]
+    parts: tuple[int | tuple[int, int], ...]
+    blocks: tuple[tuple[int, int], ...] = ()
+    targets: tuple[tuple[int, int], ...] = ()
+    mix: Array | None = None
+    present: Array | None = None
+    ids: Array | None = None
+    positives: bool = False
+    damp: Array | None = None
+
+    def ask(self, plan: Sequence[Softmax]) -> "Problem":
+        """The same rows, with the blocks that `plan` needs."""
+        targets = {(softmax.query, t.modality) for softmax in plan for t in softmax.targets}
+        blocks = {(s.query, n) for s in plan for n in (*s.pool, *s.own)} | targets
+        return replace(self, blocks=tuple(sorted(blocks)), targets=tuple(sorted(targets)))
+
+    @property
+    def own_is_one(self) -> bool:
+        """Does every row have exactly its own sample's row as positive?"""
+        return self.ids is None or not self.positives
+
+
+class Blocks(NamedTuple):
+    """For every asked block, in order, and every row of its query modality: (K, B) arrays."""
+
+    others: Array
+    """log sum exp of the logits over present rows of samples with other ids; -inf for none."""
+    own: Array
+    """log sum exp over present rows of the own sample (of equal ids, with `positives`)."""
+    mean: Array
+    """The mean of the logits over those rows."""
+
+
+class Kernel(Protocol):
+    """Computes the blocks of a problem at one scale; differentiable in rows, mix and scale."""
+
+    def __call__(self, problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
+        """`scale` is 1 / temperature, a number or a 0-d array."""
+        ...
+
+
+def plain_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
+    """The direct kernel: whole (B, B) blocks, differentiated by the framework."""
+    embeddings = embeddings_of(problem, xp)
+    own_BB, alike_BB = _classes(problem, xp)
+    damp_BB = None if problem.damp is None else 1 - problem.damp @ xp.matrix_transpose(problem.damp)
+    found = []
+    for m, n in problem.blocks:
+        here_B = None if problem.present is None else problem.present[n, ...]
+        s_BB = scale * (embeddings[m] @ xp.matrix_transpose(embeddings[n]))
+        if m == n and damp_BB is not None:
+            s_BB = s_BB * damp_BB
+        others = _masked_logsumexp(s_BB, _and(~alike_BB, here_B), xp)
+        if problem.own_is_one:
+            found.append((others, *_own_row(s_BB, own_BB, here_B, xp)))
+        else:
+            mask_BB = _and(own_BB, here_B)
+            found.append(
+                (others, _masked_logsumexp(s_BB, mask_BB, xp), _masked_mean(s_BB, mask_BB, xp))
+            )
+    return Blocks(*(xp.stack(list(x)) for x in zip(*found, strict=True)))
+
+
+def _own_row(
+    s_BB: Array, own_BB: Array, here_B: Array | None, xp: ArrayNamespace
+) -> tuple[Array, Array]:
+    own_B = xp.sum(xp.where(own_BB, s_BB, xp.zeros_like(s_BB)), axis=1)
+    if here_B is None:
+        return own_B, own_B
+    return xp.where(here_B, own_B, -xp.inf), xp.where(here_B, own_B, xp.zeros_like(own_B))
+
+
+def _and(mask_BB: Array, here_B: Array | None) -> Array:
+    return mask_BB if here_B is None else mask_BB & here_B[None, :]
+
+
+def embeddings_of(problem: Problem, xp: ArrayNamespace) -> list[Array]:
+    """The embeddings of every modality, (B, D) each, mixed ones made of their parts."""
+    embeddings, mixed = [], 0
+    for part in problem.parts:
+        if isinstance(part, int):
+            embeddings.append(problem.rows[part])
+            continue
+        a, b = (problem.rows[i] for i in part)
+        mix = problem.mix[mixed, ...]  # type: ignore[index]
+        embeddings.append(mix[0, :, None] * a + mix[-1, :, None] * b)
+        mixed += 1
+    return embeddings
+
+
+def term_values(
+    blocks: Blocks,
+    asked: Sequence[tuple[int, int]],
+    plan: Sequence[Softmax],
+    xp: ArrayNamespace,
+) -> dict[int, Array]:
+    """-log(share of the positive in its pool) for every direction, (B,) each, by its place."""
+    at = {block: i for i, block in enumerate(asked)}
+    values = {}
+    for softmax in plan:
+        sums = [blocks.others[at[softmax.query, n], :] for n in softmax.pool]
+        sums += [blocks.own[at[softmax.query, n], :] for n in softmax.own]
+        pool_B = _logsumexp(xp.stack(sums), xp)
+        for target in softmax.targets:
+            values[target.term] = pool_B - blocks.mean[at[softmax.query, target.modality], :]
+    return values
+
+
+def _classes(problem: Problem, xp: ArrayNamespace) -> tuple[Array, Array]:
+    """Which samples k hold positives of sample j, and which hold no negatives: (B, B) each."""
+    # Counting ones gives 0..B-1 on the device of the rows, which traced arrays do not tell.
+    ones_B = xp.ones_like(problem.rows[0][:, 0], dtype=xp.int32)
+    places_B = xp.cumulative_sum(ones_B, axis=0, dtype=xp.int32)
+    own_BB = places_B[:, None] == places_B[None, :]
+    if problem.ids is None:
+        return own_BB, own_BB
+    alike_BB = problem.ids[:, None] == problem.ids[None, :]
+    return (alike_BB if problem.positives else own_BB), alike_BB
+
+
+def _masked_logsumexp(s_BB: Array, mask_BB: Array, xp: ArrayNamespace) -> Array:
+    # Masked before the maximum: a self logit far above the others would underflow all of them.
+    return _logsumexp(xp.matrix_transpose(xp.where(mask_BB, s_BB, -xp.inf)), xp)
+
+
+def _logsumexp(x_KB: Array, xp: ArrayNamespace) -> Array:
+    """log sum exp over the first axis; -inf, with gradient 0, where all are -inf."""
+    top_B = xp.max(x_KB, axis=0)
+    some_B = top_B > -xp.inf
+    top_B = xp.where(some_B, top_B, xp.zeros_like(top_B))
+    sums_B = xp.sum(xp.exp(x_KB - top_B), axis=0)
+    sums_B = xp.where(some_B, sums_B, xp.ones_like(sums_B))
+    return xp.where(some_B, xp.log(sums_B) + top_B, -xp.inf)
+
+
+def _masked_mean(x_BB: Array, mask_BB: Array, xp: ArrayNamespace) -> Array:
+    count_B = xp.sum(xp.astype(mask_BB, x_BB.dtype), axis=1)
+    sum_B = xp.sum(xp.where(mask_BB, x_BB, xp.zeros_like(x_BB)), axis=1)
+    return sum_B / xp.where(count_B > 0, count_B, xp.ones_like(count_B))

@@ -1,0 +1,76 @@
+"""May all exponentials of a batch share one shift? Then each logit is exponentiated once.
+
+A log-sum-exp is exact in any number format if no term overflows and no term that matters
+underflows. Every row's own maximum ensures that; one shift for the whole batch does where the
+largest logit that can occur and the smallest log-sum-exp are near enough: in float32 for unit rows
+up to a scale of 69 whatever they are, and at 100 unless a positive has a cosine under about -0.4.
+"""
+
+from math import log2
+from typing import NamedTuple
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.blocks import Problem
+
+__all__ = ["SharedShift", "shared_shift"]
+
+
+class SharedShift(NamedTuple):
+    """0-d arrays, in the unit of the logits (ln 2)."""
+
+    shift: Array
+    fits: Array
+    """Boolean: is every log-sum-exp exact with this shift?"""
+
+
+def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) -> SharedShift:
+    """The shift for a problem at `scale2` = scale / ln 2.
+
+    No sum overflows: shift >= largest logit - log2(largest number) + log2(terms) + 1. A term under
+    eps / terms of its sum may vanish; every other is a normal number, since every sum holds the
+    row's positive.
+    """
+    info = xp.finfo(problem.rows[0].dtype)
+    terms = log2(len(problem.parts) * problem.rows[0].shape[0])
+    room = log2(float(info.max)) - terms - 1
+    depth = log2(float(info.eps)) - log2(float(info.smallest_normal)) - terms
+    dots = _OwnDots(problem, xp)
+    norms = [xp.max(dots(m, m)) for m in range(len(problem.parts))]
+    largest = scale2 * xp.max(xp.stack(norms))
+    shift = xp.where(largest > room, largest - room, xp.zeros_like(largest))
+    lowest = []
+    for query, target in problem.targets:
+        logit_B = scale2 * dots(query, target)
+        if problem.present is not None:
+            valid_B = problem.present[query, ...] & problem.present[target, ...]
+            logit_B = xp.where(valid_B, logit_B, largest)
+        lowest.append(xp.min(logit_B))
+    return SharedShift(shift, xp.min(xp.stack(lowest)) >= shift - depth)
+
+
+class _OwnDots:
+    """e_m . e_n of one sample's rows, (B,), from the dot products of the given rows."""
+
+    def __init__(self, problem: Problem, xp: ArrayNamespace) -> None:
+        self._problem, self._xp = problem, xp
+        self._dots: dict[tuple[int, int], Array] = {}
+
+    def __call__(self, m: int, n: int) -> Array:
+        return sum(
+            f * g * self._given(c, k) for c, f in self._factors(m) for k, g in self._factors(n)
+        )
+
+    def _given(self, c: int, k: int) -> Array:
+        key = (min(c, k), max(c, k))
+        if key not in self._dots:
+            rows = self._problem.rows
+            self._dots[key] = self._xp.sum(rows[key[0]] * rows[key[1]], axis=-1)
+        return self._dots[key]
+
+    def _factors(self, m: int) -> list[tuple[int, Array | float]]:
+        part = self._problem.parts[m]
+        if isinstance(part, int):
+            return [(part, 1.0)]
+        place = sum(not isinstance(p, int) for p in self._problem.parts[:m])
+        mix = self._problem.mix[place, ...]  # type: ignore[index]
+        return [(part[0], mix[0, :]), (part[1], mix[-1, :])]

@@ -1,0 +1,196 @@
+"""From a user's arrays to a `Problem` for a kernel: names, flags, fusion, checks."""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import TypeAlias
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.blocks import Problem
+from gcl_spec.checks import check_alike, check_fusion, check_options, check_values
+from gcl_spec.errors import InputError
+from gcl_spec.objective import Objective
+
+__all__ = ["Weights", "check", "given_modalities", "parts_of", "prepare"]
+
+Weights: TypeAlias = tuple[Array | float, Array | float]
+
+
+def parts_of(name: str) -> tuple[str, str] | None:
+    """("a", "b") of the modality "a+b"; None for one that is not a pair."""
+    a, plus, b = name.partition("+")
+    return (a, b) if plus and a and b else None
+
+
+def given_modalities(objective: Objective, count: int) -> tuple[str, ...]:
+    """The names of `count` stacked embeddings: all modalities, or those that are not fused."""
+    names = objective.modalities
+    if count == len(names):
+        return names
+    plain = [name for name in names if not _may_be_fused(name, names)]
+    return tuple(plain) if count == len(plain) else names
+
+
+def prepare(
+    embeddings: Mapping[str, Array],
+    *,
+    log_scale: Array | float,
+    objective: Objective,
+    weights: Mapping[str, Weights] | None,
+    present: Mapping[str, Array] | None,
+    ids: Array | None,
+    captions: Array | None,
+    xp: ArrayNamespace,
+) -> Problem:
+    """The problem, with no blocks asked for yet.
+
+    Raises:
+        InputError, InputTypeError: see `gcl_spec.loss.gcl_loss`.
+    """
+    parts, flags = check(
+        embeddings,
+        log_scale=log_scale,
+        objective=objective,
+        weights=weights,
+        present=present,
+        ids=ids,
+        captions=captions,
+        xp=xp,
+    )
+    rows = {name: _rows(x, flags.get(name), xp) for name, x in embeddings.items()}
+    places = {name: i for i, name in enumerate(rows)}
+    mixes = [_mix(rows, parts[name], (weights or {}).get(name), weights, xp) for name in parts]
+    if flags:
+        mixes = [
+            _absent_as_zero(mix, flags.get(n), xp) for mix, n in zip(mixes, parts, strict=True)
+        ]
+        all_B = xp.ones_like(next(iter(flags.values())))
+        present_MB = xp.stack([flags.get(name, all_B) for name in objective.modalities])
+    return Problem(
+        rows=tuple(rows.values()),
+        parts=tuple(
+            (places[parts[name][0]], places[parts[name][1]]) if name in parts else places[name]
+            for name in objective.modalities
+        ),
+        mix=xp.stack(mixes) if mixes else None,
+        present=present_MB if flags else None,
+        ids=ids,
+        positives=objective.duplicates == "positive",
+        damp=None if captions is None else _at_least_32_bits(captions, xp),
+    )
+
+
+def check(
+    embeddings: Mapping[str, Array],
+    *,
+    log_scale: Array | float,
+    objective: Objective,
+    weights: Mapping[str, Weights] | None,
+    present: Mapping[str, Array] | None,
+    ids: Array | None,
+    captions: Array | None,
+    xp: ArrayNamespace,
+) -> tuple[dict[str, tuple[str, str]], dict[str, Array]]:
+    """Refuse bad input; the parts of each fused modality, and the flags of every modality."""
+    parts = _fused(embeddings, objective)
+    check_alike(embeddings)
+    first = next(iter(embeddings.values()))
+    check_options(first, log_scale, objective, ids, captions, xp)
+    flags = _flags(embeddings, present, objective, xp)
+    check_values(embeddings, log_scale, objective, flags, xp)
+    check_fusion(embeddings, parts, weights or {}, flags, xp)
+    return parts, flags
+
+
+def _may_be_fused(name: str, names: tuple[str, ...]) -> bool:
+    parts = parts_of(name)
+    return parts is not None and all(part in names for part in parts)
+
+
+def _fused(embeddings: Mapping[str, Array], objective: Objective) -> dict[str, tuple[str, str]]:
+    """The modalities that are not given, each of which must be the fusion of given ones."""
+    parts = {name: parts_of(name) for name in objective.modalities if name not in embeddings}
+    used = {*objective.modalities, *chain.from_iterable(p for p in parts.values() if p)}
+    missing = any(p is None or not set(p) <= set(embeddings) for p in parts.values())
+    if missing or not set(embeddings) <= used:
+        raise InputError(
+            f"embeddings of {', '.join(map(repr, embeddings))} given; the objective wants "
+            f"{', '.join(map(repr, objective.modalities))} ('a+b' may be left out: it is made of "
+            "'a' and 'b')"
+        )
+    return {name: p for name, p in parts.items() if p}
+
+
+def _flags(
+    embeddings: Mapping[str, Array],
+    present: Mapping[str, Array] | None,
+    objective: Objective,
+    xp: ArrayNamespace,
+) -> dict[str, Array]:
+    known = dict.fromkeys((*objective.modalities, *embeddings))
+    flags = dict(present or {})
+    samples = next(iter(embeddings.values())).shape[0]
+    for name, flag in flags.items():
+        if name not in known and name not in ("image", "text"):
+            raise InputError(
+                f"present of {name!r}: no such modality; there are {', '.join(map(repr, known))}"
+            )
+        if tuple(flag.shape) != (samples,):
+            raise InputError(
+                f"present of {name!r} has shape {tuple(flag.shape)}; wanted ({samples},)"
+            )
+        if not xp.isdtype(flag.dtype, "bool"):
+            raise InputError(f"present of {name!r} has dtype {flag.dtype}; wanted bool")
+    for name in objective.modalities:
+        parts = [flags[part] for part in parts_of(name) or () if part in flags]
+        if parts and name not in flags:
+            flags[name] = parts[0] if len(parts) == 1 else parts[0] & parts[1]
+    return {name: flag for name, flag in flags.items() if name in known}
+
+
+def _rows(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
+    """At least 32 bits, and zero where absent: a NaN there would reach gradients."""
+    x_BD = _at_least_32_bits(x_BD, xp)
+    if present_B is None:
+        return x_BD
+    return xp.where(present_B[:, None], x_BD, xp.zeros_like(x_BD))
+
+
+def _at_least_32_bits(x: Array, xp: ArrayNamespace) -> Array:
+    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+
+
+def _mix(
+    rows: Mapping[str, Array],
+    parts: tuple[str, str],
+    own: Weights | None,
+    weights: Mapping[str, Weights] | None,
+    xp: ArrayNamespace,
+) -> Array:
+    """The factors of the two parts of a fused unit row: (1, B), or (2, B) with weights.
+
+    e = (w_a a + w_b b) / |w_a a + w_b b|; a zero sum, which has no direction, stays zero.
+    """
+    a, b = (rows[part] for part in parts)
+    if own is None and not weights:
+        return _inverse_norm(a + b, xp)[None, :]
+    factors = [_per_row(w, a, xp) for w in own or (1.0, 1.0)]
+    inverse_B = _inverse_norm(factors[0][:, None] * a + factors[1][:, None] * b, xp)
+    return xp.stack([factors[0] * inverse_B, factors[1] * inverse_B])
+
+
+def _inverse_norm(x_BD: Array, xp: ArrayNamespace) -> Array:
+    squared_B = xp.sum(x_BD * x_BD, axis=-1)
+    return 1 / xp.sqrt(xp.where(squared_B > 0, squared_B, xp.ones_like(squared_B)))
+
+
+def _per_row(weight: Array | float, x_BD: Array, xp: ArrayNamespace) -> Array:
+    ones_B = xp.ones_like(x_BD[:, 0])
+    if isinstance(weight, int | float):
+        return ones_B * float(weight)
+    return ones_B * xp.astype(weight, x_BD.dtype)
+
+
+def _absent_as_zero(mix: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
+    if present_B is None:
+        return mix
+    return xp.where(present_B[None, :], mix, xp.zeros_like(mix))

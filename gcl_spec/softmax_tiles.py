@@ -1,0 +1,216 @@
+"""What one tile adds to the sums of all rows (forward), and d loss / d logits of it (backward).
+
+Arrays of the asked blocks are stacked: (K, T), in the order of `Layout.blocks`. Logits, and the
+logarithms of sums, are in units of ln 2.
+"""
+
+from typing import NamedTuple
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.gram import BlockMap, Layout, Logits, Side, exp2
+
+__all__ = ["Masks", "Own", "Sums", "Weights", "d_logits", "masks_of", "tile_own", "tile_sums"]
+
+
+class Masks(NamedTuple):
+    """(Ta, Tb) booleans over pairs of samples; None where there is nothing to mask."""
+
+    others: Array | None
+    """Have they different ids?"""
+    own: Array | None
+    """Are they the same sample, or each other's positives?"""
+
+
+class Sums(NamedTuple):
+    """Sums over other samples' rows, for the rows of a and of b: (K, Ta) and (K, Tb).
+
+    Sums of exp2(logit - shift), or with no shift their logarithms.
+    """
+
+    a: Array
+    b: Array | None
+    """None for the tile of one side with itself."""
+
+
+class Own(NamedTuple):
+    """Sums over a row's positives, (K, T): log2 sum exp2, sum of logits, number."""
+
+    log_sum: Array
+    linear: Array
+    count: Array
+
+
+class Weights(NamedTuple):
+    """Derivatives by the sums of the rows of one side, (K, T) each.
+
+    A logit x adds to its row others * exp2(x - others_log) where the samples differ, and
+    own * exp2(x - own_log) + mean where they are one, or positives. With a shared shift
+    `others` is already multiplied by exp2(shift - others_log).
+    """
+
+    others: Array
+    others_log: Array
+    own: Array
+    own_log: Array
+    mean: Array
+    """Divided by the number of positives; of a single one the log-sum is in here too."""
+
+
+def masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) -> Masks:
+    """Which pairs of samples are negatives, which positives."""
+    if a.ids is not None and b.ids is not None:
+        alike = a.ids[:, None] == b.ids[None, :]
+        if layout.positives:
+            return Masks(~alike, alike)
+        return Masks(~alike, _diagonal(a, layout, xp) if same else None)
+    if not same:
+        return Masks(None, None)
+    own = _diagonal(a, layout, xp)
+    return Masks(~own, own)
+
+
+def tile_sums(
+    s: Logits,
+    a: Side,
+    b: Side,
+    masks: Masks,
+    layout: Layout,
+    same: bool,
+    shift: Array | float | None,
+    xp: ArrayNamespace,
+) -> Sums:
+    """The sums over other samples' rows; `shift` None: with maxima of their own."""
+    if shift is None:
+        rows, columns = (
+            _log_sums(s, side, masks.others, layout, axis, xp) for side, axis in ((b, 1), (a, 0))
+        )
+        return Sums(rows, None if same else columns)
+    e = {at: _exp2(x, shift, masks.others, xp) for at, x in s.all.items()}
+    rows = [_sum(e[m, n], b, n, 1, xp) for m, n in layout.blocks]
+    columns = [] if same else [_sum(e[n, m], a, n, 0, xp) for m, n in layout.blocks]
+    return Sums(xp.stack(rows), xp.stack(columns) if columns else None)
+
+
+def tile_own(s: Logits, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
+    """The sums over positives of the rows (axis 1) or columns (axis 0); `b` is the other side."""
+    found = []
+    for m, n in layout.blocks:
+        x = s.all[(m, n) if axis == 1 else (n, m)]
+        mask = xp.astype(own, x.dtype)
+        if b.present is not None:
+            mask *= _column(b.present[n, :], 1 - axis)
+        linear = xp.sum(x * mask, axis=axis)
+        count = xp.sum(mask, axis=axis)
+        if layout.positives:
+            log_sum = _log_sum(x, mask > 0, axis, xp)
+        else:
+            log_sum = xp.where(count > 0, linear, -xp.inf)
+        found.append((log_sum, linear, count))
+    return Own(*(xp.stack(list(x)) for x in zip(*found, strict=True)))
+
+
+def d_logits(
+    s: Logits,
+    w_a: Weights,
+    w_b: Weights,
+    a: Side,
+    b: Side,
+    masks: Masks,
+    layout: Layout,
+    shift: Array | float | None,
+    xp: ArrayNamespace,
+) -> BlockMap:
+    """d loss / d logits of every pair of modalities, both directions together."""
+    at = {block: i for i, block in enumerate(layout.blocks)}
+    found: BlockMap = {}
+    for (m, n), x in s.all.items():
+        sides = [
+            (w, at[block], axis)
+            for w, block, axis in ((w_a, (m, n), 1), (w_b, (n, m), 0))
+            if block in at
+        ]
+        if shift is None:
+            mask = _and_present(_and_present(masks.others, b, n, 1), a, m, 0)
+            y = x if mask is None else xp.where(mask, x, -xp.inf)
+            p = _add(
+                [_share(y, w.others[k, :], w.others_log[k, :], axis, xp) for w, k, axis in sides]
+            )
+        else:
+            p = _exp2(x, shift, masks.others, xp)
+            p *= _add([_column(w.others[k, :], axis) for w, k, axis in sides])
+        if masks.own is not None:
+            q = _add([_column(w.mean[k, :], axis) for w, k, axis in sides])
+            if layout.positives:
+                y = xp.where(masks.own, x, -xp.inf)
+                shares = [_share(y, w.own[k, :], w.own_log[k, :], axis, xp) for w, k, axis in sides]
+                q = q + _add(shares)
+            p = xp.where(masks.own, q, p)
+        found[m, n] = p
+    return found
+
+
+def _share(x: Array, weight: Array, log_sum: Array, axis: int, xp: ArrayNamespace) -> Array:
+    """weight * exp2(x - log_sum), where the latter is x's row's (axis 1) or column's."""
+    e = exp2(x - _column(log_sum, axis), xp)
+    e *= _column(weight, axis)
+    return e
+
+
+def _diagonal(side: Side, layout: Layout, xp: ArrayNamespace) -> Array:
+    ones = xp.ones_like(side.z[: side.z.shape[0] // layout.rows, 0], dtype=xp.int32)
+    places = xp.cumulative_sum(ones, axis=0, dtype=xp.int32)
+    return places[:, None] == places[None, :]
+
+
+def _exp2(x: Array, shift: Array | float, mask: Array | None, xp: ArrayNamespace) -> Array:
+    e = exp2(x if _is_zero(shift) else x - shift, xp)
+    if mask is not None:
+        e *= xp.astype(mask, e.dtype)
+    return e
+
+
+def _is_zero(shift: Array | float) -> bool:
+    return isinstance(shift, float) and shift == 0.0
+
+
+def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
+    if other.present is None:
+        return xp.sum(e, axis=axis)
+    return e @ other.present[n, :] if axis == 1 else other.present[n, :] @ e
+
+
+def _log_sums(
+    s: Logits, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
+) -> Array:
+    found = []
+    for m, n in layout.blocks:
+        x = s.all[(m, n) if axis == 1 else (n, m)]
+        found.append(_log_sum(x, _and_present(mask, other, n, axis), axis, xp))
+    return xp.stack(found)
+
+
+def _log_sum(x: Array, mask: Array | None, axis: int, xp: ArrayNamespace) -> Array:
+    """log2 sum exp2 along an axis, where the mask holds; -inf for an empty sum."""
+    if mask is not None:
+        x = xp.where(mask, x, -xp.inf)
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(top > -xp.inf, top, xp.zeros_like(top))
+    total = xp.sum(exp2(x - top, xp), axis=axis)
+    some = total > 0
+    log_total = xp.log2(xp.where(some, total, xp.ones_like(total)))
+    return xp.where(some, log_total + xp.squeeze(top, axis=axis), -xp.inf)
+
+
+def _and_present(mask: Array | None, other: Side, n: int, axis: int) -> Array | None:
+    if other.present is None:
+        return mask
+    here = other.present[n, None, :] > 0 if axis == 1 else other.present[n, :, None] > 0
+    return here if mask is None else mask & here
+
+
+def _column(x: Array, axis: int) -> Array:
+    return x[:, None] if axis == 1 else x[None, :]
+
+
+def _add(x: list[Array]) -> Array:
+    return x[0] + x[1] if len(x) == 2 else x[0]

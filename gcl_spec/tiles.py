@@ -1,0 +1,259 @@
+"""The loss tile by tile: the loop over tiles, for frameworks that run eagerly.
+
+Forward visits every unordered pair of tiles once and keeps only the sums of every row; backward
+visits them again and adds to the gradients of the rows. Memory is O(B D) and a few tiles, time
+about that of one plain product of all rows with all rows (`benchmarks/README.md`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.blocks import Blocks, Problem
+from gcl_spec.gram import LN2, BlockMap, Layout, Side, layout_of, logits, products, pull_back
+from gcl_spec.softmax_tiles import Own, Weights, d_logits, masks_of, tile_own, tile_sums
+
+__all__ = [
+    "Gradients",
+    "RowSums",
+    "Tiles",
+    "blocks_of",
+    "log2_sum",
+    "log_add",
+    "weights_of",
+]
+
+AddProduct = Callable[[Array, Array, Array], None]
+
+
+class RowSums(NamedTuple):
+    """The log-sums of all rows, (K, B) each, in units of ln 2; of `own` see `softmax_tiles.Own`."""
+
+    others: Array
+    own: Own
+
+
+class Gradients(NamedTuple):
+    """By the given rows, (B, D) each, the factors of mixed rows and the logarithm of the scale."""
+
+    rows: tuple[Array, ...]
+    mix: Array | None
+    log_scale: Array
+
+
+def _add_product(out: Array, x: Array, y: Array) -> None:
+    out += x @ y
+
+
+@dataclass
+class Tiles:
+    """The rows of a problem, cut into tiles of samples.
+
+    scale2: scale / ln 2. tile: samples of a tile. shift: see `gcl_spec.exponents`; None where each
+    row needs its own. cache_bytes: products of tiles to keep from `sums` for `gradients`.
+    add_product: out += x @ y, in place.
+    """
+
+    problem: Problem
+    scale2: float | Array
+    tile: int
+    shift: float | None
+    xp: ArrayNamespace
+    cache_bytes: int = 0
+    add_product: AddProduct = _add_product
+    layout: Layout = field(init=False)
+    sides: list[Side] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layout = layout_of(self.problem)
+        self._cache: dict[tuple[int, int], BlockMap] = {}
+        size = self.problem.rows[0].shape[0]
+        factor = self.scale2**0.5
+        self.sides = [
+            self._side(slice(start, min(start + self.tile, size)), factor)
+            for start in range(0, size, self.tile)
+        ]
+
+    def sums(self) -> RowSums:
+        """The first pass."""
+        others: list[Array | None] = [None] * len(self.sides)
+        own: list[Own | None] = [None] * len(self.sides)
+        for i, j, a, b in self._pairs():
+            masks = masks_of(a, b, self.layout, i == j, self.xp)
+            s = logits(self._products(i, j), a, b, self.layout, self.xp)
+            found = tile_sums(s, a, b, masks, self.layout, i == j, self.shift, self.xp)
+            others[i] = self._add(others[i], found.a)
+            if found.b is not None:
+                others[j] = self._add(others[j], found.b)
+            if masks.own is not None:
+                own[i] = self._add_own(own[i], tile_own(s, b, masks.own, self.layout, 1, self.xp))
+                if i != j:
+                    columns = tile_own(s, a, masks.own, self.layout, 0, self.xp)
+                    own[j] = self._add_own(own[j], columns)
+        total = self.xp.concat(others, axis=1)
+        if self.shift is not None:
+            total = log2_sum(total, self.xp) + self.shift
+        joined = (self.xp.concat(list(x), axis=1) for x in zip(*own, strict=True))
+        return RowSums(total, Own(*joined))
+
+    def gradients(self, weights: Weights) -> Gradients:
+        """The second pass; weights are (K, B)."""
+        xp, layout = self.xp, self.layout
+        rows = [xp.zeros_like(side.z) for side in self.sides]
+        mix: list[Array | None] = [None] * len(self.sides)
+        log_scale = 0.0
+        cut = [Weights(*(w[:, at] for w in weights)) for at in self._slices()]
+        for i, j, a, b in self._pairs():
+            masks = masks_of(a, b, layout, i == j, xp)
+            s = logits(self._products(i, j, last=True), a, b, layout, xp)
+            p = d_logits(s, cut[i], cut[j], a, b, masks, layout, self.shift, xp)
+            found = pull_back(p, s, a, b, layout, i == j, xp)
+            self._add_rows(found.products, rows[i], rows[j], a, b)
+            mix[i] = self._plus(mix[i], found.mix_a)
+            mix[j] = self._plus(mix[j], found.mix_b)
+            log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
+        return self._gathered(rows, mix, log_scale)
+
+    def _side(self, at: slice, factor: float | Array) -> Side:
+        problem, xp = self.problem, self.xp
+        present = problem.present
+        return Side(
+            z=xp.concat([x[at, :] * factor for x in problem.rows]),
+            mix=None if problem.mix is None else problem.mix[:, :, at],
+            present=None if present is None else xp.astype(present[:, at], problem.rows[0].dtype),
+            ids=None if problem.ids is None else problem.ids[at],
+        )
+
+    def _slices(self) -> Iterator[slice]:
+        start = 0
+        for side in self.sides:
+            stop = start + side.z.shape[0] // self.layout.rows
+            yield slice(start, stop)
+            start = stop
+
+    def _pairs(self) -> Iterator[tuple[int, int, Side, Side]]:
+        for i, a in enumerate(self.sides):
+            for j in range(i, len(self.sides)):
+                yield i, j, a, self.sides[j]
+
+    def _products(self, i: int, j: int, last: bool = False) -> BlockMap:
+        if (i, j) in self._cache:
+            return self._cache.pop((i, j)) if last else self._cache[i, j]
+        found = products(self.sides[i], self.sides[j], self.layout, self.xp)
+        if not last and self.cache_bytes > 0:
+            size = sum(x.shape[0] * x.shape[1] for x in found.values())
+            size *= self.xp.finfo(self.sides[0].z.dtype).bits // 8
+            if size <= self.cache_bytes:
+                self.cache_bytes -= size
+                self._cache[i, j] = found
+        return found
+
+    def _add(self, total: Array | None, found: Array) -> Array:
+        """Sums in float64, or logarithms of sums."""
+        if self.shift is None:
+            return found if total is None else log_add(total, found, self.xp)
+        if total is None:
+            return self.xp.astype(found, self.xp.float64)
+        total += found
+        return total
+
+    def _add_own(self, total: Own | None, found: Own) -> Own:
+        if total is None:
+            return found
+        log_sum = log_add(total.log_sum, found.log_sum, self.xp)
+        return Own(log_sum, total.linear + found.linear, total.count + found.count)
+
+    def _plus(self, total: Array | None, found: Array | None) -> Array | None:
+        return found if total is None else total if found is None else total + found
+
+    def _add_rows(self, d: BlockMap, into_a: Array, into_b: Array, a: Side, b: Side) -> None:
+        """d z_a += D z_b and, of two different tiles, d z_b += D^T z_a."""
+        xp, layout = self.xp, self.layout
+        size_a, size_b = (side.z.shape[0] // layout.rows for side in (a, b))
+        for c in range(layout.rows):
+            kinds = [k for k in range(layout.rows) if (c, k) in d]
+            runs = [kinds] if len(kinds) == layout.rows else [[k] for k in kinds]
+            rows = slice(c * size_a, (c + 1) * size_a)
+            for run in runs:
+                columns = slice(run[0] * size_b, (run[-1] + 1) * size_b)
+                block = xp.concat([d[c, k] for k in run], axis=1) if len(run) > 1 else d[c, run[0]]
+                self.add_product(into_a[rows, :], block, b.z[columns, :])
+                if a is not b:
+                    transposed = xp.matrix_transpose(block)
+                    self.add_product(into_b[columns, :], transposed, a.z[rows, :])
+
+    def _gathered(
+        self, rows: Sequence[Array], mix: Sequence[Array | None], log_scale: Array
+    ) -> Gradients:
+        xp, layout = self.xp, self.layout
+        factor = self.scale2**0.5 * LN2
+        found = []
+        for c in range(layout.rows):
+            parts = []
+            for x in rows:
+                size = x.shape[0] // layout.rows
+                parts.append(x[c * size : (c + 1) * size, :])
+            whole = xp.concat(parts)
+            whole *= factor
+            found.append(whole)
+        if self.problem.mix is None:
+            return Gradients(tuple(found), None, log_scale)
+        by_mix = xp.concat(mix, axis=2) * LN2
+        if layout.factors == 1:
+            given = self.problem.mix
+            zero = given == 0
+            by_mix = xp.where(zero, 0 * by_mix, by_mix / xp.where(zero, 1 + given, given))
+        return Gradients(tuple(found), by_mix, log_scale)
+
+
+def blocks_of(sums: RowSums, xp: ArrayNamespace) -> Blocks:
+    """The sums in natural units, as `gcl_spec.blocks` wants them."""
+    count = sums.own.count
+    some = count > 0
+    mean = sums.own.linear / xp.where(some, count, xp.ones_like(count))
+    return Blocks(sums.others * LN2, sums.own.log_sum * LN2, mean * LN2)
+
+
+def weights_of(
+    gradients: Blocks,
+    sums: RowSums,
+    shift: float | Array | None,
+    one: bool,
+    dtype: object,
+    xp: ArrayNamespace,
+) -> Weights:
+    """The derivatives by `blocks_of(sums)` as the second pass wants them.
+
+    one: has every row a single positive (`Problem.own_is_one`)?
+    """
+    others, others_log = gradients.others, sums.others
+    count = sums.own.count
+    mean = gradients.mean / xp.where(count > 0, count, xp.ones_like(count))
+    own, own_log = gradients.own, sums.own.log_sum
+    if one:
+        mean, own = mean + own, 0 * own
+    if shift is not None:
+        # Where the exponent is larger the block's share of every log-sum is 0.
+        exponent = xp.where(others_log > -xp.inf, shift - others_log, 0.0)
+        others = others * xp.exp(LN2 * xp.where(exponent < 120.0, exponent, 120.0))
+    found = (others, _or_inf(others_log, xp), own, _or_inf(own_log, xp), mean)
+    return Weights(*(xp.astype(x, dtype) for x in found))
+
+
+def _or_inf(log_sum: Array, xp: ArrayNamespace) -> Array:
+    """Infinite for an empty sum, so that no term has a share of it."""
+    return xp.where(log_sum > -xp.inf, log_sum, xp.inf)
+
+
+def log2_sum(x: Array, xp: ArrayNamespace) -> Array:
+    """log2 x; -inf, without a warning, for 0."""
+    some = x > 0
+    return xp.where(some, xp.log2(xp.where(some, x, xp.ones_like(x))), -xp.inf)
+
+
+def log_add(x: Array, y: Array, xp: ArrayNamespace) -> Array:
+    """log2(2**x + 2**y), also of infinite ones."""
+    top = xp.maximum(x, y)
+    top = xp.where(top > -xp.inf, top, xp.zeros_like(top))
+    return log2_sum(xp.exp(LN2 * (x - top)) + xp.exp(LN2 * (y - top)), xp) + top

@@ -1,0 +1,53 @@
+"""Fused rows that are not given: e_ab = (e_a + e_b) / |e_a + e_b|, and their gradient."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec.objective import Objective
+
+__all__ = ["Fusion"]
+
+Numbers = npt.NDArray[Any]
+
+
+class Fusion:
+    """(C, B, D) rows of the modalities that are given, and how the others follow from them.
+
+    A modality "a+b" follows where "a" and "b" are modalities too. A part that is not present adds
+    nothing.
+    """
+
+    def __init__(
+        self, z_CBD: Numbers, objective: Objective, present: npt.NDArray[np.bool_] | None
+    ) -> None:
+        names = objective.modalities
+        parts = {
+            m: [names.index(p) for p in n.split("+") if p in names] for m, n in enumerate(names)
+        }
+        all_given = len(z_CBD) == len(names)
+        self.parts = {m: p for m, p in parts.items() if len(p) == 2 and not all_given}
+        self.given = [m for m in parts if m not in self.parts]
+        self.z_MBD = np.zeros((len(names), *z_CBD.shape[1:]), z_CBD.dtype)
+        self.z_MBD[self.given] = z_CBD
+        if present is not None:
+            self.z_MBD[~present] = 0
+        self.size: dict[int, Numbers] = {}
+        for m, (a, b) in self.parts.items():
+            total = self.z_MBD[a] + self.z_MBD[b]
+            size = np.sqrt((total * total).sum(-1, keepdims=True))
+            self.size[m] = np.where(size == 0, 1, size)
+            self.z_MBD[m] = total / self.size[m]
+        self.absent = np.zeros(self.z_MBD.shape[:2], bool) if present is None else ~present
+
+    def pull_back(self, grads_MBD: Numbers) -> Numbers:
+        """Gradients by the given rows: g of a fused row gives both parts (g - (g.e) e) / |a+b|."""
+        grads = grads_MBD.copy()
+        for m, parts in self.parts.items():
+            e, g = self.z_MBD[m], grads_MBD[m]
+            share = (g - (g * e).sum(-1, keepdims=True) * e) / self.size[m]
+            for part in parts:
+                grads[part] += share
+        grads[self.absent] = 0
+        return np.asarray(grads[self.given])
