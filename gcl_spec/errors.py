@@ -14,6 +14,7 @@ __all__ = [
     "InputTypeError",
     "MissingFrameworkError",
     "NotABackendError",
+    "NotABenchBackendError",
     "NotATrainingBackendError",
     "TrainingError",
     "UnknownBackendError",
@@ -74,3 +75,7 @@ class NotABackendError(BackendLoadError, TypeError):
 
 class NotATrainingBackendError(BackendLoadError, TypeError):
     """The backend computes losses but does not train."""
+
+
+class NotABenchBackendError(BackendLoadError, TypeError):
+    """The backend has no losses that `gcl bench` could measure."""

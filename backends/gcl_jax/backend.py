@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gcl_jax.loss import loss_and_grads
 from gcl_spec.backend import LossAndGrads
+from gcl_spec.bench.protocol import Bench
 from gcl_spec.objective import Objective
 
 __all__ = ["JaxBackend"]
@@ -56,3 +57,9 @@ class JaxBackend:
             return loss_and_grads(
                 z_MBD, log_scale, objective=objective, present=present, ids=ids, tile=tile
             )
+
+    def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
+        """See `gcl_spec.bench.protocol.BenchBackend.bench`."""
+        from gcl_jax.bench import JaxBench
+
+        return JaxBench(device=device, dtype=dtype)

@@ -9,6 +9,7 @@ from array_api_compat import torch as torch_namespace
 
 from gcl_spec._typing import State
 from gcl_spec.backend import LossAndGrads, Trainer
+from gcl_spec.bench.protocol import Bench
 from gcl_spec.config import Config
 from gcl_spec.objective import Objective
 from gcl_torch.loss import loss_and_grads
@@ -55,3 +56,9 @@ class TorchBackend:
         from gcl_torch.trainer import TorchTrainer  # the towers' libraries take seconds to import
 
         return TorchTrainer(config, device=device, state=state)
+
+    def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
+        """See `gcl_spec.bench.protocol.BenchBackend.bench`."""
+        from gcl_torch.bench import TorchBench
+
+        return TorchBench(device=device, dtype=dtype, threads=threads)

@@ -1,0 +1,69 @@
+"""The process of one measurement: a request comes as a line of JSON, the answer goes back as one.
+
+    python -m gcl_spec.bench.worker
+
+The request is {"do": "list" or "measure", "case": fields of `gcl_spec.bench.measure.Case`}. The
+answer is {"found": ...} or {"error": reason, "kind": class of the error}.
+"""
+
+import json
+import os
+import threading
+from typing import Any
+
+from gcl_spec import registry
+from gcl_spec.bench import protocol
+from gcl_spec.bench.measure import Case, measure
+from gcl_spec.errors import InputError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Answer one request; end at once when the asking process has gone."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what libraries print is no answer
+    request = b""
+    while not request.endswith(b"\n"):
+        request += os.read(0, 65536)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    answer = json.dumps(_answer(json.loads(request))).encode()
+    with os.fdopen(answers, "wb") as file:
+        file.write(answer)
+
+
+def _end_with_parent() -> None:
+    # The other end of the pipe closes when the parent ends, however it ends.
+    if not os.read(0, 1):
+        os._exit(1)
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    case = Case(**request["case"])
+    try:
+        backend = protocol.load(case.backend)
+        device = registry.choose_device(backend, case.device)
+        bench = backend.bench(device=device, dtype=case.dtype, threads=case.threads)
+        known = bench.candidates()
+        if request["do"] == "list":
+            about = {name: _about(candidate) for name, candidate in known.items()}
+            return {"found": {"version": bench.version, "device": device, "candidates": about}}
+        candidate = known[case.candidate]
+        if candidate.missing:
+            raise InputError(candidate.missing)
+        return {"found": measure(bench, candidate, case).to_json()}
+    except Exception as error:  # a line of the table, whatever a peer raises
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return {"error": lines[0] if lines else type(error).__name__, "kind": type(error).__name__}
+
+
+def _about(candidate: protocol.Candidate) -> dict[str, str]:
+    return {
+        "about": candidate.about,
+        "computes": candidate.computes,
+        "missing": candidate.missing,
+    }
+
+
+if __name__ == "__main__":
+    main()
