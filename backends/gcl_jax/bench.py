@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ class JaxBench:
 
     def __init__(self, *, device: str, dtype: str) -> None:
         # A process that only measures may set what is global.
-        jax.config.update("jax_enable_x64", dtype == "float64")
+        jax.config.update("jax_enable_x64", dtype == "float64")  # type: ignore[no-untyped-call]
         platform, _, number = device.partition(":")
         self.version: str = jax.__version__
         self._device = jax.devices(platform)[int(number or 0)]
@@ -33,7 +34,7 @@ class JaxBench:
 
     def candidates(self) -> Mapping[str, Candidate]:
         """Ours, whole and by Gram matrix."""
-        gram = getattr(gcl_jax, "gcl_loss", None)
+        gram: Any = getattr(gcl_jax, "gcl_loss", None)
         missing = "" if gram else "gcl_jax has no gcl_loss"
         plain = partial(gcl_loss, xp=jnp)
         return {
@@ -56,7 +57,7 @@ class JaxBench:
 
     def wait(self, result: object, /) -> None:
         """Calls return before they are computed."""
-        jax.block_until_ready(result)
+        jax.block_until_ready(result)  # type: ignore[no-untyped-call]
 
     def memory(self) -> Memory | None:
         """The device's own count, where it keeps one."""
@@ -91,7 +92,8 @@ class JaxBench:
         return Prepared(lambda: step(*arrays), time.perf_counter() - begun)
 
     def _array(self, value: FloatArray | float) -> jax.Array:
-        return jax.device_put(jnp.asarray(value, dtype=self._dtype), self._device)
+        array: jax.Array = jax.device_put(jnp.asarray(value, dtype=self._dtype), self._device)
+        return array
 
 
 class _DeviceMemory:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from array_api_compat import torch as torch_namespace
@@ -28,7 +29,7 @@ class TorchBench:
 
     def candidates(self) -> Mapping[str, Candidate]:
         """Ours whole and by Gram matrix, then the peers'."""
-        gram = getattr(gcl_torch, "gcl_loss", None)
+        gram: Any = getattr(gcl_torch, "gcl_loss", None)
         missing = "" if gram else "gcl_torch has no gcl_loss"
         plain = partial(gcl_loss, xp=torch_namespace)
         found = {
