@@ -67,11 +67,13 @@ def command() -> None:
     metavar="FILE",
     help="Write everything, every repeat too.",
 )
-def loss(json_path: Path | None, **options: Any) -> None:
+def loss(json_path: Path | None, **options: Any) -> int:
     """Time and memory of contrastive losses, forward and backward.
 
     Times are multiples of one product of the 3N stacked rows with themselves, by the same library
     in the same process. Each candidate runs in a process of its own; one that fails is a line.
+
+    Exit code 0: something was measured. 1: every candidate failed.
     """
     from gcl_spec.bench.suite import Settings, describe, plan, run
     from gcl_spec.bench.table import progress_line
@@ -90,6 +92,7 @@ def loss(json_path: Path | None, **options: Any) -> None:
         _show(settings, backends, outcomes)
         if json_path is not None:
             _write(json_path, settings, backends, outcomes)
+    return int(all(outcome.error for outcome in outcomes))
 
 
 def _show(settings: "Settings", backends: "list[Described]", outcomes: "list[Outcome]") -> None:
