@@ -75,7 +75,7 @@ def _supcon(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tensor) ->
 # With rows image, text, fused as queries and text, fused, image as documents, the two directions
 # are the six of GCL and each pool is all rows, the query's own among them.
 def _ranking(name: str, **options: Any) -> Any:
-    losses = import_module("sentence_transformers.losses")
+    losses = import_module("sentence_transformers.sentence_transformer.losses")
     util = import_module("sentence_transformers.util")
     model = torch.nn.Sequential(torch.nn.Identity())
     return getattr(losses, name)(
