@@ -165,8 +165,8 @@ class _Tiles:
             masks = masks_of(a, b, layout, False, jnp)
             s = logits(products(a, b, layout, jnp), a, b, layout, jnp)
             found = tile_sums(s, a, b, masks, layout, False, shift, jnp)
-            for k, x in ((i, found.a), (j, found.b)):
-                total = log_add(others[k], x, jnp) if shift is None else jnp.add(others[k], x)
+            for k, x in ((i, found.a), (j, jnp.asarray(found.b))):
+                total = log_add(others[k], x, jnp) if shift is None else others[k] + x
                 others = others.at[k].set(total)
             if masks.own is not None:
                 for k, other, axis in ((i, b, 1), (j, a, 0)):
@@ -178,7 +178,7 @@ class _Tiles:
         (others, own), _ = jax.lax.scan(of_two, carry, self.pairs)
         others, own = self._joined(others), Own(*(self._joined(x) for x in own))
         if shift is not None:
-            others = jnp.add(log2_sum(others, jnp), shift)
+            others = log2_sum(others, jnp) + shift
         return RowSums(others, own)
 
     def gradients(self, weights: Weights, shift: jax.Array | None) -> Gradients:
