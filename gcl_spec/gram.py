@@ -182,11 +182,11 @@ def pull_back(
 
     same: are the two sides one? Then `p` counts every pair twice, once in each order.
     """
-    mix_a = _grad_of_factors(p, s, layout, xp)
+    mix_a = _grad_of_factors(p, s, a, layout, xp)
     half: BlockMap = {}
     for (m, n), block in p.items():
         _fold(half, [(c, n) for c in layout.of(m)], block, m, a, layout, 1)
-    mix_b = None if same else _grad_of_column_factors(half, s, layout, xp)
+    mix_b = None if same else _grad_of_column_factors(half, s, b, layout, xp)
     products: BlockMap = {}
     for (c, n), block in half.items():
         _fold(products, [(c, k) for k in layout.of(n)], block, n, b, layout, 0)
@@ -221,7 +221,9 @@ def _fold(
             into[key] = share + 0.0  # a copy: the other part may hold the same array
 
 
-def _grad_of_factors(p: BlockMap, s: Logits, layout: Layout, xp: ArrayNamespace) -> Array | None:
+def _grad_of_factors(
+    p: BlockMap, s: Logits, side: Side, layout: Layout, xp: ArrayNamespace
+) -> Array | None:
     """d loss / d factors of the rows of a, (F, 1 or 2, Ta); with one factor times that factor."""
     found = []
     for m, part in enumerate(layout.parts):
@@ -232,12 +234,12 @@ def _grad_of_factors(p: BlockMap, s: Logits, layout: Layout, xp: ArrayNamespace)
         sources = (
             [of_one] if layout.factors == 1 else [[s.half[c, n] for n in blocks] for c in part]
         )
-        found.append([_dots([p[m, n] for n in blocks], x, 1, xp) for x in sources])
+        found.append([_dots([p[m, n] for n in blocks], x, 1, side, xp) for x in sources])
     return xp.stack([xp.stack(rows) for rows in found]) if found else None
 
 
 def _grad_of_column_factors(
-    half: BlockMap, s: Logits, layout: Layout, xp: ArrayNamespace
+    half: BlockMap, s: Logits, side: Side, layout: Layout, xp: ArrayNamespace
 ) -> Array | None:
     found = []
     for n, part in enumerate(layout.parts):
@@ -248,9 +250,13 @@ def _grad_of_column_factors(
         sources = (
             [of_one] if layout.factors == 1 else [[s.products[c, k] for c in rows] for k in part]
         )
-        found.append([_dots([half[c, n] for c in rows], x, 0, xp) for x in sources])
+        found.append([_dots([half[c, n] for c in rows], x, 0, side, xp) for x in sources])
     return xp.stack([xp.stack(rows) for rows in found]) if found else None
 
 
-def _dots(x: Sequence[Array], y: Sequence[Array], axis: int, xp: ArrayNamespace) -> Array:
+def _dots(
+    x: Sequence[Array], y: Sequence[Array], axis: int, side: Side, xp: ArrayNamespace
+) -> Array:
+    if not x:  # this mixture is in no asked block
+        return xp.zeros_like(side.mix[0, 0, :])  # type: ignore[index]
     return sum(xp.sum(u * v, axis=axis) for u, v in zip(x, y, strict=True))

@@ -7,31 +7,32 @@ about that of one plain product of all rows with all rows (`benchmarks/README.md
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.blocks import Blocks, Problem
+from gcl_spec.blocks import Problem
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, layout_of, logits, products, pull_back
+from gcl_spec.row_sums import RowSums, log2_sum, log_add
 from gcl_spec.softmax_tiles import Own, Weights, d_logits, masks_of, tile_own, tile_sums
 
-__all__ = [
-    "Gradients",
-    "RowSums",
-    "Tiles",
-    "blocks_of",
-    "log2_sum",
-    "log_add",
-    "weights_of",
-]
+__all__ = ["Gradients", "Processes", "Tiles"]
 
 AddProduct = Callable[[Array, Array, Array], None]
 
 
-class RowSums(NamedTuple):
-    """The log-sums of all rows, (K, B) each, in units of ln 2; of `own` see `softmax_tiles.Own`."""
+class Processes(Protocol):
+    """Processes that hold the same rows and share the work on pairs of tiles."""
 
-    others: Array
-    own: Own
+    rank: int
+    size: int
+
+    def sum(self, x: Array, /) -> Array:
+        """The sum over processes, on each of them."""
+        ...
+
+    def max(self, x: Array, /) -> Array:
+        """The largest of the processes' values, on each of them."""
+        ...
 
 
 class Gradients(NamedTuple):
@@ -52,7 +53,7 @@ class Tiles:
 
     scale2: scale / ln 2. tile: samples of a tile. shift: see `gcl_spec.exponents`; None where each
     row needs its own. cache_bytes: products of tiles to keep from `sums` for `gradients`.
-    add_product: out += x @ y, in place.
+    add_product: out += x @ y, in place. processes: who else works on this problem, None for nobody.
     """
 
     problem: Problem
@@ -62,6 +63,7 @@ class Tiles:
     xp: ArrayNamespace
     cache_bytes: int = 0
     add_product: AddProduct = _add_product
+    processes: Processes | None = None
     layout: Layout = field(init=False)
     sides: list[Side] = field(init=False)
 
@@ -91,18 +93,20 @@ class Tiles:
                 if i != j:
                     columns = tile_own(s, a, masks.own, self.layout, 0, self.xp)
                     own[j] = self._add_own(own[j], columns)
-        total = self.xp.concat(others, axis=1)
+        total = self._joined(others, 0.0 if self.shift is not None else -self.xp.inf)
+        joined = Own(*(self._joined(list(x), start) for x, start in self._by_field(own)))
+        if self.processes is not None:
+            total, joined = self._over_processes(total, joined, self.processes)
         if self.shift is not None:
             total = log2_sum(total, self.xp) + self.shift
-        joined = (self.xp.concat(list(x), axis=1) for x in zip(*own, strict=True))
-        return RowSums(total, Own(*joined))
+        return RowSums(total, joined)
 
     def gradients(self, weights: Weights) -> Gradients:
         """The second pass; weights are (K, B)."""
         xp, layout = self.xp, self.layout
         rows = [xp.zeros_like(side.z) for side in self.sides]
         mix: list[Array | None] = [None] * len(self.sides)
-        log_scale = 0.0
+        log_scale = xp.zeros_like(rows[0][0, 0], dtype=xp.float64)
         cut = [Weights(*(w[:, at] for w in weights)) for at in self._slices()]
         for i, j, a, b in self._pairs():
             masks = masks_of(a, b, layout, i == j, xp)
@@ -133,9 +137,41 @@ class Tiles:
             start = stop
 
     def _pairs(self) -> Iterator[tuple[int, int, Side, Side]]:
-        for i, a in enumerate(self.sides):
-            for j in range(i, len(self.sides)):
-                yield i, j, a, self.sides[j]
+        """Pairs of tiles, in turn for each of the processes."""
+        every = ((i, j) for i in range(len(self.sides)) for j in range(i, len(self.sides)))
+        for turn, (i, j) in enumerate(every):
+            if self.processes is None or turn % self.processes.size == self.processes.rank:
+                yield i, j, self.sides[i], self.sides[j]
+
+    def _joined(self, found: Sequence[Array | None], start: float) -> Array:
+        """(K, B) of the tiles' (K, T), which are `start` where no pair of tiles was ours."""
+        xp, shape = self.xp, len(self.layout.blocks)
+        wide = [x for x in found if x is not None]
+        dtype = wide[0].dtype if wide else xp.float64
+        parts = []
+        for side, x in zip(self.sides, found, strict=True):
+            if x is None:
+                like = xp.astype(side.z[: side.z.shape[0] // self.layout.rows, 0], dtype)
+                x = xp.zeros_like(like)[None, :] + xp.full_like(like, start)[None, :]
+                x = xp.concat([x] * shape)
+            parts.append(x)
+        return xp.concat(parts, axis=1)
+
+    def _by_field(self, own: Sequence[Own | None]) -> Iterator[tuple[list[Array | None], float]]:
+        for i, start in enumerate((-self.xp.inf, 0.0, 0.0)):
+            yield [None if x is None else x[i] for x in own], start
+
+    def _over_processes(self, others: Array, own: Own, processes: Processes) -> tuple[Array, Own]:
+        xp = self.xp
+
+        def log_sum(x: Array) -> Array:
+            top = processes.max(x)
+            shift = xp.where(top > -xp.inf, top, xp.zeros_like(top))
+            return log2_sum(processes.sum(xp.exp(LN2 * (x - shift))), xp) + shift
+
+        total = processes.sum(others) if self.shift is not None else log_sum(others)
+        linear, count = processes.sum(own.linear), processes.sum(own.count)
+        return total, Own(log_sum(own.log_sum), linear, count)
 
     def _products(self, i: int, j: int, last: bool = False) -> BlockMap:
         if (i, j) in self._cache:
@@ -196,64 +232,17 @@ class Tiles:
                 parts.append(x[c * size : (c + 1) * size, :])
             whole = xp.concat(parts)
             whole *= factor
-            found.append(whole)
+            found.append(self._sum(whole))
         if self.problem.mix is None:
-            return Gradients(tuple(found), None, log_scale)
-        by_mix = xp.concat(mix, axis=2) * LN2
+            return Gradients(tuple(found), None, self._sum(log_scale))
+        zeros = [xp.zeros_like(side.mix) for side in self.sides]
+        by_mix = xp.concat([z if x is None else x for x, z in zip(mix, zeros, strict=True)], axis=2)
+        by_mix = self._sum(by_mix * LN2)
         if layout.factors == 1:
             given = self.problem.mix
             zero = given == 0
             by_mix = xp.where(zero, 0 * by_mix, by_mix / xp.where(zero, 1 + given, given))
-        return Gradients(tuple(found), by_mix, log_scale)
+        return Gradients(tuple(found), by_mix, self._sum(log_scale))
 
-
-def blocks_of(sums: RowSums, xp: ArrayNamespace) -> Blocks:
-    """The sums in natural units, as `gcl_spec.blocks` wants them."""
-    count = sums.own.count
-    some = count > 0
-    mean = sums.own.linear / xp.where(some, count, xp.ones_like(count))
-    return Blocks(sums.others * LN2, sums.own.log_sum * LN2, mean * LN2)
-
-
-def weights_of(
-    gradients: Blocks,
-    sums: RowSums,
-    shift: float | Array | None,
-    one: bool,
-    dtype: object,
-    xp: ArrayNamespace,
-) -> Weights:
-    """The derivatives by `blocks_of(sums)` as the second pass wants them.
-
-    one: has every row a single positive (`Problem.own_is_one`)?
-    """
-    others, others_log = gradients.others, sums.others
-    count = sums.own.count
-    mean = gradients.mean / xp.where(count > 0, count, xp.ones_like(count))
-    own, own_log = gradients.own, sums.own.log_sum
-    if one:
-        mean, own = mean + own, 0 * own
-    if shift is not None:
-        # Where the exponent is larger the block's share of every log-sum is 0.
-        exponent = xp.where(others_log > -xp.inf, shift - others_log, 0.0)
-        others = others * xp.exp(LN2 * xp.where(exponent < 120.0, exponent, 120.0))
-    found = (others, _or_inf(others_log, xp), own, _or_inf(own_log, xp), mean)
-    return Weights(*(xp.astype(x, dtype) for x in found))
-
-
-def _or_inf(log_sum: Array, xp: ArrayNamespace) -> Array:
-    """Infinite for an empty sum, so that no term has a share of it."""
-    return xp.where(log_sum > -xp.inf, log_sum, xp.inf)
-
-
-def log2_sum(x: Array, xp: ArrayNamespace) -> Array:
-    """log2 x; -inf, without a warning, for 0."""
-    some = x > 0
-    return xp.where(some, xp.log2(xp.where(some, x, xp.ones_like(x))), -xp.inf)
-
-
-def log_add(x: Array, y: Array, xp: ArrayNamespace) -> Array:
-    """log2(2**x + 2**y), also of infinite ones."""
-    top = xp.maximum(x, y)
-    top = xp.where(top > -xp.inf, top, xp.zeros_like(top))
-    return log2_sum(xp.exp(LN2 * (x - top)) + xp.exp(LN2 * (y - top)), xp) + top
+    def _sum(self, x: Array) -> Array:
+        return x if self.processes is None else self.processes.sum(x)

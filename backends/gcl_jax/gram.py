@@ -11,8 +11,9 @@ import numpy as np
 from gcl_spec.blocks import Blocks, Problem, plain_blocks
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, layout_of, logits, products, pull_back
+from gcl_spec.row_sums import RowSums, blocks_of, log2_sum, log_add, weights_of
 from gcl_spec.softmax_tiles import Own, Weights, d_logits, masks_of, tile_own, tile_sums
-from gcl_spec.tiles import Gradients, RowSums, blocks_of, log2_sum, log_add, weights_of
+from gcl_spec.tiles import Gradients
 
 __all__ = ["GramKernel"]
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 from array_api_compat import torch as xp
-from torch.autograd.function import once_differentiable
 
 from gcl_spec.blocks import Blocks, Problem, plain_blocks
+from gcl_spec.errors import InputError
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
+from gcl_spec.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.softmax_tiles import Own
-from gcl_spec.tiles import RowSums, Tiles, blocks_of, weights_of
+from gcl_spec.tiles import Processes, Tiles
 
 __all__ = ["GramKernel"]
 
@@ -26,10 +27,12 @@ class GramKernel:
 
     tile: samples of a tile; None: the measured best, and whole blocks for small batches.
     cache_bytes: memory for products of tiles that backward need not compute again.
+    processes: processes that hold the same rows and share the work.
     """
 
     tile: int | None = None
     cache_bytes: int = 0
+    processes: Processes | None = None
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
@@ -74,14 +77,20 @@ class _Pass:
     def make_tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
         scale2 = float(scale) / LN2
         found = shared_shift(problem, scale2, xp)
+        choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
+        if self.kernel.processes is not None:
+            # All must take the same path, also where rounding differs between machines.
+            choice = self.kernel.processes.max(choice)
+        shift, overflows = choice.tolist()
         return Tiles(
             problem,
             scale2,
             self.kernel.tile or 256,
-            float(found.shift) if bool(found.fits) else None,
+            None if overflows else shift,
             xp,
             self.kernel.cache_bytes,
             _add_product,
+            self.kernel.processes,
         )
 
 
@@ -110,7 +119,6 @@ class _RowSums(torch.autograd.Function):
         ctx.save_for_backward(*tensors, *output)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
         scale, mix, present, ids, *rows = ctx.saved_tensors[:-4]
         others, own, mean, count = ctx.saved_tensors[-4:]
@@ -119,12 +127,13 @@ class _RowSums(torch.autograd.Function):
             tiles = ctx.options.make_tiles(ctx.options.problem(mix, present, ids, rows), scale)
         ctx.options.tiles = None
         sums = RowSums(others / LN2, Own(own / LN2, mean * count / LN2, count))
-        with torch.autocast(scale.device.type, enabled=False):
+        with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             one = not tiles.layout.positives
             weights = weights_of(Blocks(*gradients[:3]), sums, tiles.shift, one, rows[0].dtype, xp)
             found = tiles.gradients(weights)
-        by_scale = (found.log_scale / scale).to(scale.dtype)
-        return (None, by_scale, found.mix, None, None, *found.rows)
+            by_scale = (found.log_scale / scale).to(scale.dtype)
+        results = (by_scale, found.mix, None, None, *found.rows)
+        return (None, *(None if x is None else _once(x, gradients) for x in results))
 
     @staticmethod
     def vmap(
@@ -139,6 +148,31 @@ class _RowSums(torch.autograd.Function):
             options = _Pass(options.static, options.kernel)
             found.append(_RowSums.apply(options, *one))  # type: ignore[no-untyped-call]
         return tuple(torch.stack(list(x)) for x in zip(*found, strict=True)), 0
+
+
+class _Once(torch.autograd.Function):
+    """A first derivative, which depends on `causes` but cannot be differentiated by them."""
+
+    @staticmethod
+    def forward(x: torch.Tensor, *causes: torch.Tensor) -> torch.Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        """Nothing is kept."""
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        raise InputError(
+            "the tiled loss has no second derivative; use gcl_spec.loss.gcl_loss, which has every "
+            "derivative at the memory of autograd"
+        )
+
+
+def _once(x: torch.Tensor, causes: Sequence[torch.Tensor | None]) -> torch.Tensor:
+    given = [cause for cause in causes if cause is not None]
+    guarded: torch.Tensor = _Once.apply(x, *given)  # type: ignore[no-untyped-call]
+    return guarded
 
 
 def _add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:

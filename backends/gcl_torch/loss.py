@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from math import log
+from typing import Any, get_args
 
 import torch
+import torch.distributed as dist
 from array_api_compat import torch as torch_namespace
 from torch import nn
 
 from gcl_spec.backend import LossAndGrads
+from gcl_spec.errors import InputError
 from gcl_spec.inputs import Weights
 from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.loss import stacked_loss
 from gcl_spec.objective import GCL, Objective
+from gcl_torch.distributed import GradientReduction, ProcessGroup, gather_rows, scale_gradient
 from gcl_torch.gram import GramKernel
 
 __all__ = ["GCLLoss", "gcl_loss", "loss_and_grads"]
@@ -30,6 +34,8 @@ def gcl_loss(
     captions: torch.Tensor | None = None,
     tile: int | None = None,
     cache_bytes: int = 0,
+    group: dist.ProcessGroup | None = None,
+    reduction: GradientReduction = "mean",
 ) -> torch.Tensor:
     """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
 
@@ -41,6 +47,11 @@ def gcl_loss(
         tile: samples of a tile; the measured best when not given.
         cache_bytes: memory for products of tiles that backward then need not compute again. All
             of them take about 8 B^2 bytes in float32 (134 MB for 4096 pairs).
+        group: the processes over which the batch is spread, each with its own samples (their
+            numbers may differ); `torch.distributed.group.WORLD` for all. The loss is that of the
+            whole batch, the same on every process, and the work is shared.
+        reduction: how gradients of parameters are reduced over these processes afterwards: "mean"
+            (DDP and FSDP) or "sum". With it they equal those of one process with the whole batch.
 
     Returns:
         0-d tensor, float32 for 16-bit rows, else of the rows' dtype.
@@ -56,22 +67,54 @@ def gcl_loss(
     >>> image.grad.shape
     torch.Size([4, 4])
     """
+    rows = [image, text] if fused is None else [image, text, fused]
+    extras: dict[str, Any] = {
+        "weights": weights,
+        "present": present,
+        "ids": ids,
+        "captions": captions,
+    }
+    processes = None
+    if group is not None:
+        processes = ProcessGroup(group)
+        rows, extras, log_scale = _gathered(rows, extras, log_scale, processes, reduction)
     # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
     with torch.autocast(image.device.type, enabled=False):
         loss: torch.Tensor = neutral_loss(
-            image,
-            text,
-            fused,
+            *rows,
             log_scale=log_scale,
             objective=objective,
-            weights=weights,
-            present=present,
-            ids=ids,
-            captions=captions,
             xp=torch_namespace,
-            kernel=GramKernel(tile, cache_bytes),
+            kernel=GramKernel(tile, cache_bytes, processes),
+            **extras,
         )
     return loss
+
+
+def _gathered(
+    rows: list[torch.Tensor],
+    extras: Mapping[str, Any],
+    log_scale: torch.Tensor | float,
+    processes: ProcessGroup,
+    reduction: GradientReduction,
+) -> tuple[list[torch.Tensor], dict[str, Any], torch.Tensor | float]:
+    """Everything that has samples, of all processes; gradients as `reduction` wants them."""
+    if reduction not in get_args(GradientReduction):
+        raise InputError(f"reduction = {reduction!r}: must be mean or sum")
+    mean = reduction == "mean"
+    sizes = processes.sizes(rows[0].shape[0], rows[0].device)
+    factor = float(processes.size) if mean else 1.0
+
+    def gather(x: Any) -> Any:
+        if isinstance(x, torch.Tensor) and x.ndim > 0:
+            return gather_rows(x, processes, sizes, factor)
+        if isinstance(x, Mapping):
+            return {name: gather(x[name]) for name in sorted(x)}
+        return tuple(gather(y) for y in x) if isinstance(x, tuple) else x
+
+    if isinstance(log_scale, torch.Tensor):
+        log_scale = scale_gradient(log_scale, 1.0 if mean else 1 / processes.size)
+    return [gather(x) for x in rows], {name: gather(x) for name, x in extras.items()}, log_scale
 
 
 class GCLLoss(nn.Module):
@@ -83,7 +126,7 @@ class GCLLoss(nn.Module):
         learn_scale: is `log_scale` a trained parameter, or a buffer?
         max_scale: the scale is kept at or below this (CLIP's 100), as it is before every forward.
         per_direction: learn one temperature for each of the objective's directions.
-        tile, cache_bytes: as in `gcl_loss`.
+        tile, cache_bytes, group, reduction: as in `gcl_loss`.
 
     >>> criterion = GCLLoss()
     >>> criterion(torch.eye(4), torch.eye(4)).backward()
@@ -103,10 +146,13 @@ class GCLLoss(nn.Module):
         per_direction: bool = False,
         tile: int | None = None,
         cache_bytes: int = 0,
+        group: dist.ProcessGroup | None = None,
+        reduction: GradientReduction = "mean",
     ) -> None:
         super().__init__()
         self.objective, self.max_scale = objective, max_scale
         self.tile, self.cache_bytes = tile, cache_bytes
+        self.group, self.reduction = group, reduction
         shape = (len(objective.directions),) if per_direction else ()
         value = torch.full(shape, log(scale))
         if learn_scale:
@@ -140,6 +186,8 @@ class GCLLoss(nn.Module):
             captions=captions,
             tile=self.tile,
             cache_bytes=self.cache_bytes,
+            group=self.group,
+            reduction=self.reduction,
         )
 
 

@@ -1,0 +1,247 @@
+"""The tiled kernel equals the direct one, on every framework, for every tile size."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import array_api_compat.numpy as numpy_namespace
+import array_api_compat.torch as torch_namespace
+import array_api_strict
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gcl_spec.blocks import Blocks, Problem, plain_blocks
+from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.strategies import cases
+from gcl_spec.errors import InputError
+from gcl_spec.exponents import shared_shift
+from gcl_spec.gram import LN2
+from gcl_spec.inputs import given_modalities, prepare
+from gcl_spec.loss import contrastive_loss, gcl_loss, stacked_loss
+from gcl_spec.normalize import l2_normalize
+from gcl_spec.objective import CLIP, GCL, PAIRWISE, PRESETS, Objective
+from gcl_spec.plan import make_plan
+from gcl_spec.row_sums import blocks_of, weights_of
+from gcl_spec.tiles import Tiles
+from gcl_torch.gram import GramKernel
+
+TILES = (1, 3, 100)
+
+
+def problem_of(case: Case, xp: Any, given: int | None = None) -> Problem:
+    """With `given` rows of the modalities (the others fused), or all of them."""
+    names = given_modalities(case.objective, given or len(case.objective.modalities))
+    index = case.objective.modalities.index
+    present = None
+    if case.present is not None:
+        present = {n: xp.asarray(case.present[index(n)]) for n in case.objective.modalities}
+    problem = prepare(
+        {name: xp.asarray(case.z_MBD[index(name)]) for name in names},
+        log_scale=case.log_scale,
+        objective=case.objective,
+        weights=None,
+        present=present,
+        ids=None if case.ids is None else xp.asarray(case.ids),
+        captions=None,
+        xp=xp,
+    )
+    return problem.ask(make_plan(case.objective))
+
+
+def fusions(case: Case) -> list[int | None]:
+    """All rows given, and where the objective allows it, "image+text" made of its parts."""
+    return (
+        [None, len(case.objective.modalities) - 1] if len(case.objective.modalities) > 2 else [None]
+    )
+
+
+@pytest.mark.parametrize("xp", [numpy_namespace, array_api_strict, torch_namespace])
+@pytest.mark.parametrize("own_maxima", [False, True])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(case=cases(), tile=st.sampled_from(TILES), seed=st.integers(0, 2**16))
+def test_tiles_are_the_plain_blocks(
+    xp: Any, own_maxima: bool, case: Case, tile: int, seed: int
+) -> None:
+    """The sums, and for any gradient by them the gradients by rows, factors and scale."""
+    scale = float(np.exp(case.log_scale))
+    rng = np.random.default_rng(seed)
+    for given_rows in fusions(case):
+        want, gradients_of = plain_by_torch(problem_of(case, torch_namespace, given_rows), scale)
+        problem = problem_of(case, xp, given_rows)
+        found = shared_shift(problem, scale / LN2, xp)
+        shift = None if own_maxima or not bool(found.fits) else float(found.shift)
+        tiles = Tiles(problem, scale / LN2, tile, shift, xp, cache_bytes=1000)
+        sums = tiles.sums()
+        for x, y in zip(blocks_of(sums, xp), want, strict=True):
+            np.testing.assert_allclose(np.asarray(x), y, rtol=1e-10, atol=1e-10)
+        by_blocks = [np.where(np.isfinite(y), rng.normal(size=y.shape), 0.0) for y in want]
+        weights = weights_of(
+            Blocks(*(xp.asarray(g) for g in by_blocks)),
+            sums,
+            shift,
+            problem.own_is_one,
+            problem.rows[0].dtype,
+            xp,
+        )
+        have = tiles.gradients(weights)
+        rows, mix, log_scale = gradients_of(by_blocks)
+        # A row that is not present gets its zero from the caller, who put a zero there.
+        for m, (x, y) in enumerate(zip(have.rows, rows, strict=True)):
+            here = slice(None)
+            if problem.present is not None:
+                here = np.asarray(problem.present)[problem.parts.index(m)]
+            np.testing.assert_allclose(np.asarray(x)[here], y[here], rtol=1e-8, atol=1e-9)
+        if mix is not None and problem.present is None:
+            np.testing.assert_allclose(np.asarray(have.mix), mix, rtol=1e-8, atol=1e-9)
+        assert float(have.log_scale) == pytest.approx(log_scale, rel=1e-8, abs=1e-8)
+
+
+def plain_by_torch(problem: Problem, scale: float) -> Any:
+    """The direct blocks, and a function from gradients by them to those by everything else."""
+    rows = [x.clone().requires_grad_() for x in problem.rows]
+    mix = None if problem.mix is None else problem.mix.clone().requires_grad_()
+    log_scale = torch.tensor(np.log(scale), requires_grad=True)
+    leaves = [*rows, *([] if mix is None else [mix]), log_scale]
+    problem = replace(problem, rows=tuple(rows), mix=mix)
+    blocks = plain_blocks(problem, log_scale.exp(), xp=torch_namespace)
+
+    def gradients(by_blocks: list[Any]) -> Any:
+        total = sum(
+            torch.where(torch.isfinite(x), x * torch.from_numpy(g), 0.0).sum()
+            for x, g in zip(blocks, by_blocks, strict=True)
+        )
+        found = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+        by_rows = [g.numpy() for g in found[: len(rows)]]
+        return by_rows, None if mix is None else found[len(rows)].numpy(), float(found[-1])
+
+    return [x.detach().numpy() for x in blocks], gradients
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(case=cases(), tile=st.sampled_from(TILES))
+def test_torch_gradients_through_tiles(case: Case, tile: int) -> None:
+    found = []
+    for kernel in (plain_blocks, GramKernel(tile)):
+        z = torch.tensor(case.z_MBD, requires_grad=True)
+        s = torch.tensor(case.log_scale, dtype=torch.float64, requires_grad=True)
+        loss = stacked_loss(
+            z,
+            s,
+            objective=case.objective,
+            present_MB=None if case.present is None else torch.tensor(case.present),
+            ids_B=None if case.ids is None else torch.tensor(case.ids),
+            kernel=kernel,
+        )
+        loss.backward()
+        found.append((loss.item(), z.grad, s.grad.item()))
+    (want, grads, by_scale), (have, tiled_grads, tiled_by_scale) = found
+    assert have == pytest.approx(want, rel=1e-11, abs=1e-11)
+    torch.testing.assert_close(tiled_grads, grads, rtol=1e-8, atol=1e-10)
+    assert tiled_by_scale == pytest.approx(by_scale, rel=1e-8, abs=1e-9)
+
+
+def unit_rows(seed: int, samples: int, width: int, converged: bool = False) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    image = l2_normalize(rng.normal(size=(samples, width)))
+    text = rng.normal(size=(samples, width))
+    return image, l2_normalize(image + 0.02 * text if converged else text)
+
+
+def run(
+    kernel: Any, image: Any, text: Any, scale: float, dtype: torch.dtype, **options: Any
+) -> Any:
+    rows = [torch.tensor(x, dtype=dtype, requires_grad=True) for x in (image, text)]
+    s = torch.tensor(np.log(scale), dtype=dtype, requires_grad=True)
+    loss = gcl_loss(*rows, log_scale=s, kernel=kernel, **options)
+    loss.backward()
+    return loss.item(), torch.stack([x.grad for x in rows]).double(), s.grad.item()
+
+
+@pytest.mark.parametrize("converged", [False, True])
+@pytest.mark.parametrize("norm", [0.3, 1.0, 10.0])
+@pytest.mark.parametrize("tau", [1.0, 0.05, 0.01])
+def test_single_precision_over_the_range(tau: float, norm: float, converged: bool) -> None:
+    """Loss within 1e-5, gradients within 1e-4 of their norm, for any temperature and norm."""
+    image, text = (norm * x for x in unit_rows(0, 300, 32, converged))
+    exact = run(plain_blocks, image, text, 1 / tau, torch.float64)
+    found = run(GramKernel(64), image, text, 1 / tau, torch.float32)
+    assert found[0] == pytest.approx(exact[0], rel=1e-5, abs=1e-5)
+    error = torch.linalg.vector_norm(found[1] - exact[1])
+    # Below the second bound the gradient is rounding error of the float32 rows themselves.
+    logit = max(norm, norm**2) / tau
+    assert error <= max(1e-4 * torch.linalg.vector_norm(exact[1]), 2e-7 * logit / tau)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset(name: str) -> None:
+    image, text = unit_rows(1, 50, 8)
+    want = run(plain_blocks, image, text, 20.0, torch.float64, objective=PRESETS[name])
+    have = run(GramKernel(16), image, text, 20.0, torch.float64, objective=PRESETS[name])
+    assert have[0] == pytest.approx(want[0], rel=1e-12)
+    torch.testing.assert_close(have[1], want[1], rtol=1e-9, atol=1e-12)
+    assert have[2] == pytest.approx(want[2], rel=1e-9)
+
+
+@pytest.mark.parametrize("objective", [GCL, PAIRWISE, CLIP])
+def test_weighted_fusion_and_a_temperature_per_direction(objective: Objective) -> None:
+    image, text = unit_rows(2, 40, 8)
+    terms = len(objective.directions)
+    found = []
+    for kernel in (plain_blocks, GramKernel(16)):
+        rows = [torch.tensor(x, requires_grad=True) for x in (image, text)]
+        w = torch.linspace(0.5, 2.0, 40, dtype=torch.float64, requires_grad=True)
+        s = torch.linspace(1.0, 4.0, terms, dtype=torch.float64, requires_grad=True)
+        weights = (w, 1.5) if objective is not CLIP else None
+        options = {"objective": objective, "weights": weights, "kernel": kernel}
+        loss = gcl_loss(*rows, log_scale=s, **options)
+        leaves = [*rows, s, *([w] if weights else [])]
+        found.append([loss.detach(), *torch.autograd.grad(loss, leaves)])
+    for x, y in zip(*found, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-9, atol=1e-12)
+
+
+def test_more_than_three_modalities() -> None:
+    names = ("image", "text", "video", "image+text", "video+text")
+    objective = Objective(modalities=names)
+    rng = np.random.default_rng(3)
+    found = []
+    rows = {n: l2_normalize(rng.normal(size=(30, 6))) for n in names[:3]}
+    for kernel in (plain_blocks, GramKernel(7)):
+        leaves = {n: torch.tensor(x, requires_grad=True) for n, x in rows.items()}
+        loss = contrastive_loss(leaves, log_scale=2.0, objective=objective, kernel=kernel)
+        found.append([loss, *torch.autograd.grad(loss, list(leaves.values()))])
+    for x, y in zip(*found, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-10, atol=1e-13)
+    fused = {n: l2_normalize(sum(rows[p] for p in n.split("+"))) for n in names}
+    given_all = contrastive_loss(fused, log_scale=2.0, objective=objective)
+    assert found[0][0].item() == pytest.approx(float(given_all), rel=1e-12)
+
+
+def test_a_second_derivative_is_an_error() -> None:
+    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(4, 20, 4))
+    loss = gcl_loss(image, text, log_scale=1.0, kernel=GramKernel(8))
+    (grad,) = torch.autograd.grad(loss, image, create_graph=True)
+    with pytest.raises(InputError, match="no second derivative"):
+        torch.autograd.grad(grad.sum(), image)
+
+
+def test_a_retained_graph_may_be_walked_twice() -> None:
+    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(5, 20, 4))
+    loss = gcl_loss(image, text, log_scale=1.0, kernel=GramKernel(8, cache_bytes=10**6))
+    first = torch.autograd.grad(loss, image, retain_graph=True)
+    assert torch.equal(first[0], torch.autograd.grad(loss, image)[0])
+
+
+def test_torch_transforms_through_tiles() -> None:
+    image, text = (torch.tensor(x) for x in unit_rows(6, 20, 4))
+    tiled = partial(gcl_loss, kernel=GramKernel(8))
+    scales = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    found = torch.func.vmap(lambda s: tiled(image, text, log_scale=s))(scales)
+    want = [gcl_loss(image, text, log_scale=float(s)) for s in scales]
+    assert torch.allclose(found, torch.stack(want))
+    value = torch.func.grad(lambda x: tiled(x, text, log_scale=1.0))(image)
+    plain = torch.func.grad(lambda x: gcl_loss(x, text, log_scale=1.0))(image)
+    assert torch.allclose(value, plain)

@@ -1,0 +1,30 @@
+"""A batch spread over processes: loss and parameter gradients equal those of one process."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from processes import run
+from torch_cases import CASES, SIZES, Model, in_processes, loss_and_gradients, options_of
+
+
+@pytest.fixture(scope="module")
+def results() -> list[dict[Any, Any]]:
+    return run(in_processes, max(SIZES))
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("size", SIZES)
+def test_processes_are_one(results: list[dict[Any, Any]], size: int, name: str) -> None:
+    options = {k: v for k, v in options_of(CASES[name]).items() if k != "reduction"}
+    value, gradient = loss_and_gradients(Model(**options), CASES[name], slice(None))
+    for rank in range(size):
+        found_value, found_gradient = results[rank][size, name]
+        assert found_value == pytest.approx(value, rel=1e-12)
+        error = torch.linalg.vector_norm(torch.from_numpy(found_gradient) - gradient)
+        assert error <= 1e-10 * torch.linalg.vector_norm(gradient)
+        assert found_gradient[-1] == pytest.approx(gradient[-1].item(), rel=1e-9), "log_scale"

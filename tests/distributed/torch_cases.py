@@ -1,0 +1,86 @@
+"""What the processes of `test_torch_processes` do; they import this module by its name."""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from gcl_spec.objective import CLIP, Objective
+from gcl_torch import GCLLoss
+
+SIZES = (1, 2, 3, 4, 8)
+SAMPLES = 37
+
+CASES: dict[str, dict[str, Any]] = {
+    "tiles": {"tile": 8},
+    "tiles, own maxima": {"tile": 8, "scale": 3000.0, "max_scale": 1e4},
+    "whole": {},
+    "ids": {"tile": 8, "ids": True, "objective": Objective(duplicates="positive")},
+    "missing texts": {"tile": 8, "present": True},
+    "CLIP": {"tile": 8, "objective": CLIP},
+    "three given": {"tile": 8, "given": True},
+    "summed gradients": {"tile": 8, "reduction": "sum"},
+}
+
+
+class Model(nn.Module):
+    """Two towers and the loss, so that DDP reduces every parameter."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.image, self.text = nn.Linear(6, 5).double(), nn.Linear(6, 5).double()
+        self.criterion = GCLLoss(**options).double()
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, given: bool, **kw: Any) -> torch.Tensor:
+        image, text = (nn.functional.normalize(z, dim=1) for z in (self.image(x), self.text(y)))
+        fused = nn.functional.normalize(image - 0.5 * text, dim=1) if given else None
+        return self.criterion(image, text, fused, **kw)
+
+
+def batch(case: dict[str, Any]) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    x, y = torch.randn(2, SAMPLES, 6, generator=generator, dtype=torch.float64)
+    ids = torch.arange(SAMPLES) % 29
+    return x, y, ids, torch.arange(SAMPLES) % 5 != 2
+
+
+def loss_and_gradients(model: nn.Module, case: dict[str, Any], rows: slice) -> Any:
+    x, y, ids, here = (z[rows] for z in batch(case))
+    options: dict[str, Any] = {"ids": ids} if "ids" in case else {}
+    if "present" in case:
+        options["present"] = {"text": here}
+    loss = model(x, y, "given" in case, **options)
+    loss.backward()
+    return loss.item(), torch.cat([p.grad.flatten() for p in model.parameters()])
+
+
+def options_of(case: dict[str, Any]) -> dict[str, Any]:
+    options = {k: v for k, v in case.items() if k not in ("ids", "present", "given")}
+    return {"scale": 20.0, **options}
+
+
+def uneven(size: int, rank: int) -> slice:
+    """More samples for later processes."""
+    bounds = [SAMPLES * r * (r + 1) // (size * (size + 1)) for r in range(size + 1)]
+    return slice(bounds[rank], bounds[rank + 1])
+
+
+def in_processes(rank: int) -> dict[Any, Any]:
+    found = {}
+    for size in SIZES:
+        group = dist.new_group(list(range(size)))
+        if rank >= size:
+            continue
+        for name, case in CASES.items():
+            model = Model(group=group, **options_of(case))
+            reduced: nn.Module = model
+            if case.get("reduction") != "sum":
+                reduced = DistributedDataParallel(model, process_group=group)
+            value, gradient = loss_and_gradients(reduced, case, uneven(size, rank))
+            if case.get("reduction") == "sum":
+                dist.all_reduce(gradient, group=group)
+            found[size, name] = value, gradient.numpy()
+    return found
