@@ -6,7 +6,7 @@ its own sample's. A kernel computes these; `plain_blocks` here is the direct one
 `gcl_spec.gram`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -17,7 +17,10 @@ __all__ = [
     "Blocks",
     "Kernel",
     "Problem",
+    "direct_blocks",
     "embeddings_of",
+    "inverse_norm",
+    "mixed",
     "plain_blocks",
     "term_values",
 ]
@@ -29,8 +32,9 @@ class Problem:
 
     rows: one (B, D) array for each modality that is given; absent rows are zero.
     parts: for each modality its row's index in `rows`, or the two indices that it is mixed of.
-    mix: (F, 1, B) or (F, 2, B): for each mixed modality, in order, the factors of its parts, so
-        that e = mix[0] x_a + mix[-1] x_b; None where nothing is mixed.
+    weights: for each mixed modality, in order, (B,) weights of its two parts; None: all 1.
+    mix: (F, 1, B) or (F, 2, B), made by `mixed`: the factors of the parts, so that the unit row is
+        e = mix[0] x_a + mix[-1] x_b; None where nothing is mixed.
     blocks: the (query, pool) pairs of modalities that are asked for. targets: those of them whose
         own rows are positives.
     positives: are samples of equal ids each other's positives (or merely not negatives)?
@@ -42,6 +46,7 @@ class Problem:
     parts: tuple[int | tuple[int, int], ...]
     blocks: tuple[tuple[int, int], ...] = ()
     targets: tuple[tuple[int, int], ...] = ()
+    weights: tuple[tuple[Array, Array], ...] | None = None
     mix: Array | None = None
     present: Array | None = None
     ids: Array | None = None
@@ -81,6 +86,11 @@ class Kernel(Protocol):
 
 def plain_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
     """The direct kernel: whole (B, B) blocks, differentiated by the framework."""
+    return direct_blocks(mixed(problem, xp), scale, xp=xp)
+
+
+def direct_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
+    """`plain_blocks` of a problem that has its `mix`."""
     embeddings = embeddings_of(problem, xp)
     own_BB, alike_BB = _classes(problem, xp)
     damp_BB = None if problem.damp is None else 1 - problem.damp @ xp.matrix_transpose(problem.damp)
@@ -92,7 +102,9 @@ def plain_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespac
             s_BB = s_BB * damp_BB
         others = _masked_logsumexp(s_BB, _and(~alike_BB, here_B), xp)
         if problem.own_is_one:
-            found.append((others, *_own_row(s_BB, own_BB, here_B, xp)))
+            factor = scale if m != n or damp_BB is None else scale * _diagonal_of(problem.damp, xp)
+            own_B = factor * xp.sum(embeddings[m] * embeddings[n], axis=-1)
+            found.append((others, *_where_present(own_B, here_B, xp)))
         else:
             mask_BB = _and(own_BB, here_B)
             found.append(
@@ -101,10 +113,12 @@ def plain_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespac
     return Blocks(*(xp.stack(list(x)) for x in zip(*found, strict=True)))
 
 
-def _own_row(
-    s_BB: Array, own_BB: Array, here_B: Array | None, xp: ArrayNamespace
-) -> tuple[Array, Array]:
-    own_B = xp.sum(xp.where(own_BB, s_BB, xp.zeros_like(s_BB)), axis=1)
+def _diagonal_of(damp: Array, xp: ArrayNamespace) -> Array:
+    return 1 - xp.sum(damp * damp, axis=-1)
+
+
+def _where_present(own_B: Array, here_B: Array | None, xp: ArrayNamespace) -> tuple[Array, Array]:
+    """Log-sum-exp and mean over one row, which may be missing."""
     if here_B is None:
         return own_B, own_B
     return xp.where(here_B, own_B, -xp.inf), xp.where(here_B, own_B, xp.zeros_like(own_B))
@@ -112,6 +126,36 @@ def _own_row(
 
 def _and(mask_BB: Array, here_B: Array | None) -> Array:
     return mask_BB if here_B is None else mask_BB & here_B[None, :]
+
+
+def inverse_norm(a_BD: Array, b_BD: Array, xp: ArrayNamespace) -> Array:
+    """1 / |a + b|, (B,); 1, with no gradient, where the sum is zero."""
+    total_BD = a_BD + b_BD
+    squared_B = xp.sum(total_BD * total_BD, axis=-1)
+    return 1 / xp.sqrt(xp.where(squared_B > 0, squared_B, xp.ones_like(squared_B)))
+
+
+def mixed(
+    problem: Problem,
+    xp: ArrayNamespace,
+    inverse_norm: Callable[[Array, Array, ArrayNamespace], Array] = inverse_norm,
+) -> Problem:
+    """The problem with its `mix`: e = (w_a a + w_b b) / |w_a a + w_b b|, 0 where not present."""
+    found: list[Array] = []
+    for m, part in enumerate(problem.parts):
+        if isinstance(part, int):
+            continue
+        a, b = (problem.rows[i] for i in part)
+        if problem.weights is None:
+            mix = inverse_norm(a, b, xp)[None, :]
+        else:
+            w_a, w_b = problem.weights[len(found)]
+            inverse_B = inverse_norm(w_a[:, None] * a, w_b[:, None] * b, xp)
+            mix = xp.stack([w_a * inverse_B, w_b * inverse_B])
+        if problem.present is not None:
+            mix = xp.where(problem.present[m, None, :], mix, xp.zeros_like(mix))
+        found.append(mix)
+    return replace(problem, mix=xp.stack(found)) if found else problem
 
 
 def embeddings_of(problem: Problem, xp: ArrayNamespace) -> list[Array]:

@@ -110,7 +110,7 @@ def check_fusion(
         if not _readable([a, b, w_a, w_b, *here]):
             return
         a, b = w_a * a, w_b * b
-        sizes_B = [xp.sqrt(xp.sum(x * x, axis=-1)) for x in (a, b, a + b)]
+        sizes_B = [xp.linalg.vector_norm(x, axis=-1) for x in (a, b, a + b)]
         # Below this the sum's direction is rounding error of the two parts.
         undefined_B = ~(sizes_B[2] > 4 * xp.finfo(a.dtype).eps * (sizes_B[0] + sizes_B[1]))
         for flag in here:

@@ -4,7 +4,7 @@ With score fusion, f = w (i + t), four dot products i.i, i.t, t.i, t.t give all 
 two samples, and the matrix of those four is symmetric. A tile holds the rows of two sets of samples
 a and b; what it adds to a serves the directions from a to b, what it adds to b those from b to a.
 
-Logits are in units of ln 2 (rows are scaled by sqrt(scale / ln 2)), since exp2 is cheaper than exp.
+Logits are in units of ln 2 (one side's rows are scaled by scale / ln 2): exp2 is cheaper than exp.
 Blocks are kept apart, and updated in place only where nothing else refers to them, so that the same
 code is efficient on frameworks with and without mutation. `gcl_spec.tiles` and the backends loop
 over tiles.
@@ -92,7 +92,9 @@ class Side(NamedTuple):
     """The rows of one set of T samples, with what belongs to them."""
 
     z: Array
-    """(C T, D): the given rows of each kind, one kind after the other, scaled."""
+    """(C T, D): the given rows of each kind, one kind after the other.
+
+    Those of the first side of a tile are multiplied by scale / ln 2."""
     mix: Array | None
     """(F, 1 or 2, T)"""
     present: Array | None

@@ -58,11 +58,8 @@ def prepare(
     )
     rows = {name: _rows(x, flags.get(name), xp) for name, x in embeddings.items()}
     places = {name: i for i, name in enumerate(rows)}
-    mixes = [_mix(rows, parts[name], (weights or {}).get(name), weights, xp) for name in parts]
+    present_MB = None
     if flags:
-        mixes = [
-            _absent_as_zero(mix, flags.get(n), xp) for mix, n in zip(mixes, parts, strict=True)
-        ]
         all_B = xp.ones_like(next(iter(flags.values())))
         present_MB = xp.stack([flags.get(name, all_B) for name in objective.modalities])
     return Problem(
@@ -71,8 +68,8 @@ def prepare(
             (places[parts[name][0]], places[parts[name][1]]) if name in parts else places[name]
             for name in objective.modalities
         ),
-        mix=xp.stack(mixes) if mixes else None,
-        present=present_MB if flags else None,
+        weights=_weights(rows, parts, weights, xp),
+        present=present_MB,
         ids=ids,
         positives=objective.duplicates == "positive",
         damp=None if captions is None else _at_least_32_bits(captions, xp),
@@ -159,28 +156,20 @@ def _at_least_32_bits(x: Array, xp: ArrayNamespace) -> Array:
     return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
 
 
-def _mix(
+def _weights(
     rows: Mapping[str, Array],
-    parts: tuple[str, str],
-    own: Weights | None,
+    parts: Mapping[str, tuple[str, str]],
     weights: Mapping[str, Weights] | None,
     xp: ArrayNamespace,
-) -> Array:
-    """The factors of the two parts of a fused unit row: (1, B), or (2, B) with weights.
-
-    e = (w_a a + w_b b) / |w_a a + w_b b|; a zero sum, which has no direction, stays zero.
-    """
-    a, b = (rows[part] for part in parts)
-    if own is None and not weights:
-        return _inverse_norm(a + b, xp)[None, :]
-    factors = [_per_row(w, a, xp) for w in own or (1.0, 1.0)]
-    inverse_B = _inverse_norm(factors[0][:, None] * a + factors[1][:, None] * b, xp)
-    return xp.stack([factors[0] * inverse_B, factors[1] * inverse_B])
-
-
-def _inverse_norm(x_BD: Array, xp: ArrayNamespace) -> Array:
-    squared_B = xp.sum(x_BD * x_BD, axis=-1)
-    return 1 / xp.sqrt(xp.where(squared_B > 0, squared_B, xp.ones_like(squared_B)))
+) -> tuple[tuple[Array, Array], ...] | None:
+    """(B,) each, for every fused modality, where any of them is weighted."""
+    if not weights or not parts:
+        return None
+    found = []
+    for name, (a, b) in parts.items():
+        w_a, w_b = weights.get(name, (1.0, 1.0))
+        found.append((_per_row(w_a, rows[a], xp), _per_row(w_b, rows[b], xp)))
+    return tuple(found)
 
 
 def _per_row(weight: Array | float, x_BD: Array, xp: ArrayNamespace) -> Array:
@@ -188,9 +177,3 @@ def _per_row(weight: Array | float, x_BD: Array, xp: ArrayNamespace) -> Array:
     if isinstance(weight, int | float):
         return ones_B * float(weight)
     return ones_B * xp.astype(weight, x_BD.dtype)
-
-
-def _absent_as_zero(mix: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
-    if present_B is None:
-        return mix
-    return xp.where(present_B[None, :], mix, xp.zeros_like(mix))

@@ -65,25 +65,21 @@ class Tiles:
     add_product: AddProduct = _add_product
     processes: Processes | None = None
     layout: Layout = field(init=False)
-    sides: list[Side] = field(init=False)
 
     def __post_init__(self) -> None:
         self.layout = layout_of(self.problem)
         self._cache: dict[tuple[int, int], BlockMap] = {}
         size = self.problem.rows[0].shape[0]
-        factor = self.scale2**0.5
-        self.sides = [
-            self._side(slice(start, min(start + self.tile, size)), factor)
-            for start in range(0, size, self.tile)
-        ]
+        starts = range(0, size, self.tile)
+        self._slices = [slice(start, min(start + self.tile, size)) for start in starts]
 
     def sums(self) -> RowSums:
         """The first pass."""
-        others: list[Array | None] = [None] * len(self.sides)
-        own: list[Own | None] = [None] * len(self.sides)
+        others: list[Array | None] = [None] * len(self._slices)
+        own: list[Own | None] = [None] * len(self._slices)
         for i, j, a, b in self._pairs():
             masks = masks_of(a, b, self.layout, i == j, self.xp)
-            s = logits(self._products(i, j), a, b, self.layout, self.xp)
+            s = logits(self._products(i, j, a, b), a, b, self.layout, self.xp)
             found = tile_sums(s, a, b, masks, self.layout, i == j, self.shift, self.xp)
             others[i] = self._add(others[i], found.a)
             if found.b is not None:
@@ -104,44 +100,41 @@ class Tiles:
     def gradients(self, weights: Weights) -> Gradients:
         """The second pass; weights are (K, B)."""
         xp, layout = self.xp, self.layout
-        rows = [xp.zeros_like(side.z) for side in self.sides]
-        mix: list[Array | None] = [None] * len(self.sides)
+        rows = [xp.zeros_like(x) for x in self.problem.rows]
+        mix: list[Array | None] = [None] * len(self._slices)
         log_scale = xp.zeros_like(rows[0][0, 0], dtype=xp.float64)
-        cut = [Weights(*(w[:, at] for w in weights)) for at in self._slices()]
+        cut = [Weights(*(w[:, at] for w in weights)) for at in self._slices]
         for i, j, a, b in self._pairs():
             masks = masks_of(a, b, layout, i == j, xp)
-            s = logits(self._products(i, j, last=True), a, b, layout, xp)
+            s = logits(self._products(i, j, a, b, last=True), a, b, layout, xp)
             p = d_logits(s, cut[i], cut[j], a, b, masks, layout, self.shift, xp)
             found = pull_back(p, s, a, b, layout, i == j, xp)
-            self._add_rows(found.products, rows[i], rows[j], a, b)
+            self._add_rows(found.products, rows, i, j)
             mix[i] = self._plus(mix[i], found.mix_a)
             mix[j] = self._plus(mix[j], found.mix_b)
             log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
         return self._gathered(rows, mix, log_scale)
 
-    def _side(self, at: slice, factor: float | Array) -> Side:
+    def _side(self, at: slice, factor: float | Array | None = None) -> Side:
         problem, xp = self.problem, self.xp
+        rows = [x[at, :] for x in problem.rows]
         present = problem.present
         return Side(
-            z=xp.concat([x[at, :] * factor for x in problem.rows]),
+            z=xp.concat(rows if factor is None else [x * factor for x in rows]),
             mix=None if problem.mix is None else problem.mix[:, :, at],
             present=None if present is None else xp.astype(present[:, at], problem.rows[0].dtype),
             ids=None if problem.ids is None else problem.ids[at],
         )
 
-    def _slices(self) -> Iterator[slice]:
-        start = 0
-        for side in self.sides:
-            stop = start + side.z.shape[0] // self.layout.rows
-            yield slice(start, stop)
-            start = stop
-
     def _pairs(self) -> Iterator[tuple[int, int, Side, Side]]:
-        """Pairs of tiles, in turn for each of the processes."""
-        every = ((i, j) for i in range(len(self.sides)) for j in range(i, len(self.sides)))
-        for turn, (i, j) in enumerate(every):
-            if self.processes is None or turn % self.processes.size == self.processes.rank:
-                yield i, j, self.sides[i], self.sides[j]
+        """Pairs of tiles, in turn for each of the processes; the first side's rows are scaled."""
+        turn = 0
+        for i, at in enumerate(self._slices):
+            a = self._side(at, self.scale2)
+            for j in range(i, len(self._slices)):
+                if self.processes is None or turn % self.processes.size == self.processes.rank:
+                    yield i, j, a, self._side(self._slices[j])
+                turn += 1
 
     def _joined(self, found: Sequence[Array | None], start: float) -> Array:
         """(K, B) of the tiles' (K, T), which are `start` where no pair of tiles was ours."""
@@ -149,9 +142,9 @@ class Tiles:
         wide = [x for x in found if x is not None]
         dtype = wide[0].dtype if wide else xp.float64
         parts = []
-        for side, x in zip(self.sides, found, strict=True):
+        for at, x in zip(self._slices, found, strict=True):
             if x is None:
-                like = xp.astype(side.z[: side.z.shape[0] // self.layout.rows, 0], dtype)
+                like = xp.astype(self.problem.rows[0][at, 0], dtype)
                 x = xp.zeros_like(like)[None, :] + xp.full_like(like, start)[None, :]
                 x = xp.concat([x] * shape)
             parts.append(x)
@@ -173,13 +166,13 @@ class Tiles:
         linear, count = processes.sum(own.linear), processes.sum(own.count)
         return total, Own(log_sum(own.log_sum), linear, count)
 
-    def _products(self, i: int, j: int, last: bool = False) -> BlockMap:
+    def _products(self, i: int, j: int, a: Side, b: Side, last: bool = False) -> BlockMap:
         if (i, j) in self._cache:
             return self._cache.pop((i, j)) if last else self._cache[i, j]
-        found = products(self.sides[i], self.sides[j], self.layout, self.xp)
+        found = products(a, b, self.layout, self.xp)
         if not last and self.cache_bytes > 0:
             size = sum(x.shape[0] * x.shape[1] for x in found.values())
-            size *= self.xp.finfo(self.sides[0].z.dtype).bits // 8
+            size *= self.xp.finfo(a.z.dtype).bits // 8
             if size <= self.cache_bytes:
                 self.cache_bytes -= size
                 self._cache[i, j] = found
@@ -203,39 +196,26 @@ class Tiles:
     def _plus(self, total: Array | None, found: Array | None) -> Array | None:
         return found if total is None else total if found is None else total + found
 
-    def _add_rows(self, d: BlockMap, into_a: Array, into_b: Array, a: Side, b: Side) -> None:
-        """d z_a += D z_b and, of two different tiles, d z_b += D^T z_a."""
-        xp, layout = self.xp, self.layout
-        size_a, size_b = (side.z.shape[0] // layout.rows for side in (a, b))
-        for c in range(layout.rows):
-            kinds = [k for k in range(layout.rows) if (c, k) in d]
-            runs = [kinds] if len(kinds) == layout.rows else [[k] for k in kinds]
-            rows = slice(c * size_a, (c + 1) * size_a)
-            for run in runs:
-                columns = slice(run[0] * size_b, (run[-1] + 1) * size_b)
-                block = xp.concat([d[c, k] for k in run], axis=1) if len(run) > 1 else d[c, run[0]]
-                self.add_product(into_a[rows, :], block, b.z[columns, :])
-                if a is not b:
-                    transposed = xp.matrix_transpose(block)
-                    self.add_product(into_b[columns, :], transposed, a.z[rows, :])
+    def _add_rows(self, d: BlockMap, into: Sequence[Array], i: int, j: int) -> None:
+        """d x_a += D x_b and, of two different tiles, d x_b += D^T x_a; the scale comes last."""
+        given, at_a, at_b = self.problem.rows, self._slices[i], self._slices[j]
+        for (c, k), block in d.items():
+            self.add_product(into[c][at_a, :], block, given[k][at_b, :])
+            if i != j:
+                transposed = self.xp.matrix_transpose(block)
+                self.add_product(into[k][at_b, :], transposed, given[c][at_a, :])
 
     def _gathered(
         self, rows: Sequence[Array], mix: Sequence[Array | None], log_scale: Array
     ) -> Gradients:
         xp, layout = self.xp, self.layout
-        factor = self.scale2**0.5 * LN2
         found = []
-        for c in range(layout.rows):
-            parts = []
-            for x in rows:
-                size = x.shape[0] // layout.rows
-                parts.append(x[c * size : (c + 1) * size, :])
-            whole = xp.concat(parts)
-            whole *= factor
-            found.append(self._sum(whole))
+        for x in rows:
+            x *= self.scale2 * LN2
+            found.append(self._sum(x))
         if self.problem.mix is None:
             return Gradients(tuple(found), None, self._sum(log_scale))
-        zeros = [xp.zeros_like(side.mix) for side in self.sides]
+        zeros = [xp.zeros_like(self.problem.mix[:, :, at]) for at in self._slices]
         by_mix = xp.concat([z if x is None else x for x, z in zip(mix, zeros, strict=True)], axis=2)
         by_mix = self._sum(by_mix * LN2)
         if layout.factors == 1:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gcl_spec.blocks import Blocks, Problem, plain_blocks
+from gcl_spec.blocks import Blocks, Problem, mixed, plain_blocks
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, layout_of, logits, products, pull_back
 from gcl_spec.row_sums import RowSums, blocks_of, log2_sum, log_add, weights_of
@@ -35,6 +35,7 @@ class GramKernel:
         size = problem.rows[0].shape[0]
         if (self.tile is None and size < _PLAIN_BELOW) or problem.damp is not None:
             return plain_blocks(problem, scale, xp=xp)
+        problem = mixed(problem, xp)
         static = _Static(layout_of(problem), problem.targets, min(self.tile or 256, size))
         data = _Data(problem.rows, problem.mix, jnp.asarray(scale, problem.rows[0].dtype))
         others, own, mean, _ = _row_sums(static, data, problem.present, problem.ids)
@@ -121,10 +122,10 @@ def _problem(
         layout.parts,
         layout.blocks,
         static.targets,
-        data.mix,
-        present,
-        ids,
-        layout.positives,
+        mix=data.mix,
+        present=present,
+        ids=ids,
+        positives=layout.positives,
     )
 
 
@@ -137,7 +138,7 @@ class _Tiles:
         self.count = -(-self.size // tile)
         pad = self.count * tile - self.size
         dtype = problem.rows[0].dtype
-        rows = jnp.stack(problem.rows) * jnp.sqrt(scale2)
+        rows = jnp.stack(problem.rows)
         present = problem.present
         if pad and present is None:
             present = jnp.ones((len(problem.parts), self.size), bool)
@@ -156,7 +157,7 @@ class _Tiles:
 
         def of_one(_: None, a: Side) -> tuple[None, tuple[jax.Array, Own]]:
             masks = masks_of(a, a, layout, True, jnp)
-            s = logits(products(a, a, layout, jnp), a, a, layout, jnp)
+            s = logits(self._products(a, a), a, a, layout, jnp)
             sums = tile_sums(s, a, a, masks, layout, True, shift, jnp)
             return None, (sums.a, tile_own(s, a, masks.own, layout, 1, jnp))
 
@@ -164,7 +165,7 @@ class _Tiles:
             i, j = at
             (a, b), (others, own) = (self._side(k) for k in (i, j)), carry
             masks = masks_of(a, b, layout, False, jnp)
-            s = logits(products(a, b, layout, jnp), a, b, layout, jnp)
+            s = logits(self._products(a, b), a, b, layout, jnp)
             found = tile_sums(s, a, b, masks, layout, False, shift, jnp)
             for k, x in ((i, found.a), (j, jnp.asarray(found.b))):
                 total = log_add(others[k], x, jnp) if shift is None else others[k] + x
@@ -212,10 +213,13 @@ class _Tiles:
     ) -> tuple[Any, jax.Array, jax.Array | None]:
         layout = self.layout
         masks = masks_of(a, b, layout, same, jnp)
-        s = logits(products(a, b, layout, jnp), a, b, layout, jnp)
+        s = logits(self._products(a, b), a, b, layout, jnp)
         p = d_logits(s, w_a, w_b, a, b, masks, layout, shift, jnp)
         found = pull_back(p, s, a, b, layout, same, jnp)
         return found, *self._row_grads(found.products, a, b, same)
+
+    def _products(self, a: Side, b: Side) -> BlockMap:
+        return products(a._replace(z=a.z * self.scale2), b, self.layout, jnp)
 
     def _row_grads(
         self, d: BlockMap, a: Side, b: Side, same: bool
@@ -238,7 +242,7 @@ class _Tiles:
         layout = self.layout
         by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
         by_kind = by_kind.reshape(layout.rows, self.count * self.tile, -1)[:, : self.size]
-        by_kind = by_kind * (jnp.sqrt(self.scale2) * LN2)
+        by_kind = by_kind * (self.scale2 * LN2)
         if mix is not None:
             mix = jnp.moveaxis(mix, 0, 2).reshape(*mix.shape[1:3], -1)[:, :, : self.size] * LN2
             if layout.factors == 1:

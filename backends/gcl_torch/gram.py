@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from array_api_compat import torch as xp
 
-from gcl_spec.blocks import Blocks, Problem, plain_blocks
+from gcl_spec.blocks import Blocks, Problem, inverse_norm, mixed, plain_blocks
 from gcl_spec.errors import InputError
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
@@ -47,8 +47,9 @@ class GramKernel:
     def _tiled(self, problem: Problem, scale: torch.Tensor | float) -> Blocks:
         if not isinstance(scale, torch.Tensor):
             scale = torch.tensor(scale, dtype=problem.rows[0].dtype, device=problem.rows[0].device)
+        problem = mixed(problem, xp, _inverse_norm)
         others, own, mean, _ = _RowSums.apply(  # type: ignore[no-untyped-call]
-            _Pass(replace(problem, rows=(), mix=None, present=None, ids=None), self),
+            _Pass(replace(problem, rows=(), weights=None, mix=None, present=None, ids=None), self),
             scale,
             problem.mix,
             problem.present,
@@ -148,6 +149,32 @@ class _RowSums(torch.autograd.Function):
             options = _Pass(options.static, options.kernel)
             found.append(_RowSums.apply(options, *one))  # type: ignore[no-untyped-call]
         return tuple(torch.stack(list(x)) for x in zip(*found, strict=True)), 0
+
+
+class _InverseNorm(torch.autograd.Function):
+    """`gcl_spec.blocks.inverse_norm`, which keeps only its inputs for backward."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return inverse_norm(a, b, xp)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        a, b, inverse = ctx.saved_tensors
+        by_sum = a + b
+        by_sum *= (-gradients[0] * inverse**3)[:, None]
+        return by_sum, by_sum
+
+
+def _inverse_norm(a: torch.Tensor, b: torch.Tensor, xp: Any) -> torch.Tensor:
+    found: torch.Tensor = _InverseNorm.apply(a, b)  # type: ignore[no-untyped-call]
+    return found
 
 
 class _Once(torch.autograd.Function):

@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.blocks import Blocks, Problem, plain_blocks
+from gcl_spec.blocks import Blocks, Problem, direct_blocks, mixed, plain_blocks
 from gcl_spec.conformance.cases import Case
 from gcl_spec.conformance.strategies import cases
 from gcl_spec.errors import InputError
@@ -48,7 +48,7 @@ def problem_of(case: Case, xp: Any, given: int | None = None) -> Problem:
         captions=None,
         xp=xp,
     )
-    return problem.ask(make_plan(case.objective))
+    return mixed(problem.ask(make_plan(case.objective)), xp)
 
 
 def fusions(case: Case) -> list[int | None]:
@@ -106,7 +106,7 @@ def plain_by_torch(problem: Problem, scale: float) -> Any:
     log_scale = torch.tensor(np.log(scale), requires_grad=True)
     leaves = [*rows, *([] if mix is None else [mix]), log_scale]
     problem = replace(problem, rows=tuple(rows), mix=mix)
-    blocks = plain_blocks(problem, log_scale.exp(), xp=torch_namespace)
+    blocks = direct_blocks(problem, log_scale.exp(), xp=torch_namespace)
 
     def gradients(by_blocks: list[Any]) -> Any:
         total = sum(
