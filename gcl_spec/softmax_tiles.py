@@ -141,7 +141,8 @@ def d_logits(
         if masks.own is not None:
             q = _add([_column(w.mean[k, :], axis) for w, k, axis in sides])
             if layout.positives:
-                y = xp.where(masks.own, x, -xp.inf)
+                here = _and_present(_and_present(masks.own, b, n, 1), a, m, 0)
+                y = xp.where(here, x, -xp.inf)
                 shares = [_share(y, w.own[k, :], w.own_log[k, :], axis, xp) for w, k, axis in sides]
                 q = q + _add(shares)
             p = xp.where(masks.own, q, p)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gcl_jax.devices import Share, over_devices, share_of
 from gcl_spec.blocks import Blocks, Problem, mixed, plain_blocks
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, layout_of, logits, products, pull_back
@@ -26,9 +27,12 @@ class GramKernel:
     """A `gcl_spec.blocks.Kernel` with memory O(B D).
 
     tile: samples of a tile; None: the measured best, and whole blocks for small batches.
+    axis_name: inside `jax.shard_map`, the mesh axis whose devices hold the same rows and share the
+        work on pairs of tiles.
     """
 
     tile: int | None = None
+    axis_name: str | None = None
 
     def __call__(self, problem: Problem, scale: jax.Array | float, /, *, xp: Any = jnp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
@@ -36,8 +40,13 @@ class GramKernel:
         if (self.tile is None and size < _PLAIN_BELOW) or problem.damp is not None:
             return plain_blocks(problem, scale, xp=xp)
         problem = mixed(problem, xp)
-        static = _Static(layout_of(problem), problem.targets, min(self.tile or 256, size))
-        data = _Data(problem.rows, problem.mix, jnp.asarray(scale, problem.rows[0].dtype))
+        tile = min(self.tile or 256, size)
+        static = _Static(layout_of(problem), problem.targets, tile, self.axis_name)
+        number = jnp.asarray(scale, problem.rows[0].dtype)
+        if self.axis_name is not None:
+            # Every device has a part of the gradient by the scale; JAX sums it if it varies.
+            number = jax.lax.pcast(number, self.axis_name, to="varying")
+        data = _Data(problem.rows, problem.mix, number)
         others, own, mean, _ = _row_sums(static, data, problem.present, problem.ids)
         return Blocks(others, own, mean)
 
@@ -46,6 +55,7 @@ class _Static(NamedTuple):
     layout: Layout
     targets: tuple[tuple[int, int], ...]
     tile: int
+    axis_name: str | None
 
 
 class _Data(NamedTuple):
@@ -84,8 +94,10 @@ def _forward(
     with jax.default_matmul_precision("float32"):
         layout, problem = static.layout, _problem(static, data, present, ids)
         shift, fits = shared_shift(problem, data.scale / LN2, jnp)
-        tiles = _Tiles(problem, layout, data.scale / LN2, static.tile)
+        tiles = _Tiles(problem, layout, data.scale / LN2, static.tile, static.axis_name)
         sums = jax.lax.cond(fits, lambda: tiles.sums(shift), lambda: tiles.sums(None))
+        if static.axis_name is not None:
+            sums = over_devices(sums, static.axis_name)
         residuals = _Residuals(data, present, ids, sums, shift, fits)
         return (*blocks_of(sums, jnp), sums.own.count), residuals
 
@@ -97,7 +109,7 @@ def _backward(
     with jax.default_matmul_precision("float32"):
         data, present, ids, sums, shift, fits = residuals
         layout, problem = static.layout, _problem(static, data, present, ids)
-        tiles = _Tiles(problem, layout, data.scale / LN2, static.tile)
+        tiles = _Tiles(problem, layout, data.scale / LN2, static.tile, static.axis_name)
         dtype = data.rows[0].dtype
 
         def branch(shift: jax.Array | None) -> Gradients:
@@ -132,7 +144,14 @@ def _problem(
 class _Tiles:
     """The rows of a problem in tiles along a first axis, padded with rows that are not present."""
 
-    def __init__(self, problem: Problem, layout: Layout, scale2: jax.Array, tile: int) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        layout: Layout,
+        scale2: jax.Array,
+        tile: int,
+        axis_name: str | None,
+    ) -> None:
         self.layout, self.tile, self.scale2 = layout, tile, scale2
         self.size, self.problem = problem.rows[0].shape[0], problem
         self.count = -(-self.size // tile)
@@ -148,35 +167,48 @@ class _Tiles:
             present=None if present is None else self._cut(present.astype(dtype), 1, pad),
             ids=None if problem.ids is None else self._cut(problem.ids, 0, pad),
         )
-        upper = np.triu_indices(self.count, 1)
-        self.pairs = tuple(jnp.asarray(x, jnp.int32) for x in upper)
+        # A varying zero: what a scan carries must vary over the devices like what it adds.
+        self.zero = jnp.zeros((), dtype)
+        rank, size = jnp.asarray(0), 1
+        if axis_name is not None:
+            rank, size = jax.lax.axis_index(axis_name), jax.lax.axis_size(axis_name)
+            self.zero = self.zero * rank
+        self.diagonal = share_of(np.arange(self.count)[:, None], rank, size)
+        self.pairs = share_of(np.stack(np.triu_indices(self.count, 1), axis=1), rank, size)
 
     def sums(self, shift: jax.Array | None) -> RowSums:
         """The first pass; `shift` None: with maxima of their own."""
         layout = self.layout
+        empty = self.zero + jnp.zeros((self.count, len(layout.blocks), self.tile))
+        nothing = Own(empty - jnp.inf, empty, empty)
+        start = (empty if shift is not None else empty - jnp.inf, nothing)
 
-        def of_one(_: None, a: Side) -> tuple[None, tuple[jax.Array, Own]]:
+        def of_one(carry: tuple[jax.Array, Own], at: Share) -> tuple[tuple[jax.Array, Own], None]:
+            i = at.pair[0]
+            a, (others, own) = self._side(i), carry
             masks = masks_of(a, a, layout, True, jnp)
             s = logits(self._products(a, a), a, a, layout, jnp)
-            sums = tile_sums(s, a, a, masks, layout, True, shift, jnp)
-            return None, (sums.a, tile_own(s, a, masks.own, layout, 1, jnp))
+            found = tile_sums(s, a, a, masks, layout, True, shift, jnp).a
+            others = others.at[i].set(jnp.where(at.valid, found, others[i]))
+            mine = tile_own(s, a, masks.own, layout, 1, jnp)
+            return (others, _set_own(own, i, at.valid, mine)), None
 
-        def of_two(carry: tuple[jax.Array, Own], at: Any) -> tuple[tuple[jax.Array, Own], None]:
-            i, j = at
-            (a, b), (others, own) = (self._side(k) for k in (i, j)), carry
+        def of_two(carry: tuple[jax.Array, Own], at: Share) -> tuple[tuple[jax.Array, Own], None]:
+            (i, j), (others, own) = at.pair, carry
+            a, b = self._side(i), self._side(j)
             masks = masks_of(a, b, layout, False, jnp)
             s = logits(self._products(a, b), a, b, layout, jnp)
             found = tile_sums(s, a, b, masks, layout, False, shift, jnp)
             for k, x in ((i, found.a), (j, jnp.asarray(found.b))):
                 total = log_add(others[k], x, jnp) if shift is None else others[k] + x
-                others = others.at[k].set(total)
+                others = others.at[k].set(jnp.where(at.valid, total, others[k]))
             if masks.own is not None:
                 for k, other, axis in ((i, b, 1), (j, a, 0)):
-                    x = tile_own(s, other, masks.own, layout, axis, jnp)
-                    own = jax.tree.map(lambda o, y, k=k: o.at[k].set(y), own, _add_own(own, k, x))
+                    x = _add_own(own, k, tile_own(s, other, masks.own, layout, axis, jnp))
+                    own = _set_own(own, k, at.valid, x)
             return (others, own), None
 
-        _, carry = jax.lax.scan(of_one, None, self.sides)
+        carry, _ = jax.lax.scan(of_one, start, self.diagonal)
         (others, own), _ = jax.lax.scan(of_two, carry, self.pairs)
         others, own = self._joined(others), Own(*(self._joined(x) for x in own))
         if shift is not None:
@@ -188,24 +220,31 @@ class _Tiles:
         pad = self.count * self.tile - self.size
         cut = Weights(*(self._cut(w, 1, pad) for w in weights))
 
-        def of_one(total: jax.Array, at: Any) -> tuple[jax.Array, Any]:
-            a, w = at
-            found, d_a, _ = self._tile(a, a, w, w, True, shift)
-            return total + found.log_scale, (d_a, found.mix_a)
-
-        def of_two(carry: Any, at: Any) -> tuple[Any, None]:
-            (i, j), (rows, mix, total) = at, carry
-            a, b = self._side(i), self._side(j)
+        def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
+            rows, mix, total = carry
             w_a, w_b = (Weights(*(w[k] for w in cut)) for k in (i, j))
-            found, d_a, d_b = self._tile(a, b, w_a, w_b, False, shift)
-            rows = rows.at[i].add(d_a).at[j].add(d_b)
+            found, d_a, d_b = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
+            valid = at.valid.astype(d_a.dtype)
+            rows = rows.at[i].add(valid * d_a)
             if mix is not None:
-                mix = mix.at[i].add(found.mix_a).at[j].add(found.mix_b)
-            return (rows, mix, total + found.log_scale), None
+                mix = mix.at[i].add(valid * found.mix_a)
+            if d_b is not None:
+                rows = rows.at[j].add(valid * d_b)
+                if mix is not None:
+                    mix = mix.at[j].add(valid * found.mix_b)
+            return (rows, mix, total + valid * found.log_scale), None
 
-        zero = jnp.zeros((), self.sides.z.dtype)
-        total, (rows, mix) = jax.lax.scan(of_one, zero, (self.sides, cut))
-        (rows, mix, total), _ = jax.lax.scan(of_two, (rows, mix, total), self.pairs)
+        start = (
+            self.zero + jnp.zeros_like(self.sides.z),
+            None if self.sides.mix is None else self.zero + jnp.zeros_like(self.sides.mix),
+            self.zero,
+        )
+        carry, _ = jax.lax.scan(
+            lambda carry, at: add(carry, at, at.pair[0], at.pair[0], True), start, self.diagonal
+        )
+        (rows, mix, total), _ = jax.lax.scan(
+            lambda carry, at: add(carry, at, at.pair[0], at.pair[1], False), carry, self.pairs
+        )
         return self._gathered(rows, mix, total)
 
     def _tile(
@@ -262,6 +301,10 @@ class _Tiles:
     def _joined(self, x: jax.Array) -> jax.Array:
         """(tiles, K, T) to (K, B)."""
         return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
+
+
+def _set_own(own: Own, k: jax.Array, valid: jax.Array, found: Own) -> Own:
+    return Own(*(x.at[k].set(jnp.where(valid, y, x[k])) for x, y in zip(own, found, strict=True)))
 
 
 def _add_own(own: Own, k: jax.Array, found: Own) -> Own:

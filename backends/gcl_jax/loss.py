@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,7 @@ def gcl_loss(
     ids: jax.Array | None = None,
     captions: jax.Array | None = None,
     tile: int | None = None,
+    axis_name: str | None = None,
 ) -> jax.Array:
     """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
 
@@ -37,6 +39,9 @@ def gcl_loss(
 
     Args:
         tile: samples of a tile; the measured best when not given.
+        axis_name: inside `jax.shard_map`, the mesh axis over which the samples are spread: the loss
+            is that of the whole batch, the same on every device, and the work is shared. Without
+            it, under jit on sharded arrays, the loss is the same, but every device does all of it.
 
     Returns:
         0-d array, float32 for 16-bit rows, else of the rows' dtype.
@@ -49,20 +54,32 @@ def gcl_loss(
     >>> round(float(value), 5), grad.shape
     (1.66976, (4, 4))
     """
+    rows = [image, text] if fused is None else [image, text, fused]
+    extras: dict[str, Any] = {
+        "weights": weights,
+        "present": present,
+        "ids": ids,
+        "captions": captions,
+    }
+    if axis_name is not None:
+        gather = partial(_gather, axis_name=axis_name)
+        rows, extras = jax.tree.map(gather, (rows, extras))
     loss: jax.Array = neutral_loss(
-        image,
-        text,
-        fused,
+        *rows,
         log_scale=log_scale,
         objective=objective,
-        weights=weights,
-        present=present,
-        ids=ids,
-        captions=captions,
         xp=jnp,
-        kernel=GramKernel(tile),
+        kernel=GramKernel(tile, axis_name),
+        **extras,
     )
     return loss
+
+
+def _gather(x: Any, axis_name: str) -> Any:
+    """The samples of all devices; what has none, such as one weight for all, as it is."""
+    if not isinstance(x, jax.Array) or x.ndim == 0:
+        return x
+    return jax.lax.all_gather(x, axis_name, tiled=True)
 
 
 def loss_and_grads(

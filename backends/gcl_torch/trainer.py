@@ -13,7 +13,8 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
 from gcl_spec.errors import CheckpointError
-from gcl_torch.loss import loss_and_grads
+from gcl_spec.normalize import l2_normalize
+from gcl_torch.loss import gcl_loss
 from gcl_torch.model import LiteModel
 
 __all__ = ["TorchTrainer"]
@@ -29,7 +30,6 @@ class TorchTrainer:
         self._config = config
         self._device = torch.device(device)
         self._objective = objective(config.objective)
-        self._rows = [_MODALITIES.index(name) for name in self._objective.modalities]
         self._model = LiteModel(config).to(self._device)
         self._trained = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
         self._optimizer = self._make_optimizer()
@@ -40,17 +40,9 @@ class TorchTrainer:
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, torch.Tensor]:
         """See `Trainer.step`; waits for the device nowhere."""
         self._model.train()
-        z_MBD = self._embed(batch)
-        present = torch.from_numpy(batch.present[self._rows]).to(self._device)
-        ids = torch.from_numpy(batch.ids).to(self._device)
-        chosen = z_MBD[self._rows]
-        found = loss_and_grads(
-            chosen, self._model.log_scale, objective=self._objective, present=present, ids=ids
-        )
+        loss = self._loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
-        chosen.backward(found.grads)  # type: ignore[no-untyped-call]
-        if self._model.log_scale.requires_grad:
-            self._model.log_scale.grad = found.dlog_scale
+        loss.backward()  # type: ignore[no-untyped-call]
         grads = [p.grad for p in self._trained.values() if p.grad is not None]
         grad_norm = torch.nn.utils.get_total_norm(grads)
         for group in self._optimizer.param_groups:
@@ -61,7 +53,7 @@ class TorchTrainer:
         if self._model.log_scale.requires_grad:
             with torch.no_grad():
                 self._model.log_scale.clamp_(max=log(self._config.optim.max_scale))
-        return {"loss": found.loss, "scale": scale, "grad_norm": grad_norm}
+        return {"loss": loss.detach(), "scale": scale, "grad_norm": grad_norm}
 
     @torch.no_grad()
     def encode(self, batch: Batch, /) -> FloatArray:
@@ -89,6 +81,28 @@ class TorchTrainer:
                 state[f"optim/{moment}/{name}"] = _copy(value)
         state["step"] = np.asarray(self._step, np.int64)
         return state
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        """Of unit rows; "image+text" is fused inside, where it costs no product of its own."""
+        image, text = self._model(self._inputs(batch))
+        flags = torch.from_numpy(batch.present).to(self._device)
+        known = {*self._objective.modalities, "image", "text"}
+        present = {name: flags[m] for m, name in enumerate(_MODALITIES) if name in known}
+        weights = None
+        if self._config.model.fuse == "raw":
+            weights = (
+                torch.linalg.vector_norm(image, dim=1),
+                torch.linalg.vector_norm(text, dim=1),
+            )
+        return gcl_loss(
+            l2_normalize(image, xp=torch_namespace),
+            l2_normalize(text, xp=torch_namespace),
+            log_scale=self._model.log_scale,
+            objective=self._objective,
+            weights=weights,
+            present=present,
+            ids=torch.from_numpy(batch.ids).to(self._device),
+        )
 
     def _embed(self, batch: Batch) -> torch.Tensor:
         image, text = self._model(self._inputs(batch))

@@ -1,0 +1,44 @@
+"""Pairs of tiles shared by the devices of a mesh axis, inside `jax.shard_map`."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gcl_spec.row_sums import RowSums, log2_sum
+from gcl_spec.softmax_tiles import Own
+
+__all__ = ["Share", "over_devices", "share_of"]
+
+
+class Share(NamedTuple):
+    """A device's pairs of tiles; with several devices the last may be no pair of its own."""
+
+    pair: jax.Array
+    valid: jax.Array
+
+
+def share_of(pairs: np.ndarray[Any, Any], rank: jax.Array | int, size: int) -> Share:
+    """Every `size`-th of the pairs, from the `rank`-th on."""
+    count = -(-len(pairs) // size)
+    turns = jnp.arange(count) * size + rank
+    valid = turns < len(pairs)
+    padded = jnp.asarray(np.concatenate([pairs, np.zeros((1, pairs.shape[1]), int)]), jnp.int32)
+    return Share(padded[jnp.where(valid, turns, len(pairs))], valid)
+
+
+def over_devices(sums: RowSums, axis_name: str) -> RowSums:
+    """The sums of all devices, on each."""
+
+    def log_sum(x: jax.Array) -> jax.Array:
+        top = jax.lax.pmax(jax.lax.stop_gradient(x), axis_name)  # type: ignore[no-untyped-call]
+        top = jnp.where(top > -jnp.inf, top, 0)
+        return jnp.asarray(log2_sum(total(jnp.exp2(x - top)), jnp)) + top
+
+    def total(x: jax.Array) -> jax.Array:
+        return jnp.asarray(jax.lax.psum(x, axis_name))  # type: ignore[no-untyped-call]
+
+    own = sums.own
+    own = Own(log_sum(own.log_sum), total(own.linear), total(own.count))
+    return RowSums(log_sum(sums.others), own)

@@ -1,0 +1,101 @@
+"""The tiled kernel of JAX against the direct one; few programs, each compiles for seconds."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gcl_jax import gcl_loss
+from gcl_spec.loss import gcl_loss as plain_loss
+from gcl_spec.normalize import l2_normalize
+from gcl_spec.objective import CLIP, GCL, Objective
+
+SAMPLES = 37
+IDS = np.arange(SAMPLES) % 29
+HERE = np.arange(SAMPLES) % 5 != 2
+
+
+def rows(seed: int, *shape: int) -> np.ndarray:
+    return l2_normalize(np.random.default_rng(seed).normal(size=shape))
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "GCL": {},
+    "GCL, weighted fusion": {"weights": (np.linspace(0.5, 2.0, SAMPLES), 1.5)},
+    "CLIP": {"objective": CLIP},
+    "missing texts": {"present": {"text": HERE}},
+    "positives by id": {"ids": IDS, "objective": Objective(duplicates="positive")},
+    "negatives by id, three given": {"ids": IDS, "fused": True},
+}
+
+
+def step_of(loss: Any, case: dict[str, Any], dtype: Any, **extra: Any) -> Any:
+    """A function from the scale to the loss, all gradients by rows, and the one by log_scale."""
+    image, text = (jnp.asarray(rows(n, SAMPLES, 6), dtype) for n in (0, 1))
+    options = {k: v for k, v in case.items() if k != "fused"}
+    fused = jnp.asarray(rows(2, SAMPLES, 6), dtype) if "fused" in case else None
+
+    def of(image: Any, text: Any, fused: Any, s: Any) -> Any:
+        return loss(image, text, fused, log_scale=s, **options, **extra)
+
+    at = (0, 1, 2, 3) if fused is not None else (0, 1, 3)
+    step = jax.jit(jax.value_and_grad(of, argnums=at))
+
+    def run(scale: float) -> tuple[float, np.ndarray, float]:
+        value, grads = step(image, text, fused, jnp.asarray(np.log(scale), dtype))
+        flat = [np.asarray(g, np.float64).ravel() for g in grads]
+        return float(value), np.concatenate(flat[:-1]), float(flat[-1][0])
+
+    return run
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_tiles_are_the_plain_loss(name: str) -> None:
+    """At a scale with one shift and, by the same program, at one with maxima of their own."""
+    with jax.enable_x64(True):
+        plain = step_of(plain_loss, CASES[name], np.float64, xp=jnp)
+        tiled = step_of(gcl_loss, CASES[name], np.float64, tile=16)
+        for scale in (20.0, 3000.0):
+            want, have = plain(scale), tiled(scale)
+            assert have[0] == pytest.approx(want[0], rel=1e-12)
+            error = np.linalg.norm(have[1] - want[1])
+            assert error <= 1e-10 * np.linalg.norm(want[1])
+            assert have[2] == pytest.approx(want[2], rel=1e-9, abs=1e-12)
+
+
+def test_single_precision() -> None:
+    with jax.enable_x64(True):
+        want = step_of(plain_loss, {}, np.float64, xp=jnp)(20.0)
+    have = step_of(gcl_loss, {}, np.float32, tile=16)(20.0)
+    assert have[0] == pytest.approx(want[0], rel=1e-5)
+    assert np.linalg.norm(have[1] - want[1]) <= 1e-4 * np.linalg.norm(want[1])
+
+
+def test_vmap_over_the_temperature() -> None:
+    image, text = (jnp.asarray(rows(n, SAMPLES, 6), jnp.float32) for n in (0, 1))
+    scales = jnp.asarray([1.0, 3.0, 8.0])
+    found = jax.vmap(lambda s: gcl_loss(image, text, log_scale=s, tile=16))(scales)
+    want = [float(plain_loss(image, text, log_scale=s, xp=jnp)) for s in scales]
+    assert np.asarray(found) == pytest.approx(want, rel=1e-5)
+
+
+def test_second_derivatives_are_right() -> None:
+    """JAX differentiates the backward pass as it stands."""
+    with jax.enable_x64(True):
+        image, text = (jnp.asarray(rows(n, SAMPLES, 6)) for n in (0, 1))
+        along = jnp.asarray(rows(3, SAMPLES, 6))
+        found = []
+        for loss in (partial(gcl_loss, tile=16), partial(plain_loss, xp=jnp)):
+            first = jax.grad(lambda x, loss=loss: loss(x, text, log_scale=2.0))
+            found.append(jax.grad(lambda x, first=first: jnp.vdot(first(x), along))(image))
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-8, atol=1e-11)
+
+
+def test_the_default_objective_is_gcl() -> None:
+    image, text = (jnp.asarray(rows(n, 8, 6), jnp.float32) for n in (0, 1))
+    assert gcl_loss(image, text, log_scale=1.0) == gcl_loss(
+        image, text, log_scale=1.0, objective=GCL
+    )

@@ -1,0 +1,72 @@
+"""Losses on meshes of forced host devices, printed as JSON; run by `test_jax_mesh`."""
+
+import json
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from gcl_jax import gcl_loss
+from gcl_jax.devices import share_of
+from gcl_spec.loss import gcl_loss as plain_loss
+
+jax.config.update("jax_enable_x64", True)
+
+SAMPLES, WIDTH = 40, 6
+
+
+def rows(seed: int) -> jax.Array:
+    x = np.random.default_rng(seed).normal(size=(SAMPLES, WIDTH))
+    return jnp.asarray(x / np.linalg.norm(x, axis=1, keepdims=True))
+
+
+def step(loss: Any, *inputs: jax.Array) -> Any:
+    value, grads = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))(*inputs)
+    flat = np.concatenate([np.asarray(g).ravel() for g in grads[:2]])
+    return float(value), flat, float(grads[2])
+
+
+def main() -> None:
+    image, text, scale = rows(0), rows(1), jnp.asarray(3.0)
+    ids = jnp.arange(SAMPLES) % 33
+    whole = step(lambda i, t, s: plain_loss(i, t, log_scale=s, ids=ids, xp=jnp), image, text, scale)
+    found: dict[str, list[float]] = {"whole": [whole[0], 0.0, whole[2]]}
+    for devices in (1, 2, 4):
+        mesh = jax.make_mesh((devices,), ("data",), axis_types=(AxisType.Auto,))
+        cut = PartitionSpec("data")
+        spread = NamedSharding(mesh, cut)
+        inputs = [*(jax.device_put(x, spread) for x in (image, text)), scale]
+        sharded_ids = jax.device_put(ids, spread)
+        shared = jax.shard_map(
+            lambda i, t, s, k: gcl_loss(i, t, log_scale=s, ids=k, tile=8, axis_name="data"),
+            mesh=mesh,
+            in_specs=(
+                PartitionSpec("data"),
+                PartitionSpec("data"),
+                PartitionSpec(),
+                PartitionSpec("data"),
+            ),
+            out_specs=PartitionSpec(),
+        )
+        losses = {
+            "jit": partial(_whole, ids=sharded_ids),
+            "shard_map": lambda i, t, s, shared=shared, k=sharded_ids: shared(i, t, s, k),
+        }
+        for kind, loss in losses.items():
+            value, flat, by_scale = step(loss, *inputs)
+            error = np.linalg.norm(flat - whole[1]) / np.linalg.norm(whole[1])
+            found[f"{kind} {devices}"] = [value, float(error), by_scale]
+    pairs = np.stack(np.triu_indices(7, 1), axis=1)
+    found["shares"] = [float(share_of(pairs, rank, 4).valid.sum()) for rank in range(4)]
+    print(json.dumps(found))
+
+
+def _whole(image: jax.Array, text: jax.Array, scale: jax.Array, ids: jax.Array) -> jax.Array:
+    return gcl_loss(image, text, log_scale=scale, ids=ids, tile=8)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Under jit on sharded arrays the loss is that of the whole batch, on any number of devices."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKER = Path(__file__).parent / "jax_worker.py"
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, list[float]]:
+    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+    done = subprocess.run(
+        [sys.executable, str(WORKER)],
+        env={**os.environ, "XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results: dict[str, list[float]] = json.loads(done.stdout)
+    return results
+
+
+@pytest.mark.parametrize("kind", ["jit", "shard_map"])
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_a_mesh_is_one_device(found: dict[str, list[float]], kind: str, devices: int) -> None:
+    value, gradient_error, by_scale = found[f"{kind} {devices}"]
+    want, _, want_by_scale = found["whole"]
+    assert value == pytest.approx(want, rel=1e-12)
+    assert gradient_error < 1e-10
+    assert by_scale == pytest.approx(want_by_scale, rel=1e-9)
+
+
+def test_every_device_did_its_share(found: dict[str, list[float]]) -> None:
+    """With four devices each computes about a quarter of the pairs of tiles."""
+    shares = found["shares"]
+    assert sum(shares) == 21
+    assert max(shares) - min(shares) <= 1
