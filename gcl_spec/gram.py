@@ -10,7 +10,8 @@ code is efficient on frameworks with and without mutation. `gcl_spec.tiles` and 
 over tiles.
 """
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
@@ -134,18 +135,25 @@ def exp2(x: Array, xp: ArrayNamespace) -> Array:
     return xp.exp(x * LN2) if function is None else function(x)
 
 
-def products(a: Side, b: Side, layout: Layout, xp: ArrayNamespace) -> BlockMap:
+def products(
+    a: Side,
+    b: Side,
+    layout: Layout,
+    xp: ArrayNamespace,
+    multiply: Callable[[Array, Array], Array] = operator.matmul,
+) -> BlockMap:
     """Dot products of the given rows of two sides, by their two kinds."""
     size_a, size_b = (side.z.shape[0] // layout.rows for side in (a, b))
     found: BlockMap = {}
     if layout.whole:
-        whole = a.z @ xp.matrix_transpose(b.z)
+        whole = multiply(a.z, xp.matrix_transpose(b.z))
         for c, k in layout.products:
             rows, columns = slice(c * size_a, (c + 1) * size_a), slice(k * size_b, (k + 1) * size_b)
             found[c, k] = whole[rows, columns]
     else:
         for c, k in layout.products:
-            found[c, k] = a.kind(c, layout) @ xp.matrix_transpose(b.kind(k, layout))
+            transposed = xp.matrix_transpose(b.kind(k, layout))
+            found[c, k] = multiply(a.kind(c, layout), transposed)
     return found
 
 

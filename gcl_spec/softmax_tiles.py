@@ -7,12 +7,12 @@ logarithms of sums, are in units of ln 2.
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.gram import BlockMap, Layout, Logits, Side, exp2
+from gcl_spec.gram import BlockMap, Layout, Logits, Side, TileGrads, exp2, logits, pull_back
 
-__all__ = ["Masks", "Own", "Sums", "Weights", "d_logits", "masks_of", "tile_own", "tile_sums"]
+__all__ = ["Own", "Sums", "Weights", "backward_tile", "forward_tile"]
 
 
-class Masks(NamedTuple):
+class _Masks(NamedTuple):
     """(Ta, Tb) booleans over pairs of samples; None where there is nothing to mask."""
 
     others: Array | None
@@ -21,23 +21,26 @@ class Masks(NamedTuple):
     """Are they the same sample, or each other's positives?"""
 
 
-class Sums(NamedTuple):
-    """Sums over other samples' rows, for the rows of a and of b: (K, Ta) and (K, Tb).
-
-    Sums of exp2(logit - shift), or with no shift their logarithms.
-    """
-
-    a: Array
-    b: Array | None
-    """None for the tile of one side with itself."""
-
-
 class Own(NamedTuple):
     """Sums over a row's positives, (K, T): log2 sum exp2, sum of logits, number."""
 
     log_sum: Array
     linear: Array
     count: Array
+
+
+class Sums(NamedTuple):
+    """What a tile adds to the sums of the rows of a and of b.
+
+    others: over other samples' rows, (K, T), sums of exp2(logit - shift), or with no shift their
+    logarithms. Those of b are None for the tile of one side with itself; `own` of a tile without
+    positives are None.
+    """
+
+    others_a: Array
+    others_b: Array | None
+    own_a: Own | None
+    own_b: Own | None
 
 
 class Weights(NamedTuple):
@@ -56,42 +59,83 @@ class Weights(NamedTuple):
     """Divided by the number of positives; of a single one the log-sum is in here too."""
 
 
-def masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) -> Masks:
-    """Which pairs of samples are negatives, which positives."""
-    if a.ids is not None and b.ids is not None:
-        alike = a.ids[:, None] == b.ids[None, :]
-        if layout.positives:
-            return Masks(~alike, alike)
-        return Masks(~alike, _diagonal(a, layout, xp) if same else None)
-    if not same:
-        return Masks(None, None)
-    own = _diagonal(a, layout, xp)
-    return Masks(~own, own)
-
-
-def tile_sums(
-    s: Logits,
+def forward_tile(
+    given: BlockMap,
     a: Side,
     b: Side,
-    masks: Masks,
     layout: Layout,
     same: bool,
     shift: Array | float | None,
     xp: ArrayNamespace,
 ) -> Sums:
-    """The sums over other samples' rows; `shift` None: with maxima of their own."""
+    """The sums of a tile, from the `products` of its two sides.
+
+    same: are the two sides one? shift: see `gcl_spec.exponents`; None: each row's own maximum.
+    """
+    masks = _masks_of(a, b, layout, same, xp)
+    s = logits(given, a, b, layout, xp)
+    others_a, others_b = _others(s, a, b, masks, layout, same, shift, xp)
+    own_a = own_b = None
+    if masks.own is not None:
+        own_a = _own(s, b, masks.own, layout, 1, xp)
+        own_b = None if same else _own(s, a, masks.own, layout, 0, xp)
+    return Sums(others_a, others_b, own_a, own_b)
+
+
+def backward_tile(
+    given: BlockMap,
+    w_a: Weights,
+    w_b: Weights,
+    a: Side,
+    b: Side,
+    layout: Layout,
+    same: bool,
+    shift: Array | float | None,
+    xp: ArrayNamespace,
+) -> TileGrads:
+    """The gradients of a tile, given the derivatives by the sums of its rows."""
+    masks = _masks_of(a, b, layout, same, xp)
+    s = logits(given, a, b, layout, xp)
+    p = _d_logits(s, w_a, w_b, a, b, masks, layout, shift, xp)
+    return pull_back(p, s, a, b, layout, same, xp)
+
+
+def _masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) -> _Masks:
+    """Which pairs of samples are negatives, which positives."""
+    if a.ids is not None and b.ids is not None:
+        alike = a.ids[:, None] == b.ids[None, :]
+        if layout.positives:
+            return _Masks(~alike, alike)
+        return _Masks(~alike, _diagonal(a, layout, xp) if same else None)
+    if not same:
+        return _Masks(None, None)
+    own = _diagonal(a, layout, xp)
+    return _Masks(~own, own)
+
+
+def _others(
+    s: Logits,
+    a: Side,
+    b: Side,
+    masks: _Masks,
+    layout: Layout,
+    same: bool,
+    shift: Array | float | None,
+    xp: ArrayNamespace,
+) -> tuple[Array, Array | None]:
+    """The sums over other samples' rows."""
     if shift is None:
         rows, columns = (
             _log_sums(s, side, masks.others, layout, axis, xp) for side, axis in ((b, 1), (a, 0))
         )
-        return Sums(rows, None if same else columns)
+        return rows, None if same else columns
     e = {at: _exp2(x, shift, masks.others, xp) for at, x in s.all.items()}
     rows = [_sum(e[m, n], b, n, 1, xp) for m, n in layout.blocks]
     columns = [] if same else [_sum(e[n, m], a, n, 0, xp) for m, n in layout.blocks]
-    return Sums(xp.stack(rows), xp.stack(columns) if columns else None)
+    return xp.stack(rows), xp.stack(columns) if columns else None
 
 
-def tile_own(s: Logits, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
+def _own(s: Logits, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
     """The sums over positives of the rows (axis 1) or columns (axis 0); `b` is the other side."""
     found = []
     for m, n in layout.blocks:
@@ -109,13 +153,13 @@ def tile_own(s: Logits, b: Side, own: Array, layout: Layout, axis: int, xp: Arra
     return Own(*(xp.stack(list(x)) for x in zip(*found, strict=True)))
 
 
-def d_logits(
+def _d_logits(
     s: Logits,
     w_a: Weights,
     w_b: Weights,
     a: Side,
     b: Side,
-    masks: Masks,
+    masks: _Masks,
     layout: Layout,
     shift: Array | float | None,
     xp: ArrayNamespace,

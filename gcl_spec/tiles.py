@@ -5,19 +5,21 @@ visits them again and adds to the gradients of the rows. Memory is O(B D) and a 
 about that of one plain product of all rows with all rows (`benchmarks/README.md`).
 """
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Problem
-from gcl_spec.gram import LN2, BlockMap, Layout, Side, layout_of, logits, products, pull_back
+from gcl_spec.gram import LN2, BlockMap, Layout, Side, TileGrads, layout_of, products
 from gcl_spec.row_sums import RowSums, log2_sum, log_add
-from gcl_spec.softmax_tiles import Own, Weights, d_logits, masks_of, tile_own, tile_sums
+from gcl_spec.softmax_tiles import Own, Sums, Weights, backward_tile, forward_tile
 
 __all__ = ["Gradients", "Processes", "Tiles"]
 
 AddProduct = Callable[[Array, Array, Array], None]
+Multiply = Callable[[Array, Array], Array]
 
 
 class Processes(Protocol):
@@ -53,7 +55,8 @@ class Tiles:
 
     scale2: scale / ln 2. tile: samples of a tile. shift: see `gcl_spec.exponents`; None where each
     row needs its own. cache_bytes: products of tiles to keep from `sums` for `gradients`.
-    add_product: out += x @ y, in place. processes: who else works on this problem, None for nobody.
+    multiply, add_product: x @ y, and out += x @ y in place. forward_tile, backward_tile: those of
+    `gcl_spec.softmax_tiles`, perhaps compiled. processes: who else works on this problem.
     """
 
     problem: Problem
@@ -62,7 +65,10 @@ class Tiles:
     shift: float | None
     xp: ArrayNamespace
     cache_bytes: int = 0
+    multiply: Multiply = operator.matmul
     add_product: AddProduct = _add_product
+    forward_tile: Callable[..., Sums] = forward_tile
+    backward_tile: Callable[..., TileGrads] = backward_tile
     processes: Processes | None = None
     layout: Layout = field(init=False)
 
@@ -78,17 +84,13 @@ class Tiles:
         others: list[Array | None] = [None] * len(self._slices)
         own: list[Own | None] = [None] * len(self._slices)
         for i, j, a, b in self._pairs():
-            masks = masks_of(a, b, self.layout, i == j, self.xp)
-            s = logits(self._products(i, j, a, b), a, b, self.layout, self.xp)
-            found = tile_sums(s, a, b, masks, self.layout, i == j, self.shift, self.xp)
-            others[i] = self._add(others[i], found.a)
-            if found.b is not None:
-                others[j] = self._add(others[j], found.b)
-            if masks.own is not None:
-                own[i] = self._add_own(own[i], tile_own(s, b, masks.own, self.layout, 1, self.xp))
-                if i != j:
-                    columns = tile_own(s, a, masks.own, self.layout, 0, self.xp)
-                    own[j] = self._add_own(own[j], columns)
+            given = self._products(i, j, a, b)
+            found = self.forward_tile(given, a, b, self.layout, i == j, self.shift, self.xp)
+            others[i] = self._add(others[i], found.others_a)
+            own[i] = self._add_own(own[i], found.own_a)
+            if i != j:
+                others[j] = self._add(others[j], found.others_b)
+                own[j] = self._add_own(own[j], found.own_b)
         total = self._joined(others, 0.0 if self.shift is not None else -self.xp.inf)
         joined = Own(*(self._joined(list(x), start) for x, start in self._by_field(own)))
         if self.processes is not None:
@@ -105,10 +107,8 @@ class Tiles:
         log_scale = xp.zeros_like(rows[0][0, 0], dtype=xp.float64)
         cut = [Weights(*(w[:, at] for w in weights)) for at in self._slices]
         for i, j, a, b in self._pairs():
-            masks = masks_of(a, b, layout, i == j, xp)
-            s = logits(self._products(i, j, a, b, last=True), a, b, layout, xp)
-            p = d_logits(s, cut[i], cut[j], a, b, masks, layout, self.shift, xp)
-            found = pull_back(p, s, a, b, layout, i == j, xp)
+            given = self._products(i, j, a, b, last=True)
+            found = self.backward_tile(given, cut[i], cut[j], a, b, layout, i == j, self.shift, xp)
             self._add_rows(found.products, rows, i, j)
             mix[i] = self._plus(mix[i], found.mix_a)
             mix[j] = self._plus(mix[j], found.mix_b)
@@ -169,7 +169,7 @@ class Tiles:
     def _products(self, i: int, j: int, a: Side, b: Side, last: bool = False) -> BlockMap:
         if (i, j) in self._cache:
             return self._cache.pop((i, j)) if last else self._cache[i, j]
-        found = products(a, b, self.layout, self.xp)
+        found = products(a, b, self.layout, self.xp, self.multiply)
         if not last and self.cache_bytes > 0:
             size = sum(x.shape[0] * x.shape[1] for x in found.values())
             size *= self.xp.finfo(a.z.dtype).bits // 8
@@ -178,7 +178,7 @@ class Tiles:
                 self._cache[i, j] = found
         return found
 
-    def _add(self, total: Array | None, found: Array) -> Array:
+    def _add(self, total: Array | None, found: Array | None) -> Array:
         """Sums in float64, or logarithms of sums."""
         if self.shift is None:
             return found if total is None else log_add(total, found, self.xp)
@@ -187,9 +187,9 @@ class Tiles:
         total += found
         return total
 
-    def _add_own(self, total: Own | None, found: Own) -> Own:
-        if total is None:
-            return found
+    def _add_own(self, total: Own | None, found: Own | None) -> Own | None:
+        if total is None or found is None:
+            return found if total is None else total
         log_sum = log_add(total.log_sum, found.log_sum, self.xp)
         return Own(log_sum, total.linear + found.linear, total.count + found.count)
 

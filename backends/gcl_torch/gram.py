@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 import torch
 from array_api_compat import torch as xp
@@ -12,13 +13,16 @@ from gcl_spec.errors import InputError
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
 from gcl_spec.row_sums import RowSums, blocks_of, weights_of
-from gcl_spec.softmax_tiles import Own
+from gcl_spec.softmax_tiles import Own, backward_tile, forward_tile
 from gcl_spec.tiles import Processes, Tiles
 
 __all__ = ["GramKernel"]
 
 _PLAIN_BELOW = 256
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
+
+
+Operands = Literal["bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,14 @@ class GramKernel:
     tile: samples of a tile; None: the measured best, and whole blocks for small batches.
     cache_bytes: memory for products of tiles that backward need not compute again.
     processes: processes that hold the same rows and share the work.
+    operands: "bfloat16" rounds the factors of every product to 16 bits; sums and exponentials stay
+        in 32. Logits are never rounded: that would cost half the gradient of a trained model.
     """
 
     tile: int | None = None
     cache_bytes: int = 0
     processes: Processes | None = None
+    operands: Operands | None = None
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
@@ -76,23 +83,33 @@ class _Pass:
         return replace(self.static, rows=tuple(rows), mix=mix, present=present, ids=ids)
 
     def make_tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
-        scale2 = float(scale) / LN2
+        on_cpu = scale.device.type == "cpu"
+        scale2: Any = float(scale) / LN2 if on_cpu else scale.float() / LN2
+        options: dict[str, Any] = {} if on_cpu else _compiled()
+        if self.kernel.operands == "bfloat16":
+            options |= {"multiply": _multiply_16, "add_product": _add_product_16}
+        else:
+            options["add_product"] = _add_product
+        return Tiles(
+            problem,
+            scale2,
+            self.kernel.tile or (256 if on_cpu else 4096),
+            # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
+            self._shift(problem, scale2) if on_cpu else None,
+            xp,
+            self.kernel.cache_bytes,
+            processes=self.kernel.processes,
+            **options,
+        )
+
+    def _shift(self, problem: Problem, scale2: float) -> float | None:
         found = shared_shift(problem, scale2, xp)
         choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
         if self.kernel.processes is not None:
             # All must take the same path, also where rounding differs between machines.
             choice = self.kernel.processes.max(choice)
         shift, overflows = choice.tolist()
-        return Tiles(
-            problem,
-            scale2,
-            self.kernel.tile or 256,
-            None if overflows else shift,
-            xp,
-            self.kernel.cache_bytes,
-            _add_product,
-            self.kernel.processes,
-        )
+        return None if overflows else shift
 
 
 class _RowSums(torch.autograd.Function):
@@ -204,3 +221,24 @@ def _once(x: torch.Tensor, causes: Sequence[torch.Tensor | None]) -> torch.Tenso
 
 def _add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
     out.addmm_(x, y)
+
+
+def _multiply_16(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """x @ y with factors rounded to bfloat16 and sums in float32."""
+    x, y = x.bfloat16(), y.bfloat16()
+    if x.device.type == "cuda":
+        return torch.mm(x, y, out_dtype=torch.float32)
+    return x.float() @ y.float()
+
+
+def _add_product_16(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
+    out += _multiply_16(x, y)
+
+
+@cache
+def _compiled() -> dict[str, Any]:
+    """Tiles as fused kernels: on a GPU each elementwise step would be a trip to memory."""
+    return {
+        "forward_tile": torch.compile(forward_tile, fullgraph=True),
+        "backward_tile": torch.compile(backward_tile, fullgraph=True),
+    }

@@ -16,7 +16,7 @@ from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.loss import stacked_loss
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.distributed import GradientReduction, ProcessGroup, gather_rows, scale_gradient
-from gcl_torch.gram import GramKernel
+from gcl_torch.gram import GramKernel, Operands
 
 __all__ = ["GCLLoss", "gcl_loss", "loss_and_grads"]
 
@@ -36,6 +36,7 @@ def gcl_loss(
     cache_bytes: int = 0,
     group: dist.ProcessGroup | None = None,
     reduction: GradientReduction = "mean",
+    operands: Operands | None = None,
 ) -> torch.Tensor:
     """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
 
@@ -52,6 +53,8 @@ def gcl_loss(
             whole batch, the same on every process, and the work is shared.
         reduction: how gradients of parameters are reduced over these processes afterwards: "mean"
             (DDP and FSDP) or "sum". With it they equal those of one process with the whole batch.
+        operands: "bfloat16" rounds the factors of products, never the logits, to 16 bits: faster on
+            GPUs, with gradients within about 0.5 percent.
 
     Returns:
         0-d tensor, float32 for 16-bit rows, else of the rows' dtype.
@@ -85,7 +88,7 @@ def gcl_loss(
             log_scale=log_scale,
             objective=objective,
             xp=torch_namespace,
-            kernel=GramKernel(tile, cache_bytes, processes),
+            kernel=GramKernel(tile, cache_bytes, processes, operands),
             **extras,
         )
     return loss

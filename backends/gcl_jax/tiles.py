@@ -1,0 +1,184 @@
+"""The loss tile by tile in JAX: `gcl_spec.tiles` as scans, compiled once for all tiles."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gcl_jax.devices import Share, share_of
+from gcl_spec.blocks import Problem
+from gcl_spec.gram import LN2, BlockMap, Layout, Side, products
+from gcl_spec.row_sums import RowSums, log2_sum, log_add
+from gcl_spec.softmax_tiles import Own, Weights, backward_tile, forward_tile
+from gcl_spec.tiles import Gradients
+
+__all__ = ["Tiles"]
+
+Carry = tuple[jax.Array, Own]
+
+
+class Tiles:
+    """The rows of a problem in tiles along a first axis, padded with rows that are not present."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        layout: Layout,
+        scale2: jax.Array,
+        tile: int,
+        axis_name: str | None,
+    ) -> None:
+        self.layout, self.tile, self.scale2 = layout, tile, scale2
+        self.size, self.problem = problem.rows[0].shape[0], problem
+        self.count = -(-self.size // tile)
+        pad = self.count * tile - self.size
+        dtype = problem.rows[0].dtype
+        rows = jnp.stack(problem.rows)
+        present = problem.present
+        if pad and present is None:
+            present = jnp.ones((len(problem.parts), self.size), bool)
+        self.sides = Side(
+            z=self._cut(rows, 1, pad).reshape(self.count, layout.rows * tile, -1),
+            mix=None if problem.mix is None else self._cut(problem.mix, 2, pad),
+            present=None if present is None else self._cut(present.astype(dtype), 1, pad),
+            ids=None if problem.ids is None else self._cut(problem.ids, 0, pad),
+        )
+        # A varying zero: what a scan carries must vary over the devices like what it adds.
+        self.zero = jnp.zeros((), dtype)
+        rank, size = jnp.asarray(0), 1
+        if axis_name is not None:
+            rank, size = jax.lax.axis_index(axis_name), jax.lax.axis_size(axis_name)
+            self.zero = self.zero * rank
+        self.diagonal = share_of(np.arange(self.count)[:, None], rank, size)
+        self.pairs = share_of(np.stack(np.triu_indices(self.count, 1), axis=1), rank, size)
+
+    def sums(self, shift: jax.Array | None) -> RowSums:
+        """The first pass; `shift` None: with maxima of their own."""
+        layout = self.layout
+        empty = self.zero + jnp.zeros((self.count, len(layout.blocks), self.tile))
+        nothing = Own(empty - jnp.inf, empty, empty)
+        start = (empty if shift is not None else empty - jnp.inf, nothing)
+
+        def of_one(carry: Carry, at: Share) -> tuple[Carry, None]:
+            i = at.pair[0]
+            a, (others, own) = self._side(i), carry
+            found = forward_tile(self._products(a, a), a, a, layout, True, shift, jnp)
+            others = others.at[i].set(jnp.where(at.valid, found.others_a, others[i]))
+            return (others, _set_own(own, i, at.valid, found.own_a)), None
+
+        def of_two(carry: Carry, at: Share) -> tuple[Carry, None]:
+            (i, j), (others, own) = at.pair, carry
+            a, b = self._side(i), self._side(j)
+            found = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp)
+            for k, x in ((i, found.others_a), (j, jnp.asarray(found.others_b))):
+                total = log_add(others[k], x, jnp) if shift is None else others[k] + x
+                others = others.at[k].set(jnp.where(at.valid, total, others[k]))
+            for k, y in ((i, found.own_a), (j, found.own_b)):
+                own = _set_own(own, k, at.valid, _add_own(own, k, y))
+            return (others, own), None
+
+        carry, _ = jax.lax.scan(of_one, start, self.diagonal)
+        (others, own), _ = jax.lax.scan(of_two, carry, self.pairs)
+        others, own = self._joined(others), Own(*(self._joined(x) for x in own))
+        if shift is not None:
+            others = log2_sum(others, jnp) + shift
+        return RowSums(others, own)
+
+    def gradients(self, weights: Weights, shift: jax.Array | None) -> Gradients:
+        """The second pass; weights are (K, B)."""
+        pad = self.count * self.tile - self.size
+        cut = Weights(*(self._cut(w, 1, pad) for w in weights))
+
+        def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
+            rows, mix, total = carry
+            w_a, w_b = (Weights(*(w[k] for w in cut)) for k in (i, j))
+            found, d_a, d_b = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
+            valid = at.valid.astype(d_a.dtype)
+            rows = rows.at[i].add(valid * d_a)
+            if mix is not None:
+                mix = mix.at[i].add(valid * found.mix_a)
+            if d_b is not None:
+                rows = rows.at[j].add(valid * d_b)
+                if mix is not None:
+                    mix = mix.at[j].add(valid * found.mix_b)
+            return (rows, mix, total + valid * found.log_scale), None
+
+        start = (
+            self.zero + jnp.zeros_like(self.sides.z),
+            None if self.sides.mix is None else self.zero + jnp.zeros_like(self.sides.mix),
+            self.zero,
+        )
+        carry, _ = jax.lax.scan(
+            lambda carry, at: add(carry, at, at.pair[0], at.pair[0], True), start, self.diagonal
+        )
+        (rows, mix, total), _ = jax.lax.scan(
+            lambda carry, at: add(carry, at, at.pair[0], at.pair[1], False), carry, self.pairs
+        )
+        return self._gathered(rows, mix, total)
+
+    def _tile(
+        self, a: Side, b: Side, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
+    ) -> tuple[Any, jax.Array, jax.Array | None]:
+        layout = self.layout
+        given = self._products(a, b)
+        found = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp)
+        return found, *self._row_grads(found.products, a, b, same)
+
+    def _products(self, a: Side, b: Side) -> BlockMap:
+        return products(a._replace(z=a.z * self.scale2), b, self.layout, jnp)
+
+    def _row_grads(
+        self, d: BlockMap, a: Side, b: Side, same: bool
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """D z_b, and of two different tiles D^T z_a."""
+        layout, kinds = self.layout, range(self.layout.rows)
+        zero = jnp.zeros((self.tile, self.tile), a.z.dtype)
+        if layout.whole:
+            whole = jnp.block([[d[c, k] for k in kinds] for c in kinds])
+            return whole @ b.z, None if same else whole.T @ a.z
+        of_a = [sum(d[c, k] @ b.kind(k, layout) for k in kinds if (c, k) in d) for c in kinds]
+        empty = zero[:, :1] * a.z[: self.tile]
+        d_a = jnp.concatenate([x if isinstance(x, jax.Array) else empty for x in of_a])
+        if same:
+            return d_a, None
+        of_b = [sum(d[c, k].T @ a.kind(c, layout) for c in kinds if (c, k) in d) for k in kinds]
+        return d_a, jnp.concatenate([x if isinstance(x, jax.Array) else empty for x in of_b])
+
+    def _gathered(self, rows: jax.Array, mix: jax.Array | None, total: jax.Array) -> Gradients:
+        layout = self.layout
+        by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
+        by_kind = by_kind.reshape(layout.rows, self.count * self.tile, -1)[:, : self.size]
+        by_kind = by_kind * (self.scale2 * LN2)
+        if mix is not None:
+            mix = jnp.moveaxis(mix, 0, 2).reshape(*mix.shape[1:3], -1)[:, :, : self.size] * LN2
+            if layout.factors == 1:
+                given = jnp.asarray(self.problem.mix)
+                mix = jnp.where(given == 0, 0, mix / jnp.where(given == 0, 1, given))
+        return Gradients(tuple(by_kind), mix, total)
+
+    def _side(self, i: jax.Array) -> Side:
+        return Side(*(None if x is None else x[i] for x in self.sides))
+
+    def _cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
+        """The axis of samples padded, cut into tiles, and the axis of tiles first."""
+        x = jnp.pad(x, [(0, pad if k == axis else 0) for k in range(x.ndim)])
+        shape = (*x.shape[:axis], self.count, self.tile, *x.shape[axis + 1 :])
+        return jnp.moveaxis(x.reshape(shape), axis, 0)
+
+    def _joined(self, x: jax.Array) -> jax.Array:
+        """(tiles, K, T) to (K, B)."""
+        return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
+
+
+def _set_own(own: Own, k: jax.Array, valid: jax.Array, found: Own | None) -> Own:
+    if found is None:
+        return own
+    return Own(*(x.at[k].set(jnp.where(valid, y, x[k])) for x, y in zip(own, found, strict=True)))
+
+
+def _add_own(own: Own, k: jax.Array, found: Own | None) -> Own | None:
+    if found is None:
+        return None
+    log_sum = log_add(own.log_sum[k], found.log_sum, xp=jnp)
+    return Own(log_sum, own.linear[k] + found.linear, own.count[k] + found.count)
