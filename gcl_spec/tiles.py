@@ -57,6 +57,7 @@ class Tiles:
     row needs its own. cache_bytes: products of tiles to keep from `sums` for `gradients`.
     multiply, add_product: x @ y, and out += x @ y in place. forward_tile, backward_tile: those of
     `gcl_spec.softmax_tiles`, perhaps compiled. processes: who else works on this problem.
+    scale_first: scale rows, of which there are fewer than products; not where `multiply` rounds.
     """
 
     problem: Problem
@@ -70,6 +71,7 @@ class Tiles:
     forward_tile: Callable[..., Sums] = forward_tile
     backward_tile: Callable[..., TileGrads] = backward_tile
     processes: Processes | None = None
+    scale_first: bool = True
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +132,7 @@ class Tiles:
         """Pairs of tiles, in turn for each of the processes; the first side's rows are scaled."""
         turn = 0
         for i, at in enumerate(self._slices):
-            a = self._side(at, self.scale2)
+            a = self._side(at, self.scale2 if self.scale_first else None)
             for j in range(i, len(self._slices)):
                 if self.processes is None or turn % self.processes.size == self.processes.rank:
                     yield i, j, a, self._side(self._slices[j])
@@ -170,6 +172,8 @@ class Tiles:
         if (i, j) in self._cache:
             return self._cache.pop((i, j)) if last else self._cache[i, j]
         found = products(a, b, self.layout, self.xp, self.multiply)
+        if not self.scale_first:
+            found = {at: x * self.scale2 for at, x in found.items()}
         if not last and self.cache_bytes > 0:
             size = sum(x.shape[0] * x.shape[1] for x in found.values())
             size *= self.xp.finfo(a.z.dtype).bits // 8

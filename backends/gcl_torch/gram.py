@@ -88,6 +88,7 @@ class _Pass:
         options: dict[str, Any] = {} if on_cpu else _compiled()
         if self.kernel.operands == "bfloat16":
             options |= {"multiply": _multiply_16, "add_product": _add_product_16}
+            options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
         else:
             options["add_product"] = _add_product
         return Tiles(

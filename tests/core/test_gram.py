@@ -13,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gcl_spec import softmax_tiles
 from gcl_spec.blocks import Blocks, Problem, direct_blocks, mixed, plain_blocks
 from gcl_spec.conformance.cases import Case
 from gcl_spec.conformance.strategies import cases
@@ -26,6 +27,8 @@ from gcl_spec.objective import CLIP, GCL, PAIRWISE, PRESETS, Objective
 from gcl_spec.plan import make_plan
 from gcl_spec.row_sums import blocks_of, weights_of
 from gcl_spec.tiles import Tiles
+from gcl_torch import GCLLoss, gram
+from gcl_torch import gcl_loss as torch_loss
 from gcl_torch.gram import GramKernel
 
 TILES = (1, 3, 100)
@@ -153,7 +156,7 @@ def unit_rows(seed: int, samples: int, width: int, converged: bool = False) -> t
 def run(
     kernel: Any, image: Any, text: Any, scale: float, dtype: torch.dtype, **options: Any
 ) -> Any:
-    rows = [torch.tensor(x, dtype=dtype, requires_grad=True) for x in (image, text)]
+    rows = [torch.as_tensor(x).to(dtype, copy=True).requires_grad_() for x in (image, text)]
     s = torch.tensor(np.log(scale), dtype=dtype, requires_grad=True)
     loss = gcl_loss(*rows, log_scale=s, kernel=kernel, **options)
     loss.backward()
@@ -245,3 +248,79 @@ def test_torch_transforms_through_tiles() -> None:
     value = torch.func.grad(lambda x: tiled(x, text, log_scale=1.0))(image)
     plain = torch.func.grad(lambda x: gcl_loss(x, text, log_scale=1.0))(image)
     assert torch.allclose(value, plain)
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.01])
+@pytest.mark.parametrize("noise", [1.0, 0.1, 0.02])
+def test_16_bit_operands(noise: float, tau: float) -> None:
+    """Within 5e-3 of the exact gradient at the same rounded rows, also where it has converged."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.nn.functional.normalize(torch.randn(300, 128, generator=generator), dim=1)
+    text = image + noise * torch.randn(300, 128, generator=generator) / 128**0.5
+    rounded = [x.bfloat16() for x in (image, torch.nn.functional.normalize(text, dim=1))]
+    exact = run(plain_blocks, *rounded, 1 / tau, torch.float64)
+    found = run(GramKernel(64, operands="bfloat16"), *rounded, 1 / tau, torch.float32)
+    assert found[0] == pytest.approx(exact[0], rel=1e-4)
+    error = torch.linalg.vector_norm(found[1] - exact[1])
+    assert error <= 5e-3 * torch.linalg.vector_norm(exact[1])
+
+
+def test_autocast_and_16_bit_rows_change_nothing_but_the_rows() -> None:
+    image, text = (torch.tensor(x, dtype=torch.bfloat16) for x in unit_rows(7, 40, 8))
+    want = torch_loss(image.float(), text.float(), log_scale=4.0, tile=16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = torch_loss(image, text, log_scale=4.0, tile=16)
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(want.item(), rel=1e-6)
+    rows = image.clone().requires_grad_()
+    torch_loss(rows, text, log_scale=4.0, tile=16).backward()
+    assert rows.grad.dtype == torch.bfloat16
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
+def test_compiled_around_the_tiles() -> None:
+    """The tiles are one break in the graph of a compiled training step."""
+    image, text = (torch.tensor(x, dtype=torch.float32) for x in unit_rows(8, 40, 8))
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        return torch_loss(torch.nn.functional.normalize(2 * x, dim=1), text, log_scale=2.0, tile=16)
+
+    compiled = torch.compile(step, backend="aot_eager")
+    found = []
+    for function in (step, compiled):
+        x = image.clone().requires_grad_()
+        loss = function(x)
+        loss.backward()
+        found.append((loss.item(), x.grad))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
+    torch.testing.assert_close(found[0][1], found[1][1])
+
+
+def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What CUDA devices run: whole tiles without a break, each row with a maximum of its own."""
+    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(9, 40, 8))
+    want = torch.autograd.grad(torch_loss(image, text, log_scale=3.0, tile=16), image)[0]
+    make = gram._Pass.make_tiles
+
+    def compiled(self: Any, problem: Problem, scale: torch.Tensor) -> Tiles:
+        tiles = make(self, problem, scale)
+        compile_ = partial(torch.compile, fullgraph=True, backend="aot_eager")
+        tiles.forward_tile = compile_(softmax_tiles.forward_tile)
+        tiles.backward_tile = compile_(softmax_tiles.backward_tile)
+        tiles.shift, tiles.scale2 = None, scale / LN2
+        return tiles
+
+    monkeypatch.setattr(gram._Pass, "make_tiles", compiled)
+    have = torch.autograd.grad(torch_loss(image, text, log_scale=3.0, tile=16), image)[0]
+    torch.testing.assert_close(have, want)
+
+
+def test_the_module_keeps_its_scale_in_bounds() -> None:
+    image, text = (torch.tensor(x, dtype=torch.float32) for x in unit_rows(10, 20, 8))
+    criterion = GCLLoss(scale=200.0, per_direction=True)
+    criterion(image, text).backward()
+    assert criterion.log_scale.shape == criterion.log_scale.grad.shape == (6,)
+    assert torch.allclose(criterion.log_scale.exp(), torch.tensor(100.0))
+    fixed = GCLLoss(learn_scale=False)
+    assert not list(fixed.parameters())
+    assert "log_scale" in fixed.state_dict()
