@@ -1,5 +1,6 @@
-"""The PyTorch backend; its loss is `gcl_loss`, or `GCLLoss` as a module."""
+"""The PyTorch backend: the loss `gcl_loss`, `GCLLoss` as a module, `cached_step` for big batches."""
 
+from gcl_torch.cached import cached_step
 from gcl_torch.loss import GCLLoss, gcl_loss
 
-__all__ = ["GCLLoss", "gcl_loss"]
+__all__ = ["GCLLoss", "cached_step", "gcl_loss"]
