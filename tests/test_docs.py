@@ -8,8 +8,13 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 MODULES = sorted(
-    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
-    for path in (REPOSITORY / "gcl_spec").rglob("*.py")
+    ".".join(path.relative_to(root).with_suffix("").parts)
+    for root, package in (
+        (REPOSITORY, "gcl_spec"),
+        (REPOSITORY / "backends", "gcl_torch"),
+        (REPOSITORY / "backends", "gcl_jax"),
+    )
+    for path in (root / package).rglob("*.py")
     if ">>> " in path.read_text()
 )
 
@@ -31,3 +36,4 @@ def test_the_most_important_modules_have_examples() -> None:
     assert {f"gcl_spec.{m}" for m in ("loss", "normalize", "batch", "recall", "geometry")} <= set(
         MODULES
     )
+    assert {"gcl_torch.cached", "gcl_jax.cached"} <= set(MODULES)

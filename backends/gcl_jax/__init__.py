@@ -1,5 +1,25 @@
-"""The JAX backend; its loss is `gcl_loss`."""
+"""The JAX backend: the loss `gcl_loss`, and `cached_value_and_grad` for big batches.
 
-from gcl_jax.loss import gcl_loss
+The names are imported when they are first used: the registry reads this package without JAX.
+"""
 
-__all__ = ["gcl_loss"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gcl_jax.cached import cached_value_and_grad
+    from gcl_jax.loss import gcl_loss
+
+__all__ = ["cached_value_and_grad", "gcl_loss"]
+
+_HOMES = {"cached_value_and_grad": "cached", "gcl_loss": "loss"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gcl_jax' has no attribute {name!r}")
+    return getattr(import_module(f"gcl_jax.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,6 +1,25 @@
-"""The PyTorch backend: the loss `gcl_loss`, `GCLLoss` as a module, `cached_step` for big batches."""
+"""The PyTorch backend: the loss `gcl_loss`, `GCLLoss` as a module, `cached_step` for big batches.
 
-from gcl_torch.cached import cached_step
-from gcl_torch.loss import GCLLoss, gcl_loss
+The names are imported when they are first used: the registry reads this package without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gcl_torch.cached import cached_step
+    from gcl_torch.loss import GCLLoss, gcl_loss
 
 __all__ = ["GCLLoss", "cached_step", "gcl_loss"]
+
+_HOMES = {"GCLLoss": "loss", "cached_step": "cached", "gcl_loss": "loss"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gcl_torch' has no attribute {name!r}")
+    return getattr(import_module(f"gcl_torch.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

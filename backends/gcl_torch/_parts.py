@@ -100,7 +100,7 @@ def parts_of(output: Any, size: int) -> Parts:
             )
         if not isinstance(x, _ALLOWED):
             raise InputTypeError(f"encode returned {_kind(x)} as output {name!r}; wanted a tensor")
-        if has_rows(x) and x.shape[0] != size:
+        if isinstance(x, torch.Tensor) and x.ndim > 0 and x.shape[0] != size:
             raise InputError(
                 f"encode returned output {name!r} of shape {tuple(x.shape)} for {size} samples; "
                 "it must return one row a sample, with the sample axis first"

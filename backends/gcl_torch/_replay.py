@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from types import CodeType, FunctionType, MethodType
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch.nn import Module
@@ -82,29 +82,32 @@ class RandomState:
             set_device_states(self._ids, self._states, device_type=self._type)
 
 
-_Slot: TypeAlias = tuple[Module, str, torch.Tensor | None, torch.Tensor | None, int]
-
-
 class Buffers:
     """A copy of the modules' buffers, such as the running statistics of BatchNorm."""
 
     def __init__(self, modules: Iterable[Module]) -> None:
         owners = {id(m): m for root in modules for m in root.modules()}
-        self._slots: list[_Slot] = [
-            (owner, name, x, None if x is None else x.clone(), 0 if x is None else x._version)
+        self._slots = [
+            (owner, name, x, x.clone() if x is not None and _is_writable(x) else None)
             for owner in owners.values()
             for name, x in owner._buffers.items()
-            if x is None or not x.is_inference()
         ]
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put back what was changed or replaced; what was not is left alone."""
-        for owner, name, x, copy, version in self._slots:
-            if x is not None and copy is not None and x._version != version:
+        """Put back the values, and the tensors where others were put in their place."""
+        for owner, name, x, copy in self._slots:
+            # All of them: BatchNorm's kernels change values without counting a version.
+            if x is not None and copy is not None:
                 x.copy_(copy)
             if owner._buffers.get(name) is not x:
                 owner._buffers[name] = x
+
+
+def _is_writable(x: torch.Tensor) -> bool:
+    """Inference tensors and expanded ones cannot be written into, so a forward did not either."""
+    expanded = any(n > 1 and step == 0 for n, step in zip(x.shape, x.stride(), strict=True))
+    return not (expanded or x.is_inference())
 
 
 class Surroundings:

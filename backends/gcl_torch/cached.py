@@ -229,7 +229,7 @@ def _check_replay(drift: list[torch.Tensor]) -> None:
     moved, size = torch.stack(drift).sum(0).tolist()
     if moved > _REPLAY_TOLERANCE**2 * size:
         raise TrainingError(
-            "the second pass gave other embeddings than the first, so the gradients are wrong: encode "
-            "must depend on its inputs, parameters, buffers and torch's default generators only, not "
-            "on random, numpy.random, its own generators or other state"
+            "the second pass gave other embeddings than the first, so the gradients are wrong: "
+            "encode must depend on its inputs, parameters, buffers and torch's default generators "
+            "only, not on random, numpy.random, generators of its own or other state"
         )

@@ -277,7 +277,7 @@ def test_autocast_and_16_bit_rows_change_nothing_but_the_rows() -> None:
     assert rows.grad.dtype == torch.bfloat16
 
 
-@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
+@pytest.mark.filterwarnings("ignore:Dynamo detected", "ignore:The .grad attribute")
 def test_compiled_around_the_tiles() -> None:
     """The tiles are one break in the graph of a compiled training step."""
     image, text = (torch.tensor(x, dtype=torch.float32) for x in unit_rows(8, 40, 8))
@@ -296,6 +296,7 @@ def test_compiled_around_the_tiles() -> None:
     torch.testing.assert_close(found[0][1], found[1][1])
 
 
+@pytest.mark.filterwarnings("ignore:Dynamo detected")
 def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """What CUDA devices run: whole tiles without a break, each row with a maximum of its own."""
     image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(9, 40, 8))
