@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gcl_spec.config import ModelConfig
+from gcl_spec.data import images, tokens
 from gcl_spec.errors import DataError
 
 __all__ = ["image_tower_key", "image_weights", "text_folder", "text_tower_key"]
@@ -28,12 +29,14 @@ def text_folder() -> Path:
 
 def image_tower_key(config: ModelConfig) -> str:
     """Names the image tower's outputs: same key and same picture, same output."""
-    return f"{_IMAGE}=={_version(_IMAGE)} image_size={config.image_size}"
+    pixels = f"image_size={config.image_size} preprocessing={images.PREPROCESSING_VERSION}"
+    return f"{_IMAGE}=={_version(_IMAGE)} {pixels}"
 
 
 def text_tower_key(config: ModelConfig) -> str:
     """Names the text tower's outputs: same key and same text, same output."""
-    return f"{_TEXT}=={_version(_TEXT)} max_tokens={config.max_tokens}"
+    cut = f"max_tokens={config.max_tokens} tokenizing={tokens.TOKENIZING_VERSION}"
+    return f"{_TEXT}=={_version(_TEXT)} {cut}"
 
 
 def _version(package: str) -> str:

@@ -12,7 +12,11 @@ from gcl_spec.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageInput", "load_image", "square_image", "thumbnail"]
+__all__ = ["PREPROCESSING_VERSION", "ImageInput", "load_image", "square_image", "thumbnail"]
+
+# Enters the key of cached tower outputs: raise it whenever `load_image` gives other pixels for the
+# same file, or caches go on giving the outputs of the old ones.
+PREPROCESSING_VERSION = 1
 
 ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]
 """A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""

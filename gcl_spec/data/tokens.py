@@ -8,7 +8,10 @@ import numpy as np
 from gcl_spec._typing import IntArray
 from gcl_spec.errors import DataError
 
-__all__ = ["Tokenizer"]
+__all__ = ["TOKENIZING_VERSION", "Tokenizer"]
+
+# Enters the key of cached tower outputs: raise it whenever a text gets other tokens.
+TOKENIZING_VERSION = 1
 
 
 class Tokenizer:

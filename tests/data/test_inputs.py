@@ -1,22 +1,17 @@
-"""Pictures, tokens, batches, cached features."""
+"""Pictures, tokens, batches."""
 
 import io
 import struct
 import zlib
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gcl_spec.batch import Batch, embeddings, presence
-from gcl_spec.config import Config, DataConfig
-from gcl_spec.data.collate import Collator
-from gcl_spec.data.features import FeatureStore
+from gcl_spec.batch import embeddings, presence
+from gcl_spec.data import images
 from gcl_spec.data.images import load_image
-from gcl_spec.data.root import FolderRoot
 from gcl_spec.data.tokens import Tokenizer
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.towers import text_folder
@@ -49,6 +44,17 @@ def test_every_kind_of_input_gives_the_same(tmp_path: Path) -> None:
     ]
     found = [load_image(x, size=12, where="x") for x in inputs]
     assert all(np.array_equal(found[0], x) for x in found)
+
+
+def test_a_change_of_the_pixels_raises_the_version() -> None:
+    """Where these pixels change, `PREPROCESSING_VERSION` has to, or caches hold outdated rows."""
+    rng = np.random.default_rng(0)
+    picture = Image.fromarray(rng.integers(0, 256, (23, 41, 4), np.uint8), "RGBA")
+    pixels = load_image(png(picture), size=16, where="x").astype(int)
+    assert images.PREPROCESSING_VERSION == 1
+    assert pixels[2].min() == 255
+    known = [[177, 203, 210], [196, 205, 207], [193, 182, 199]]
+    assert np.abs(pixels[[8, 8, 11], [3, 4, 14]] - known).max() <= 1
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -102,62 +108,6 @@ def test_raw_fusion_weighs_by_norm() -> None:
     image, text = np.asarray([[9.0, 0.0]]), np.asarray([[0.0, 1.0]])
     assert embeddings(image, text, fuse="raw")[2, 0, 0] > 0.99
     assert embeddings(image, text, fuse="unit")[2, 0, 0] == pytest.approx(0.5**0.5)
-
-
-class Counting:
-    """Stands for a trainer: a feature is the mean of the pixels, or the sum of the tokens."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def __call__(self, batch: Batch) -> Mapping[str, np.ndarray]:
-        self.seen += len(batch)
-        if "image/pixels" in batch.inputs:
-            return {"image": batch.inputs["image/pixels"].mean(axis=(1, 2)).astype(np.float32)}
-        tokens = batch.inputs["text/input_ids"] * batch.inputs["text/attention_mask"]
-        return {"text": tokens.sum(1, keepdims=True).astype(np.float32)}
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> tuple[Config, Collator]:
-    for n in range(3):
-        (tmp_path / f"{n}.png").write_bytes(png(Image.new("RGB", (8, 8), (n, 2 * n, 0))))
-    config = Config(data=DataConfig(cache=str(tmp_path / "cache")))
-    config = replace(config, model=replace(config.model, image_size=32))
-    return config, Collator(config.model, FolderRoot(tmp_path))
-
-
-def test_features_are_computed_once(data: tuple[Config, Collator], tmp_path: Path) -> None:
-    config, collator = data
-    images, texts = ["0.png", "1.png", "2.png", "1.png"], ["a", "b", "a"]
-    one = Counting()
-    store = FeatureStore(config, collator, one)
-    store.prepare(images, texts)
-    assert one.seen == 5
-    batch = store(["2.png", None], ["a", "b"], np.asarray([4, 4]))
-    assert batch.inputs["image/features"].tolist() == [[2.0, 4.0, 0.0], [0.0, 0.0, 0.0]]
-    assert batch.present.tolist() == [[True, False], [True, True], [True, False]]
-    again = Counting()
-    FeatureStore(config, collator, again).prepare(images, texts)
-    assert again.seen == 0, "the second run reads the cache"
-    for file in (tmp_path / "cache").iterdir():
-        file.write_bytes(file.read_bytes()[:-3])
-    damaged = Counting()
-    FeatureStore(config, collator, damaged).prepare(images, texts)
-    assert damaged.seen == 5, "a damaged cache is computed anew"
-    with pytest.raises(DataError, match="was not prepared"):
-        store(["9.png"], [None])
-
-
-def test_cache_goes_by_content(data: tuple[Config, Collator], tmp_path: Path) -> None:
-    config, collator = data
-    FeatureStore(config, collator, Counting()).prepare(["0.png"], [])
-    (tmp_path / "0.png").write_bytes(png(Image.new("RGB", (8, 8), (200, 0, 0))))
-    changed = Counting()
-    store = FeatureStore(config, collator, changed)
-    store.prepare(["0.png"], [])
-    assert changed.seen == 1
-    assert store(["0.png"], [None]).inputs["image/features"][0, 0] == 200
 
 
 def test_long_thin_and_16_bit_pictures() -> None:
