@@ -25,7 +25,7 @@ def encode_items(
         store.prepare(
             [image for image in images if image is not None],
             [text for text in texts if text is not None],
-            reporter.update,
+            reporter,
         )
         collate = store
     return encode(run.trainer, collate, images, texts, batch_size=run.config.eval.batch_size)

@@ -7,22 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 
-from gcl_spec._files import atomic_write
 from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.config import Config
 from gcl_spec.data.collate import Collator, assemble
+from gcl_spec.data.feature_cache import FeatureCache
 from gcl_spec.data.images import ImageInput
 from gcl_spec.errors import DataError
+from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.towers import image_tower_key, text_tower_key
 
 __all__ = ["FeatureStore", "cache_folder"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total)."""
 
 _BATCH = 32  # activations of a larger batch leave the processor's cache
 
@@ -49,27 +45,35 @@ class FeatureStore:
         self._collator = collator
         self._compute = compute
         folder = cache_folder(config)
-        self._files = {
-            "image": _file(folder, "image", image_tower_key(config.model)),
-            "text": _file(folder, "text", text_tower_key(config.model)),
+        self._caches = {
+            "image": FeatureCache(folder, "image", image_tower_key(config.model)),
+            "text": FeatureCache(folder, "text", text_tower_key(config.model)),
         }
         self._rows: dict[str, dict[str, FloatArray]] = {"image": {}, "text": {}}
 
     def prepare(
-        self, images: Iterable[str], texts: Iterable[str], progress: Progress | None = None
+        self, images: Iterable[str], texts: Iterable[str], reporter: Reporter | None = None
     ) -> None:
         """Have the outputs of these pictures and texts ready.
 
+        A damaged cache is said to `reporter` and computed anew.
+
         Raises:
-            DataError: an unreadable picture. CheckpointError: the cache cannot be written.
+            DataError: an unreadable picture, or a tower whose output is not finite.
+            CheckpointError: the cache cannot be written.
         """
+        reporter = reporter or Quiet()
         for kind, items in (("image", images), ("text", texts)):
             wanted = {item: self._digest(kind, item) for item in dict.fromkeys(items)}
-            found = _read_cache(self._files[kind])
+            if not wanted:
+                continue
+            found, warnings = self._caches[kind].read()
+            for warning in warnings:
+                reporter.say(f"warning: {warning}")
             missing = {digest: item for item, digest in wanted.items() if digest not in found}
             if missing:
-                found |= self._compute_all(kind, missing, progress)
-                _write_cache(self._files[kind], found)
+                found |= self._compute_all(kind, missing, found, reporter)
+                self._caches[kind].write(found)
             self._rows[kind] |= {item: found[digest] for item, digest in wanted.items()}
 
     def __call__(
@@ -102,43 +106,40 @@ class FeatureStore:
         return hashlib.sha256(content).hexdigest()
 
     def _compute_all(
-        self, kind: str, items: Mapping[str, str], progress: Progress | None
+        self,
+        kind: str,
+        items: Mapping[str, str],
+        known: Mapping[str, FloatArray],
+        reporter: Reporter,
     ) -> dict[str, FloatArray]:
         # Texts of like length together: less padding.
         order = sorted(items.items(), key=lambda pair: len(pair[1]) if kind == "text" else 0)
+        width = len(next(iter(known.values()))) if known else None
         rows: dict[str, FloatArray] = {}
         for start in range(0, len(order), _BATCH):
             part = order[start : start + _BATCH]
-            values = [item for _, item in part]
-            nothing = [None] * len(part)
-            batch = (
-                self._collator(values, nothing)
-                if kind == "image"
-                else self._collator(nothing, values)
-            )
-            computed = self._compute(batch)[kind]
+            computed = self._compute_some(kind, [item for _, item in part], width)
             rows |= {digest: row for (digest, _), row in zip(part, computed, strict=True)}
-            if progress is not None:
-                progress(f"{kind} tower", min(start + _BATCH, len(order)), len(order))
+            reporter.update(f"{kind} tower", min(start + _BATCH, len(order)), len(order))
         return rows
 
-
-def _file(folder: Path, kind: str, key: str) -> Path:
-    return folder / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
-
-
-def _read_cache(path: Path) -> dict[str, FloatArray]:
-    """Rows by digest; none where there is no cache or a damaged one, which is computed anew."""
-    try:
-        stored = load_file(path)
-        digests = [bytes(row).hex() for row in stored["digests"]]
-        return dict(zip(digests, stored["features"], strict=True))
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
-        return {}
-
-
-def _write_cache(path: Path, rows: Mapping[str, FloatArray]) -> None:
-    digests = np.asarray([list(bytes.fromhex(digest)) for digest in rows], np.uint8)
-    features = np.stack(list(rows.values()))
-    with atomic_write(path) as file:
-        file.write(save({"digests": digests, "features": features}))
+    def _compute_some(self, kind: str, items: list[str], width: int | None) -> FloatArray:
+        """Outputs (B, F) float32 of one batch."""
+        nothing = [None] * len(items)
+        batch = (
+            self._collator(items, nothing) if kind == "image" else self._collator(nothing, items)
+        )
+        computed_BF = self._compute(batch)[kind].astype(np.float32, copy=False)
+        finite_B = np.all(np.isfinite(computed_BF), axis=1)
+        if not np.all(finite_B):
+            item = items[int(np.argmin(finite_B))]
+            raise DataError(
+                f"the {kind} tower's output for {item!r} holds NaN or Inf; check the weights, "
+                "and the device with `gcl verify-backends`"
+            )
+        if width not in (None, computed_BF.shape[1]):
+            raise DataError(
+                f"the {kind} tower gives {computed_BF.shape[1]} numbers an item, the cache "
+                f"{self._caches[kind].path} has {width}; remove that file"
+            )
+        return computed_BF

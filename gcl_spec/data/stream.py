@@ -98,7 +98,7 @@ class TrainingData:
         store.prepare(
             [s.image for s in samples if s.image is not None],
             [caption for s in samples for caption in s.captions],
-            reporter.update,
+            reporter,
         )
         self._collate = self._test_collate = store
         items = task_items((*self.tests, *self._validations))
@@ -107,7 +107,7 @@ class TrainingData:
         if self.test_root is not self._root:
             store = FeatureStore(self._config, self._test_collator, trainer.features)
             self._test_collate = store
-        store.prepare(*parts_of(items), reporter.update)
+        store.prepare(*parts_of(items), reporter)
 
 
 def task_items(tasks: Sequence[Task]) -> list[Item]:

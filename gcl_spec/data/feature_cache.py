@@ -1,0 +1,83 @@
+"""Tower outputs on disk, by the content they were computed from."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from gcl_spec._files import atomic_write
+from gcl_spec._typing import FloatArray
+
+__all__ = ["FeatureCache"]
+
+_DIGEST = hashlib.sha256().digest_size
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+
+class FeatureCache:
+    """Rows (F,) float32 by the SHA-256 of a picture's or a text's content, in hexadecimal.
+
+    Args:
+        folder: made when something is written.
+        kind: begins the file's name.
+        key: what the rows depend on beside the content; another key is another file.
+    """
+
+    def __init__(self, folder: Path, kind: str, key: str) -> None:
+        self.path = folder / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
+
+    def read(self) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
+        """All rows, and a line about a damaged file, whose rows count as missing."""
+        try:
+            return _read(self.path), ()
+        except FileNotFoundError:
+            return {}, ()
+        except (OSError, SafetensorError, ValueError) as error:
+            what = f"{self.path}: damaged cache of tower outputs ({error})"
+            return {}, (f"{what}; its rows are computed anew",)
+
+    def write(self, rows: Mapping[str, FloatArray]) -> None:
+        """Replace what is there; `CheckpointError` when it cannot be written."""
+        arrays = {
+            "digests": np.asarray([list(bytes.fromhex(digest)) for digest in rows], np.uint8),
+            "features": np.stack(list(rows.values())),
+        }
+        with atomic_write(self.path) as file:
+            file.write(save(arrays, {"sha256": checksum(arrays)}))
+
+
+def checksum(arrays: Arrays) -> str:
+    """SHA-256 of names, dtypes, shapes and values: safetensors itself keeps none."""
+    found = hashlib.sha256()
+    for name, x in sorted(arrays.items()):
+        found.update(f"{name} {x.dtype.str} {x.shape}\n".encode())
+        found.update(np.ascontiguousarray(x).data)
+    return found.hexdigest()
+
+
+def _read(path: Path) -> dict[str, FloatArray]:
+    """The rows of a file; `ValueError` says why they cannot be what was written."""
+    path.stat()  # safe_open's own error for a missing file differs between versions
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        kept = (file.metadata() or {}).get("sha256")
+    if checksum(arrays) != kept:
+        raise ValueError("its checksum does not fit")
+    for name in ("digests", "features"):
+        if name not in arrays:
+            raise ValueError(f"no {name}")
+    digests, features = arrays["digests"], arrays["features"]
+    if digests.dtype != np.uint8 or digests.ndim != 2 or digests.shape[1] != _DIGEST:
+        raise ValueError(f"{digests.dtype} digests of shape {digests.shape}")
+    if features.dtype != np.float32:
+        raise ValueError(f"features are {features.dtype}")
+    if features.ndim != 2 or len(features) != len(digests):
+        raise ValueError(f"features of shape {features.shape} for {len(digests)} digests")
+    if not np.all(np.isfinite(features)):
+        raise ValueError("features hold NaN or Inf")
+    return dict(zip((row.tobytes().hex() for row in digests), features, strict=True))
