@@ -22,33 +22,58 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 class FeatureCache:
     """Rows (F,) float32 by the SHA-256 of a picture's or a text's content, in hexadecimal.
 
+    One file, and while a long pass goes on a part for every `add`, so that an interrupted pass
+    loses little and nothing is written twice; `merge` makes one file of all.
+
     Args:
         folder: made when something is written.
-        kind: begins the file's name.
-        key: what the rows depend on beside the content; another key is another file.
+        kind: begins the files' names.
+        key: what the rows depend on beside the content; another key means other files.
     """
 
     def __init__(self, folder: Path, kind: str, key: str) -> None:
-        self.path = folder / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
+        self._stem = f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        self.path = folder / f"{self._stem}.safetensors"
+        self._parts: set[Path] = set()
 
     def read(self) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
-        """All rows, and a line about a damaged file, whose rows count as missing."""
-        try:
-            return _read(self.path), ()
-        except FileNotFoundError:
-            return {}, ()
-        except (OSError, SafetensorError, ValueError) as error:
-            what = f"{self.path}: damaged cache of tower outputs ({error})"
-            return {}, (f"{what}; its rows are computed anew",)
+        """All rows, and a line about each damaged file, whose rows count as missing."""
+        self._parts |= set(self.path.parent.glob(f"{self._stem}.part-*.safetensors"))
+        rows: dict[str, FloatArray] = {}
+        warnings = []
+        for path in (self.path, *sorted(self._parts)):
+            try:
+                rows |= _read(path)
+            except FileNotFoundError:  # none yet, or another process has just merged it
+                continue
+            except (OSError, SafetensorError, ValueError) as error:
+                what = f"{path}: damaged cache of tower outputs ({error})"
+                warnings.append(f"{what}; its rows are computed anew")
+        return rows, tuple(warnings)
 
-    def write(self, rows: Mapping[str, FloatArray]) -> None:
-        """Replace what is there; `CheckpointError` when it cannot be written."""
-        arrays = {
-            "digests": np.asarray([list(bytes.fromhex(digest)) for digest in rows], np.uint8),
-            "features": np.stack(list(rows.values())),
-        }
-        with atomic_write(self.path) as file:
-            file.write(save(arrays, {"sha256": checksum(arrays)}))
+    def add(self, rows: Mapping[str, FloatArray]) -> None:
+        """Keep rows beside what is there; `CheckpointError` when they cannot be written."""
+        # By content: processes that fill one cache at a time do not overwrite each other's parts.
+        name = hashlib.sha256("".join(rows).encode()).hexdigest()[:16]
+        path = self.path.with_name(f"{self._stem}.part-{name}.safetensors")
+        _write(path, rows)
+        self._parts.add(path)
+
+    def merge(self, rows: Mapping[str, FloatArray]) -> None:
+        """Put all `rows` into one file, and remove the parts that were read or added.
+
+        Raises:
+            CheckpointError: it cannot be written; the parts stay.
+        """
+        _write(self.path, rows)
+        for part in self._parts:
+            part.unlink(missing_ok=True)
+        self._parts.clear()
+
+    @property
+    def in_parts(self) -> bool:
+        """Are there parts to merge?"""
+        return bool(self._parts)
 
 
 def checksum(arrays: Arrays) -> str:
@@ -81,3 +106,12 @@ def _read(path: Path) -> dict[str, FloatArray]:
     if not np.all(np.isfinite(features)):
         raise ValueError("features hold NaN or Inf")
     return dict(zip((row.tobytes().hex() for row in digests), features, strict=True))
+
+
+def _write(path: Path, rows: Mapping[str, FloatArray]) -> None:
+    arrays = {
+        "digests": np.asarray([list(bytes.fromhex(digest)) for digest in rows], np.uint8),
+        "features": np.stack(list(rows.values())),
+    }
+    with atomic_write(path) as file:
+        file.write(save(arrays, {"sha256": checksum(arrays)}))

@@ -21,6 +21,7 @@ from gcl_spec.towers import image_tower_key, text_tower_key
 __all__ = ["FeatureStore", "cache_folder"]
 
 _BATCH = 32  # activations of a larger batch leave the processor's cache
+_SAVE_EVERY = 16  # batches: parts of 512 rows, 2.6 MB for the image tower
 
 
 def cache_folder(config: Config) -> Path:
@@ -56,7 +57,8 @@ class FeatureStore:
     ) -> None:
         """Have the outputs of these pictures and texts ready.
 
-        A damaged cache is said to `reporter` and computed anew.
+        A damaged cache is said to `reporter` and computed anew. What an interrupted call had
+        computed, but for its last batches, is not computed again.
 
         Raises:
             DataError: an unreadable picture, or a tower whose output is not finite.
@@ -73,7 +75,8 @@ class FeatureStore:
             missing = {digest: item for item, digest in wanted.items() if digest not in found}
             if missing:
                 found |= self._compute_all(kind, missing, found, reporter)
-                self._caches[kind].write(found)
+            if missing or self._caches[kind].in_parts:
+                self._caches[kind].merge(found)
             self._rows[kind] |= {item: found[digest] for item, digest in wanted.items()}
 
     def __call__(
@@ -116,12 +119,17 @@ class FeatureStore:
         order = sorted(items.items(), key=lambda pair: len(pair[1]) if kind == "text" else 0)
         width = len(next(iter(known.values()))) if known else None
         rows: dict[str, FloatArray] = {}
+        unsaved: dict[str, FloatArray] = {}
         for start in range(0, len(order), _BATCH):
             part = order[start : start + _BATCH]
             computed = self._compute_some(kind, [item for _, item in part], width)
-            rows |= {digest: row for (digest, _), row in zip(part, computed, strict=True)}
+            unsaved |= {digest: row for (digest, _), row in zip(part, computed, strict=True)}
+            if len(unsaved) >= _SAVE_EVERY * _BATCH:
+                self._caches[kind].add(unsaved)
+                rows |= unsaved
+                unsaved = {}
             reporter.update(f"{kind} tower", min(start + _BATCH, len(order)), len(order))
-        return rows
+        return rows | unsaved
 
     def _compute_some(self, kind: str, items: list[str], width: int | None) -> FloatArray:
         """Outputs (B, F) float32 of one batch."""

@@ -1,6 +1,9 @@
 """Cached outputs of frozen towers: computed once, never wrong, kept through interruptions."""
 
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ from safetensors.numpy import load_file, save
 
 from gcl_spec.batch import Batch
 from gcl_spec.config import Config, DataConfig
-from gcl_spec.data import feature_cache
+from gcl_spec.data import feature_cache, features
 from gcl_spec.data.collate import Collator
 from gcl_spec.data.feature_cache import FeatureCache
 from gcl_spec.data.features import FeatureStore
@@ -40,9 +43,13 @@ class Counting:
 def data(tmp_path: Path) -> tuple[Config, Collator]:
     for n in range(3):
         Image.new("RGB", (8, 8), (n, 2 * n, 0)).save(tmp_path / f"{n}.png")
-    config = Config(data=DataConfig(cache=str(tmp_path / "cache")))
+    return settings(tmp_path)
+
+
+def settings(folder: Path) -> tuple[Config, Collator]:
+    config = Config(data=DataConfig(cache=str(folder / "cache")))
     config = replace(config, model=replace(config.model, image_size=32))
-    return config, Collator(config.model, FolderRoot(tmp_path))
+    return config, Collator(config.model, FolderRoot(folder))
 
 
 def test_features_are_computed_once(data: tuple[Config, Collator], tmp_path: Path) -> None:
@@ -113,7 +120,7 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path) -> None:
     """Also one that leaves a valid file: in a feature, a digest, or the header."""
     cache = FeatureCache(tmp_path, "image", "key")
     rows = {f"{n:064x}": np.full(3, n, np.float32) for n in (5, 6)}
-    cache.write(rows)
+    cache.merge(rows)
     good = cache.path.read_bytes()
     missed = 0
     for place in range(len(good)):
@@ -195,3 +202,111 @@ def test_rows_of_another_width_are_not_mixed(data: tuple[Config, Collator], tmp_
 
     with pytest.raises(DataError, match=r"gives 5 numbers .* the cache .* 3; remove"):
         FeatureStore(config, collator, wide).prepare(["0.png", "1.png"], [])
+
+
+class Dying(Counting):
+    """Is interrupted at its n-th batch."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.left = at
+
+    def __call__(self, batch: Batch) -> Mapping[str, np.ndarray]:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().__call__(batch)
+
+
+def many(monkeypatch: pytest.MonkeyPatch, count: int) -> list[str]:
+    """Texts of a batch each, saved every second batch."""
+    monkeypatch.setattr(features, "_BATCH", 1)
+    monkeypatch.setattr(features, "_SAVE_EVERY", 2)
+    return [f"text {n}" for n in range(count)]
+
+
+def test_an_interrupted_pass_goes_on(
+    data: tuple[Config, Collator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, collator = data
+    texts = many(monkeypatch, 7)
+    for batches in (5, 1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            FeatureStore(config, collator, Dying(batches)).prepare([], texts)
+    last = Counting()
+    store = FeatureStore(config, collator, last)
+    store.prepare([], texts)
+    assert last.seen == 7 - 4 - 2, "of 5, 1 and 2 batches 4, 0 and 2 were saved"
+    fresh = FeatureStore(
+        replace(config, data=DataConfig(cache=str(tmp_path / "b"))), collator, last
+    )
+    fresh.prepare([], texts)
+    nothing = [None] * len(texts)
+    found, want = (s(nothing, texts).inputs["text/features"] for s in (store, fresh))
+    assert np.array_equal(found, want)
+    assert len(list((tmp_path / "cache").iterdir())) == 1, "the parts became one file"
+    again = Counting()
+    FeatureStore(config, collator, again).prepare([], texts)
+    assert again.seen == 0
+
+
+def test_parts_of_another_key_are_left_alone(
+    data: tuple[Config, Collator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, collator = data
+    texts = many(monkeypatch, 6)
+    with pytest.raises(KeyboardInterrupt):
+        FeatureStore(config, collator, Dying(5)).prepare([], texts)
+    parts = set((tmp_path / "cache").iterdir())
+    assert len(parts) == 2
+    other = replace(config, model=replace(config.model, max_tokens=9))
+    counting = Counting()
+    FeatureStore(other, Collator(other.model), counting).prepare([], texts)
+    assert counting.seen == 6
+    assert parts < set((tmp_path / "cache").iterdir())
+
+
+def test_a_damaged_part_is_told_and_computed_anew(
+    data: tuple[Config, Collator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, collator = data
+    texts = many(monkeypatch, 6)
+    with pytest.raises(KeyboardInterrupt):
+        FeatureStore(config, collator, Dying(5)).prepare([], texts)
+    part = sorted((tmp_path / "cache").iterdir())[0]
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+    says, again = Says(), Counting()
+    FeatureStore(config, collator, again).prepare([], texts, says)
+    assert again.seen == 4
+    assert [line.split(":")[1].strip() for line in says.lines] == [str(part)]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from test_features import Counting, settings
+from gcl_spec.data import features
+from gcl_spec.data.features import FeatureStore
+features._BATCH, features._SAVE_EVERY = 1, 2
+class Slow(Counting):
+    def __call__(self, batch):
+        time.sleep(0.05)
+        return super().__call__(batch)
+FeatureStore(*settings(Path(sys.argv[1])), Slow()).prepare([], [f"text {{n}}" for n in range(200)])
+"""
+
+
+def test_kill_9_keeps_what_was_saved(data: tuple[Config, Collator], tmp_path: Path) -> None:
+    code = CHILD.format(here=str(Path(__file__).parent))
+    child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("cache/text-*.part-*"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.kill()
+    child.wait()
+    again = Counting()
+    config, collator = data
+    FeatureStore(config, collator, again).prepare([], [f"text {n}" for n in range(200)])
+    assert 0 < again.seen <= 200 - 3 * 2
