@@ -1,6 +1,8 @@
 """Pictures as square RGB arrays."""
 
 import io
+import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -16,17 +18,20 @@ __all__ = ["PREPROCESSING_VERSION", "ImageInput", "load_image", "square_image", 
 
 # Enters the key of cached tower outputs: raise it whenever `load_image` gives other pixels for the
 # same file, or caches go on giving the outputs of the old ones.
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
+
+# Pillow's other readers are never started: rare formats, and EPS would run Ghostscript on the file.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]
 """A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
 
 
 def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.uint8]:
-    """Decode a picture, put it on white, pad it to a square, and resize it.
+    """Decode a picture, turn it upright, put it on white, resize it, and pad it to a square.
 
     Args:
-        image: a file in any format that Pillow reads, by path or content; or a decoded picture.
+        image: a PNG, JPEG, WebP, GIF, BMP or TIFF file, by path or content; or a decoded picture.
         size: side of the result in pixels.
         where: name for errors.
 
@@ -34,10 +39,10 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
         (size, size, 3) uint8, RGB.
 
     Raises:
-        DataError: missing, unreadable, cut off, or over Pillow's pixel limit (which is checked
-            before decoding).
+        DataError: missing, of another format, unreadable, cut off, or over Pillow's pixel limit
+            (which is checked before decoding).
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         if isinstance(image, Image.Image):
@@ -45,7 +50,7 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
         if isinstance(image, np.ndarray):
             return square_image(Image.fromarray(image), size)
         data = image if isinstance(image, bytes) else Path(image).read_bytes()
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             # Pillow itself only warns between its limit and twice that; here both are too large.
             limit, pixels = Image.MAX_IMAGE_PIXELS, picture.width * picture.height
             if limit is not None and pixels > limit:
@@ -53,6 +58,11 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
             return square_image(picture, size)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{where}: picture is too large: {error}") from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{where}: not a readable picture in one of the formats {', '.join(_FORMATS)}; "
+            "convert it to one of them"
+        ) from error
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise DataError(f"{where}: not a readable picture: {error}") from error
 
@@ -67,12 +77,21 @@ def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
 
 
 def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
-    """On white, resized, padded to a square (cropping would lose something); (size, size, 3)."""
-    from PIL import Image
+    """Upright, on white, resized, padded to a square (cropping would lose something).
+
+    Returns:
+        (size, size, 3) uint8, RGB.
+    """
+    from PIL import Image, ImageOps
 
     if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's conversion would clip it to white
         picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     rgba = picture.convert("RGBA")
+    # Damaged metadata makes Pillow raise any of these, before or after it has turned the picture
+    # (hence in place); the pixels are good.
+    bad = (ArithmeticError, AttributeError, LookupError, SyntaxError, struct.error)
+    with suppress(*bad, OSError, TypeError, ValueError):
+        ImageOps.exif_transpose(rgba, in_place=True)
     # Resized before it is padded: a long thin picture would need the square of its length.
     share = size / max(rgba.size)
     width, height = (max(1, round(share * side)) for side in rgba.size)

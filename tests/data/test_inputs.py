@@ -51,7 +51,7 @@ def test_a_change_of_the_pixels_raises_the_version() -> None:
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 256, (23, 41, 4), np.uint8), "RGBA")
     pixels = load_image(png(picture), size=16, where="x").astype(int)
-    assert images.PREPROCESSING_VERSION == 1
+    assert images.PREPROCESSING_VERSION == 2
     assert pixels[2].min() == 255
     known = [[177, 203, 210], [196, 205, 207], [193, 182, 199]]
     assert np.abs(pixels[[8, 8, 11], [3, 4, 14]] - known).max() <= 1
@@ -62,9 +62,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + check
 
 
-def huge_png() -> bytes:
+def huge_png(orientation: int = 1) -> bytes:
     """A header that promises 400 megapixels, and next to nothing behind it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0))
+    head += chunk(b"eXIf", exif.tobytes()[6:])
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100))
 
 
@@ -75,6 +78,7 @@ def huge_png() -> bytes:
         (b"", "not a readable picture"),
         (png(Image.new("RGB", (64, 64), "red"))[:-30], "not a readable picture"),
         (huge_png(), "too large"),
+        (huge_png(orientation=6), "too large"),
     ],
 )
 def test_bad_pictures_are_named(data: bytes, message: str) -> None:
@@ -118,3 +122,86 @@ def test_long_thin_and_16_bit_pictures() -> None:
     grey = load_image(png(Image.fromarray(ramp)), size=64, where="x")
     assert grey[0, 0].max() < 10
     assert 118 < grey[32].mean() < 138
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_the_exif_orientation_is_applied(orientation: int, kind: str, tmp_path: Path) -> None:
+    """However a camera was held, the picture is upright: red above green, blue to the right."""
+    upright = Image.new("RGB", (60, 40), "red")
+    upright.paste("lime", (0, 20, 60, 40))
+    upright.paste("blue", (30, 0, 60, 40))
+    # The turn that undoes each orientation, by the EXIF standard's table.
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(undo[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "picture"
+    stored.save(path, kind, exif=exif)
+    want = load_image(upright, size=24, where="x").astype(int)
+    with Image.open(path) as opened:
+        inputs = [path, path.read_bytes(), opened]
+        for given in inputs:
+            found = load_image(given, size=24, where="x")
+            assert np.abs(found - want).mean() < 8
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_damaged_exif_spoils_no_picture() -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 5, 3), np.uint8))
+    turns = [picture, *(picture.transpose(turn) for turn in Image.Transpose)]
+    want = [load_image(x, size=9, where="x") for x in turns]
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x011A] = 6, "maker", 72.0
+    good, rng = exif.tobytes(), np.random.default_rng(0)
+    turned = 0
+    for _ in range(300):
+        bad = bytearray(good)
+        for place in rng.integers(6, len(bad), size=4):
+            bad[place] = rng.integers(256)
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG", exif=bytes(bad[: rng.integers(8, len(bad) + 1)]))
+        found = load_image(buffer.getvalue(), size=9, where="x")
+        assert any(np.array_equal(found, x) for x in want)
+        turned += not np.array_equal(found, want[0])
+    assert 0 < turned < 300
+
+
+def test_a_picture_of_the_caller_is_not_changed() -> None:
+    picture = Image.new("RGBA", (6, 3), "red")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.info["exif"] = exif.tobytes()
+    load_image(picture, size=6, where="x")
+    assert picture.size == (6, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF"])
+def test_the_formats_that_are_read(kind: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 9), "red").save(buffer, kind)
+    found = load_image(buffer.getvalue(), size=4, where="x")
+    assert np.abs(found.astype(int) - (255, 0, 0)).max() < 20
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PPM", "ICO", "TGA", "PCX"])
+def test_other_formats_are_refused(kind: str) -> None:
+    """EPS would start Ghostscript on what the file says; the others are only surface to attack."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, kind)
+    data = EPS if kind == "EPS" else buffer.getvalue()
+    with pytest.raises(DataError) as raised:
+        load_image(data, size=8, where="cat.png")
+    assert str(raised.value).startswith("cat.png: not a readable picture")
+    assert "PNG, JPEG, WEBP, GIF, BMP, TIFF" in str(raised.value)
