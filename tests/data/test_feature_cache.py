@@ -1,0 +1,55 @@
+"""The files of cached tower outputs: what is not what was written is not used."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save
+
+from gcl_spec.data import feature_cache
+from gcl_spec.data.feature_cache import FeatureCache
+
+
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path) -> None:
+    """Also one that leaves a valid file: in a feature, a digest, or the header."""
+    cache = FeatureCache(tmp_path, "image", "key")
+    rows = {f"{n:064x}": np.full(3, n, np.float32) for n in (5, 6)}
+    cache.merge(rows)
+    good = cache.path.read_bytes()
+    missed = 0
+    for place in range(len(good)):
+        bad = bytearray(good)
+        bad[place] ^= 1 << (place % 8)
+        cache.path.write_bytes(bad)
+        found, warnings = cache.read()
+        missed += not found
+        if found:
+            assert found.keys() == rows.keys(), f"byte {place}"
+            assert all(np.array_equal(found[name], rows[name]) for name in rows), f"byte {place}"
+        else:
+            assert "damaged cache of tower outputs" in warnings[0]
+    assert missed > 0.95 * len(good), "but for blanks in the header every bit counts"
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda x: {**x, "features": x["features"].astype(np.float64)}, "features are float64"),
+        (lambda x: {**x, "features": x["features"][:, 0].copy()}, "features of shape (2,)"),
+        (lambda x: {**x, "features": x["features"][:1]}, "features of shape (1, 3)"),
+        (lambda x: {**x, "features": x["features"] * np.float32("nan")}, "NaN or Inf"),
+        (lambda x: {**x, "digests": x["digests"][:, :31].copy()}, "digests of shape (2, 31)"),
+        (lambda x: {"features": x["features"]}, "no digests"),
+    ],
+)
+def test_a_file_of_another_kind_is_not_used(tmp_path: Path, harm: Any, message: str) -> None:
+    """Not even with a checksum that fits."""
+    cache = FeatureCache(tmp_path, "image", "key")
+    cache.merge({f"{n:064x}": np.full(3, n, np.float32) for n in (5, 6)})
+    arrays = harm(load_file(cache.path))
+    cache.path.write_bytes(save(arrays, {"sha256": feature_cache.checksum(arrays)}))
+    rows, warnings = cache.read()
+    assert not rows
+    assert "damaged cache of tower outputs" in warnings[0]
+    assert message in warnings[0]
