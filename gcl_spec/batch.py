@@ -12,7 +12,10 @@ from gcl_spec._typing import Array, ArrayNamespace, BoolArray, IntArray
 from gcl_spec.errors import ConfigError
 from gcl_spec.normalize import l2_normalize
 
-__all__ = ["Batch", "Fuse", "embeddings", "presence"]
+__all__ = ["MODALITIES", "Batch", "Fuse", "embeddings", "presence"]
+
+MODALITIES = ("image", "text", "image+text")
+"""Rows of `Batch.present` and of `embeddings`."""
 
 Fuse = Literal["raw", "unit"]
 

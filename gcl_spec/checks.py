@@ -8,10 +8,17 @@ from typing import Any
 from array_api_compat import is_jax_array, is_numpy_array, is_torch_array
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.errors import InputError, InputTypeError
+from gcl_spec.errors import InputError, InputTypeError, NoPairError
 from gcl_spec.objective import Objective
 
-__all__ = ["check_alike", "check_fusion", "check_options", "check_stack", "check_values"]
+__all__ = [
+    "check_alike",
+    "check_fusion",
+    "check_options",
+    "check_pairs",
+    "check_stack",
+    "check_values",
+]
 
 
 def check_alike(rows: Mapping[str, Array]) -> None:
@@ -85,11 +92,16 @@ def check_values(
         here_B = flags.get(name, True)
         _refuse(~xp.isfinite(size_B) & here_B, f"of {name!r} hold NaN or Inf", xp)
         _refuse((size_B == 0) & here_B, f"of {name!r} have norm 0", xp)
+    check_pairs(objective, flags, xp)
+
+
+def check_pairs(objective: Objective, flags: Mapping[str, Array], xp: ArrayNamespace) -> None:
+    """`NoPairError` where no direction has a sample with both its query and its target."""
     pairs = [
         [flags[name] for name in (d.query, d.target) if name in flags] for d in objective.directions
     ]
     if not any(_some(pair, xp) for pair in pairs):
-        raise InputError(
+        raise NoPairError(
             "no valid pair is left: no sample has both the query and the target of any of the "
             f"directions {', '.join(map(str, objective.directions))}"
         )

@@ -13,6 +13,7 @@ __all__ = [
     "InputError",
     "InputTypeError",
     "MissingFrameworkError",
+    "NoPairError",
     "NotABackendError",
     "NotABenchBackendError",
     "NotATrainingBackendError",
@@ -29,6 +30,10 @@ class GclError(Exception):
 
 class InputError(GclError, ValueError):
     """Arrays with wrong shapes or values: zero rows, NaN, no valid pair."""
+
+
+class NoPairError(InputError):
+    """A batch where no sample has both the query and the target of any direction."""
 
 
 class InputTypeError(GclError, TypeError):

@@ -16,7 +16,7 @@ from gcl_spec.config import Config
 from gcl_spec.config_io import differences
 from gcl_spec.data.images import thumbnail
 from gcl_spec.data.stream import TrainingData
-from gcl_spec.errors import ConfigError, InputError, TrainingError
+from gcl_spec.errors import ConfigError, InputError, NoPairError, TrainingError
 from gcl_spec.examples import examples
 from gcl_spec.html_report import render
 from gcl_spec.progress import Quiet, Reporter
@@ -53,7 +53,8 @@ def run(
     Raises:
         ConfigError: `out` exists, or the config is not the run's. DataError: unusable data.
         CheckpointError: no readable checkpoint, or none can be written.
-        TrainingError: a loss that is not finite; the last checkpoint stays.
+        TrainingError: a loss that is not finite, or a batch without a pair; the last checkpoint
+            stays.
     """
     reporter = reporter or Quiet()
     device = choose_device(backend, device)
@@ -128,6 +129,12 @@ def _loop(
 def _step(trainer: Trainer, data: TrainingData, step: int, lr: float) -> Mapping[str, Any]:
     try:
         return trainer.step(data.batch(step), lr=lr)
+    except NoPairError as error:
+        raise TrainingError(
+            f"training stopped at step {step + 1}: {error}; the last checkpoint is kept; check "
+            f"{data.describe(step)}: give more samples both an image and captions, or raise "
+            "train.batch_size"
+        ) from error
     except InputError as error:
         raise _stopped(step + 1, lr, str(error)) from error
 
@@ -141,6 +148,7 @@ def _read(values: Mapping[str, Any], *, step: int, lr: float) -> dict[str, float
 
 
 def _stopped(step: int, lr: float, what: str) -> TrainingError:
+    """For embeddings, losses and gradients that are no longer finite, or rows of norm 0."""
     return TrainingError(
         f"training stopped at step {step} (lr {lr:.3g}): {what}; the last checkpoint is kept, "
         "start again with a lower optim.lr or a lower optim.max_scale"

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
-from gcl_spec.batch import Batch
+from gcl_spec.batch import MODALITIES, Batch
 from gcl_spec.benchmarks.folder import read_tasks
 from gcl_spec.benchmarks.task import Item, Task
+from gcl_spec.checks import check_pairs
 from gcl_spec.config import Config
+from gcl_spec.config_io import objective
 from gcl_spec.data.collate import Collate, Collator
 from gcl_spec.data.features import FeatureStore
 from gcl_spec.data.order import Order
@@ -18,6 +22,8 @@ from gcl_spec.evaluate import Report, evaluate
 from gcl_spec.progress import Reporter
 
 __all__ = ["TrainingData", "task_items"]
+
+_TRAIN = "train.jsonl"
 
 
 class TrainingData:
@@ -35,8 +41,9 @@ class TrainingData:
         only_steps: int | None = None,
     ) -> None:
         self._config = config
+        self._objective = objective(config.objective)
         self._root = open_root(config.data.path)
-        self._samples = read_samples(self._root, "train.jsonl")
+        self._samples = read_samples(self._root, _TRAIN)
         self.order = Order(len(self._samples), config.train.batch_size, config.train.seed)
         tested = self._root if self._root.folders("tasks") else open_root("starter")
         self.test_root = tested
@@ -53,11 +60,24 @@ class TrainingData:
             self._prepare(trainer, reporter, only_steps)
 
     def batch(self, step: int) -> Batch:
-        """The batch of step `step`, from 0: a function of the config alone."""
+        """The batch of step `step`, from 0: a function of the config alone.
+
+        Raises:
+            DataError: an unreadable picture. NoPairError: no sample has what a direction needs.
+        """
         chosen, captions = self._draw(step)
         concepts = [sample.concept for sample in chosen]
         images = [sample.image for sample in chosen]
-        return self._collate(images, captions, class_ids(concepts, captions))
+        batch = self._collate(images, captions, class_ids(concepts, captions))
+        # Here and not in the loss alone, which on a GPU would have to wait for the values.
+        check_pairs(self._objective, dict(zip(MODALITIES, batch.present, strict=True)), np)
+        return batch
+
+    def describe(self, step: int) -> str:
+        """The samples of step `step`, from 0, by name, and the file that they are in."""
+        names = [repr(sample.id) for sample in self._draw(step)[0]]
+        rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"samples {', '.join(names[:3])}{rest} of {self._root.name}: {_TRAIN}"
 
     def test_report(self, trainer: Trainer, reporter: Reporter) -> Report:
         """Evaluation on the test tasks."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec.errors import InputError
+from gcl_spec.errors import NoPairError
 from gcl_spec.objective import Direction, Objective
 
 __all__ = ["Gradients", "Samples", "gradients", "loss"]
@@ -104,7 +104,9 @@ class Samples:
             weight = {d: d.weight for d in valid}
             total = sum(d.weight * len(js) for d, js in valid.items())
         if total == 0:
-            raise InputError("no valid pair is left: no sample has query and target of a direction")
+            raise NoPairError(
+                "no valid pair is left: no sample has query and target of a direction"
+            )
         if self.objective.reduction == "sum":
             total /= sum(d.weight for d, js in valid.items() if js)
         for t, (d, js) in enumerate(valid.items()):

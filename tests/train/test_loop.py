@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,12 +18,12 @@ import pytest
 from gcl_spec import checkpoint
 from gcl_spec.config import Config
 from gcl_spec.config_io import loads
-from gcl_spec.errors import CheckpointError, ConfigError, DataError, TrainingError
+from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError, TrainingError
 from gcl_spec.run import RunFolder
 from gcl_spec.train import dry_run, run
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend
+from fake import FakeBackend, FakeTrainer
 
 
 @pytest.fixture
@@ -114,6 +117,47 @@ def test_nan_stops_and_keeps_the_last_checkpoint(
     run(None, FakeBackend(), tmp_path / "run", resume=True)
     whole = run(config, FakeBackend(), tmp_path / "whole").path
     assert numbers(tmp_path / "run") == numbers(whole)
+
+
+def test_a_batch_without_a_pair_is_the_datas_fault(config: Config, tmp_path: Path) -> None:
+    """Samples with a picture or a caption each, but none with both: no learning rate helps."""
+    from dataclasses import replace
+
+    folder = tmp_path / "unpaired"
+    shutil.copytree(config.data.path, folder)
+    lines = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    for n, line in enumerate(lines):
+        if n % 2:
+            del line["image"]
+        else:
+            line["captions"] = []
+    (folder / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    config = replace(config, data=replace(config.data, path=str(folder)))
+    for call in (lambda: run(config, FakeBackend(), tmp_path / "run"),
+                 lambda: dry_run(config, FakeBackend())):  # fmt: skip
+        with pytest.raises(TrainingError) as raised:
+            call()
+        message = str(raised.value)
+        assert "stopped at step 1: no valid pair is left" in message
+        assert re.search(r"samples '\d+', '\d+', '\d+' and 3 more", message)
+        assert f"{folder}: train.jsonl" in message
+        assert "train.batch_size" in message
+        assert "optim.lr" not in message
+
+
+@pytest.mark.parametrize("error", [InputError("rows 3 of 'text' hold NaN or Inf"), None])
+def test_numbers_that_explode_are_the_learning_rates(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: InputError | None
+) -> None:
+    if error is None:
+        monkeypatch.setenv("FAKE_NAN", "3")
+    else:
+        monkeypatch.setattr(FakeTrainer, "step", Mock(side_effect=error))
+    with pytest.raises(TrainingError, match=r"NaN|nan") as raised:
+        run(config, FakeBackend(), tmp_path / "run")
+    assert f"step {3 if error is None else 1} (lr" in str(raised.value)
+    assert "lower optim.lr or a lower optim.max_scale" in str(raised.value)
+    assert "train.jsonl" not in str(raised.value)
 
 
 def test_resume_refuses_other_options(config: Config, tmp_path: Path) -> None:
