@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -11,10 +12,11 @@ from gcl_spec._files import atomic_write
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["Found", "latest", "load", "save"]
+__all__ = ["Found", "check", "latest", "load", "save"]
 
 _NAME = re.compile(r"step-(\d{8})\.safetensors")
 _FORMAT = "gcl-spec/1"
+_PREFIXES = ("params/", "buffers/", "optim/")
 
 
 class Found:
@@ -45,7 +47,11 @@ def save(folder: Path, state: State, *, keep: int) -> Path:
 
 
 def load(path: Path) -> State:
-    """The state in a file; `CheckpointError` when it is missing, damaged or something else."""
+    """The state in a file.
+
+    Raises:
+        CheckpointError: it is missing, damaged, something else, or fails `check`.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             if (file.metadata() or {}).get("format") != _FORMAT:
@@ -55,7 +61,43 @@ def load(path: Path) -> State:
         raise CheckpointError(f"{path}: cannot read the checkpoint: {error}") from error
     if "step" not in state:
         raise CheckpointError(f"{path}: the checkpoint has no step")
+    check(state, where=str(path))
     return state
+
+
+def check(state: State, *, where: str) -> None:
+    """What holds for the state of every backend: known names, real and finite numbers.
+
+    Args:
+        state: arrays of any shape; parameters alone, or with optimiser and "step".
+        where: name for errors.
+
+    Raises:
+        CheckpointError: names the entry that is wrong.
+    """
+    for name, x in state.items():
+        if name == "step":
+            if x.shape != () or x.dtype.kind not in "iu" or int(x) < 0:
+                shown = str(x) if x.shape == () and x.dtype.kind in "iu" else _describe(x)
+                raise CheckpointError(f"{where}: 'step' is {shown}; wanted one integer from 0 on")
+            continue
+        if not name.startswith(_PREFIXES):
+            raise CheckpointError(
+                f"{where}: unknown entry {name!r}; wanted 'step' and names that begin with "
+                f"{', '.join(_PREFIXES)}"
+            )
+        is_parameter = name.startswith("params/")
+        if x.dtype.kind not in ("f" if is_parameter else "fiu"):
+            wanted = "floating-point" if is_parameter else "real"
+            raise CheckpointError(f"{where}: {name!r} is {_describe(x)}; wanted {wanted} numbers")
+        if not np.all(np.isfinite(x)):
+            raise CheckpointError(
+                f"{where}: {name!r} holds NaN or Inf; take an earlier checkpoint or another run"
+            )
+
+
+def _describe(x: np.ndarray[Any, Any]) -> str:
+    return f"{x.dtype} of shape {x.shape}"
 
 
 def latest(folder: Path) -> Found:

@@ -10,6 +10,7 @@ from array_api_compat import torch as torch_namespace
 
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.batch import Batch, embeddings
+from gcl_spec.checkpoint import check
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
 from gcl_spec.errors import CheckpointError
@@ -142,11 +143,16 @@ class TorchTrainer:
         """All of a checkpoint; or its weights alone, where there are no optimiser moments.
 
         With weights alone the temperature starts at the config's: it belongs to the new run.
+
+        Raises:
+            CheckpointError: an entry is lacking, of another model, or holds impossible numbers.
         """
+        check(state, where="checkpoint")
         whole = any(name.startswith("optim/") for name in state)
         names = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
         wanted = {_kind(self._model, name) + name: x for name, x in names.items()}
-        foreign = [n for n in state if n.startswith(("params/", "buffers/")) and n not in wanted]
+        moments = {f"optim/{m}/{name}" for name in self._trained for m in _MOMENTS}
+        foreign = [n for n in state if n not in {*wanted, *moments, "step"}]
         if foreign:
             raise CheckpointError(
                 f"checkpoint holds {foreign[0]!r}, which this model does not train; "
@@ -163,9 +169,14 @@ class TorchTrainer:
             return
         self._step = int(_get(state, "step"))
         for name, parameter in self._trained.items():
-            moments = {m: _read(state, f"optim/{m}/{name}", parameter) for m in _MOMENTS}
+            read = {m: _read(state, f"optim/{m}/{name}", parameter) for m in _MOMENTS}
+            if bool((read["exp_avg_sq"] < 0).any()):
+                raise CheckpointError(
+                    f"checkpoint's 'optim/exp_avg_sq/{name}' holds negative numbers, but is a mean "
+                    "of squares; take an earlier checkpoint"
+                )
             step = torch.tensor(float(self._step))
-            self._optimizer.state[parameter] = {"step": step, **moments}
+            self._optimizer.state[parameter] = {"step": step, **read}
 
 
 def _kind(model: torch.nn.Module, name: str) -> str:
@@ -187,7 +198,13 @@ def _read(state: State, name: str, like: torch.Tensor) -> torch.Tensor:
             f"checkpoint's {name!r} has shape {value.shape}, the model's {tuple(like.shape)}; "
             "the model options must be those of the run"
         )
-    return torch.from_numpy(value.copy()).to(like.device, like.dtype)
+    wanted = str(like.dtype).removeprefix("torch.")
+    if value.dtype.name != wanted:
+        raise CheckpointError(
+            f"checkpoint's {name!r} is {value.dtype.name}, the model's {wanted}; "
+            "was it written by another program?"
+        )
+    return torch.from_numpy(value.copy()).to(like.device)
 
 
 def _copy(x: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -104,9 +104,7 @@ class Samples:
             weight = {d: d.weight for d in valid}
             total = sum(d.weight * len(js) for d, js in valid.items())
         if total == 0:
-            raise NoPairError(
-                "no valid pair is left: no sample has query and target of a direction"
-            )
+            raise NoPairError("no valid pair is left: no sample has a direction's two sides")
         if self.objective.reduction == "sum":
             total /= sum(d.weight for d, js in valid.items() if js)
         for t, (d, js) in enumerate(valid.items()):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from gcl_spec import _files, checkpoint
 from gcl_spec._files import atomic_write
@@ -53,8 +54,6 @@ def test_a_damaged_newest_one_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_something_else_is_refused(tmp_path: Path) -> None:
-    from safetensors.numpy import save_file
-
     save_file({"x": np.zeros(2)}, tmp_path / "x.safetensors")
     with pytest.raises(CheckpointError, match="not a checkpoint of gcl-spec"):
         checkpoint.load(tmp_path / "x.safetensors")
@@ -89,3 +88,35 @@ def test_an_error_inside_leaves_the_old_file(tmp_path: Path) -> None:
         fails_halfway()
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["params/w", "optim/exp_avg/w", "buffers/b"])
+def test_numbers_that_are_not_finite_are_named(tmp_path: Path, name: str, value: float) -> None:
+    bad = {**state(1), name: np.asarray([0.0, value], np.float32)}
+    checkpoint.save(tmp_path, state(0), keep=9)
+    path = checkpoint.save(tmp_path, bad, keep=9)
+    with pytest.raises(CheckpointError, match=rf"00001\.safetensors: {name!r} holds NaN or Inf"):
+        checkpoint.load(path)
+    assert checkpoint.latest(tmp_path).step == 0, "the newest good one is still found"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimizer/w": np.zeros(2, np.float32)}, "unknown entry 'optimizer/w'"),
+        ({"weights": np.zeros(2, np.float32)}, "unknown entry 'weights'"),
+        ({"step": np.asarray(1.5)}, "'step' is float64"),
+        ({"step": np.asarray([1, 2])}, r"'step' is int64 of shape \(2,\)"),
+        ({"step": np.asarray(-3)}, "'step' is -3"),
+        ({"params/w": np.zeros(2, np.complex64)}, "'params/w' is complex64"),
+        ({"params/w": np.zeros(2, bool)}, "'params/w' is bool"),
+    ],
+)
+def test_entries_that_no_trainer_writes_are_named(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file({**state(1), **change}, path, {"format": "gcl-spec/1"})
+    with pytest.raises(CheckpointError, match=rf"x\.safetensors: {message}"):
+        checkpoint.load(path)

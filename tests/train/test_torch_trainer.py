@@ -151,6 +151,42 @@ def test_other_models_are_refused() -> None:
         TorchTrainer(config(), device="cpu", state=lacking)
 
 
+@pytest.mark.parametrize("name", ["optim/exp_avg/other", "optim/nu/image_head.1.weight", "extra"])
+def test_entries_that_this_model_has_not_are_named(name: str) -> None:
+    state = {**trained(1).state(), name: np.zeros((32, 1280), np.float32)}
+    with pytest.raises(CheckpointError, match=rf"(holds|unknown entry) {name!r}"):
+        TorchTrainer(config(), device="cpu", state=state)
+
+
+@pytest.mark.parametrize(
+    "name", ["params/image_head.1.weight", "optim/exp_avg_sq/image_head.1.weight"]
+)
+def test_a_state_of_other_numbers_is_refused(name: str) -> None:
+    state = dict(trained(1).state())
+    for dtype in ("float64", "float16", "int32"):
+        other = {**state, name: state[name].astype(dtype)}
+        with pytest.raises(CheckpointError, match=f"{name!r} is {dtype}"):
+            TorchTrainer(config(), device="cpu", state=other)
+    for value in (np.nan, np.inf):
+        broken = state[name].copy()
+        broken[3, 5] = value
+        with pytest.raises(CheckpointError, match=f"{name!r} holds NaN or Inf"):
+            TorchTrainer(config(), device="cpu", state={**state, name: broken})
+
+
+def test_negative_second_moments_are_refused() -> None:
+    state = dict(trained(1).state())
+    name = "optim/exp_avg_sq/image_head.1.weight"
+    with pytest.raises(CheckpointError, match=f"{name!r} holds negative numbers"):
+        TorchTrainer(config(), device="cpu", state={**state, name: -1 - state[name]})
+
+
+@pytest.mark.parametrize("step", [np.asarray(1.0), np.asarray(-1), np.asarray([1, 1])])
+def test_a_step_that_is_no_count_is_refused(step: np.ndarray) -> None:
+    with pytest.raises(CheckpointError, match="'step' is"):
+        TorchTrainer(config(), device="cpu", state={**trained(1).state(), "step": step})
+
+
 def test_whole_fine_tuning_trains_the_towers() -> None:
     small = config("model.freeze_towers=false", "model.image_size=32", "optim.tower_lr=1e-4")
     rng = np.random.default_rng(0)
