@@ -14,9 +14,10 @@ from typing import TypedDict, Unpack
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.blocks import Kernel, plain_blocks, term_values
+from gcl_spec.blocks import Kernel, term_values
 from gcl_spec.checks import check_stack
 from gcl_spec.inputs import Weights, check, given_modalities, prepare
+from gcl_spec.kernels import kernel_for
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.plan import Softmax, make_plan
 from gcl_spec.terms import LossTerms, mean_term
@@ -43,7 +44,7 @@ class LossOptions(TypedDict, total=False):
     ids: Array | None
     captions: Array | None
     xp: ArrayNamespace | None
-    kernel: Kernel
+    kernel: Kernel | None
 
 
 def gcl_loss(
@@ -58,7 +59,7 @@ def gcl_loss(
     ids: Array | None = None,
     captions: Array | None = None,
     xp: ArrayNamespace | None = None,
-    kernel: Kernel = plain_blocks,
+    kernel: Kernel | None = None,
 ) -> Array:
     """Generalized contrastive loss of a batch of image-caption pairs (arXiv 2509.25638, eq. 2).
 
@@ -82,8 +83,9 @@ def gcl_loss(
         captions: (B, F) unit sentence features s of the captions: logits within one modality are
             multiplied by 1 - s_j . s_k, as AlignCLIP's separation has it (`SEPARATION`).
         xp: the Array API namespace; found from the arrays when not given.
-        kernel: computes the log-sum-exps; `gcl_torch.gcl_loss` and `gcl_jax.gcl_loss` are this
-            function with a kernel that is faster and needs memory O(B D).
+        kernel: computes the log-sum-exps. When not given, for PyTorch and JAX the tiled one with
+            memory O(B D), whose options are arguments of `gcl_torch.gcl_loss` and
+            `gcl_jax.gcl_loss`; `gcl_spec.blocks.plain_blocks` is differentiable twice.
 
     Returns:
         0-d array; float32 for 16-bit input, else the dtype of the input.
@@ -164,7 +166,7 @@ def stacked_loss(
     present_MB: Array | None = None,
     ids_B: Array | None = None,
     xp: ArrayNamespace | None = None,
-    kernel: Kernel = plain_blocks,
+    kernel: Kernel | None = None,
 ) -> Array:
     """The objective on rows stacked in the order of `objective.modalities`.
 
@@ -240,7 +242,6 @@ def _terms(
     options: LossOptions,
 ) -> LossTerms:
     xp: ArrayNamespace = options["xp"]
-    kernel = options.get("kernel", plain_blocks)
     problem = prepare(
         embeddings,
         log_scale=log_scale,
@@ -251,6 +252,7 @@ def _terms(
         captions=options.get("captions"),
         xp=xp,
     )
+    kernel = options.get("kernel") or kernel_for(problem.rows[0])
     found: dict[int, Array] = {}
     for scale, plan in _plans(log_scale, objective, problem.rows[0], xp):
         asked = problem.ask(plan)

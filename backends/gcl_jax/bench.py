@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import gcl_jax
 from gcl_spec._typing import FloatArray
 from gcl_spec.bench.protocol import Candidate, Inputs, Memory, Prepared, Step
+from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
 from gcl_spec.loss import gcl_loss
 from gcl_spec.objective import Objective
@@ -36,7 +37,7 @@ class JaxBench:
         """Ours, whole and by Gram matrix."""
         gram: Any = getattr(gcl_jax, "gcl_loss", None)
         missing = "" if gram else "gcl_jax has no gcl_loss"
-        plain = partial(gcl_loss, xp=jnp)
+        plain = partial(gcl_loss, xp=jnp, kernel=plain_blocks)
         return {
             "plain": Candidate(
                 partial(self._own, plain), "gcl_spec.loss.gcl_loss, jit(value_and_grad)"

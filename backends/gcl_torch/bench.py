@@ -10,6 +10,7 @@ from array_api_compat import torch as torch_namespace
 import gcl_torch
 from gcl_spec._typing import FloatArray
 from gcl_spec.bench.protocol import Candidate, Inputs, Memory, Prepared, Step
+from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
 from gcl_spec.loss import gcl_loss
 from gcl_spec.objective import Objective
@@ -31,7 +32,7 @@ class TorchBench:
         """Ours whole and by Gram matrix, then the peers'."""
         gram: Any = getattr(gcl_torch, "gcl_loss", None)
         missing = "" if gram else "gcl_torch has no gcl_loss"
-        plain = partial(gcl_loss, xp=torch_namespace)
+        plain = partial(gcl_loss, xp=torch_namespace, kernel=plain_blocks)
         found = {
             "plain": Candidate(partial(self._own, plain), "gcl_spec.loss.gcl_loss and autograd"),
             "gram": Candidate(

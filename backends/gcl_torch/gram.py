@@ -209,8 +209,8 @@ class _Once(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         raise InputError(
-            "the tiled loss has no second derivative; use gcl_spec.loss.gcl_loss, which has every "
-            "derivative at the memory of autograd"
+            "the tiled loss has no second derivative; gcl_spec.loss.gcl_loss(..., "
+            "kernel=gcl_spec.blocks.plain_blocks) has every one, at the memory of autograd"
         )
 
 

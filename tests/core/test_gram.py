@@ -285,7 +285,7 @@ def test_compiled_around_the_tiles() -> None:
     def step(x: torch.Tensor) -> torch.Tensor:
         return torch_loss(torch.nn.functional.normalize(2 * x, dim=1), text, log_scale=2.0, tile=16)
 
-    compiled = torch.compile(step, backend="aot_eager")
+    compiled = torch.compile(step, backend="eager")
     found = []
     for function in (step, compiled):
         x = image.clone().requires_grad_()
@@ -296,7 +296,7 @@ def test_compiled_around_the_tiles() -> None:
     torch.testing.assert_close(found[0][1], found[1][1])
 
 
-@pytest.mark.filterwarnings("ignore:Dynamo detected")
+@pytest.mark.filterwarnings("ignore:Dynamo detected", "ignore:The .grad attribute")
 def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """What CUDA devices run: whole tiles without a break, each row with a maximum of its own."""
     image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(9, 40, 8))
@@ -305,7 +305,7 @@ def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def compiled(self: Any, problem: Problem, scale: torch.Tensor) -> Tiles:
         tiles = make(self, problem, scale)
-        compile_ = partial(torch.compile, fullgraph=True, backend="aot_eager")
+        compile_ = partial(torch.compile, fullgraph=True, backend="eager")
         tiles.forward_tile = compile_(softmax_tiles.forward_tile)
         tiles.backward_tile = compile_(softmax_tiles.backward_tile)
         tiles.shift, tiles.scale2 = None, scale / LN2
@@ -325,3 +325,13 @@ def test_the_module_keeps_its_scale_in_bounds() -> None:
     fixed = GCLLoss(learn_scale=False)
     assert not list(fixed.parameters())
     assert "log_scale" in fixed.state_dict()
+
+
+def test_the_loss_finds_its_kernel() -> None:
+    """In other people's loops, `gcl_spec.loss.gcl_loss` of many torch rows is the tiled one."""
+    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(11, 300, 8))
+    loss = gcl_loss(image, text, log_scale=1.0)
+    assert loss.item() == pytest.approx(gcl_loss(*unit_rows(11, 300, 8), log_scale=1.0), rel=1e-12)
+    (grad,) = torch.autograd.grad(loss, image, create_graph=True)
+    with pytest.raises(InputError, match="no second derivative"):
+        torch.autograd.grad(grad.sum(), image)

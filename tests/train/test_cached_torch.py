@@ -354,7 +354,7 @@ def test_it_works_inside_no_grad() -> None:
 
 def test_the_name_is_imported_when_it_is_used() -> None:
     assert gcl_torch.cached_step is cached_step
-    assert dir(gcl_torch) == ["cached_step"]
+    assert "cached_step" in dir(gcl_torch)
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         _ = gcl_torch.other
 
