@@ -74,10 +74,15 @@ class Blocks(NamedTuple):
     """log sum exp over present rows of the own sample (of equal ids, with `positives`)."""
     mean: Array
     """The mean of the logits over those rows."""
+    present: Array | None = None
+    """(M, B) flags of these rows, where a kernel has more of them than its problem."""
 
 
 class Kernel(Protocol):
-    """Computes the blocks of a problem at one scale; differentiable in rows, mix and scale."""
+    """Computes the blocks of a problem at one scale; differentiable in rows, weights and scale.
+
+    One with an attribute `partial` that is true adds other processes' rows to those of the problem.
+    """
 
     def __call__(self, problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
         """`scale` is 1 / temperature, a number or a 0-d array."""

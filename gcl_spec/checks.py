@@ -78,6 +78,8 @@ def check_values(
     objective: Objective,
     flags: Mapping[str, Array],
     xp: ArrayNamespace,
+    *,
+    whole: bool = True,
 ) -> None:
     """NaN, Inf, zero rows, no valid pair, where values can be read; the error names the place."""
     fixed = isinstance(log_scale, int | float)
@@ -92,7 +94,8 @@ def check_values(
         here_B = flags.get(name, True)
         _refuse(~xp.isfinite(size_B) & here_B, f"of {name!r} hold NaN or Inf", xp)
         _refuse((size_B == 0) & here_B, f"of {name!r} have norm 0", xp)
-    check_pairs(objective, flags, xp)
+    if whole:
+        check_pairs(objective, flags, xp)
 
 
 def check_pairs(objective: Objective, flags: Mapping[str, Array], xp: ArrayNamespace) -> None:

@@ -40,8 +40,11 @@ def prepare(
     ids: Array | None,
     captions: Array | None,
     xp: ArrayNamespace,
+    whole: bool = True,
 ) -> Problem:
     """The problem, with no blocks asked for yet.
+
+    whole: is this the whole batch? Else other processes may hold its pairs.
 
     Raises:
         InputError, InputTypeError: see `gcl_spec.loss.gcl_loss`.
@@ -55,6 +58,7 @@ def prepare(
         ids=ids,
         captions=captions,
         xp=xp,
+        whole=whole,
     )
     rows = {name: _rows(x, flags.get(name), xp) for name, x in embeddings.items()}
     places = {name: i for i, name in enumerate(rows)}
@@ -86,6 +90,7 @@ def check(
     ids: Array | None,
     captions: Array | None,
     xp: ArrayNamespace,
+    whole: bool = True,
 ) -> tuple[dict[str, tuple[str, str]], dict[str, Array]]:
     """Refuse bad input; the parts of each fused modality, and the flags of every modality."""
     parts = _fused(embeddings, objective)
@@ -93,7 +98,7 @@ def check(
     first = next(iter(embeddings.values()))
     check_options(first, log_scale, objective, ids, captions, xp)
     flags = _flags(embeddings, present, objective, xp)
-    check_values(embeddings, log_scale, objective, flags, xp)
+    check_values(embeddings, log_scale, objective, flags, xp, whole=whole)
     check_fusion(embeddings, parts, weights or {}, flags, xp)
     return parts, flags
 

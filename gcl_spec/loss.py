@@ -242,6 +242,7 @@ def _terms(
     options: LossOptions,
 ) -> LossTerms:
     xp: ArrayNamespace = options["xp"]
+    kernel = options.get("kernel") or kernel_for(next(iter(embeddings.values())))
     problem = prepare(
         embeddings,
         log_scale=log_scale,
@@ -250,18 +251,21 @@ def _terms(
         present=options.get("present"),
         ids=options.get("ids"),
         captions=options.get("captions"),
+        whole=not getattr(kernel, "partial", False),
         xp=xp,
     )
-    kernel = options.get("kernel") or kernel_for(problem.rows[0])
     found: dict[int, Array] = {}
+    present = problem.present
     for scale, plan in _plans(log_scale, objective, problem.rows[0], xp):
         asked = problem.ask(plan)
-        found |= term_values(kernel(asked, scale, xp=xp), asked.blocks, plan, xp)
+        blocks = kernel(asked, scale, xp=xp)
+        found |= term_values(blocks, asked.blocks, plan, xp)
+        present = present if blocks.present is None else blocks.present
     values = xp.stack([found[t] for t in range(len(found))])
     index = objective.modalities.index
-    if problem.present is None:
+    if present is None:
         return LossTerms(values, xp.ones_like(values, dtype=xp.bool))
-    here = [problem.present[m, ...] for m in range(len(objective.modalities))]
+    here = [present[m, ...] for m in range(len(objective.modalities))]
     valid = xp.stack([here[index(d.query)] & here[index(d.target)] for d in objective.directions])
     return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid)
 

@@ -8,6 +8,7 @@ about that of one plain product of all rows with all rows (`benchmarks/README.md
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from gcl_spec._typing import Array, ArrayNamespace
@@ -58,6 +59,7 @@ class Tiles:
     multiply, add_product: x @ y, and out += x @ y in place. forward_tile, backward_tile: those of
     `gcl_spec.softmax_tiles`, perhaps compiled. processes: who else works on this problem.
     scale_first: scale rows, of which there are fewer than products; not where `multiply` rounds.
+    cut: only pairs of a sample before this place with one from there on.
     """
 
     problem: Problem
@@ -72,14 +74,19 @@ class Tiles:
     backward_tile: Callable[..., TileGrads] = backward_tile
     processes: Processes | None = None
     scale_first: bool = True
+    cut: int | None = None
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
         self.layout = layout_of(self.problem)
         self._cache: dict[tuple[int, int], BlockMap] = {}
         size = self.problem.rows[0].shape[0]
-        starts = range(0, size, self.tile)
-        self._slices = [slice(start, min(start + self.tile, size)) for start in starts]
+        bounds = [0, size] if self.cut is None else [0, self.cut, size]
+        self._slices = [
+            slice(start, min(start + self.tile, stop))
+            for first, stop in pairwise(bounds)
+            for start in range(first, stop, self.tile)
+        ]
 
     def sums(self) -> RowSums:
         """The first pass."""
@@ -134,6 +141,8 @@ class Tiles:
         for i, at in enumerate(self._slices):
             a = self._side(at, self.scale2 if self.scale_first else None)
             for j in range(i, len(self._slices)):
+                if self.cut is not None and not at.start < self.cut <= self._slices[j].start:
+                    continue
                 if self.processes is None or turn % self.processes.size == self.processes.rank:
                     yield i, j, a, self._side(self._slices[j])
                 turn += 1

@@ -98,7 +98,7 @@ def _forward(
         if static.axis_name is not None:
             sums = over_devices(sums, static.axis_name)
         residuals = _Residuals(data, present, ids, sums, shift, fits)
-        return (*blocks_of(sums, jnp), sums.own.count), residuals
+        return (*blocks_of(sums, jnp)[:3], sums.own.count), residuals
 
 
 @partial(jax.jit, static_argnums=0)

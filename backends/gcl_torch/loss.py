@@ -10,6 +10,7 @@ from array_api_compat import torch as torch_namespace
 from torch import nn
 
 from gcl_spec.backend import LossAndGrads
+from gcl_spec.blocks import Kernel
 from gcl_spec.errors import InputError
 from gcl_spec.inputs import Weights
 from gcl_spec.loss import gcl_loss as neutral_loss
@@ -17,6 +18,7 @@ from gcl_spec.loss import stacked_loss
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.distributed import GradientReduction, ProcessGroup, gather_rows, scale_gradient
 from gcl_torch.gram import GramKernel, Operands
+from gcl_torch.ring import RingKernel
 
 __all__ = ["GCLLoss", "gcl_loss", "loss_and_grads"]
 
@@ -37,6 +39,7 @@ def gcl_loss(
     group: dist.ProcessGroup | None = None,
     reduction: GradientReduction = "mean",
     operands: Operands | None = None,
+    ring: bool = False,
 ) -> torch.Tensor:
     """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
 
@@ -55,6 +58,8 @@ def gcl_loss(
             (DDP and FSDP) or "sum". With it they equal those of one process with the whole batch.
         operands: "bfloat16" rounds the factors of products, never the logits, to 16 bits: faster on
             GPUs, with gradients within about 0.5 percent.
+        ring: with `group`, let blocks of rows travel instead of gathering them: a process holds the
+            rows of two processes at a time, not those of all. Slower, for when rows fill memory.
 
     Returns:
         0-d tensor, float32 for 16-bit rows, else of the rows' dtype.
@@ -77,10 +82,17 @@ def gcl_loss(
         "ids": ids,
         "captions": captions,
     }
-    processes = None
+    kernel: Kernel = GramKernel(tile, cache_bytes, operands=operands)
     if group is not None:
         processes = ProcessGroup(group)
-        rows, extras, log_scale = _gathered(rows, extras, log_scale, processes, reduction)
+        factor = _factor(processes, reduction)
+        if isinstance(log_scale, torch.Tensor):
+            log_scale = scale_gradient(log_scale, factor / processes.size)
+        if ring:
+            kernel = RingKernel(processes, factor, tile)
+        else:
+            rows, extras = _gathered(rows, extras, processes, factor)
+            kernel = GramKernel(tile, cache_bytes, processes, operands)
     # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
     with torch.autocast(image.device.type, enabled=False):
         loss: torch.Tensor = neutral_loss(
@@ -88,25 +100,24 @@ def gcl_loss(
             log_scale=log_scale,
             objective=objective,
             xp=torch_namespace,
-            kernel=GramKernel(tile, cache_bytes, processes, operands),
+            kernel=kernel,
             **extras,
         )
     return loss
 
 
-def _gathered(
-    rows: list[torch.Tensor],
-    extras: Mapping[str, Any],
-    log_scale: torch.Tensor | float,
-    processes: ProcessGroup,
-    reduction: GradientReduction,
-) -> tuple[list[torch.Tensor], dict[str, Any], torch.Tensor | float]:
-    """Everything that has samples, of all processes; gradients as `reduction` wants them."""
+def _factor(processes: ProcessGroup, reduction: GradientReduction) -> float:
+    """Of the gradients by a process's rows, so that those of parameters come out right."""
     if reduction not in get_args(GradientReduction):
         raise InputError(f"reduction = {reduction!r}: must be mean or sum")
-    mean = reduction == "mean"
+    return float(processes.size) if reduction == "mean" else 1.0
+
+
+def _gathered(
+    rows: list[torch.Tensor], extras: Mapping[str, Any], processes: ProcessGroup, factor: float
+) -> tuple[list[torch.Tensor], dict[str, Any]]:
+    """Everything that has samples, of all processes."""
     sizes = processes.sizes(rows[0].shape[0], rows[0].device)
-    factor = float(processes.size) if mean else 1.0
 
     def gather(x: Any) -> Any:
         if isinstance(x, torch.Tensor) and x.ndim > 0:
@@ -115,9 +126,7 @@ def _gathered(
             return {name: gather(x[name]) for name in sorted(x)}
         return tuple(gather(y) for y in x) if isinstance(x, tuple) else x
 
-    if isinstance(log_scale, torch.Tensor):
-        log_scale = scale_gradient(log_scale, 1.0 if mean else 1 / processes.size)
-    return [gather(x) for x in rows], {name: gather(x) for name, x in extras.items()}, log_scale
+    return [gather(x) for x in rows], {name: gather(x) for name, x in extras.items()}
 
 
 class GCLLoss(nn.Module):
@@ -129,7 +138,7 @@ class GCLLoss(nn.Module):
         learn_scale: is `log_scale` a trained parameter, or a buffer?
         max_scale: the scale is kept at or below this (CLIP's 100), as it is before every forward.
         per_direction: learn one temperature for each of the objective's directions.
-        tile, cache_bytes, group, reduction: as in `gcl_loss`.
+        tile, cache_bytes, group, reduction, ring: as in `gcl_loss`.
 
     >>> criterion = GCLLoss()
     >>> criterion(torch.eye(4), torch.eye(4)).backward()
@@ -151,11 +160,12 @@ class GCLLoss(nn.Module):
         cache_bytes: int = 0,
         group: dist.ProcessGroup | None = None,
         reduction: GradientReduction = "mean",
+        ring: bool = False,
     ) -> None:
         super().__init__()
         self.objective, self.max_scale = objective, max_scale
         self.tile, self.cache_bytes = tile, cache_bytes
-        self.group, self.reduction = group, reduction
+        self.group, self.reduction, self.ring = group, reduction, ring
         shape = (len(objective.directions),) if per_direction else ()
         value = torch.full(shape, log(scale))
         if learn_scale:
@@ -191,6 +201,7 @@ class GCLLoss(nn.Module):
             cache_bytes=self.cache_bytes,
             group=self.group,
             reduction=self.reduction,
+            ring=self.ring,
         )
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import multiprocessing
 
-SECONDS = 120
+SECONDS = 60
 
 
 def run(function: Callable[..., Any], size: int, *args: Any) -> list[Any]:
@@ -25,11 +25,16 @@ def run(function: Callable[..., Any], size: int, *args: Any) -> list[Any]:
         ]
         for worker in workers:
             worker.start()
-        found = dict(results.get() for _ in workers)
-        for worker in workers:
-            worker.join(SECONDS)
-            if worker.is_alive():
-                worker.kill()
+        found: dict[int, tuple[bool, Any]] = {}
+        try:
+            while len(found) < size and all(ok for ok, _ in found.values()):
+                rank, result = results.get()
+                found[rank] = result
+        finally:  # the others may wait for one that failed
+            for worker in workers:
+                if len(found) < size:
+                    worker.kill()
+                worker.join()
     failures = [text for ok, text in found.values() if not ok]
     assert not failures, "\n".join(failures)
     return [found[rank][1] for rank in range(size)]

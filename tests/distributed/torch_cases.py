@@ -21,6 +21,16 @@ CASES: dict[str, dict[str, Any]] = {
     "missing texts": {"tile": 8, "present": True},
     "CLIP": {"tile": 8, "objective": CLIP},
     "three given": {"tile": 8, "given": True},
+    "ring": {"tile": 8, "ring": True},
+    "ring, ids": {
+        "tile": 8,
+        "ring": True,
+        "ids": True,
+        "objective": Objective(duplicates="positive"),
+    },
+    "ring, missing texts": {"tile": 8, "ring": True, "present": True},
+    "ring, three given": {"tile": 8, "ring": True, "given": True},
+    "ring, summed gradients": {"tile": 8, "ring": True, "reduction": "sum"},
     "summed gradients": {"tile": 8, "reduction": "sum"},
 }
 

@@ -1,0 +1,196 @@
+"""Many processes without gathered rows: blocks of rows travel, each pair of processes meets once.
+
+A process meets half of the others, computes the tiles of its rows with theirs, and sends their part
+of the sums (forward) or of the gradients (backward) back: half of what a full ring computes. Rows
+of two processes are in memory at a time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from array_api_compat import torch as xp
+
+from gcl_spec.blocks import Blocks, Problem, mixed
+from gcl_spec.errors import InputError
+from gcl_spec.gram import LN2
+from gcl_spec.row_sums import RowSums, blocks_of, log_add, weights_of
+from gcl_spec.softmax_tiles import Own, Weights
+from gcl_spec.tiles import Tiles
+from gcl_torch.distributed import ProcessGroup
+
+__all__ = ["RingKernel"]
+
+Rows = Sequence[torch.Tensor]
+Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class RingKernel:
+    """A `gcl_spec.blocks.Kernel` over the rows of all processes of a group, each with its own.
+
+    factor: of the gradients by the own rows; the group's size where they are averaged afterwards.
+    tile: samples of a tile.
+    """
+
+    group: ProcessGroup
+    factor: float
+    tile: int | None = None
+    partial = True
+
+    def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
+        """See `gcl_spec.blocks.Kernel`."""
+        if problem.damp is not None:
+            raise InputError("captions cannot travel the ring; leave `ring` or `captions` out")
+        problem = mixed(problem, xp)
+        like = problem.rows[0]
+        if not isinstance(scale, torch.Tensor):
+            scale = torch.tensor(scale, dtype=like.dtype, device=like.device)
+        walk = _Walk(self, problem)
+        others, own, mean, _ = _RingSums.apply(  # type: ignore[no-untyped-call]
+            walk, scale, problem.mix, *problem.rows
+        )
+        return Blocks(others, own, mean, walk.present)
+
+
+class _Walk:
+    """A process's way around the ring, forward and backward.
+
+    What belongs to n samples travels as one matrix (n, columns): the given rows and the factors of
+    mixed ones, or the gradients by them.
+    """
+
+    def __init__(self, kernel: RingKernel, problem: Problem) -> None:
+        self.group, self.tile, self.factor = kernel.group, kernel.tile or 256, kernel.factor
+        self.width = problem.rows[0].shape[1]
+        self.factors = None if problem.mix is None else problem.mix.shape[:2]
+        self.static = replace(problem, rows=(), weights=None, mix=None, present=None, ids=None)
+        self.sizes = self.group.sizes(problem.rows[0].shape[0], problem.rows[0].device)
+        ends = [sum(self.sizes[: r + 1]) for r in range(len(self.sizes))]
+        self.places = [slice(e - s, e) for e, s in zip(ends, self.sizes, strict=True)]
+        gather, present = self.group.gather, problem.present
+        self.present = None if present is None else gather(present.mT.contiguous(), self.sizes).mT
+        self.ids = None if problem.ids is None else gather(problem.ids, self.sizes)
+
+    def sums(self, scale2: float, packed: torch.Tensor) -> RowSums:
+        """Of the rows of all processes, on each of them."""
+
+        def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
+            found = self._tiles(problem, scale2, cut).sums()
+            return torch.cat([found.others, *found.own]).double().mT
+
+        def add(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            logs = 2 * len(self.static.blocks)
+            total = log_add(x[:, :logs], y[:, :logs], xp)
+            return torch.cat([total, x[:, logs:] + y[:, logs:]], dim=1)
+
+        mine = self._visit(packed, of, add)
+        others, *own = self.group.gather(mine.contiguous(), self.sizes).mT.chunk(4)
+        return RowSums(others, Own(*own))
+
+    def gradients(
+        self, scale2: float, packed: torch.Tensor, weights: Weights
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """By what `packed` holds, and the whole group's by log_scale."""
+        by_scale = torch.zeros((), dtype=torch.float64, device=packed.device)
+
+        def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
+            nonlocal by_scale
+            cut_weights = Weights(*(torch.cat([w[:, at] for at in places], 1) for w in weights))
+            found = self._tiles(problem, scale2, cut).gradients(cut_weights)
+            by_scale = by_scale + found.log_scale
+            return self.pack(found.rows, found.mix)
+
+        return self._visit(packed, of, torch.add), self.group.sum(by_scale)
+
+    def pack(self, rows: Rows, mix: torch.Tensor | None) -> torch.Tensor:
+        """(n, columns)"""
+        return torch.cat([*rows, *([] if mix is None else [mix.flatten(0, 1).mT])], dim=1)
+
+    def unpack(self, packed: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor | None]:
+        """The rows of each kind, (n, D), and the factors."""
+        if self.factors is None:
+            return list(torch.split(packed, self.width, dim=1)), None
+        columns = packed.shape[1] - self.factors.numel()
+        mix = packed[:, columns:].mT.reshape(*self.factors, -1)
+        return list(torch.split(packed[:, :columns], self.width, dim=1)), mix
+
+    def _visit(self, packed: torch.Tensor, of: Callable[..., Any], add: Combine) -> torch.Tensor:
+        """The own rows' total of `of` over the own block and every meeting."""
+        rank, size, samples = self.group.rank, self.group.size, packed.shape[0]
+        total: torch.Tensor = of(self._problem([rank], [packed]), None, [self.places[rank]])
+        for hop in range(1, size // 2 + 1):
+            to, source = (rank - hop) % size, (rank + hop) % size
+            # At the last hop of an even ring both could compute the meeting: the first half does.
+            computes = 2 * hop != size or rank < hop
+            sends = 2 * hop != size or rank >= hop
+            theirs = packed.new_empty(self.sizes[source], packed.shape[1]) if computes else None
+            self._exchange(packed if sends else None, to, theirs, source)
+            back = None
+            if theirs is not None:
+                problem = self._problem([rank, source], [packed, theirs])
+                both = of(problem, samples, [self.places[rank], self.places[source]])
+                total, back = add(total, both[:samples]), both[samples:].contiguous()
+            answer = total.new_empty(total.shape) if sends else None
+            self._exchange(back, source, answer, to)
+            if answer is not None:
+                total = add(total, answer)
+        return total
+
+    def _exchange(
+        self, out: torch.Tensor | None, to: int, into: torch.Tensor | None, source: int
+    ) -> None:
+        group, moves = self.group.group, []
+        if out is not None:
+            peer = dist.get_global_rank(group, to)
+            moves.append(dist.P2POp(dist.isend, out.contiguous(), peer, group))
+        if into is not None:
+            peer = dist.get_global_rank(group, source)
+            moves.append(dist.P2POp(dist.irecv, into, peer, group))
+        for work in dist.batch_isend_irecv(moves) if moves else []:
+            work.wait()
+
+    def _problem(self, ranks: Sequence[int], packed: Rows) -> Problem:
+        rows, mix = self.unpack(torch.cat(list(packed)))
+        places = [self.places[rank] for rank in ranks]
+        present, ids = self.present, self.ids
+        return replace(
+            self.static,
+            rows=tuple(rows),
+            mix=mix,
+            present=None if present is None else torch.cat([present[:, at] for at in places], 1),
+            ids=None if ids is None else torch.cat([ids[at] for at in places]),
+        )
+
+    def _tiles(self, problem: Problem, scale2: float, cut: int | None) -> Tiles:
+        return Tiles(problem, scale2, self.tile, None, xp, cut=cut)
+
+
+class _RingSums(torch.autograd.Function):
+    """Log-sums of the rows of all processes: others, own, mean, and the number of positives."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, walk: _Walk, scale: torch.Tensor, mix: torch.Tensor | None, *rows: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        with torch.autocast(scale.device.type, enabled=False):
+            sums = walk.sums(float(scale) / LN2, walk.pack(rows, mix))
+        ctx.walk, ctx.sums = walk, sums
+        ctx.save_for_backward(scale, mix, *rows)
+        ctx.mark_non_differentiable(sums.own.count)
+        return (*blocks_of(sums, xp)[:3], sums.own.count)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        scale, mix, *rows = ctx.saved_tensors
+        walk: _Walk = ctx.walk
+        one = walk.ids is None or not walk.static.positives
+        weights = weights_of(Blocks(*gradients[:3]), ctx.sums, None, one, rows[0].dtype, xp)
+        with torch.autocast(scale.device.type, enabled=False):
+            packed = walk.pack(rows, mix)
+            found, by_scale = walk.gradients(float(scale) / LN2, packed, weights)
+        by_rows, by_mix = walk.unpack(found * walk.factor)
+        return (None, (by_scale / scale).to(scale.dtype), by_mix, *by_rows)
