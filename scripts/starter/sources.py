@@ -35,8 +35,8 @@ SOURCES = (
         "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7",
     ),
     Source(
-        "emojibase-data", "17.0.0", "emojibase-data-17.0.0", "MIT; Unicode-3.0",
-        "names and tags of emoji",
+        "emojibase-data", "17.0.0", "emojibase-data-17.0.0", "MIT",
+        "names and tags of emoji, from Unicode CLDR",
         "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
     ),
     Source(
