@@ -10,8 +10,6 @@ report.html                      the same to look at
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gcl_spec import checkpoint, config_io, registry
-from gcl_spec._files import atomic_write, sync_folder
+from gcl_spec._files import atomic_folder, atomic_write
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
@@ -48,25 +46,13 @@ class RunFolder:
             CheckpointError: it cannot be written.
         """
         cls.check_free(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        except OSError as error:
-            raise CheckpointError(f"cannot make the run folder {path}: {error}") from error
-        try:
+        with atomic_folder(path) as temporary:
             run = cls(temporary)
             run.write("config.toml", config_io.dumps(config))
             checkpoint.save(run.checkpoints, state, keep=1)
             run.write("metrics.jsonl", "")
             run.write("before.json", json.dumps(before.to_json()))
             run.write("examples.json", json.dumps([example.to_json() for example in shown]))
-            temporary.chmod(0o755)
-            temporary.rename(path)
-            sync_folder(path.parent)
-        except OSError as error:
-            raise CheckpointError(f"cannot make the run folder {path}: {error}") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         return cls(path)
 
     @classmethod

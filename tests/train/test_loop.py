@@ -231,6 +231,7 @@ def test_kill_9_at_many_moments_then_resume_is_an_unbroken_run(
     else:
         pytest.fail("40 starts did not finish a run of 20 steps")
     assert kills >= 3
+    assert not list(tmp_path.glob(".broken.*"))
     assert numbers(out) == numbers(whole)
     assert (out / "after.json").read_text() == (whole / "after.json").read_text()
     ours, theirs = state(out), state(whole)
