@@ -154,6 +154,42 @@ def test_autocast_holds_for_both_passes_and_not_for_gradients(microbatch: int) -
     close(model.grads(), grads, 1e-2)
 
 
+@pytest.mark.parametrize("microbatch", [3, 8])
+def test_gradients_are_computed_outside_of_autocast(microbatch: int) -> None:
+    model, batch = Towers(nn.Tanh, dtype=torch.float32), inputs(8, dtype=torch.float32)
+    seen: dict[str, list[bool]] = {"encode": [], "loss": []}
+
+    def watched(z: torch.Tensor, where: str) -> torch.Tensor:
+        if z.requires_grad:
+            z.register_hook(lambda _: seen[where].append(torch.is_autocast_enabled("cpu")))
+        return z
+
+    def encode(part: Batch) -> Batch:
+        return {name: watched(z, "encode") for name, z in model(part).items()}
+
+    def loss(**z: torch.Tensor) -> torch.Tensor:
+        return watched(model.loss(**z), "loss")
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cached_step(encode, batch, loss, microbatch=microbatch)
+    assert seen == {"encode": [False] * 2 * -(-8 // microbatch), "loss": [False]}
+
+
+def test_random_numbers_of_the_loss_are_drawn_once() -> None:
+    model, batch = Towers(partial(nn.Dropout, 0.2)), inputs(8)
+
+    def loss(**z: torch.Tensor) -> torch.Tensor:
+        return model.loss(**z) * torch.rand((), dtype=torch.float64)
+
+    torch.manual_seed(2)
+    want = loss(**by_parts(model, batch, 4))
+    after = torch.get_rng_state()
+    torch.manual_seed(2)
+    found = cached_step(model, batch, loss, microbatch=4)
+    assert found.item() == pytest.approx(want.item(), rel=1e-12)
+    assert torch.equal(torch.get_rng_state(), after)
+
+
 def test_a_compiled_encoder() -> None:
     model, batch = Towers(partial(nn.Dropout, 0.3), partial(nn.BatchNorm1d, 8)), inputs(8)
     eager = torch.compile(model, backend="aot_eager")
