@@ -147,7 +147,8 @@ def _first_pass(
     for start, stop in bounds:
         states.append(RandomState(encoder.around.devices))
         pieces.append(encoder(start, stop, graph=False))
-    # Weights that autocast rounded just now have no graph; the second pass must not meet them.
+    # Weights that autocast rounded in no_grad have no graph, and releases without
+    # github.com/pytorch/pytorch/pull/165068 would hand them to the second pass.
     torch.clear_autocast_cache()
     return states, {name: _leaf(x) for name, x in join(pieces).items()}
 
