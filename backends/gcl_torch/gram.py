@@ -16,7 +16,10 @@ from gcl_spec.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.softmax_tiles import Own, backward_tile, forward_tile
 from gcl_spec.tiles import Processes, Tiles
 
-__all__ = ["GramKernel"]
+__all__ = ["CACHE_BYTES", "GramKernel", "Operands"]
+
+CACHE_BYTES = 2**24
+"""Memory that saves a few percent of the time for batches of some thousand samples."""
 
 _PLAIN_BELOW = 256
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
@@ -37,7 +40,7 @@ class GramKernel:
     """
 
     tile: int | None = None
-    cache_bytes: int = 0
+    cache_bytes: int = CACHE_BYTES
     processes: Processes | None = None
     operands: Operands | None = None
 

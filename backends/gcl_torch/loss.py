@@ -17,7 +17,7 @@ from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.loss import stacked_loss
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.distributed import GradientReduction, ProcessGroup, gather_rows, scale_gradient
-from gcl_torch.gram import GramKernel, Operands
+from gcl_torch.gram import CACHE_BYTES, GramKernel, Operands
 from gcl_torch.ring import RingKernel
 
 __all__ = ["GCLLoss", "gcl_loss", "loss_and_grads"]
@@ -35,7 +35,7 @@ def gcl_loss(
     ids: torch.Tensor | None = None,
     captions: torch.Tensor | None = None,
     tile: int | None = None,
-    cache_bytes: int = 0,
+    cache_bytes: int = CACHE_BYTES,
     group: dist.ProcessGroup | None = None,
     reduction: GradientReduction = "mean",
     operands: Operands | None = None,
@@ -157,7 +157,7 @@ class GCLLoss(nn.Module):
         max_scale: float = 100.0,
         per_direction: bool = False,
         tile: int | None = None,
-        cache_bytes: int = 0,
+        cache_bytes: int = CACHE_BYTES,
         group: dist.ProcessGroup | None = None,
         reduction: GradientReduction = "mean",
         ring: bool = False,

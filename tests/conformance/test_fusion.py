@@ -11,8 +11,15 @@ FIVE = Objective(modalities=("image", "text", "video", "image+text", "video+text
 HERE = np.asarray([[1, 1, 0, 1, 1, 1], [1, 0, 1, 1, 1, 1], [1, 0, 0, 1, 1, 1]], bool)
 
 
-@pytest.mark.parametrize("tile", [None, 4])
-@pytest.mark.parametrize("name", ["image and text", "five modalities", "missing rows"])
+@pytest.mark.parametrize(
+    ("name", "tile"),
+    [
+        ("image and text", None),
+        ("image and text", 4),
+        ("five modalities", None),
+        ("missing rows", None),
+    ],
+)
 def test_fused_rows_follow_from_their_parts(
     backend: Backend, reference: Backend, name: str, tile: int | None
 ) -> None:
