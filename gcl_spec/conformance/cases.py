@@ -1,14 +1,22 @@
 """Fixed adversarial cases: each is a place where a plausible loss goes wrong."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
-from gcl_spec.objective import CLIP, GCL, PAIRWISE, Direction, Objective
+from gcl_spec.objective import (
+    CLIP,
+    GCL,
+    PAIRWISE,
+    PRESETS,
+    Direction,
+    Objective,
+    all_directions,
+)
 
-__all__ = ["Case", "fixed_cases"]
+__all__ = ["Case", "describe", "fixed_cases", "quick_cases"]
 
 _DROP = Objective(same_sample="drop")
 _KEEP = Objective(self_term="keep")
@@ -25,11 +33,49 @@ class Case:
     objective: Objective
     present: BoolArray | None = None
     ids: IntArray | None = None
+    tile: int | None = None
+
+    @property
+    def masks(self) -> str:
+        """Which masks are given: "none", "present", "ids" or "both"."""
+        given = [name for name in ("present", "ids") if getattr(self, name) is not None]
+        return "both" if len(given) == 2 else (given or ["none"])[0]
+
+
+def describe(objective: Objective) -> str:
+    """A short name of an objective: its preset, or the options that are not GCL's.
+
+    >>> describe(GCL), describe(Objective(modalities=("a", "b"), self_term="keep"))
+    ('gcl', 'M=2 self:keep')
+    """
+    for name, known in PRESETS.items():
+        if objective == known:
+            return name
+    parts = [] if objective.modalities == GCL.modalities else [f"M={len(objective.modalities)}"]
+    if {(d.query, d.target) for d in objective.directions} != {
+        (d.query, d.target) for d in all_directions(objective.modalities)
+    }:
+        parts.append(f"T={len(objective.directions)}")
+    parts += ["weighted"] if len({d.weight for d in objective.directions}) > 1 else []
+    options = {"pool": "pool", "self_term": "self", "same_sample": "same"}
+    for option, short in {**options, "duplicates": "ids", "balance": "by"}.items():
+        if getattr(objective, option) != getattr(GCL, option):
+            parts.append(f"{short}:{getattr(objective, option)}")
+    return " ".join(parts) or "gcl, renamed"
 
 
 def fixed_cases() -> tuple[Case, ...]:
-    """The cases of `gcl verify-backends`, the same on every machine."""
-    return (*_objectives(), *_scales(), *_geometry(), *_masks(), *_ids())
+    """All fixed cases, the same on every machine; `quick_cases` are among them."""
+    return (*quick_cases(), *_objectives(), *_scales(), *_geometry(), *_masks(), *_ids())
+
+
+def quick_cases() -> tuple[Case, ...]:
+    """The cases of `gcl verify-backends`: few programs to compile, and every known bug shows.
+
+    They have five combinations of objective, shape and masks, so that a compiling backend compiles
+    five times a dtype; `gcl_spec.conformance.mutants` are what they must tell from the truth.
+    """
+    return (*_shared(), *_small())
 
 
 def _rows(seed: int, modalities: int, batch: int, width: int = 16) -> FloatArray:
@@ -65,16 +111,18 @@ def _objectives() -> Iterator[Case]:
     four = Objective(modalities=("image", "text", "video", "video+text"))
     yield Case("two modalities", _rows(21, 2, 6), 1.5, two)
     yield Case("four modalities", _rows(22, 4, 5), 1.5, four)
+    for tile in (1, 3, 8, 100):
+        yield Case(f"GCL, tiles of {tile}", _rows(23, 3, 8), 1.5, GCL, tile=tile)
 
 
 def _scales() -> Iterator[Case]:
     for log_scale in (-2.0, 0.0, 4.6):
         yield Case(f"log_scale {log_scale}", _rows(30, 3, 8), log_scale, GCL)
+    yield Case("log_scale 7, unit rows", _unit(_rows(32, 3, 8)), 7.0, GCL)
     yield Case("norm 10, tau 0.02", 10 * _unit(_rows(31, 3, 8)), float(np.log(50)), GCL)
 
 
 def _geometry() -> Iterator[Case]:
-    yield Case("one sample", _rows(40, 3, 1), 1.0, GCL)
     same = np.broadcast_to(_unit(_rows(41, 1, 1)), (3, 8, 16)).copy()
     yield Case("collapsed", same, 4.6, GCL)
     anchor = _unit(_rows(42, 1, 8))
@@ -106,6 +154,7 @@ def _masks() -> Iterator[Case]:
     text_only = np.ones((3, 8), bool)
     text_only[[0, 2], 1:] = False
     yield Case("one image, eight texts", _rows(52, 3, 8), 2.0, GCL, present=text_only)
+    yield Case("missing rows, tiles of 3", rows, 2.0, GCL, present=present, tile=3)
 
 
 def _ids() -> Iterator[Case]:
@@ -120,5 +169,56 @@ def _ids() -> Iterator[Case]:
     }
     for name, rule in rules.items():
         yield Case(f"equal ids: {name}", _rows(61, 3, 8), 1.5, rule(), ids=ids)
+    yield Case("equal ids, tiles of 3", _rows(61, 3, 8), 1.5, GCL, ids=ids, tile=3)
     yield Case("equal ids, missing rows", _rows(62, 3, 8), 1.5, _POSITIVE, present, ids)
+    yield Case("all ids equal: drop", _rows(63, 3, 8), 1.5, GCL, ids=np.zeros(8, np.int64))
     yield Case("all ids equal", _rows(63, 3, 8), 1.5, _POSITIVE, ids=np.zeros(8, np.int64))
+
+
+def _shared() -> Iterator[Case]:
+    """GCL on 3 x 8 x 16 with both masks as arrays: one program for all that values can do."""
+    cases = [*_scales(), *_geometry(), *_masks(), *_ids()]
+    for case in cases:
+        if case.objective == GCL and case.z_MBD.shape == (3, 8, 16) and case.tile is None:
+            present = np.ones((3, 8), bool) if case.present is None else case.present
+            ids = np.arange(8) if case.ids is None else case.ids
+            yield replace(case, name=f"{case.name}; masked", present=present, ids=ids)
+    mixed = next(case for case in cases if case.name == "equal ids, missing rows")
+    yield replace(mixed, name="equal ids and missing rows; masked", objective=GCL)
+
+
+def _small() -> Iterator[Case]:
+    """The other four programs: no mask, either mask, B = 1, D = 1, M = 2 and 4, tiles."""
+    yield Case("one sample", _rows(40, 3, 1), 1.0, GCL)
+    # Every similarity is far below any constant that might stand for "not in the pool".
+    angles = 2 * np.pi / 3 * np.arange(3)
+    apart = np.zeros((3, 1, 16))
+    apart[:, 0, :2] = 30 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    yield Case("one sample, repelled", apart, float(np.log(100)), GCL)
+    present = np.asarray([[1, 1, 0, 1, 1, 1], [1, 1, 1, 1, 0, 1]], bool)
+    yield Case("CLIP of width 1", _rows(70, 2, 6, width=1), 1.0, CLIP, present=present)
+    three = (
+        Direction("image", "text", 3.0),
+        Direction("text", "image"),
+        Direction("image+text", "text", 0.25),
+    )
+    pairs = Objective(directions=three, pool="target", duplicates="positive")
+    ids = np.asarray([4, 7, 4, 1])
+    yield Case("three directions, wide", _rows(71, 3, 4, width=64), 1.5, pairs, ids=ids, tile=5)
+    some = (
+        Direction("image", "video", 0.5),
+        Direction("text", "image", 1.5),
+        Direction("video", "video+text", 2.5),
+    )
+    four = Objective(
+        modalities=("image", "text", "video", "video+text"),
+        directions=some,  # few: a compiler's time grows with them
+        self_term="keep",
+        same_sample="drop",
+        duplicates="positive",
+        balance="direction",
+    )
+    present = np.ones((4, 5), bool)
+    present[[0, 1, 1, 3], [2, 0, 4, 1]] = False
+    ids = np.asarray([3, 0, 3, 1, 0])
+    yield Case("four modalities, every option", _rows(72, 4, 5, 7), 1.5, four, present, ids, 3)

@@ -8,11 +8,13 @@ import numpy.typing as npt
 
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases import Case
-from gcl_spec.conformance.tolerances import bounds
+from gcl_spec.conformance.tolerances import bounds, unit_roundoff
 
-__all__ = ["QUANTITIES", "Disagreement", "Error", "check", "compare"]
+__all__ = ["QUANTITIES", "Disagreement", "Error", "check", "compare", "compare_with", "expected"]
 
 QUANTITIES = ("loss", "grads", "dlog_scale")
+
+Values = dict[str, npt.NDArray[np.float64]]
 
 
 class Disagreement(AssertionError):  # noqa: N818  (it is the finding, not a failure of the check)
@@ -30,6 +32,8 @@ class Error:
     size: float
     """The reference's own size, in the same measure."""
     bound: float
+    roundoff: float = 1.0
+    """The dtype's unit roundoff."""
 
     @property
     def share(self) -> float:
@@ -37,25 +41,61 @@ class Error:
         return self.error / self.bound
 
     @property
+    def headroom(self) -> float:
+        """Bound over error: below 1 the backend is wrong; inf where the error is 0."""
+        return self.bound / self.error if self.error > 0 else np.inf
+
+    @property
+    def ulp(self) -> float:
+        """Error in units of the last place of the quantity: error / (unit roundoff * size)."""
+        if self.error == 0:
+            return 0.0
+        return self.error / (self.roundoff * self.size) if self.size > 0 else np.inf
+
+    @property
     def agrees(self) -> bool:
         """Is the error within the bound?"""
         return self.error <= self.bound
 
 
+def expected(reference: Backend, case: Case, *, dtype: str) -> Values:
+    """What `reference` gives in float64 on the inputs rounded to `dtype`, by quantity."""
+    rounded, log_scale = _rounded(case, dtype)
+    return _run(reference, case, rounded, log_scale, "float64", reference.devices()[0])
+
+
 def compare(
     backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str
 ) -> tuple[Error, ...]:
-    """Errors of loss, gradient and dlog_scale of `backend` in `dtype` on one case."""
-    rounded = case.z_MBD.astype(dtype).astype(np.float64)
-    log_scale = np.asarray(case.log_scale).astype(dtype).astype(np.float64)
-    want = _run(reference, case, rounded, log_scale, "float64", reference.devices()[0])
-    have = _run(backend, case, rounded, log_scale, dtype, device)
+    """Errors of loss, gradient and dlog_scale of `backend` in `dtype` on one case.
+
+    Raises:
+        Disagreement: what has no size: a wrong shape, a gradient of a missing row, inputs that
+            were overwritten.
+    """
+    want = expected(reference, case, dtype=dtype)
+    return compare_with(want, backend, case, dtype=dtype, device=device)
+
+
+def compare_with(
+    want: Values, backend: Backend, case: Case, *, dtype: str, device: str
+) -> tuple[Error, ...]:
+    """`compare` with the reference's values: `expected` of the same case and dtype."""
+    try:
+        have = _run(backend, case, *_rounded(case, dtype), dtype, device)
+    except Disagreement:
+        raise
+    except Exception as error:  # whatever a backend under test may raise is a finding
+        raise Disagreement(
+            f"{backend.name} {dtype}: case {case.name!r} raises {type(error).__name__}: {error}"
+        ) from error
     allowed = bounds(case, dtype, float(want["loss"]))
+    where = f"case {case.name!r}"
     errors = []
     for quantity in QUANTITIES:
         if have[quantity].shape != want[quantity].shape:
             raise Disagreement(
-                f"{backend.name} {dtype}: {quantity} of case {case.name!r} has shape "
+                f"{backend.name} {dtype}: {quantity} of {where} has shape "
                 f"{have[quantity].shape}, not {want[quantity].shape}"
             )
         error = float(np.linalg.norm(have[quantity] - want[quantity]))
@@ -66,13 +106,14 @@ def compare(
                 error if np.isfinite(error) else np.inf,
                 float(np.linalg.norm(want[quantity])),
                 getattr(allowed, quantity),
+                unit_roundoff(dtype),
             )
         )
     absent = None if case.present is None else have["grads"][~case.present]
     if absent is not None and np.any(absent != 0):
         raise Disagreement(
-            f"{backend.name} {dtype}: rows that are not present have a gradient in case "
-            f"{case.name!r}; it must be exactly 0"
+            f"{backend.name} {dtype}: rows that are not present have a gradient in {where}; "
+            "it must be exactly 0"
         )
     return tuple(errors)
 
@@ -87,6 +128,11 @@ def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, devic
             )
 
 
+def _rounded(case: Case, dtype: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    log_scale = np.asarray(case.log_scale).astype(dtype).astype(np.float64)
+    return case.z_MBD.astype(dtype).astype(np.float64), log_scale
+
+
 def _run(
     backend: Backend,
     case: Case,
@@ -94,17 +140,23 @@ def _run(
     log_scale: npt.NDArray[np.float64],
     dtype: str,
     device: str,
-) -> dict[str, npt.NDArray[np.float64]]:
+) -> Values:
     def array(x: npt.NDArray[Any] | None, dtype: str) -> Any:
         return None if x is None else backend.from_numpy(x, dtype=dtype, device=device)
 
+    rows = array(z_MBD, dtype)
     found = backend.loss_and_grads(
-        array(z_MBD, dtype),
+        rows,
         array(log_scale, dtype),
         objective=case.objective,
         present=array(case.present, "bool"),
         ids=array(case.ids, "int64"),
+        tile=case.tile,
     )
+    if not np.array_equal(backend.to_numpy(rows), z_MBD, equal_nan=True):
+        raise Disagreement(
+            f"{backend.name} {dtype}: case {case.name!r} overwrites its input; copy it first"
+        )
     return {
         name: np.asarray(backend.to_numpy(getattr(found, name)), np.float64) for name in QUANTITIES
     }

@@ -1,37 +1,81 @@
-"""All fixed cases on some backends, summed up for a table or a JSON file."""
+"""Many cases on some backends, summed up for a table or a file."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
+from time import perf_counter
 from typing import Any
 
 from gcl_spec.backend import Backend
-from gcl_spec.conformance.cases import fixed_cases
-from gcl_spec.conformance.checks import QUANTITIES, Disagreement, Error, compare
+from gcl_spec.conformance.cases import Case, describe, fixed_cases
+from gcl_spec.conformance.checks import (
+    QUANTITIES,
+    Disagreement,
+    Error,
+    Values,
+    compare_with,
+    expected,
+)
 
-__all__ = ["DTYPES", "Row", "Verdict", "verify"]
+__all__ = ["DTYPES", "Result", "Row", "Verdict", "verify"]
 
 DTYPES = ("float64", "float32")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One quantity of one backend, dtype and device over all cases.
+class Result:
+    """One quantity of one case on one backend, dtype and device."""
 
-    `case`, `error` and `bound` are those of the case nearest to, or farthest over, its bound.
-    `digits` are the decimal digits to which the backend agrees with the reference where the
-    agreement is worst, relative to the quantity's size (to 1 where it is smaller).
+    backend: str
+    device: str
+    dtype: str
+    objective: str
+    masks: str
+    case: str
+    quantity: str
+    error: float
+    bound: float
+    size: float
+    ulp: float
+    headroom: float
+    agrees: bool
+    note: str = ""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in one line; empty where it agrees."""
+        if self.agrees:
+            return ""
+        return self.note or (
+            f"{self.quantity} is off by {self.error:.3g} ({self.ulp:.3g} ulp); rounding explains "
+            f"at most {self.bound:.3g}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One group of results summed up.
+
+    `case`, `error`, `bound`, `headroom` and `ulp` are those of the case nearest to, or farthest
+    over, its bound. `digits` are the decimal digits to which the backend agrees with the reference
+    where the agreement is worst, relative to the quantity's size (to 1 where it is smaller).
     """
 
     backend: str
     device: str
     dtype: str
     quantity: str
+    objective: str
+    masks: str
     cases: int
     disagree: int
     case: str
     error: float
     bound: float
+    headroom: float
+    ulp: float
     digits: float
     note: str = ""
 
@@ -40,54 +84,116 @@ class Row:
 class Verdict:
     """The outcome of `verify`."""
 
-    rows: tuple[Row, ...]
+    results: tuple[Result, ...]
+    seconds: float = 0.0
 
     @property
     def agrees(self) -> bool:
         """Did every backend agree on every case, and was there any?"""
-        return bool(self.rows) and all(row.disagree == 0 for row in self.rows)
+        return bool(self.results) and all(result.agrees for result in self.results)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """One row a backend, device, dtype and quantity."""
+        return self._grouped("backend", "device", "dtype", "quantity")
+
+    @property
+    def matrix(self) -> tuple[Row, ...]:
+        """One row a backend, device, dtype, objective and kind of masks."""
+        return self._grouped("backend", "device", "dtype", "objective", "masks")
 
     def to_json(self) -> Mapping[str, Any]:
-        """Plain dicts and lists."""
-        return {"agrees": self.agrees, "rows": [asdict(row) for row in self.rows]}
+        """Plain dicts and lists; numbers that are not finite are None."""
+        parts = {"rows": self.rows, "matrix": self.matrix, "results": self.results}
+        lists = {name: [_plain(asdict(x)) for x in part] for name, part in parts.items()}
+        return {"agrees": self.agrees, "seconds": round(self.seconds, 3), **lists}
+
+    def _grouped(self, *by: str) -> tuple[Row, ...]:
+        groups: dict[tuple[str, ...], list[Result]] = {}
+        for result in self.results:
+            groups.setdefault(tuple(getattr(result, name) for name in by), []).append(result)
+        return tuple(_row(found, by) for found in groups.values())
 
 
-def verify(backends: Iterable[Backend], reference: Backend) -> Verdict:
-    """Every backend, on every device it has, in float64 and float32, against the reference."""
-    return Verdict(tuple(row for backend in backends for row in _verify(backend, reference)))
+def verify(
+    backends: Iterable[Backend],
+    reference: Backend,
+    cases: Sequence[Case] | None = None,
+    *,
+    jobs: int = 1,
+) -> Verdict:
+    """Every backend, on every device it has, in float64 and float32, against the reference.
+
+    Args:
+        cases: `fixed_cases()` when not given.
+        jobs: threads; with more than 1 a backend is called from two at once, one for each dtype.
+
+    Returns:
+        All results, in the order of backends, devices, dtypes, cases.
+    """
+    began = perf_counter()
+    cases = fixed_cases() if cases is None else cases
+    want = {
+        (i, d): expected(reference, case, dtype=d) for i, case in enumerate(cases) for d in DTYPES
+    }
+    work = [(b, device, dtype) for b in backends for device in b.devices() for dtype in DTYPES]
+    with ThreadPoolExecutor(jobs) as pool:
+        found = pool.map(partial(_verify, cases=cases, want=want), work)
+        results = tuple(result for part in found for result in part)
+    return Verdict(results, perf_counter() - began)
 
 
-def _verify(backend: Backend, reference: Backend) -> Iterator[Row]:
-    for device in backend.devices():
-        for dtype in DTYPES:
-            errors: list[Error] = []
-            note = ""
-            for case in fixed_cases():
-                try:
-                    errors += compare(backend, reference, case, dtype=dtype, device=device)
-                except Disagreement as finding:
-                    note = str(finding)
-                    errors += [Error(case.name, q, math.inf, 0.0, 1.0) for q in QUANTITIES]
-            for quantity in QUANTITIES:
-                yield _row(backend.name, device, dtype, quantity, errors, note)
+def _verify(
+    work: tuple[Backend, str, str],
+    cases: Sequence[Case],
+    want: Mapping[tuple[int, str], Values],
+) -> list[Result]:
+    backend, device, dtype = work
+    return [
+        Result(
+            backend.name, device, dtype, describe(case.objective), case.masks, case.name,
+            error.quantity, error.error, error.bound, error.size, error.ulp, error.headroom,
+            error.agrees, note,
+        )
+        for i, case in enumerate(cases)
+        for error, note in _errors(want[i, dtype], backend, case, dtype, device)
+    ]  # fmt: skip
 
 
-def _row(
-    backend: str, device: str, dtype: str, quantity: str, errors: list[Error], note: str
-) -> Row:
-    found = [error for error in errors if error.quantity == quantity]
-    worst = max(found, key=lambda error: error.share)
-    relative = max(error.error / max(error.size, 1.0) for error in found)
+def _errors(
+    want: Values, backend: Backend, case: Case, dtype: str, device: str
+) -> Iterator[tuple[Error, str]]:
+    try:
+        for error in compare_with(want, backend, case, dtype=dtype, device=device):
+            yield error, ""
+    except Disagreement as finding:
+        for quantity in QUANTITIES:
+            yield Error(case.name, quantity, math.inf, 0.0, 1.0), str(finding)
+
+
+def _row(found: Sequence[Result], by: Sequence[str]) -> Row:
+    worst = min(found, key=lambda result: result.headroom)
+    relative = max(result.error / max(result.size, 1.0) for result in found)
+    key = {name: getattr(worst, name) if name in by else "" for name in _KEYS}
     return Row(
-        backend=backend,
-        device=device,
-        dtype=dtype,
-        quantity=quantity,
-        cases=len(found),
-        disagree=sum(not error.agrees for error in found),
+        **key,
+        cases=len({result.case for result in found}),
+        disagree=sum(not result.agrees for result in found),
         case=worst.case,
         error=worst.error,
         bound=worst.bound,
+        headroom=worst.headroom,
+        ulp=worst.ulp,
         digits=16.0 if relative == 0 else min(16.0, max(0.0, -math.log10(relative))),
-        note=note,
+        note=next((result.message for result in found if not result.agrees), ""),
     )
+
+
+_KEYS = ("backend", "device", "dtype", "quantity", "objective", "masks")
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(x, float) and not math.isfinite(x) else x
+        for name, x in row.items()
+    }

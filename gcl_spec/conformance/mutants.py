@@ -1,0 +1,288 @@
+"""Known bugs to inject into a backend: the checks must notice every one, or they prove nothing.
+
+    reference, broken = load("reference"), Mutant(load("torch"), BUGS["gradient halved"])
+
+`gcl verify-backends --self-test` runs them all. Many have a perfect loss value, or show only for
+one number of modalities, one dtype, one mask: those are the bugs that tests of published losses
+let through.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec.backend import Backend, LossAndGrads
+from gcl_spec.conformance.dense import Call, Dense
+from gcl_spec.conformance.wrong_steps import WRONG_STEPS, rounded_to_bfloat16
+
+__all__ = ["BUGS", "Bug", "Compute", "Mutant"]
+
+Compute = Callable[[Call], LossAndGrads]
+Bug = Callable[[Call, Compute], LossAndGrads]
+"""From a call, and the right function, to a wrong result."""
+
+
+class Mutant:
+    """A backend with one bug, on the first device of the backend; its arrays are NumPy's."""
+
+    xp = np
+
+    def __init__(self, backend: Backend, bug: Bug | None = None, name: str = "mutant") -> None:
+        self.name = name
+        self._backend, self._bug = backend, bug
+
+    def devices(self) -> Sequence[str]:
+        """The default device of the backend."""
+        return tuple(self._backend.devices()[:1])
+
+    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
+        """A copy of `x`; it goes to the device when the loss is computed."""
+        return np.array(x, dtype=dtype)
+
+    def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
+        """`x` itself."""
+        return x
+
+    def loss_and_grads(self, z_MBD: Any, log_scale: Any, /, **options: Any) -> LossAndGrads:
+        """The backend's result with the bug in it."""
+        call = Call(z_MBD, log_scale, **options)
+        if self._bug is None:
+            return self._right(call)
+        with np.errstate(all="ignore"):
+            return self._bug(call, self._right)
+
+    def _right(self, call: Call) -> LossAndGrads:
+        def array(x: npt.NDArray[Any] | None) -> Any:
+            device = self.devices()[0]
+            return (
+                None
+                if x is None
+                else self._backend.from_numpy(x, dtype=str(x.dtype), device=device)
+            )
+
+        found = self._backend.loss_and_grads(
+            array(call.z_MBD),
+            array(call.log_scale),
+            objective=call.objective,
+            present=array(call.present),
+            ids=array(call.ids),
+            tile=call.tile,
+        )
+        return LossAndGrads(*(np.array(self._backend.to_numpy(x)) for x in found))
+
+
+def _asked(change: Callable[[Call], Call]) -> Bug:
+    """The right answer to another question."""
+    return lambda call, compute: compute(change(call))
+
+
+def _rule(**options: Any) -> Bug:
+    return _asked(lambda call: call.rule(**options))
+
+
+def _loss(change: Callable[[Call, Any], Any]) -> Bug:
+    return lambda call, compute: (f := compute(call))._replace(loss=change(call, f.loss))
+
+
+def _grads(change: Callable[[Call, Any], Any]) -> Bug:
+    return lambda call, compute: (f := compute(call))._replace(grads=change(call, f.grads))
+
+
+def _dlog_scale(change: Callable[[Call, Any], Any]) -> Bug:
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        found = compute(call)
+        return found._replace(dlog_scale=change(call, found.dlog_scale))
+
+    return bug
+
+
+def _only(when: Callable[[Call], Any]) -> Bug:
+    """A gradient that is 1 % too large, and only then; the loss value is perfect."""
+    return _grads(lambda call, g: g * 1.01 if when(call) else g)
+
+
+def _step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields) -> Bug:
+    """The right result, plus what the wrong step changes in the same dtype."""
+    right = Dense()
+
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        found, good, bad = compute(call), right(call), wrong(call)
+        shift = {q: getattr(bad, q) - getattr(good, q) for q in quantities}
+        return found._replace(**{q: getattr(found, q) + shift[q] for q in quantities})
+
+    return bug
+
+
+def _tangential(call: Call, g: Any) -> Any:
+    """As if the loss normalised its rows."""
+    z = call.rows
+    square = np.maximum((z * z).sum(-1, keepdims=True), 1e-30)
+    return g - (g * z).sum(-1, keepdims=True) * z / square
+
+
+def _leak(call: Call, g: Any) -> Any:
+    return g + 1e-9 * ~call.here[..., None]
+
+
+def _overwrite(call: Call, compute: Compute) -> LossAndGrads:
+    found = compute(call)
+    call.z_MBD[...] = found.grads
+    return found
+
+
+@dataclass
+class _Stale:
+    """The first result for a shape is given for ever."""
+
+    first: dict[tuple[int, ...], LossAndGrads]
+
+    def __call__(self, call: Call, compute: Compute) -> LossAndGrads:
+        found = self.first.setdefault(call.z_MBD.shape, compute(call))
+        return LossAndGrads(*(x.astype(call.z_MBD.dtype) for x in found))
+
+
+def _swapped(call: Call) -> Call:
+    terms = call.objective.directions
+    return call.rule(directions=tuple(type(d)(d.target, d.query, d.weight) for d in terms))
+
+
+def _unweighted(call: Call) -> Call:
+    return call.rule(directions=tuple(replace(d, weight=1.0) for d in call.objective.directions))
+
+
+def _last_lost(call: Call) -> Call:
+    return call.rule(directions=call.objective.directions[:-1] or call.objective.directions)
+
+
+def _first_modality_lost(call: Call, g: Any) -> Any:
+    return g * (np.arange(len(g)) > 0)[:, None, None]
+
+
+def _last_sample_lost(call: Call, g: Any) -> Any:
+    return g * (np.arange(g.shape[1]) < g.shape[1] - 1)[:, None]
+
+
+def _clipped(call: Call, g: Any) -> Any:
+    return g / max(1.0, float(np.linalg.norm(g)))
+
+
+def _unit(call: Call) -> bool:
+    return bool(np.allclose(np.linalg.norm(call.rows[call.here], axis=1), 1, atol=1e-5))
+
+
+def _equal_rows(call: Call) -> bool:
+    rows = call.rows[call.here]
+    return len(np.unique(rows, axis=0)) < len(rows)
+
+
+_DEFINITION: Mapping[str, Bug] = {
+    "self term kept": _rule(self_term="keep"),
+    "self term masked": _rule(self_term="mask"),
+    "pool of the target only": _rule(pool="target"),
+    "pool of all": _rule(pool="all"),
+    "same sample dropped": _rule(same_sample="drop"),
+    "same sample kept": _rule(same_sample="keep"),
+    "duplicates dropped": _rule(duplicates="drop"),
+    "duplicates are positives": _rule(duplicates="positive"),
+    "balance by pair": _rule(balance="pair"),
+    "balance by direction": _rule(balance="direction"),
+    "weights ignored": _asked(_unweighted),
+    "directions swapped": _asked(_swapped),
+    "last direction lost": _asked(_last_lost),
+    "ids ignored": _asked(lambda c: c.but(ids=None)),
+    "presence ignored": _asked(
+        lambda c: c.but(present=None, z_MBD=np.nan_to_num(c.z_MBD, nan=1.0))
+    ),
+    "rows normalised first": _asked(
+        lambda c: c.but(z_MBD=c.z_MBD / np.linalg.norm(c.z_MBD, axis=-1, keepdims=True))
+    ),
+    "rows rounded to bfloat16": _asked(lambda c: c.but(z_MBD=rounded_to_bfloat16(c.z_MBD))),
+    "temperature for scale": _asked(lambda c: c.but(log_scale=-c.log_scale)),
+    "one scale for ever": _Stale({}),
+}
+
+_FACTORS: Mapping[str, Bug] = {
+    "sum instead of mean": lambda c, f: LossAndGrads(*(x * c.z_MBD.shape[1] for x in f(c))),
+    "loss doubled": _loss(lambda c, x: 2 * x),
+    "loss in bits": lambda c, f: LossAndGrads(*(x / np.log(2) for x in f(c))),
+    "loss in float16": _loss(lambda c, x: x.astype(np.float16)),
+    "gradient doubled": _grads(lambda c, g: 2 * g),
+    "gradient halved": _grads(lambda c, g: g / 2),
+    "gradient W times, W = 4": _grads(lambda c, g: g * 4),
+    "gradient 1/W, W = 4": _grads(lambda c, g: g / 4),
+    "gradient of the ascent": _grads(lambda c, g: -g),
+    "gradient without the scale": _grads(lambda c, g: g / np.exp(c.log_scale)),
+    "gradient in float16": _grads(lambda c, g: g.astype(np.float16)),
+    "gradient clipped to norm 1": _grads(_clipped),
+    "gradient of normalised rows": _grads(_tangential),
+    "gradient of one modality lost": _grads(_first_modality_lost),
+    "gradient of the last sample lost": _grads(_last_sample_lost),
+    "gradient of the next sample": _grads(lambda c, g: np.roll(g, 1, axis=1)),
+    "gradient of the next modality": _grads(lambda c, g: np.roll(g, 1, axis=0)),
+    "gradient equal to the rows": _grads(lambda c, g: c.rows),
+    "d scale instead of d log_scale": _dlog_scale(lambda c, x: x / np.exp(c.log_scale)),
+    "dlog_scale negated": _dlog_scale(lambda c, x: -x),
+    "dlog_scale zero": _dlog_scale(lambda c, x: 0 * x),
+    "dlog_scale zero from scale 90": _dlog_scale(lambda c, x: x * (c.log_scale < 4.5)),
+    "dlog_scale W times, W = 4": _dlog_scale(lambda c, x: x * 4),
+}
+
+_ONLY: Mapping[str, Bug] = {
+    "wrong for log_scale = 0 only": _only(lambda c: c.log_scale == 0),
+    "wrong for negative log_scale only": _only(lambda c: c.log_scale < 0),
+    "wrong from scale 90 only": _only(lambda c: c.log_scale > 4.5),
+    "wrong for M = 2 only": _only(lambda c: len(c.z_MBD) == 2),
+    "wrong for M = 3 only": _only(lambda c: len(c.z_MBD) == 3),
+    "wrong for M = 4 only": _only(lambda c: len(c.z_MBD) == 4),
+    "wrong for B = 1 only": _only(lambda c: c.z_MBD.shape[1] == 1),
+    "wrong for odd B above 1 only": _only(lambda c: c.z_MBD.shape[1] % 2 and c.z_MBD.shape[1] > 1),
+    "wrong for D = 1 only": _only(lambda c: c.z_MBD.shape[2] == 1),
+    "wrong for D above 16 only": _only(lambda c: c.z_MBD.shape[2] > 16),
+    "wrong for unit rows only": _only(_unit),
+    "wrong for rows of norm 10 only": _only(lambda c: np.nanmax(c.rows**2) > 20),
+    "wrong for rows not unit only": _only(lambda c: not _unit(c)),
+    "wrong for equal rows only": _only(_equal_rows),
+    "wrong for equal ids only": _only(lambda c: len(set(c.labels.tolist())) < len(c.labels)),
+    "wrong for missing rows only": _only(lambda c: not c.here.all()),
+    "wrong for NaN in missing rows only": _only(lambda c: np.isnan(c.z_MBD).any()),
+    "wrong for missing rows and equal ids only": _only(
+        lambda c: not c.here.all() and len(set(c.labels.tolist())) < len(c.labels)
+    ),
+    "wrong without masks only": _only(lambda c: c.present is None and c.ids is None),
+    "wrong with tiles only": _only(lambda c: c.tile is not None),
+    "wrong in float32 only": _only(lambda c: c.z_MBD.dtype == np.float32),
+    "wrong in float64 only": _only(lambda c: c.z_MBD.dtype == np.float64),
+}
+
+_CONTRACT: Mapping[str, Bug] = {
+    "missing rows get a gradient": _grads(_leak),
+    "NaN in the gradient": _grads(lambda c, g: g * np.nan),
+    "gradient of a wrong shape": _grads(lambda c, g: g[0]),
+    "loss not reduced": _loss(lambda c, x: np.full(c.z_MBD.shape[1], x)),
+    "dlog_scale of shape (1,)": _dlog_scale(lambda c, x: x[None]),
+    "input overwritten": _overwrite,
+}
+
+_HALF: tuple[str, ...] = ("grads",)
+
+BUGS: Mapping[str, Bug] = MappingProxyType(
+    {
+        **_DEFINITION,
+        **_FACTORS,
+        **_ONLY,
+        **_CONTRACT,
+        **{name: _step(wrong) for name, wrong in WRONG_STEPS.items()},
+        "gradient with bfloat16 logits, loss exact": _step(
+            WRONG_STEPS["logits rounded to bfloat16"], _HALF
+        ),
+        "gradient with a transposed pool, loss exact": _step(WRONG_STEPS["transposed pool"], _HALF),
+        "gradient where missing rows compete, loss exact": _step(
+            WRONG_STEPS["missing rows compete"], _HALF
+        ),
+    }
+)
+"""All known bugs by name. Wrap one with `Mutant(backend, BUGS[name])`."""
