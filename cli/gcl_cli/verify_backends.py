@@ -1,13 +1,18 @@
 """`gcl verify-backends`."""
 
 import json
+import os
+import re
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from gcl_spec import registry
 from gcl_spec.backend import Backend
-from gcl_spec.conformance.verify import Row, Verdict, verify
+from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.verify import Verdict, verify
 from gcl_spec.errors import BackendLoadError, MissingFrameworkError
 
 __all__ = ["command"]
@@ -15,12 +20,7 @@ __all__ = ["command"]
 _DISAGREE = 3
 _MISSING = 4
 
-_WHY = """\
-error   largest distance from the float64 reference (the paper's sums as loops),
-        at the case nearest its bound; gradients as Frobenius norms
-bound   what rounding in this dtype can explain there, to first order, from its
-        width, candidates, scale and norms (gcl_spec/conformance/tolerances.py)
-digits  decimal digits that agree in the worst of all cases"""
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("verify-backends")
@@ -31,38 +31,85 @@ digits  decimal digits that agree in the worst of all cases"""
     metavar="NAME",
     help="A backend, or package.module:object; repeatable. Default: all that are declared.",
 )
+@click.option("--thorough", is_flag=True, help="All fixed cases, and drawn ones.")
 @click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the rows to this file too.",
+    "--draws", type=click.IntRange(0), default=30, help="Drawn cases of --thorough. Default: 30."
 )
-def command(names: tuple[str, ...], json_path: Path | None) -> int:
+@click.option("--seed", type=click.IntRange(0), default=0, help="Their seed. Default: 0.")
+@click.option(
+    "--case",
+    "case_paths",
+    multiple=True,
+    type=_FILE,
+    help="Only the case in this file; repeatable.",
+)
+@click.option("--self-test", is_flag=True, help="Inject known bugs; each must be noticed.")
+@click.option("--matrix", is_flag=True, help="Show a row an objective and kind of masks, too.")
+@click.option("--json", "json_path", type=_FILE, help="Write every result to this file.")
+@click.option("--junit", "junit_path", type=_FILE, help="Write JUnit XML to this file.")
+@click.option(
+    "--failures",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("gcl-failures"),
+    help="Folder for shrunk failing cases. Default: gcl-failures.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=min(2, os.cpu_count() or 1),
+    help="Threads; 1 if a backend is not safe for threads. Default: 2.",
+)
+def command(
+    names: tuple[str, ...],
+    thorough: bool,
+    draws: int,
+    seed: int,
+    case_paths: tuple[Path, ...],
+    self_test: bool,
+    matrix: bool,
+    json_path: Path | None,
+    junit_path: Path | None,
+    failures: Path,
+    jobs: int,
+) -> int:
     """Hold every backend to the reference: loss and gradients, float32 and float64.
 
-    Exit code 0: all agree. 3: one disagrees. 4: a named backend is missing, or there is none.
+    Exit code 0: all agree. 3: one disagrees, or a known bug is not noticed. 4: a named backend is
+    missing, or there is none.
     """
-    backends, missing = _load(names)
+    cases = _cases(case_paths, thorough, draws, seed)
+    backends, missing = _load(names or (("reference",) if self_test else ()))
     for line in missing:
         click.echo(line, err=True)
     if not backends or (names and missing):
         return _MISSING
-    verdict = verify(backends, registry.load("reference"))
-    _show(verdict)
-    if json_path is not None:
-        from gcl_spec._files import atomic_write
-
-        with atomic_write(json_path) as file:
-            file.write(json.dumps(verdict.to_json(), indent=2).encode())
+    if self_test:
+        return _self_test([backend for backend, _ in backends], cases)
+    reference = registry.load("reference")
+    verdict = verify([backend for backend, _ in backends], reference, cases, jobs=jobs)
+    _show(verdict, matrix)
+    _write(verdict, json_path, junit_path)
+    if not verdict.agrees and not case_paths:
+        _write_failures(verdict, backends, reference, cases, failures)
     return 0 if verdict.agrees else _DISAGREE
 
 
-def _load(names: tuple[str, ...]) -> tuple[list[Backend], list[str]]:
-    """The backends that load, and a line for each that does not."""
+def _cases(paths: Sequence[Path], thorough: bool, draws: int, seed: int) -> list[Case]:
+    from gcl_spec.conformance.case_file import read_case
+    from gcl_spec.conformance.cases import fixed_cases, quick_cases
+    from gcl_spec.conformance.draws import drawn_cases
+
+    if paths:
+        return [read_case(path) for path in paths]
+    return [*fixed_cases(), *drawn_cases(draws, seed)] if thorough else [*quick_cases()]
+
+
+def _load(names: Sequence[str]) -> tuple[list[tuple[Backend, str]], list[str]]:
+    """The backends that load with the names asked for, and a line for each that does not."""
     backends, missing = [], []
     for name in names or [name for name in registry.names() if name != "reference"]:
         try:
-            backends.append(registry.load(name))
+            backends.append((registry.load(name), name))
         except MissingFrameworkError as error:
             missing.append(f"not verified: {error}")
         except BackendLoadError as error:
@@ -72,37 +119,71 @@ def _load(names: tuple[str, ...]) -> tuple[list[Backend], list[str]]:
     return backends, missing
 
 
-def _show(verdict: Verdict) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+def _show(verdict: Verdict, matrix: bool) -> None:
+    from gcl_cli.verify_table import show_matrix, show_summary
 
-    cases = max(row.cases for row in verdict.rows)
-    title = f"Backends against the reference, {cases} cases"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("backend", "device", "dtype", "quantity"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("error", "bound", "of bound", "digits"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
-    for row in verdict.rows:
-        table.add_row(*_cells(row), end_section=row.quantity == "dlog_scale")
-    console = Console()
-    console.print(table)
-    for note in dict.fromkeys(row.note for row in verdict.rows if row.note):
-        console.print(note, markup=False, highlight=False)
-    console.print(_WHY, markup=False, highlight=False)
+    if matrix:
+        show_matrix(verdict)
+    show_summary(verdict)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.backend,
-        row.device,
-        row.dtype,
-        row.quantity,
-        f"{row.error:.1e}",
-        f"{row.bound:.1e}",
-        f"{row.error / row.bound:.2%}",
-        f"{row.digits:.1f}",
-        "ok" if row.disagree == 0 else f"{row.disagree} wrong: {row.case}",
-    )
+def _write(verdict: Verdict, json_path: Path | None, junit_path: Path | None) -> None:
+    from gcl_spec._files import atomic_write
+    from gcl_spec.conformance.junit import junit_xml
+
+    if json_path is not None:
+        with atomic_write(json_path) as file:
+            file.write(json.dumps(verdict.to_json(), indent=2, allow_nan=False).encode())
+    if junit_path is not None:
+        with atomic_write(junit_path) as file:
+            file.write(junit_xml(verdict))
+
+
+def _write_failures(
+    verdict: Verdict,
+    backends: Sequence[tuple[Backend, str]],
+    reference: Backend,
+    cases: Sequence[Case],
+    folder: Path,
+) -> None:
+    """The worst case of every backend, device and dtype, shrunk, with the command to run it."""
+    from gcl_spec.conformance.case_file import write_case
+    from gcl_spec.conformance.shrink import fails, shrink
+
+    by_name = {case.name: case for case in cases}
+    loaded = {backend.name: (backend, asked) for backend, asked in backends}
+    worst = {
+        (row.backend, row.device, row.dtype): row.case
+        for row in sorted(verdict.rows, key=lambda row: -row.headroom)
+        if row.disagree
+    }
+    for (name, device, dtype), case in worst.items():
+        backend, asked = loaded[name]
+
+        def still(case: Case, where: tuple[Backend, str, str] = (backend, dtype, device)) -> bool:
+            return fails(where[0], reference, case, dtype=where[1], device=where[2])
+
+        file = re.sub(r"[^A-Za-z0-9]+", "-", f"{name} {device} {dtype} {case}").strip("-")
+        path = folder / f"{file}.npz"
+        write_case(path, shrink(by_name[case], still))
+        click.echo(
+            f"gcl verify-backends --backend {shlex.quote(asked)} --case {shlex.quote(str(path))}"
+        )
+
+
+def _self_test(backends: Sequence[Backend], cases: Sequence[Case]) -> int:
+    from gcl_spec.conformance.self_test import self_test
+
+    reference = registry.load("reference")
+    survived = 0
+    for backend in backends:
+        found = list(self_test(backend, reference, cases))
+        missed = [catch.bug for catch in found if catch.case is None]
+        survived += len(missed)
+        click.echo(
+            f"{backend.name}: {len(found) - len(missed)} of {len(found)} known bugs noticed "
+            f"in {len(cases)} cases"
+        )
+        for bug in missed:
+            click.echo(f"not noticed: {bug}")
+    return _DISAGREE if survived else 0

@@ -1,17 +1,22 @@
-"""Checks that hold every backend to the reference: cases, bounds, comparison."""
+"""Checks that hold every backend to the reference: cases, bounds, comparison, known bugs."""
 
-from gcl_spec.conformance.cases import Case, fixed_cases
+from gcl_spec.conformance.cases import Case, describe, fixed_cases, quick_cases
 from gcl_spec.conformance.checks import Disagreement, Error, check, compare
-from gcl_spec.conformance.verify import Row, Verdict, verify
+from gcl_spec.conformance.draws import drawn_cases
+from gcl_spec.conformance.verify import Result, Row, Verdict, verify
 
 __all__ = [
     "Case",
     "Disagreement",
     "Error",
+    "Result",
     "Row",
     "Verdict",
     "check",
     "compare",
+    "describe",
+    "drawn_cases",
     "fixed_cases",
+    "quick_cases",
     "verify",
 ]

@@ -4,6 +4,7 @@ Plain NumPy on whole matrices; `gcl_spec.conformance.mutants` subtracts the righ
 wrong one here and adds the difference to a backend's. It is no witness: the reference is.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,13 @@ class Call:
     def rule(self, **changes: Any) -> "Call":
         """The same call with some options of its objective changed."""
         return self.but(objective=replace(self.objective, **changes))
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """Equal for equal calls."""
+        arrays = (self.z_MBD, self.log_scale, self.present, self.ids)
+        bits = (None if x is None else (x.shape, str(x.dtype), x.tobytes()) for x in arrays)
+        return (*bits, self.objective, self.tile)
 
     @property
     def here(self) -> BoolArray:

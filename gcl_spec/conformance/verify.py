@@ -185,7 +185,7 @@ def _row(found: Sequence[Result], by: Sequence[str]) -> Row:
         headroom=worst.headroom,
         ulp=worst.ulp,
         digits=16.0 if relative == 0 else min(16.0, max(0.0, -math.log10(relative))),
-        note=next((result.message for result in found if not result.agrees), ""),
+        note=worst.message,
     )
 
 

@@ -1,0 +1,75 @@
+"""What `gcl verify-backends` prints: tables of at most 80 columns."""
+
+import math
+
+import click
+
+from gcl_spec.conformance.verify import Row, Verdict
+
+__all__ = ["show_matrix", "show_summary"]
+
+_WHY = """\
+error  largest distance from the float64 reference (the paper's sums as loops),
+       at the case nearest its bound; gradients as Frobenius norms
+ulp    the same in units of the last place: error / (unit roundoff x size)
+bound  what rounding in this dtype can explain there, to first order, from its
+       width, candidates, scale and norms (gcl_spec/conformance/tolerances.py)
+room   bound / error: below 1 the backend is wrong"""
+
+
+def show_summary(verdict: Verdict) -> None:
+    """One row a backend, device, dtype and quantity, then what is wrong."""
+    cases = max(row.cases for row in verdict.rows)
+    keys = ("backend", "device", "dtype", "quantity")
+    _table(f"Backends against the reference, {cases} cases", verdict.rows, keys)
+    for note in dict.fromkeys(
+        f"{row.backend} {row.device} {row.dtype}, case {row.case!r}: {row.note}"
+        for row in verdict.rows
+        if row.note
+    ):
+        click.echo(note)
+    click.echo(_WHY)
+    click.echo(f"{verdict.seconds:.1f} s")
+
+
+def show_matrix(verdict: Verdict) -> None:
+    """One row a backend, device, dtype, objective and kind of masks."""
+    for backend, device, dtype in dict.fromkeys(
+        (row.backend, row.device, row.dtype) for row in verdict.matrix
+    ):
+        rows = [
+            r for r in verdict.matrix if (r.backend, r.device, r.dtype) == (backend, device, dtype)
+        ]
+        _table(f"{backend}, {device}, {dtype}", rows, ("objective", "masks"))
+
+
+def _table(title: str, rows: "tuple[Row, ...] | list[Row]", keys: tuple[str, ...]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in keys:
+        table.add_column(heading, no_wrap=heading != "objective")
+    for heading in ("error", "ulp", "bound", "room"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            *(getattr(row, key) for key in keys),
+            f"{row.error:.1e}",
+            _short(row.ulp),
+            f"{row.bound:.1e}",
+            _short(row.headroom),
+            "ok" if row.disagree == 0 else f"{row.disagree} wrong",
+            end_section=row.quantity == "dlog_scale",
+        )
+    Console().print(table)
+
+
+def _short(x: float) -> str:
+    if not math.isfinite(x):
+        return "inf"
+    if 0 < x < 0.01 or x >= 1e5:
+        return f"{x:.0e}"
+    return f"{x:.0f}" if x >= 10 else f"{x:.2g}"

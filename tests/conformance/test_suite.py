@@ -1,0 +1,56 @@
+"""The guide's backend, word for word: as a third party's tests and from the command line."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GUIDE = Path(__file__).parents[2] / "docs" / "backends.md"
+
+
+@pytest.fixture(scope="module")
+def third_party(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the guide's two files."""
+    folder = tmp_path_factory.mktemp("third_party")
+    backend, tests = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    (folder / "mybackend.py").write_text(backend)
+    (folder / "test_mybackend.py").write_text(tests)
+    return folder
+
+
+def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(
+        [sys.executable, *args], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def test_the_guides_backend_passes_the_suite(third_party: Path) -> None:
+    done = run(third_party, *PYTEST, "test_mybackend.py")
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 120
+    assert "skipped" not in done.stdout
+
+
+def test_the_suite_rejects_a_wrong_backend(third_party: Path, tmp_path: Path) -> None:
+    right = (third_party / "mybackend.py").read_text()
+    wrong = right.replace("requires_grad_(), log_scale", "requires_grad_(), 1.001 * log_scale")
+    assert wrong != right
+    (tmp_path / "mybackend.py").write_text(wrong)
+    (tmp_path / "test_mybackend.py").write_text((third_party / "test_mybackend.py").read_text())
+    done = run(tmp_path, *PYTEST, "test_mybackend.py", "-k", "fixed_case")
+    assert done.returncode == 1, done.stdout
+    assert "rounding explains at most" in done.stdout
+
+
+def test_the_guides_commands(third_party: Path) -> None:
+    done = run(third_party, "-m", "gcl_cli", "verify-backends", "--backend", "mybackend:MyBackend")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mine" in done.stdout
+    assert "verify-backends --backend mybackend:MyBackend" in GUIDE.read_text()
