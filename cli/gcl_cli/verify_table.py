@@ -1,6 +1,7 @@
 """What `gcl verify-backends` prints: tables of at most 80 columns."""
 
 import math
+from textwrap import fill
 
 import click
 
@@ -27,7 +28,7 @@ def show_summary(verdict: Verdict) -> None:
         for row in verdict.rows
         if row.note
     ):
-        click.echo(note)
+        click.echo(fill(note, 80, subsequent_indent="    "))
     click.echo(_WHY)
     click.echo(f"{verdict.seconds:.1f} s")
 
@@ -48,7 +49,7 @@ def _table(title: str, rows: "tuple[Row, ...] | list[Row]", keys: tuple[str, ...
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for heading in keys:
         table.add_column(heading, no_wrap=heading != "objective")
     for heading in ("error", "ulp", "bound", "room"):

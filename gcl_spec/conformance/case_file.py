@@ -44,7 +44,7 @@ def read_case(path: Path) -> Case:
         DataError: the file cannot be read or is no case.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
         return Case(
             str(found["name"]),

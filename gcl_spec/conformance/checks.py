@@ -85,10 +85,10 @@ def compare_with(
         have = _run(backend, case, *_rounded(case, dtype), dtype, device)
     except Disagreement:
         raise
-    except Exception as error:  # whatever a backend under test may raise is a finding
+    except Exception as raised:  # whatever a backend under test may raise is a finding
         raise Disagreement(
-            f"{backend.name} {dtype}: case {case.name!r} raises {type(error).__name__}: {error}"
-        ) from error
+            f"{backend.name} {dtype}: case {case.name!r} raises {type(raised).__name__}: {raised}"
+        ) from raised
     allowed = bounds(case, dtype, float(want["loss"]))
     where = f"case {case.name!r}"
     errors = []

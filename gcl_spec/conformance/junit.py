@@ -32,7 +32,7 @@ def junit_xml(verdict: Verdict) -> bytes:
     root.set("failures", str(failures.total()))
     root.set("time", f"{verdict.seconds:.3f}")
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _legal(text: str) -> str:

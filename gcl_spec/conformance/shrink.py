@@ -58,9 +58,9 @@ def _steps(case: Case) -> Iterator[Case]:
     for size in _sizes(width):
         if width > size:
             yield replace(case, z_MBD=case.z_MBD[:, :, : width - size])
-    for name in ("tile", "ids", "present"):
-        if getattr(case, name) is not None:
-            yield replace(case, **{name: None})
+    without = (replace(case, tile=None), replace(case, ids=None), replace(case, present=None))
+    given = (case.tile, case.ids, case.present)
+    yield from (less for less, mask in zip(without, given, strict=True) if mask is not None)
     if not np.all(np.isfinite(case.z_MBD)):
         yield replace(case, z_MBD=np.nan_to_num(case.z_MBD))
     for digits in (0, 1, 3):

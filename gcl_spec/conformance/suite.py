@@ -31,14 +31,11 @@ class BackendSuite:
 
     backend: an instance of the backend under test.
     draws, seed: drawn cases beside the fixed ones.
-    refuses: degenerate inputs that must raise a ValueError; take out those that your backend
-        cannot see, such as values on a device it must not wait for.
     """
 
     backend: ClassVar[Any]
     draws: ClassVar[int] = 10
     seed: ClassVar[int] = 0
-    refuses: ClassVar[tuple[str, ...]] = ("shape", "zero row", "NaN", "no pair")
 
     def test_it_is_a_backend(self) -> None:
         """The members are there, and it names itself and a device."""
@@ -72,7 +69,10 @@ class BackendSuite:
 
     @pytest.mark.parametrize("what", ["shape", "zero row", "NaN", "no pair"])
     def test_degenerate_input_is_an_error(self, what: str) -> None:
-        """Never a silent 0 or NaN."""
+        """A ValueError, never a silent 0 or NaN; on the CPU where there is one.
+
+        Values on other devices are not looked at: that would wait for the device.
+        """
         z = np.random.default_rng(0).normal(size=(3, 4, 5))
         present = np.ones((3, 4), bool)
         if what == "shape":
@@ -81,9 +81,8 @@ class BackendSuite:
             present[1:] = False
         else:
             z[1, 2] = {"zero row": 0.0, "NaN": np.nan}[what]
-        if what in self.refuses:
-            with pytest.raises(ValueError):  # noqa: PT011  (each backend has its own words)
-                self._loss(z, present)
+        with pytest.raises(ValueError):  # noqa: PT011  (each backend has its own words)
+            self._loss(z, present)
 
     def _check(self, case: Case, dtype: str) -> None:
         reference = registry.load("reference")
@@ -91,8 +90,11 @@ class BackendSuite:
             check(self.backend, reference, case, dtype=dtype, device=device)
 
     def _loss(self, z: Any, present: Any) -> float:
+        devices = self.backend.devices()
+        device = next((name for name in devices if name.startswith("cpu")), devices[0])
+
         def array(x: Any, dtype: str) -> Any:
-            return self.backend.from_numpy(x, dtype=dtype, device=self.backend.devices()[0])
+            return self.backend.from_numpy(x, dtype=dtype, device=device)
 
         found = self.backend.loss_and_grads(
             array(z, "float64"),

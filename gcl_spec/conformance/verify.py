@@ -104,7 +104,11 @@ class Verdict:
 
     def to_json(self) -> Mapping[str, Any]:
         """Plain dicts and lists; numbers that are not finite are None."""
-        parts = {"rows": self.rows, "matrix": self.matrix, "results": self.results}
+        parts: dict[str, tuple[Row, ...] | tuple[Result, ...]] = {
+            "rows": self.rows,
+            "matrix": self.matrix,
+            "results": self.results,
+        }
         lists = {name: [_plain(asdict(x)) for x in part] for name, part in parts.items()}
         return {"agrees": self.agrees, "seconds": round(self.seconds, 3), **lists}
 

@@ -85,27 +85,6 @@ def test_dry_run_and_options(gcl, data: Path, tmp_path: Path) -> None:
     assert "train.steps = 600" in gcl("train", "--list-options").stdout
 
 
-def test_verify_backends(gcl, tmp_path: Path) -> None:
-    good = gcl("verify-backends", "--backend", "torch", "--json", "v.json")
-    assert good.returncode == 0, good.stderr
-    rows = json.loads((tmp_path / "v.json").read_text())["rows"]
-    assert {row["quantity"] for row in rows} == {"loss", "grads", "dlog_scale"}
-    assert all(row["disagree"] == 0 and row["cases"] > 30 for row in rows)
-    (tmp_path / "wrong.py").write_text(
-        "from gcl_reference.backend import ReferenceBackend\n"
-        "class Wrong(ReferenceBackend):\n"
-        "    name = 'wrong'\n"
-        "    def loss_and_grads(self, *a, **k):\n"
-        "        found = super().loss_and_grads(*a, **k)\n"
-        "        return found._replace(grads=found.grads * 1.001)\n"
-    )
-    wrong = gcl("verify-backends", "--backend", "wrong:Wrong")
-    assert wrong.returncode == 3, wrong.stderr
-    missing = gcl("verify-backends", "--backend", "torch", "--backend", "tensorflow")
-    assert missing.returncode == 4
-    assert "no backend 'tensorflow'" in missing.stderr
-
-
 BAD = {
     ("train", "--backend", "torhc"): (2, "no backend 'torhc'"),
     ("train", "--backend", "jax"): (2, "does not train; use --backend torch"),
@@ -120,6 +99,7 @@ BAD = {
     ("train", "--init", "none"): (2, "not a run folder"),
     ("train", "--device", "cuda:9"): (2, "no device 'cuda:9'"),
     ("eval", "none"): (2, "not a run folder"),
+    ("verify-backends", "--case", "none.npz"): (2, "cannot read the case none.npz"),
     ("trian",): (2, "No such command"),
 }
 

@@ -12,7 +12,10 @@ OPTIONS = {
         "--dry-run", "--list-options",
     },
     "eval": {"--data", "--backend", "--device", "--json", "--against"},
-    "verify-backends": {"--backend", "--json"},
+    "verify-backends": {
+        "--backend", "--thorough", "--draws", "--seed", "--case", "--self-test", "--matrix",
+        "--json", "--junit", "--failures", "--jobs",
+    },
     "bench": set(),
     "bench loss": {
         "--backend", "--candidate", "-n", "-d", "--dtype", "--device", "--threads", "--repeats",

@@ -1,0 +1,90 @@
+"""`gcl verify-backends` as a user runs it."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+WRONG = """
+from gcl_reference.backend import ReferenceBackend
+
+class Wrong(ReferenceBackend):
+    name = "wrong"
+
+    def loss_and_grads(self, z, log_scale, **options):
+        found = super().loss_and_grads(z, log_scale, **options)
+        return found._replace(grads=found.grads * (1.001 if z.shape[1] > 2 else 1.0))
+"""
+
+
+def test_a_right_backend_in_every_format(gcl, tmp_path: Path) -> None:
+    done = gcl(
+        "verify-backends", "--backend", "torch", "--matrix", "--json", "v.json", "--junit", "v.xml"
+    )
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert re.search(r"^\d+\.\d s$", done.stdout, re.MULTILINE)
+    found = json.loads((tmp_path / "v.json").read_text())
+    assert found["agrees"] is True
+    assert found["seconds"] > 0
+    assert {row["quantity"] for row in found["rows"]} == {"loss", "grads", "dlog_scale"}
+    assert all(row["disagree"] == 0 and row["cases"] >= 20 for row in found["rows"])
+    assert {row["masks"] for row in found["matrix"]} == {"none", "present", "ids", "both"}
+    for one in found["results"]:
+        assert one["headroom"] is None or one["headroom"] >= 1
+        assert one["ulp"] is None or one["ulp"] >= 0
+    root = ElementTree.parse(tmp_path / "v.xml").getroot()
+    assert len(root.findall("./testsuite/testcase")) == len(found["results"])
+    assert root.get("failures") == "0"
+    assert not (tmp_path / "gcl-failures").exists()
+
+
+def test_a_wrong_backend_leaves_small_cases_that_fail_again(gcl, tmp_path: Path) -> None:
+    (tmp_path / "wrong.py").write_text(WRONG)
+    done = gcl("verify-backends", "--backend", "wrong:Wrong", "--junit", "v.xml")
+    assert done.returncode == 3, done.stderr
+    assert max(map(len, done.stdout.splitlines()[:15])) <= 80
+    failures = ElementTree.parse(tmp_path / "v.xml").findall(".//failure")
+    assert len(failures) > 20
+    assert all("grads is off by" in failure.get("message", "") for failure in failures)
+    commands = re.findall(
+        r"^gcl (verify-backends .* --case (\S+\.npz))$", done.stdout, re.MULTILINE
+    )
+    assert len(commands) == 2, "one a dtype"
+    for command, path in commands:
+        assert (tmp_path / path).stat().st_size < 4000
+        again = gcl(*command.split())
+        assert again.returncode == 3, again.stdout
+        assert "shrunk" in again.stdout
+    assert gcl("verify-backends", "--backend", "torch", "--case", path).returncode == 0
+
+
+def test_thorough_adds_drawn_cases(gcl, tmp_path: Path) -> None:
+    done = gcl(
+        "verify-backends", "--backend", "torch", "--thorough", "--draws", 5, "--json", "v.json"
+    )
+    assert done.returncode == 0, done.stdout
+    names = {one["case"] for one in json.loads((tmp_path / "v.json").read_text())["results"]}
+    assert {f"drawn 0.{i}" for i in range(5)} < names
+    assert len(names) > 60
+
+
+def test_self_test(gcl, tmp_path: Path) -> None:
+    done = gcl("verify-backends", "--self-test")
+    assert done.returncode == 0, done.stdout
+    found, of = re.search(r"(\d+) of (\d+) known bugs noticed", done.stdout).groups()
+    assert int(found) == int(of) >= 40
+    small = tmp_path / "small.npz"
+    from gcl_spec.conformance.case_file import write_case
+    from gcl_spec.conformance.cases import quick_cases
+
+    write_case(small, quick_cases()[0])
+    blind = gcl("verify-backends", "--self-test", "--case", small)
+    assert blind.returncode == 3
+    assert "not noticed: wrong for B = 1 only" in blind.stdout
+
+
+def test_a_missing_backend(gcl) -> None:
+    missing = gcl("verify-backends", "--backend", "torch", "--backend", "tensorflow")
+    assert missing.returncode == 4
+    assert "no backend 'tensorflow'" in missing.stderr

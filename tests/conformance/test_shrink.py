@@ -1,0 +1,84 @@
+"""Failing cases: smaller, still failing, and the same after a round trip through a file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gcl_spec.backend import Backend
+from gcl_spec.conformance import drawn_cases, fixed_cases, verify
+from gcl_spec.conformance.case_file import read_case, write_case
+from gcl_spec.conformance.mutants import BUGS, Mutant
+from gcl_spec.conformance.shrink import fails, shrink
+from gcl_spec.errors import DataError
+
+BY_NAME = {case.name: case for case in fixed_cases()}
+
+
+@pytest.mark.parametrize(
+    ("bug", "start", "samples", "masks"),
+    [
+        ("gradient doubled", "equal ids, missing rows", 1, "none"),
+        ("wrong for equal ids only", "equal ids, missing rows", 2, "ids"),
+        ("wrong for missing rows only", "NaN in missing rows", 2, "present"),
+        ("balance by pair", "missing rows, by direction", 2, "present"),
+    ],
+)
+def test_shrunk_to_what_matters(
+    reference: Backend, bug: str, start: str, samples: int, masks: str
+) -> None:
+    def still(case):
+        return fails(Mutant(reference, BUGS[bug]), reference, case, dtype="float64", device="cpu")
+
+    assert still(BY_NAME[start])
+    small = shrink(BY_NAME[start], still, tries=200)
+    assert still(small)
+    assert small.z_MBD.shape == (3, samples, 1)
+    assert small.masks == masks
+
+
+def test_at_most_so_many_tries() -> None:
+    asked = []
+    shrink(BY_NAME["GCL"], lambda case: bool(asked.append(case)), tries=5)
+    assert len(asked) == 5
+
+
+def test_an_invalid_input_is_no_failure(reference: Backend) -> None:
+    case = BY_NAME["GCL"]
+    broken = Mutant(reference, BUGS["gradient doubled"])
+    for z in (np.zeros_like(case.z_MBD), np.full_like(case.z_MBD, np.nan)):
+        assert not fails(broken, reference, replace(case, z_MBD=z), dtype="float64", device="cpu")
+    nobody = replace(case, present=np.zeros((3, 8), bool))
+    assert not fails(broken, reference, nobody, dtype="float64", device="cpu")
+
+
+def test_an_exception_is_a_finding(reference: Backend) -> None:
+    def crash(*_):
+        raise RuntimeError("out of luck")
+
+    verdict = verify([Mutant(reference, crash)], reference, [BY_NAME["GCL"]])
+    assert not verdict.agrees
+    assert all("RuntimeError: out of luck" in row.note for row in verdict.rows)
+
+
+def test_a_file_keeps_every_bit(tmp_path: Path) -> None:
+    for case in (*fixed_cases(), *drawn_cases(5)):
+        write_case(tmp_path / "case.npz", case)
+        found = read_case(tmp_path / "case.npz")
+        assert (found.name, found.log_scale) == (case.name, case.log_scale)
+        assert (found.objective, found.tile) == (case.objective, case.tile)
+        for name in ("z_MBD", "present", "ids"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(case, name))
+
+
+def test_files_that_are_no_case(tmp_path: Path) -> None:
+    path = tmp_path / "case.npz"
+    objects = tmp_path / "objects.npz"
+    np.savez(objects, name=np.asarray([{}], object))
+    write_case(path, BY_NAME["GCL"])
+    whole = path.read_bytes()
+    for content in (b"", b"no archive", whole[: len(whole) // 2], objects.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="cannot read the case"):
+            read_case(path)
