@@ -6,9 +6,7 @@
 (arXiv 2509.25638, equation 2). `gcl_spec.objective` says which directions P and which pool.
 """
 
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TypedDict, Unpack
 
 from array_api_compat import array_namespace
@@ -19,7 +17,7 @@ from gcl_spec.checks import check_stack
 from gcl_spec.inputs import Weights, check, given_modalities, prepare
 from gcl_spec.kernels import kernel_for
 from gcl_spec.objective import GCL, Objective
-from gcl_spec.plan import Softmax, make_plan
+from gcl_spec.scales import plans_by_scale
 from gcl_spec.terms import LossTerms, mean_term
 
 __all__ = [
@@ -256,7 +254,7 @@ def _terms(
     )
     found: dict[int, Array] = {}
     present = problem.present
-    for scale, plan in _plans(log_scale, objective, problem.rows[0], xp):
+    for scale, plan in plans_by_scale(log_scale, objective, problem.rows[0], xp):
         asked = problem.ask(plan)
         blocks = kernel(asked, scale, xp=xp)
         found |= term_values(blocks, asked.blocks, plan, xp)
@@ -268,28 +266,6 @@ def _terms(
     here = [present[m, ...] for m in range(len(objective.modalities))]
     valid = xp.stack([here[index(d.query)] & here[index(d.target)] for d in objective.directions])
     return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid)
-
-
-def _plans(
-    log_scale: Array | float, objective: Objective, like: Array, xp: ArrayNamespace
-) -> Iterator[tuple[Array | float, tuple[Softmax, ...]]]:
-    """The softmaxes of each scale: all of one, or with a scale per direction one of each."""
-    plan = make_plan(objective)
-    if isinstance(log_scale, int | float):
-        yield math.exp(log_scale), plan
-    elif len(log_scale.shape) == 0:
-        yield _scale(log_scale, like, xp), plan
-    else:
-        for softmax in plan:
-            for target in softmax.targets:
-                alone = (replace(softmax, targets=(target,)),)
-                yield _scale(log_scale[target.term], like, xp), alone
-
-
-def _scale(log_scale: Array, like: Array, xp: ArrayNamespace) -> Array:
-    # In the wider of the two dtypes: rounding ln(scale) costs more digits than rounding the scale.
-    wide = xp.astype(log_scale, xp.result_type(log_scale, like))
-    return xp.astype(xp.exp(wide), like.dtype)
 
 
 def _dtype(embeddings: Mapping[str, Array], xp: ArrayNamespace) -> object:
