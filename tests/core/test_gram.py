@@ -1,7 +1,6 @@
 """The tiled kernel equals the direct one, on every framework, for every tile size."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import array_api_compat.numpy as numpy_namespace
@@ -13,22 +12,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gcl_spec import softmax_tiles
 from gcl_spec.blocks import Blocks, Problem, direct_blocks, mixed, plain_blocks
 from gcl_spec.conformance.cases import Case
 from gcl_spec.conformance.strategies import cases
-from gcl_spec.errors import InputError
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
 from gcl_spec.inputs import given_modalities, prepare
-from gcl_spec.loss import contrastive_loss, gcl_loss, stacked_loss
-from gcl_spec.normalize import l2_normalize
-from gcl_spec.objective import CLIP, GCL, PAIRWISE, PRESETS, Objective
+from gcl_spec.loss import stacked_loss
 from gcl_spec.plan import make_plan
 from gcl_spec.row_sums import blocks_of, weights_of
 from gcl_spec.tiles import Tiles
-from gcl_torch import GCLLoss, gram
-from gcl_torch import gcl_loss as torch_loss
 from gcl_torch.gram import GramKernel
 
 TILES = (1, 3, 100)
@@ -144,194 +137,3 @@ def test_torch_gradients_through_tiles(case: Case, tile: int) -> None:
     assert have == pytest.approx(want, rel=1e-11, abs=1e-11)
     torch.testing.assert_close(tiled_grads, grads, rtol=1e-8, atol=1e-10)
     assert tiled_by_scale == pytest.approx(by_scale, rel=1e-8, abs=1e-9)
-
-
-def unit_rows(seed: int, samples: int, width: int, converged: bool = False) -> tuple[Any, Any]:
-    rng = np.random.default_rng(seed)
-    image = l2_normalize(rng.normal(size=(samples, width)))
-    text = rng.normal(size=(samples, width))
-    return image, l2_normalize(image + 0.02 * text if converged else text)
-
-
-def run(
-    kernel: Any, image: Any, text: Any, scale: float, dtype: torch.dtype, **options: Any
-) -> Any:
-    rows = [torch.as_tensor(x).to(dtype, copy=True).requires_grad_() for x in (image, text)]
-    s = torch.tensor(np.log(scale), dtype=dtype, requires_grad=True)
-    loss = gcl_loss(*rows, log_scale=s, kernel=kernel, **options)
-    loss.backward()
-    return loss.item(), torch.stack([x.grad for x in rows]).double(), s.grad.item()
-
-
-@pytest.mark.parametrize("converged", [False, True])
-@pytest.mark.parametrize("norm", [0.3, 1.0, 10.0])
-@pytest.mark.parametrize("tau", [1.0, 0.05, 0.01])
-def test_single_precision_over_the_range(tau: float, norm: float, converged: bool) -> None:
-    """Loss within 1e-5, gradients within 1e-4 of their norm, for any temperature and norm."""
-    image, text = (norm * x for x in unit_rows(0, 300, 32, converged))
-    exact = run(plain_blocks, image, text, 1 / tau, torch.float64)
-    found = run(GramKernel(64), image, text, 1 / tau, torch.float32)
-    assert found[0] == pytest.approx(exact[0], rel=1e-5, abs=1e-5)
-    error = torch.linalg.vector_norm(found[1] - exact[1])
-    # Below the second bound the gradient is rounding error of the float32 rows themselves.
-    logit = max(norm, norm**2) / tau
-    assert error <= max(1e-4 * torch.linalg.vector_norm(exact[1]), 2e-7 * logit / tau)
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset(name: str) -> None:
-    image, text = unit_rows(1, 50, 8)
-    want = run(plain_blocks, image, text, 20.0, torch.float64, objective=PRESETS[name])
-    have = run(GramKernel(16), image, text, 20.0, torch.float64, objective=PRESETS[name])
-    assert have[0] == pytest.approx(want[0], rel=1e-12)
-    torch.testing.assert_close(have[1], want[1], rtol=1e-9, atol=1e-12)
-    assert have[2] == pytest.approx(want[2], rel=1e-9)
-
-
-@pytest.mark.parametrize("objective", [GCL, PAIRWISE, CLIP])
-def test_weighted_fusion_and_a_temperature_per_direction(objective: Objective) -> None:
-    image, text = unit_rows(2, 40, 8)
-    terms = len(objective.directions)
-    found = []
-    for kernel in (plain_blocks, GramKernel(16)):
-        rows = [torch.tensor(x, requires_grad=True) for x in (image, text)]
-        w = torch.linspace(0.5, 2.0, 40, dtype=torch.float64, requires_grad=True)
-        s = torch.linspace(1.0, 4.0, terms, dtype=torch.float64, requires_grad=True)
-        weights = (w, 1.5) if objective is not CLIP else None
-        options = {"objective": objective, "weights": weights, "kernel": kernel}
-        loss = gcl_loss(*rows, log_scale=s, **options)
-        leaves = [*rows, s, *([w] if weights else [])]
-        found.append([loss.detach(), *torch.autograd.grad(loss, leaves)])
-    for x, y in zip(*found, strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-9, atol=1e-12)
-
-
-def test_more_than_three_modalities() -> None:
-    names = ("image", "text", "video", "image+text", "video+text")
-    objective = Objective(modalities=names)
-    rng = np.random.default_rng(3)
-    found = []
-    rows = {n: l2_normalize(rng.normal(size=(30, 6))) for n in names[:3]}
-    for kernel in (plain_blocks, GramKernel(7)):
-        leaves = {n: torch.tensor(x, requires_grad=True) for n, x in rows.items()}
-        loss = contrastive_loss(leaves, log_scale=2.0, objective=objective, kernel=kernel)
-        found.append([loss, *torch.autograd.grad(loss, list(leaves.values()))])
-    for x, y in zip(*found, strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-10, atol=1e-13)
-    fused = {n: l2_normalize(sum(rows[p] for p in n.split("+"))) for n in names}
-    given_all = contrastive_loss(fused, log_scale=2.0, objective=objective)
-    assert found[0][0].item() == pytest.approx(float(given_all), rel=1e-12)
-
-
-def test_a_second_derivative_is_an_error() -> None:
-    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(4, 20, 4))
-    loss = gcl_loss(image, text, log_scale=1.0, kernel=GramKernel(8))
-    (grad,) = torch.autograd.grad(loss, image, create_graph=True)
-    with pytest.raises(InputError, match="no second derivative"):
-        torch.autograd.grad(grad.sum(), image)
-
-
-def test_a_retained_graph_may_be_walked_twice() -> None:
-    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(5, 20, 4))
-    loss = gcl_loss(image, text, log_scale=1.0, kernel=GramKernel(8, cache_bytes=10**6))
-    first = torch.autograd.grad(loss, image, retain_graph=True)
-    assert torch.equal(first[0], torch.autograd.grad(loss, image)[0])
-
-
-def test_torch_transforms_through_tiles() -> None:
-    image, text = (torch.tensor(x) for x in unit_rows(6, 20, 4))
-    tiled = partial(gcl_loss, kernel=GramKernel(8))
-    scales = torch.tensor([1.0, 2.0], dtype=torch.float64)
-    found = torch.func.vmap(lambda s: tiled(image, text, log_scale=s))(scales)
-    want = [gcl_loss(image, text, log_scale=float(s)) for s in scales]
-    assert torch.allclose(found, torch.stack(want))
-    value = torch.func.grad(lambda x: tiled(x, text, log_scale=1.0))(image)
-    plain = torch.func.grad(lambda x: gcl_loss(x, text, log_scale=1.0))(image)
-    assert torch.allclose(value, plain)
-
-
-@pytest.mark.parametrize("tau", [0.05, 0.01])
-@pytest.mark.parametrize("noise", [1.0, 0.1, 0.02])
-def test_16_bit_operands(noise: float, tau: float) -> None:
-    """Within 5e-3 of the exact gradient at the same rounded rows, also where it has converged."""
-    generator = torch.Generator().manual_seed(0)
-    image = torch.nn.functional.normalize(torch.randn(300, 128, generator=generator), dim=1)
-    text = image + noise * torch.randn(300, 128, generator=generator) / 128**0.5
-    rounded = [x.bfloat16() for x in (image, torch.nn.functional.normalize(text, dim=1))]
-    exact = run(plain_blocks, *rounded, 1 / tau, torch.float64)
-    found = run(GramKernel(64, operands="bfloat16"), *rounded, 1 / tau, torch.float32)
-    assert found[0] == pytest.approx(exact[0], rel=1e-4)
-    error = torch.linalg.vector_norm(found[1] - exact[1])
-    assert error <= 5e-3 * torch.linalg.vector_norm(exact[1])
-
-
-def test_autocast_and_16_bit_rows_change_nothing_but_the_rows() -> None:
-    image, text = (torch.tensor(x, dtype=torch.bfloat16) for x in unit_rows(7, 40, 8))
-    want = torch_loss(image.float(), text.float(), log_scale=4.0, tile=16)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = torch_loss(image, text, log_scale=4.0, tile=16)
-    assert found.dtype == torch.float32
-    assert found.item() == pytest.approx(want.item(), rel=1e-6)
-    rows = image.clone().requires_grad_()
-    torch_loss(rows, text, log_scale=4.0, tile=16).backward()
-    assert rows.grad.dtype == torch.bfloat16
-
-
-@pytest.mark.filterwarnings("ignore:Dynamo detected", "ignore:The .grad attribute")
-def test_compiled_around_the_tiles() -> None:
-    """The tiles are one break in the graph of a compiled training step."""
-    image, text = (torch.tensor(x, dtype=torch.float32) for x in unit_rows(8, 40, 8))
-
-    def step(x: torch.Tensor) -> torch.Tensor:
-        return torch_loss(torch.nn.functional.normalize(2 * x, dim=1), text, log_scale=2.0, tile=16)
-
-    compiled = torch.compile(step, backend="eager")
-    found = []
-    for function in (step, compiled):
-        x = image.clone().requires_grad_()
-        loss = function(x)
-        loss.backward()
-        found.append((loss.item(), x.grad))
-    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
-    torch.testing.assert_close(found[0][1], found[1][1])
-
-
-@pytest.mark.filterwarnings("ignore:Dynamo detected", "ignore:The .grad attribute")
-def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What CUDA devices run: whole tiles without a break, each row with a maximum of its own."""
-    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(9, 40, 8))
-    want = torch.autograd.grad(torch_loss(image, text, log_scale=3.0, tile=16), image)[0]
-    make = gram._Pass.make_tiles
-
-    def compiled(self: Any, problem: Problem, scale: torch.Tensor) -> Tiles:
-        tiles = make(self, problem, scale)
-        compile_ = partial(torch.compile, fullgraph=True, backend="eager")
-        tiles.forward_tile = compile_(softmax_tiles.forward_tile)
-        tiles.backward_tile = compile_(softmax_tiles.backward_tile)
-        tiles.shift, tiles.scale2 = None, scale / LN2
-        return tiles
-
-    monkeypatch.setattr(gram._Pass, "make_tiles", compiled)
-    have = torch.autograd.grad(torch_loss(image, text, log_scale=3.0, tile=16), image)[0]
-    torch.testing.assert_close(have, want)
-
-
-def test_the_module_keeps_its_scale_in_bounds() -> None:
-    image, text = (torch.tensor(x, dtype=torch.float32) for x in unit_rows(10, 20, 8))
-    criterion = GCLLoss(scale=200.0, per_direction=True)
-    criterion(image, text).backward()
-    assert criterion.log_scale.shape == criterion.log_scale.grad.shape == (6,)
-    assert torch.allclose(criterion.log_scale.exp(), torch.tensor(100.0))
-    fixed = GCLLoss(learn_scale=False)
-    assert not list(fixed.parameters())
-    assert "log_scale" in fixed.state_dict()
-
-
-def test_the_loss_finds_its_kernel() -> None:
-    """In other people's loops, `gcl_spec.loss.gcl_loss` of many torch rows is the tiled one."""
-    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(11, 300, 8))
-    loss = gcl_loss(image, text, log_scale=1.0)
-    assert loss.item() == pytest.approx(gcl_loss(*unit_rows(11, 300, 8), log_scale=1.0), rel=1e-12)
-    (grad,) = torch.autograd.grad(loss, image, create_graph=True)
-    with pytest.raises(InputError, match="no second derivative"):
-        torch.autograd.grad(grad.sum(), image)
