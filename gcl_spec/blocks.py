@@ -97,40 +97,38 @@ def plain_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespac
 def direct_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
     """`plain_blocks` of a problem that has its `mix`."""
     embeddings = embeddings_of(problem, xp)
+    queries_KBD = xp.stack([embeddings[m] for m, _ in problem.blocks])
+    pools_KBD = xp.stack([embeddings[n] for _, n in problem.blocks])
     own_BB, alike_BB = _classes(problem, xp)
-    damp_BB = None if problem.damp is None else 1 - problem.damp @ xp.matrix_transpose(problem.damp)
-    found = []
-    for m, n in problem.blocks:
-        here_B = None if problem.present is None else problem.present[n, ...]
-        s_BB = scale * (embeddings[m] @ xp.matrix_transpose(embeddings[n]))
-        if m == n and damp_BB is not None:
-            s_BB = s_BB * damp_BB
-        others = _masked_logsumexp(s_BB, _and(~alike_BB, here_B), xp)
-        if problem.own_is_one:
-            factor = scale if m != n or damp_BB is None else scale * _diagonal_of(problem.damp, xp)
-            own_B = factor * xp.sum(embeddings[m] * embeddings[n], axis=-1)
-            found.append((others, *_where_present(own_B, here_B, xp)))
-        else:
-            mask_BB = _and(own_BB, here_B)
-            found.append(
-                (others, _masked_logsumexp(s_BB, mask_BB, xp), _masked_mean(s_BB, mask_BB, xp))
-            )
-    return Blocks(*(xp.stack(list(x)) for x in zip(*found, strict=True)))
+    s_KBB = scale * (queries_KBD @ xp.matrix_transpose(pools_KBD))
+    if problem.damp is not None:
+        s_KBB = s_KBB * _damping(problem, xp)
+    here_KB = None
+    if problem.present is not None:
+        here_KB = xp.stack([problem.present[n, ...] for _, n in problem.blocks])
+    others = _masked_logsumexp(s_KBB, _and(~alike_BB, here_KB), xp)
+    if not problem.own_is_one:
+        mask_KBB = _and(own_BB, here_KB)
+        own = _masked_logsumexp(s_KBB, mask_KBB, xp)
+        return Blocks(others, own, _masked_mean(s_KBB, mask_KBB, xp))
+    own = scale * xp.sum(queries_KBD * pools_KBD, axis=-1)
+    if problem.damp is not None:
+        own = own * xp.sum(xp.where(own_BB, _damping(problem, xp), 0.0), axis=-1)
+    if here_KB is None:
+        return Blocks(others, own, own)
+    return Blocks(
+        others, xp.where(here_KB, own, -xp.inf), xp.where(here_KB, own, xp.zeros_like(own))
+    )
 
 
-def _diagonal_of(damp: Array, xp: ArrayNamespace) -> Array:
-    return 1 - xp.sum(damp * damp, axis=-1)
+def _damping(problem: Problem, xp: ArrayNamespace) -> Array:
+    """(K, B, B): 1 - s_j . s_k for the blocks within one modality, 1 for the others."""
+    damp_BB = 1 - problem.damp @ xp.matrix_transpose(problem.damp)
+    return xp.stack([damp_BB if m == n else xp.ones_like(damp_BB) for m, n in problem.blocks])
 
 
-def _where_present(own_B: Array, here_B: Array | None, xp: ArrayNamespace) -> tuple[Array, Array]:
-    """Log-sum-exp and mean over one row, which may be missing."""
-    if here_B is None:
-        return own_B, own_B
-    return xp.where(here_B, own_B, -xp.inf), xp.where(here_B, own_B, xp.zeros_like(own_B))
-
-
-def _and(mask_BB: Array, here_B: Array | None) -> Array:
-    return mask_BB if here_B is None else mask_BB & here_B[None, :]
+def _and(mask_BB: Array, here_KB: Array | None) -> Array:
+    return mask_BB[None, :, :] if here_KB is None else mask_BB[None, :, :] & here_KB[:, None, :]
 
 
 def inverse_norm(a_BD: Array, b_BD: Array, xp: ArrayNamespace) -> Array:
@@ -189,7 +187,7 @@ def term_values(
     for softmax in plan:
         sums = [blocks.others[at[softmax.query, n], :] for n in softmax.pool]
         sums += [blocks.own[at[softmax.query, n], :] for n in softmax.own]
-        pool_B = _logsumexp(xp.stack(sums), xp)
+        pool_B = _logsumexp(xp.stack(sums), 0, xp)
         for target in softmax.targets:
             values[target.term] = pool_B - blocks.mean[at[softmax.query, target.modality], :]
     return values
@@ -207,22 +205,23 @@ def _classes(problem: Problem, xp: ArrayNamespace) -> tuple[Array, Array]:
     return (alike_BB if problem.positives else own_BB), alike_BB
 
 
-def _masked_logsumexp(s_BB: Array, mask_BB: Array, xp: ArrayNamespace) -> Array:
+def _masked_logsumexp(s_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array:
     # Masked before the maximum: a self logit far above the others would underflow all of them.
-    return _logsumexp(xp.matrix_transpose(xp.where(mask_BB, s_BB, -xp.inf)), xp)
+    return _logsumexp(xp.where(mask_KBB, s_KBB, -xp.inf), 2, xp)
 
 
-def _logsumexp(x_KB: Array, xp: ArrayNamespace) -> Array:
-    """log sum exp over the first axis; -inf, with gradient 0, where all are -inf."""
-    top_B = xp.max(x_KB, axis=0)
-    some_B = top_B > -xp.inf
-    top_B = xp.where(some_B, top_B, xp.zeros_like(top_B))
-    sums_B = xp.sum(xp.exp(x_KB - top_B), axis=0)
-    sums_B = xp.where(some_B, sums_B, xp.ones_like(sums_B))
-    return xp.where(some_B, xp.log(sums_B) + top_B, -xp.inf)
+def _logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
+    """log sum exp over an axis; -inf, with gradient 0, where all are -inf."""
+    top = xp.max(x, axis=axis, keepdims=True)
+    some = top > -xp.inf
+    top = xp.where(some, top, xp.zeros_like(top))
+    sums = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    sums = xp.where(some, sums, xp.ones_like(sums))
+    return xp.squeeze(xp.where(some, xp.log(sums) + top, -xp.inf), axis=axis)
 
 
-def _masked_mean(x_BB: Array, mask_BB: Array, xp: ArrayNamespace) -> Array:
-    count_B = xp.sum(xp.astype(mask_BB, x_BB.dtype), axis=1)
-    sum_B = xp.sum(xp.where(mask_BB, x_BB, xp.zeros_like(x_BB)), axis=1)
-    return sum_B / xp.where(count_B > 0, count_B, xp.ones_like(count_B))
+def _masked_mean(x_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array:
+    weight_KBB = xp.astype(mask_KBB, x_KBB.dtype)
+    count_KB = xp.sum(weight_KBB, axis=2)
+    sum_KB = xp.sum(xp.where(mask_KBB, x_KBB, xp.zeros_like(x_KBB)), axis=2)
+    return sum_KB / xp.where(count_KB > 0, count_KB, xp.ones_like(count_KB))
