@@ -203,11 +203,7 @@ def _small() -> Iterator[Case]:
     )
     ids = np.asarray([4, 7, 4, 1, 4, 7])
     yield Case("width 1, several positives", _rows(70, 2, 6, width=1), 1.0, two, ids=ids, tile=5)
-    some = (
-        Direction("image", "video", 0.5),
-        Direction("text", "image", 1.5),
-        Direction("video", "video+text", 2.5),
-    )
+    some = (Direction("image", "video", 0.5), Direction("video", "text", 2.5))
     four = Objective(
         modalities=("image", "text", "video", "video+text"),
         directions=some,  # few: a compiler's time grows with them
