@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from array_api_compat import numpy as numpy_namespace
 
 from gcl_jax.gram import GramKernel
 from gcl_spec.backend import LossAndGrads
@@ -93,11 +95,21 @@ def loss_and_grads(
     tile: int | None = None,
 ) -> LossAndGrads:
     """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`."""
-    check_stacked(z_MBD, log_scale, objective=objective, present_MB=present, ids_B=ids, xp=jnp)
+    inputs: tuple[Any, ...] = (z_MBD, log_scale, present, ids)
+    xp: Any = jnp
+    if all(x is None or _is_on_host(x) for x in inputs):
+        # Operation by operation, JAX would compile each check.
+        xp, inputs = numpy_namespace, tuple(None if x is None else np.asarray(x) for x in inputs)
+    z, s, flags, numbers = inputs
+    check_stacked(z, s, objective=objective, present_MB=flags, ids_B=numbers, xp=xp)
     found: LossAndGrads = _compiled(
         z_MBD, log_scale, present, ids, objective=objective, kernel=GramKernel(tile)
     )
     return found
+
+
+def _is_on_host(x: jax.Array) -> bool:
+    return not isinstance(x, jax.core.Tracer) and all(d.platform == "cpu" for d in x.devices())
 
 
 @partial(jax.jit, static_argnames=("objective", "kernel"))
