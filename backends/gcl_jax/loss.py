@@ -99,13 +99,18 @@ def loss_and_grads(
     xp: Any = jnp
     if all(x is None or _is_on_host(x) for x in inputs):
         # Operation by operation, JAX would compile each check.
-        xp, inputs = numpy_namespace, tuple(None if x is None else np.asarray(x) for x in inputs)
+        xp, inputs = numpy_namespace, tuple(None if x is None else _on_host(x) for x in inputs)
     z, s, flags, numbers = inputs
     check_stacked(z, s, objective=objective, present_MB=flags, ids_B=numbers, xp=xp)
     found: LossAndGrads = _compiled(
         z_MBD, log_scale, present, ids, objective=objective, kernel=GramKernel(tile)
     )
     return found
+
+
+def _on_host(x: jax.Array) -> np.ndarray[Any, Any]:
+    # NumPy has no bfloat16 of its own.
+    return np.asarray(x, np.float32) if x.dtype == jnp.bfloat16 else np.asarray(x)
 
 
 def _is_on_host(x: jax.Array) -> bool:
