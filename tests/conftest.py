@@ -2,8 +2,9 @@
 
 import os
 
-# Before JAX is imported: compiling takes most of its tests' time, and without LLVM's optimisations
-# half as long. `gcl verify-backends`, which CI runs too, compiles as users do.
+# Before anything is imported. Tests run in two processes, so one thread each; and compiling, which
+# is most of the time of JAX's tests, takes half as long without LLVM's optimisations.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
