@@ -76,7 +76,7 @@ class BackendSuite:
         z = np.random.default_rng(0).normal(size=(3, 4, 5))
         present = np.ones((3, 4), bool)
         if what == "shape":
-            z = z[:2]
+            z = z[:1]
         elif what == "no pair":
             present[1:] = False
         else:

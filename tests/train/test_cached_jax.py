@@ -212,7 +212,7 @@ def test_a_sharded_batch_keeps_every_device_at_work(size: int) -> None:
 
 def test_the_name_is_imported_when_it_is_used() -> None:
     assert gcl_jax.cached_value_and_grad is cached_value_and_grad
-    assert dir(gcl_jax) == ["cached_value_and_grad"]
+    assert "cached_value_and_grad" in dir(gcl_jax)
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         _ = gcl_jax.other
 
