@@ -16,7 +16,7 @@ __all__ = ["Found", "check", "latest", "load", "save"]
 
 _NAME = re.compile(r"step-(\d{8})\.safetensors")
 _FORMAT = "gcl-spec/1"
-_PREFIXES = ("params/", "buffers/", "optim/")
+_PREFIXES = ("params/", "buffers/", "optim/", "ema/")
 
 
 class Found:

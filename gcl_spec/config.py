@@ -22,20 +22,37 @@ __all__ = [
 class ModelConfig:
     """The towers and what comes after them."""
 
-    kind: Literal["lite"] = "lite"
-    """lite: EfficientNet-Lite0 and MiniLM, pretrained, with a projection head each."""
+    kind: Literal["lite", "clip", "adapter"] = "lite"
+    """lite: EfficientNet-Lite0 and MiniLM with a head each; clip: a checkpoint; adapter: heads."""
+    path: str = ""
+    """clip: a folder or hub id (NAME@REVISION) of a CLIP-type checkpoint; tiny: a new small one."""
     width: int = 256
     """Width of the embeddings."""
     hidden: int = 1024
     """Width of the hidden layer of each projection head."""
     fuse: Literal["raw", "unit"] = "raw"
     """image+text embedding: sum of the raw projections or of the unit embeddings, normalised."""
-    freeze_towers: bool = True
-    """Train the heads only, on tower outputs computed once and cached; false trains everything."""
+    freeze: Literal["none", "image", "text", "both"] = "both"
+    """Towers that are not trained; lite computes outputs of two frozen towers once and caches."""
+    lora: int = 0
+    """clip on torch: rank of LoRA matrices, which alone are trained then; 0: none."""
+    image_vector: int = 0
+    """adapter: width of the image vectors; 0: read from the data."""
+    text_vector: int = 0
+    """adapter: width of the text vectors; 0: read from the data."""
     image_size: int = 160
     """Side of the square picture that the image tower sees, in pixels."""
     max_tokens: int = 64
     """Captions are cut to this many tokens."""
+
+    def freezes(self, modality: str) -> bool:
+        """Is the tower of "image" or "text" frozen?"""
+        return self.freeze in (modality, "both")
+
+    @property
+    def caches_towers(self) -> bool:
+        """Are the towers frozen, and their outputs computed once?"""
+        return self.kind == "lite" and self.freeze == "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +92,17 @@ class OptimConfig:
     weight_decay: float = 0.05
     """AdamW: decoupled decay of matrices; biases, norms and the temperature have none."""
     scale: float = 14.285714285714286
-    """Scale at the start, 1 / temperature; CLIP starts at 1 / 0.07."""
+    """Scale at the start, 1 / temperature; CLIP starts at 1 / 0.07; 0: that of the checkpoint."""
     learn_scale: bool = True
     """Learn the temperature; false keeps it fixed."""
     max_scale: float = 100.0
     """The learned scale is clamped to this after every step."""
+    clip_norm: float = 0.0
+    """Longer gradients are cut to this norm; 0: never."""
+    skip_nonfinite: int = 0
+    """Steps in a row whose loss or gradient may be NaN or Inf: they change nothing; 0: none may."""
+    ema: float = 0.0
+    """Evaluate a running mean of the weights with this decay, such as 0.999; 0: the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +112,17 @@ class TrainConfig:
     steps: int = 600
     """Steps in all."""
     batch_size: int = 256
-    """Samples in the contrastive batch."""
+    """Samples in the contrastive batch, over all processes and devices."""
+    microbatch: int = 0
+    """Samples encoded at a time by a process: memory only, the loss is unchanged; 0: all."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the towers; weights, optimiser and loss stay in float32."""
+    checkpointing: bool = False
+    """Compute the towers' activations again in backward instead of keeping them."""
+    compile: bool = False
+    """torch: compile the model (JAX always does)."""
+    devices: int = 1
+    """JAX: devices of this process that share the batch; torch has a process for each."""
     seed: int = 0
     """Seeds the weights and the order of the data."""
     log_every: int = 10

@@ -182,10 +182,14 @@ def _nearest(name: str, known: Any, prefix: str = "") -> str:
 
 _AT_LEAST_ONE = (
     "model.width", "model.hidden", "model.max_tokens", "train.steps", "train.batch_size",
-    "train.log_every", "train.save_every", "train.keep", "eval.batch_size",
+    "train.log_every", "train.save_every", "train.keep", "train.devices", "eval.batch_size",
 )  # fmt: skip
-_POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.scale", "optim.max_scale")
-_NOT_NEGATIVE = ("optim.warmup_steps", "optim.weight_decay", "train.seed", "train.eval_every")
+_POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
+_NOT_NEGATIVE = (
+    "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
+    "optim.skip_nonfinite", "train.seed",
+    "train.eval_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
+)  # fmt: skip
 
 
 def _check(config: Config) -> None:
@@ -204,7 +208,7 @@ def _check(config: Config) -> None:
     for name in _NOT_NEGATIVE:
         if value(name) < 0:
             raise ConfigError(f"{name} = {value(name)}; must not be negative")
-    for name in ("optim.beta1", "optim.beta2"):
+    for name in ("optim.beta1", "optim.beta2", "optim.ema"):
         if not 0 <= value(name) < 1:
             raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
     if config.model.image_size < 32:
@@ -218,4 +222,21 @@ def _check(config: Config) -> None:
             f"optim.scale = {config.optim.scale} is above optim.max_scale = "
             f"{config.optim.max_scale}, to which a learned scale is clamped"
         )
+    _check_model(config)
     objective(config.objective)
+
+
+def _check_model(config: Config) -> None:
+    """Values that belong to one kind of model."""
+    model = config.model
+    if model.kind == "clip" and not model.path:
+        raise ConfigError("model.kind = clip: set model.path to a folder or a hub id")
+    if model.kind == "clip" and model.freeze == "both" and not model.lora:
+        raise ConfigError(
+            "model.freeze = both leaves nothing of a clip model to train; set it to none, image or "
+            "text, or train LoRA matrices with model.lora"
+        )
+    if model.lora and model.kind != "clip":
+        raise ConfigError(f"model.lora is for model.kind = clip, not {model.kind}")
+    if not config.optim.scale and model.kind != "clip":
+        raise ConfigError("optim.scale = 0 is a checkpoint's own scale: for model.kind = clip")

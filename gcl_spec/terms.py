@@ -7,7 +7,7 @@ from array_api_compat import array_namespace
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.objective import Objective
 
-__all__ = ["LossTerms", "mean_term"]
+__all__ = ["LossTerms", "direction_losses", "mean_term"]
 
 
 class LossTerms(NamedTuple):
@@ -37,3 +37,16 @@ def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | No
         weight = weight + direction.weight * count
         weights = weights + direction.weight * occurs
     return total / weight * (weights if objective.reduction == "sum" else 1.0)
+
+
+def direction_losses(
+    terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | None = None
+) -> dict[str, Array]:
+    """The mean of each direction's valid terms, a 0-d array by "query->target"; 0 without one."""
+    xp = array_namespace(terms.values) if xp is None else xp
+    means = {}
+    for t, direction in enumerate(objective.directions):
+        count = xp.sum(xp.astype(terms.valid[t, ...], terms.values.dtype))
+        total = xp.sum(terms.values[t, ...])
+        means[f"{direction.query}->{direction.target}"] = total / xp.where(count > 0, count, 1.0)
+    return means

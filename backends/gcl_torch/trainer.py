@@ -1,66 +1,102 @@
-"""The PyTorch trainer: towers, the verified loss, AdamW."""
+"""The PyTorch trainer: towers, the verified loss, AdamW, on one process or many."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from math import log
 from typing import Any
 
 import numpy as np
 import torch
 from array_api_compat import torch as torch_namespace
+from torch.nn.parallel import DistributedDataParallel
 
 from gcl_spec._typing import FloatArray, State
-from gcl_spec.batch import Batch, embeddings
-from gcl_spec.checkpoint import check
+from gcl_spec.batch import MODALITIES, Batch, embeddings
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
-from gcl_spec.errors import CheckpointError
 from gcl_spec.normalize import l2_normalize
-from gcl_torch.loss import gcl_loss
-from gcl_torch.model import LiteModel
+from gcl_spec.training_state import MOMENTS, Snapshot, StateLayout, decays, lr_ratio
+from gcl_torch.cached import cached_step
+from gcl_torch.lora import add_lora, plain_name
+from gcl_torch.loss import gcl_terms
+from gcl_torch.model import make_model
+from gcl_torch.world import join_world, own_device
 
 __all__ = ["TorchTrainer"]
 
-_MODALITIES = ("image", "text", "image+text")
-_MOMENTS = ("exp_avg", "exp_avg_sq")
-
 
 class TorchTrainer:
-    """One model and its optimiser on one device; see `gcl_spec.backend.Trainer`."""
+    """One model and its optimiser on one device; see `gcl_spec.backend.Trainer`.
+
+    Of several processes, which torchrun starts, each has its own part of every batch. The state is
+    the same on all.
+    """
 
     def __init__(self, config: Config, *, device: str, state: State | None = None) -> None:
         self._config = config
-        self._device = torch.device(device)
+        self._device = own_device(device)
+        self.world = join_world(self._device)
         self._objective = objective(config.objective)
-        self._model = LiteModel(config).to(self._device)
-        self._trained = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
+        self._model = make_model(config).to(self._device)
+        if config.model.lora:
+            add_lora(self._model, config)
+        named = {plain_name(name): p for name, p in self._model.named_parameters()}
+        self._parameters = named
+        self._trained = {name: p for name, p in named.items() if p.requires_grad}
         self._optimizer = self._make_optimizer()
+        self._averages = (
+            {name: p.detach().clone() for name, p in self._trained.items()}
+            if config.optim.ema
+            else {}
+        )
         self._step = 0
+        self._seen: dict[str, torch.Tensor] = {}
         if state is not None:
             self._load(state)
+        self._forward = self._make_forward()
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, torch.Tensor]:
-        """See `Trainer.step`; waits for the device nowhere."""
+        """See `Trainer.step`."""
         self._model.train()
-        loss = self._loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        with self._autocast():
+            loss = cached_step(
+                self._encode_part,
+                self._inputs(batch) | self._labels(batch),
+                self._loss,
+                microbatch=self._config.train.microbatch or max(len(batch), 1),
+                modules=[self._forward],
+            )
         grads = [p.grad for p in self._trained.values() if p.grad is not None]
         grad_norm = torch.nn.utils.get_total_norm(grads)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr * group["lr_ratio"]
         scale = self._model.log_scale.detach().exp()
-        self._optimizer.step()
+        values = {"loss": loss, "scale": scale, "grad_norm": grad_norm, **self._seen}
+        # To look at a value waits for a GPU: there only where the config asks for it.
+        if self._device.type == "cpu" or self._config.optim.skip_nonfinite:
+            usable = bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
+            values["skipped"] = torch.tensor(float(not usable))
+        else:
+            usable = True
+        if usable:
+            self._update(grad_norm, lr)
         self._step += 1
-        if self._model.log_scale.requires_grad:
-            with torch.no_grad():
-                self._model.log_scale.clamp_(max=log(self._config.optim.max_scale))
-        return {"loss": loss.detach(), "scale": scale, "grad_norm": grad_norm}
+        return values
 
     @torch.no_grad()
     def encode(self, batch: Batch, /) -> FloatArray:
-        """See `Trainer.encode`."""
+        """See `Trainer.encode`; by the running means of the weights, where there are any."""
         self._model.eval()
-        return np.asarray(self._embed(batch).float().cpu().numpy())
+        inputs = self._inputs(batch)
+        with self._autocast():
+            image, text = self._averaged_model()(inputs)
+        z_MBD = embeddings(
+            image.float(),
+            text.float(),
+            fuse=self._config.model.fuse,
+            present_MB=torch.from_numpy(batch.present).to(self._device),
+            xp=torch_namespace,
+        )
+        return np.asarray(z_MBD.cpu().numpy())
 
     @torch.inference_mode()
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
@@ -70,141 +106,149 @@ class TorchTrainer:
         return {name: x.float().cpu().numpy() for name, x in found.items()}
 
     def state(self) -> State:
-        """See `Trainer.state`; frozen towers are not in it, their packages hold them."""
-        state: dict[str, np.ndarray[Any, Any]] = {
-            f"params/{name}": _copy(p) for name, p in self._model.named_parameters()
-        }
-        state |= {f"buffers/{name}": _copy(b) for name, b in self._model.named_buffers()}
+        """See `Trainer.state`; frozen towers of `lite` are not in it, their packages hold them."""
+        moments: dict[str, dict[str, np.ndarray[Any, Any]]] = {moment: {} for moment in MOMENTS}
         for name, parameter in self._trained.items():
-            moments = self._optimizer.state.get(parameter, {})
-            for moment in _MOMENTS:
-                value = moments.get(moment, torch.zeros_like(parameter))
-                state[f"optim/{moment}/{name}"] = _copy(value)
-        state["step"] = np.asarray(self._step, np.int64)
-        return state
+            held = self._optimizer.state.get(parameter, {})
+            for moment in MOMENTS:
+                moments[moment][name] = _copy(held.get(moment, torch.zeros_like(parameter)))
+        return Snapshot(
+            parameters={name: _copy(p) for name, p in self._parameters.items()},
+            buffers={plain_name(name): _copy(b) for name, b in self._buffers().items()},
+            moments=moments,
+            averages={name: _copy(x) for name, x in self._averages.items()},
+            step=self._step,
+        ).to_state()
 
-    def _loss(self, batch: Batch) -> torch.Tensor:
+    def _encode_part(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        image, text = self._forward({n: x for n, x in inputs.items() if "/" in n})
+        # The loss of one process sees every row of the others, so presence and ids travel along.
+        labels = {name: x for name, x in inputs.items() if "/" not in name}
+        return {"image": image.float(), "text": text.float(), **labels}
+
+    def _loss(
+        self, image: torch.Tensor, text: torch.Tensor, present: torch.Tensor, ids: torch.Tensor
+    ) -> torch.Tensor:
         """Of unit rows; "image+text" is fused inside, where it costs no product of its own."""
-        image, text = self._model(self._inputs(batch))
-        flags = torch.from_numpy(batch.present).to(self._device)
         known = {*self._objective.modalities, "image", "text"}
-        present = {name: flags[m] for m, name in enumerate(_MODALITIES) if name in known}
         weights = None
         if self._config.model.fuse == "raw":
-            weights = (
-                torch.linalg.vector_norm(image, dim=1),
-                torch.linalg.vector_norm(text, dim=1),
-            )
-        return gcl_loss(
+            weights = tuple(torch.linalg.vector_norm(x, dim=1) for x in (image, text))
+        found = gcl_terms(
             l2_normalize(image, xp=torch_namespace),
             l2_normalize(text, xp=torch_namespace),
             log_scale=self._model.log_scale,
             objective=self._objective,
             weights=weights,
-            present=present,
-            ids=torch.from_numpy(batch.ids).to(self._device),
+            present={n: present[:, m] for m, n in enumerate(MODALITIES) if n in known},
+            ids=ids,
+            group=None if self.world is None else torch.distributed.group.WORLD,
         )
+        self._seen = {f"loss/{name}": x.detach() for name, x in found.directions.items()}
+        return found.loss
 
-    def _embed(self, batch: Batch) -> torch.Tensor:
-        image, text = self._model(self._inputs(batch))
-        present = torch.from_numpy(batch.present).to(self._device)
-        z_MBD: torch.Tensor = embeddings(
-            image,
-            text,
-            fuse=self._config.model.fuse,
-            present_MB=present,
-            xp=torch_namespace,
-        )
-        return z_MBD
+    def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
+        optim = self._config.optim
+        if optim.clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(
+                self._trained.values(), optim.clip_norm, grad_norm
+            )
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr * group["lr_ratio"]
+        self._optimizer.step()
+        with torch.no_grad():
+            if self._model.log_scale.requires_grad:
+                self._model.log_scale.clamp_(max=log(optim.max_scale))
+            for name, average in self._averages.items():
+                average.lerp_(self._trained[name], 1 - optim.ema)
+
+    def _make_forward(self) -> torch.nn.Module:
+        """The model, with what processes and compilation add to a call of it."""
+        if self._config.train.compile:
+            self._model.compile()
+        if self.world is None:
+            return self._model
+        on_gpu = [self._device] if self._device.type == "cuda" else None
+        # Buffers are BatchNorm's pretrained statistics, which nothing changes.
+        return DistributedDataParallel(self._model, device_ids=on_gpu, broadcast_buffers=False)
+
+    def _averaged_model(self) -> Any:
+        if not self._averages:
+            return self._model
+        names = {plain_name(name): name for name, _ in self._model.named_parameters()}
+        averages = {names[name]: x for name, x in self._averages.items()}
+
+        def call(inputs: Mapping[str, torch.Tensor]) -> Any:
+            return torch.func.functional_call(self._model, averages, (inputs,))
+
+        return call
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        wanted = self._config.train.precision == "bfloat16"
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=wanted)
 
     def _inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(x).to(self._device) for name, x in batch.inputs.items()}
 
+    def _labels(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Presence, (B, 3), and ids, (B,)."""
+        present = torch.from_numpy(np.ascontiguousarray(batch.present.T))
+        return {
+            "present": present.to(self._device),
+            "ids": torch.from_numpy(batch.ids).to(self._device),
+        }
+
+    def _buffers(self) -> dict[str, torch.Tensor]:
+        """Those that a checkpoint holds: the others are made with the model."""
+        kept = self._model.state_dict(keep_vars=True)
+        return {name: b for name, b in self._model.named_buffers() if name in kept}
+
     def _make_optimizer(self) -> torch.optim.AdamW:
         optim = self._config.optim
-        groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+        groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
         for name, parameter in self._trained.items():
-            groups.setdefault((parameter.ndim >= 2, "_tower." in name), []).append(parameter)
+            key = (decays(parameter.ndim), lr_ratio(name, optim))
+            groups.setdefault(key, []).append(parameter)
         return torch.optim.AdamW(
             [
                 {
                     "params": parameters,
-                    "weight_decay": optim.weight_decay if is_matrix else 0.0,
-                    "lr_ratio": optim.tower_lr / optim.lr if in_tower else 1.0,
+                    "weight_decay": optim.weight_decay if decayed else 0.0,
+                    "lr_ratio": ratio,
                 }
-                for (is_matrix, in_tower), parameters in groups.items()
+                for (decayed, ratio), parameters in groups.items()
             ],
             lr=optim.lr,
             betas=(optim.beta1, optim.beta2),
             eps=optim.eps,
         )
 
+    @torch.no_grad()
     def _load(self, state: State) -> None:
-        """All of a checkpoint; or its weights alone, where there are no optimiser moments.
-
-        With weights alone the temperature starts at the config's: it belongs to the new run.
-
-        Raises:
-            CheckpointError: an entry is lacking, of another model, or holds impossible numbers.
-        """
-        check(state, where="checkpoint")
-        whole = any(name.startswith("optim/") for name in state)
-        names = dict(self._model.named_parameters()) | dict(self._model.named_buffers())
-        wanted = {_kind(self._model, name) + name: x for name, x in names.items()}
-        moments = {f"optim/{m}/{name}" for name in self._trained for m in _MOMENTS}
-        foreign = [n for n in state if n not in {*wanted, *moments, "step"}]
-        if foreign:
-            raise CheckpointError(
-                f"checkpoint holds {foreign[0]!r}, which this model does not train; "
-                "model.freeze_towers and the other model options must be those of the run"
-            )
-        if not whole:
-            wanted.pop("params/log_scale")
-            # A run with frozen towers has none: they go on from their pretrained weights.
-            wanted = {n: x for n, x in wanted.items() if "_tower." not in n or n in state}
-        with torch.no_grad():
-            for name, target in wanted.items():
-                target.copy_(_read(state, name, target))
-        if not whole:
-            return
-        self._step = int(_get(state, "step"))
-        for name, parameter in self._trained.items():
-            read = {m: _read(state, f"optim/{m}/{name}", parameter) for m in _MOMENTS}
-            if bool((read["exp_avg_sq"] < 0).any()):
-                raise CheckpointError(
-                    f"checkpoint's 'optim/exp_avg_sq/{name}' holds negative numbers, but is a mean "
-                    "of squares; take an earlier checkpoint"
-                )
+        """See `gcl_spec.training_state.StateLayout.read`."""
+        buffers = {plain_name(name): b for name, b in self._buffers().items()}
+        found = StateLayout(
+            parameters={name: tuple(p.shape) for name, p in self._parameters.items()},
+            buffers={name: tuple(b.shape) for name, b in buffers.items()},
+            trained=tuple(self._trained),
+            averaged=bool(self._averages),
+        ).read(state)
+        for targets, values in (
+            (self._parameters, found.parameters),
+            (buffers, found.buffers),
+            (self._averages, found.averages or found.parameters),
+        ):
+            for name, value in values.items():
+                if name in targets:
+                    targets[name].copy_(torch.from_numpy(value.copy()))
+        self._step = found.step
+        for name, parameter in self._trained.items() if found.moments else ():
+            moments = {
+                moment: torch.from_numpy(found.moments[moment][name].copy()).to(self._device)
+                for moment in MOMENTS
+            }
             step = torch.tensor(float(self._step))
-            self._optimizer.state[parameter] = {"step": step, **read}
-
-
-def _kind(model: torch.nn.Module, name: str) -> str:
-    return "buffers/" if name in dict(model.named_buffers()) else "params/"
-
-
-def _get(state: State, name: str) -> np.ndarray[Any, Any]:
-    if name not in state:
-        raise CheckpointError(
-            f"checkpoint has no {name!r}; was it written with another model or other trained parts?"
-        )
-    return state[name]
-
-
-def _read(state: State, name: str, like: torch.Tensor) -> torch.Tensor:
-    value = _get(state, name)
-    if value.shape != tuple(like.shape):
-        raise CheckpointError(
-            f"checkpoint's {name!r} has shape {value.shape}, the model's {tuple(like.shape)}; "
-            "the model options must be those of the run"
-        )
-    wanted = str(like.dtype).removeprefix("torch.")
-    if value.dtype.name != wanted:
-        raise CheckpointError(
-            f"checkpoint's {name!r} is {value.dtype.name}, the model's {wanted}; "
-            "was it written by another program?"
-        )
-    return torch.from_numpy(value.copy()).to(like.device)
+            self._optimizer.state[parameter] = {"step": step, **moments}
 
 
 def _copy(x: torch.Tensor) -> np.ndarray[Any, Any]:

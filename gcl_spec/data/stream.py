@@ -56,7 +56,7 @@ class TrainingData:
             self._validations = read_tasks(tested, "val_tasks") if config.train.eval_every else ()
         self._collate: Collate = self._collator
         self._test_collate: Collate = self._test_collator
-        if config.model.freeze_towers:
+        if config.model.caches_towers:
             self._prepare(trainer, reporter, only_steps)
 
     def batch(self, step: int) -> Batch:

@@ -32,13 +32,13 @@ def test_toml_gives_the_config_back(steps: int, lr: float, learn: bool, cache: s
 
 
 def test_overrides() -> None:
-    sets = ["train.steps=7", "optim.lr=1", "data.path=a b", "model.freeze_towers=false"]
+    sets = ["train.steps=7", "optim.lr=1", "data.path=a b", "model.freeze=none"]
     config = config_io.load(recipe="lite", overrides=sets)
     assert config.train.steps == 7
     assert config.optim.lr == 1.0
     assert isinstance(config.optim.lr, float)
     assert config.data.path == "a b"
-    assert not config.model.freeze_towers
+    assert config.model.freeze == "none"
 
 
 def test_objective_options_change_the_preset() -> None:
@@ -92,7 +92,7 @@ def test_files(tmp_path: Path) -> None:
 
 def test_every_option_is_documented() -> None:
     text = config_io.describe(Config())
-    assert "# Samples in the contrastive batch.\ntrain.batch_size = 256" in text
+    assert "# Samples in the contrastive batch, over all processes and devices.\ntrain.batch_size = 256" in text
     assert text.count("\n") + 1 == 2 * text.count(" = ")
 
 

@@ -188,7 +188,7 @@ def test_a_step_that_is_no_count_is_refused(step: np.ndarray) -> None:
 
 
 def test_whole_fine_tuning_trains_the_towers() -> None:
-    small = config("model.freeze_towers=false", "model.image_size=32", "optim.tower_lr=1e-4")
+    small = config("model.freeze=none", "model.image_size=32", "optim.tower_lr=1e-4")
     rng = np.random.default_rng(0)
     data = Batch(
         {

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils.checkpoint import checkpoint
 
 from gcl_spec.errors import DataError
 from gcl_spec.towers import image_weights
@@ -46,6 +47,11 @@ class EfficientNetLite0(nn.Module):
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = _SameConv2d(channels, _WIDTH, 1)
         self._bn1 = _batch_norm(_WIDTH)
+        self._recomputes = False
+
+    def checkpointing(self) -> None:
+        """Keep only the inputs of blocks for backward."""
+        self._recomputes = True
 
     @classmethod
     def pretrained(cls) -> "EfficientNetLite0":
@@ -94,7 +100,7 @@ class EfficientNetLite0(nn.Module):
         x = (pixels_BHWC.permute(0, 3, 1, 2).to(dtype) - 127.0) / 128.0
         x = functional.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
-            x = block(x)
+            x = checkpoint(block, x, use_reentrant=False) if self._recomputes else block(x)
         x = functional.relu6(self._bn1(self._conv_head(x)))
         pooled: torch.Tensor = x.mean(dim=(2, 3))
         return pooled

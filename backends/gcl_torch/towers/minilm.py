@@ -31,6 +31,12 @@ class MiniLM(nn.Module):
         self.bert.load_state_dict({n: x for n, x in state.items() if not n.startswith(unused)})
         self.bert.train(False)
 
+    def checkpointing(self) -> None:
+        """Keep only the inputs of layers for backward."""
+        # Renamed in the course of transformers 5; the old name warns where the new one is there.
+        enable = getattr(self.bert, "activation_checkpointing_enable", None)
+        (enable or self.bert.gradient_checkpointing_enable)({"use_reentrant": False})
+
     def forward(self, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
         """Mean over the positions that the mask keeps, as the model was trained with."""
         hidden = self.bert(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
