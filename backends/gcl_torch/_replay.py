@@ -7,6 +7,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import get_device_states, set_device_states
@@ -151,6 +152,19 @@ class Surroundings:
             if module._check_sync_bufs_pre_fwd():  # type: ignore[no-untyped-call]
                 module._sync_buffers()  # type: ignore[no-untyped-call]
                 module.require_forward_param_sync = False
+
+    def in_any_process(self, flag: bool) -> bool:
+        """Is it true in any of the processes that the DDP modules are spread over?
+
+        DDP may communicate in a forward pass with graph (it rearranges its buckets once), so all
+        processes must run the same passes.
+        """
+        for module in self._ddp:
+            device = next(module.parameters()).device
+            found = torch.tensor([float(flag)], device=device)
+            dist.all_reduce(found, dist.ReduceOp.MAX, group=module.process_group)
+            flag = bool(found.item())
+        return flag
 
     def ddp_parameters_in(self, value: torch.Tensor) -> list[torch.Tensor]:
         """Parameters of DDP modules in the graph of `value`."""

@@ -56,6 +56,8 @@ def cached_step(
       computed outside of it. With a `GradScaler` let `loss` return `scaler.scale(...)`.
     - DDP exchanges gradients in the last microbatch only (`no_sync` before), and not at all inside
       the caller's own `no_sync`. The loss is this process's: gather embeddings in it for more.
+      Processes may have different numbers of microbatches; where one has several, all take two
+      passes, so that they communicate in the same order.
     - One value is read from the device at the end, to see that both passes agreed.
 
     Args:
@@ -97,7 +99,7 @@ def cached_step(
     bounds = _bounds(size, microbatch)
     around = Surroundings(modules_of(encode, modules), (x for _, x in tensors(inputs)))
     encoder = _Encoder(encode, inputs, size, around)
-    if len(bounds) == 1:
+    if not around.in_any_process(len(bounds) > 1):
         return _loss_backward(loss, encoder(0, size), around)[0]
     around.sync_buffers()
     buffers = Buffers(around.modules)

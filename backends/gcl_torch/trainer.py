@@ -169,8 +169,7 @@ class TorchTrainer:
         if self.world is None:
             return self._model
         on_gpu = [self._device] if self._device.type == "cuda" else None
-        # Buffers are BatchNorm's pretrained statistics, which nothing changes.
-        return DistributedDataParallel(self._model, device_ids=on_gpu, broadcast_buffers=False)
+        return DistributedDataParallel(self._model, device_ids=on_gpu)
 
     def _averaged_model(self) -> Any:
         if not self._averages:

@@ -1,0 +1,32 @@
+"""Training with several processes is training with one."""
+
+import numpy as np
+import pytest
+
+from tests.distributed.processes import run
+from tests.distributed.trainer_cases import train
+
+STEPS = 4
+
+
+@pytest.mark.parametrize(
+    ("size", "sets"),
+    [
+        (2, []),
+        (3, ["train.microbatch=2", "optim.clip_norm=0.5"]),
+        (2, ["optim.ema=0.9", "objective.preset=clip", "model.fuse=unit"]),
+    ],
+)
+def test_processes_train_as_one_would(size: int, sets: list[str]) -> None:
+    want = train(0, 1, sets, STEPS)
+    found = run(train, size, size, sets, STEPS)
+    for one in found:
+        for step, (a, b) in enumerate(zip(want["values"], one["values"], strict=True)):
+            assert a.keys() == b.keys()
+            for name in a:
+                assert b[name] == pytest.approx(a[name], rel=2e-5, abs=1e-6), (step, name)
+        for name, x in want["state"].items():
+            if name.startswith("params/"):
+                # AdamW divides by the root of squares: what is nearly zero may go either way.
+                assert np.mean(np.abs(one["state"][name] - x)) < 1e-5, name
+            assert np.array_equal(one["state"][name], found[0]["state"][name]), name
