@@ -1,4 +1,4 @@
-"""JAX as a `gcl_spec.backend.Backend`, on every device that JAX sees."""
+"""JAX as a `gcl_spec.backend.TrainingBackend`, on every device that JAX sees."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gcl_jax.loss import loss_and_grads
-from gcl_spec.backend import LossAndGrads
+from gcl_spec._typing import State
+from gcl_spec.backend import LossAndGrads, Trainer
 from gcl_spec.bench.protocol import Bench
+from gcl_spec.config import Config
 from gcl_spec.objective import Objective
 
 __all__ = ["JaxBackend"]
@@ -57,6 +59,12 @@ class JaxBackend:
             return loss_and_grads(
                 z_MBD, log_scale, objective=objective, present=present, ids=ids, tile=tile
             )
+
+    def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
+        """See `gcl_spec.backend.TrainingBackend.trainer`."""
+        from gcl_jax.trainer import JaxTrainer  # flax and the towers take a second to import
+
+        return JaxTrainer(config, device=device, state=state)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
         """See `gcl_spec.bench.protocol.BenchBackend.bench`."""

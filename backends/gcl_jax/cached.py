@@ -26,12 +26,16 @@ class CachedStep(Protocol):
 
     def __call__(
         self, params: Any, inputs: Any, loss_params: Any, *, rng: jax.Array | None = None
-    ) -> tuple[jax.Array, tuple[Any, Any]]:
+    ) -> tuple[Any, tuple[Any, Any]]:
         """Value, and gradients by `params` and `loss_params`, in their structures and dtypes."""
 
 
 def cached_value_and_grad(
-    encode: Callable[..., Any], loss: Callable[..., jax.Array], *, microbatch: int
+    encode: Callable[..., Any],
+    loss: Callable[..., Any],
+    *,
+    microbatch: int,
+    has_aux: bool = False,
 ) -> CachedStep:
     """A function for loss and gradients of a batch in the memory of one microbatch (GradCache).
 
@@ -52,6 +56,7 @@ def cached_value_and_grad(
         loss: `loss(loss_params, *embeddings)`, or `loss(loss_params, **embeddings)` where `encode`
             returns a mapping, on all B rows; returns a 0-d array.
         microbatch: samples to encode at a time; the last microbatch may have fewer.
+        has_aux: `loss` returns (value, aux), and the step (value, aux) in the place of the value.
 
     Returns:
         `step(params, inputs, loss_params, *, rng=None) -> (value, (grads, loss_grads))`. `inputs`
@@ -84,15 +89,15 @@ def cached_value_and_grad(
 
     def step(
         params: Any, inputs: Any, loss_params: Any, *, rng: jax.Array | None = None
-    ) -> tuple[jax.Array, tuple[Any, Any]]:
+    ) -> tuple[Any, tuple[Any, Any]]:
         _check_floating(params, "params")
         _check_floating(loss_params, "loss_params")
         cut = _Cut(_count_rows(inputs), width)
         encoder = _Encoder(encode, inputs, cut, rng)
         if cut.size <= width:
-            return _plain(encoder, loss, params, loss_params)
+            return _plain(encoder, loss, params, loss_params, has_aux)
         embeddings = cut.join(*encoder.over_all(lambda n: encoder(params, n)))
-        value, (cotangents, loss_grads) = _loss_and_grads(loss, loss_params, embeddings)
+        value, (cotangents, loss_grads) = _loss_and_grads(loss, loss_params, embeddings, has_aux)
         return value, (_pull_back(encoder, params, cotangents), loss_grads)
 
     return step
@@ -162,28 +167,28 @@ class _Encoder:
 
 
 def _plain(
-    encoder: _Encoder, loss: Callable[..., jax.Array], params: Any, loss_params: Any
-) -> tuple[jax.Array, tuple[Any, Any]]:
+    encoder: _Encoder, loss: Callable[..., Any], params: Any, loss_params: Any, has_aux: bool
+) -> tuple[Any, tuple[Any, Any]]:
     whole = jax.tree.map(jnp.asarray, encoder.inputs)
 
-    def composed(p: Any, q: Any) -> jax.Array:
-        return _apply(loss, q, encoder.run(p, whole, 0, encoder.cut.size))
+    def composed(p: Any, q: Any) -> Any:
+        return _apply(loss, q, encoder.run(p, whole, 0, encoder.cut.size), has_aux)
 
-    value, grads = jax.value_and_grad(composed, argnums=(0, 1))(params, loss_params)
+    value, grads = jax.value_and_grad(composed, (0, 1), has_aux=has_aux)(params, loss_params)
     return value, grads
 
 
 def _loss_and_grads(
-    loss: Callable[..., jax.Array], loss_params: Any, embeddings: _Parts
-) -> tuple[jax.Array, tuple[_Parts, Any]]:
+    loss: Callable[..., Any], loss_params: Any, embeddings: _Parts, has_aux: bool
+) -> tuple[Any, tuple[_Parts, Any]]:
     fixed = {name: x for name, x in embeddings.items() if not _is_floating(x)}
 
-    def by_floating(floating: _Parts, q: Any) -> jax.Array:
+    def by_floating(floating: _Parts, q: Any) -> Any:
         chosen = {name: fixed[name] if name in fixed else floating[name] for name in embeddings}
-        return _apply(loss, q, chosen)
+        return _apply(loss, q, chosen, has_aux)
 
     floating = {name: x for name, x in embeddings.items() if name not in fixed}
-    value, grads = jax.value_and_grad(by_floating, argnums=(0, 1))(floating, loss_params)
+    value, grads = jax.value_and_grad(by_floating, (0, 1), has_aux=has_aux)(floating, loss_params)
     return value, grads
 
 
@@ -214,15 +219,16 @@ def _widened(x: jax.Array) -> jax.Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def _apply(loss: Callable[..., jax.Array], loss_params: Any, parts: _Parts) -> jax.Array:
+def _apply(loss: Callable[..., Any], loss_params: Any, parts: _Parts, has_aux: bool) -> Any:
     positional = [x for name, x in parts.items() if isinstance(name, int)]
     keywords = {name: x for name, x in parts.items() if isinstance(name, str)}
-    value = loss(loss_params, *positional, **keywords)
+    found = loss(loss_params, *positional, **keywords)
+    value = found[0] if has_aux else found
     if jnp.shape(value) != ():
         raise InputError(
             f"loss returned shape {jnp.shape(value)}; wanted a scalar, (): take its mean or sum"
         )
-    return value
+    return found
 
 
 def _parts_of(output: Any, size: int) -> _Parts:

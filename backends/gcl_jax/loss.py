@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +12,12 @@ from array_api_compat import numpy as numpy_namespace
 from gcl_jax.gram import GramKernel
 from gcl_spec.backend import LossAndGrads
 from gcl_spec.inputs import Weights
-from gcl_spec.loss import check_stacked, stacked_loss
+from gcl_spec.loss import check_stacked, contrastive_terms, stacked_loss
 from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.objective import GCL, Objective
+from gcl_spec.terms import direction_losses, mean_term
 
-__all__ = ["gcl_loss", "loss_and_grads"]
+__all__ = ["DirectionLosses", "gcl_loss", "gcl_terms", "loss_and_grads"]
 
 
 def gcl_loss(
@@ -74,7 +75,59 @@ def gcl_loss(
         kernel=GramKernel(tile, axis_name),
         **extras,
     )
-    return loss
+    return _one_value(loss, axis_name)
+
+
+class DirectionLosses(NamedTuple):
+    """A loss, and the mean of each direction's terms by its name, such as "image->text"."""
+
+    loss: jax.Array
+    directions: dict[str, jax.Array]
+
+
+def gcl_terms(
+    image: jax.Array,
+    text: jax.Array,
+    *,
+    log_scale: jax.Array | float,
+    objective: Objective = GCL,
+    weights: Weights | None = None,
+    present: Mapping[str, jax.Array] | None = None,
+    ids: jax.Array | None = None,
+    axis_name: str | None = None,
+) -> DirectionLosses:
+    """`gcl_loss` and the losses of its directions, which are 0 where no sample has both parts.
+
+    >>> found = gcl_terms(jnp.eye(4), jnp.eye(4), log_scale=0.0)
+    >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}
+    {'image->text': 2.08, 'text->image': 2.08}
+    """
+    rows = [image, text]
+    extras: dict[str, Any] = {"weights": weights, "present": present, "ids": ids}
+    if axis_name is not None:
+        rows, extras = jax.tree.map(partial(_gather, axis_name=axis_name), (rows, extras))
+    if weights is not None:
+        extras["weights"] = {"image+text": extras["weights"]}
+    terms = contrastive_terms(
+        {"image": rows[0], "text": rows[1]},
+        log_scale=log_scale,
+        objective=objective,
+        xp=jnp,
+        kernel=GramKernel(None, axis_name),
+        **extras,
+    )
+    found = (mean_term(terms, objective, xp=jnp), direction_losses(terms, objective, xp=jnp))
+    return DirectionLosses(*_one_value(found, axis_name))
+
+
+def _one_value(tree: Any, axis_name: str | None) -> Any:
+    """Numbers that all devices computed alike from gathered rows, as numbers of the whole mesh.
+
+    Their mean, so that of the gradient every device has its part.
+    """
+    if axis_name is None:
+        return tree
+    return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)
 
 
 def _gather(x: Any, axis_name: str) -> Any:

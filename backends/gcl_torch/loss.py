@@ -13,8 +13,8 @@ from gcl_spec.backend import LossAndGrads
 from gcl_spec.blocks import Kernel
 from gcl_spec.errors import InputError
 from gcl_spec.inputs import Weights
-from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.loss import contrastive_terms, stacked_loss
+from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.terms import direction_losses, mean_term
 from gcl_torch.distributed import GradientReduction, ProcessGroup, gather_rows, scale_gradient

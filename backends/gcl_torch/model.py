@@ -1,13 +1,14 @@
 """The models of the recipes: two towers and their projections, or heads alone, in PyTorch."""
 
 from collections.abc import Mapping
-from math import log
 
 import torch
 from torch import nn
 
-from gcl_spec.config import Config, ModelConfig
-from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.config import Config
+from gcl_spec.errors import DataError
+from gcl_spec.initial import head_weights
+from gcl_spec.model import start_scale, vector_widths
 from gcl_spec.towers import clip_folder
 from gcl_torch.towers.efficientnet_lite import EfficientNetLite0
 from gcl_torch.towers.minilm import MiniLM
@@ -55,12 +56,8 @@ class Model(nn.Module):
         """Compute activations of the towers again in backward instead of keeping them."""
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
-        scale = log(config.optim.scale) if config.optim.scale else own
-        if scale is None:
-            raise ConfigError("optim.scale = 0 stands for a checkpoint's own; here there is none")
-        self.log_scale = nn.Parameter(
-            torch.tensor(float(scale)), requires_grad=config.optim.learn_scale
-        )
+        scale = torch.tensor(start_scale(config, own))
+        self.log_scale = nn.Parameter(scale, requires_grad=config.optim.learn_scale)
 
 
 def make_model(config: Config) -> Model:
@@ -79,10 +76,8 @@ def make_model(config: Config) -> Model:
 class _Heads(Model):
     def __init__(self, config: Config, image_width: int, text_width: int) -> None:
         super().__init__()
-        model = config.model
-        generator = torch.Generator().manual_seed(config.train.seed)
-        self.image_head = _head(image_width, model.hidden, model.width, generator)
-        self.text_head = _head(text_width, model.hidden, model.width, generator)
+        self.image_head = _head("image_head", image_width, config)
+        self.text_head = _head("text_head", text_width, config)
         self._start_scale(config)
 
     def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
@@ -140,20 +135,11 @@ class AdapterModel(_Heads):
     """Heads on vectors of any two models, whose widths the config tells."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, *_vector_widths(config.model))
+        super().__init__(config, *vector_widths(config.model))
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
         """There are no towers: vectors are all that goes in."""
         return None
-
-
-def _vector_widths(model: ModelConfig) -> tuple[int, int]:
-    if min(model.image_vector, model.text_vector) < 1:
-        raise ConfigError(
-            "model.kind = 'adapter' needs the widths of its input: set model.image_vector and "
-            "model.text_vector (`gcl train` reads them from the data)"
-        )
-    return model.image_vector, model.text_vector
 
 
 class ClipModel(Model):
@@ -194,19 +180,15 @@ class ClipModel(Model):
                 module.requires_grad_(False)
 
 
-def _head(inputs: int, hidden: int, width: int, generator: torch.Generator) -> nn.Sequential:
-    """Standardise, then a hidden layer; weights from `generator`, never the global one."""
+def _head(name: str, inputs: int, config: Config) -> nn.Sequential:
+    model = config.model
     with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights that are replaced below
         layers = nn.Sequential(
             nn.LayerNorm(inputs, elementwise_affine=False),
-            nn.Linear(inputs, hidden),
+            nn.Linear(inputs, model.hidden),
             nn.GELU(),
-            nn.Linear(hidden, width),
+            nn.Linear(model.hidden, model.width),
         )
-    for layer in layers:
-        if isinstance(layer, nn.Linear):
-            nn.init.xavier_uniform_(layer.weight, generator=generator)
-            # Not zeros: a blank picture has no features, and still needs a direction.
-            bound = layer.in_features**-0.5
-            nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    weights = head_weights(name, inputs, model.hidden, model.width, config.train.seed)
+    layers.load_state_dict({key: torch.from_numpy(x) for key, x in weights.items()})
     return layers

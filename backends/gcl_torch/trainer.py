@@ -150,9 +150,7 @@ class TorchTrainer:
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
         optim = self._config.optim
         if optim.clip_norm:
-            torch.nn.utils.clip_grads_with_norm_(
-                self._trained.values(), optim.clip_norm, grad_norm
-            )
+            torch.nn.utils.clip_grads_with_norm_(self._trained.values(), optim.clip_norm, grad_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group["lr_ratio"]
         self._optimizer.step()

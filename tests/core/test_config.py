@@ -92,7 +92,10 @@ def test_files(tmp_path: Path) -> None:
 
 def test_every_option_is_documented() -> None:
     text = config_io.describe(Config())
-    assert "# Samples in the contrastive batch, over all processes and devices.\ntrain.batch_size = 256" in text
+    assert (
+        "# Samples in the contrastive batch, over all processes and devices.\ntrain.batch_size = 256"
+        in text
+    )
     assert text.count("\n") + 1 == 2 * text.count(" = ")
 
 

@@ -27,8 +27,10 @@ def found() -> dict[str, list[float]]:
     return results
 
 
-@pytest.mark.parametrize("kind", ["jit", "shard_map"])
-@pytest.mark.parametrize("devices", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("kind", "devices"),
+    [*((kind, n) for kind in ("jit", "shard_map") for n in (1, 2, 4)), ("shard_map direct", 4)],
+)
 def test_a_mesh_is_one_device(found: dict[str, list[float]], kind: str, devices: int) -> None:
     value, gradient_error, by_scale = found[f"{kind} {devices}"]
     want, _, want_by_scale = found["whole"]

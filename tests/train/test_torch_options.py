@@ -156,7 +156,9 @@ def test_one_tower_can_be_frozen(frozen: str) -> None:
     before = trainer.state()
     trainer.step(raw(), lr=1e-2)
     after = trainer.state()
-    moved = {n for n in before if n.startswith("params/") and not np.array_equal(before[n], after[n])}
+    moved = {
+        n for n in before if n.startswith("params/") and not np.array_equal(before[n], after[n])
+    }
     other = {"image": "text", "text": "image"}[frozen]
     assert any(n.startswith(f"params/{other}_tower") for n in moved)
     assert not any(n.startswith(f"params/{frozen}_tower") for n in after)

@@ -1,0 +1,1 @@
+"""Towers in flax.nnx, with torch's parameter names and layouts."""

@@ -1,0 +1,82 @@
+"""Training on a mesh of devices, in one process or in two, is training on one device."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gcl_jax.world import JaxWorld
+from gcl_spec.errors import ConfigError
+
+WORKER = Path(__file__).parent / "jax_trainer_worker.py"
+SETS = ["optim.clip_norm=0.5", "train.microbatch=2"]
+
+
+def free_port() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+def train(devices: int, processes: int) -> list[dict[str, Any]]:
+    environment = {**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        # Files and not pipes: a process that waits for its pipe to be read keeps the others waiting.
+        logs = [Path(folder) / f"{rank}.log" for rank in range(processes)]
+        workers = [
+            subprocess.Popen(
+                [sys.executable, str(WORKER), *map(str, (devices, rank, processes)), port, *SETS],
+                env=environment,
+                stdout=stack.enter_context(log.open("w")),
+                stderr=subprocess.STDOUT,
+            )
+            for rank, log in enumerate(logs)
+        ]
+        try:
+            codes = [worker.wait(timeout=100) for worker in workers]
+        finally:  # the others may wait for one that failed
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+        texts = [log.read_text() for log in logs]
+    assert not any(codes), "\n".join(texts)
+    return [json.loads(text[text.index('{"values"') :].splitlines()[0]) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Any]:
+    return train(1, 1)[0]
+
+
+@pytest.mark.parametrize(("devices", "processes"), [(2, 1), (1, 2), (2, 2)])
+def test_a_mesh_trains_as_one_device_would(
+    alone: dict[str, Any], devices: int, processes: int
+) -> None:
+    for found in train(devices, processes):
+        for a, b in zip(alone["values"], found["values"], strict=True):
+            assert a.keys() == b.keys()
+            for name in a:
+                assert b[name] == pytest.approx(a[name], rel=2e-5, abs=1e-6), name
+        for name, x in alone["state"].items():
+            error = np.mean(np.abs(np.subtract(found["state"][name], x)))
+            assert error < 1e-5 * max(1.0, np.max(np.abs(x))), name
+        assert np.allclose(found["encoded"], alone["encoded"], atol=1e-4)
+
+
+def test_shares_must_be_equal() -> None:
+    import jax
+
+    world = JaxWorld((jax.devices()[0],) * 3)
+    with pytest.raises(ConfigError, match="batch_size = 10 is no multiple of the 3 devices"):
+        world.check_divides(10)
+    with pytest.raises(ConfigError, match="train.devices = 99"):
+        JaxWorld.of(jax.devices()[0], 99)

@@ -1,0 +1,118 @@
+"""The torch and the JAX trainer are one trainer: same steps, and one checkpoint for both."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gcl_jax.trainer import JaxTrainer
+from gcl_spec.batch import Batch, presence
+from gcl_spec.config_io import loads
+from gcl_torch.trainer import TorchTrainer
+
+SMALL = ["model.width=16", "model.hidden=32", "train.batch_size=12"]
+STEPS = 8
+LR = 1e-3
+
+
+def batch(step: int, size: int = 12) -> Batch:
+    rng = np.random.default_rng(step)
+    inputs = {
+        "image/features": rng.normal(size=(size, 1280)).astype(np.float32),
+        "text/features": rng.normal(size=(size, 384)).astype(np.float32),
+    }
+    ids = np.minimum(np.arange(size), size - 2)
+    return Batch(inputs, presence(np.ones(size, bool), np.arange(size) != 3), ids)
+
+
+def both(*sets: str, state: Any = None) -> tuple[TorchTrainer, JaxTrainer]:
+    config = loads("", [*SMALL, *sets])
+    return (
+        TorchTrainer(config, device="cpu", state=state),
+        JaxTrainer(config, device="cpu:0", state=state),
+    )
+
+
+def run(trainer: Any, steps: int, first: int = 0) -> list[dict[str, float]]:
+    found = [trainer.step(batch(step), lr=LR) for step in range(first, first + steps)]
+    return [{name: float(x) for name, x in values.items()} for values in found]
+
+
+def same(one: Any, two: Any) -> bool:
+    return one.keys() == two.keys() and all(
+        one[n].dtype == two[n].dtype and np.array_equal(one[n], two[n]) for n in one
+    )
+
+
+def test_a_seed_starts_both_at_the_same_numbers() -> None:
+    torch_, jax_ = both("train.seed=3")
+    assert same(torch_.state(), jax_.state())
+    assert not same(both()[1].state(), jax_.state())
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        [],
+        ["optim.clip_norm=0.5", "optim.ema=0.9", "train.microbatch=5"],
+        ["objective.preset=clip", "optim.learn_scale=false", "model.fuse=unit"],
+    ],
+)
+def test_steps_from_one_state_are_equal(sets: list[str]) -> None:
+    torch_, jax_ = both(*sets)
+    for a, b in zip(run(torch_, STEPS), run(jax_, STEPS), strict=True):
+        assert a.keys() == b.keys()
+        for name in a:
+            assert b[name] == pytest.approx(a[name], rel=1e-5, abs=1e-6), name
+    one, two = torch_.state(), jax_.state()
+    assert one.keys() == two.keys()
+    for name, x in one.items():
+        assert two[name].shape == x.shape
+        assert two[name].dtype == x.dtype
+        # AdamW divides by the root of squares: what is nearly zero may go either way.
+        assert np.mean(np.abs(two[name] - x)) < 1e-6 * max(1.0, np.max(np.abs(x))), name
+    assert np.allclose(torch_.encode(batch(0)), jax_.encode(batch(0)), atol=1e-5)
+
+
+@pytest.mark.parametrize("first", ["torch", "jax"])
+def test_a_run_of_one_goes_on_in_the_other(first: str) -> None:
+    torch_, jax_ = both("optim.ema=0.9")
+    start, unbroken = (torch_, jax_) if first == "torch" else (jax_, torch_)
+    run(start, 3)
+    went_on = both("optim.ema=0.9", state=start.state())[1 if first == "torch" else 0]
+    assert same(went_on.state(), start.state())
+    run(unbroken, 3)
+    for a, b in zip(run(unbroken, 3, 3), run(went_on, 3, 3), strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], rel=1e-5)
+
+
+def test_a_jax_state_continues_to_the_bit() -> None:
+    whole, half = both()[1], both()[1]
+    run(whole, 4)
+    run(half, 2)
+    resumed = both(state=half.state())[1]
+    run(resumed, 2, 2)
+    assert same(whole.state(), resumed.state())
+
+
+def test_steps_without_a_finite_loss_change_nothing() -> None:
+    jax_ = both("optim.skip_nonfinite=2")[1]
+    run(jax_, 1)
+    before = jax_.state()
+    data = batch(1)
+    data.inputs["image/features"][2] = 1e30  # type: ignore[index]
+    data.inputs["image/features"][2, 0] = np.inf  # type: ignore[index]
+    values = jax_.step(data, lr=LR)
+    assert float(values["skipped"]) == 1
+    after = jax_.state()
+    assert int(after.pop("step")) == int(before.pop("step")) + 1
+    assert all(np.array_equal(before[n], after[n]) for n in before)
+
+
+def test_encode_gives_the_same_rows_whatever_the_batch() -> None:
+    jax_ = both()[1]
+    data = batch(0)
+    whole = jax_.encode(data)
+    part = Batch({n: x[:5] for n, x in data.inputs.items()}, data.present[:, :5], data.ids[:5])
+    assert np.allclose(jax_.encode(part), whole[:, :5], atol=1e-6)
+    assert np.all(whole[~data.present] == 0)
