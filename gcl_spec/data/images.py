@@ -2,9 +2,10 @@
 
 import io
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,19 @@ from gcl_spec.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["PREPROCESSING_VERSION", "ImageInput", "load_image", "square_image", "thumbnail"]
+__all__ = [
+    "PREPROCESSING_VERSION",
+    "ImageInput",
+    "check_pixels",
+    "decode",
+    "eight_bits",
+    "load_image",
+    "square_image",
+    "thumbnail",
+    "turn_upright",
+]
+
+T = TypeVar("T")
 
 # Enters the key of cached tower outputs: raise it whenever `load_image` gives other pixels for the
 # same file, or caches go on giving the outputs of the old ones.
@@ -31,12 +44,26 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
     """Decode a picture, turn it upright, put it on white, resize it, and pad it to a square.
 
     Args:
-        image: a PNG, JPEG, WebP, GIF, BMP or TIFF file, by path or content; or a decoded picture.
+        image: see `decode`.
         size: side of the result in pixels.
         where: name for errors.
 
     Returns:
         (size, size, 3) uint8, RGB.
+
+    Raises:
+        DataError: as `decode`.
+    """
+    return decode(image, lambda picture: square_image(picture, size), where=where)
+
+
+def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) -> T:
+    """What `use` makes of the opened picture.
+
+    Args:
+        image: a PNG, JPEG, WebP, GIF, BMP or TIFF file, by path or content; or a decoded picture.
+        use: reads the pixels; must not change the picture, which may be the caller's.
+        where: name for errors.
 
     Raises:
         DataError: missing, of another format, unreadable, cut off, or over Pillow's pixel limit
@@ -46,16 +73,16 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
 
     try:
         if isinstance(image, Image.Image):
-            return square_image(image, size)
+            return use(image)
         if isinstance(image, np.ndarray):
-            return square_image(Image.fromarray(image), size)
+            return use(Image.fromarray(image))
         data = image if isinstance(image, bytes) else Path(image).read_bytes()
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             # Pillow itself only warns between its limit and twice that; here both are too large.
-            limit, pixels = Image.MAX_IMAGE_PIXELS, picture.width * picture.height
-            if limit is not None and pixels > limit:
-                raise DataError(f"{where}: picture is too large: {pixels} pixels, at most {limit}")
-            return square_image(picture, size)
+            check_pixels(picture.width, picture.height, where=where)
+            return use(picture)
+    except DataError:
+        raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{where}: picture is too large: {error}") from error
     except UnidentifiedImageError as error:
@@ -65,6 +92,18 @@ def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.ui
         ) from error
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise DataError(f"{where}: not a readable picture: {error}") from error
+
+
+def check_pixels(width: int, height: int, *, where: str) -> None:
+    """`DataError` where a picture of this size is over Pillow's limit."""
+    from PIL import Image
+
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and width * height > limit:
+        raise DataError(
+            f"{where}: picture is too large: {width * height} pixels ({width} x {height}), "
+            f"at most {limit}"
+        )
 
 
 def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
@@ -82,16 +121,12 @@ def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
     Returns:
         (size, size, 3) uint8, RGB.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    if picture.mode.startswith("I"):  # 16 bits a pixel; Pillow's conversion would clip it to white
-        picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if picture.mode.startswith("I"):
+        picture = eight_bits(picture)
     rgba = picture.convert("RGBA")
-    # Damaged metadata makes Pillow raise any of these, before or after it has turned the picture
-    # (hence in place); the pixels are good.
-    bad = (ArithmeticError, AttributeError, LookupError, SyntaxError, struct.error)
-    with suppress(*bad, OSError, TypeError, ValueError):
-        ImageOps.exif_transpose(rgba, in_place=True)
+    turn_upright(rgba)
     # Resized before it is padded: a long thin picture would need the square of its length.
     share = size / max(rgba.size)
     width, height = (max(1, round(share * side)) for side in rgba.size)
@@ -101,3 +136,19 @@ def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
     small = opaque.resize((width, height), Image.Resampling.BICUBIC)
     square.paste(small, ((size - width) // 2, (size - height) // 2))
     return np.asarray(square)
+
+
+def eight_bits(picture: "Image.Image") -> "Image.Image":
+    """A grey picture of 16 bits a pixel in 8; Pillow's own conversion would clip it to white."""
+    return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+
+
+def turn_upright(picture: "Image.Image") -> None:
+    """Turn the picture, in place, as the camera's EXIF orientation says."""
+    from PIL import ImageOps
+
+    # Damaged metadata makes Pillow raise any of these, before or after it has turned the picture
+    # (hence in place); the pixels are good.
+    bad = (ArithmeticError, AttributeError, LookupError, SyntaxError, struct.error)
+    with suppress(*bad, OSError, TypeError, ValueError):
+        ImageOps.exif_transpose(picture, in_place=True)
