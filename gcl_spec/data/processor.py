@@ -190,7 +190,7 @@ def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
                 f"{where}: {key}={value!r} is not known and may change the pixels; remove it if "
                 "it does not"
             )
-    found = _DEFAULTS[kind] | settings  # a null is no default: it leaves the step out
+    found = _DEFAULTS[kind] | dict(settings)  # a null is no default: it leaves the step out
 
     def wanted(key: str) -> bool:
         if not isinstance(found.get(key), bool | None):
