@@ -86,7 +86,12 @@ def tiny_config() -> dict[str, Any]:
 
 
 def tiny_weights(seed: int) -> dict[str, FloatArray]:
-    """Weights as CLIP starts with (2103.00020's code), drawn by NumPy; float32."""
+    """Weights as CLIP starts with (OpenAI's code of 2103.00020), drawn by NumPy; float32.
+
+    >>> weights = tiny_weights(seed=0)
+    >>> weights["visual_projection.weight"].shape, sum(x.size for x in weights.values())
+    ((64, 64), 258945)
+    """
     rng = np.random.default_rng(seed)
 
     def normal(std: float, *shape: int) -> FloatArray:

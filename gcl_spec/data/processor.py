@@ -71,6 +71,12 @@ class ImageProcessor:
     `ViTImageProcessorPil`) to the bit, but for three things that those leave wrong: pictures are
     turned upright by their EXIF orientation first, 16-bit grey pictures keep their greys instead
     of becoming white, and every picture becomes RGB, whatever `do_convert_rgb` says.
+
+    >>> processor = ImageProcessor({"size": 32, "crop_size": 32}, kind="CLIP", where="example")
+    >>> black = np.zeros((40, 60, 3), np.uint8)
+    >>> values = processor(black, "black")
+    >>> values.shape, values[:, 0, 0].astype(float).round(3).tolist()
+    ((3, 32, 32), [-1.792, -1.752, -1.48])
     """
 
     shape: tuple[int, int]
