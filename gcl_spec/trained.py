@@ -18,7 +18,7 @@ def encode_items(
     run: LoadedRun, root: Root, items: Sequence[Item], reporter: Reporter
 ) -> FloatArray:
     """Unit rows of items whose images lie under `root`, (n, D) float32."""
-    collate: Collate = Collator(run.config.model, root)
+    collate: Collate = Collator(run.config, root)
     images, texts = [i.image for i in items], [i.text for i in items]
     if run.config.model.caches_towers and isinstance(collate, Collator):
         store = FeatureStore(run.config, collate, run.trainer.features)

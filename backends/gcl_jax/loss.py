@@ -75,7 +75,8 @@ def gcl_loss(
         kernel=GramKernel(tile, axis_name),
         **extras,
     )
-    return _one_value(loss, axis_name)
+    whole: jax.Array = _one_value(loss, axis_name)
+    return whole
 
 
 class DirectionLosses(NamedTuple):
@@ -127,7 +128,7 @@ def _one_value(tree: Any, axis_name: str | None) -> Any:
     """
     if axis_name is None:
         return tree
-    return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)
+    return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)  # type: ignore[no-untyped-call]
 
 
 def _gather(x: Any, axis_name: str) -> Any:

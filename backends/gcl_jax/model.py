@@ -163,7 +163,7 @@ class ClipModel(Model):
     """
 
     def __init__(self, config: Config) -> None:
-        self.clip = clip_from_folder(clip_folder(config.model))
+        self.clip = clip_from_folder(clip_folder(config))
         self._start_scale(config, self.clip.checkpoint_log_scale)
 
     def project(self, name: str, features: jax.Array) -> jax.Array:

@@ -1,7 +1,7 @@
 """A flax.nnx module as a function of its parameters, which go by their dotted names."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 from flax import nnx

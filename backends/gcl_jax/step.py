@@ -95,16 +95,16 @@ def _spread_loss(options: StepOptions, world: JaxWorld) -> Callable[..., Any]:
     loss = partial(_loss, options)
     if len(world.devices) == 1:
         return loss
-    rows = PartitionSpec(AXIS)
+    whole, rows = PartitionSpec(), PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
 
     def spread(log_scale: jax.Array, **parts: jax.Array) -> Any:
         run = jax.shard_map(
             lambda s, p: loss(s, **p, axis_name=AXIS),
             mesh=world.mesh,
-            in_specs=(PartitionSpec(), rows),
-            out_specs=PartitionSpec(),
+            in_specs=(whole, rows),
+            out_specs=whole,
         )
-        return run(log_scale, parts)
+        return run(log_scale, parts)  # type: ignore[no-untyped-call]
 
     return spread
 

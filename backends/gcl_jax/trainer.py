@@ -67,7 +67,8 @@ class JaxTrainer:
         )
         self._params |= moving
         self._step += 1
-        return values
+        seen: dict[str, jax.Array] = values
+        return seen
 
     def encode(self, batch: Batch, /) -> FloatArray:
         """See `Trainer.encode`; by the running means of the weights, where there are any."""
@@ -168,11 +169,10 @@ class JaxTrainer:
             trained=self._trained,
             averaged=bool(self._averages),
         ).read(state)
-        self._params |= found.parameters
-        self._buffers |= found.buffers
-        if self._averages:
-            source = found.averages or found.parameters
-            self._averages |= {n: source[n] for n in self._averages if n in source}
+        held: Any = (self._params, self._buffers, self._averages)
+        averages = found.averages or found.parameters
+        for target, source in zip(held, (found.parameters, found.buffers, averages), strict=True):
+            target |= {name: source[name] for name in target if name in source}
         self._step = found.step
         if found.moments:
             moments = {m: dict(found.moments[m]) for m in MOMENTS}

@@ -68,12 +68,12 @@ class JaxWorld:
     @property
     def rank(self) -> int:
         """Of this process."""
-        return jax.process_index()
+        return int(jax.process_index())
 
     @property
     def size(self) -> int:
         """Number of processes."""
-        return jax.process_count()
+        return int(jax.process_count())
 
     def barrier(self) -> None:
         """Wait until all processes are here."""
@@ -96,11 +96,11 @@ class JaxWorld:
 
     def everywhere(self, tree: Any) -> Any:
         """NumPy or JAX arrays, whole on every device."""
-        return self._placed(tree, PartitionSpec())
+        return self._placed(tree, PartitionSpec())  # type: ignore[no-untyped-call]
 
     def spread(self, tree: Any) -> Any:
         """This process's samples, over its devices; together the batch of all processes."""
-        return self._placed(tree, PartitionSpec(AXIS))
+        return self._placed(tree, PartitionSpec(AXIS))  # type: ignore[no-untyped-call]
 
     def here(self, tree: Any) -> Any:
         """Arrays that are whole everywhere, as they are on the first device of this process."""
@@ -117,7 +117,9 @@ class JaxWorld:
     def _placed(self, tree: Any, spec: PartitionSpec) -> Any:
         sharding = NamedSharding(self.mesh, spec)
 
-        def place(x: npt.NDArray[Any]) -> jax.Array:
-            return jax.make_array_from_process_local_data(sharding, np.asarray(x))
+        def place(x: npt.NDArray[Any]) -> Any:
+            return jax.make_array_from_process_local_data(  # type: ignore[no-untyped-call]
+                sharding, np.asarray(x)
+            )
 
         return jax.tree.map(place, tree)

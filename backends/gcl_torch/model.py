@@ -10,6 +10,7 @@ from gcl_spec.errors import DataError
 from gcl_spec.initial import head_weights
 from gcl_spec.model import start_scale, vector_widths
 from gcl_spec.towers import clip_folder
+from gcl_torch.towers.clip import ClipTowers
 from gcl_torch.towers.efficientnet_lite import EfficientNetLite0
 from gcl_torch.towers.minilm import MiniLM
 
@@ -149,10 +150,8 @@ class ClipModel(Model):
     """
 
     def __init__(self, config: Config) -> None:
-        from gcl_torch.towers.clip import ClipTowers
-
         super().__init__()
-        self.clip = ClipTowers.from_folder(clip_folder(config.model))
+        self.clip = ClipTowers.from_folder(clip_folder(config))
         self._start_scale(config, self.clip.checkpoint_log_scale)
         for name in ("image", "text"):
             if config.model.freezes(name):

@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from gcl_spec._typing import IntArray
 from gcl_spec.batch import Batch, presence
-from gcl_spec.config import ModelConfig
-from gcl_spec.data.images import ImageInput, load_image
+from gcl_spec.config import Config
+from gcl_spec.data.images import ImageInput
+from gcl_spec.data.preprocess import preprocessing_of
 from gcl_spec.data.root import Root
-from gcl_spec.data.tokens import Tokenizer
-from gcl_spec.towers import text_folder
 
 __all__ = ["Collate", "Collator", "assemble"]
 
@@ -33,12 +32,11 @@ class Collate(Protocol):
 
 
 class Collator:
-    """Pixels and tokens. A text as image is a path: under `root`, or on disk without a root."""
+    """Pixels and tokens. A string as image is a path: under `root`, or on disk without a root."""
 
-    def __init__(self, config: ModelConfig, root: Root | None = None) -> None:
-        self._size = config.image_size
+    def __init__(self, config: Config, root: Root | None = None) -> None:
         self._root = root
-        self._tokenizer = Tokenizer(text_folder() / "tokenizer.json", max_tokens=config.max_tokens)
+        self._preprocessing = preprocessing_of(config)
         self._pool = ThreadPoolExecutor(4)  # Pillow decodes and resizes outside the GIL
 
     def __call__(
@@ -51,10 +49,10 @@ class Collator:
         """See `Collate`."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         if any(image is not None for image in images):
-            inputs["image/pixels"] = np.stack(list(self._pool.map(self._pixels, images)))
+            found = list(self._pool.map(self._pixels, images))
+            inputs[self._preprocessing.image_input] = np.stack(found)
         if any(text is not None for text in texts):
-            token_ids, mask = self._tokenizer([text or "" for text in texts])
-            inputs |= {"text/input_ids": token_ids, "text/attention_mask": mask}
+            inputs |= self._preprocessing.texts([text or "" for text in texts])
         return assemble(inputs, images, texts, ids)
 
     def read(self, image: ImageInput) -> ImageInput:
@@ -63,12 +61,12 @@ class Collator:
             return self._root.read_bytes(image)
         return image
 
-    def _pixels(self, image: ImageInput | None) -> npt.NDArray[np.uint8]:
+    def _pixels(self, image: ImageInput | None) -> npt.NDArray[np.generic]:
         if image is None:
-            return np.zeros((self._size, self._size, 3), np.uint8)
+            return self._preprocessing.blank()
         place = str(image) if isinstance(image, str) or hasattr(image, "parts") else "image"
         where = f"{self._root.name}: {place}" if self._root is not None else place
-        return load_image(self.read(image), size=self._size, where=where)
+        return self._preprocessing.image(self.read(image), where)
 
 
 def assemble(

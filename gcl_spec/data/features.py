@@ -1,15 +1,14 @@
 """Outputs of frozen towers: computed once for each picture and text, kept on disk by content."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.batch import Batch
+from gcl_spec.cache import cache_folder
 from gcl_spec.config import Config
 from gcl_spec.data.collate import Collator, assemble
 from gcl_spec.data.feature_cache import FeatureCache
@@ -18,16 +17,10 @@ from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.towers import image_tower_key, text_tower_key
 
-__all__ = ["FeatureStore", "cache_folder"]
+__all__ = ["FeatureStore"]
 
 _BATCH = 32  # activations of a larger batch leave the processor's cache
 _SAVE_EVERY = 16  # batches: parts of 512 rows, 2.6 MB for the image tower
-
-
-def cache_folder(config: Config) -> Path:
-    """Where tower outputs are kept: the config's folder, $GCL_CACHE, or ~/.cache/gcl-spec."""
-    default = os.environ.get("GCL_CACHE") or Path.home() / ".cache" / "gcl-spec"
-    return Path(config.data.cache or default).expanduser()
 
 
 class FeatureStore:
@@ -45,7 +38,7 @@ class FeatureStore:
     ) -> None:
         self._collator = collator
         self._compute = compute
-        folder = cache_folder(config)
+        folder = cache_folder(config.data)
         self._caches = {
             "image": FeatureCache(folder, "image", image_tower_key(config.model)),
             "text": FeatureCache(folder, "text", text_tower_key(config.model)),

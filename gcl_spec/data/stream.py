@@ -47,8 +47,8 @@ class TrainingData:
         self.order = Order(len(self._samples), config.train.batch_size, config.train.seed)
         tested = self._root if self._root.folders("tasks") else open_root("starter")
         self.test_root = tested
-        self._collator = Collator(config.model, self._root)
-        self._test_collator = Collator(config.model, tested)
+        self._collator = Collator(config, self._root)
+        self._test_collator = Collator(config, tested)
         self.tests: tuple[Task, ...] = ()
         self._validations: tuple[Task, ...] = ()
         if only_steps is None:

@@ -45,7 +45,7 @@ def data(tmp_path: Path) -> tuple[Config, Collator]:
 def settings(folder: Path) -> tuple[Config, Collator]:
     config = Config(data=DataConfig(cache=str(folder / "cache")))
     config = replace(config, model=replace(config.model, image_size=32))
-    return config, Collator(config.model, FolderRoot(folder))
+    return config, Collator(config, FolderRoot(folder))
 
 
 def test_features_are_computed_once(data: tuple[Config, Collator], tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_parts_of_another_key_are_left_alone(
     assert len(parts) == 2
     other = replace(config, model=replace(config.model, max_tokens=9))
     counting = Counting()
-    FeatureStore(other, Collator(other.model), counting).prepare([], texts)
+    FeatureStore(other, Collator(other), counting).prepare([], texts)
     assert counting.seen == 6
     assert parts < set((tmp_path / "cache").iterdir())
 
