@@ -11,7 +11,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from gcl_jax.towers.layers import Gelu, LayerNorm, Linear
+from gcl_jax.towers.clip import Clip
+from gcl_jax.towers.efficientnet_lite import EfficientNetLite0
+from gcl_jax.towers.layers import Activation, LayerNorm, Linear
+from gcl_jax.towers.minilm import MiniLM
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.initial import head_weights
@@ -27,6 +30,7 @@ class Model(nnx.Module):
     """Projections of images and texts into one space, and the temperature."""
 
     log_scale: nnx.Param[jax.Array]
+    max_tokens = 512
 
     def __call__(self, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
         """Image and text projections, (B, width) each; zeros for a modality without inputs."""
@@ -93,14 +97,6 @@ class _Heads(Model):
         return x
 
 
-class EfficientNetLite0:
-    width = 1280
-
-
-class MiniLM:
-    width = 384
-
-
 class LiteModel(_Heads):
     """EfficientNet-Lite0 and MiniLM, pretrained, with a projection head each.
 
@@ -125,7 +121,7 @@ class LiteModel(_Heads):
                 getattr(self, f"{name}_tower").checkpointing()
 
 
-def frozen_tower(name: str) -> nnx.Module:
+def frozen_tower(name: str) -> EfficientNetLite0 | MiniLM:
     """The pretrained tower of `lite` for "image" or "text"."""
     return EfficientNetLite0.pretrained() if name == "image" else MiniLM.pretrained()
 
@@ -163,8 +159,9 @@ class ClipModel(Model):
     """
 
     def __init__(self, config: Config) -> None:
-        self.clip = clip_from_folder(clip_folder(config))
+        self.clip = Clip.from_folder(clip_folder(config))
         self._start_scale(config, self.clip.checkpoint_log_scale)
+        self.max_tokens = self.clip.max_tokens
 
     def project(self, name: str, features: jax.Array) -> jax.Array:
         """Nothing: what the towers give is projected."""
@@ -190,7 +187,7 @@ def _head(name: str, inputs: int, config: Config) -> nnx.List[Any]:
         [
             LayerNorm(inputs, affine=False),
             Linear(inputs, model.hidden),
-            Gelu(),
+            Activation("gelu"),
             Linear(model.hidden, model.width),
         ]
     )

@@ -18,7 +18,9 @@ class Functional:
     """
 
     def __init__(self, module: nnx.Module) -> None:
-        self._graph, params, buffers, self._rest = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
+        # Its type, with as many states as filters, is beyond the type checker.
+        parts = cast(Any, nnx).split(module, nnx.Param, nnx.BatchStat, ...)
+        self._graph, params, buffers, self._rest = parts
         self._params, self._buffers = params, buffers
         self.params: Params = _flat(params)
         self.buffers: Params = _flat(buffers)

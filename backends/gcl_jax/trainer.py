@@ -40,7 +40,8 @@ class JaxTrainer:
         self.world = JaxWorld.of(first, config.train.devices)
         self.world.check_divides(config.train.batch_size)
         with jax.default_device(first):
-            self._model = Functional(make_model(config))
+            model = make_model(config)
+        self._model, self._most_tokens = Functional(model), model.max_tokens
         self._trained = tuple(name for name in self._model.params if self._trains(name))
         trained = {name: self._model.params[name] for name in self._trained}
         self._rules = AdamW.of(config.optim, {n: x.ndim for n, x in trained.items()})
@@ -84,11 +85,14 @@ class JaxTrainer:
 
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
         """See `Trainer.features`."""
-        return {
-            name.partition("/")[0]: np.asarray(x, np.float32)
-            for name, x in self._inputs(batch).items()
-            if name.endswith("/features")
-        }
+        inputs = self._inputs(batch)
+        raw = {name.partition("/")[0] for name in inputs if not name.endswith("/features")}
+        if raw:
+            params, buffers = self.world.here((self._params, self._buffers))
+            found = self._compiled_features(params, buffers, inputs)
+        else:
+            found = {name.partition("/")[0]: x for name, x in inputs.items()}
+        return {name: np.asarray(x, np.float32) for name, x in found.items()}
 
     def state(self) -> State:
         """See `Trainer.state`; frozen towers of `lite` are not in it, their packages hold them."""
@@ -122,6 +126,13 @@ class JaxTrainer:
         return jax.jit(run)
 
     @cached_property
+    def _compiled_features(self) -> Any:
+        def run(params: Params, buffers: Params, inputs: Params) -> Any:
+            return self._model.call(params, buffers, lambda model: model.features(inputs))
+
+        return jax.jit(run)
+
+    @cached_property
     def _frozen(self) -> dict[str, tuple[Functional, Any]]:
         """Towers that are not part of the model, loaded when they are first needed."""
         found = {}
@@ -140,7 +151,7 @@ class JaxTrainer:
     def _inputs(self, batch: Batch) -> dict[str, Any]:
         """A batch's inputs; of frozen towers, which are no part of the model, the outputs."""
         inputs = {name: _narrow(x) for name, x in batch.inputs.items()}
-        inputs = _even_lengths(inputs)
+        inputs = _even_lengths(inputs, self._most_tokens)
         raw = {n.partition("/")[0] for n in inputs if not n.endswith("/features")}
         if self._config.model.kind != "lite":
             return inputs
@@ -208,12 +219,13 @@ def _padded(inputs: Mapping[str, Any], size: int) -> dict[str, Any]:
     return found
 
 
-def _even_lengths(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Token arrays (B, L) with columns of padding to a multiple of `_LENGTHS`."""
+def _even_lengths(inputs: dict[str, Any], most: int) -> dict[str, Any]:
+    """Token arrays (B, L) with columns of padding to a multiple of `_LENGTHS`, or to `most`."""
     for name in ("text/input_ids", "text/attention_mask"):
         if name in inputs:
-            missing = -inputs[name].shape[1] % _LENGTHS
-            inputs[name] = np.pad(inputs[name], ((0, 0), (0, missing)))
+            length = inputs[name].shape[1]
+            wanted = max(min(-(-length // _LENGTHS) * _LENGTHS, most), length)
+            inputs[name] = np.pad(inputs[name], ((0, 0), (0, wanted - length)))
     return inputs
 
 

@@ -196,9 +196,13 @@ class TorchTrainer:
         }
 
     def _buffers(self) -> dict[str, torch.Tensor]:
-        """Those that a checkpoint holds: the others are made with the model."""
+        """Those that a checkpoint holds: the others are made with the model, or have no use."""
         kept = self._model.state_dict(keep_vars=True)
-        return {name: b for name, b in self._model.named_buffers() if name in kept}
+        return {
+            name: b
+            for name, b in self._model.named_buffers()
+            if name in kept and not name.endswith("num_batches_tracked")
+        }
 
     def _make_optimizer(self) -> torch.optim.AdamW:
         optim = self._config.optim

@@ -31,7 +31,7 @@ class Preprocessing(Protocol):
         ...
 
     def texts(self, texts: Sequence[str], /) -> dict[str, npt.NDArray[np.generic]]:
-        """"text/input_ids" and "text/attention_mask", (B, L) int64 each."""
+        """ "text/input_ids" and "text/attention_mask", (B, L) int64 each."""
         ...
 
 

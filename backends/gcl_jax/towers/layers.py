@@ -1,31 +1,204 @@
-"""Layers in flax.nnx with torch's parameter names and layouts."""
+"""Layers in flax.nnx with torch's parameter names and layouts: a checkpoint fits both.
+
+Parameters are zeros until a checkpoint is loaded into them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-__all__ = ["Gelu", "LayerNorm", "Linear"]
+from gcl_spec.errors import ConfigError, DataError
+
+__all__ = [
+    "Activation",
+    "BatchNorm2d",
+    "Conv2d",
+    "Embedding",
+    "LayerNorm",
+    "Linear",
+    "activation",
+    "attend",
+    "load_weights",
+    "recomputed",
+]
+
+_LOWEST = float(np.finfo(np.float32).min)  # and not -inf: a row of them would be NaN
+_ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "gelu_new": jax.nn.gelu,
+    "gelu_pytorch_tanh": jax.nn.gelu,
+    "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
+    "relu": jax.nn.relu,
+    "relu6": jax.nn.relu6,
+    "silu": jax.nn.silu,
+}
+
+
+def activation(name: str) -> Callable[[jax.Array], jax.Array]:
+    """The function that transformers calls by this name; `ConfigError` for an unknown one."""
+    if name not in _ACTIVATIONS:
+        raise ConfigError(f"hidden_act = {name!r}; JAX towers know {', '.join(_ACTIVATIONS)}")
+    return _ACTIVATIONS[name]
+
+
+class Activation(nnx.Module):
+    """An activation that has a place in a list of layers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Element by element."""
+        return activation(self.name)(x)
 
 
 class Linear(nnx.Module):
+    """(..., inputs) to (..., outputs); weight (outputs, inputs)."""
+
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
-        self.weight = nnx.Param(jnp.zeros((outputs, inputs), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32)) if bias else None
+        self.weight = _zeros(outputs, inputs)
+        self.bias = _zeros(outputs) if bias else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = x @ self.weight[...].T
+        """x W^T + b."""
+        y: jax.Array = x @ self.weight[...].T
         return y if self.bias is None else y + self.bias[...]
 
 
 class LayerNorm(nnx.Module):
+    """Standardises the last axis, in float32 whatever the input; Ba et al., arXiv 1607.06450."""
+
     def __init__(self, width: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         self.eps = eps
+        self.weight = _zeros(width) if affine else None
+        self.bias = _zeros(width) if affine else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = x - x.mean(-1, keepdims=True)
-        return y / jnp.sqrt((y * y).mean(-1, keepdims=True) + self.eps)
+        """Of the input's dtype."""
+        wide = x.astype(jnp.float32)
+        wide = wide - jnp.mean(wide, axis=-1, keepdims=True)
+        y = wide * jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + self.eps)
+        if self.weight is not None and self.bias is not None:
+            y = y * self.weight[...] + self.bias[...]
+        return y.astype(x.dtype)
 
 
-class Gelu(nnx.Module):
+class Embedding(nnx.Module):
+    """Numbers to rows of `weight`, (count, width)."""
+
+    def __init__(self, count: int, width: int) -> None:
+        self.weight = _zeros(count, width)
+
+    def __call__(self, numbers: jax.Array) -> jax.Array:
+        """(...) integers to (..., width)."""
+        return jnp.take(self.weight[...], numbers, axis=0)
+
+
+class Conv2d(nnx.Module):
+    """(B, H, W, C) to (B, H', W', out); weight OIHW as in torch. Padding is valid or TF's SAME."""
+
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        padding: str = "SAME",
+    ) -> None:
+        self.weight = _zeros(out, channels // groups, kernel, kernel)
+        self.bias = _zeros(out) if bias else None
+        self.stride, self.groups, self.padding = stride, groups, padding
+
     def __call__(self, x: jax.Array) -> jax.Array:
-        return jax.nn.gelu(x, approximate=False)
+        """Cross-correlation."""
+        y = jax.lax.conv_general_dilated(
+            x,
+            self.weight[...].astype(x.dtype),
+            (self.stride, self.stride),
+            self.padding,
+            dimension_numbers=("NHWC", "OIHW", "NHWC"),
+            feature_group_count=self.groups,
+        )
+        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+
+
+class BatchNorm2d(nnx.Module):
+    """Channels, the last axis, standardised by stored statistics, which nothing changes."""
+
+    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+        self.eps = eps
+        self.weight, self.bias = _zeros(channels), _zeros(channels)
+        self.running_mean = nnx.BatchStat(jnp.zeros(channels, jnp.float32))
+        self.running_var = nnx.BatchStat(jnp.ones(channels, jnp.float32))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Of the input's dtype."""
+        factor = self.weight[...] * jax.lax.rsqrt(self.running_var[...] + self.eps)
+        offset = self.bias[...] - self.running_mean[...] * factor
+        return x * factor.astype(x.dtype) + offset.astype(x.dtype)
+
+
+def attend(
+    q_BLD: jax.Array, k_BLD: jax.Array, v_BLD: jax.Array, heads: int, mask: jax.Array | None
+) -> jax.Array:
+    """Scaled dot-product attention; mask: booleans that broadcast to (B, heads, L, L)."""
+    size, length, width = q_BLD.shape
+    q, k, v = (x.reshape(size, x.shape[1], heads, width // heads) for x in (q_BLD, k_BLD, v_BLD))
+    scores = jnp.einsum("blhd,bmhd->bhlm", q, k) * (width // heads) ** -0.5
+    scores = scores.astype(jnp.float32)
+    if mask is not None:
+        scores = jnp.where(mask, scores, _LOWEST)
+    shares = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
+    return jnp.einsum("bhlm,bmhd->blhd", shares, v).reshape(size, length, width)
+
+
+def recomputed(layer: Callable[..., Any], on: bool) -> Callable[..., Any]:
+    """A layer whose activations, if `on`, are computed again in backward instead of kept."""
+    return jax.checkpoint(lambda *x: layer(*x)) if on else layer
+
+
+def load_weights(
+    module: nnx.Module,
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    *,
+    where: str,
+    unused: Sequence[str] = (),
+) -> None:
+    """Fill parameters and statistics by their dotted names.
+
+    unused: beginnings of names in `arrays` that the module has no place for.
+
+    Raises:
+        DataError: a name is missing or too many, or a shape is another.
+    """
+    left = {name for name in arrays if not name.startswith(tuple(unused))}
+    for kind in (nnx.Param, nnx.BatchStat):
+        for path, variable in nnx.to_flat_state(nnx.state(module, kind)):
+            name = ".".join(map(str, path))
+            if name not in arrays:
+                raise DataError(f"{where}: no weight {name!r}; are the files complete?")
+            value, wanted = arrays[name], variable[...].shape
+            if value.shape != wanted:
+                raise DataError(f"{where}: {name!r} has shape {value.shape}, not {wanted}")
+            _variable(module, path)[...] = jnp.asarray(value, jnp.float32)
+            left.discard(name)
+    if left:
+        raise DataError(f"{where}: {min(left)!r} is no weight of a {type(module).__name__}")
+
+
+def _variable(module: Any, path: Sequence[Any]) -> Any:
+    for part in path:
+        module = module[part] if isinstance(part, int) else getattr(module, part)
+    return module
+
+
+def _zeros(*shape: int) -> nnx.Param[jax.Array]:
+    return nnx.Param(jnp.zeros(shape, jnp.float32))
