@@ -107,11 +107,11 @@ class _Attention(nnx.Module):
     def __init__(self, settings: Settings) -> None:
         width = settings["hidden_size"]
         self.heads = settings["num_attention_heads"]
-        setattr(self, "self", _Projections(width))  # BERT's name for it
+        self.self = _Projections(width)  # BERT's name for it
         self.output = _Output(width, width, settings["layer_norm_eps"])
 
     def __call__(self, x: jax.Array, mask: jax.Array) -> jax.Array:
-        made: _Projections = getattr(self, "self")  # noqa: B009
+        made = self.self
         q, k, v = made.query(x), made.key(x), made.value(x)
         return self.output(attend(q, k, v, self.heads, mask), x)
 
