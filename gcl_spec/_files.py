@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all."""
 
+import errno
 import os
 import re
 import shutil
@@ -11,44 +12,116 @@ from typing import BinaryIO
 
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["atomic_folder", "atomic_write", "sync_folder"]
+__all__ = ["append", "atomic_folder", "atomic_write", "remove_stale", "sync_folder"]
 
-_SUFFIX = ".creating"
+_FOLDER = ".creating"
+_FILE = ".writing"
+_RANDOM = "[a-z0-9_]{8}"
+# No space, no quota, and a limit on the size of a file.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
     """A binary file that replaces `path` when the block ends well; on an error nothing changes.
 
     Written beside `path`, flushed to the disk, then renamed, so that neither a crash nor a full
-    disk leaves half a file under the final name.
+    disk leaves half a file under the final name. What kill -9 leaves, `remove_stale` removes.
+
+    Args:
+        path: its folder is made where there is none.
+        size: bytes that will be written, where known; fewer on the disk are an error.
 
     Raises:
         CheckpointError: the file cannot be written, such as on a full disk.
     """
-    temporary: str | None = None
+    temporary: Path | None = None
+    lock: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(number, "wb") as file:
+        temporary, file, lock = _temporary_file(path)
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            written = os.fstat(file.fileno()).st_size
+        if size is not None and written != size:
+            raise OSError(errno.EIO, f"{written:,} bytes of {size:,} were written")
         # mkstemp makes private files; give this one the rights of an ordinary new file.
         umask = os.umask(0)
         os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
         temporary = None
         sync_folder(path.parent)
     except OSError as error:
-        raise CheckpointError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another "
-            "place, what was there before is untouched"
-        ) from error
+        raise _cannot_write(path, error, size) from error
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` to a file; a crash or a full disk may leave a part of it.
+
+    Raises:
+        CheckpointError: the file cannot be written, such as on a full disk.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        raise _cannot_write(path, error, len(data)) from error
+
+
+def remove_stale(folder: Path, name: str) -> None:
+    """Remove what killed processes left of `atomic_write` in `folder`.
+
+    Args:
+        folder: may be missing.
+        name: pattern of the final names; other files are none of ours. A file that its process is
+            still writing is locked, and stays.
+    """
+    own = re.compile(rf"\.(?:{name})\.{_RANDOM}{re.escape(_FILE)}")
+    for found in folder.iterdir() if folder.is_dir() else ():
+        if not own.fullmatch(found.name) or found.is_symlink() or not found.is_file():
+            continue
+        lock = _lock(found, wait=False)
+        if lock is not None:
+            found.unlink(missing_ok=True)
+            os.close(lock)
+
+
+def _temporary_file(path: Path) -> tuple[Path, BinaryIO, int | None]:
+    """A file beside `path`, open, and the second open file that locks it until it is closed."""
+    while True:
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_FILE, dir=path.parent)
+        made = Path(name)
+        # Of its own, because the file is closed, which may fail, before it gets its final name.
+        lock = _lock(made, wait=True)
+        if made.exists():
+            return made, os.fdopen(number, "wb"), lock
+        # Before it was locked another process took it for a stale one.
+        os.close(number)
+        if lock is not None:
+            os.close(lock)
+
+
+def _cannot_write(path: Path, error: OSError, size: int | None) -> CheckpointError:
+    what = error.strerror or str(error)
+    if error.errno in _FULL:
+        needed = "" if size is None else f"{_megabytes(size)} are needed, "
+        what += f" ({needed}{_megabytes(shutil.disk_usage(path.parent).free)} are free)"
+    return CheckpointError(
+        f"cannot write {path}: {what}; free some space or choose another place, what was there "
+        "before is untouched"
+    )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
 
 
 @contextmanager
@@ -83,7 +156,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def _temporary_folder(path: Path) -> tuple[Path, int | None]:
     """A folder beside `path`, and the open file that locks it while this process lives."""
     while True:
-        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
+        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_FOLDER, dir=path.parent))
         number = _lock(made, wait=True)
         if made.exists():
             return made, number
@@ -93,7 +166,7 @@ def _temporary_folder(path: Path) -> tuple[Path, int | None]:
 
 
 def _remove_stale(path: Path) -> None:
-    own = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]+{re.escape(_SUFFIX)}")
+    own = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]+{re.escape(_FOLDER)}")
     for found in path.parent.iterdir():
         if not own.fullmatch(found.name) or found.is_symlink() or not found.is_dir():
             continue
@@ -104,7 +177,7 @@ def _remove_stale(path: Path) -> None:
 
 
 def _lock(folder: Path, *, wait: bool) -> int | None:
-    """Lock a folder; None where another process holds it, or where folders cannot be locked.
+    """Lock a folder or file; None where another process holds it, or where there are no locks.
 
     The lock ends with the process, even by kill -9, or when the returned file is closed.
     """

@@ -1,6 +1,8 @@
 """Training states as safetensors files, written whole or not at all."""
 
+import json
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,42 +10,92 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from gcl_spec._files import atomic_write
+from gcl_spec._checksum import checksum
+from gcl_spec._files import atomic_write, remove_stale
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["Found", "check", "latest", "load", "save"]
+__all__ = ["Found", "check", "latest", "load", "prune", "save", "set_aside"]
 
-_NAME = re.compile(r"step-(\d{8})\.safetensors")
+_PATTERN = r"step-\d{8}\.safetensors"
+_NAME = re.compile(_PATTERN)
 _FORMAT = "gcl-spec/1"
 _PREFIXES = ("params/", "buffers/", "optim/", "ema/")
 
+Notes = Mapping[str, int]
+
 
 class Found:
-    """The newest readable checkpoint of a folder, and what was wrong with newer ones."""
+    """The newest readable checkpoint of a folder, and what was wrong with newer ones.
 
-    def __init__(self, path: Path, state: State, warnings: tuple[str, ...]) -> None:
+    notes: what was given to `save` beside the state.
+    """
+
+    def __init__(self, path: Path, state: State, notes: Notes, damaged: Mapping[Path, str]) -> None:
         self.path = path
         self.state = state
         self.step = int(state["step"])
-        self.warnings = warnings
+        self.notes = notes
+        self.damaged = damaged
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A line a damaged checkpoint."""
+        return tuple(self.damaged.values())
 
 
-def save(folder: Path, state: State, *, keep: int) -> Path:
-    """Write `step-XXXXXXXX.safetensors` and remove all but the newest `keep` checkpoints.
+def save(
+    folder: Path,
+    state: State,
+    *,
+    keep: int,
+    keep_every: int = 0,
+    also: Collection[int] = (),
+    notes: Notes | None = None,
+) -> Path:
+    """Write `step-XXXXXXXX.safetensors`, then `prune`.
+
+    Args:
+        folder: made where there is none.
+        state: as `check` wants it.
+        keep, keep_every, also: see `prune`.
+        notes: small numbers that `latest` gives back.
 
     Raises:
-        CheckpointError: it cannot be written; earlier checkpoints are untouched.
+        CheckpointError: a number is not finite, or the file cannot be written; earlier checkpoints
+            are untouched.
     """
-    path = folder / f"step-{int(state['step']):08d}.safetensors"
+    check(state, where=f"cannot save step {int(state['step'])}")
+    remove_stale(folder, _PATTERN)
+    path = _path(folder, int(state["step"]))
     # asarray(order="C") and not ascontiguousarray, which turns 0-d arrays into 1-d ones.
     arrays = {name: np.asarray(x, order="C") for name, x in state.items()}
-    metadata = {"format": _FORMAT}
-    with atomic_write(path) as file:
-        file.write(to_bytes(arrays, metadata))
-    for old in _checkpoints(folder)[:-keep]:
-        old.unlink()
+    noted = json.dumps(dict(notes or {}))
+    metadata = {"format": _FORMAT, "notes": noted, "sha256": checksum(arrays, noted)}
+    content = to_bytes(arrays, metadata)
+    with atomic_write(path, size=len(content)) as file:
+        file.write(content)
+    prune(folder, int(state["step"]), keep=keep, keep_every=keep_every, also=also)
     return path
+
+
+def prune(
+    folder: Path, step: int, *, keep: int, keep_every: int = 0, also: Collection[int] = ()
+) -> None:
+    """Remove the checkpoints that are not wanted any more, once that of `step` is written.
+
+    Args:
+        folder: of checkpoints.
+        step: newer ones are none of this run's past: they are neither counted nor removed.
+        keep: this many of the newest stay, at least 1;
+        keep_every: and all whose step is a multiple of this, if it is not 0;
+        also: and those of these steps.
+    """
+    past = [(int(path.stem[5:]), path) for path in _checkpoints(folder)]
+    past = [(number, path) for number, path in past if number <= step]
+    for number, path in past[:-keep]:
+        if number not in also and not (keep_every and number % keep_every == 0):
+            path.unlink(missing_ok=True)
 
 
 def load(path: Path) -> State:
@@ -52,17 +104,28 @@ def load(path: Path) -> State:
     Raises:
         CheckpointError: it is missing, damaged, something else, or fails `check`.
     """
+    return _load(path)[0]
+
+
+def _load(path: Path) -> tuple[State, Notes]:
     try:
         with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("format") != _FORMAT:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != _FORMAT:
                 raise CheckpointError(f"{path}: not a checkpoint of gcl-spec")
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+    # A damaged header may name a dtype that NumPy does not know.
+    except (OSError, SafetensorError, AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: cannot read the checkpoint: {error}") from error
+    noted = metadata.get("notes", "{}")
+    # Files of 0.1 have none.
+    if "sha256" in metadata and checksum(state, noted) != metadata["sha256"]:
+        raise CheckpointError(f"{path}: the checkpoint is damaged: its checksum does not fit")
     if "step" not in state:
         raise CheckpointError(f"{path}: the checkpoint has no step")
     check(state, where=str(path))
-    return state
+    notes = json.loads(noted) if "sha256" in metadata else {}
+    return state, notes
 
 
 def check(state: State, *, where: str) -> None:
@@ -106,14 +169,30 @@ def latest(folder: Path) -> Found:
     Raises:
         CheckpointError: there is none.
     """
-    warnings: list[str] = []
+    damaged: dict[Path, str] = {}
     for path in reversed(_checkpoints(folder)):
         try:
-            return Found(path, load(path), tuple(warnings))
+            state, notes = _load(path)
         except CheckpointError as error:
-            warnings.append(str(error))
-    found = f": {'; '.join(warnings)}" if warnings else ""
+            damaged[path] = str(error)
+        else:
+            return Found(path, state, notes, damaged)
+    found = f": {'; '.join(damaged.values())}" if damaged else ""
     raise CheckpointError(f"{folder}: no readable checkpoint{found}")
+
+
+def set_aside(found: Found) -> None:
+    """Give damaged checkpoints another name, and remove what killed processes left half-written.
+
+    For the one process that is about to go on from `found`.
+    """
+    remove_stale(found.path.parent, _PATTERN)
+    for path in found.damaged:
+        path.replace(path.with_name(f"{path.name}.damaged"))
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"step-{step:08d}.safetensors"
 
 
 def _checkpoints(folder: Path) -> list[Path]:

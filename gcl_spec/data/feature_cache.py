@@ -5,18 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from gcl_spec._checksum import checksum
 from gcl_spec._files import atomic_write
 from gcl_spec._typing import FloatArray
 
 __all__ = ["FeatureCache"]
 
 _DIGEST = hashlib.sha256().digest_size
-
-Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 
 class FeatureCache:
@@ -74,15 +72,6 @@ class FeatureCache:
     def in_parts(self) -> bool:
         """Are there parts to merge?"""
         return bool(self._parts)
-
-
-def checksum(arrays: Arrays) -> str:
-    """SHA-256 of names, dtypes, shapes and values: safetensors itself keeps none."""
-    found = hashlib.sha256()
-    for name, x in sorted(arrays.items()):
-        found.update(f"{name} {x.dtype.str} {x.shape}\n".encode())
-        found.update(np.ascontiguousarray(x).data)
-    return found.hexdigest()
 
 
 def _read(path: Path) -> dict[str, FloatArray]:

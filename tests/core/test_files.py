@@ -1,0 +1,158 @@
+"""Files appear whole or not at all: full disks, limits, kills."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gcl_spec import _files, checkpoint
+from gcl_spec._files import atomic_write
+from gcl_spec.errors import CheckpointError
+
+
+def state(step: int) -> dict[str, np.ndarray[Any, Any]]:
+    return {"step": np.asarray(step), "params/w": np.arange(6.0) + step}
+
+
+def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_files.os, "fsync", full)
+    with pytest.raises(CheckpointError, match="No space left"), atomic_write(target) as file:
+        file.write(b"new")
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208
+
+
+def test_an_error_inside_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+
+    def fails_halfway() -> None:
+        with atomic_write(target) as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails_halfway()
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from gcl_spec._files import atomic_write
+with atomic_write(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    print("halfway", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_half_a_file_goes_when_its_process_is_gone(tmp_path: Path) -> None:
+    mine = [".step-1.abcdefgh.writing", ".step-00000001.safetensors.mine", ".x.abcdefgh.writing"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    target = tmp_path / "step-00000001.safetensors"
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    checkpoint.save(tmp_path, state(2), keep=9)
+    assert len(list(tmp_path.iterdir())) == 5, "its process lives"
+    child.kill()
+    child.communicate()
+    checkpoint.save(tmp_path, state(3), keep=9)
+    names = {p.name for p in tmp_path.iterdir()}
+    assert names == {*mine, "step-00000002.safetensors", "step-00000003.safetensors"}
+
+
+def test_a_file_removed_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, stolen = _files._lock, []
+
+    def late(path: Path, *, wait: bool) -> int | None:
+        if wait and not stolen:
+            stolen.append(path)
+            path.unlink()
+        return lock(path, wait=wait)
+
+    monkeypatch.setattr(_files, "_lock", late)
+    checkpoint.save(tmp_path, state(1), keep=1)
+    assert len(stolen) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000001.safetensors"]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from gcl_spec import checkpoint
+from gcl_spec.errors import CheckpointError
+folder = Path(sys.argv[1])
+big = {"step": np.asarray(2), "params/w": np.zeros(100_000)}
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+try:
+    checkpoint.save(folder, big, keep=1)
+except CheckpointError as error:
+    print(error)
+"""
+
+
+def test_a_real_limit_leaves_the_earlier_checkpoint(tmp_path: Path) -> None:
+    """The kernel writes a part, then says no: as on a full disk."""
+    checkpoint.save(tmp_path, state(1), keep=1)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert "step-00000002.safetensors: File too large (0.8 MB are needed, " in done.stdout
+    assert " MB are free)" in done.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000001.safetensors"]
+    assert checkpoint.latest(tmp_path).step == 1
+
+
+@pytest.mark.parametrize("place", ["write", "fsync", "close", "replace", "short"])
+def test_a_full_disk_is_said_wherever_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    checkpoint.save(tmp_path, state(1), keep=1)
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    class Writer(io.FileIO):
+        def write(self, data: Any) -> int:
+            if place == "write":
+                full()
+            return len(data) if place == "short" else super().write(data)
+
+        def close(self) -> None:
+            fails = place == "close" and not self.closed
+            super().close()
+            if fails:
+                full()
+
+    if place in ("fsync", "replace"):
+        owner = _files.os if place == "fsync" else Path
+        monkeypatch.setattr(owner, place, full)
+    else:
+        monkeypatch.setattr(_files.os, "fdopen", lambda n, mode: Writer(n, mode))
+    wanted = "bytes of" if place == "short" else "needed, .* MB are free"
+    with pytest.raises(CheckpointError, match=wanted):
+        checkpoint.save(tmp_path, state(2), keep=1)
+    monkeypatch.undo()
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000001.safetensors"]
+    assert checkpoint.latest(tmp_path).step == 1
