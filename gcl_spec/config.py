@@ -100,7 +100,7 @@ class OptimConfig:
     clip_norm: float = 0.0
     """Longer gradients are cut to this norm; 0: never."""
     skip_nonfinite: int = 0
-    """Steps in a row whose loss or gradient may be NaN or Inf: they change nothing; 0: none may."""
+    """Leave out steps whose loss or gradient is not finite, up to this many in a row; 0: stop."""
     ema: float = 0.0
     """Evaluate a running mean of the weights with this decay, such as 0.999; 0: the weights."""
 
@@ -131,8 +131,16 @@ class TrainConfig:
     """Steps between two evaluations on the validation tasks; 0: at the end only."""
     save_every: int = 100
     """Steps between two checkpoints."""
+    save_minutes: float = 0.0
+    """Minutes after which a checkpoint is written, too; 0: by steps only."""
     keep: int = 2
     """Checkpoints kept; the newest ones."""
+    keep_every: int = 0
+    """Checkpoints whose step is a multiple of this are kept for good; 0: none."""
+    keep_best: bool = False
+    """Save at every evaluation, and keep the checkpoint with the best validation figure."""
+    loggers: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    """Where metrics go beside metrics.jsonl: any of "tensorboard" and "wandb"."""
 
 
 @dataclass(frozen=True, slots=True)

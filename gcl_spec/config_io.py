@@ -81,6 +81,7 @@ def describe(config: Config) -> str:
         docs = _field_docs(type(table))
         for key, value in asdict(table).items():
             text = str(value).lower() if isinstance(value, bool) else repr(value)
+            text = str(list(value)) if isinstance(value, tuple) else text
             lines += [f"# {docs[key]}", f"{section.name}.{key} = {text}"]
     return "\n".join(lines)
 
@@ -156,6 +157,10 @@ def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
             allowed = ", ".join(map(str, get_args(wanted)))
             raise ConfigError(f"{where}: {name} = {value!r}; must be one of {allowed}")
         return value
+    if get_origin(wanted) is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f'{where}: {name} must be a list such as ["..."], not {value!r}')
+        return tuple(_typed(name, entry, get_args(wanted)[0], where) for entry in value)
     # bool is an int to Python, not to a user.
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
@@ -187,8 +192,8 @@ _AT_LEAST_ONE = (
 _POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
 _NOT_NEGATIVE = (
     "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
-    "optim.skip_nonfinite", "train.seed",
-    "train.eval_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
+    "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
+    "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
 )  # fmt: skip
 
 
@@ -211,6 +216,8 @@ def _check(config: Config) -> None:
     for name in ("optim.beta1", "optim.beta2", "optim.ema"):
         if not 0 <= value(name) < 1:
             raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
+    if config.train.keep_best and not config.train.eval_every:
+        raise ConfigError("train.keep_best needs evaluations: set train.eval_every above 0")
     if config.model.image_size < 32:
         raise ConfigError(f"model.image_size = {config.model.image_size}; must be at least 32")
     if not 3 <= config.model.max_tokens <= 512:

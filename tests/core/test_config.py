@@ -41,6 +41,13 @@ def test_overrides() -> None:
     assert config.model.freeze == "none"
 
 
+def test_lists_come_back() -> None:
+    config = config_io.loads("", ["train.loggers=['wandb', 'tensorboard']"])
+    assert config.train.loggers == ("wandb", "tensorboard")
+    assert config_io.loads(config_io.dumps(config)) == config
+    assert "train.loggers = []" in config_io.describe(Config())
+
+
 def test_objective_options_change_the_preset() -> None:
     assert config_io.objective(ObjectiveConfig()) == GCL
     changed = config_io.objective(ObjectiveConfig(same_sample="drop", balance="direction"))
@@ -67,6 +74,10 @@ def test_objective_options_change_the_preset() -> None:
         ("optim.scale=200", "above optim.max_scale"),
         ("objective.preset=glc", "there are gcl"),
         ("objective.pool=some", "must be one of all, target"),
+        ("optim.skip_nonfinite=-1", "must not be negative"),
+        ("train.keep_best=true", "set train.eval_every"),
+        ("train.loggers=wandb", "must be a list"),
+        ("train.loggers=['wand']", "must be one of tensorboard, wandb"),
     ],
 )
 def test_errors_name_the_key(override: str, message: str) -> None:
