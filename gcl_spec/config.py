@@ -100,7 +100,7 @@ class OptimConfig:
     clip_norm: float = 0.0
     """Longer gradients are cut to this norm; 0: never."""
     skip_nonfinite: int = 0
-    """Leave out steps whose loss or gradient is not finite, up to this many in a row; 0: stop."""
+    """Skip steps whose loss or gradient is not finite; stop after this many in a row; 0: at one."""
     ema: float = 0.0
     """Evaluate a running mean of the weights with this decay, such as 0.999; 0: the weights."""
 

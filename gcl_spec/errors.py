@@ -17,6 +17,7 @@ __all__ = [
     "NotABackendError",
     "NotABenchBackendError",
     "NotATrainingBackendError",
+    "StoppedError",
     "TrainingError",
     "UnknownBackendError",
 ]
@@ -56,6 +57,19 @@ class TrainingError(GclError, RuntimeError):
     """Training that cannot go on, such as a loss that is not finite."""
 
     exit_code = 1
+
+
+class StoppedError(GclError, RuntimeError):
+    """Training that SIGTERM or Ctrl-C ended; `resumable` says whether there is a run to resume.
+
+    The message is empty in processes other than the first.
+    """
+
+    exit_code = 130
+
+    def __init__(self, message: str, *, resumable: bool) -> None:
+        super().__init__(message)
+        self.resumable = resumable
 
 
 class BackendLoadError(GclError):
