@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["append", "atomic_folder", "atomic_write", "remove_stale", "sync_folder"]
+__all__ = ["append", "atomic_folder", "atomic_write", "remove_stale", "sync_file", "sync_folder"]
 
 _FOLDER = ".creating"
 _FILE = ".writing"
@@ -195,6 +195,15 @@ def _lock(folder: Path, *, wait: bool) -> int | None:
         os.close(number)
         return None
     return number
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file durable; `CheckpointError` where the disk refuses."""
+    try:
+        with path.open("ab") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _cannot_write(path, error, None) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gcl_spec import checkpoint, config_io, registry
-from gcl_spec._files import atomic_folder, atomic_write
+from gcl_spec._files import append, atomic_folder, atomic_write, remove_stale, sync_file
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
@@ -29,11 +29,18 @@ from gcl_spec.examples import Example
 __all__ = ["LoadedRun", "RunFolder", "load_run"]
 
 
+_WRITTEN = r"config\.toml|metrics\.jsonl|(before|after|examples)\.json|report\.html"
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Paths of a run, and how they are written."""
+    """Paths of a run, and how they are written.
+
+    rank: of the process that holds it; only 0 writes.
+    """
 
     path: Path
+    rank: int = 0
 
     @classmethod
     def create(
@@ -99,19 +106,36 @@ class RunFolder:
             raise DataError(f"{path}: cannot read the examples: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All whole lines of metrics.jsonl; a line cut off by a crash is left out."""
+        """All whole lines of metrics.jsonl, up to one that a crash or power cut damaged."""
         path = self.path / "metrics.jsonl"
-        text = path.read_text() if path.is_file() else ""
-        return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+        content = path.read_bytes() if path.is_file() else b""
+        found = []
+        for line in content.splitlines(keepends=True):
+            try:
+                values = json.loads(line) if line.endswith(b"\n") else None
+            except ValueError:
+                values = None
+            if not isinstance(values, dict) or "step" not in values:
+                break
+            found.append(values)
+        return found
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
-        """Add a line to metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(values) + "\n")
+        """Add a line to metrics.jsonl; `CheckpointError` where it cannot be written."""
+        append(self.path / "metrics.jsonl", (json.dumps(values) + "\n").encode())
 
-    def cut_metrics(self, step: int) -> None:
-        """Drop the lines after `step`, which a resumed run writes again."""
-        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
+    def sync_metrics(self) -> None:
+        """Make the lines durable: before the checkpoint that is their last step."""
+        sync_file(self.path / "metrics.jsonl")
+
+    def reopen(self, found: checkpoint.Found) -> None:
+        """Make ready to go on from `found`: what came after it, and halves of files, go.
+
+        Damaged checkpoints get another name; metrics after its step are written again.
+        """
+        remove_stale(self.path, _WRITTEN)
+        checkpoint.set_aside(found)
+        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= found.step]
         self.write("metrics.jsonl", "".join(kept))
 
 

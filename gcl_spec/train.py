@@ -1,13 +1,10 @@
-"""The training loop: one, for every backend."""
+"""A training from its folder to its report: one, for every backend."""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from gcl_spec import checkpoint
 from gcl_spec._typing import State
@@ -16,13 +13,18 @@ from gcl_spec.config import Config
 from gcl_spec.config_io import differences
 from gcl_spec.data.images import thumbnail
 from gcl_spec.data.stream import TrainingData
-from gcl_spec.errors import ConfigError, InputError, NoPairError, TrainingError
-from gcl_spec.examples import examples
+from gcl_spec.errors import ConfigError, StoppedError
+from gcl_spec.evaluate import Report
+from gcl_spec.examples import Example, examples
 from gcl_spec.html_report import render
+from gcl_spec.loggers import Loggers, check_installed
+from gcl_spec.loop import Guard, Loop, train_step
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.registry import choose_device
 from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
+from gcl_spec.signals import Stop, caught
+from gcl_spec.world import World, on_first, world_of
 
 __all__ = ["DryRun", "dry_run", "run"]
 
@@ -38,8 +40,12 @@ def run(
     resume: bool = False,
     init: Path | None = None,
     reporter: Reporter | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> RunFolder:
     """Train, and evaluate the start and the end; everything goes to the run folder `out`.
+
+    In the main thread SIGTERM and SIGINT end the run after the step, with a checkpoint; a second
+    signal ends the process at once.
 
     Args:
         config: all options; with `resume` None, or equal to the run's own.
@@ -49,31 +55,102 @@ def run(
         resume: go on from the newest readable checkpoint: the same steps as an unbroken run.
         init: another run, whose newest weights are the start; optimiser and step begin anew.
         reporter: shows progress.
+        clock: seconds, for throughput and `train.save_minutes`.
 
     Raises:
         ConfigError: `out` exists, or the config is not the run's. DataError: unusable data.
         CheckpointError: no readable checkpoint, or none can be written.
         TrainingError: a loss that is not finite, or a batch without a pair; the last checkpoint
-            stays.
+            stays. StoppedError: a signal came.
     """
     reporter = reporter or Quiet()
     device = choose_device(backend, device)
-    state: State | None
-    if resume:
-        folder, config, state = _reopen(out, config, reporter)
-    else:
-        RunFolder.check_free(out)
-        config = config or Config()
-        state = None if init is None else weights_of(init)
+    with caught() as stop:
+        try:
+            if resume:
+                opened = _reopen(out, config, backend, device, reporter)
+            else:
+                opened = _create(out, config or Config(), backend, device, init, reporter)
+            return _train(opened, stop, clock)
+        except KeyboardInterrupt:
+            raise _interrupted(out, stop) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A run folder with all that goes on with it."""
+
+    config: Config
+    trainer: Trainer
+    world: World
+    data: TrainingData
+    folder: RunFolder
+    reporter: Reporter
+    step: int
+    notes: Mapping[str, int]
+
+
+def _create(
+    out: Path,
+    config: Config,
+    backend: TrainingBackend,
+    device: str,
+    init: Path | None,
+    reporter: Reporter,
+) -> _Opened:
+    RunFolder.check_free(out)
+    check_installed(config.train.loggers)
+    state = None if init is None else weights_of(init)
     trainer = backend.trainer(config, device=device, state=state)
-    data = TrainingData(config, trainer, reporter)
-    if not resume:
-        before = data.test_report(trainer, reporter)
-        shown = examples(data.encode_items(trainer), data.tests)
-        folder = RunFolder.create(out, config, trainer.state(), before, shown)
-    _loop(config, trainer, data, folder, reporter)
-    _finish(trainer, data, folder, reporter)
-    return folder
+    world = world_of(trainer)
+    reporter = reporter if world.rank == 0 else Quiet()
+    data = _data(config, trainer, world, reporter)
+    before = data.test_report(trainer, reporter)
+    shown = examples(data.encode_items(trainer), data.tests)
+    first = trainer.state()
+    on_first(
+        world, lambda: RunFolder.create(out, config, first, before, shown), "make the run folder"
+    )
+    folder = RunFolder(out, world.rank)
+    return _Opened(config, trainer, world, data, folder, reporter, int(first["step"]), {})
+
+
+def _reopen(
+    out: Path, given: Config | None, backend: TrainingBackend, device: str, reporter: Reporter
+) -> _Opened:
+    config = RunFolder.open(out).config()
+    changed = [] if given is None else differences(config, given)
+    if changed:
+        raise ConfigError(
+            f"{out} was started with other options ({'; '.join(changed)}, the run's first); "
+            "resume without --recipe, --config and --set, or choose another --out"
+        )
+    check_installed(config.train.loggers)
+    found = checkpoint.latest(RunFolder.open(out).checkpoints)
+    trainer = backend.trainer(config, device=device, state=found.state)
+    world = world_of(trainer)
+    reporter = reporter if world.rank == 0 else Quiet()
+    for warning in found.warnings:
+        reporter.say(f"warning: {warning}; going on from {found.path.name}")
+    folder = RunFolder(out, world.rank)
+    world.barrier()  # all have read before the first one changes anything
+    on_first(world, lambda: folder.reopen(found), "reopen the run folder")
+    data = _data(config, trainer, world, reporter)
+    return _Opened(config, trainer, world, data, folder, reporter, found.step, found.notes)
+
+
+def _data(config: Config, trainer: Trainer, world: World, reporter: Reporter) -> TrainingData:
+    """The first process fills the cache of tower outputs, the others then read it."""
+    made: list[TrainingData] = []
+
+    def make() -> None:
+        made.append(TrainingData(config, trainer, reporter))
+
+    on_first(world, make, "prepare the data")
+    if not made:
+        make()
+    world.barrier()
+    return made[0]
 
 
 def weights_of(init: Path) -> State:
@@ -82,94 +159,65 @@ def weights_of(init: Path) -> State:
     return {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
 
 
-def _reopen(
-    out: Path, config: Config | None, reporter: Reporter
-) -> tuple[RunFolder, Config, State]:
-    folder = RunFolder.open(out)
-    own = folder.config()
-    changed = [] if config is None else differences(own, config)
-    if changed:
-        raise ConfigError(
-            f"{out} was started with other options ({'; '.join(changed)}, the run's first); "
-            "resume without --recipe, --config and --set, or choose another --out"
-        )
-    found = checkpoint.latest(folder.checkpoints)
-    for warning in found.warnings:
-        reporter.say(f"warning: {warning}; going on from {found.path.name}")
-    folder.cut_metrics(found.step)
-    return folder, own, found.state
-
-
-def _loop(
-    config: Config, trainer: Trainer, data: TrainingData, folder: RunFolder, reporter: Reporter
-) -> None:
-    train = config.train
-    first = int(trainer.state()["step"])
-    since, begun = first, time.monotonic()
-    for step in range(first, train.steps):
-        lr = learning_rate(step, steps=train.steps, optim=config.optim)
-        values = _step(trainer, data, step, lr)
-        done = step + 1
-        saves = done % train.save_every == 0 or done == train.steps
-        if done % train.log_every == 0 or saves:
-            scalars = _read(values, step=done, lr=lr)
-            reporter.update("training", done, train.steps, f"loss {scalars['loss']:.3f}")
-            if done % train.log_every == 0 or done == train.steps:
-                rate = (done - since) * train.batch_size / (time.monotonic() - begun)
-                since, begun = done, time.monotonic()
-                line = {"step": done, "epoch": data.order.epoch(step), **scalars, "lr": lr}
-                folder.append_metrics({**line, "samples_per_s": round(rate, 1)})
-        if train.eval_every and done % train.eval_every == 0 and done < train.steps:
-            report = data.validation_report(trainer)
-            folder.append_metrics({"step": done, "val_hit@10": report.average("local", "hit@10")})
-        if saves:
-            checkpoint.save(folder.checkpoints, trainer.state(), keep=train.keep)
-
-
-def _step(trainer: Trainer, data: TrainingData, step: int, lr: float) -> Mapping[str, Any]:
-    try:
-        return trainer.step(data.batch(step), lr=lr)
-    except NoPairError as error:
-        raise TrainingError(
-            f"training stopped at step {step + 1}: {error}; the last checkpoint is kept; check "
-            f"{data.describe(step)}: give more samples both an image and captions, or raise "
-            "train.batch_size"
-        ) from error
-    except InputError as error:
-        raise _stopped(step + 1, lr, str(error)) from error
-
-
-def _read(values: Mapping[str, Any], *, step: int, lr: float) -> dict[str, float]:
-    """Device scalars to numbers; the one place where the loop waits for the device."""
-    scalars = {name: float(value) for name, value in values.items()}
-    if not np.isfinite(scalars["loss"]) or not np.isfinite(scalars["grad_norm"]):
-        raise _stopped(step, lr, f"loss is {scalars['loss']}, grad_norm {scalars['grad_norm']}")
-    return scalars
-
-
-def _stopped(step: int, lr: float, what: str) -> TrainingError:
-    """For embeddings, losses and gradients that are no longer finite, or rows of norm 0."""
-    return TrainingError(
-        f"training stopped at step {step} (lr {lr:.3g}): {what}; the last checkpoint is kept, "
-        "start again with a lower optim.lr or a lower optim.max_scale"
+def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
+    config, folder, step = opened.config, opened.folder, opened.step
+    names = config.train.loggers if opened.world.rank == 0 else ()
+    loggers = Loggers(names, folder.path, config, step, opened.reporter)
+    guard = Guard(
+        config.optim.skip_nonfinite,
+        skipped=opened.notes.get("skipped", 0),
+        in_a_row=opened.notes.get("in_a_row", 0),
     )
+    loop = Loop(
+        config=config,
+        trainer=opened.trainer,
+        data=opened.data,
+        folder=folder,
+        world=opened.world,
+        stop=stop,
+        loggers=loggers,
+        reporter=opened.reporter,
+        first=step,
+        guard=guard,
+        clock=clock,
+    )
+    try:
+        with stop.at_step_ends():
+            loop.run()
+    finally:
+        loggers.close()
+    _finish(opened)
+    return folder
 
 
-def _finish(trainer: Trainer, data: TrainingData, folder: RunFolder, reporter: Reporter) -> None:
-    after = data.test_report(trainer, reporter)
-    folder.write("after.json", json.dumps(after.to_json()))
-    first = folder.examples()
+def _interrupted(out: Path, stop: Stop) -> StoppedError:
+    """A signal outside of the steps: nothing was written yet, or everything is saved."""
+    name = stop.asked or "an interrupt"
+    if not (out / "config.toml").is_file():
+        return StoppedError(f"stopped by {name} before there was a run", resumable=False)
+    return StoppedError(f"stopped by {name}; the checkpoints are in {out}", resumable=True)
+
+
+def _finish(opened: _Opened) -> None:
+    trainer, data, folder = opened.trainer, opened.data, opened.folder
+    after = data.test_report(trainer, opened.reporter)
     last = examples(data.encode_items(trainer), data.tests)
+    on_first(opened.world, lambda: _write_report(data, folder, after, last), "write the report")
 
+
+def _write_report(
+    data: TrainingData, folder: RunFolder, after: Report, last: Sequence[Example]
+) -> None:
     def read_image(path: str) -> bytes:
         return thumbnail(data.test_root.read_bytes(path), side=_THUMBNAIL, where=path)
 
+    folder.write("after.json", json.dumps(after.to_json()))
     page = render(
         folder.path.name,
         folder.report("before"),
         after,
         metrics=folder.metrics(),
-        examples=list(zip(first, last, strict=True)),
+        examples=list(zip(folder.examples(), last, strict=True)),
         read_image=read_image,
     )
     folder.write("report.html", page)
@@ -201,11 +249,13 @@ def dry_run(
     state = None if init is None else weights_of(init)
     trainer = backend.trainer(config, device=choose_device(backend, device), state=state)
     data = TrainingData(config, trainer, Quiet(), only_steps=2)
+    guard = Guard(config.optim.skip_nonfinite)
     times = []
     for step in range(2):
         begun = time.monotonic()
         lr = learning_rate(step, steps=config.train.steps, optim=config.optim)
-        _read(_step(trainer, data, step, lr), step=step + 1, lr=lr)
+        guard.add(step + 1, lr, train_step(trainer, data, step, lr))
+        guard.read()
         times.append(time.monotonic() - begun)
     counted = (x.size for name, x in trainer.state().items() if name.startswith("params/"))
     return DryRun(

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import click
 
-from gcl_spec.errors import GclError
+from gcl_spec.errors import GclError, StoppedError
 
 __all__ = ["cli", "main"]
 
@@ -60,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("error: interrupted", err=True)
         sys.exit(130)
+    except StoppedError as error:
+        if str(error):  # empty in processes other than the first
+            click.echo(error, err=True)
+        sys.exit(error.exit_code)
     except GclError as error:
         if "--debug" in args:
             traceback.print_exc()

@@ -1,12 +1,13 @@
 """`gcl train`."""
 
+import shlex
 from pathlib import Path
 
 import click
 
 from gcl_spec import config_io, registry
 from gcl_spec.config import Config
-from gcl_spec.errors import ConfigError
+from gcl_spec.errors import ConfigError, StoppedError
 
 __all__ = ["command"]
 
@@ -35,7 +36,13 @@ __all__ = ["command"]
     help="The run's folder.  [default: runs/RECIPE]",
 )
 @click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="",
+    metavar="[DIR]",
+    help="Go on with the run in DIR, or in --out.",
+)
 @click.option(
     "--init",
     type=click.Path(path_type=Path),
@@ -51,7 +58,7 @@ def command(
     overrides: tuple[str, ...],
     out: Path | None,
     device: str | None,
-    resume: bool,
+    resume: str | None,
     init: Path | None,
     dry_run: bool,
     list_options: bool,
@@ -61,16 +68,22 @@ def command(
     \b
     gcl train --recipe lite-clip                          CLIP's loss, fixed scale: a gap
     gcl train --recipe lite-gcl --init runs/lite-clip     GCL from there
-    gcl train --resume --out runs/lite-gcl                go on after a crash
+    gcl train --resume runs/lite-gcl                      go on after a crash
+
+    SIGTERM and Ctrl-C end the run after the step, saved, with exit code 130.
     """
     if recipe is not None and config_path is not None:
         raise ConfigError("give --recipe or --config, not both")
-    if resume and (init is not None or dry_run):
+    if resume and out is not None:
+        raise ConfigError(f"the run to go on with is {resume} or {out}? drop --out")
+    resumes = resume is not None
+    out = Path(resume) if resume else out
+    if resumes and (init is not None or dry_run):
         raise ConfigError("--resume goes on with a run as it is; drop --init and --dry-run")
     name = recipe or (config_path.stem if config_path is not None else "lite")
     given = recipe is not None or config_path is not None or bool(overrides)
     config: Config | None = None
-    if given or not resume:
+    if given or not resumes:
         used = None if config_path is not None else name
         config = config_io.load(recipe=used, path=config_path, overrides=overrides)
     if list_options:
@@ -80,7 +93,7 @@ def command(
     if dry_run:
         _dry_run(config or Config(), backend, device, init)
         return
-    _train(config, backend, out, device, resume, init)
+    _train(config, backend, out, device, resumes, init)
 
 
 def _train(
@@ -98,10 +111,19 @@ def _train(
     from gcl_spec.train import run
 
     trainer = registry.load_training(backend)
-    with open_progress() as reporter:
-        folder = run(
-            config, trainer, out, device=device, resume=resume, init=init, reporter=reporter
-        )
+    try:
+        with open_progress() as reporter:
+            folder = run(
+                config, trainer, out, device=device, resume=resume, init=init, reporter=reporter
+            )
+    except StoppedError as error:
+        if not error.resumable or not str(error):
+            raise
+        again = ["gcl", "train", "--resume", str(out), "--backend", backend]
+        again += [] if device is None else ["--device", device]
+        raise StoppedError(f"{error}; go on with: {shlex.join(again)}", resumable=True) from error
+    if folder.rank:
+        return
     reports = {"before": folder.report("before"), "after": folder.report("after")}
     console = Console()
     console.print(rich_table(comparison_rows(reports), "hit@10 in percent, by kind of search"))

@@ -1,21 +1,14 @@
 """The loop: what it writes, what it never leaves behind, and exact resume after kill -9."""
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
-import numpy as np
 import pytest
 
-from gcl_spec import checkpoint
 from gcl_spec.config import Config
 from gcl_spec.config_io import loads
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError, TrainingError
@@ -24,29 +17,12 @@ from gcl_spec.train import dry_run, run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer
+from loop_config import fast, numbers, state
 
 
 @pytest.fixture
 def config(data_folder: Path, tmp_path: Path) -> Config:
-    return loads(
-        "",
-        [
-            f"data.path='{data_folder}'",
-            f"data.cache='{tmp_path / 'cache'}'",
-            "model.width=4", "model.image_size=32", "train.steps=20", "train.batch_size=6",
-            "train.log_every=3", "train.save_every=5", "optim.lr=0.01", "optim.warmup_steps=2",
-        ],
-    )  # fmt: skip
-
-
-def numbers(folder: Path) -> list[dict[str, Any]]:
-    """The metrics without the one that depends on the clock."""
-    lines = RunFolder.open(folder).metrics()
-    return [{k: v for k, v in line.items() if k != "samples_per_s"} for line in lines]
-
-
-def state(folder: Path) -> dict[str, Any]:
-    return dict(checkpoint.latest(folder / "checkpoints").state)
+    return fast(data_folder, tmp_path / "cache")
 
 
 def test_a_run_writes_all_it_promises(config: Config, tmp_path: Path) -> None:
@@ -180,59 +156,3 @@ def test_dry_run_writes_nothing(config: Config, tmp_path: Path) -> None:
     assert found.seconds_in_all == pytest.approx(20 * found.seconds_per_step)
     assert found.peak_memory_mb > 1
     assert {p.name for p in tmp_path.iterdir()} <= {"cache"}
-
-
-CHILD = """
-import sys
-sys.path.insert(0, {here!r})
-from pathlib import Path
-from fake import FakeBackend
-from gcl_spec.config_io import load
-from gcl_spec.train import run
-out = Path(sys.argv[2])
-resume = (out / "config.toml").exists()
-run(None if resume else load(path=Path(sys.argv[1])), FakeBackend(), out, resume=resume)
-"""
-
-
-def start(config_file: Path, out: Path) -> subprocess.Popen[bytes]:
-    code = CHILD.format(here=str(Path(__file__).parent))
-    environment = {**os.environ, "FAKE_SLEEP": "0.03"}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(config_file), str(out)], env=environment
-    )
-
-
-def test_kill_9_at_many_moments_then_resume_is_an_unbroken_run(
-    config: Config, tmp_path: Path
-) -> None:
-    from gcl_spec.config_io import dumps
-
-    file, out = tmp_path / "config.toml", tmp_path / "broken"
-    file.write_text(dumps(config))
-    whole = run(config, FakeBackend(), tmp_path / "whole").path
-    rng = np.random.default_rng(0)
-    kills = 0
-    for _ in range(40):
-        child = start(file, out)
-        # From before the folder is there, through training, to the last evaluation.
-        deadline = time.monotonic() + float(rng.uniform(0.2, 1.0))
-        while child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
-            kills += 1
-        child.wait()
-        if (out / "after.json").exists():
-            break
-        if out.exists():
-            json.loads((out / "before.json").read_text())
-            checkpoint.latest(out / "checkpoints")
-    else:
-        pytest.fail("40 starts did not finish a run of 20 steps")
-    assert kills >= 3
-    assert not list(tmp_path.glob(".broken.*"))
-    assert numbers(out) == numbers(whole)
-    assert (out / "after.json").read_text() == (whole / "after.json").read_text()
-    ours, theirs = state(out), state(whole)
-    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
