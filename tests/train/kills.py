@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fake import FakeBackend, FakeTrainer
+from PIL import Image
 
 from gcl_spec.config import Config
 from gcl_spec.config_io import load
@@ -111,9 +112,11 @@ def part(config: Config, out: Path, at: int, names: Path | None = None) -> int |
 
 def main(config_file: Path, folder: Path, seed: int, count: int) -> None:
     config, rng = load(path=config_file), random.Random(seed)
-    # Read once and forked, not read again by each of a hundred runs.
+    # Read once and forked, not read again by each of a hundred runs; and no time for thumbnails.
     collate.Tokenizer = functools.cache(collate.Tokenizer)  # type: ignore[misc]
     Collator(config.model)
+    Image.init()
+    sys.modules["gcl_spec.train"].thumbnail = lambda *args, **more: b""
     part(config, folder / "cached", -1)  # later runs find the tower outputs
     part(config, folder / "whole", -1, folder / "names.json")
     names = json.loads((folder / "names.json").read_text())
