@@ -17,6 +17,7 @@ _COMMANDS = {
     "train": "Train a retriever; without options, on the starter pictures.",
     "eval": "Evaluate a run on the starter tasks or on your own data.",
     "verify-backends": "Hold every backend to the reference: loss and gradients.",
+    "verify-resume": "Kill a training of yours at random moments; it must end the same.",
     "bench": "Time and memory of losses, in matrix products.",
 }
 

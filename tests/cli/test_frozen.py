@@ -16,6 +16,10 @@ OPTIONS = {
         "--backend", "--thorough", "--draws", "--seed", "--case", "--self-test", "--matrix",
         "--json", "--junit", "--failures", "--jobs",
     },
+    "verify-resume": {
+        "--backend", "--recipe", "--config", "--set", "--device", "--steps", "--kills", "--seed",
+        "--minutes",
+    },
     "bench": set(),
     "bench loss": {
         "--backend", "--candidate", "-n", "-d", "--dtype", "--device", "--threads", "--repeats",

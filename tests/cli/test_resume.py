@@ -1,0 +1,84 @@
+"""Resume as a user does: Ctrl-C, `--resume DIR`, and `gcl verify-resume`."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
+from conftest import write_data
+
+TRAIN = Path(__file__).parents[1] / "train"
+
+FAST = ["model.width=4", "model.image_size=32", "train.batch_size=6", "optim.warmup_steps=2"]
+
+
+@pytest.fixture
+def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("PYTHONPATH", str(TRAIN))
+    data = write_data(tmp_path / "tiles")
+    values = [*FAST, f"data.path={data}", f"data.cache={tmp_path / 'cache'}"]
+    return [part for value in values for part in ("--set", value)]
+
+
+def test_ctrl_c_says_how_to_go_on(gcl, sets: list[str], tmp_path: Path) -> None:
+    more = ["--set", "train.steps=100000", "--set", "train.log_every=1", "--out", "run"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gcl_cli", "train", "--backend", "fake:FakeBackend", *sets, *more],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    while not (metrics.exists() and metrics.stat().st_size):
+        assert child.poll() is None
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130, said
+    line = said.strip().splitlines()[-1]
+    assert line.startswith("stopped by SIGINT after step ")
+    again = "gcl train --resume run --backend fake:FakeBackend"
+    assert line.endswith(f"; go on with: {again}")
+    assert "Traceback" not in said
+    # It goes on: to the next Ctrl-C, or here to an error that comes after the checkpoint is read.
+    done = gcl(*again.split()[1:], "--set", "train.steps=5", *sets)
+    assert "was started with other options (train.steps: 100000, 5" in done.stderr
+    done = gcl("train", "--resume", "run", "--out", "run")
+    assert "drop --out" in done.stderr
+    assert os.listdir(tmp_path / "run" / "checkpoints")  # noqa: PTH208
+
+
+def test_a_killed_run_is_the_same(gcl, sets: list[str], tmp_path: Path) -> None:
+    more = ["--steps", 12, "--kills", 2, "--seed", 3]
+    done = gcl("verify-resume", "--backend", "fake:FakeBackend", *sets, *more)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("killed after") == 2
+    assert "killed 2 times and resumed, the run is the same to the bit" in done.stdout
+    assert not list(Path(tmp_path).glob("gcl-verify*"))
+
+
+def test_a_state_that_is_not_saved_is_found(
+    gcl, sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    more = ["--steps", 12, "--kills", 3]
+    done = gcl("verify-resume", "--backend", "forgetful:ForgetfulBackend", *sets, *more)
+    assert done.returncode == 1, done.stderr
+    assert "verdict: not the same, first in metrics: metrics.jsonl at [" in done.stdout
+    (kept,) = tmp_path.glob("gcl-verify-resume-*")
+    assert {"unbroken", "resumed"} <= {path.name for path in kept.iterdir()}
+
+
+def test_what_ends_the_check(gcl, sets: list[str], tmp_path: Path) -> None:
+    done = gcl("verify-resume", "--backend", "fake:FakeBackend", *sets, "--minutes", "0")
+    assert done.returncode == 1
+    assert "the time for the check is over" in done.stderr
+    done = gcl("verify-resume", "--backend", "fake:FakeBackend", "--set", "data.path=none")
+    assert done.returncode == 1
+    assert "ended with code 2: no folder or zip archive" in done.stderr
+    assert not list(tmp_path.glob("gcl-verify*"))
