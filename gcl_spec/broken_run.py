@@ -114,8 +114,8 @@ def _killed(
 ) -> Kill | None:
     """Kill a process after `place` lines of metrics; None if it ended before."""
     before, begun = _version(out), time.monotonic()
-    # Where the awaited step never comes, because the process ends or waits, this is the moment.
-    moment = begun + rng.uniform(0, times.made if place < 0 else 2 * times.whole)
+    # Where the awaited step never comes, because the process hangs, the later is the moment.
+    moment = begun + (rng.uniform(0, times.made) if place < 0 else 3 * times.whole)
     wanted: int | None = None
     waits = place >= 0
     with _started(command(_exists(out)), deadline) as child:
