@@ -2,7 +2,7 @@
 
 config.toml                      the resolved options
 metrics.jsonl                    a line every `train.log_every` steps
-checkpoints/step-*.safetensors   the newest ones, the first and the last among them
+checkpoints/step-*.safetensors   the newest ones, and those that train.keep_* keep
 before.json, after.json          evaluation at the start and at the end
 examples.json                    what some queries found at the start
 report.html                      the same to look at
