@@ -12,6 +12,7 @@ from gcl_spec.cache import cache_folder
 from gcl_spec.config import Config
 from gcl_spec.data.collate import Collator, assemble
 from gcl_spec.data.feature_cache import FeatureCache
+from gcl_spec.data.fixed_batches import fixed_batches
 from gcl_spec.data.images import ImageInput
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet, Reporter
@@ -108,29 +109,27 @@ class FeatureStore:
         known: Mapping[str, FloatArray],
         reporter: Reporter,
     ) -> dict[str, FloatArray]:
-        # Texts of like length together: less padding.
-        order = sorted(items.items(), key=lambda pair: len(pair[1]) if kind == "text" else 0)
+        digests, named = list(items), list(items.values())
         width = len(next(iter(known.values()))) if known else None
         rows: dict[str, FloatArray] = {}
         unsaved: dict[str, FloatArray] = {}
-        for start in range(0, len(order), _BATCH):
-            part = order[start : start + _BATCH]
-            computed = self._compute_some(kind, [item for _, item in part], width)
-            unsaved |= {digest: row for (digest, _), row in zip(part, computed, strict=True)}
+        done = 0
+        for places, batch in fixed_batches(self._collator, kind, named, _BATCH):
+            computed = self._compute_some(kind, batch, [named[n] for n in places], width)
+            unsaved |= {digests[n]: row for n, row in zip(places, computed, strict=True)}
             if len(unsaved) >= _SAVE_EVERY * _BATCH:
                 self._caches[kind].add(unsaved)
                 rows |= unsaved
                 unsaved = {}
-            reporter.update(f"{kind} tower", min(start + _BATCH, len(order)), len(order))
+            done += len(places)
+            reporter.update(f"{kind} tower", done, len(named))
         return rows | unsaved
 
-    def _compute_some(self, kind: str, items: list[str], width: int | None) -> FloatArray:
-        """Outputs (B, F) float32 of one batch."""
-        nothing = [None] * len(items)
-        batch = (
-            self._collator(items, nothing) if kind == "image" else self._collator(nothing, items)
-        )
-        computed_BF = self._compute(batch)[kind].astype(np.float32, copy=False)
+    def _compute_some(
+        self, kind: str, batch: Batch, items: list[str], width: int | None
+    ) -> FloatArray:
+        """Outputs (B, F) float32 of the items, which are the first rows of a batch."""
+        computed_BF = self._compute(batch)[kind][: len(items)].astype(np.float32, copy=False)
         finite_B = np.all(np.isfinite(computed_BF), axis=1)
         if not np.all(finite_B):
             item = items[int(np.argmin(finite_B))]

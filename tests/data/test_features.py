@@ -28,7 +28,9 @@ class Counting:
         self.seen = 0
 
     def __call__(self, batch: Batch) -> Mapping[str, np.ndarray]:
-        self.seen += len(batch)
+        # Batches are filled up with repetitions.
+        shown = next(iter(batch.inputs.values()))
+        self.seen += len(np.unique(shown.reshape(len(batch), -1), axis=0))
         if "image/pixels" in batch.inputs:
             return {"image": batch.inputs["image/pixels"].mean(axis=(1, 2)).astype(np.float32)}
         tokens = batch.inputs["text/input_ids"] * batch.inputs["text/attention_mask"]
