@@ -236,8 +236,6 @@ def _check(config: Config) -> None:
 def _check_model(config: Config) -> None:
     """Values that belong to one kind of model."""
     model = config.model
-    if model.kind == "clip" and not model.path:
-        raise ConfigError("model.kind = clip: set model.path to a folder or a hub id")
     if model.kind == "clip" and model.freeze == "both" and not model.lora:
         raise ConfigError(
             "model.freeze = both leaves nothing of a clip model to train; set it to none, image or "

@@ -8,7 +8,7 @@ from gcl_spec._files import atomic_folder
 from gcl_spec.cache import cache_folder
 from gcl_spec.config import Config, ModelConfig
 from gcl_spec.data import images, tokens
-from gcl_spec.errors import CheckpointError, DataError
+from gcl_spec.errors import CheckpointError, ConfigError, DataError
 from gcl_spec.hub import model_folder
 from gcl_spec.tiny import write_tiny
 
@@ -36,8 +36,14 @@ def clip_folder(config: Config) -> Path:
     """The folder of `model.path`: on disk, in the hub, or of the small model that "tiny" names.
 
     Raises:
-        DataError: there is none, or it cannot be fetched. CheckpointError: "tiny" cannot be made.
+        ConfigError: no path is given. DataError: there is none, or it cannot be fetched.
+        CheckpointError: "tiny" cannot be made.
     """
+    if not config.model.path:
+        raise ConfigError(
+            "which checkpoint? --set model.path=FOLDER_OR_HUB_ID, such as "
+            "openai/clip-vit-base-patch32"
+        )
     if config.model.path != "tiny":
         return model_folder(config.model.path)
     seed = config.train.seed

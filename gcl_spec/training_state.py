@@ -32,6 +32,8 @@ class Snapshot:
     moments: Mapping[str, Mapping[str, NumpyArray]] = field(default_factory=dict)
     averages: Mapping[str, NumpyArray] = field(default_factory=dict)
     step: int = 0
+    updates: int = 0
+    """Steps that changed the weights: those that were not skipped."""
 
     def to_state(self) -> State:
         """The flat state."""
@@ -40,6 +42,7 @@ class Snapshot:
         for moment, values in self.moments.items():
             state |= {f"optim/{moment}/{name}": x for name, x in values.items()}
         state |= {f"ema/{name}": x for name, x in self.averages.items()}
+        state["optim/updates"] = np.asarray(self.updates, np.int64)
         return state | {"step": np.asarray(self.step, np.int64)}
 
 
@@ -86,10 +89,11 @@ class StateLayout:
             moments=moments,
             averages=averages,
             step=int(_get(state, "step")) if whole else 0,
+            updates=int(_get(state, "optim/updates")) if whole else 0,
         )
 
     def _refuse_foreign(self, state: State) -> None:
-        known = {"step", *(f"params/{n}" for n in self.parameters)}
+        known = {"step", "optim/updates", *(f"params/{n}" for n in self.parameters)}
         known |= {f"buffers/{n}" for n in self.buffers}
         known |= {f"optim/{m}/{n}" for m in MOMENTS for n in self.trained}
         # An average that this run does not go on with does not make the rest unusable.

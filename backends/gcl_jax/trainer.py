@@ -102,6 +102,7 @@ class JaxTrainer:
             moments={m: _copies(getattr(self._optimizer, m)) for m in MOMENTS},
             averages=_copies(self._averages),
             step=self._step,
+            updates=int(self._optimizer.count),
         ).to_state()
 
     @cached_property
@@ -187,7 +188,7 @@ class JaxTrainer:
         self._step = found.step
         if found.moments:
             moments = {m: dict(found.moments[m]) for m in MOMENTS}
-            self._optimizer = Optimizer(np.asarray(found.step, np.int32), **moments)
+            self._optimizer = Optimizer(np.asarray(found.updates, np.int32), **moments)
 
     def _place(self) -> None:
         """Everything on the devices of the run."""
@@ -208,7 +209,7 @@ def _round_up(size: int, most: int) -> int:
 
 
 def _padded(inputs: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """Rows of zeros added to `size` samples; a padded text has one token, so that no mean is 0/0."""
+    """Rows of zeros up to `size` samples; a padded text has one token: no mean of none."""
     found = {}
     for name, x in inputs.items():
         rows = np.zeros((size, *x.shape[1:]), x.dtype)

@@ -49,7 +49,7 @@ class TorchTrainer:
             if config.optim.ema
             else {}
         )
-        self._step = 0
+        self._step = self._updates = 0
         self._seen: dict[str, torch.Tensor] = {}
         if state is not None:
             self._load(state)
@@ -118,6 +118,7 @@ class TorchTrainer:
             moments=moments,
             averages={name: _copy(x) for name, x in self._averages.items()},
             step=self._step,
+            updates=self._updates,
         ).to_state()
 
     def _encode_part(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -154,6 +155,7 @@ class TorchTrainer:
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group["lr_ratio"]
         self._optimizer.step()
+        self._updates += 1
         with torch.no_grad():
             if self._model.log_scale.requires_grad:
                 self._model.log_scale.clamp_(max=log(optim.max_scale))
@@ -242,13 +244,13 @@ class TorchTrainer:
             for name, value in values.items():
                 if name in targets:
                     targets[name].copy_(torch.from_numpy(value.copy()))
-        self._step = found.step
+        self._step, self._updates = found.step, found.updates
         for name, parameter in self._trained.items() if found.moments else ():
             moments = {
                 moment: torch.from_numpy(found.moments[moment][name].copy()).to(self._device)
                 for moment in MOMENTS
             }
-            step = torch.tensor(float(self._step))
+            step = torch.tensor(float(self._updates))
             self._optimizer.state[parameter] = {"step": step, **moments}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
-from gcl_spec.batch import MODALITIES, Batch
+from gcl_spec.batch import MODALITIES, Batch, presence
 from gcl_spec.benchmarks.folder import read_tasks
 from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.checks import check_pairs
@@ -14,12 +14,13 @@ from gcl_spec.config import Config
 from gcl_spec.config_io import objective
 from gcl_spec.data.collate import Collate, Collator
 from gcl_spec.data.features import FeatureStore
-from gcl_spec.data.order import Order
+from gcl_spec.data.order import Order, share
 from gcl_spec.data.pairs import Sample, class_ids, read_samples
 from gcl_spec.data.root import open_root
 from gcl_spec.encoder import encode
 from gcl_spec.evaluate import Report, evaluate
 from gcl_spec.progress import Reporter
+from gcl_spec.world import world_of
 
 __all__ = ["TrainingData", "task_items"]
 
@@ -41,6 +42,7 @@ class TrainingData:
         only_steps: int | None = None,
     ) -> None:
         self._config = config
+        self._world = world_of(trainer)
         self._objective = objective(config.objective)
         self._root = open_root(config.data.path)
         self._samples = read_samples(self._root, _TRAIN)
@@ -62,16 +64,19 @@ class TrainingData:
     def batch(self, step: int) -> Batch:
         """The batch of step `step`, from 0: a function of the config alone.
 
+        Of several processes each gets its share of that batch, with the ids of the whole.
+
         Raises:
             DataError: an unreadable picture. NoPairError: no sample has what a direction needs.
         """
         chosen, captions = self._draw(step)
-        concepts = [sample.concept for sample in chosen]
         images = [sample.image for sample in chosen]
-        batch = self._collate(images, captions, class_ids(concepts, captions))
+        present = presence(*(np.asarray([x is not None for x in y]) for y in (images, captions)))
         # Here and not in the loss alone, which on a GPU would have to wait for the values.
-        check_pairs(self._objective, dict(zip(MODALITIES, batch.present, strict=True)), np)
-        return batch
+        check_pairs(self._objective, dict(zip(MODALITIES, present, strict=True)), np)
+        ids = class_ids([sample.concept for sample in chosen], captions)
+        own = share(len(chosen), self._world.rank, self._world.size)
+        return self._collate(images[own], captions[own], ids[own])
 
     def describe(self, step: int) -> str:
         """The samples of step `step`, from 0, by name, and the file that they are in."""

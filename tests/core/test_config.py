@@ -16,7 +16,8 @@ from gcl_spec.schedule import learning_rate
 
 @pytest.mark.parametrize("name", config_io.recipe_names())
 def test_recipes_load(name: str) -> None:
-    assert config_io.load(recipe=name).model.kind == "lite"
+    kinds = {"adapter": "adapter", "clip": "clip", "tiny": "clip"}
+    assert config_io.load(recipe=name).model.kind == kinds.get(name, "lite")
 
 
 @given(st.integers(1, 10**9), st.floats(1e-12, 1.0), st.booleans(), st.text(max_size=20))
@@ -103,10 +104,7 @@ def test_files(tmp_path: Path) -> None:
 
 def test_every_option_is_documented() -> None:
     text = config_io.describe(Config())
-    assert (
-        "# Samples in the contrastive batch, over all processes and devices.\ntrain.batch_size = 256"
-        in text
-    )
+    assert "over all processes and devices.\ntrain.batch_size = 256" in text
     assert text.count("\n") + 1 == 2 * text.count(" = ")
 
 

@@ -30,7 +30,7 @@ def train(devices: int, processes: int) -> list[dict[str, Any]]:
     environment = {**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        # Files and not pipes: a process that waits for its pipe to be read keeps the others waiting.
+        # Files and not pipes: who waits for a pipe to be read keeps the others waiting.
         logs = [Path(folder) / f"{rank}.log" for rank in range(processes)]
         workers = [
             subprocess.Popen(
@@ -78,5 +78,5 @@ def test_shares_must_be_equal() -> None:
     world = JaxWorld((jax.devices()[0],) * 3)
     with pytest.raises(ConfigError, match="batch_size = 10 is no multiple of the 3 devices"):
         world.check_divides(10)
-    with pytest.raises(ConfigError, match="train.devices = 99"):
+    with pytest.raises(ConfigError, match=r"train\.devices = 99"):
         JaxWorld.of(jax.devices()[0], 99)

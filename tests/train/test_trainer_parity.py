@@ -70,7 +70,7 @@ def test_steps_from_one_state_are_equal(sets: list[str]) -> None:
         assert two[name].shape == x.shape
         assert two[name].dtype == x.dtype
         # AdamW divides by the root of squares: what is nearly zero may go either way.
-        assert np.mean(np.abs(two[name] - x)) < 1e-6 * max(1.0, np.max(np.abs(x))), name
+        assert np.mean(np.abs(two[name] - x)) < 1e-5 * max(1.0, np.max(np.abs(x))), name
     assert np.allclose(torch_.encode(batch(0)), jax_.encode(batch(0)), atol=1e-5)
 
 
@@ -107,6 +107,7 @@ def test_steps_without_a_finite_loss_change_nothing() -> None:
     after = jax_.state()
     assert int(after.pop("step")) == int(before.pop("step")) + 1
     assert all(np.array_equal(before[n], after[n]) for n in before)
+    assert int(after["optim/updates"]) == 1
 
 
 def test_encode_gives_the_same_rows_whatever_the_batch() -> None:
