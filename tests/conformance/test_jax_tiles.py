@@ -82,7 +82,8 @@ def test_vmap_over_the_temperature() -> None:
     assert np.asarray(found) == pytest.approx(want, rel=1e-5)
 
 
-def test_second_derivatives_are_right() -> None:
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_second_derivatives_are_right(mode: str) -> None:
     """JAX differentiates the backward pass as it stands."""
     with jax.enable_x64(True):
         image, text = (jnp.asarray(rows(n, SAMPLES, 6)) for n in (0, 1))
@@ -90,8 +91,18 @@ def test_second_derivatives_are_right() -> None:
         found = []
         for loss in (partial(gcl_loss, tile=16), partial(plain_loss, xp=jnp)):
             first = jax.grad(lambda x, loss=loss: loss(x, text, log_scale=2.0, objective=CLIP))
-            found.append(jax.grad(lambda x, first=first: jnp.vdot(first(x), along))(image))
+            if mode == "forward":
+                found.append(jax.jvp(first, (image,), (along,))[1])
+            else:
+                found.append(jax.grad(lambda x, first=first: jnp.vdot(first(x), along))(image))
         np.testing.assert_allclose(found[0], found[1], rtol=1e-8, atol=1e-11)
+
+
+def test_forward_mode_is_an_error() -> None:
+    image, text = (jnp.asarray(rows(n, SAMPLES, 6), jnp.float32) for n in (0, 1))
+    loss = partial(gcl_loss, text=text, log_scale=2.0, objective=CLIP, tile=16)
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(loss, (image,), (image,))
 
 
 def test_the_default_objective_is_gcl() -> None:
