@@ -127,7 +127,7 @@ def test_torch_transforms_through_tiles() -> None:
 @pytest.mark.parametrize("tau", [0.05, 0.01])
 @pytest.mark.parametrize("noise", [1.0, 0.1, 0.02])
 def test_16_bit_operands(noise: float, tau: float) -> None:
-    """Within 5e-3 of the exact gradient at the same rounded rows, also where it has converged."""
+    """Within 3e-3 of the exact gradient at the same rounded rows, also where it has converged."""
     generator = torch.Generator().manual_seed(0)
     image = torch.nn.functional.normalize(torch.randn(300, 128, generator=generator), dim=1)
     text = image + noise * torch.randn(300, 128, generator=generator) / 128**0.5
@@ -136,7 +136,23 @@ def test_16_bit_operands(noise: float, tau: float) -> None:
     found = run(GramKernel(64, operands="bfloat16"), *rounded, 1 / tau, torch.float32)
     assert found[0] == pytest.approx(exact[0], rel=1e-4)
     error = torch.linalg.vector_norm(found[1] - exact[1])
-    assert error <= 5e-3 * torch.linalg.vector_norm(exact[1])
+    assert error <= 3e-3 * torch.linalg.vector_norm(exact[1])
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.01])
+@pytest.mark.parametrize(("noise", "least", "most"), [(1.0, 3e-3, 2.4e-2), (0.02, 1.0, 10.0)])
+def test_16_bit_operands_round_rows_of_32_bits(
+    noise: float, least: float, most: float, tau: float
+) -> None:
+    """What the docstring warns of: the rounding of the rows, which grows as pairs converge."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.nn.functional.normalize(torch.randn(300, 128, generator=generator), dim=1)
+    text = image + noise * torch.randn(300, 128, generator=generator) / 128**0.5
+    text = torch.nn.functional.normalize(text, dim=1)
+    exact = run(plain_blocks, image, text, 1 / tau, torch.float64)
+    found = run(GramKernel(64, operands="bfloat16"), image, text, 1 / tau, torch.float32)
+    error = torch.linalg.vector_norm(found[1] - exact[1]) / torch.linalg.vector_norm(exact[1])
+    assert least < error < most
 
 
 def test_autocast_and_16_bit_rows_change_nothing_but_the_rows() -> None:
