@@ -2,17 +2,50 @@
 
 from collections.abc import Mapping
 from itertools import chain
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict, Unpack
+
+from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.blocks import Problem
+from gcl_spec.blocks import Kernel, Problem
 from gcl_spec.checks import check_alike, check_fusion, check_options, check_values
 from gcl_spec.errors import InputError
 from gcl_spec.objective import Objective
 
-__all__ = ["Weights", "check", "given_modalities", "parts_of", "prepare"]
+__all__ = [
+    "LossOptions",
+    "Weights",
+    "at_least_32_bits",
+    "check",
+    "given_modalities",
+    "namespace_of",
+    "parts_of",
+    "prepare",
+]
 
 Weights: TypeAlias = tuple[Array | float, Array | float]
+
+
+class LossOptions(TypedDict, total=False):
+    """The further options of `gcl_spec.loss.contrastive_loss`, as in `gcl_spec.loss.gcl_loss`."""
+
+    weights: Mapping[str, Weights] | None
+    """Of the two parts of a fused modality, by its name."""
+    present: Mapping[str, Array] | None
+    ids: Array | None
+    captions: Array | None
+    xp: ArrayNamespace | None
+    kernel: Kernel | None
+
+
+def namespace_of(embeddings: Mapping[str, Array], options: LossOptions) -> ArrayNamespace:
+    """The Array API namespace that is given, or that of the embeddings."""
+    return options.get("xp") or array_namespace(*embeddings.values())
+
+
+def at_least_32_bits(dtype: object, xp: ArrayNamespace) -> object:
+    """The dtype to compute in: float32 for a narrower one."""
+    return xp.float32 if xp.finfo(dtype).bits < 32 else dtype
 
 
 def parts_of(name: str) -> tuple[str, str] | None:
@@ -35,12 +68,8 @@ def prepare(
     *,
     log_scale: Array | float,
     objective: Objective,
-    weights: Mapping[str, Weights] | None,
-    present: Mapping[str, Array] | None,
-    ids: Array | None,
-    captions: Array | None,
-    xp: ArrayNamespace,
     whole: bool = True,
+    **options: Unpack[LossOptions],
 ) -> Problem:
     """The problem, with no blocks asked for yet.
 
@@ -50,16 +79,9 @@ def prepare(
         InputError, InputTypeError: see `gcl_spec.loss.gcl_loss`.
     """
     parts, flags = check(
-        embeddings,
-        log_scale=log_scale,
-        objective=objective,
-        weights=weights,
-        present=present,
-        ids=ids,
-        captions=captions,
-        xp=xp,
-        whole=whole,
+        embeddings, log_scale=log_scale, objective=objective, whole=whole, **options
     )
+    xp, captions = namespace_of(embeddings, options), options.get("captions")
     rows = {name: _rows(x, flags.get(name), xp) for name, x in embeddings.items()}
     places = {name: i for i, name in enumerate(rows)}
     present_MB = None
@@ -72,11 +94,11 @@ def prepare(
             (places[parts[name][0]], places[parts[name][1]]) if name in parts else places[name]
             for name in objective.modalities
         ),
-        weights=_weights(rows, parts, weights, xp),
+        weights=_weights(rows, parts, options.get("weights"), xp),
         present=present_MB,
-        ids=ids,
+        ids=options.get("ids"),
         positives=objective.duplicates == "positive",
-        damp=None if captions is None else _at_least_32_bits(captions, xp),
+        damp=None if captions is None else _widened(captions, xp),
     )
 
 
@@ -85,21 +107,17 @@ def check(
     *,
     log_scale: Array | float,
     objective: Objective,
-    weights: Mapping[str, Weights] | None,
-    present: Mapping[str, Array] | None,
-    ids: Array | None,
-    captions: Array | None,
-    xp: ArrayNamespace,
     whole: bool = True,
+    **options: Unpack[LossOptions],
 ) -> tuple[dict[str, tuple[str, str]], dict[str, Array]]:
     """Refuse bad input; the parts of each fused modality, and the flags of every modality."""
+    xp, first = namespace_of(embeddings, options), next(iter(embeddings.values()))
     parts = _fused(embeddings, objective)
     check_alike(embeddings)
-    first = next(iter(embeddings.values()))
-    check_options(first, log_scale, objective, ids, captions, xp)
-    flags = _flags(embeddings, present, objective, xp)
+    check_options(first, log_scale, objective, options.get("ids"), options.get("captions"), xp)
+    flags = _flags(embeddings, options.get("present"), objective, xp)
     check_values(embeddings, log_scale, objective, flags, xp, whole=whole)
-    check_fusion(embeddings, parts, weights or {}, flags, xp)
+    check_fusion(embeddings, parts, options.get("weights") or {}, flags, xp)
     return parts, flags
 
 
@@ -151,14 +169,14 @@ def _flags(
 
 def _rows(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
     """At least 32 bits, and zero where absent: a NaN there would reach gradients."""
-    x_BD = _at_least_32_bits(x_BD, xp)
+    x_BD = _widened(x_BD, xp)
     if present_B is None:
         return x_BD
     return xp.where(present_B[:, None], x_BD, xp.zeros_like(x_BD))
 
 
-def _at_least_32_bits(x: Array, xp: ArrayNamespace) -> Array:
-    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+def _widened(x: Array, xp: ArrayNamespace) -> Array:
+    return xp.astype(x, at_least_32_bits(x.dtype, xp), copy=False)
 
 
 def _weights(

@@ -14,7 +14,15 @@ from array_api_compat import array_namespace
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Kernel, term_values
 from gcl_spec.checks import check_stack
-from gcl_spec.inputs import Weights, check, given_modalities, prepare
+from gcl_spec.inputs import (
+    LossOptions,
+    Weights,
+    at_least_32_bits,
+    check,
+    given_modalities,
+    namespace_of,
+    prepare,
+)
 from gcl_spec.kernels import kernel_for
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.scales import plans_by_scale
@@ -23,6 +31,7 @@ from gcl_spec.terms import LossTerms, mean_term
 __all__ = [
     "LossOptions",
     "LossTerms",
+    "StackedOptions",
     "check_stacked",
     "contrastive_loss",
     "contrastive_terms",
@@ -33,14 +42,11 @@ __all__ = [
 ]
 
 
-class LossOptions(TypedDict, total=False):
-    """The further options of `contrastive_loss`, as in `gcl_loss`."""
+class StackedOptions(TypedDict, total=False):
+    """The further options of `stacked_loss`."""
 
-    weights: Mapping[str, Weights] | None
-    """Of the two parts of a fused modality, by its name."""
-    present: Mapping[str, Array] | None
-    ids: Array | None
-    captions: Array | None
+    present_MB: Array | None
+    ids_B: Array | None
     xp: ArrayNamespace | None
     kernel: Kernel | None
 
@@ -138,9 +144,9 @@ def contrastive_loss(
     >>> float(contrastive_loss(rows, log_scale=0.0, objective=audio_text).round(6))
     1.165422
     """
-    xp = options.setdefault("xp", None) or array_namespace(*embeddings.values())
-    terms = _terms(embeddings, log_scale, objective, {**options, "xp": xp})
-    return xp.astype(mean_term(terms, objective, xp=xp), _dtype(embeddings, xp))
+    xp = namespace_of(embeddings, options)
+    terms, dtype = _terms(embeddings, log_scale, objective, xp, options)
+    return xp.astype(mean_term(terms, objective, xp=xp), dtype)
 
 
 def contrastive_terms(
@@ -151,9 +157,9 @@ def contrastive_terms(
     **options: Unpack[LossOptions],
 ) -> LossTerms:
     """The loss of every direction and sample, before the mean; arguments as `contrastive_loss`."""
-    xp = options.setdefault("xp", None) or array_namespace(*embeddings.values())
-    values, valid = _terms(embeddings, log_scale, objective, {**options, "xp": xp})
-    return LossTerms(xp.astype(values, _dtype(embeddings, xp)), valid)
+    xp = namespace_of(embeddings, options)
+    (values, valid), dtype = _terms(embeddings, log_scale, objective, xp, options)
+    return LossTerms(xp.astype(values, dtype), valid)
 
 
 def stacked_loss(
@@ -161,17 +167,16 @@ def stacked_loss(
     log_scale: Array | float,
     *,
     objective: Objective,
-    present_MB: Array | None = None,
-    ids_B: Array | None = None,
-    xp: ArrayNamespace | None = None,
-    kernel: Kernel | None = None,
+    **options: Unpack[StackedOptions],
 ) -> Array:
     """The objective on rows stacked in the order of `objective.modalities`.
 
     Args:
         z_MBD: shape (M, B, D); without the modalities "a+b" it is as in `contrastive_loss`.
-        present_MB: (M, B) booleans. ids_B: (B,) integers.
-        log_scale, objective, xp, kernel: as in `gcl_loss`.
+        log_scale: as in `gcl_loss`.
+        objective: its modalities are those of the rows.
+        options: `present_MB`, (M, B) booleans; `ids_B`, (B,) integers; `xp` and `kernel`, as in
+            `gcl_loss`.
 
     Returns:
         0-d array.
@@ -179,17 +184,8 @@ def stacked_loss(
     Raises:
         InputError: as `gcl_loss`.
     """
-    xp = array_namespace(z_MBD) if xp is None else xp
-    rows, present = _unstack(z_MBD, objective, present_MB, xp)
-    return contrastive_loss(
-        rows,
-        log_scale=log_scale,
-        objective=objective,
-        present=present,
-        ids=ids_B,
-        xp=xp,
-        kernel=kernel,
-    )
+    rows, further = _unstack(z_MBD, objective, options)
+    return contrastive_loss(rows, log_scale=log_scale, objective=objective, **further)
 
 
 def stacked_terms(
@@ -197,16 +193,11 @@ def stacked_terms(
     log_scale: Array | float,
     *,
     objective: Objective,
-    present_MB: Array | None = None,
-    ids_B: Array | None = None,
-    xp: ArrayNamespace | None = None,
+    **options: Unpack[StackedOptions],
 ) -> LossTerms:
     """The loss of every direction and sample, before the mean; arguments as `stacked_loss`."""
-    xp = array_namespace(z_MBD) if xp is None else xp
-    rows, present = _unstack(z_MBD, objective, present_MB, xp)
-    return contrastive_terms(
-        rows, log_scale=log_scale, objective=objective, present=present, ids=ids_B, xp=xp
-    )
+    rows, further = _unstack(z_MBD, objective, options)
+    return contrastive_terms(rows, log_scale=log_scale, objective=objective, **further)
 
 
 def check_stacked(
@@ -214,44 +205,31 @@ def check_stacked(
     log_scale: Array | float,
     *,
     objective: Objective,
-    present_MB: Array | None = None,
-    ids_B: Array | None = None,
-    xp: ArrayNamespace | None = None,
+    **options: Unpack[StackedOptions],
 ) -> None:
     """Refuse what `stacked_loss` refuses, before it is compiled; arguments as there."""
-    xp = array_namespace(z_MBD) if xp is None else xp
-    rows, present = _unstack(z_MBD, objective, present_MB, xp)
-    check(
-        rows,
-        log_scale=log_scale,
-        objective=objective,
-        weights=None,
-        present=present,
-        ids=ids_B,
-        captions=None,
-        xp=xp,
-    )
+    rows, further = _unstack(z_MBD, objective, options)
+    check(rows, log_scale=log_scale, objective=objective, **further)
 
 
 def _terms(
     embeddings: Mapping[str, Array],
     log_scale: Array | float,
     objective: Objective,
+    xp: ArrayNamespace,
     options: LossOptions,
-) -> LossTerms:
-    xp: ArrayNamespace = options["xp"]
-    kernel = options.get("kernel") or kernel_for(next(iter(embeddings.values())))
+) -> tuple[LossTerms, object]:
+    """The terms in the kernel's dtype, and the one that the caller gets."""
+    first = next(iter(embeddings.values()))
+    kernel = options.get("kernel") or kernel_for(first)
     problem = prepare(
         embeddings,
         log_scale=log_scale,
         objective=objective,
-        weights=options.get("weights"),
-        present=options.get("present"),
-        ids=options.get("ids"),
-        captions=options.get("captions"),
         whole=not getattr(kernel, "partial", False),
-        xp=xp,
+        **options,
     )
+    dtype = at_least_32_bits(first.dtype, xp)
     found: dict[int, Array] = {}
     present = problem.present
     for scale, plan in plans_by_scale(log_scale, objective, problem.rows[0], xp):
@@ -262,23 +240,22 @@ def _terms(
     values = xp.stack([found[t] for t in range(len(found))])
     index = objective.modalities.index
     if present is None:
-        return LossTerms(values, xp.ones_like(values, dtype=xp.bool))
+        return LossTerms(values, xp.ones_like(values, dtype=xp.bool)), dtype
     here = [present[m, ...] for m in range(len(objective.modalities))]
     valid = xp.stack([here[index(d.query)] & here[index(d.target)] for d in objective.directions])
-    return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid)
-
-
-def _dtype(embeddings: Mapping[str, Array], xp: ArrayNamespace) -> object:
-    dtype: object = next(iter(embeddings.values())).dtype
-    return xp.float32 if xp.finfo(dtype).bits < 32 else dtype
+    return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid), dtype
 
 
 def _unstack(
-    z_MBD: Array, objective: Objective, present_MB: Array | None, xp: ArrayNamespace
-) -> tuple[dict[str, Array], dict[str, Array] | None]:
+    z_MBD: Array, objective: Objective, options: StackedOptions
+) -> tuple[dict[str, Array], LossOptions]:
+    """The rows by modality, and the other arguments of `contrastive_loss`."""
+    xp = options.get("xp") or array_namespace(z_MBD)
+    present_MB = options.get("present_MB")
     check_stack(z_MBD, objective, present_MB, xp)
     names = given_modalities(objective, z_MBD.shape[0])
-    rows = {name: z_MBD[m, ...] for m, name in enumerate(names)}
-    if present_MB is None:
-        return rows, None
-    return rows, {name: present_MB[m, ...] for m, name in enumerate(objective.modalities)}
+    further = LossOptions(ids=options.get("ids_B"), xp=xp, kernel=options.get("kernel"))
+    if present_MB is not None:
+        flags = {name: present_MB[m, ...] for m, name in enumerate(objective.modalities)}
+        further["present"] = flags
+    return {name: z_MBD[m, ...] for m, name in enumerate(names)}, further
