@@ -192,11 +192,11 @@ def pull_back(
 
     same: are the two sides one? Then `p` counts every pair twice, once in each order.
     """
-    mix_a = _grad_of_factors(p, s, a, layout, xp)
+    mix_a = _grad_of_factors(p, s.all, s.half, a, layout, 1, xp)
     half: BlockMap = {}
     for (m, n), block in p.items():
         _fold(half, [(c, n) for c in layout.of(m)], block, m, a, layout, 1)
-    mix_b = None if same else _grad_of_column_factors(half, s, b, layout, xp)
+    mix_b = None if same else _grad_of_factors(half, s.half, s.products, b, layout, 0, xp)
     products: BlockMap = {}
     for (c, n), block in half.items():
         _fold(products, [(c, k) for k in layout.of(n)], block, n, b, layout, 0)
@@ -232,35 +232,30 @@ def _fold(
 
 
 def _grad_of_factors(
-    p: BlockMap, s: Logits, side: Side, layout: Layout, xp: ArrayNamespace
+    d: BlockMap,
+    whole: BlockMap,
+    parts: BlockMap,
+    side: Side,
+    layout: Layout,
+    axis: int,
+    xp: ArrayNamespace,
 ) -> Array | None:
-    """d loss / d factors of the rows of a, (F, 1 or 2, Ta); with one factor times that factor."""
+    """d loss / d factors of the rows (axis 1) or columns (axis 0), (F, 1 or 2, T).
+
+    `d` is the gradient of `whole`, whose mixed rows or columns are made of those in `parts`. With
+    one factor for both parts the gradient is times that factor, which `whole` holds already.
+    """
+    at = 1 - axis
     found = []
     for m, part in enumerate(layout.parts):
         if isinstance(part, int):
             continue
-        blocks = [n for k, n in p if k == m]
-        of_one = [s.all[m, n] for n in blocks]
-        sources = (
-            [of_one] if layout.factors == 1 else [[s.half[c, n] for n in blocks] for c in part]
-        )
-        found.append([_dots([p[m, n] for n in blocks], x, 1, side, xp) for x in sources])
-    return xp.stack([xp.stack(rows) for rows in found]) if found else None
-
-
-def _grad_of_column_factors(
-    half: BlockMap, s: Logits, side: Side, layout: Layout, xp: ArrayNamespace
-) -> Array | None:
-    found = []
-    for n, part in enumerate(layout.parts):
-        if isinstance(part, int):
-            continue
-        rows = [c for c, k in half if k == n]
-        of_one = [s.half[c, n] for c in rows]
-        sources = (
-            [of_one] if layout.factors == 1 else [[s.products[c, k] for c in rows] for k in part]
-        )
-        found.append([_dots([half[c, n] for c in rows], x, 0, side, xp) for x in sources])
+        keys = [key for key in d if key[at] == m]
+        if layout.factors == 1:
+            sources = [[whole[key] for key in keys]]
+        else:
+            sources = [[parts[(c, n) if axis == 1 else (row, c)] for row, n in keys] for c in part]
+        found.append([_dots([d[key] for key in keys], x, axis, side, xp) for x in sources])
     return xp.stack([xp.stack(rows) for rows in found]) if found else None
 
 
