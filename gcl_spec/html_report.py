@@ -7,6 +7,7 @@ from importlib.resources import files
 from math import isfinite, nan
 from typing import Any
 
+from gcl_spec.batch import MODALITIES
 from gcl_spec.benchmarks.task import Item
 from gcl_spec.evaluate import Report
 from gcl_spec.examples import Example
@@ -14,7 +15,6 @@ from gcl_spec.tables import geometry_rows, report_rows, short_kind
 
 __all__ = ["render"]
 
-_MODALITIES = ("image", "text", "image+text")
 _POOLS = {
     "global": "Global pool: all candidates of all searches together",
     "local": "Local pool: each search among its own candidates",
@@ -88,7 +88,7 @@ def _card(value: str, label: str, first: float, last: float, digits: int) -> str
 def _pool(before: Report, after: Report, pool: str) -> str:
     """Three by three where all searches are between the three modalities, else a list."""
     kinds = after.kinds()
-    grid = [f"{a}->{b}" for a in _MODALITIES for b in _MODALITIES]
+    grid = [f"{a}->{b}" for a in MODALITIES for b in MODALITIES]
     if not set(kinds) <= set(grid):
         rows = [["search", "before", "after"]]
         for kind in kinds:
@@ -98,8 +98,8 @@ def _pool(before: Report, after: Report, pool: str) -> str:
     names = ("image", "text", "image + text")
     head = "".join(f"<th>find {name}</th>" for name in names)
     lines = []
-    for a, name in zip(_MODALITIES, names, strict=True):
-        cells = (_cell(before, after, f"{a}->{b}", pool) for b in _MODALITIES)
+    for a, name in zip(MODALITIES, names, strict=True):
+        cells = (_cell(before, after, f"{a}->{b}", pool) for b in MODALITIES)
         lines.append(f'<tr><th class="row">by {name}</th>{"".join(cells)}</tr>')
     return (
         f'<div class="panel"><p class="note">{_POOLS[pool]}</p>'
