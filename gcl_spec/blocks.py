@@ -8,7 +8,7 @@ its own sample's. A kernel computes these; `plain_blocks` here is the direct one
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.plan import Softmax
@@ -21,9 +21,19 @@ __all__ = [
     "embeddings_of",
     "inverse_norm",
     "mixed",
+    "place_of_mixed",
     "plain_blocks",
     "term_values",
 ]
+
+
+Part: TypeAlias = int | tuple[int, int]
+"""The given row that a modality is, or the two that it is mixed of."""
+
+
+def place_of_mixed(parts: Sequence[Part], m: int) -> int:
+    """The place of mixed modality m among the mixed ones."""
+    return sum(not isinstance(part, int) for part in parts[:m])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class Problem:
     """
 
     rows: tuple[Array, ...]
-    parts: tuple[int | tuple[int, int], ...]
+    parts: tuple[Part, ...]
     blocks: tuple[tuple[int, int], ...] = ()
     targets: tuple[tuple[int, int], ...] = ()
     weights: tuple[tuple[Array, Array], ...] | None = None
@@ -58,6 +68,14 @@ class Problem:
         targets = {(softmax.query, t.modality) for softmax in plan for t in softmax.targets}
         blocks = {(s.query, n) for s in plan for n in (*s.pool, *s.own)} | targets
         return replace(self, blocks=tuple(sorted(blocks)), targets=tuple(sorted(targets)))
+
+    def factors(self, m: int) -> tuple[tuple[int, Array], ...]:
+        """The given rows of modality m, each with its factor: (B,), or 1.0 of a row not mixed."""
+        part = self.parts[m]
+        if isinstance(part, int):
+            return ((part, 1.0),)
+        mix = self.mix[place_of_mixed(self.parts, m), ...]  # type: ignore[index]
+        return (part[0], mix[0, :]), (part[1], mix[-1, :])
 
     @property
     def own_is_one(self) -> bool:
@@ -96,13 +114,14 @@ def plain_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespac
 
 def direct_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
     """`plain_blocks` of a problem that has its `mix`."""
-    embeddings = embeddings_of(problem, xp)
+    embeddings = embeddings_of(problem)
     queries_KBD = xp.stack([embeddings[m] for m, _ in problem.blocks])
     pools_KBD = xp.stack([embeddings[n] for _, n in problem.blocks])
     own_BB, alike_BB = _classes(problem, xp)
     s_KBB = scale * (queries_KBD @ xp.matrix_transpose(pools_KBD))
-    if problem.damp is not None:
-        s_KBB = s_KBB * _damping(problem, xp)
+    damping_KBB = None if problem.damp is None else _damping(problem, xp)
+    if damping_KBB is not None:
+        s_KBB = s_KBB * damping_KBB
     here_KB = None
     if problem.present is not None:
         here_KB = xp.stack([problem.present[n, ...] for _, n in problem.blocks])
@@ -112,8 +131,8 @@ def direct_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespa
         own = _masked_logsumexp(s_KBB, mask_KBB, xp)
         return Blocks(others, own, _masked_mean(s_KBB, mask_KBB, xp))
     own = scale * xp.sum(queries_KBD * pools_KBD, axis=-1)
-    if problem.damp is not None:
-        own = own * xp.sum(xp.where(own_BB, _damping(problem, xp), 0.0), axis=-1)
+    if damping_KBB is not None:
+        own = own * xp.sum(xp.where(own_BB, damping_KBB, 0.0), axis=-1)
     if here_KB is None:
         return Blocks(others, own, own)
     return Blocks(
@@ -161,17 +180,15 @@ def mixed(
     return replace(problem, mix=xp.stack(found)) if found else problem
 
 
-def embeddings_of(problem: Problem, xp: ArrayNamespace) -> list[Array]:
+def embeddings_of(problem: Problem) -> list[Array]:
     """The embeddings of every modality, (B, D) each, mixed ones made of their parts."""
-    embeddings, mixed = [], 0
-    for part in problem.parts:
+    embeddings = []
+    for m, part in enumerate(problem.parts):
         if isinstance(part, int):
             embeddings.append(problem.rows[part])
-            continue
-        a, b = (problem.rows[i] for i in part)
-        mix = problem.mix[mixed, ...]  # type: ignore[index]
-        embeddings.append(mix[0, :, None] * a + mix[-1, :, None] * b)
-        mixed += 1
+        else:
+            (a, f), (b, g) = problem.factors(m)
+            embeddings.append(f[:, None] * problem.rows[a] + g[:, None] * problem.rows[b])
     return embeddings
 
 

@@ -57,7 +57,9 @@ class _OwnDots:
 
     def __call__(self, m: int, n: int) -> Array:
         return sum(
-            f * g * self._given(c, k) for c, f in self._factors(m) for k, g in self._factors(n)
+            f * g * self._given(c, k)
+            for c, f in self._problem.factors(m)
+            for k, g in self._problem.factors(n)
         )
 
     def _given(self, c: int, k: int) -> Array:
@@ -66,11 +68,3 @@ class _OwnDots:
             rows = self._problem.rows
             self._dots[key] = self._xp.sum(rows[key[0]] * rows[key[1]], axis=-1)
         return self._dots[key]
-
-    def _factors(self, m: int) -> list[tuple[int, Array | float]]:
-        part = self._problem.parts[m]
-        if isinstance(part, int):
-            return [(part, 1.0)]
-        place = sum(not isinstance(p, int) for p in self._problem.parts[:m])
-        mix = self._problem.mix[place, ...]  # type: ignore[index]
-        return [(part[0], mix[0, :]), (part[1], mix[-1, :])]

@@ -18,7 +18,7 @@ from math import log
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.blocks import Problem
+from gcl_spec.blocks import Part, Problem, place_of_mixed
 
 __all__ = [
     "LN2",
@@ -41,7 +41,7 @@ BlockMap = dict[tuple[int, int], Array]
 class Layout:
     """What a tile has to compute; see `Problem` for `parts` and `blocks`. Hashable: static data."""
 
-    parts: tuple[int | tuple[int, int], ...]
+    parts: tuple[Part, ...]
     blocks: tuple[tuple[int, int], ...]
     rows: int
     """How many kinds of rows are given, C."""
@@ -72,10 +72,6 @@ class Layout:
         """The given rows that modality m is made of: one, or two that are mixed."""
         part = self.parts[m]
         return (part,) if isinstance(part, int) else part
-
-    def mixed(self, m: int) -> int:
-        """The place of mixed modality m among the mixed ones."""
-        return sum(len(self.of(k)) == 2 for k in range(m))
 
 
 def layout_of(problem: Problem) -> Layout:
@@ -174,8 +170,7 @@ def _mixed(x: Sequence[Array], m: int, side: Side, layout: Layout, axis: int) ->
     """The row itself, or the mixture of two parts; `axis` 0: of columns, 1: of rows."""
     if len(x) == 1:
         return x[0]
-    mix = side.mix[layout.mixed(m), ...]  # type: ignore[index]
-    factor = [mix[f, None, :] if axis == 0 else mix[f, :, None] for f in range(layout.factors)]
+    factor = _factors(m, side, layout, axis)
     if layout.factors == 1:
         y = x[0] + x[1]
         y *= factor[0]
@@ -183,6 +178,11 @@ def _mixed(x: Sequence[Array], m: int, side: Side, layout: Layout, axis: int) ->
     y = x[0] * factor[0]
     y += x[1] * factor[1]
     return y
+
+
+def _factors(m: int, side: Side, layout: Layout, axis: int) -> list[Array]:
+    mix = side.mix[place_of_mixed(layout.parts, m), ...]  # type: ignore[index]
+    return [mix[f, None, :] if axis == 0 else mix[f, :, None] for f in range(layout.factors)]
 
 
 def pull_back(
@@ -220,8 +220,7 @@ def _fold(
         else:
             into[keys[0]] = block
         return
-    mix = side.mix[layout.mixed(m), ...]  # type: ignore[index]
-    factor = [mix[f, None, :] if axis == 0 else mix[f, :, None] for f in range(layout.factors)]
+    factor = _factors(m, side, layout, axis)
     scaled = block * factor[0]
     shares = [scaled, scaled if layout.factors == 1 else block * factor[1]]
     for key, share in zip(keys, shares, strict=True):
