@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
+from array_api_compat import device
+
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Problem
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, TileGrads, layout_of, products
@@ -149,17 +151,16 @@ class Tiles:
 
     def _joined(self, found: Sequence[Array | None], start: float) -> Array:
         """(K, B) of the tiles' (K, T), which are `start` where no pair of tiles was ours."""
-        xp, shape = self.xp, len(self.layout.blocks)
-        wide = [x for x in found if x is not None]
-        dtype = wide[0].dtype if wide else xp.float64
-        parts = []
-        for at, x in zip(self._slices, found, strict=True):
-            if x is None:
-                like = xp.astype(self.problem.rows[0][at, 0], dtype)
-                x = xp.zeros_like(like)[None, :] + xp.full_like(like, start)[None, :]
-                x = xp.concat([x] * shape)
-            parts.append(x)
-        return xp.concat(parts, axis=1)
+        xp, where = self.xp, device(self.problem.rows[0])
+        dtype = next((x.dtype for x in found if x is not None), xp.float64)
+        shapes = [(len(self.layout.blocks), at.stop - at.start) for at in self._slices]
+        return xp.concat(
+            [
+                xp.full(shape, start, dtype=dtype, device=where) if x is None else x
+                for shape, x in zip(shapes, found, strict=True)
+            ],
+            axis=1,
+        )
 
     def _by_field(self, own: Sequence[Own | None]) -> Iterator[tuple[list[Array | None], float]]:
         for i, start in enumerate((-self.xp.inf, 0.0, 0.0)):

@@ -133,17 +133,15 @@ class Tiles:
     ) -> tuple[jax.Array, jax.Array | None]:
         """D z_b, and of two different tiles D^T z_a."""
         layout, kinds = self.layout, range(self.layout.rows)
-        zero = jnp.zeros((self.tile, self.tile), a.z.dtype)
         if layout.whole:
             whole = jnp.block([[d[c, k] for k in kinds] for c in kinds])
             return whole @ b.z, None if same else whole.T @ a.z
-        of_a = [sum(d[c, k] @ b.kind(k, layout) for k in kinds if (c, k) in d) for c in kinds]
-        empty = zero[:, :1] * a.z[: self.tile]
-        d_a = jnp.concatenate([x if isinstance(x, jax.Array) else empty for x in of_a])
-        if same:
-            return d_a, None
-        of_b = [sum(d[c, k].T @ a.kind(c, layout) for c in kinds if (c, k) in d) for k in kinds]
-        return d_a, jnp.concatenate([x if isinstance(x, jax.Array) else empty for x in of_b])
+        # Rows that no asked block has keep this.
+        d_a, d_b = ([jnp.zeros_like(side.kind(c, layout)) for c in kinds] for side in (a, b))
+        for (c, k), block in d.items():
+            d_a[c] += block @ b.kind(k, layout)
+            d_b[k] += block.T @ a.kind(c, layout)
+        return jnp.concatenate(d_a), None if same else jnp.concatenate(d_b)
 
     def _gathered(self, rows: jax.Array, mix: jax.Array | None, total: jax.Array) -> Gradients:
         layout = self.layout
