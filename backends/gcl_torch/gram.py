@@ -16,7 +16,7 @@ from gcl_spec.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.softmax_tiles import Own, backward_tile, forward_tile
 from gcl_spec.tiles import Processes, Tiles
 
-__all__ = ["CACHE_BYTES", "GramKernel", "Operands"]
+__all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 
 CACHE_BYTES = 2**24
 """Memory that saves a few percent of the time for batches of some thousand samples."""
@@ -24,15 +24,34 @@ CACHE_BYTES = 2**24
 _PLAIN_BELOW = 256
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
 
+_TILE = {"cpu": 256, "cuda": 4096}
+"""Samples of a tile by kind of device; others may lack float64 (MPS does), which tiles sum in."""
 
 Operands = Literal["bfloat16"]
+
+
+def tile_of(tile: int | None, samples: int, device: str) -> int | None:
+    """Samples of a tile on a kind of device, `tile` where it is given; None for whole blocks.
+
+    >>> tile_of(None, 4096, "cpu"), tile_of(None, 100, "cpu"), tile_of(64, 4096, "mps")
+    (256, None, None)
+    """
+    if device not in _TILE or (tile is None and samples < _PLAIN_BELOW):
+        return None
+    return tile or _TILE[device]
+
+
+def _on_host(device: torch.device) -> bool:
+    """May values be read without waiting for a device?"""
+    return device.type == "cpu"
 
 
 @dataclass(frozen=True)
 class GramKernel:
     """A `gcl_spec.blocks.Kernel` with memory O(B D).
 
-    tile: samples of a tile; None: the measured best, and whole blocks for small batches.
+    tile: samples of a tile; None: the measured best, and whole blocks for small batches. On devices
+        other than a CPU or CUDA (MPS has no float64) blocks are always whole.
     cache_bytes: memory for products of tiles that backward need not compute again.
     processes: processes that hold the same rows and share the work.
     operands: "bfloat16" rounds the factors of every product to 16 bits; sums and exponentials stay
@@ -46,8 +65,8 @@ class GramKernel:
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
-        small = self.tile is None and problem.rows[0].shape[0] < _PLAIN_BELOW
-        if small or problem.damp is not None:
+        samples, device = problem.rows[0].shape[0], problem.rows[0].device.type
+        if problem.damp is not None or tile_of(self.tile, samples, device) is None:
             return plain_blocks(problem, scale, xp=xp)
         blocks: Blocks = self._tiled(problem, scale)
         return blocks
@@ -86,9 +105,10 @@ class _Pass:
         return replace(self.static, rows=tuple(rows), mix=mix, present=present, ids=ids)
 
     def make_tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
-        on_cpu = scale.device.type == "cpu"
-        scale2: Any = float(scale) / LN2 if on_cpu else scale.float() / LN2
-        options: dict[str, Any] = {} if on_cpu else _compiled()
+        like = problem.rows[0]
+        on_host = _on_host(like.device)
+        scale2: Any = float(scale) / LN2 if on_host else scale.to(like.dtype) / LN2
+        options: dict[str, Any] = {} if on_host else _compiled()
         if self.kernel.operands == "bfloat16":
             options |= {"multiply": _multiply_16, "add_product": _add_product_16}
             options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
@@ -97,9 +117,9 @@ class _Pass:
         return Tiles(
             problem,
             scale2,
-            self.kernel.tile or (256 if on_cpu else 4096),
+            tile_of(self.kernel.tile, like.shape[0], like.device.type) or like.shape[0],
             # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
-            self._shift(problem, scale2) if on_cpu else None,
+            self._shift(problem, scale2) if on_host else None,
             xp,
             self.kernel.cache_bytes,
             processes=self.kernel.processes,

@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_spec import softmax_tiles
-from gcl_spec.blocks import Problem, plain_blocks
+from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
-from gcl_spec.gram import LN2
 from gcl_spec.loss import contrastive_loss, gcl_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, PAIRWISE, PRESETS, Objective
-from gcl_spec.tiles import Tiles
+from gcl_spec.softmax_tiles import backward_tile, forward_tile
 from gcl_torch import GCLLoss, gram
 from gcl_torch import gcl_loss as torch_loss
-from gcl_torch.gram import GramKernel
+from gcl_torch.gram import GramKernel, tile_of
 
 
 def unit_rows(seed: int, samples: int, width: int, converged: bool = False) -> tuple[Any, Any]:
@@ -187,23 +185,26 @@ def test_compiled_around_the_tiles() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected", "ignore:The .grad attribute")
-def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
     """What CUDA devices run: whole tiles without a break, each row with a maximum of its own."""
-    image, text = (torch.tensor(x, requires_grad=True) for x in unit_rows(9, 40, 8))
-    want = torch.autograd.grad(torch_loss(image, text, log_scale=3.0, tile=16), image)[0]
-    make = gram._Pass.make_tiles
-
-    def compiled(self: Any, problem: Problem, scale: torch.Tensor) -> Tiles:
-        tiles = make(self, problem, scale)
-        compile_ = partial(torch.compile, fullgraph=True, backend="eager")
-        tiles.forward_tile = compile_(softmax_tiles.forward_tile)
-        tiles.backward_tile = compile_(softmax_tiles.backward_tile)
-        tiles.shift, tiles.scale2 = None, scale / LN2
-        return tiles
-
-    monkeypatch.setattr(gram._Pass, "make_tiles", compiled)
-    have = torch.autograd.grad(torch_loss(image, text, log_scale=3.0, tile=16), image)[0]
+    image, text = (torch.tensor(x, dtype=dtype, requires_grad=True) for x in unit_rows(9, 40, 8))
+    step = partial(torch_loss, image, text, log_scale=3.1, tile=16)
+    want = torch.autograd.grad(step(), image)[0]
+    compile_ = partial(torch.compile, fullgraph=True, backend="eager")
+    tiles = {"forward_tile": forward_tile, "backward_tile": backward_tile}
+    monkeypatch.setattr(gram, "_on_host", lambda device: False)
+    monkeypatch.setattr(gram, "_compiled", lambda: {k: compile_(f) for k, f in tiles.items()})
+    have = torch.autograd.grad(step(), image)[0]
     torch.testing.assert_close(have, want)
+    error = torch.linalg.vector_norm(have - want)
+    assert error <= 50 * torch.finfo(dtype).eps * torch.linalg.vector_norm(want)
+
+
+def test_devices_without_float64_take_whole_blocks() -> None:
+    assert [tile_of(None, 10**4, device) for device in ("cpu", "cuda", "mps")] == [256, 4096, None]
+    assert [tile_of(64, 100, device) for device in ("cpu", "cuda", "mps")] == [64, 64, None]
+    assert [tile_of(None, 255, device) for device in ("cpu", "cuda", "mps")] == [None] * 3
 
 
 def test_the_module_keeps_its_scale_in_bounds() -> None:
