@@ -1,16 +1,41 @@
 """One contrastive batch spread over processes: gathered rows, shared work, exact gradients."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import torch
 import torch.distributed as dist
 
 from gcl_spec.errors import InputError
 
-__all__ = ["GradientReduction", "ProcessGroup", "gather_rows", "scale_gradient"]
+__all__ = [
+    "GradientReduction",
+    "Options",
+    "ProcessGroup",
+    "gather_rows",
+    "in_words",
+    "scale_gradient",
+]
 
 GradientReduction = Literal["mean", "sum"]
+
+Options: TypeAlias = tuple[tuple[str, str], ...]
+"""What all processes of a group must give alike: names, and values in words."""
+
+
+def in_words(x: Any) -> str:
+    """A value as all processes must give it: of a tensor what does not depend on its samples.
+
+    >>> in_words({"text": torch.ones(4, 2), "image": None})
+    "{'image': None, 'text': a torch.float32 tensor of shape (B, 2)}"
+    """
+    if isinstance(x, torch.Tensor):
+        shape = ", ".join(["B", *map(str, x.shape[1:])]) if x.ndim else ""
+        return f"a {x.dtype} tensor of shape ({shape})"
+    if isinstance(x, Mapping):
+        return "{" + ", ".join(f"{name!r}: {in_words(x[name])}" for name in sorted(x)) + "}"
+    return f"({', '.join(map(in_words, x))})" if isinstance(x, tuple) else repr(x)
 
 
 class ProcessGroup:
@@ -39,12 +64,35 @@ class ProcessGroup:
         """See `Processes`."""
         return self._reduced(x, dist.ReduceOp.MAX)
 
-    def sizes(self, samples: int, device: torch.device) -> list[int]:
-        """The number of samples of every process."""
-        own = torch.tensor([samples], device=device)
+    def sizes(self, samples: int, device: torch.device, options: Options = ()) -> list[int]:
+        """The number of samples of every process. On CUDA it waits for the device: shapes follow.
+
+        Raises:
+            InputError: on all processes, where they give different `options`; without this they
+                would wait for each other for ever, or compute something else.
+        """
+        digest = hashlib.blake2b(repr(options).encode(), digest_size=8).digest()
+        own = torch.tensor([samples, int.from_bytes(digest, signed=True)], device=device)
         every = [torch.empty_like(own) for _ in range(self.size)]
         dist.all_gather(every, own, group=self.group)
-        return [int(x) for x in every]
+        found = torch.stack(every).tolist()
+        if any(other != found[0][1] for _, other in found):
+            self._refuse(options)
+        return [size for size, _ in found]
+
+    def _refuse(self, options: Options) -> None:
+        every: list[Any] = [None] * self.size
+        dist.all_gather_object(every, dict(options), group=self.group)
+        first = every[0]
+        differences = [
+            f"{name} is {first.get(name)} on rank 0 and {given.get(name)} on rank {rank}"
+            for rank, given in enumerate(every)
+            for name in {**first, **given}
+            if first.get(name) != given.get(name)
+        ]
+        raise InputError(
+            f"the processes of a group must give the loss the same options: {differences[0]}"
+        )
 
     def gather(self, x: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
         """The rows of all processes in the order of ranks, without a gradient."""

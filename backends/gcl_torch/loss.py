@@ -17,7 +17,14 @@ from gcl_spec.loss import contrastive_terms, stacked_loss
 from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.terms import direction_losses, mean_term
-from gcl_torch.distributed import GradientReduction, ProcessGroup, gather_rows, scale_gradient
+from gcl_torch.distributed import (
+    GradientReduction,
+    Options,
+    ProcessGroup,
+    gather_rows,
+    in_words,
+    scale_gradient,
+)
 from gcl_torch.gram import CACHE_BYTES, GramKernel, Operands
 from gcl_torch.ring import RingKernel
 
@@ -54,7 +61,9 @@ def gcl_loss(
             of them take about 8 B^2 bytes in float32 (134 MB for 4096 pairs).
         group: the processes over which the batch is spread, each with its own samples (their
             numbers may differ); `torch.distributed.group.WORLD` for all. The loss is that of the
-            whole batch, the same on every process, and the work is shared.
+            whole batch, the same on every process, and the work is shared. All processes must give
+            the same options; where they do not, each raises an error that names the first. Their
+            numbers of samples are exchanged, for which CUDA devices are waited for.
         reduction: how gradients of parameters are reduced over these processes afterwards: "mean"
             (DDP and FSDP) or "sum". With it they equal those of one process with the whole batch.
         operands: "bfloat16" rounds the factors of products, never the logits, to 16 bits: faster on
@@ -68,7 +77,8 @@ def gcl_loss(
         0-d tensor, float32 for 16-bit rows, else of the rows' dtype.
 
     Raises:
-        InputError: as `gcl_spec.loss.gcl_loss`.
+        InputError: as `gcl_spec.loss.gcl_loss`; options that differ between processes; `operands`
+            with `ring`.
 
     >>> image = torch.eye(4, requires_grad=True)
     >>> loss = gcl_loss(image, torch.eye(4), log_scale=0.0)
@@ -89,11 +99,24 @@ def gcl_loss(
     if group is not None:
         processes = ProcessGroup(group)
         factor = _factor(processes, reduction)
+        alike = {
+            "rows": tuple(rows),
+            "log_scale": log_scale,
+            "objective": objective,
+            **extras,
+            "tile": tile,
+            "reduction": reduction,
+            "operands": operands,
+            "ring": ring,
+        }
+        options = tuple((name, in_words(x)) for name, x in alike.items())
         log_scale = _shared_scale(log_scale, processes, factor)
         if ring:
-            kernel = RingKernel(processes, factor, tile)
+            if operands is not None:
+                raise InputError("rows that travel the ring are not rounded; leave `operands` out")
+            kernel = RingKernel(processes, factor, tile, options)
         else:
-            rows, extras = _gathered(rows, extras, processes, factor)
+            rows, extras = _gathered(rows, extras, processes, factor, options)
             kernel = GramKernel(tile, cache_bytes, processes, operands)
     # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
     with torch.autocast(image.device.type, enabled=False):
@@ -141,8 +164,10 @@ def gcl_terms(
     if group is not None:
         processes = ProcessGroup(group)
         factor = _factor(processes, reduction)
+        alike = {"log_scale": log_scale, "objective": objective, "reduction": reduction, **extras}
+        options = tuple((name, in_words(x)) for name, x in alike.items())
         log_scale = _shared_scale(log_scale, processes, factor)
-        rows, extras = _gathered(rows, extras, processes, factor)
+        rows, extras = _gathered(rows, extras, processes, factor, options)
         kernel = GramKernel(processes=processes)
     if weights is not None:
         extras["weights"] = {"image+text": extras["weights"]}
@@ -175,10 +200,14 @@ def _factor(processes: ProcessGroup, reduction: GradientReduction) -> float:
 
 
 def _gathered(
-    rows: list[torch.Tensor], extras: Mapping[str, Any], processes: ProcessGroup, factor: float
+    rows: list[torch.Tensor],
+    extras: Mapping[str, Any],
+    processes: ProcessGroup,
+    factor: float,
+    options: Options,
 ) -> tuple[list[torch.Tensor], dict[str, Any]]:
     """Everything that has samples, of all processes."""
-    sizes = processes.sizes(rows[0].shape[0], rows[0].device)
+    sizes = processes.sizes(rows[0].shape[0], rows[0].device, options)
 
     def gather(x: Any) -> Any:
         if isinstance(x, torch.Tensor) and x.ndim > 0:
@@ -199,7 +228,7 @@ class GCLLoss(nn.Module):
         learn_scale: is `log_scale` a trained parameter, or a buffer?
         max_scale: the scale is kept at or below this (CLIP's 100), as it is before every forward.
         per_direction: learn one temperature for each of the objective's directions.
-        tile, cache_bytes, group, reduction, ring: as in `gcl_loss`.
+        tile, cache_bytes, group, reduction, operands, ring: as in `gcl_loss`.
 
     >>> criterion = GCLLoss()
     >>> criterion(torch.eye(4), torch.eye(4)).backward()
@@ -221,12 +250,14 @@ class GCLLoss(nn.Module):
         cache_bytes: int = CACHE_BYTES,
         group: dist.ProcessGroup | None = None,
         reduction: GradientReduction = "mean",
+        operands: Operands | None = None,
         ring: bool = False,
     ) -> None:
         super().__init__()
         self.objective, self.max_scale = objective, max_scale
         self.tile, self.cache_bytes = tile, cache_bytes
-        self.group, self.reduction, self.ring = group, reduction, ring
+        self.group, self.reduction = group, reduction
+        self.operands, self.ring = operands, ring
         shape = (len(objective.directions),) if per_direction else ()
         value = torch.full(shape, log(scale))
         if learn_scale:
@@ -262,6 +293,7 @@ class GCLLoss(nn.Module):
             cache_bytes=self.cache_bytes,
             group=self.group,
             reduction=self.reduction,
+            operands=self.operands,
             ring=self.ring,
         )
 

@@ -19,7 +19,7 @@ from gcl_spec.gram import LN2
 from gcl_spec.row_sums import RowSums, blocks_of, log_add, weights_of
 from gcl_spec.softmax_tiles import Own, Weights
 from gcl_spec.tiles import Tiles
-from gcl_torch.distributed import ProcessGroup
+from gcl_torch.distributed import Options, ProcessGroup
 
 __all__ = ["RingKernel"]
 
@@ -33,11 +33,13 @@ class RingKernel:
 
     factor: of the gradients by the own rows; the group's size where they are averaged afterwards.
     tile: samples of a tile.
+    options: those of the loss, in which all processes must agree.
     """
 
     group: ProcessGroup
     factor: float
     tile: int | None = None
+    options: Options = ()
     partial = True
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
@@ -67,7 +69,8 @@ class _Walk:
         self.width = problem.rows[0].shape[1]
         self.factors = None if problem.mix is None else problem.mix.shape[:2]
         self.static = replace(problem, rows=(), weights=None, mix=None, present=None, ids=None)
-        self.sizes = self.group.sizes(problem.rows[0].shape[0], problem.rows[0].device)
+        like = problem.rows[0]
+        self.sizes = self.group.sizes(like.shape[0], like.device, kernel.options)
         ends = [sum(self.sizes[: r + 1]) for r in range(len(self.sizes))]
         self.places = [slice(e - s, e) for e, s in zip(ends, self.sizes, strict=True)]
         gather, present = self.group.gather, problem.present

@@ -1,6 +1,7 @@
 """The tiled kernel of PyTorch: precision, options, autograd, compilers."""
 
 from functools import partial
+from math import log
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,10 @@ def test_the_module_keeps_its_scale_in_bounds() -> None:
     criterion(image, text).backward()
     assert criterion.log_scale.shape == criterion.log_scale.grad.shape == (6,)
     assert torch.allclose(criterion.log_scale.exp(), torch.tensor(100.0))
+    want = torch_loss(image, text, log_scale=log(20), tile=8, operands="bfloat16")
+    rounded = GCLLoss(scale=20.0, tile=8, operands="bfloat16")(image, text)
+    assert torch.equal(rounded, want)
+    assert rounded != GCLLoss(scale=20.0, tile=8)(image, text)
     fixed = GCLLoss(learn_scale=False)
     assert not list(fixed.parameters())
     assert "log_scale" in fixed.state_dict()

@@ -1,5 +1,6 @@
 """A batch spread over processes: loss and parameter gradients equal those of one process."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 from processes import run
-from torch_cases import CASES, SIZES, Model, in_processes, loss_and_gradients, options_of
+from torch_cases import (
+    CASES,
+    REFUSED,
+    SIZES,
+    Model,
+    in_processes,
+    loss_and_gradients,
+    options_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +37,11 @@ def test_processes_are_one(results: list[dict[Any, Any]], size: int, name: str) 
         error = torch.linalg.vector_norm(torch.from_numpy(found_gradient) - gradient)
         assert error <= 1e-10 * torch.linalg.vector_norm(gradient)
         assert found_gradient[-1] == pytest.approx(gradient[-1].item(), rel=1e-9), "log_scale"
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_wrong_options_are_an_error_on_all_processes(
+    results: list[dict[Any, Any]], name: str
+) -> None:
+    for rank in (0, 1):
+        assert re.search(REFUSED[name][-1], results[rank]["refused"][name])

@@ -7,8 +7,9 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from gcl_spec.errors import InputError
 from gcl_spec.objective import CLIP, Objective
-from gcl_torch import GCLLoss
+from gcl_torch import GCLLoss, gcl_loss
 
 SIZES = (1, 2, 3, 4, 8)
 SAMPLES = 37
@@ -32,6 +33,26 @@ CASES: dict[str, dict[str, Any]] = {
     "ring, three given": {"tile": 8, "ring": True, "given": True},
     "ring, summed gradients": {"tile": 8, "ring": True, "reduction": "sum"},
     "summed gradients": {"tile": 8, "reduction": "sum"},
+}
+
+
+# Options of the loss on the first of two processes and on the second, and what both must say.
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "tile": ({"tile": 8}, {"tile": 4}, "tile is 8 on rank 0 and 4 on rank 1"),
+    "ids": ({"ids": torch.arange(6)}, {}, "ids is .* on rank 0 and None on rank 1"),
+    "objective": ({}, {"objective": CLIP}, "objective is Objective"),
+    "ring": ({"tile": 8}, {"tile": 8, "ring": True}, "ring is False on rank 0 and True"),
+    "both rings": ({"tile": 8, "ring": True}, {"tile": 4, "ring": True}, "tile is 8 on rank 0"),
+    "scale": ({"log_scale": 1.0}, {"log_scale": 2.0}, "log_scale is 1.0 on rank 0 and 2.0 on"),
+    "reduction": ({}, {"reduction": "sum"}, "reduction is 'mean' on rank 0 and 'sum' on rank 1"),
+    "weights": ({}, {"weights": (1.0, 2.0)}, r"weights is None on rank 0 and \(1.0, 2.0\)"),
+    "flags": (
+        {"present": {"text": torch.ones(6, dtype=torch.bool)}},
+        {"present": {"image": torch.ones(6, dtype=torch.bool)}},
+        "present is {'text': .*} on rank 0 and {'image': .*} on rank 1",
+    ),
+    "width": ({}, {"width": 4}, r"rows is .*\(B, 5\).* on rank 0 and .*\(B, 4\).* on rank 1"),
+    "rounded ring": ({"ring": True, "operands": "bfloat16"},) * 2 + ("leave `operands` out",),
 }
 
 
@@ -93,4 +114,20 @@ def in_processes(rank: int) -> dict[Any, Any]:
             if case.get("reduction") == "sum":
                 dist.all_reduce(gradient, group=group)
             found[size, name] = value, gradient.numpy()
+        if size == 2:
+            found["refused"] = refused(rank, group)
     return found
+
+
+def refused(rank: int, group: dist.ProcessGroup) -> dict[str, str]:
+    """What each of two processes says; afterwards the group must still work."""
+    said = {}
+    for name, (*options, _) in REFUSED.items():
+        chosen = {"log_scale": 1.0, **options[rank]}
+        rows = torch.eye(6)[:, : chosen.pop("width", 5)] + 0.1
+        try:
+            gcl_loss(rows, rows.flip(0), group=group, **chosen)
+        except InputError as error:
+            said[name] = str(error)
+    gcl_loss(torch.eye(6), torch.eye(6).flip(0), log_scale=1.0, group=group)
+    return said
