@@ -4,6 +4,7 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +13,55 @@ import torch.distributed as dist
 from torch import multiprocessing
 
 SECONDS = 60
+"""For one exchange between the processes."""
+
+LIMIT = 300
+"""Seconds for a result to come, after any other one."""
 
 
 def run(function: Callable[..., Any], size: int, *args: Any) -> list[Any]:
     """`function(rank, *args)` in `size` processes; what each returned, in the order of ranks."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        results = context.SimpleQueue()
-        workers = [
-            context.Process(target=_work, args=(function, rank, size, folder, results, args))
-            for rank in range(size)
-        ]
-        for worker in workers:
+        workers, ends = [], {}
+        for rank in range(size):
+            ours, theirs = context.Pipe(duplex=False)
+            given = (function, rank, size, folder, theirs, args)
+            worker = context.Process(target=_work, args=given)
             worker.start()
-        found: dict[int, tuple[bool, Any]] = {}
+            theirs.close()  # or a dead worker's end would still be open, here
+            workers.append(worker)
+            ends[ours] = rank
         try:
-            while len(found) < size and all(ok for ok, _ in found.values()):
-                rank, result = results.get()
-                found[rank] = result
+            found = _results(ends, workers)
         finally:  # the others may wait for one that failed
             for worker in workers:
-                if len(found) < size:
-                    worker.kill()
+                worker.kill()
                 worker.join()
-    failures = [text for ok, text in found.values() if not ok]
-    assert not failures, "\n".join(failures)
-    return [found[rank][1] for rank in range(size)]
+    return [found[rank] for rank in range(size)]
+
+
+def _results(ends: dict[Connection, int], workers: list[Any]) -> dict[int, Any]:
+    """What the workers return, by rank; an AssertionError for the first that does not."""
+    found = {}
+    while len(found) < len(workers):
+        ready = wait([end for end, rank in ends.items() if rank not in found], LIMIT)
+        assert ready, f"no result in {LIMIT} s; there are those of ranks {sorted(found)}"
+        for end in ready:
+            rank = ends[end]
+            try:
+                ok, result = end.recv()
+            except EOFError:
+                workers[rank].join(SECONDS)
+                code = workers[rank].exitcode
+                raise AssertionError(f"rank {rank} died with exit code {code}") from None
+            assert ok, result
+            found[rank] = result
+    return found
 
 
 def _work(
-    function: Callable[..., Any], rank: int, size: int, folder: str, results: Any, args: Any
+    function: Callable[..., Any], rank: int, size: int, folder: str, end: Any, args: Any
 ) -> None:
     torch.set_num_threads(1)
     try:
@@ -52,7 +72,9 @@ def _work(
             world_size=size,
             timeout=timedelta(seconds=SECONDS),
         )
-        results.put((rank, (True, function(rank, *args))))
+        result = function(rank, *args)
         dist.destroy_process_group()
     except Exception:
-        results.put((rank, (False, traceback.format_exc())))
+        end.send((False, traceback.format_exc()))
+    else:
+        end.send((True, result))
