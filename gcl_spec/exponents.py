@@ -2,8 +2,9 @@
 
 A log-sum-exp is exact in any number format if no term overflows and no term that matters
 underflows. Every row's own maximum ensures that; one shift for the whole batch does where the
-largest logit that can occur and the smallest log-sum-exp are near enough: in float32 for unit rows
-up to a scale of 69 whatever they are, and at 100 unless a positive has a cosine under about -0.4.
+largest logit that can occur and the smallest log-sum-exp are near enough. For unit rows of three
+modalities and 4096 samples it does in float32 up to a scale of 61 whatever they are, and at 100
+unless a positive has a cosine under about -0.4; in float64 up to 660. Fewer rows allow more.
 """
 
 from math import log2

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import array_api_strict as strict
 import numpy as np
 import pytest
 import torch
@@ -61,6 +62,24 @@ def test_captions_against_the_reference() -> None:
     assert found.item() == pytest.approx(want.loss, rel=1e-12)
     for leaf, grad in zip(leaves, want.grads, strict=True):
         np.testing.assert_allclose(leaf.grad.numpy(), grad, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("objective", [SEPARATION, GCL, Objective(duplicates="positive")])
+@pytest.mark.parametrize("with_ids", [False, True])
+def test_captions_need_the_array_standard_only(objective: Objective, with_ids: bool) -> None:
+    image, text, captions = (unit_rows(n, 6, 5) for n in (10, 11, 12))
+    ids = np.asarray([0, 1, 2, 0, 3, 4]) if with_ids else None
+    stacked = np.stack([image, text, l2_normalize(image + text)])[: len(objective.modalities)]
+    want = loss(Samples(stacked, objective, None, ids, captions), np.asarray(2.0))
+    found = gcl_loss(
+        strict.asarray(image),
+        strict.asarray(text),
+        log_scale=2.0,
+        objective=objective,
+        ids=None if ids is None else strict.asarray(ids),
+        captions=strict.asarray(captions),
+    )
+    assert float(found) == pytest.approx(float(want), rel=1e-12)
 
 
 def test_triplets_search_both_composed_ways() -> None:

@@ -1,0 +1,56 @@
+"""When one shift serves a whole batch: the figures of the docstring, and that they are safe."""
+
+import numpy as np
+import pytest
+import torch
+
+from gcl_spec.blocks import Problem, plain_blocks
+from gcl_spec.exponents import shared_shift
+from gcl_spec.gram import LN2
+from gcl_spec.loss import contrastive_loss
+from gcl_spec.objective import GCL
+from gcl_spec.plan import make_plan
+from gcl_torch.gram import GramKernel
+
+SAMPLES = 4096
+
+
+def fits(scale: float, cosine: float, dtype: type = np.float32) -> bool:
+    """Three modalities, of which one text has this cosine with its image."""
+    image = np.zeros((SAMPLES, 2), dtype)
+    image[:, 0] = 1
+    text = image.copy()
+    text[7] = cosine, np.sqrt(1 - cosine**2)
+    problem = Problem((image, text, image), (0, 1, 2)).ask(make_plan(GCL))
+    return bool(shared_shift(problem, scale / LN2, np).fits)
+
+
+def test_the_figures_of_the_docstring() -> None:
+    assert fits(61, -1.0)
+    assert not fits(63, -1.0)
+    assert fits(100, -0.39)
+    assert not fits(100, -0.42)
+    assert fits(660, -1.0, np.float64)
+    assert not fits(665, -1.0, np.float64)
+
+
+@pytest.mark.parametrize(("scale", "cosine"), [(61.0, -1.0), (100.0, -0.4)])
+def test_at_the_limit_nothing_is_lost(scale: float, cosine: float) -> None:
+    """Every positive is as far as may be, and other logits are the largest that can occur."""
+    sine = np.sqrt(1 - cosine**2)
+    image = np.zeros((300, 4), np.float32)
+    image[np.arange(300), np.arange(300) % 3] = 1
+    text = cosine * image
+    text[:, 3] = sine
+    rows = {"image": image, "text": text, "image+text": image}
+    found = []
+    for kernel, dtype in ((GramKernel(64), torch.float32), (plain_blocks, torch.float64)):
+        leaves = {k: torch.tensor(x, dtype=dtype, requires_grad=True) for k, x in rows.items()}
+        loss = contrastive_loss(
+            leaves, log_scale=float(np.log(scale)), objective=GCL, kernel=kernel
+        )
+        loss.backward()
+        found.append((loss.item(), torch.stack([x.grad for x in leaves.values()]).double()))
+    (have, grads), (want, exact) = found
+    assert have == pytest.approx(want, rel=1e-5)
+    assert torch.linalg.vector_norm(grads - exact) <= 1e-4 * torch.linalg.vector_norm(exact)
