@@ -12,7 +12,7 @@ from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-__all__ = ["Buffers", "RandomState", "Surroundings", "modules_of"]
+__all__ = ["Buffers", "RandomState", "Surroundings", "leaves_of", "modules_of"]
 
 _DEPTH = 4
 
@@ -166,10 +166,10 @@ class Surroundings:
             flag = bool(found.item())
         return flag
 
-    def ddp_parameters_in(self, value: torch.Tensor) -> list[torch.Tensor]:
-        """Parameters of DDP modules in the graph of `value`."""
+    def ddp_parameters_in(self, leaves: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+        """Those of them that are parameters of DDP modules."""
         held = {id(p) for module in self._ddp for p in module.parameters()}
-        return [x for x in _leaves(value) if id(x) in held] if held else []
+        return [x for x in leaves if id(x) in held]
 
 
 def _outermost_synced(modules: Iterable[Module]) -> Iterator[Module]:
@@ -182,7 +182,8 @@ def _outermost_synced(modules: Iterable[Module]) -> Iterator[Module]:
                 yield module
 
 
-def _leaves(value: torch.Tensor) -> Iterator[torch.Tensor]:
+def leaves_of(value: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Tensors in the graph of `value` that take a gradient."""
     nodes, seen = [value.grad_fn], set()
     while nodes:
         node = nodes.pop()

@@ -26,12 +26,14 @@ from gcl_torch._parts import (
     rows,
     tensors,
 )
-from gcl_torch._replay import Buffers, RandomState, Surroundings, modules_of
+from gcl_torch._replay import Buffers, RandomState, Surroundings, leaves_of, modules_of
 
 __all__ = ["cached_step"]
 
 # Dropout or an augmentation that differs moves embeddings by far more, 16-bit kernels by less.
 _REPLAY_TOLERANCE = 0.05
+
+_NO_GRADIENT = "loss has no gradient: it depends on no embedding and no parameter that takes one"
 
 
 def cached_step(
@@ -52,6 +54,8 @@ def cached_step(
       masks are equal; the generators end as after one pass.
     - Buffers change once, as in one pass over the microbatches. BatchNorm in train mode takes its
       statistics from a microbatch, so with it the step equals one over separate microbatches.
+      SyncBatchNorm exchanges them in every call of `encode`, so all processes must have the same
+      number of microbatches: with others they wait for each other for ever.
     - Call it inside the autocast region, which holds for both passes and the loss; gradients are
       computed outside of it. With a `GradScaler` let `loss` return `scaler.scale(...)`.
     - DDP exchanges gradients in the last microbatch only (`no_sync` before), and not at all inside
@@ -79,7 +83,7 @@ def cached_step(
     Raises:
         InputError: microbatch < 1; inputs whose batch sizes differ; outputs that have not one row a
             sample, or differ between microbatches in more than that; a loss that is not 0-d or has
-            no gradient.
+            no gradient: a frozen encoder, and no parameter of its own.
         InputTypeError: microbatch or an output of the wrong type.
         TrainingError: the second pass gave other embeddings than the first; `.grad` is then wrong.
 
@@ -104,7 +108,10 @@ def cached_step(
     around.sync_buffers()
     buffers = Buffers(around.modules)
     states, whole = _first_pass(encoder, bounds)
-    value, used = _loss_backward(loss, whole, around)
+    value, leaves = _loss_backward(loss, whole, around)
+    used = around.ddp_parameters_in(leaves)
+    embeddings = {id(x) for x in whole.values()}
+    trained = any(id(x) not in embeddings for x in leaves)
     after = RandomState(around.devices)
     # From the same start and in the same order, buffers take the same path a second time.
     buffers.restore()
@@ -112,10 +119,14 @@ def cached_step(
     try:
         for state, (start, stop) in zip(states, bounds, strict=True):
             state.restore()
-            drift.append(_second_pass(encoder, whole, start, stop, used))
+            moved, reached = _second_pass(encoder, whole, start, stop, used)
+            drift.append(moved)
+            trained = trained or reached
     finally:
         after.restore()
     _check_replay(drift)
+    if not trained:
+        raise InputError(_NO_GRADIENT)
     return value
 
 
@@ -165,14 +176,14 @@ def _leaf(x: Any) -> Any:
 def _loss_backward(
     loss: Callable[..., torch.Tensor], embeddings: Parts, around: Surroundings
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The loss, detached, and the parameters of DDP modules that took a gradient here."""
+    """The loss, detached, and all that took a gradient here."""
     with torch.enable_grad():
         positional, keywords = arguments(embeddings)
         value = _checked(loss(*positional, **keywords))
-    used = around.ddp_parameters_in(value)
+    leaves = list(leaves_of(value))
     with around.no_autocast():
         value.backward()  # type: ignore[no-untyped-call]
-    return value.detach(), used
+    return value.detach(), leaves
 
 
 def _checked(value: Any) -> torch.Tensor:
@@ -183,16 +194,14 @@ def _checked(value: Any) -> torch.Tensor:
             f"loss returned shape {tuple(value.shape)}; wanted a scalar, (): take its mean or sum"
         )
     if not value.requires_grad:
-        raise InputError(
-            "loss has no gradient: it depends on no embedding and no parameter that takes one"
-        )
+        raise InputError(_NO_GRADIENT)
     return value
 
 
 def _second_pass(
     encoder: _Encoder, whole: Parts, start: int, stop: int, used: list[torch.Tensor]
-) -> torch.Tensor:
-    """Backward through one microbatch; returns the squared sizes of drift and embeddings."""
+) -> tuple[torch.Tensor, bool]:
+    """Backward through one microbatch: squared sizes of drift and embeddings; was any reached?"""
     last = stop == encoder.size
     with nullcontext() if last else encoder.around.no_sync():
         parts = encoder(start, stop)
@@ -205,6 +214,7 @@ def _second_pass(
             if gradient is not None and x.requires_grad and (has_rows(x) or last):
                 roots.append(x)
                 gradients.append(gradient[start:stop] if has_rows(x) else gradient)
+        reached = bool(roots)
         if last:
             # DDP reduces a parameter once a gradient arrives in this pass; theirs came before it.
             roots += used
@@ -212,7 +222,7 @@ def _second_pass(
         if roots:
             with encoder.around.no_autocast():
                 torch.autograd.backward(roots, gradients)
-    return drift
+    return drift, reached
 
 
 @torch.no_grad()

@@ -65,6 +65,16 @@ def test_what_is_wrong_is_said(message: str) -> None:
         cached_step(encode, batch, loss, microbatch=microbatch)
 
 
+@pytest.mark.parametrize("microbatch", [1, 3, 4])
+def test_a_frozen_encoder_without_a_trained_loss_is_refused(microbatch: int) -> None:
+    frozen = torch.nn.Linear(2, 2).requires_grad_(False)
+    weight = torch.nn.Parameter(torch.ones(2))
+    with pytest.raises(InputError, match="loss has no gradient"):
+        cached_step(frozen, X, torch.sum, microbatch=microbatch)
+    cached_step(frozen, X, lambda z: (z * weight).sum(), microbatch=microbatch)
+    assert weight.grad is not None
+
+
 @pytest.mark.parametrize(
     ("message", "encode", "loss", "microbatch"),
     [
