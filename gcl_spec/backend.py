@@ -19,7 +19,7 @@ class LossAndGrads(NamedTuple):
     loss: Array
     """Shape ()."""
     grads: Array
-    """d loss / d z, shape (M, B, D)."""
+    """d loss / d z, of the shape of z."""
     dlog_scale: Array
     """d loss / d log_scale, shape ()."""
 
@@ -52,13 +52,15 @@ class Backend(Protocol):
         objective: Objective,
         present: Array | None = None,
         ids: Array | None = None,
+        weights: Array | None = None,
         tile: int | None = None,
     ) -> LossAndGrads:
         """The objective on stacked embeddings, by the very path that `Trainer.step` uses.
 
-        z_MBD: rows in the order of `objective.modalities`. log_scale: shape (), -ln(tau).
-        present: (M, B) booleans. ids: (B,) integers. tile: rows of a tile, where it computes in
-        tiles.
+        z_MBD: rows in the order of `objective.modalities`; where it has no rows of the F modalities
+        "a+b" of two others, they are normalise(w_a e_a + w_b e_b), through which the gradient goes.
+        log_scale: shape (), -ln(tau). present: (M, B) booleans. ids: (B,) integers. weights:
+        (F, 2, B), w_a and w_b; 1 when not given. tile: rows of a tile, where it computes in tiles.
         """
         ...
 

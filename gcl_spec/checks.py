@@ -33,9 +33,13 @@ def check_alike(rows: Mapping[str, Array]) -> None:
 
 
 def check_stack(
-    z_MBD: Array, objective: Objective, present_MB: Array | None, xp: ArrayNamespace
+    z_MBD: Array,
+    objective: Objective,
+    present_MB: Array | None,
+    weights: Array | None,
+    xp: ArrayNamespace,
 ) -> None:
-    """Stacked embeddings and flags have the objective's shape."""
+    """Stacked embeddings, flags and weights of fusions have the objective's shape."""
     modalities = len(objective.modalities)
     fused = sum("+" in name for name in objective.modalities)
     if len(z_MBD.shape) != 3 or z_MBD.shape[0] not in (modalities, modalities - fused):
@@ -45,6 +49,9 @@ def check_stack(
         )
     if present_MB is not None:
         _expect("present", present_MB, (modalities, z_MBD.shape[1]), "bool", xp)
+    if weights is not None:
+        shape = (modalities - z_MBD.shape[0], 2, z_MBD.shape[1])
+        _expect("weights", weights, shape, "real floating", xp)
 
 
 def check_options(

@@ -47,6 +47,7 @@ class StackedOptions(TypedDict, total=False):
 
     present_MB: Array | None
     ids_B: Array | None
+    weights: Array | None
     xp: ArrayNamespace | None
     kernel: Kernel | None
 
@@ -175,7 +176,8 @@ def stacked_loss(
         z_MBD: shape (M, B, D); without the modalities "a+b" it is as in `contrastive_loss`.
         log_scale: as in `gcl_loss`.
         objective: its modalities are those of the rows.
-        options: `present_MB`, (M, B) booleans; `ids_B`, (B,) integers; `xp` and `kernel`, as in
+        options: `present_MB`, (M, B) booleans; `ids_B`, (B,) integers; `weights`, (F, 2, B), of the
+            two parts of each of the F modalities that are not given; `xp` and `kernel`, as in
             `gcl_loss`.
 
     Returns:
@@ -252,10 +254,16 @@ def _unstack(
     """The rows by modality, and the other arguments of `contrastive_loss`."""
     xp = options.get("xp") or array_namespace(z_MBD)
     present_MB = options.get("present_MB")
-    check_stack(z_MBD, objective, present_MB, xp)
+    weights = options.get("weights")
+    check_stack(z_MBD, objective, present_MB, weights, xp)
     names = given_modalities(objective, z_MBD.shape[0])
     further = LossOptions(ids=options.get("ids_B"), xp=xp, kernel=options.get("kernel"))
     if present_MB is not None:
         flags = {name: present_MB[m, ...] for m, name in enumerate(objective.modalities)}
         further["present"] = flags
+    if weights is not None:
+        fused = [name for name in objective.modalities if name not in names]
+        further["weights"] = {
+            name: (weights[f, 0, ...], weights[f, 1, ...]) for f, name in enumerate(fused)
+        }
     return {name: z_MBD[m, ...] for m, name in enumerate(names)}, further

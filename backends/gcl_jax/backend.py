@@ -52,12 +52,19 @@ class JaxBackend:
         objective: Objective,
         present: jax.Array | None = None,
         ids: jax.Array | None = None,
+        weights: jax.Array | None = None,
         tile: int | None = None,
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`."""
         with jax.enable_x64(z_MBD.dtype == jnp.float64):
             return loss_and_grads(
-                z_MBD, log_scale, objective=objective, present=present, ids=ids, tile=tile
+                z_MBD,
+                log_scale,
+                objective=objective,
+                present=present,
+                ids=ids,
+                weights=weights,
+                tile=tile,
             )
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:

@@ -147,18 +147,21 @@ def loss_and_grads(
     objective: Objective,
     present: jax.Array | None = None,
     ids: jax.Array | None = None,
+    weights: jax.Array | None = None,
     tile: int | None = None,
 ) -> LossAndGrads:
     """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`."""
-    inputs: tuple[Any, ...] = (z_MBD, log_scale, present, ids)
+    inputs: tuple[Any, ...] = (z_MBD, log_scale, present, ids, weights)
     xp: Any = jnp
     if all(x is None or _is_on_host(x) for x in inputs):
         # Operation by operation, JAX would compile each check.
         xp, inputs = numpy_namespace, tuple(None if x is None else _on_host(x) for x in inputs)
-    z, s, flags, numbers = inputs
-    check_stacked(z, s, objective=objective, present_MB=flags, ids_B=numbers, xp=xp)
+    z, s, flags, numbers, factors = inputs
+    check_stacked(
+        z, s, objective=objective, present_MB=flags, ids_B=numbers, weights=factors, xp=xp
+    )
     found: LossAndGrads = _compiled(
-        z_MBD, log_scale, present, ids, objective=objective, kernel=GramKernel(tile)
+        z_MBD, log_scale, present, ids, weights, objective=objective, kernel=GramKernel(tile)
     )
     return found
 
@@ -178,13 +181,21 @@ def _compiled(
     log_scale: jax.Array,
     present: jax.Array | None,
     ids: jax.Array | None,
+    weights: jax.Array | None,
     *,
     objective: Objective,
     kernel: GramKernel,
 ) -> LossAndGrads:
     def loss(z: jax.Array, s: jax.Array) -> jax.Array:
         value: jax.Array = stacked_loss(
-            z, s, objective=objective, present_MB=present, ids_B=ids, xp=jnp, kernel=kernel
+            z,
+            s,
+            objective=objective,
+            present_MB=present,
+            ids_B=ids,
+            weights=weights,
+            xp=jnp,
+            kernel=kernel,
         )
         return value
 

@@ -44,11 +44,18 @@ class TorchBackend:
         objective: Objective,
         present: torch.Tensor | None = None,
         ids: torch.Tensor | None = None,
+        weights: torch.Tensor | None = None,
         tile: int | None = None,
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`."""
         return loss_and_grads(
-            z_MBD, log_scale, objective=objective, present=present, ids=ids, tile=tile
+            z_MBD,
+            log_scale,
+            objective=objective,
+            present=present,
+            ids=ids,
+            weights=weights,
+            tile=tile,
         )
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:

@@ -306,6 +306,7 @@ def loss_and_grads(
     objective: Objective,
     present: torch.Tensor | None = None,
     ids: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
     tile: int | None = None,
 ) -> LossAndGrads:
     """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`.
@@ -321,6 +322,7 @@ def loss_and_grads(
             objective=objective,
             present_MB=present,
             ids_B=ids,
+            weights=weights,
             xp=torch_namespace,
             kernel=GramKernel(tile),
         )

@@ -41,10 +41,11 @@ class ReferenceBackend:
         objective: Objective,
         present: npt.NDArray[np.bool_] | None = None,
         ids: npt.NDArray[np.integer[Any]] | None = None,
+        weights: npt.NDArray[np.floating[Any]] | None = None,
         tile: int | None = None,
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`; `tile` changes nothing here."""
-        fusion = Fusion(z_MBD.astype(np.float64), objective, present)
+        fusion = Fusion(z_MBD.astype(np.float64), objective, present, weights)
         samples = Samples(fusion.z_MBD, objective, present, ids)
         found = gradients(samples, np.asarray(log_scale))
         grads = fusion.pull_back(found.grads)

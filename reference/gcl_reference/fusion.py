@@ -1,4 +1,4 @@
-"""Fused rows that are not given: e_ab = (e_a + e_b) / |e_a + e_b|, and their gradient."""
+"""Fused rows that are not given: e_ab = (w_a e_a + w_b e_b) / |w_a e_a + w_b e_b|, and back."""
 
 from typing import Any
 
@@ -16,11 +16,15 @@ class Fusion:
     """(C, B, D) rows of the modalities that are given, and how the others follow from them.
 
     A modality "a+b" follows where "a" and "b" are modalities too. A part that is not present adds
-    nothing.
+    nothing. weights: (F, 2, B), of the two parts of every modality that follows; 1 when not given.
     """
 
     def __init__(
-        self, z_CBD: Numbers, objective: Objective, present: npt.NDArray[np.bool_] | None
+        self,
+        z_CBD: Numbers,
+        objective: Objective,
+        present: npt.NDArray[np.bool_] | None = None,
+        weights: Numbers | None = None,
     ) -> None:
         names = objective.modalities
         parts = {
@@ -33,21 +37,28 @@ class Fusion:
         self.z_MBD[self.given] = z_CBD
         if present is not None:
             self.z_MBD[~present] = 0
+        self.weights = dict(zip(self.parts, self._columns(weights), strict=True))
         self.size: dict[int, Numbers] = {}
         for m, (a, b) in self.parts.items():
-            total = self.z_MBD[a] + self.z_MBD[b]
+            total = self.weights[m][0] * self.z_MBD[a] + self.weights[m][1] * self.z_MBD[b]
             size = np.sqrt((total * total).sum(-1, keepdims=True))
             self.size[m] = np.where(size == 0, 1, size)
             self.z_MBD[m] = total / self.size[m]
         self.absent = np.zeros(self.z_MBD.shape[:2], bool) if present is None else ~present
 
+    def _columns(self, weights: Numbers | None) -> Numbers:
+        """(F, 2, B, 1)"""
+        if weights is None:
+            return np.ones((len(self.parts), 2, self.z_MBD.shape[1], 1))
+        return np.asarray(weights, np.float64)[..., None]
+
     def pull_back(self, grads_MBD: Numbers) -> Numbers:
-        """Gradients by the given rows: g of a fused row gives both parts (g - (g.e) e) / |a+b|."""
+        """Gradients by the given rows: g of a fused row gives its parts w (g - (g.e) e) / |sum|."""
         grads = grads_MBD.copy()
         for m, parts in self.parts.items():
             e, g = self.z_MBD[m], grads_MBD[m]
             share = (g - (g * e).sum(-1, keepdims=True) * e) / self.size[m]
-            for part in parts:
-                grads[part] += share
+            for part, weight in zip(parts, self.weights[m], strict=True):
+                grads[part] += weight * share
         grads[self.absent] = 0
         return np.asarray(grads[self.given])

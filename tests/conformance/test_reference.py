@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from gcl_reference.fusion import Fusion
 from gcl_reference.loss import Samples, gradients, loss
 from gcl_spec.conformance.cases import Case
 from gcl_spec.conformance.strategies import cases
+from gcl_spec.objective import Objective
 
 STEP = 1e-30
 
@@ -23,6 +25,24 @@ def test_gradients_are_the_complex_step_derivative(case: Case) -> None:
         samples = Samples(z, case.objective, case.present, case.ids)
         derivative = loss(samples, case.log_scale).imag / STEP
         assert derivative == pytest.approx(found.grads[place], rel=1e-9, abs=1e-11 * size)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradients_through_a_fusion_are_the_complex_step_derivative(weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    objective = Objective(modalities=("image", "text", "video", "video+text", "image+text"))
+    z_CBD = rng.normal(size=(3, 4, 5))
+    present = rng.random((5, 4)) > 0.2
+    present[:, 0] = True
+    weights = rng.uniform(0.3, 2, size=(2, 2, 4)) if weighted else None
+    fusion = Fusion(z_CBD, objective, present, weights)
+    found = fusion.pull_back(gradients(Samples(fusion.z_MBD, objective, present), 1.0).grads)
+    for place in np.ndindex(z_CBD.shape):
+        z = z_CBD.astype(complex)
+        z[place] += 1j * STEP
+        rows = Fusion(z, objective, present, weights).z_MBD
+        derivative = loss(Samples(rows, objective, present), 1.0).imag / STEP
+        assert derivative == pytest.approx(found[place], rel=1e-9, abs=1e-11)
 
 
 @given(cases())
