@@ -29,8 +29,9 @@ def write_case(path: Path, case: Case) -> None:
         "objective": json.dumps(asdict(case.objective)),
         "name": case.name,
     }
-    masks = {"present": case.present, "ids": case.ids, "tile": case.tile}
-    arrays |= {name: x for name, x in masks.items() if x is not None}
+    for name in ("present", "ids", "tile", "weights"):
+        if getattr(case, name) is not None:
+            arrays[name] = getattr(case, name)
     buffer = BytesIO()
     np.savez_compressed(buffer, **arrays)
     with atomic_write(path) as file:
@@ -54,6 +55,7 @@ def read_case(path: Path) -> Case:
             found.get("present"),
             found.get("ids"),
             int(found["tile"]) if "tile" in found else None,
+            found.get("weights"),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = error if isinstance(error, GclError) else f"{type(error).__name__}: {error}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
+from gcl_spec.conformance.fused import Fused
 from gcl_spec.objective import (
     CLIP,
     GCL,
@@ -34,6 +35,20 @@ class Case:
     present: BoolArray | None = None
     ids: IntArray | None = None
     tile: int | None = None
+    weights: FloatArray | None = None
+    """(F, 2, B), where `z_MBD` has no rows of the F fused modalities."""
+
+    @property
+    def fused(self) -> Fused:
+        """The rows of every modality, and how they follow from those that are given."""
+        return Fused(self.z_MBD, self.objective, self.present, self.weights)
+
+    @property
+    def contrast(self) -> str:
+        """A short name of the objective, and of what is fused inside of the loss."""
+        fusion = "fused" if self.weights is None else "fused, weighted"
+        name = describe(self.objective)
+        return f"{name} {fusion}" if len(self.z_MBD) < len(self.objective.modalities) else name
 
     @property
     def masks(self) -> str:
@@ -66,14 +81,15 @@ def describe(objective: Objective) -> str:
 
 def fixed_cases() -> tuple[Case, ...]:
     """All fixed cases, the same on every machine; `quick_cases` are among them."""
-    return (*quick_cases(), *_objectives(), *_scales(), *_geometry(), *_masks(), *_ids())
+    found = (*quick_cases(), *_objectives(), *_scales(), *_geometry(), *_masks(), *_ids())
+    return (*found, *_fusions())
 
 
 def quick_cases() -> tuple[Case, ...]:
     """The cases of `gcl verify-backends`: few programs to compile, and every known bug shows.
 
-    They have four combinations of objective, shape and masks, so that a compiling backend compiles
-    four times a dtype; `gcl_spec.conformance.mutants` are what they must tell from the truth.
+    They have five combinations of objective, shape and masks, so that a compiling backend compiles
+    five times a dtype; `gcl_spec.conformance.mutants` are what they must tell from the truth.
     """
     return (*_shared(), *_small())
 
@@ -175,6 +191,31 @@ def _ids() -> Iterator[Case]:
     yield Case("all ids equal", _rows(63, 3, 8), 1.5, _POSITIVE, ids=np.zeros(8, np.int64))
 
 
+def _fusions() -> Iterator[Case]:
+    """Fused rows that are not given: with one factor a row, and with two."""
+    rows, rng = _rows(80, 2, 8), np.random.default_rng(81)
+    weights = rng.uniform(0.2, 3.0, size=(1, 2, 8))
+    present = rng.random((3, 8)) > 0.3
+    present[:, 0] = True
+    ids = np.asarray([5, 1, 5, 2, 1, 5, 9, 3])
+    yield Case("fused", rows, 1.5, GCL)
+    yield Case("fused, unit rows, tiles of 3", _unit(rows), 4.6, GCL, tile=3)
+    yield Case("fused, pairwise, tiles of 3", rows, 1.5, PAIRWISE, tile=3)
+    yield Case("fused, missing rows", rows, 1.5, GCL, present)
+    yield Case("fused, positives, tiles of 3", rows, 1.5, _POSITIVE, present, ids, 3)
+    yield Case("weighted fusion", rows, 1.5, GCL, weights=weights)
+    yield Case("weighted fusion, keep self, tiles of 3", rows, 1.5, _KEEP, tile=3, weights=weights)
+    yield Case("weighted fusion, missing rows", rows, 1.5, _DROP, present, ids, 3, weights)
+    close = _unit(_unit(_rows(82, 1, 8)) + 1e-3 * _rows(83, 2, 8))
+    yield Case("fused, converged", close, float(np.log(100)), GCL, tile=3)
+    apart = np.stack([rows[0], -rows[0] + 0.05 * rows[1]])
+    yield Case("fused, parts nearly cancel out", apart, 1.5, GCL, tile=3)
+    five = Objective(modalities=("image", "text", "video", "image+text", "video+text"))
+    yield Case("two fusions", _rows(84, 3, 5), 1.5, five, tile=2)
+    both = rng.uniform(0.2, 3.0, size=(2, 2, 5))
+    yield Case("two weighted fusions", _rows(84, 3, 5), 1.5, five, tile=2, weights=both)
+
+
 def _shared() -> Iterator[Case]:
     """GCL on 3 x 8 x 16 with both masks as arrays: one program for all that values can do."""
     cases = [*_scales(), *_geometry(), *_masks(), *_ids()]
@@ -188,7 +229,7 @@ def _shared() -> Iterator[Case]:
 
 
 def _small() -> Iterator[Case]:
-    """The other three programs: no mask, either mask, B = 1, D = 1, M = 2 and 4, tiles."""
+    """The other four programs: no mask, either mask, B = 1, D = 1, M = 2 and 4, tiles, fusions."""
     yield Case("one sample", _rows(40, 3, 1), 1.0, GCL)
     # Every similarity is far below any constant that might stand for "not in the pool".
     angles = 2 * np.pi / 3 * np.arange(3)
@@ -202,15 +243,21 @@ def _small() -> Iterator[Case]:
         duplicates="positive",
     )
     ids = np.asarray([4, 7, 4, 1, 4, 7])
-    yield Case("width 1, several positives", _rows(70, 2, 6, width=1), 1.0, two, ids=ids, tile=5)
+    yield Case("width 1, several positives", _rows(70, 2, 6, width=1), 1.0, two, ids=ids)
+    # Few directions, since a compiler's time grows with them.
+    one_way = (Direction("image", "text", 3.0), Direction("text", "image+text"))
+    fused = Objective(directions=one_way, pool="target", duplicates="positive")
+    yield Case("fused, several positives", _rows(74, 2, 6), 1.0, fused, ids=ids, tile=5)
     some = (Direction("image", "video", 0.5), Direction("video", "text", 2.5))
     four = Objective(
         modalities=("image", "text", "video", "video+text"),
-        directions=some,  # few: a compiler's time grows with them
+        directions=some,
         self_term="keep",
         same_sample="drop",
         balance="direction",
     )
     present = np.ones((4, 5), bool)
     present[[0, 1, 1, 3], [2, 0, 4, 1]] = False
-    yield Case("four modalities, wide", _rows(72, 4, 5, 64), 1.5, four, present, tile=3)
+    weights = np.random.default_rng(73).uniform(0.2, 3.0, size=(1, 2, 5))
+    rows = _rows(72, 3, 5, 64)
+    yield Case("four modalities, weighted", rows, 1.5, four, present, tile=3, weights=weights)

@@ -1,11 +1,12 @@
 """One comparison of a backend with the reference, for fixed and for drawn cases alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases import Case
 from gcl_spec.conformance.tolerances import bounds, unit_roundoff
@@ -60,8 +61,7 @@ class Error:
 
 def expected(reference: Backend, case: Case, *, dtype: str) -> Values:
     """What `reference` gives in float64 on the inputs rounded to `dtype`, by quantity."""
-    rounded, log_scale = _rounded(case, dtype)
-    return _run(reference, case, rounded, log_scale, "float64", reference.devices()[0])
+    return _run(reference, _rounded(case, dtype), "float64", reference.devices()[0])
 
 
 def compare(
@@ -82,7 +82,7 @@ def compare_with(
 ) -> tuple[Error, ...]:
     """`compare` with the reference's values: `expected` of the same case and dtype."""
     try:
-        have = _run(backend, case, *_rounded(case, dtype), dtype, device)
+        have = _run(backend, _rounded(case, dtype), dtype, device)
     except Disagreement:
         raise
     except Exception as raised:  # whatever a backend under test may raise is a finding
@@ -109,8 +109,8 @@ def compare_with(
                 unit_roundoff(dtype),
             )
         )
-    absent = None if case.present is None else have["grads"][~case.present]
-    if absent is not None and np.any(absent != 0):
+    fused = case.fused
+    if np.any(have["grads"][~fused.present[fused.given]] != 0):
         raise Disagreement(
             f"{backend.name} {dtype}: rows that are not present have a gradient in {where}; "
             "it must be exactly 0"
@@ -128,32 +128,35 @@ def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, devic
             )
 
 
-def _rounded(case: Case, dtype: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    log_scale = np.asarray(case.log_scale).astype(dtype).astype(np.float64)
-    return case.z_MBD.astype(dtype).astype(np.float64), log_scale
+def _rounded(case: Case, dtype: str) -> Case:
+    """The case whose numbers are those of `dtype`."""
+
+    def rounded(x: FloatArray) -> FloatArray:
+        return x.astype(dtype).astype(np.float64)
+
+    return replace(
+        case,
+        z_MBD=rounded(case.z_MBD),
+        log_scale=float(rounded(np.asarray(case.log_scale))),
+        weights=None if case.weights is None else rounded(case.weights),
+    )
 
 
-def _run(
-    backend: Backend,
-    case: Case,
-    z_MBD: npt.NDArray[np.float64],
-    log_scale: npt.NDArray[np.float64],
-    dtype: str,
-    device: str,
-) -> Values:
+def _run(backend: Backend, case: Case, dtype: str, device: str) -> Values:
     def array(x: npt.NDArray[Any] | None, dtype: str) -> Any:
         return None if x is None else backend.from_numpy(x, dtype=dtype, device=device)
 
-    rows = array(z_MBD, dtype)
+    rows = array(case.z_MBD, dtype)
     found = backend.loss_and_grads(
         rows,
-        array(log_scale, dtype),
+        array(np.asarray(case.log_scale), dtype),
         objective=case.objective,
         present=array(case.present, "bool"),
         ids=array(case.ids, "int64"),
         tile=case.tile,
+        **({} if case.weights is None else {"weights": array(case.weights, dtype)}),
     )
-    if not np.array_equal(backend.to_numpy(rows), z_MBD, equal_nan=True):
+    if not np.array_equal(backend.to_numpy(rows), case.z_MBD, equal_nan=True):
         raise Disagreement(
             f"{backend.name} {dtype}: case {case.name!r} overwrites its input; copy it first"
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.backend import LossAndGrads
+from gcl_spec.conformance.fused import Fused
 from gcl_spec.objective import Direction, Objective
 
 __all__ = ["Call", "Dense"]
@@ -26,6 +27,7 @@ class Call:
     objective: Objective
     present: BoolArray | None = None
     ids: IntArray | None = None
+    weights: FloatArray | None = None
     tile: int | None = None
 
     def but(self, **changes: Any) -> "Call":
@@ -39,14 +41,25 @@ class Call:
     @property
     def key(self) -> tuple[Hashable, ...]:
         """Equal for equal calls."""
-        arrays = (self.z_MBD, self.log_scale, self.present, self.ids)
+        arrays = (self.z_MBD, self.log_scale, self.present, self.ids, self.weights)
         bits = (None if x is None else (x.shape, str(x.dtype), x.tobytes()) for x in arrays)
         return (*bits, self.objective, self.tile)
 
     @property
     def here(self) -> BoolArray:
         """`present`, all true where it is not given."""
-        return np.ones(self.z_MBD.shape[:2], bool) if self.present is None else self.present
+        return self.fused.present
+
+    @property
+    def fused(self) -> Fused:
+        """The rows of every modality, and how they follow from those that are given."""
+        return Fused(self.z_MBD, self.objective, self.present, self.weights)
+
+    @property
+    def rows_here(self) -> BoolArray:
+        """`here` of the modalities that are given."""
+        fused = self.fused
+        return np.asarray(fused.present[fused.given])
 
     @property
     def labels(self) -> IntArray:
@@ -55,8 +68,8 @@ class Call:
 
     @property
     def rows(self) -> FloatArray:
-        """Rows that are present; zeros elsewhere."""
-        return np.where(self.here[:, :, None], self.z_MBD, self.z_MBD.dtype.type(0))
+        """Given rows that are present; zeros elsewhere."""
+        return np.where(self.rows_here[:, :, None], self.z_MBD, self.z_MBD.dtype.type(0))
 
     def index(self, name: str) -> int:
         """The place of a modality."""
@@ -79,11 +92,12 @@ class Dense:
         loss, slope_NN = self.loss_and_slopes(call, x_NN)
         grads_ND = scale * self.spread(call, slope_NN, rows_ND)
         dlog_scale = self.scale_slope(call, slope_NN, x_NN)
-        return LossAndGrads(np.asarray(loss), grads_ND.reshape(call.z_MBD.shape), dlog_scale)
+        grads_MBD = grads_ND.reshape(-1, *call.z_MBD.shape[1:])
+        return LossAndGrads(np.asarray(loss), self.pull_back(call, grads_MBD), dlog_scale)
 
     def rows(self, call: Call) -> FloatArray:
         """(N, D)"""
-        return call.rows.reshape(-1, call.z_MBD.shape[2])
+        return call.fused.rows_MBD.reshape(-1, call.z_MBD.shape[2])
 
     def logits(self, rows_ND: FloatArray, scale: FloatArray) -> FloatArray:
         """(N, N)"""
@@ -137,7 +151,7 @@ class Dense:
         same_BB = np.eye(batch, dtype=bool)
         if call.objective.duplicates == "positive":
             same_BB = call.labels[:, None] == call.labels
-        found = np.zeros((batch, call.z_MBD.shape[0] * batch), bool)
+        found = np.zeros((batch, len(call.objective.modalities) * batch), bool)
         found[:, target * batch : (target + 1) * batch] = same_BB & call.here[target]
         return found
 
@@ -163,3 +177,22 @@ class Dense:
     def scale_slope(self, call: Call, slope_NN: FloatArray, x_NN: FloatArray) -> FloatArray:
         """The derivative by log_scale."""
         return np.asarray((slope_NN * x_NN).sum())
+
+    def pull_back(self, call: Call, grads_MBD: FloatArray) -> FloatArray:
+        """From the rows of every modality to those that are given."""
+        fused, found = call.fused, grads_MBD.copy()
+        for m, parts in fused.parts.items():
+            share_BD = self.through_norm(fused, m, grads_MBD[m])
+            for part, weight_B1 in zip(parts, self.part_weights(fused, m), strict=True):
+                found[part] += weight_B1 * share_BD
+        found[~fused.present] = 0
+        return np.asarray(found[fused.given])
+
+    def through_norm(self, fused: Fused, m: int, g_BD: FloatArray) -> FloatArray:
+        """From a fused row t / |t| to t."""
+        e_BD = fused.rows_MBD[m]
+        return np.asarray((g_BD - (g_BD * e_BD).sum(-1, keepdims=True) * e_BD) / fused.sizes[m])
+
+    def part_weights(self, fused: Fused, m: int) -> FloatArray:
+        """(2, B, 1)"""
+        return fused.weights[m]

@@ -1,6 +1,7 @@
 """Drawn cases for `gcl verify-backends --thorough`, by seed, without Hypothesis."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -26,7 +27,7 @@ def drawn_cases(count: int, seed: int = 0) -> Iterator[Case]:
     """`count` cases of any objective and mask; each depends on `seed` and its number only.
 
     M is 2 to 4, B 1 to 8, D 1 to 12, norms 0.3 to 3, log_scale -2 to 4.7, with duplicate rows,
-    equal ids, missing rows and tiles.
+    equal ids, missing rows, fusions and tiles.
 
     >>> [case.name for case in drawn_cases(2, seed=7)]
     ['drawn 7.0', 'drawn 7.1']
@@ -48,7 +49,7 @@ def _draw(name: str, rng: np.random.Generator) -> Case:
         present = rng.random((modalities, batch)) > 0.3
         first = objective.directions[0]  # one pair at least, or there is no loss
         present[[objective.modalities.index(m) for m in (first.query, first.target)], 0] = True
-    return Case(
+    case = Case(
         name,
         z_MBD,
         float(rng.uniform(-2.0, 4.7)),
@@ -57,6 +58,15 @@ def _draw(name: str, rng: np.random.Generator) -> Case:
         rng.integers(0, 4, batch) if rng.random() < 0.5 else None,
         int(rng.integers(1, 10)) if rng.random() < 0.3 else None,
     )
+    return _fused(case, rng) if modalities > 2 and rng.random() < 0.4 else case
+
+
+def _fused(case: Case, rng: np.random.Generator) -> Case:
+    """The case without rows of "image+text"."""
+    names = case.objective.modalities
+    rest = [m for m, name in enumerate(names) if name != "image+text"]
+    weights = rng.uniform(0.2, 3.0, size=(1, 2, case.z_MBD.shape[1]))
+    return replace(case, z_MBD=case.z_MBD[rest], weights=weights if rng.random() < 0.5 else None)
 
 
 def _objective(rng: np.random.Generator) -> Objective:

@@ -79,5 +79,6 @@ class Mutant:
             present=array(call.present),
             ids=array(call.ids),
             tile=call.tile,
+            **({} if call.weights is None else {"weights": array(call.weights)}),
         )
         return LossAndGrads(*(np.array(self._backend.to_numpy(x)) for x in found))

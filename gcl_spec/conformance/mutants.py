@@ -17,6 +17,7 @@ import numpy as np
 from gcl_spec.backend import LossAndGrads
 from gcl_spec.conformance.dense import Call, Dense
 from gcl_spec.conformance.mutant import Bug, Compute, Mutant
+from gcl_spec.conformance.wrong_fusions import WRONG_FUSIONS
 from gcl_spec.conformance.wrong_steps import WRONG_STEPS, rounded_to_bfloat16
 
 __all__ = ["BUGS", "Bug", "Compute", "Mutant"]
@@ -72,7 +73,7 @@ def _tangential(call: Call, g: Any) -> Any:
 
 
 def _leak(call: Call, g: Any) -> Any:
-    return g + 1e-9 * ~call.here[..., None]
+    return g + 1e-9 * ~call.rows_here[..., None]
 
 
 def _overwrite(call: Call, compute: Compute) -> LossAndGrads:
@@ -118,11 +119,11 @@ def _clipped(call: Call, g: Any) -> Any:
 
 
 def _unit(call: Call) -> bool:
-    return bool(np.allclose(np.linalg.norm(call.rows[call.here], axis=1), 1, atol=1e-5))
+    return bool(np.allclose(np.linalg.norm(call.rows[call.rows_here], axis=1), 1, atol=1e-5))
 
 
 def _equal_rows(call: Call) -> bool:
-    rows = call.rows[call.here]
+    rows = call.rows[call.rows_here]
     return len(np.unique(rows, axis=0)) < len(rows)
 
 
@@ -148,6 +149,10 @@ _DEFINITION: Mapping[str, Bug] = {
         lambda c: c.but(z_MBD=c.z_MBD / np.linalg.norm(c.z_MBD, axis=-1, keepdims=True))
     ),
     "rows rounded to bfloat16": _asked(lambda c: c.but(z_MBD=rounded_to_bfloat16(c.z_MBD))),
+    "weights of the fusion ignored": _asked(lambda c: c.but(weights=None)),
+    "weights of the fusion swapped": _asked(
+        lambda c: c if c.weights is None else c.but(weights=c.weights[:, ::-1])
+    ),
     "temperature for scale": _asked(lambda c: c.but(log_scale=-c.log_scale)),
     "one scale for ever": _Stale({}),
 }
@@ -182,9 +187,9 @@ _ONLY: Mapping[str, Bug] = {
     "wrong for log_scale = 0 only": _only(lambda c: c.log_scale == 0),
     "wrong for negative log_scale only": _only(lambda c: c.log_scale < 0),
     "wrong from scale 90 only": _only(lambda c: c.log_scale > 4.5),
-    "wrong for M = 2 only": _only(lambda c: len(c.z_MBD) == 2),
-    "wrong for M = 3 only": _only(lambda c: len(c.z_MBD) == 3),
-    "wrong for M = 4 only": _only(lambda c: len(c.z_MBD) == 4),
+    "wrong for M = 2 only": _only(lambda c: len(c.here) == 2),
+    "wrong for M = 3 only": _only(lambda c: len(c.here) == 3),
+    "wrong for M = 4 only": _only(lambda c: len(c.here) == 4),
     "wrong for B = 1 only": _only(lambda c: c.z_MBD.shape[1] == 1),
     "wrong for odd B above 1 only": _only(lambda c: c.z_MBD.shape[1] % 2 and c.z_MBD.shape[1] > 1),
     "wrong for D = 1 only": _only(lambda c: c.z_MBD.shape[2] == 1),
@@ -201,6 +206,8 @@ _ONLY: Mapping[str, Bug] = {
     ),
     "wrong without masks only": _only(lambda c: c.present is None and c.ids is None),
     "wrong with tiles only": _only(lambda c: c.tile is not None),
+    "wrong where fused rows are not given only": _only(lambda c: c.fused.parts),
+    "wrong for weighted fusion only": _only(lambda c: c.weights is not None),
     "wrong in float32 only": _only(lambda c: c.z_MBD.dtype == np.float32),
     "wrong in float64 only": _only(lambda c: c.z_MBD.dtype == np.float64),
 }
@@ -222,7 +229,7 @@ BUGS: Mapping[str, Bug] = MappingProxyType(
         **_FACTORS,
         **_ONLY,
         **_CONTRACT,
-        **{name: _step(wrong) for name, wrong in WRONG_STEPS.items()},
+        **{name: _step(wrong) for name, wrong in (WRONG_STEPS | WRONG_FUSIONS).items()},
         "gradient with bfloat16 logits, loss exact": _step(
             WRONG_STEPS["logits rounded to bfloat16"], _HALF
         ),

@@ -16,9 +16,11 @@ __all__ = ["fails", "shrink"]
 
 def fails(backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str) -> bool:
     """Does `backend` disagree on a case that is a valid input?"""
-    here = np.ones(case.z_MBD.shape[:2], bool) if case.present is None else case.present
-    rows = case.z_MBD[here].astype(dtype)
+    fused = replace(case, z_MBD=case.z_MBD.astype(dtype)).fused
+    rows = fused.rows_MBD[fused.given][fused.present[fused.given]]
     if not np.all(np.isfinite(rows)) or np.any(np.all(rows == 0, axis=-1)):
+        return False
+    if not 4 * np.finfo(dtype).eps * fused.cancellation < 1:
         return False
     try:
         want = expected(reference, case, dtype=dtype)
@@ -58,9 +60,9 @@ def _steps(case: Case) -> Iterator[Case]:
     for size in _sizes(width):
         if width > size:
             yield replace(case, z_MBD=case.z_MBD[:, :, : width - size])
-    without = (replace(case, tile=None), replace(case, ids=None), replace(case, present=None))
-    given = (case.tile, case.ids, case.present)
-    yield from (less for less, mask in zip(without, given, strict=True) if mask is not None)
+    for option in ("tile", "ids", "present", "weights"):
+        if getattr(case, option) is not None:
+            yield replace(case, **{option: None})  # type: ignore[arg-type]
     if not np.all(np.isfinite(case.z_MBD)):
         yield replace(case, z_MBD=np.nan_to_num(case.z_MBD))
     for digits in (0, 1, 3):
@@ -87,4 +89,5 @@ def _samples(case: Case, kept: list[int]) -> Case:
         z_MBD=case.z_MBD[:, kept],
         present=None if case.present is None else case.present[:, kept],
         ids=None if case.ids is None else case.ids[kept],
+        weights=None if case.weights is None else case.weights[:, :, kept],
     )

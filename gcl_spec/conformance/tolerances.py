@@ -11,6 +11,17 @@ gradient        Frobenius norm  4 s R (r + (n + 8) u): the shares and positives 
                 to 2 as queries and to 2 as candidates, each times s and a row of norm <= R
 d log_scale     2 S (r + (n + 8) u) + 2 e
 
+A fused row e = t / |t|, t = w_a e_a + w_b e_b, that is not given need not be formed: its logits may
+come from the parts' dot products, and its gradient be spread over their rows, which are up to
+k = (|w_a e_a| + |w_b e_b|) / |t| times as large as what is left of them. So with R_k = max(R, k)
+and S_k = s R_k^2, each of which is R or S where nothing is fused:
+
+|t|             relative error (D/2 + 2 k + 3) u
+logit           e = (D + 4) u S_k + 8 u S_k + (D + 4 k + 6) u S         four products, two |t|
+gradient        4 s (R r + R_k (n + 8) u), and of the parts, by (g - (g.e) e) w / |t| of a fused
+                row's g, 2 p (that + 4 s R_k (2 D + 4 k + 20) u) more, where p = max w / |t|
+d log_scale     2 S r + 2 S_k (n + 8) u + 2 e
+
 The inputs are rounded before both sides see them, so they do not count.
 """
 
@@ -40,20 +51,26 @@ def unit_roundoff(dtype: str) -> float:
 def bounds(case: Case, dtype: str, loss: float) -> Bounds:
     """The bounds of this module's docstring for one case whose loss is `loss`."""
     u = unit_roundoff(dtype)
-    modalities, batch, width = case.z_MBD.shape
+    fused = case.fused
+    modalities, batch, width = fused.rows_MBD.shape
     candidates = modalities * batch
-    norms = np.linalg.norm(case.z_MBD, axis=-1)
-    largest = float(norms.max() if case.present is None else norms[case.present].max())
     scale = float(np.exp(case.log_scale))
-    logit = scale * largest**2
-    e = (width + 4) * u * logit
+    cancellation = fused.cancellation
+    largest = float(np.linalg.norm(fused.rows_MBD, axis=-1).max())
+    widest = max(largest, cancellation)
+    logit, wide_logit = scale * largest**2, scale * widest**2
+    e, back = (width + 4) * u * wide_logit, 0.0
+    if fused.parts:
+        e += 8 * u * wide_logit + (width + 4 * cancellation + 6) * u * logit
+        back = 4 * scale * widest * (2 * width + 4 * cancellation + 20) * u
     log_sum = e + (2 * logit + candidates + 6) * u
-    share = 2 * log_sum + (candidates + 8) * u
+    share, sums = 2 * log_sum, (candidates + 8) * u
+    grads = 4 * scale * (largest * share + widest * sums)
     terms = len(case.objective.directions) * batch
     return Bounds(
         loss=2 * e
         + (4 * logit + 2 * float(np.log(candidates)) + candidates + 6) * u
         + (terms + 4) * u * abs(loss),
-        grads=4 * scale * largest * share,
-        dlog_scale=2 * logit * share + 2 * e,
+        grads=grads + 2 * fused.slope * (grads + back),
+        dlog_scale=2 * logit * share + 2 * wide_logit * sums + 2 * e,
     )

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from gcl_spec.backend import Backend
-from gcl_spec.conformance.cases import Case, describe, fixed_cases
+from gcl_spec.conformance.cases import Case, fixed_cases
 from gcl_spec.conformance.checks import (
     QUANTITIES,
     Disagreement,
@@ -155,7 +155,7 @@ def _verify(
     backend, device, dtype = work
     return [
         Result(
-            backend.name, device, dtype, describe(case.objective), case.masks, case.name,
+            backend.name, device, dtype, case.contrast, case.masks, case.name,
             error.quantity, error.error, error.bound, error.size, error.ulp, error.headroom,
             error.agrees, note,
         )

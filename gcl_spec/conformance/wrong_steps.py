@@ -181,7 +181,9 @@ class _OwnRowsLost(Dense):
         pool_BN = super().pool(call, direction)
         counts_B = (call.labels[:, None] == call.labels).sum(1)
         drop_BB = np.diag(counts_B > 1)
-        keep = np.tile(~drop_BB, (1, call.z_MBD.shape[0])) | self.positives(call, direction)
+        keep = np.tile(~drop_BB, (1, len(call.objective.modalities))) | self.positives(
+            call, direction
+        )
         return np.asarray(pool_BN & keep)
 
 

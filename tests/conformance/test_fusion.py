@@ -16,6 +16,7 @@ HERE = np.asarray([[1, 1, 0, 1, 1, 1], [1, 0, 1, 1, 1, 1], [1, 0, 0, 1, 1, 1]], 
     [
         ("image and text", None),
         ("image and text", 4),
+        ("weighted", None),
         ("five modalities", None),
         ("missing rows", None),
     ],
@@ -27,8 +28,10 @@ def test_fused_rows_follow_from_their_parts(
     given = 3 if objective is FIVE else 2
     rows = l2_normalize(np.random.default_rng(0).normal(size=(given, 6, 5)))
     present = HERE if name == "missing rows" else None
+    weights = np.linspace(0.4, 2.0, 12).reshape(1, 2, 6) if name == "weighted" else None
     scale = np.asarray(2.0)
-    want = reference.loss_and_grads(rows, scale, objective=objective, present=present)
+    options = {"objective": objective, "present": present, "weights": weights}
+    want = reference.loss_and_grads(rows, scale, **options)
     device = backend.devices()[0]
 
     def array(x: np.ndarray, dtype: str = "float64"):
@@ -39,6 +42,7 @@ def test_fused_rows_follow_from_their_parts(
         array(scale),
         objective=objective,
         present=None if present is None else array(present, "bool"),
+        weights=None if weights is None else array(weights),
         tile=tile,
     )
     assert float(backend.to_numpy(found.loss)) == pytest.approx(float(want.loss), rel=1e-12)

@@ -38,6 +38,20 @@ def test_shrunk_to_what_matters(
     assert small.masks == masks
 
 
+def test_a_wrong_fusion_shrinks_to_one_that_has_a_direction(reference: Backend) -> None:
+    bug = BUGS["norm of the fused sum taken for a constant"]
+
+    def still(case):
+        return fails(Mutant(reference, bug), reference, case, dtype="float64", device="cpu")
+
+    small = shrink(BY_NAME["weighted fusion, missing rows"], still, tries=200)
+    assert still(small)
+    assert small.z_MBD.shape[:2] == (2, 2)
+    assert small.weights is None
+    cancelling = replace(small, z_MBD=np.stack([small.z_MBD[0], -small.z_MBD[0]]))
+    assert not still(cancelling)
+
+
 def test_at_most_so_many_tries() -> None:
     asked = []
     shrink(BY_NAME["GCL"], lambda case: bool(asked.append(case)), tries=5)
@@ -63,12 +77,12 @@ def test_an_exception_is_a_finding(reference: Backend) -> None:
 
 
 def test_a_file_keeps_every_bit(tmp_path: Path) -> None:
-    for case in (*fixed_cases(), *drawn_cases(5)):
+    for case in (*fixed_cases(), *drawn_cases(20)):
         write_case(tmp_path / "case.npz", case)
         found = read_case(tmp_path / "case.npz")
         assert (found.name, found.log_scale) == (case.name, case.log_scale)
         assert (found.objective, found.tile) == (case.objective, case.tile)
-        for name in ("z_MBD", "present", "ids"):
+        for name in ("z_MBD", "present", "ids", "weights"):
             np.testing.assert_array_equal(getattr(found, name), getattr(case, name))
 
 
