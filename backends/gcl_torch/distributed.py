@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 import torch.distributed as dist
@@ -14,8 +14,11 @@ __all__ = [
     "Options",
     "ProcessGroup",
     "gather_rows",
+    "gathered",
+    "gradient_factor",
     "in_words",
     "scale_gradient",
+    "shared_scale",
 ]
 
 GradientReduction = Literal["mean", "sum"]
@@ -154,3 +157,39 @@ class _ScaleGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         return gradients[0] * ctx.factor, None
+
+
+def shared_scale(
+    log_scale: torch.Tensor | float, processes: ProcessGroup, factor: float
+) -> torch.Tensor | float:
+    """A scale whose gradient every process has whole, of which each gives its part."""
+    if isinstance(log_scale, torch.Tensor):
+        return scale_gradient(log_scale, factor / processes.size)
+    return log_scale
+
+
+def gradient_factor(processes: ProcessGroup, reduction: GradientReduction) -> float:
+    """Of the gradients by a process's rows, so that those of parameters come out right."""
+    if reduction not in get_args(GradientReduction):
+        raise InputError(f"reduction = {reduction!r}: must be mean or sum")
+    return float(processes.size) if reduction == "mean" else 1.0
+
+
+def gathered(
+    rows: list[torch.Tensor],
+    extras: Mapping[str, Any],
+    processes: ProcessGroup,
+    factor: float,
+    options: Options,
+) -> tuple[list[torch.Tensor], dict[str, Any]]:
+    """Everything that has samples, of all processes."""
+    sizes = processes.sizes(rows[0].shape[0], rows[0].device, options)
+
+    def gather(x: Any) -> Any:
+        if isinstance(x, torch.Tensor) and x.ndim > 0:
+            return gather_rows(x, processes, sizes, factor)
+        if isinstance(x, Mapping):
+            return {name: gather(x[name]) for name in sorted(x)}
+        return tuple(gather(y) for y in x) if isinstance(x, tuple) else x
+
+    return [gather(x) for x in rows], {name: gather(x) for name, x in extras.items()}

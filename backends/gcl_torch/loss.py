@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import log
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -13,22 +13,21 @@ from gcl_spec.backend import LossAndGrads
 from gcl_spec.blocks import Kernel
 from gcl_spec.errors import InputError
 from gcl_spec.inputs import Weights
-from gcl_spec.loss import contrastive_terms, stacked_loss
 from gcl_spec.loss import gcl_loss as neutral_loss
+from gcl_spec.loss import stacked_loss
 from gcl_spec.objective import GCL, Objective
-from gcl_spec.terms import direction_losses, mean_term
 from gcl_torch.distributed import (
     GradientReduction,
-    Options,
     ProcessGroup,
-    gather_rows,
+    gathered,
+    gradient_factor,
     in_words,
-    scale_gradient,
+    shared_scale,
 )
 from gcl_torch.gram import CACHE_BYTES, GramKernel, Operands
 from gcl_torch.ring import RingKernel
 
-__all__ = ["DirectionLosses", "GCLLoss", "gcl_loss", "gcl_terms", "loss_and_grads"]
+__all__ = ["GCLLoss", "gcl_loss", "loss_and_grads"]
 
 
 def gcl_loss(
@@ -98,7 +97,7 @@ def gcl_loss(
     kernel: Kernel = GramKernel(tile, cache_bytes, operands=operands)
     if group is not None:
         processes = ProcessGroup(group)
-        factor = _factor(processes, reduction)
+        factor = gradient_factor(processes, reduction)
         alike = {
             "rows": tuple(rows),
             "log_scale": log_scale,
@@ -110,13 +109,13 @@ def gcl_loss(
             "ring": ring,
         }
         options = tuple((name, in_words(x)) for name, x in alike.items())
-        log_scale = _shared_scale(log_scale, processes, factor)
+        log_scale = shared_scale(log_scale, processes, factor)
         if ring:
             if operands is not None:
                 raise InputError("rows that travel the ring are not rounded; leave `operands` out")
             kernel = RingKernel(processes, factor, tile, options)
         else:
-            rows, extras = _gathered(rows, extras, processes, factor, options)
+            rows, extras = gathered(rows, extras, processes, factor, options)
             kernel = GramKernel(tile, cache_bytes, processes, operands)
     # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
     with torch.autocast(image.device.type, enabled=False):
@@ -129,94 +128,6 @@ def gcl_loss(
             **extras,
         )
     return loss
-
-
-class DirectionLosses(NamedTuple):
-    """A loss, and the mean of each direction's terms by its name, such as "image->text"."""
-
-    loss: torch.Tensor
-    directions: dict[str, torch.Tensor]
-
-
-def gcl_terms(
-    image: torch.Tensor,
-    text: torch.Tensor,
-    *,
-    log_scale: torch.Tensor | float,
-    objective: Objective = GCL,
-    weights: Weights | None = None,
-    present: Mapping[str, torch.Tensor] | None = None,
-    ids: torch.Tensor | None = None,
-    group: dist.ProcessGroup | None = None,
-    reduction: GradientReduction = "mean",
-) -> DirectionLosses:
-    """`gcl_loss` and the losses of its directions, which are 0 where no sample has both parts.
-
-    All numbers are those of the whole batch on every process.
-
-    >>> found = gcl_terms(torch.eye(4), torch.eye(4), log_scale=0.0)
-    >>> {name: round(x.item(), 2) for name, x in found.directions.items() if "+" not in name}
-    {'image->text': 2.08, 'text->image': 2.08}
-    """
-    rows = [image, text]
-    extras: dict[str, Any] = {"weights": weights, "present": present, "ids": ids}
-    kernel: Kernel = GramKernel()
-    if group is not None:
-        processes = ProcessGroup(group)
-        factor = _factor(processes, reduction)
-        alike = {"log_scale": log_scale, "objective": objective, "reduction": reduction, **extras}
-        options = tuple((name, in_words(x)) for name, x in alike.items())
-        log_scale = _shared_scale(log_scale, processes, factor)
-        rows, extras = _gathered(rows, extras, processes, factor, options)
-        kernel = GramKernel(processes=processes)
-    if weights is not None:
-        extras["weights"] = {"image+text": extras["weights"]}
-    with torch.autocast(image.device.type, enabled=False):
-        terms = contrastive_terms(
-            {"image": rows[0], "text": rows[1]},
-            log_scale=log_scale,
-            objective=objective,
-            xp=torch_namespace,
-            kernel=kernel,
-            **extras,
-        )
-        loss = mean_term(terms, objective, xp=torch_namespace)
-    return DirectionLosses(loss, direction_losses(terms, objective, xp=torch_namespace))
-
-
-def _shared_scale(
-    log_scale: torch.Tensor | float, processes: ProcessGroup, factor: float
-) -> torch.Tensor | float:
-    if isinstance(log_scale, torch.Tensor):
-        return scale_gradient(log_scale, factor / processes.size)
-    return log_scale
-
-
-def _factor(processes: ProcessGroup, reduction: GradientReduction) -> float:
-    """Of the gradients by a process's rows, so that those of parameters come out right."""
-    if reduction not in get_args(GradientReduction):
-        raise InputError(f"reduction = {reduction!r}: must be mean or sum")
-    return float(processes.size) if reduction == "mean" else 1.0
-
-
-def _gathered(
-    rows: list[torch.Tensor],
-    extras: Mapping[str, Any],
-    processes: ProcessGroup,
-    factor: float,
-    options: Options,
-) -> tuple[list[torch.Tensor], dict[str, Any]]:
-    """Everything that has samples, of all processes."""
-    sizes = processes.sizes(rows[0].shape[0], rows[0].device, options)
-
-    def gather(x: Any) -> Any:
-        if isinstance(x, torch.Tensor) and x.ndim > 0:
-            return gather_rows(x, processes, sizes, factor)
-        if isinstance(x, Mapping):
-            return {name: gather(x[name]) for name in sorted(x)}
-        return tuple(gather(y) for y in x) if isinstance(x, tuple) else x
-
-    return [gather(x) for x in rows], {name: gather(x) for name, x in extras.items()}
 
 
 class GCLLoss(nn.Module):

@@ -18,8 +18,8 @@ from gcl_spec.normalize import l2_normalize
 from gcl_spec.training_state import MOMENTS, Snapshot, StateLayout, decays, lr_ratio
 from gcl_torch.cached import cached_step
 from gcl_torch.lora import add_lora, plain_name
-from gcl_torch.loss import gcl_terms
 from gcl_torch.model import make_model
+from gcl_torch.terms import gcl_terms
 from gcl_torch.world import join_world, own_device
 
 __all__ = ["TorchTrainer"]
