@@ -5,6 +5,7 @@ from torch import nn
 
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError, MissingFrameworkError
+from gcl_spec.export import LORA_ALPHA
 
 __all__ = ["add_lora", "plain_name"]
 
@@ -41,7 +42,7 @@ def add_lora(model: nn.Module, config: Config) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         inject_adapter_in_model(
-            LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets), model
+            LoraConfig(r=rank, lora_alpha=LORA_ALPHA * rank, target_modules=targets), model
         )
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name or (name == "log_scale" and learns_scale))

@@ -1,0 +1,104 @@
+"""A trained `clip` run as a checkpoint in the hub's format, for transformers and its users."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec import checkpoint
+from gcl_spec._files import atomic_folder
+from gcl_spec._typing import State
+from gcl_spec.config import Config
+from gcl_spec.errors import ConfigError
+from gcl_spec.hub import load_weights
+from gcl_spec.run import RunFolder
+from gcl_spec.towers import clip_folder
+
+__all__ = ["LORA_ALPHA", "export_run", "merged"]
+
+LORA_ALPHA = 2
+"""LoRA matrices count this many times; alpha / rank in the terms of Hu et al."""
+
+_COPIED = (
+    "config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
+    "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
+    "spiece.model", "added_tokens.json",
+)  # fmt: skip
+_SENTENCE_TRANSFORMERS = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.CLIPModel"}
+]
+
+
+def export_run(run: Path, out: Path) -> Path:
+    """Write the newest weights of a run as a folder that `from_pretrained` reads.
+
+    Its running means, where the run has them. log_scale becomes logit_scale, and LoRA matrices are
+    added to the weights beside which they were trained. Configuration, preprocessing and tokenizer
+    are those of the checkpoint that the run started from. A CLIP also gets the modules.json of
+    sentence-transformers.
+
+    Raises:
+        ConfigError: a run of another kind of model, or `out` exists. CheckpointError: no readable
+            checkpoint, or the folder cannot be written. DataError: the checkpoint that the run
+            started from is gone.
+    """
+    from safetensors.numpy import save_file
+
+    folder = RunFolder.open(run)
+    config = folder.config()
+    if config.model.kind != "clip":
+        raise ConfigError(
+            f"{run} is a run of kind {config.model.kind!r}; only clip runs have the form of a "
+            "checkpoint: use gcl_spec.load_run to encode with it"
+        )
+    if out.exists():
+        raise ConfigError(f"{out} exists; choose another folder")
+    source = clip_folder(config)
+    weights = _weights(checkpoint.latest(folder.checkpoints).state, config, source)
+    with atomic_folder(out) as made:
+        for name in _COPIED:
+            if (source / name).is_file():
+                shutil.copy(source / name, made / name)
+        # transformers refuses files that do not say which framework's layouts they have.
+        save_file(weights, made / "model.safetensors", metadata={"format": "pt"})
+        if json.loads((source / "config.json").read_text()).get("model_type") == "clip":
+            (made / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
+    return out
+
+
+def merged(parameters: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Weights with their LoRA matrices added: W + alpha / rank B A.
+
+    >>> found = merged({
+    ...     "q.weight": np.zeros((2, 2)), "q.lora_A.weight": np.ones((1, 2)),
+    ...     "q.lora_B.weight": np.ones((2, 1)),
+    ... })
+    >>> found["q.weight"].tolist()
+    [[2.0, 2.0], [2.0, 2.0]]
+    """
+    found = {name: x for name, x in parameters.items() if ".lora_" not in name}
+    for name, a in parameters.items():
+        if name.endswith(".lora_A.weight"):
+            base = name.removesuffix(".lora_A.weight")
+            b = parameters[f"{base}.lora_B.weight"]
+            found[f"{base}.weight"] = found[f"{base}.weight"] + LORA_ALPHA * (b @ a)
+    return found
+
+
+def _weights(state: State, config: Config, source: Path) -> dict[str, npt.NDArray[Any]]:
+    parts = {
+        prefix: {n.removeprefix(prefix): x for n, x in state.items() if n.startswith(prefix)}
+        for prefix in ("params/", "buffers/", "ema/")
+    }
+    averages = parts["ema/"] if config.optim.ema else {}
+    trained = merged(parts["params/"] | averages) | parts["buffers/"]
+    weights = {n.removeprefix("clip."): x for n, x in trained.items() if n.startswith("clip.")}
+    # What is not trained, such as SigLIP's logit_bias, as it was.
+    weights = load_weights(source) | weights
+    scale = trained["log_scale"]
+    weights["logit_scale"] = scale.reshape(weights.get("logit_scale", scale).shape)
+    return {name: np.ascontiguousarray(x) if x.ndim else x for name, x in weights.items()}

@@ -1,0 +1,105 @@
+"""A clip run leaves as a checkpoint that transformers loads, with the same embeddings."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from gcl_cli.main import cli
+from gcl_spec import checkpoint, config_io
+from gcl_spec.batch import Batch, presence
+from gcl_spec.errors import ConfigError
+from gcl_spec.export import export_run
+from gcl_torch.trainer import TorchTrainer
+
+SIZE = 6
+
+
+def batch() -> Batch:
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 250, (SIZE, 9))
+    ids[:, 0], ids[:, -1] = 512, 513
+    inputs = {
+        "image/pixel_values": rng.normal(size=(SIZE, 3, 32, 32)).astype(np.float32),
+        "text/input_ids": ids,
+        "text/attention_mask": np.ones_like(ids),
+    }
+    here = np.ones(SIZE, bool)
+    return Batch(inputs, presence(here, here), np.arange(SIZE))
+
+
+def trained_run(path: Path, *sets: str) -> TorchTrainer:
+    """A run folder of a few steps, without the evaluation that `gcl train` makes."""
+    overrides = [f"data.cache={path.parent / 'cache'}", f"train.batch_size={SIZE}", *sets]
+    config = config_io.load(recipe="tiny", overrides=overrides)
+    trainer = TorchTrainer(config, device="cpu")
+    for _ in range(3):
+        trainer.step(batch(), lr=1e-2)
+    path.mkdir()
+    (path / "config.toml").write_text(config_io.dumps(config))
+    checkpoint.save(path / "checkpoints", trainer.state(), keep=1)
+    return trainer
+
+
+def embedded(model: Any) -> np.ndarray:
+    """Unit rows by transformers."""
+    inputs = {name: torch.from_numpy(x) for name, x in batch().inputs.items()}
+    with torch.no_grad():
+        image = model.get_image_features(pixel_values=inputs["image/pixel_values"])
+        text = model.get_text_features(
+            input_ids=inputs["text/input_ids"], attention_mask=inputs["text/attention_mask"]
+        )
+    rows = [getattr(x, "pooler_output", x) for x in (image, text)]
+    return np.stack([torch.nn.functional.normalize(x, dim=1).numpy() for x in rows])
+
+
+@pytest.mark.parametrize("sets", [(), ("model.lora=2",), ("optim.ema=0.5",)])
+def test_transformers_loads_what_was_trained(tmp_path: Path, sets: tuple[str, ...]) -> None:
+    from transformers import AutoProcessor, AutoTokenizer, CLIPModel
+
+    trainer = trained_run(tmp_path / "run", *sets)
+    (tmp_path / "run" / "checkpoints").mkdir(exist_ok=True)
+    out = export_run(tmp_path / "run", tmp_path / "out")
+    model, loading = CLIPModel.from_pretrained(out, output_loading_info=True)
+    assert not loading["missing_keys"]
+    assert not loading["unexpected_keys"]
+    want = trainer.encode(batch())[:2]
+    assert np.allclose(embedded(model.eval()), want, atol=1e-5)
+    log_scale = trainer.state()["params/log_scale"]
+    assert float(model.logit_scale) == pytest.approx(float(log_scale), abs=1e-2 if sets else 1e-6)
+    assert AutoTokenizer.from_pretrained(out)("a dog")["input_ids"][0] == 512
+    assert AutoProcessor.from_pretrained(out) is not None
+
+
+def test_an_export_is_a_start(tmp_path: Path) -> None:
+    """Another run can start from the folder, on torch and on JAX."""
+    from gcl_jax.trainer import JaxTrainer
+
+    trainer = trained_run(tmp_path / "run")
+    out = export_run(tmp_path / "run", tmp_path / "out")
+    config = config_io.load(
+        recipe="tiny",
+        overrides=[f"model.path={out}", "optim.scale=0", f"train.batch_size={SIZE}"],
+    )
+    want = trainer.encode(batch())
+    for again in (TorchTrainer(config, device="cpu"), JaxTrainer(config, device="cpu:0")):
+        assert np.allclose(again.encode(batch()), want, atol=1e-5)
+        state = again.state()
+        assert state["params/log_scale"] == pytest.approx(trainer.state()["params/log_scale"])
+
+
+def test_what_cannot_leave_is_said(tmp_path: Path) -> None:
+    trained_run(tmp_path / "run")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ConfigError, match="out exists; choose another folder"):
+        export_run(tmp_path / "run", tmp_path / "out")
+    lite = tmp_path / "lite"
+    lite.mkdir()
+    (lite / "config.toml").write_text(config_io.dumps(config_io.load(recipe="lite")))
+    found = CliRunner().invoke(cli, ["export", str(lite), str(tmp_path / "x")])
+    assert isinstance(found.exception, ConfigError)
+    assert "only clip runs" in str(found.exception)
+    assert not (tmp_path / "x").exists()
