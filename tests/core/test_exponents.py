@@ -8,7 +8,7 @@ from gcl_spec.blocks import Problem, plain_blocks
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
 from gcl_spec.loss import contrastive_loss
-from gcl_spec.objective import GCL
+from gcl_spec.objective import CLIP, GCL
 from gcl_spec.plan import make_plan
 from gcl_torch.gram import GramKernel
 
@@ -32,6 +32,17 @@ def test_the_figures_of_the_docstring() -> None:
     assert not fits(100, -0.42)
     assert fits(660, -1.0, np.float64)
     assert not fits(665, -1.0, np.float64)
+
+
+def test_a_missing_row_does_not_count() -> None:
+    """Its zero row says nothing of logits; else every batch with one would take the slow way."""
+    image = np.eye(4, dtype=np.float32)
+    text, present = image.copy(), np.ones((2, 4), bool)
+    text[1], present[1, 1] = 0, False
+    problem = Problem((image, text), (0, 1), present=present).ask(make_plan(CLIP))
+    assert shared_shift(problem, 150 / LN2, np).fits
+    text[2] = -text[2]
+    assert not shared_shift(problem, 150 / LN2, np).fits
 
 
 @pytest.mark.parametrize(("scale", "cosine"), [(61.0, -1.0), (100.0, -0.4)])
