@@ -88,12 +88,8 @@ def gcl_loss(
     torch.Size([4, 4])
     """
     rows = [image, text] if fused is None else [image, text, fused]
-    extras: dict[str, Any] = {
-        "weights": weights,
-        "present": present,
-        "ids": ids,
-        "captions": captions,
-    }
+    extras: dict[str, Any] = {"weights": weights, "present": present}
+    extras |= {"ids": ids, "captions": captions}
     kernel: Kernel = GramKernel(tile, cache_bytes, operands=operands)
     if group is not None:
         processes = ProcessGroup(group)

@@ -50,7 +50,7 @@ def gcl_terms(
 
     >>> found = gcl_terms(torch.eye(4), torch.eye(4), log_scale=0.0)
     >>> {name: round(x.item(), 2) for name, x in found.directions.items() if "+" not in name}
-    {'image->text': 2.08, 'text->image': 2.08}
+    {'image->text': 1.67, 'text->image': 1.67}
     """
     rows = [image, text]
     extras: dict[str, Any] = {"weights": weights, "present": present, "ids": ids}

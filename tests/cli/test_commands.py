@@ -87,14 +87,13 @@ def test_dry_run_and_options(gcl, data: Path, tmp_path: Path) -> None:
 
 BAD = {
     ("train", "--backend", "torhc"): (2, "no backend 'torhc'"),
-    ("train", "--backend", "jax"): (2, "does not train; use --backend torch"),
     ("train", "--backend", "reference"): (2, "does not train; use --backend torch"),
     ("train", "--recipe", "liet"): (2, "did you mean lite"),
     ("train", "--set", "train.stpes=3"): (2, "did you mean train.steps?"),
     ("train", "--set", "train.steps=many"): (2, "must be a whole number"),
     ("train", "--config", "none.toml"): (2, "cannot read the config"),
     ("train", "--recipe", "lite", "--config", "x.toml"): (2, "not both"),
-    ("train", "--set", "data.path=none"): (2, "no folder or zip archive"),
+    ("train", "--set", "data.path=none"): (2, "no training data there"),
     ("train", "--resume", "--out", "none"): (2, "not a run folder"),
     ("train", "--init", "none"): (2, "not a run folder"),
     ("train", "--device", "cuda:9"): (2, "no device 'cuda:9'"),

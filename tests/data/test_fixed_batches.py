@@ -37,7 +37,7 @@ def collator(tmp_path: Path) -> Collator:
     for n in range(40):
         pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{n}.png")
-    return Collator(MODEL, FolderRoot(tmp_path))
+    return Collator(Config(model=MODEL), FolderRoot(tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["image", "text"])

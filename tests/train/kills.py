@@ -21,7 +21,7 @@ from PIL import Image
 
 from gcl_spec.config import Config
 from gcl_spec.config_io import load
-from gcl_spec.data import collate
+from gcl_spec.data import preprocess
 from gcl_spec.data.collate import Collator
 from gcl_spec.train import run
 
@@ -113,7 +113,7 @@ def part(config: Config, out: Path, at: int, names: Path | None = None) -> int |
 def main(config_file: Path, folder: Path, seed: int, count: int) -> None:
     config, rng = load(path=config_file), random.Random(seed)
     # Read once and forked, not read again by each of a hundred runs; and no time for thumbnails.
-    collate.Tokenizer = functools.cache(collate.Tokenizer)  # type: ignore[misc]
+    preprocess.Tokenizer = functools.cache(preprocess.Tokenizer)  # type: ignore[misc]
     Collator(config.model)
     Image.init()
     sys.modules["gcl_spec.train"].thumbnail = lambda *args, **more: b""

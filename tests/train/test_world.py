@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gcl_spec import checkpoint, world
+from gcl_spec.batch import Batch
 from gcl_spec.config import Config
 from gcl_spec.errors import CheckpointError, GclError, StoppedError, TrainingError
 from gcl_spec.run import RunFolder
@@ -31,6 +32,7 @@ class Threads:
     def __init__(self) -> None:
         self.barrier = threading.Barrier(SIZE)
         self.flags = [False] * SIZE
+        self.parts: list[Any] = [None] * SIZE
 
 
 class Member:
@@ -43,6 +45,18 @@ class Member:
 
     def barrier(self) -> None:
         self._threads.barrier.wait(WAIT)
+
+    def gather(self, batch: Batch) -> Batch:
+        """The whole batch, of which every process has its share."""
+        self._threads.parts[self.rank] = batch
+        self.barrier()
+        parts = list(self._threads.parts)
+        self.barrier()
+        return Batch(
+            {name: np.concatenate([part.inputs[name] for part in parts]) for name in batch.inputs},
+            np.concatenate([part.present for part in parts], axis=1),
+            np.concatenate([part.ids for part in parts]),
+        )
 
     def any(self, flag: bool, /) -> bool:
         self.calls += 1
@@ -63,7 +77,7 @@ class Trainer(FakeTrainer):
 
     def step(self, batch: Any, /, *, lr: float) -> Mapping[str, Any]:
         self._at(self.steps + 1, self.world.rank)
-        return super().step(batch, lr=lr)
+        return super().step(self.world.gather(batch), lr=lr)
 
 
 class Backend(FakeBackend):
