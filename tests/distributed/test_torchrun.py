@@ -54,7 +54,8 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     one = train(tmp_path, "one")
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     two = train(tmp_path, "two", *launcher)
-    lines = [[json.loads(x) for x in (run / "metrics.jsonl").open()] for run in (one, two)]
+    texts = [(run / "metrics.jsonl").read_text().splitlines() for run in (one, two)]
+    lines = [[json.loads(line) for line in text] for text in texts]
     assert len(lines[0]) == 3
     for a, b in zip(*lines, strict=True):
         assert a.keys() == b.keys()

@@ -114,7 +114,7 @@ def main(config_file: Path, folder: Path, seed: int, count: int) -> None:
     config, rng = load(path=config_file), random.Random(seed)
     # Read once and forked, not read again by each of a hundred runs; and no time for thumbnails.
     preprocess.Tokenizer = functools.cache(preprocess.Tokenizer)  # type: ignore[misc]
-    Collator(config.model)
+    Collator(config)
     Image.init()
     sys.modules["gcl_spec.train"].thumbnail = lambda *args, **more: b""
     part(config, folder / "cached", -1)  # later runs find the tower outputs
