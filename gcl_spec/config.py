@@ -148,15 +148,7 @@ class DataConfig:
     """What to train on."""
 
     path: str = "starter"
-    """starter, a folder with train.jsonl, parquet files, tar shards, or a LLaVA list (.json)."""
-    image_column: str = ""
-    """Column of pictures in parquet files; empty: the first of the usual names."""
-    caption_column: str = ""
-    """Column of captions in parquet files; empty: the first of the usual names."""
-    prefetch: int = 2
-    """Batches made ready ahead of their step; 0: none."""
-    max_bad: float = 0.01
-    """Share of samples that may be unreadable; they are left out and listed in the run folder."""
+    """The starter set, or a folder with train.jsonl and the pictures it names."""
     cache: str = ""
     """Folder of cached tower outputs; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
 

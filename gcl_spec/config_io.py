@@ -193,8 +193,7 @@ _POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
 _NOT_NEGATIVE = (
     "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
     "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
-    "train.keep_every", "train.microbatch", "data.prefetch", "model.lora", "model.image_vector",
-    "model.text_vector",
+    "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
 )  # fmt: skip
 
 
@@ -217,8 +216,6 @@ def _check(config: Config) -> None:
     for name in ("optim.beta1", "optim.beta2", "optim.ema"):
         if not 0 <= value(name) < 1:
             raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
-    if not 0 <= config.data.max_bad <= 1:
-        raise ConfigError(f"data.max_bad = {config.data.max_bad}; must be a share from 0 to 1")
     if config.train.keep_best and not config.train.eval_every:
         raise ConfigError("train.keep_best needs evaluations: set train.eval_every above 0")
     if config.model.image_size < 32:

@@ -161,8 +161,6 @@ def weights_of(init: Path) -> State:
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
     config, folder, step = opened.config, opened.folder, opened.step
-    rank = opened.world.rank
-    opened.data.bad.keep_in(folder.path / f"bad_samples{f'-{rank}' if rank else ''}.jsonl")
     names = config.train.loggers if opened.world.rank == 0 else ()
     loggers = Loggers(names, folder.path, config, step, opened.reporter)
     guard = Guard(
@@ -187,10 +185,7 @@ def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder
         with stop.at_step_ends():
             loop.run()
     finally:
-        opened.data.close()
         loggers.close()
-    if opened.data.bad:
-        opened.reporter.say(f"{len(opened.data.bad)} pictures could not be read: bad_samples.jsonl")
     _finish(opened)
     return folder
 

@@ -10,11 +10,9 @@ import numpy.typing as npt
 from gcl_spec._typing import IntArray
 from gcl_spec.batch import Batch, presence
 from gcl_spec.config import Config
-from gcl_spec.data.bad import BadSamples
 from gcl_spec.data.images import ImageInput
 from gcl_spec.data.preprocess import preprocessing_of
 from gcl_spec.data.root import Root
-from gcl_spec.errors import DataError
 
 __all__ = ["Collate", "Collator", "assemble"]
 
@@ -36,12 +34,8 @@ class Collate(Protocol):
 class Collator:
     """Pixels and tokens. A string as image is a path: under `root`, or on disk without a root."""
 
-    def __init__(
-        self, config: Config, root: Root | None = None, bad: BadSamples | None = None
-    ) -> None:
-        """With `bad`, a picture that cannot be read goes there, and counts as none."""
+    def __init__(self, config: Config, root: Root | None = None) -> None:
         self._root = root
-        self.bad = bad
         self._preprocessing = preprocessing_of(config)
         self._pool = ThreadPoolExecutor(4)  # Pillow decodes and resizes outside the GIL
 
@@ -59,9 +53,7 @@ class Collator:
             inputs[self._preprocessing.image_input] = np.stack(found)
         if any(text is not None for text in texts):
             inputs |= self._preprocessing.texts([text or "" for text in texts])
-        bad = () if self.bad is None else self.bad
-        there = [None if isinstance(image, str) and image in bad else image for image in images]
-        return assemble(inputs, there, texts, ids)
+        return assemble(inputs, images, texts, ids)
 
     def read(self, image: ImageInput) -> ImageInput:
         """The file's content where `image` is a path under the root; else `image` itself."""
@@ -74,13 +66,7 @@ class Collator:
             return self._preprocessing.blank()
         place = str(image) if isinstance(image, str) or hasattr(image, "parts") else "image"
         where = f"{self._root.name}: {place}" if self._root is not None else place
-        try:
-            return self._preprocessing.image(self.read(image), where)
-        except DataError as error:
-            if self.bad is None or not isinstance(image, str):
-                raise
-            self.bad.add(image, str(error))
-            return self._preprocessing.blank()
+        return self._preprocessing.image(self.read(image), where)
 
 
 def assemble(

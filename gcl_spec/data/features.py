@@ -60,7 +60,7 @@ class FeatureStore:
         """
         reporter = reporter or Quiet()
         for kind, items in (("image", images), ("text", texts)):
-            wanted = self._digests(kind, items)
+            wanted = {item: self._digest(kind, item) for item in dict.fromkeys(items)}
             if not wanted:
                 continue
             found, warnings = self._caches[kind].read()
@@ -71,9 +71,7 @@ class FeatureStore:
                 found |= self._compute_all(kind, missing, found, reporter)
             if missing or self._caches[kind].in_parts:
                 self._caches[kind].merge(found)
-            self._rows[kind] |= {
-                i: found[digest] for i, digest in wanted.items() if digest in found
-            }
+            self._rows[kind] |= {item: found[digest] for item, digest in wanted.items()}
 
     def __call__(
         self,
@@ -84,7 +82,6 @@ class FeatureStore:
     ) -> Batch:
         """See `Collate`."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
-        images = [None if self._is_bad(image) else image for image in images]
         for kind, items in (("image", images), ("text", texts)):
             rows = self._rows[kind]
             if any(item is not None for item in items):
@@ -100,24 +97,10 @@ class FeatureStore:
             raise DataError(f"{kind} {item!r} was not prepared; call prepare with it first")
         return self._rows[kind][item]
 
-    def _digests(self, kind: str, items: Iterable[str]) -> dict[str, str]:
-        """Hashes of the contents, by item; without pictures that cannot be read at all."""
-        found = {}
-        for item in dict.fromkeys(items):
-            try:
-                content = self._collator.read(item) if kind == "image" else item.encode()
-            except DataError as error:
-                if self._collator.bad is None:
-                    raise
-                self._collator.bad.add(item, str(error))
-                continue
-            assert isinstance(content, bytes)
-            found[item] = hashlib.sha256(content).hexdigest()
-        return found
-
-    def _is_bad(self, image: ImageInput | None) -> bool:
-        bad = self._collator.bad
-        return bad is not None and isinstance(image, str) and image in bad
+    def _digest(self, kind: str, item: str) -> str:
+        content = self._collator.read(item) if kind == "image" else item.encode()
+        assert isinstance(content, bytes)
+        return hashlib.sha256(content).hexdigest()
 
     def _compute_all(
         self,
@@ -133,8 +116,7 @@ class FeatureStore:
         done = 0
         for places, batch in fixed_batches(self._collator, kind, named, _BATCH):
             computed = self._compute_some(kind, batch, [named[n] for n in places], width)
-            known_rows = zip(places, computed, strict=True)
-            unsaved |= {digests[n]: row for n, row in known_rows if not self._is_bad(named[n])}
+            unsaved |= {digests[n]: row for n, row in zip(places, computed, strict=True)}
             if len(unsaved) >= _SAVE_EVERY * _BATCH:
                 self._caches[kind].add(unsaved)
                 rows |= unsaved

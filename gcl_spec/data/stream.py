@@ -12,20 +12,19 @@ from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.checks import check_pairs
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
-from gcl_spec.data.bad import BadSamples
 from gcl_spec.data.collate import Collate, Collator
 from gcl_spec.data.features import FeatureStore
 from gcl_spec.data.order import Order, share
-from gcl_spec.data.pairs import Sample, class_ids
-from gcl_spec.data.prefetch import Prefetch
+from gcl_spec.data.pairs import Sample, class_ids, read_samples
 from gcl_spec.data.root import open_root
-from gcl_spec.data.sources import open_source
 from gcl_spec.encoder import encode
 from gcl_spec.evaluate import Report, evaluate
 from gcl_spec.progress import Reporter
 from gcl_spec.world import world_of
 
 __all__ = ["TrainingData", "task_items"]
+
+_TRAIN = "train.jsonl"
 
 
 class TrainingData:
@@ -45,14 +44,12 @@ class TrainingData:
         self._config = config
         self._world = world_of(trainer)
         self._objective = objective(config.objective)
-        source = open_source(config.data)
-        self._root, self._samples, self._listing = source.root, source.samples, source.listing
-        self.bad = BadSamples(config.data.max_bad)
-        self._met = 0
+        self._root = open_root(config.data.path)
+        self._samples = read_samples(self._root, _TRAIN)
         self.order = Order(len(self._samples), config.train.batch_size, config.train.seed)
         tested = self._root if self._root.folders("tasks") else open_root("starter")
         self.test_root = tested
-        self._collator = Collator(config, self._root, self.bad)
+        self._collator = Collator(config, self._root)
         self._test_collator = Collator(config, tested)
         self.tests: tuple[Task, ...] = ()
         self._validations: tuple[Task, ...] = ()
@@ -63,8 +60,6 @@ class TrainingData:
         self._test_collate: Collate = self._test_collator
         if config.model.caches_towers:
             self._prepare(trainer, reporter, only_steps)
-        ahead = config.data.prefetch if only_steps is None else 0
-        self._batches = Prefetch(self._make, ahead=ahead, stop=config.train.steps)
 
     def batch(self, step: int) -> Batch:
         """The batch of step `step`, from 0: a function of the config alone.
@@ -72,19 +67,8 @@ class TrainingData:
         Of several processes each gets its share of that batch, with the ids of the whole.
 
         Raises:
-            DataError: too many unreadable pictures. NoPairError: no sample has what a direction
-                needs.
+            DataError: an unreadable picture. NoPairError: no sample has what a direction needs.
         """
-        batch = self._batches(step)
-        self._met += len(batch)
-        self.bad.check(self._met)
-        return batch
-
-    def close(self) -> None:
-        """End the thread that makes batches."""
-        self._batches.close()
-
-    def _make(self, step: int) -> Batch:
         chosen, captions = self._draw(step)
         images = [sample.image for sample in chosen]
         present = presence(*(np.asarray([x is not None for x in y]) for y in (images, captions)))
@@ -98,7 +82,7 @@ class TrainingData:
         """The samples of step `step`, from 0, by name, and the file that they are in."""
         names = [repr(sample.id) for sample in self._draw(step)[0]]
         rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"samples {', '.join(names[:3])}{rest} of {self._root.name}: {self._listing}"
+        return f"samples {', '.join(names[:3])}{rest} of {self._root.name}: {_TRAIN}"
 
     def test_report(self, trainer: Trainer, reporter: Reporter) -> Report:
         """Evaluation on the test tasks."""
@@ -141,7 +125,6 @@ class TrainingData:
             [caption for s in samples for caption in s.captions],
             reporter,
         )
-        self.bad.check(len(samples), all_of_them=only_steps is None)
         self._collate = self._test_collate = store
         items = task_items((*self.tests, *self._validations))
         if not items:
