@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
+    "ColumnsConfig",
     "Config",
     "DataConfig",
     "EvalConfig",
@@ -144,13 +145,38 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnsConfig:
+    """Names of columns in parquet files, or of arrays in npz files."""
+
+    image: str = "image"
+    """Pictures: a file's content, Hugging Face's {bytes, path}, a path, or vectors."""
+    text: str = "caption"
+    """Captions: a text, or a list of them; `text` where there is none of this name."""
+    id: str = "id"
+    """Names of rows, where there is such a column; of vectors: equal ones are no negatives."""
+
+
+@dataclass(frozen=True, slots=True)
 class DataConfig:
     """What to train on."""
 
     path: str = "starter"
-    """The starter set, or a folder with train.jsonl and the pictures it names."""
+    """starter; a folder or zip with train.jsonl; parquet files, tar shards, LLaVA json, vectors."""
+    images: str = ""
+    """Folder or zip of the pictures that rows name by path; empty: where the rows are."""
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     cache: str = ""
-    """Folder of cached tower outputs; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
+    """Folder of tower outputs and shard indices; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
+    max_bad: float = 0.01
+    """Share of unreadable samples, of those met so far, above which training stops."""
+    workers: int = 2
+    """Threads or processes that prepare the batches of coming steps; 0: none."""
+    prefetch: int = 4
+    """Batches that are prepared ahead."""
+    workers_kind: Literal["thread", "process"] = "thread"
+    """Who prepares: pictures are decoded outside of Python's lock, so threads mostly suffice."""
+    holdout: float = 0.1
+    """Share of precomputed vectors kept for evaluation, at most 1000, when there are no tasks."""
 
 
 @dataclass(frozen=True, slots=True)

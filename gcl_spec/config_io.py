@@ -6,7 +6,7 @@ import inspect
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -77,13 +77,21 @@ def describe(config: Config) -> str:
     """Every option as "section.key = value", each under a line of its documentation."""
     lines = []
     for section in fields(config):
-        table = getattr(config, section.name)
-        docs = _field_docs(type(table))
-        for key, value in asdict(table).items():
-            text = str(value).lower() if isinstance(value, bool) else repr(value)
-            text = str(list(value)) if isinstance(value, tuple) else text
-            lines += [f"# {docs[key]}", f"{section.name}.{key} = {text}"]
+        lines += _described(section.name, getattr(config, section.name))
     return "\n".join(lines)
+
+
+def _described(name: str, table: Any) -> list[str]:
+    lines = []
+    docs = _field_docs(type(table))
+    for field in fields(table):
+        value = getattr(table, field.name)
+        if is_dataclass(value):
+            lines += _described(f"{name}.{field.name}", value)
+            continue
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+        lines += [f"# {docs[field.name]}", f"{name}.{field.name} = {text}"]
+    return lines
 
 
 def _field_docs(table: type) -> dict[str, str]:
@@ -129,7 +137,9 @@ def _parse(override: str) -> Tables:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()  # a bare word is a text
-    return {section: {key: value}}
+    for part in reversed(key.split(".")[1:]):
+        value = {part: value}
+    return {section: {key.split(".")[0]: value}}
 
 
 def _build(tables: Mapping[str, Any], config: Config, where: str) -> Config:
@@ -140,15 +150,26 @@ def _build(tables: Mapping[str, Any], config: Config, where: str) -> Config:
             raise ConfigError(f"{where}: no section {section!r}{_nearest(section, sections)}")
         if not isinstance(table, Mapping):
             raise ConfigError(f"{where}: {section} must be a table of keys, not {table!r}")
-        hints = get_type_hints(type(sections[section]))
-        for key, value in table.items():
-            if key not in hints:
-                raise ConfigError(
-                    f"{where}: no key {section}.{key}{_nearest(key, hints, prefix=f'{section}.')}"
-                )
-            checked = _typed(f"{section}.{key}", value, hints[key], where)
-            sections[section] = replace(sections[section], **{key: checked})
+        sections[section] = _filled(section, table, sections[section], where)
     return replace(config, **sections)
+
+
+def _filled(name: str, table: Mapping[str, Any], current: Any, where: str) -> Any:
+    """The dataclass `current` with the values of `table`."""
+    hints = get_type_hints(type(current))
+    for key, value in table.items():
+        if key not in hints:
+            raise ConfigError(
+                f"{where}: no key {name}.{key}{_nearest(key, hints, prefix=f'{name}.')}"
+            )
+        if is_dataclass(hints[key]):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{where}: {name}.{key} must be a table of keys, not {value!r}")
+            checked = _filled(f"{name}.{key}", value, getattr(current, key), where)
+        else:
+            checked = _typed(f"{name}.{key}", value, hints[key], where)
+        current = replace(current, **{key: checked})
+    return current
 
 
 def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
@@ -188,6 +209,7 @@ def _nearest(name: str, known: Any, prefix: str = "") -> str:
 _AT_LEAST_ONE = (
     "model.width", "model.hidden", "model.max_tokens", "train.steps", "train.batch_size",
     "train.log_every", "train.save_every", "train.keep", "train.devices", "eval.batch_size",
+    "data.prefetch",
 )  # fmt: skip
 _POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
 _NOT_NEGATIVE = (
@@ -195,6 +217,7 @@ _NOT_NEGATIVE = (
     "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
     "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
 )  # fmt: skip
+_SHARES = ("data.max_bad", "data.holdout")
 
 
 def _check(config: Config) -> None:
@@ -218,6 +241,11 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
     if config.train.keep_best and not config.train.eval_every:
         raise ConfigError("train.keep_best needs evaluations: set train.eval_every above 0")
+    for name in _SHARES:
+        if not 0 <= value(name) < 1:
+            raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
+    if config.data.workers < 0:
+        raise ConfigError(f"data.workers = {config.data.workers}; must not be negative")
     if config.model.image_size < 32:
         raise ConfigError(f"model.image_size = {config.model.image_size}; must be at least 32")
     if not 3 <= config.model.max_tokens <= 512:

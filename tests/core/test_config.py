@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcl_spec import config_io
-from gcl_spec.config import Config, ObjectiveConfig, OptimConfig, TrainConfig
+from gcl_spec.config import ColumnsConfig, Config, ObjectiveConfig, OptimConfig, TrainConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import GCL
 from gcl_spec.schedule import learning_rate
@@ -121,3 +121,20 @@ def test_schedule_stays_in_range(steps: int, warmup: int) -> None:
     top = min(warmup, steps)
     assert rates[:top] == sorted(rates[:top])
     assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_columns_are_a_table_in_the_table() -> None:
+    config = config_io.loads("[data.columns]\ntext = 'alt'\n", ["data.columns.image=jpg"])
+    assert config.data.columns == ColumnsConfig(image="jpg", text="alt")
+    assert config_io.loads(config_io.dumps(config)) == config
+    assert "data.columns.text = 'caption'" in config_io.describe(Config())
+    for override, message in {
+        "data.columns.txt=x": "no key data.columns.txt; did you mean data.columns.text?",
+        "data.columns=x": "data.columns must be a table of keys",
+        "data.columns.text=3": "data.columns.text must be a text",
+        "data.max_bad=1": "must be in [0, 1)",
+        "data.workers=-1": "must not be negative",
+    }.items():
+        with pytest.raises(ConfigError) as caught:
+            config_io.loads("", [override])
+        assert message in str(caught.value)
