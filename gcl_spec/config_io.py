@@ -90,6 +90,7 @@ def _described(name: str, table: Any) -> list[str]:
             lines += _described(f"{name}.{field.name}", value)
             continue
         text = str(value).lower() if isinstance(value, bool) else repr(value)
+        text = str(list(value)) if isinstance(value, tuple) else text
         lines += [f"# {docs[field.name]}", f"{name}.{field.name} = {text}"]
     return lines
 

@@ -7,7 +7,7 @@ import numpy as np
 from gcl_spec._typing import IntArray
 from gcl_spec.errors import DataError
 
-__all__ = ["Order", "share"]
+__all__ = ["Order"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,28 @@ class Order:
         chosen = slice(place * self.batch_size, (place + 1) * self.batch_size)
         return order[chosen], draws[chosen]
 
+    def share(self, rank: int, size: int) -> slice:
+        """Where the samples of process `rank` of `size` stand in a batch.
 
-def share(samples: int, rank: int, size: int) -> slice:
-    """The samples of a batch that process `rank` of `size` takes: consecutive, as even as can be.
+        Contiguous, in the order of the ranks, and as even as can be: together they are the batch.
 
-    >>> [share(7, rank, 3) for rank in range(3)]
-    [slice(0, 2, None), slice(2, 4, None), slice(4, 7, None)]
-    """
-    return slice(samples * rank // size, samples * (rank + 1) // size)
+        >>> [Order(50, 8, 0).share(rank, 3) for rank in range(3)]
+        [slice(0, 2, None), slice(2, 5, None), slice(5, 8, None)]
+
+        Raises:
+            DataError: more processes than samples in a batch.
+        """
+        if not 0 <= rank < size:
+            raise DataError(f"process {rank} of {size}: ranks go from 0 to {size - 1}")
+        if size > self.batch_size:
+            raise DataError(
+                f"train.batch_size = {self.batch_size} is less than the {size} processes; use at "
+                f"least --set train.batch_size={size}"
+            )
+        return slice(rank * self.batch_size // size, (rank + 1) * self.batch_size // size)
+
+    def local(self, step: int, rank: int, size: int) -> tuple[IntArray, IntArray]:
+        """The part of `batch(step)` that process `rank` of `size` computes; see `share`."""
+        numbers, draws = self.batch(step)
+        share = self.share(rank, size)
+        return numbers[share], draws[share]

@@ -38,3 +38,23 @@ def test_seeds_and_epochs_differ() -> None:
 def test_batch_larger_than_the_data_is_named() -> None:
     with pytest.raises(DataError, match=r"train\.batch_size = 9 is more than the 5 samples"):
         Order(5, 9, 0)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 8), st.integers(0, 40))
+def test_shares_of_processes_are_the_batch(samples: int, batch: int, size: int, step: int) -> None:
+    batch = min(batch, samples)
+    order = Order(samples, batch, 1)
+    if size > batch:
+        with pytest.raises(DataError, match="less than the"):
+            order.local(step, 0, size)
+        return
+    parts = [order.local(step, rank, size) for rank in range(size)]
+    for whole, shares in zip(order.batch(step), zip(*parts, strict=True), strict=True):
+        assert np.array_equal(whole, np.concatenate(shares))
+    lengths = [len(numbers) for numbers, _ in parts]
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_ranks_are_checked() -> None:
+    with pytest.raises(DataError, match="ranks go from 0 to 1"):
+        Order(5, 4, 0).local(0, 2, 2)
