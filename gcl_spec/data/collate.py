@@ -1,6 +1,6 @@
 """From pictures and texts to the arrays of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -12,9 +12,22 @@ from gcl_spec.batch import Batch, presence
 from gcl_spec.config import Config
 from gcl_spec.data.images import ImageInput
 from gcl_spec.data.preprocess import preprocessing_of
-from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
 
-__all__ = ["Collate", "Collator", "assemble"]
+__all__ = ["Collate", "Collator", "Reader", "assemble"]
+
+
+class Reader(Protocol):
+    """Gives the files of pictures: a `Root`, by path, or a `Source`, by reference."""
+
+    @property
+    def name(self) -> str:
+        """For errors."""
+        ...
+
+    def read_bytes(self, path: str, /) -> bytes:
+        """The file's content; `DataError` when it cannot be read."""
+        ...
 
 
 class Collate(Protocol):
@@ -26,18 +39,35 @@ class Collate(Protocol):
         texts: Sequence[str | None],
         ids: IntArray | None = None,
         /,
+        *,
+        bad: dict[str, str] | None = None,
     ) -> Batch:
-        """`ids` are 0..B-1 when not given."""
+        """See the class.
+
+        Args:
+            images: None where a sample has none.
+            texts: likewise.
+            ids: 0..B-1 when not given.
+            bad: takes the reason for each image, by its path or reference, that cannot be read;
+                the sample is then present in no modality. Without it such an image is an error.
+
+        Raises:
+            DataError: an image that cannot be read.
+        """
         ...
 
 
 class Collator:
-    """Pixels and tokens. A string as image is a path: under `root`, or on disk without a root."""
+    """Pixels and tokens. A string as image is a path: under `root`, or on disk without a root.
 
-    def __init__(self, config: Config, root: Root | None = None) -> None:
+    `threads` decode at a time; with 1 the calling one does.
+    """
+
+    def __init__(self, config: Config, root: Reader | None = None, *, threads: int = 4) -> None:
         self._root = root
         self._preprocessing = preprocessing_of(config)
-        self._pool = ThreadPoolExecutor(4)  # Pillow decodes and resizes outside the GIL
+        # Pillow decodes and resizes outside the GIL.
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __call__(
         self,
@@ -45,12 +75,15 @@ class Collator:
         texts: Sequence[str | None],
         ids: IntArray | None = None,
         /,
+        *,
+        bad: dict[str, str] | None = None,
     ) -> Batch:
         """See `Collate`."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
+        pixels = self._decode(images, bad)
+        images, texts = without_bad(images, texts, bad)
         if any(image is not None for image in images):
-            found = list(self._pool.map(self._pixels, images))
-            inputs[self._preprocessing.image_input] = np.stack(found)
+            inputs[self._preprocessing.image_input] = np.stack(pixels)
         if any(text is not None for text in texts):
             inputs |= self._preprocessing.texts([text or "" for text in texts])
         return assemble(inputs, images, texts, ids)
@@ -61,12 +94,43 @@ class Collator:
             return self._root.read_bytes(image)
         return image
 
+    def _decode(
+        self, images: Sequence[ImageInput | None], bad: dict[str, str] | None
+    ) -> list[npt.NDArray[np.generic]]:
+        def one(image: ImageInput | None) -> npt.NDArray[np.generic]:
+            try:
+                return self._pixels(image)
+            except DataError as error:
+                if bad is None or not isinstance(image, str):
+                    raise
+                bad[image] = str(error)
+                return self._pixels(None)
+
+        done: Iterable[npt.NDArray[np.generic]]
+        done = map(one, images) if self._pool is None else self._pool.map(one, images)
+        return list(done)
+
     def _pixels(self, image: ImageInput | None) -> npt.NDArray[np.generic]:
         if image is None:
             return self._preprocessing.blank()
         place = str(image) if isinstance(image, str) or hasattr(image, "parts") else "image"
         where = f"{self._root.name}: {place}" if self._root is not None else place
         return self._preprocessing.image(self.read(image), where)
+
+
+def without_bad(
+    images: Sequence[ImageInput | None],
+    texts: Sequence[str | None],
+    bad: dict[str, str] | None,
+) -> tuple[Sequence[ImageInput | None], Sequence[str | None]]:
+    """None for both parts of the samples whose image is in `bad`."""
+    if not bad:
+        return images, texts
+    good = [not (isinstance(image, str) and image in bad) for image in images]
+    return (
+        [image if fine else None for image, fine in zip(images, good, strict=True)],
+        [text if fine else None for text, fine in zip(texts, good, strict=True)],
+    )
 
 
 def assemble(

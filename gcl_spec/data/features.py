@@ -10,7 +10,7 @@ from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.cache import cache_folder
 from gcl_spec.config import Config
-from gcl_spec.data.collate import Collator, assemble
+from gcl_spec.data.collate import Collator, assemble, without_bad
 from gcl_spec.data.feature_cache import FeatureCache
 from gcl_spec.data.fixed_batches import fixed_batches
 from gcl_spec.data.images import ImageInput
@@ -45,11 +45,19 @@ class FeatureStore:
             "text": FeatureCache(folder, "text", text_tower_key(config.model)),
         }
         self._rows: dict[str, dict[str, FloatArray]] = {"image": {}, "text": {}}
+        self._bad: dict[str, str] = {}
 
     def prepare(
-        self, images: Iterable[str], texts: Iterable[str], reporter: Reporter | None = None
+        self,
+        images: Iterable[str],
+        texts: Iterable[str],
+        reporter: Reporter | None = None,
+        *,
+        bad: dict[str, str] | None = None,
     ) -> None:
         """Have the outputs of these pictures and texts ready.
+
+        `bad` takes the reason for each picture that cannot be read, as in `Collate`.
 
         A damaged cache is said to `reporter` and computed anew. What an interrupted call had
         computed, but for its last batches, is not computed again.
@@ -60,7 +68,7 @@ class FeatureStore:
         """
         reporter = reporter or Quiet()
         for kind, items in (("image", images), ("text", texts)):
-            wanted = {item: self._digest(kind, item) for item in dict.fromkeys(items)}
+            wanted = self._digests(kind, items, bad)
             if not wanted:
                 continue
             found, warnings = self._caches[kind].read()
@@ -68,10 +76,15 @@ class FeatureStore:
                 reporter.say(f"warning: {warning}")
             missing = {digest: item for item, digest in wanted.items() if digest not in found}
             if missing:
-                found |= self._compute_all(kind, missing, found, reporter)
-            if missing or self._caches[kind].in_parts:
+                found |= self._compute_all(kind, missing, found, reporter, bad)
+            if found and (missing or self._caches[kind].in_parts):
                 self._caches[kind].merge(found)
-            self._rows[kind] |= {item: found[digest] for item, digest in wanted.items()}
+            for item, digest in wanted.items():
+                if digest in found:
+                    self._rows[kind][item] = found[digest]
+                elif bad is not None:  # its twin was the one that could not be read
+                    bad.setdefault(item, bad[missing[digest]])
+        self._bad |= bad or {}
 
     def __call__(
         self,
@@ -79,8 +92,13 @@ class FeatureStore:
         texts: Sequence[str | None],
         ids: IntArray | None = None,
         /,
+        *,
+        bad: dict[str, str] | None = None,
     ) -> Batch:
         """See `Collate`."""
+        if bad is not None:
+            bad |= {x: self._bad[x] for x in images if isinstance(x, str) and x in self._bad}
+        images, texts = without_bad(images, texts, bad)
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         for kind, items in (("image", images), ("text", texts)):
             rows = self._rows[kind]
@@ -97,6 +115,19 @@ class FeatureStore:
             raise DataError(f"{kind} {item!r} was not prepared; call prepare with it first")
         return self._rows[kind][item]
 
+    def _digests(
+        self, kind: str, items: Iterable[str], bad: dict[str, str] | None
+    ) -> dict[str, str]:
+        found = {}
+        for item in dict.fromkeys(items):
+            try:
+                found[item] = self._digest(kind, item)
+            except DataError as error:
+                if bad is None:
+                    raise
+                bad[item] = str(error)
+        return found
+
     def _digest(self, kind: str, item: str) -> str:
         content = self._collator.read(item) if kind == "image" else item.encode()
         assert isinstance(content, bytes)
@@ -108,15 +139,18 @@ class FeatureStore:
         items: Mapping[str, str],
         known: Mapping[str, FloatArray],
         reporter: Reporter,
+        bad: dict[str, str] | None,
     ) -> dict[str, FloatArray]:
         digests, named = list(items), list(items.values())
         width = len(next(iter(known.values()))) if known else None
         rows: dict[str, FloatArray] = {}
         unsaved: dict[str, FloatArray] = {}
         done = 0
-        for places, batch in fixed_batches(self._collator, kind, named, _BATCH):
+        for places, batch in fixed_batches(self._collator, kind, named, _BATCH, bad):
             computed = self._compute_some(kind, batch, [named[n] for n in places], width)
-            unsaved |= {digests[n]: row for n, row in zip(places, computed, strict=True)}
+            for n, row in zip(places, computed, strict=True):
+                if not bad or named[n] not in bad:
+                    unsaved[digests[n]] = row
             if len(unsaved) >= _SAVE_EVERY * _BATCH:
                 self._caches[kind].add(unsaved)
                 rows |= unsaved
@@ -128,7 +162,12 @@ class FeatureStore:
     def _compute_some(
         self, kind: str, batch: Batch, items: list[str], width: int | None
     ) -> FloatArray:
-        """Outputs (B, F) float32 of the items, which are the first rows of a batch."""
+        """Outputs (B, F) float32 of the items, which are the first rows of a batch.
+
+        None where all of the batch is bad.
+        """
+        if not batch.inputs:
+            return np.zeros((len(items), width or 1), np.float32)
         computed_BF = self._compute(batch)[kind][: len(items)].astype(np.float32, copy=False)
         finite_B = np.all(np.isfinite(computed_BF), axis=1)
         if not np.all(finite_B):

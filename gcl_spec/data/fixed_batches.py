@@ -20,12 +20,17 @@ _CHUNK = 512  # texts tokenised at once to know their lengths
 
 
 def fixed_batches(
-    collate: Collate, kind: str, items: Sequence[str], size: int
+    collate: Collate,
+    kind: str,
+    items: Sequence[str],
+    size: int,
+    bad: dict[str, str] | None = None,
 ) -> Iterator[tuple[Sequence[int], Batch]]:
     """The places in `items`, at most `size`, and a batch whose first rows are these items.
 
     Every batch has `size` rows: the last ones may be repetitions. Texts of like length come
-    together; their padded length, a multiple of 8, is that of the text alone.
+    together; their padded length, a multiple of 8, is that of the text alone. Pictures that cannot
+    be read go to `bad`, with the reason.
     """
     groups: dict[int, list[int]] = {}
     for place, length in enumerate(_lengths(collate, kind, items)):
@@ -34,7 +39,8 @@ def fixed_batches(
         for start in range(0, len(places), size):
             part = places[start : start + size]
             chosen = [items[n] for n in part]
-            yield part, _batch(collate, kind, chosen + chosen[-1:] * (size - len(part)), length)
+            filled = chosen + chosen[-1:] * (size - len(part))
+            yield part, _batch(collate, kind, filled, length, bad)
 
 
 def _lengths(collate: Collate, kind: str, items: Sequence[str]) -> Iterator[int]:
@@ -47,10 +53,12 @@ def _lengths(collate: Collate, kind: str, items: Sequence[str]) -> Iterator[int]
         yield from (-(-int(count) // _LENGTH) * _LENGTH for count in mask.sum(axis=1))
 
 
-def _batch(collate: Collate, kind: str, items: list[str], length: int) -> Batch:
+def _batch(
+    collate: Collate, kind: str, items: list[str], length: int, bad: dict[str, str] | None
+) -> Batch:
     nothing: list[None] = [None] * len(items)
     if kind == "image":
-        return collate(items, nothing)
+        return collate(items, nothing, bad=bad)
     inputs: dict[str, npt.NDArray[np.generic]] = {}
     for name, x in collate(nothing, items).inputs.items():
         inputs[name] = np.pad(x, ((0, 0), (0, length - x.shape[1])))

@@ -7,7 +7,7 @@ from typing import Any
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
-__all__ = ["read_jsonl", "read_text"]
+__all__ = ["read_jsonl", "read_rows", "read_text"]
 
 
 def read_text(root: Root, path: str) -> str:
@@ -20,16 +20,27 @@ def read_text(root: Root, path: str) -> str:
 
 def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place, object) of every line that is not empty; place is "path:line" for errors."""
+    for place, record in read_rows(root, path):
+        if isinstance(record, DataError):
+            raise record
+        yield place, record
+
+
+def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
+    """As `read_jsonl`, with the error in the place of a line that is no object."""
     # Not splitlines: JSON strings may hold U+2028 and other separators as they are.
     for number, line in enumerate(read_text(root, path).split("\n"), 1):
-        if not line.strip():
-            continue
-        place = f"{root.name}: {path}:{number}"
-        try:
-            record = json.loads(line)
-            json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{place}: not JSON: {error}") from error
-        if not isinstance(record, dict):
-            raise DataError(f'{place}: a line must be an object like {{"id": ...}}')
-        yield place, record
+        if line.strip():
+            place = f"{root.name}: {path}:{number}"
+            yield place, _parse(place, line)
+
+
+def _parse(place: str, line: str) -> dict[str, Any] | DataError:
+    try:
+        record = json.loads(line)
+        json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
+        return DataError(f"{place}: not JSON: {error}")
+    if not isinstance(record, dict):
+        return DataError(f'{place}: a line must be an object like {{"id": ...}}')
+    return record

@@ -1,6 +1,7 @@
 """The order of the data as a pure function of (seed, epoch): a step number is its whole state."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -42,9 +43,7 @@ class Order:
         The draw picks among a sample's captions: take it modulo their number.
         """
         epoch, place = divmod(step, self.steps_per_epoch)
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, epoch])))
-        order = rng.permutation(self.samples)
-        draws = rng.integers(0, 2**31, size=self.samples)
+        order, draws = _epoch(self.samples, self.seed, epoch)
         chosen = slice(place * self.batch_size, (place + 1) * self.batch_size)
         return order[chosen], draws[chosen]
 
@@ -73,3 +72,11 @@ class Order:
         numbers, draws = self.batch(step)
         share = self.share(rank, size)
         return numbers[share], draws[share]
+
+
+@lru_cache(maxsize=4)  # of millions of samples it takes longer than a step
+def _epoch(samples: int, seed: int, epoch: int) -> tuple[IntArray, IntArray]:
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    order, draws = rng.permutation(samples), rng.integers(0, 2**31, size=samples)
+    order.flags.writeable = draws.flags.writeable = False
+    return order, draws

@@ -10,7 +10,7 @@ from gcl_spec.data.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
-__all__ = ["Sample", "class_ids", "read_samples"]
+__all__ = ["Sample", "class_ids", "clean_captions", "read_samples", "sample_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
     """
     samples: dict[str, Sample] = {}
     for place, record in read_jsonl(root, path):
-        sample = _sample(place, record)
+        sample = sample_of(place, record)
         if sample.id in samples:
             raise DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
         samples[sample.id] = sample
@@ -66,7 +66,8 @@ def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArr
     return np.asarray([find(i) for i in range(len(concepts))], np.int64)
 
 
-def _sample(place: str, record: dict[str, object]) -> Sample:
+def sample_of(place: str, record: dict[str, object]) -> Sample:
+    """The sample of one line; `DataError` where it is malformed."""
     name, image = record.get("id"), record.get("image")
     captions, concept = record.get("captions"), record.get("concept")
     if not isinstance(name, str) or not name:
@@ -81,3 +82,23 @@ def _sample(place: str, record: dict[str, object]) -> Sample:
         raise DataError(f"{place}: neither image nor captions")
     fallback = captions[0] if captions else name
     return Sample(name, image, tuple(captions), concept or fallback)
+
+
+def clean_captions(place: str, value: object) -> tuple[str, ...]:
+    """A text or a list of texts, without blank ones; none for null.
+
+    >>> clean_captions("row 1", ["a dog ", "", None])
+    ('a dog',)
+
+    Raises:
+        DataError: something else, or half a surrogate pair, which no tokenizer takes.
+    """
+    captions = []
+    for text in value if isinstance(value, list | tuple) else (value,):
+        if text is None:
+            continue
+        if not isinstance(text, str) or any("\ud800" <= char <= "\udfff" for char in text):
+            raise DataError(f"{place}: captions must be texts, not {text!r:.80}")
+        if text.strip():
+            captions.append(text.strip())
+    return tuple(captions)

@@ -1,6 +1,8 @@
 """The data of a run: training batches by step number, and its evaluation tasks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -12,25 +14,38 @@ from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.checks import check_pairs
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
+from gcl_spec.data.bad import BadList, BadSample
+from gcl_spec.data.batches import BatchMaker, Made, open_maker, row_of
 from gcl_spec.data.collate import Collate, Collator
 from gcl_spec.data.features import FeatureStore
-from gcl_spec.data.order import Order, share
-from gcl_spec.data.pairs import Sample, class_ids, read_samples
-from gcl_spec.data.root import open_root
+from gcl_spec.data.holdout import VectorPictures, hold_out
+from gcl_spec.data.order import Order
+from gcl_spec.data.pairs import Sample
+from gcl_spec.data.prefetch import Prefetcher
+from gcl_spec.data.root import Root, open_root
+from gcl_spec.data.source import Source
+from gcl_spec.data.sources import data_root, open_source
+from gcl_spec.data.vectors import VectorCollator, VectorSource
 from gcl_spec.encoder import encode
 from gcl_spec.evaluate import Report, evaluate
 from gcl_spec.progress import Reporter
-from gcl_spec.world import world_of
 
 __all__ = ["TrainingData", "task_items"]
-
-_TRAIN = "train.jsonl"
 
 
 class TrainingData:
     """What a run reads. With frozen towers their outputs are computed first, or taken from cache.
 
-    A folder of data without tasks/ is evaluated on the starter set's tasks.
+    Data without tasks/ is evaluated on the starter set's tasks; vectors on some that are held out.
+    With pictures to decode, the batches of coming steps are made ahead by `data.workers`; `close`
+    ends them.
+
+    Args:
+        config: all options.
+        trainer: computes the outputs of frozen towers.
+        reporter: hears of damaged data and of progress.
+        only_steps: how many steps will be asked for, and no evaluation; all, when not given.
+        rank, size: this process and how many there are; `batch` gives its share.
     """
 
     def __init__(
@@ -40,49 +55,72 @@ class TrainingData:
         reporter: Reporter,
         *,
         only_steps: int | None = None,
+        rank: int = 0,
+        size: int = 1,
     ) -> None:
         self._config = config
-        self._world = world_of(trainer)
         self._objective = objective(config.objective)
-        self._root = open_root(config.data.path)
-        self._samples = read_samples(self._root, _TRAIN)
-        self.order = Order(len(self._samples), config.train.batch_size, config.train.seed)
-        tested = self._root if self._root.folders("tasks") else open_root("starter")
-        self.test_root = tested
-        self._collator = Collator(config, self._root)
-        self._test_collator = Collator(config, tested)
+        self._ranks = (rank, size)
+        self._source: Source = open_source(config.data)
+        for warning in self._source.warnings:
+            reporter.say(f"warning: {warning}")
         self.tests: tuple[Task, ...] = ()
         self._validations: tuple[Task, ...] = ()
-        if only_steps is None:
-            self.tests = read_tasks(tested, "tasks")
-            self._validations = read_tasks(tested, "val_tasks") if config.train.eval_every else ()
-        self._collate: Collate = self._collator
-        self._test_collate: Collate = self._test_collator
-        if config.model.caches_towers:
+        self._collate: Collate
+        self._test_collate: Collate
+        self.test_root: Root
+        if isinstance(self._source, VectorSource):
+            self._open_vectors(self._source)
+        else:
+            self._open_files(only_steps is None)
+        count, train = len(self._source), config.train
+        self.order = Order(count, train.batch_size, train.seed)
+        self._bad = BadList(config.data.max_bad, count)
+        self._knows_bad = False
+        if isinstance(self._collate, Collator) and config.model.caches_towers:
             self._prepare(trainer, reporter, only_steps)
+        self._prefetcher = self._open_prefetcher(train.steps if only_steps is None else only_steps)
 
     def batch(self, step: int) -> Batch:
-        """The batch of step `step`, from 0: a function of the config alone.
-
-        Of several processes each gets its share of that batch, with the ids of the whole.
+        """The batch of step `step`, from 0, or this process's share: of config and data alone.
 
         Raises:
-            DataError: an unreadable picture. NoPairError: no sample has what a direction needs.
+            DataError: too many bad samples. NoPairError: no sample has what a direction needs.
         """
-        chosen, captions = self._draw(step)
-        images = [sample.image for sample in chosen]
-        present = presence(*(np.asarray([x is not None for x in y]) for y in (images, captions)))
+        batch, bad = self._make(step) if self._prefetcher is None else self._prefetcher.get(step)
+        self._bad.add(step, bad)
+        if not self._knows_bad:
+            met = (step + 1) * self.order.batch_size
+            self._bad.judge(step, met=met, whole=step + 1 >= self.order.steps_per_epoch)
         # Here and not in the loss alone, which on a GPU would have to wait for the values.
-        check_pairs(self._objective, dict(zip(MODALITIES, present, strict=True)), np)
-        ids = class_ids([sample.concept for sample in chosen], captions)
-        own = share(len(chosen), self._world.rank, self._world.size)
-        return self._collate(images[own], captions[own], ids[own])
+        if self._ranks[1] == 1:
+            check_pairs(self._objective, dict(zip(MODALITIES, batch.present, strict=True)), np)
+        return batch
+
+    def list_bad(self, path: Path) -> None:
+        """List bad samples in a file from now on, those that are known already among them."""
+        self._bad.open(path)
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._prefetcher is not None:
+            self._prefetcher.close()
+
+    def __enter__(self) -> "TrainingData":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def describe(self, step: int) -> str:
         """The samples of step `step`, from 0, by name, and the file that they are in."""
-        names = [repr(sample.id) for sample in self._draw(step)[0]]
-        rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"samples {', '.join(names[:3])}{rest} of {self._root.name}: {_TRAIN}"
+        numbers, _ = self.order.batch(step)
+        rows = [row_of(self._source, int(n)) for n in numbers[:3]]
+        names = [
+            repr(row.id or row.place if isinstance(row, BadSample) else row.id) for row in rows
+        ]
+        rest = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
+        return f"samples {', '.join(names)}{rest} of {self._source.name}"
 
     def test_report(self, trainer: Trainer, reporter: Reporter) -> Report:
         """Evaluation on the test tasks."""
@@ -105,34 +143,88 @@ class TrainingData:
 
         return run
 
-    def _draw(self, step: int) -> tuple[list[Sample], list[str | None]]:
-        numbers, draws = self.order.batch(step)
-        chosen = [self._samples[n] for n in numbers]
-        captions = [
-            sample.captions[draw % len(sample.captions)] if sample.captions else None
-            for sample, draw in zip(chosen, draws, strict=True)
-        ]
-        return chosen, captions
+    def _open_vectors(self, source: VectorSource) -> None:
+        self._source, self.tests = hold_out(source, self._config.data.holdout)
+        self._validations = self.tests if self._config.train.eval_every else ()
+        self._collate = self._test_collate = VectorCollator(source)
+        self.test_root = VectorPictures(source)
+
+    def _open_files(self, evaluates: bool) -> None:
+        config = self._config
+        root = data_root(config.data.path)
+        has_tasks = bool(root.folders("tasks"))
+        self.test_root = root if has_tasks else open_root("starter")
+        self._collate = Collator(config.model, self._source)
+        self._test_collate = Collator(config.model, self.test_root)
+        if evaluates:
+            self.tests = read_tasks(self.test_root, "tasks")
+        if evaluates and config.train.eval_every:
+            self._validations = read_tasks(self.test_root, "val_tasks")
+
+    def _open_prefetcher(self, steps: int) -> Prefetcher[Made] | None:
+        """None where a batch is only put together from rows in memory."""
+        rank, size = self._ranks
+        self._make = BatchMaker(self._source, self.order, self._collate, rank=rank, size=size)
+        data = self._config.data
+        if not isinstance(self._collate, Collator) or data.workers == 0:
+            return None
+        if data.workers_kind == "process":
+            setup: Callable[[], BatchMaker] = partial(open_maker, self._config, rank, size)
+        else:
+            collate = Collator(self._config.model, self._source, threads=1)
+            maker = BatchMaker(self._source, self.order, collate, rank=rank, size=size)
+            setup = partial(_same, maker)
+        return Prefetcher(
+            setup, workers=data.workers, ahead=data.prefetch, stop=steps, kind=data.workers_kind
+        )
 
     def _prepare(self, trainer: Trainer, reporter: Reporter, only_steps: int | None) -> None:
-        if only_steps is None:
-            samples: Sequence[Sample] = self._samples
-        else:
-            samples = [sample for step in range(only_steps) for sample in self._draw(step)[0]]
-        store = FeatureStore(self._config, self._collator, trainer.features)
+        assert isinstance(self._collate, Collator)
+        numbers = list(self._numbers(only_steps))
+        rows = [row_of(self._source, n) for n in numbers]
+        samples = [row for row in rows if isinstance(row, Sample)]
+        unreadable: dict[str, str] = {}
+        store = FeatureStore(self._config, self._collate, trainer.features)
         store.prepare(
             [s.image for s in samples if s.image is not None],
             [caption for s in samples for caption in s.captions],
             reporter,
+            bad=unreadable,
         )
-        self._collate = self._test_collate = store
+        self._collate = store
+        self._note(numbers, rows, unreadable)
         items = task_items((*self.tests, *self._validations))
         if not items:
             return
-        if self.test_root is not self._root:
-            store = FeatureStore(self._config, self._test_collator, trainer.features)
-            self._test_collate = store
-        store.prepare(*parts_of(items), reporter)
+        assert isinstance(self._test_collate, Collator)
+        tests = FeatureStore(self._config, self._test_collate, trainer.features)
+        self._test_collate = tests
+        tests.prepare(*parts_of(items), reporter)
+
+    def _numbers(self, only_steps: int | None) -> Iterator[int]:
+        """The samples that will be met."""
+        if only_steps is None:
+            yield from range(len(self._source))
+            return
+        seen = (n for step in range(only_steps) for n in self.order.batch(step)[0].tolist())
+        yield from dict.fromkeys(seen)
+
+    def _note(
+        self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]
+    ) -> None:
+        """All bad samples are known before the first step, and judged at once."""
+        for n, row in zip(numbers, rows, strict=True):
+            if isinstance(row, BadSample):
+                self._bad.add(0, [row])
+            elif row.image is not None and row.image in unreadable:
+                bad = BadSample(row.id, self._source.place(n), unreadable[row.image])
+                self._bad.add(0, [bad])
+        self._bad.judge(0, met=len(numbers), whole=len(numbers) == len(self._source))
+        self._knows_bad = True
+
+
+def _same(maker: BatchMaker) -> BatchMaker:
+    return maker
 
 
 def task_items(tasks: Sequence[Task]) -> list[Item]:

@@ -1,0 +1,99 @@
+"""Retrieval tasks of vectors that are kept from training."""
+
+import hashlib
+import io
+
+import numpy as np
+
+from gcl_spec.benchmarks.task import Item, Task
+from gcl_spec.data.vectors import VectorSource
+from gcl_spec.errors import DataError
+
+__all__ = ["VectorPictures", "hold_out"]
+
+_MOST = 1000
+
+
+def hold_out(source: VectorSource, share: float) -> tuple[VectorSource, tuple[Task, ...]]:
+    """The rows to train on, and text->image and image->text search among the others.
+
+    All rows of one id are on one side; which, is decided by the id alone. At most 1000 are held.
+
+    Raises:
+        DataError: fewer than two held rows have both vectors.
+    """
+    ids = [source.id_of(int(row)) for row in source.numbers]
+    ranked = np.argsort([hashlib.sha256(name.encode()).digest() for name in ids], kind="stable")
+    wanted = min(_MOST, max(2, round(share * len(ids))))
+    held_ids: set[str] = set()
+    for held, n in enumerate(ranked):
+        if held >= wanted and ids[n] not in held_ids:
+            break
+        held_ids.add(ids[n])
+    kept = np.asarray([name not in held_ids for name in ids])
+    rows = [int(row) for row, keep in zip(source.numbers, kept, strict=True) if not keep]
+    tasks = _tasks(source, rows)
+    numbers = source.numbers[kept]
+    train = VectorSource(source.name, source.vectors, source.ids, source.present, numbers)
+    return train, tasks
+
+
+def _tasks(source: VectorSource, rows: list[int]) -> tuple[Task, ...]:
+    every = VectorSource(source.name, source.vectors, source.ids, source.present)
+    both = [row for row in rows if _is_whole(every, row)]
+    if len(both) < 2:
+        raise DataError(
+            f"{source.name}: {len(both)} of {len(rows)} rows held out for evaluation have an image "
+            "and a text vector; raise data.holdout, or give more rows both"
+        )
+    images = tuple(Item(f"image {row}", image=str(row)) for row in both)
+    texts = tuple(Item(f"text {row}", text=str(row)) for row in both)
+    of_id: dict[str, list[int]] = {}
+    for place, row in enumerate(both):
+        of_id.setdefault(source.id_of(row), []).append(place)
+
+    def task(name: str, queries: tuple[Item, ...], candidates: tuple[Item, ...]) -> Task:
+        qrels = {
+            query.id: frozenset(candidates[n].id for n in of_id[source.id_of(row)])
+            for query, row in zip(queries, both, strict=True)
+        }
+        return Task(name, queries, candidates, qrels)
+
+    return task("t2i", texts, images), task("i2t", images, texts)
+
+
+def _is_whole(source: VectorSource, row: int) -> bool:
+    try:
+        sample = source.sample(row)
+    except DataError:
+        return False
+    return sample.image is not None and bool(sample.captions)
+
+
+class VectorPictures:
+    """A `Root` that shows image vectors as pictures, for reports: grey cells, the least black."""
+
+    def __init__(self, source: VectorSource) -> None:
+        self.name = source.name
+        self._source = source
+
+    def read_bytes(self, path: str, /) -> bytes:
+        """A PNG of the vector of row `path`."""
+        from PIL import Image
+
+        row_F = self._source.row("image", path).astype(np.float64)
+        low, high = row_F.min(), row_F.max()
+        cells = np.rint(255 * (row_F - low) / max(high - low, 1e-30)).astype(np.uint8)
+        side = int(np.ceil(np.sqrt(len(cells))))
+        square = np.pad(cells, (0, side * side - len(cells))).reshape(side, side)
+        buffer = io.BytesIO()
+        Image.fromarray(square).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def exists(self, path: str, /) -> bool:
+        """Is there such a row?"""
+        return path.isdecimal() and int(path) < len(self._source.vectors.get("image", ()))
+
+    def folders(self, path: str, /) -> list[str]:
+        """None."""
+        return []

@@ -1,0 +1,58 @@
+"""A folder or zip archive with train.jsonl and the pictures that it names."""
+
+from gcl_spec.data.jsonl import read_rows
+from gcl_spec.data.pairs import Sample, sample_of
+from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
+
+__all__ = ["JsonlSource"]
+
+
+class JsonlSource:
+    """A `Source` of the lines of a JSONL file; see `gcl_spec.data.pairs.read_samples`."""
+
+    def __init__(self, root: Root, path: str, images: Root | None = None) -> None:
+        """Read all lines; `DataError` where there is no file or no line."""
+        self.name = f"{root.name}: {path}"
+        self.warnings: tuple[str, ...] = ()
+        self._images = images or root
+        self._rows: list[Sample | DataError] = []
+        self._places: list[str] = []
+        seen: dict[str, str] = {}
+        for place, record in read_rows(root, path):
+            self._places.append(place)
+            self._rows.append(_row(place, record, seen))
+        if not self._rows:
+            raise DataError(f"{self.name} holds no sample")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def sample(self, number: int, /) -> Sample:
+        """See `Source`."""
+        row = self._rows[number]
+        if isinstance(row, DataError):
+            raise DataError(str(row))
+        return row
+
+    def place(self, number: int, /) -> str:
+        """See `Source`."""
+        return self._places[number]
+
+    def read_bytes(self, reference: str, /) -> bytes:
+        """See `Source`."""
+        return self._images.read_bytes(reference)
+
+
+def _row(
+    place: str, record: dict[str, object] | DataError, seen: dict[str, str]
+) -> Sample | DataError:
+    if isinstance(record, DataError):
+        return record
+    try:
+        sample = sample_of(place, record)
+    except DataError as error:
+        return error
+    if seen.setdefault(sample.id, place) != place:
+        return DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
+    return sample

@@ -1,0 +1,229 @@
+"""Parquet files, of which only the row groups in use are in memory."""
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gcl_spec.config import ColumnsConfig
+from gcl_spec.data.pairs import Sample, clean_captions
+from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ParquetSource", "ParquetTable", "text_column"]
+
+_MEMORY = 256 * 2**20  # bytes of row groups kept, for each kind of column
+_PICTURES = (
+    "binary",
+    "large_binary",
+    "fixed_size_binary",
+    "struct",
+    "string",
+    "large_string",
+    "null",
+)
+_TEXTS = ("string", "large_string", "list<", "large_list<", "dictionary<", "null")
+_LARGE = 64 * 2**20  # a row group of this size is a slow one to read a picture from
+
+
+class ParquetTable:
+    """The rows of parquet files of one schema, by number; row groups are read when needed."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Read the files' ends; `DataError` for a damaged file or another schema."""
+        parquet = _pyarrow_parquet()
+        self.paths = tuple(paths)
+        self._files = []
+        for path in paths:
+            try:
+                self._files.append(parquet.ParquetFile(path, memory_map=True))
+            except Exception as error:  # OSError, ArrowInvalid and more
+                raise DataError(f"{path}: not a readable parquet file: {error}") from error
+        self.schema: pa.Schema = self._files[0].schema_arrow
+        for path, file in zip(paths, self._files, strict=True):
+            if not file.schema_arrow.equals(self.schema):
+                raise DataError(f"{path} has other columns or types than {paths[0]}")
+        self._groups = [
+            (file, group)
+            for file, opened in enumerate(self._files)
+            for group in range(opened.metadata.num_row_groups)
+        ]
+        sizes = [self._files[f].metadata.row_group(g).num_rows for f, g in self._groups]
+        self._ends = list(accumulate(sizes))
+        self._firsts = [0, *self._ends]
+        rows = [opened.metadata.num_rows for opened in self._files]
+        self._file_firsts = [0, *accumulate(rows)]
+        self._cache: OrderedDict[tuple[int, str], pa.ChunkedArray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def place(self, number: int) -> str:
+        """ "file row N", from 0."""
+        file, _ = self._groups[self._group(number)]
+        return f"{self.paths[file]} row {number - self._file_firsts[file]}"
+
+    def value(self, number: int, column: str) -> Any:
+        """One cell as a Python object; `DataError` for a damaged file or text."""
+        group = self._group(number)
+        try:
+            with self._lock:
+                found = self._read(group, column)
+            return found[number - self._firsts[group]].as_py()
+        except Exception as error:  # ArrowInvalid, OSError, UnicodeDecodeError
+            raise DataError(f"{self.place(number)}: cannot read {column!r}: {error}") from error
+
+    def read_all(self, columns: list[str]) -> "pa.Table":
+        """Whole columns in memory; `DataError` for a damaged file."""
+        import pyarrow
+
+        try:
+            return pyarrow.concat_tables([file.read(columns=columns) for file in self._files])
+        except Exception as error:  # ArrowInvalid, OSError
+            raise DataError(f"{self.paths[0]}: cannot read {columns}: {error}") from error
+
+    def nulls(self, number: int, column: str) -> bool | None:
+        """Is the cell null? Of the statistics alone; None where they do not tell."""
+        file, group = self._groups[self._group(number)]
+        metadata = self._files[file].metadata.row_group(group)
+        for n in range(metadata.num_columns):
+            chunk = metadata.column(n)
+            # Of {bytes, path} the bytes decide; where they are null the path must be looked at.
+            if chunk.path_in_schema in (column, f"{column}.bytes"):
+                statistics = chunk.statistics
+                if statistics is not None and statistics.has_null_count:
+                    return False if statistics.null_count == 0 else None
+        return None
+
+    def bytes_of(self, column: str) -> list[int]:
+        """Sizes of the column's row groups in memory, about."""
+        sizes = []
+        for file, group in self._groups:
+            metadata = self._files[file].metadata.row_group(group)
+            chunks = (metadata.column(n) for n in range(metadata.num_columns))
+            own = (c for c in chunks if c.path_in_schema.partition(".")[0] == column)
+            sizes.append(sum(chunk.total_uncompressed_size for chunk in own))
+        return sizes
+
+    def _group(self, number: int) -> int:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        return bisect_right(self._ends, number)
+
+    def _read(self, group: int, column: str) -> "pa.ChunkedArray":
+        key = (group, column)
+        if key not in self._cache:
+            file, place = self._groups[group]
+            table = self._files[file].read_row_group(place, columns=[column], use_threads=False)
+            self._cache[key] = table.column(column)
+            while len(self._cache) > 1 and self._used(column) > _MEMORY:
+                del self._cache[next(k for k in self._cache if k[1] == column)]
+        self._cache.move_to_end(key)
+        return self._cache[key]
+
+    def _used(self, column: str) -> int:
+        """Bytes of a column's row groups in memory, 0 where only the newest is left."""
+        sizes = [x.nbytes for (_, name), x in self._cache.items() if name == column]
+        return sum(sizes) if len(sizes) > 1 else 0
+
+
+class ParquetSource:
+    """A `Source` of rows with a picture (content, {bytes, path} or path), captions, and a name."""
+
+    def __init__(self, table: ParquetTable, columns: ColumnsConfig, images: Root) -> None:
+        """`DataError` where there is neither a column of pictures nor one of captions."""
+        self._table, self._columns, self._images = table, columns, images
+        names = table.schema.names
+        self._text = text_column(names, columns)
+        self._has_image = columns.image in names
+        self._has_id = columns.id in names
+        first = table.paths[0]
+        more = f" and {len(table.paths) - 1} more" if len(table.paths) > 1 else ""
+        self.name = f"{first}{more}"
+        if self._text is None and not self._has_image:
+            raise DataError(
+                f"{first}: no column {columns.image!r} or {columns.text!r}; there are "
+                f"{', '.join(names)}; choose with --set data.columns.image=NAME and .text=NAME"
+            )
+        if not len(table):
+            raise DataError(f"{self.name} holds no row")
+        for name, kinds in ((columns.image, _PICTURES), (self._text, _TEXTS)):
+            found = str(table.schema.field(name).type) if name is not None and name in names else ""
+            if found and not found.startswith(kinds):
+                raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
+        self.warnings = self._slow()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def sample(self, number: int, /) -> Sample:
+        """See `Source`."""
+        place = self.place(number)
+        captions: tuple[str, ...] = ()
+        if self._text is not None:
+            captions = clean_captions(place, self._table.value(number, self._text))
+        image = str(number) if self._shows(number) else None
+        if image is None and not captions:
+            raise DataError(f"{place}: neither image nor caption")
+        name = self._table.value(number, self._columns.id) if self._has_id else None
+        concept = captions[0] if captions else f"row {place}"
+        return Sample(place if name is None else str(name), image, captions, concept)
+
+    def place(self, number: int, /) -> str:
+        """See `Source`."""
+        return self._table.place(number)
+
+    def read_bytes(self, reference: str, /) -> bytes:
+        """See `Source`; a reference is the row's number."""
+        if not reference.isdecimal() or int(reference) >= len(self):
+            raise DataError(f"{self.name}: no picture {reference!r}; a row's number is meant")
+        number = int(reference)
+        cell = self._table.value(number, self._columns.image)
+        if isinstance(cell, dict):
+            cell = cell.get("bytes") or cell.get("path")
+        if isinstance(cell, str) and cell:
+            return self._images.read_bytes(cell)
+        if not isinstance(cell, bytes) or not cell:
+            raise DataError(f"{self.place(number)}: its picture is {type(cell).__name__}, no file")
+        return cell
+
+    def _shows(self, number: int) -> bool:
+        if not self._has_image:
+            return False
+        column = self._columns.image
+        if self._table.nulls(number, column) is False:
+            return True
+        cell = self._table.value(number, column)
+        return bool(cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell)
+
+    def _slow(self) -> tuple[str, ...]:
+        sizes = self._table.bytes_of(self._columns.image)
+        if max(sizes) <= _LARGE or sum(sizes) <= _MEMORY:
+            return ()
+        return (
+            f"{self.name}: row groups of up to {max(sizes) / 2**20:.0f} MB; every picture costs "
+            "the reading of its whole group; write the files again with row_group_size=256, or as "
+            "tar shards",
+        )
+
+
+def text_column(names: Sequence[str], columns: ColumnsConfig) -> str | None:
+    """The column of captions: the configured one, else "text"; None where there is neither."""
+    return next((name for name in (columns.text, "text") if name in names), None)
+
+
+def _pyarrow_parquet() -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise DataError(
+            "reading parquet files needs pyarrow: pip install 'gcl-spec[data]'"
+        ) from error
+    return pyarrow.parquet

@@ -1,0 +1,36 @@
+"""What every kind of training data is to the trainer: numbered samples, read at random."""
+
+from typing import Protocol
+
+from gcl_spec.data.pairs import Sample
+
+__all__ = ["Source"]
+
+
+class Source(Protocol):
+    """N samples by number. All methods may be called from several threads at once."""
+
+    name: str
+    """Where it lies, for errors."""
+    warnings: tuple[str, ...]
+    """What a user should hear when training begins."""
+
+    def __len__(self) -> int:
+        """How many samples, malformed ones among them."""
+        ...
+
+    def sample(self, number: int, /) -> Sample:
+        """Sample `number`, from 0, without its picture; `DataError` where its row is malformed."""
+        ...
+
+    def place(self, number: int, /) -> str:
+        """Where sample `number` stands, such as "train.jsonl:3": no two samples in one place."""
+        ...
+
+    def read_bytes(self, reference: str, /) -> bytes:
+        """The file of a picture, by `Sample.image`.
+
+        Raises:
+            DataError: it is missing, damaged, or its path leads out of the data.
+        """
+        ...

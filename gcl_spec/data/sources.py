@@ -1,0 +1,115 @@
+"""Which kind of data lies at a path."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gcl_spec.config import DataConfig
+from gcl_spec.data.feature_cache import cache_path
+from gcl_spec.data.jsonl_source import JsonlSource
+from gcl_spec.data.llava import LlavaSource
+from gcl_spec.data.paths import expand
+from gcl_spec.data.root import FolderRoot, Root, open_root
+from gcl_spec.data.source import Source
+from gcl_spec.data.tar import TarSource
+from gcl_spec.errors import DataError
+
+__all__ = ["TRAIN", "data_root", "open_source"]
+
+TRAIN = "train.jsonl"
+_KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip")
+
+
+def open_source(data: DataConfig) -> Source:
+    """The samples at `data.path`, by what is there.
+
+    starter                        the starter set
+    a folder or zip                its train.jsonl; of a folder without one its *.parquet, also in
+                                   data/, *.tar, train.npz, or its one json file; where some are
+                                   named train*, only these
+    a .jsonl, .json or .npz file   lines as in train.jsonl; the LLaVA-pretrain layout; vectors
+    .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
+
+    Parquet files whose picture and text columns are lists of floats are vectors.
+
+    Raises:
+        DataError: nothing is there, or it is none of these, or unusable.
+    """
+    root = data_root(data.path)
+    images = open_root(data.images) if data.images else root
+    files = _files(data.path)
+    suffixes = {path.suffix.lower() for path in files}
+    if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar"}):
+        raise DataError(
+            f"{data.path!r} names {len(files)} files; wanted parquet files or tar shards"
+        )
+    match suffixes.pop() if suffixes else ".jsonl":
+        case ".jsonl":
+            return JsonlSource(root, files[0].name if files else TRAIN, images)
+        case ".zip":
+            return JsonlSource(root, TRAIN, images)
+        case ".json":
+            return LlavaSource(root, files[0].name, images)
+        case ".tar":
+            return TarSource(files, cache_path(data))
+        case ".npz":
+            from gcl_spec.data.vectors import read_npz
+
+            return read_npz(files[0], data.columns)
+        case _:
+            return _parquet(files, data, images)
+
+
+def data_root(path: str) -> Root:
+    """Where pictures and tasks lie: the starter set, the folder, the zip, or the files' folder."""
+    kind = Path(path).suffix.lower()
+    single = kind not in _KINDS and not set(path) & set("*?[{")
+    if path == "starter" or Path(path).is_dir() or single or kind == ".zip":
+        return open_root(path)
+    return FolderRoot(expand(path)[0].parent)
+
+
+def _files(path: str) -> tuple[Path, ...]:
+    """The files of samples; none for the train.jsonl of the starter set or a folder."""
+    folder = Path(path)
+    if path == "starter":
+        return ()
+    if not folder.is_dir():
+        found = expand(path)
+        for file in found:
+            if file.suffix.lower() not in _KINDS:
+                raise DataError(f"{file}: not one of the kinds {', '.join(_KINDS)}")
+        return found
+    if (folder / TRAIN).is_file():
+        return ()
+    for pattern in ("*.parquet", "data/*.parquet", "*.tar", "train.npz", "*.json"):
+        found = tuple(sorted(folder.glob(pattern)))
+        train = tuple(file for file in found if file.name.startswith("train"))
+        if found and (pattern != "*.json" or len(found) == 1):
+            return train or found
+    raise DataError(
+        f"{path}: no {TRAIN}, *.parquet, *.tar, train.npz or single *.json in this folder; name "
+        "the files with --set data.path=..."
+    )
+
+
+def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
+    from gcl_spec.data.parquet import ParquetSource, ParquetTable, text_column
+
+    table = ParquetTable(files)
+    names = table.schema.names
+    used = [n for n in (data.columns.image, text_column(names, data.columns)) if n in names]
+    kinds = [str(table.schema.field(name).type) for name in used if name is not None]
+    if kinds and all(_is_vector(kind) for kind in kinds):
+        from gcl_spec.data.vectors import read_vectors
+
+        return read_vectors(table, data.columns)
+    return ParquetSource(table, data.columns, images)
+
+
+def _is_vector(kind: str) -> bool:
+    """
+    >>> _is_vector("list<element: float>"), _is_vector("list<element: string>")
+    (True, False)
+    """
+    inner = kind.partition(": ")[2]
+    return "list<" in kind and inner.startswith(("float", "double", "halffloat"))

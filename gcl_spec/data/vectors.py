@@ -1,0 +1,210 @@
+"""Precomputed vectors of images and texts, from any model or service, in place of files."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._typing import BoolArray, FloatArray, IntArray
+from gcl_spec.batch import Batch
+from gcl_spec.config import ColumnsConfig
+from gcl_spec.data.collate import assemble
+from gcl_spec.data.images import ImageInput
+from gcl_spec.data.pairs import Sample
+from gcl_spec.data.parquet import ParquetTable, text_column
+from gcl_spec.errors import DataError
+
+__all__ = ["VectorCollator", "VectorSource", "read_npz", "read_vectors"]
+
+KINDS = ("image", "text")
+
+
+class VectorSource:
+    """A `Source` of N rows with an image vector, a text vector, or both.
+
+    References to images and captions are row numbers; `VectorCollator` makes vectors of them. Rows
+    of equal ids are not each other's negatives.
+
+    Args:
+        name: for errors.
+        vectors: "image" (N, F) and "text" (N, G), floats; one may be left out. A row of NaN alone
+            is missing.
+        ids: N names; rows of their own where not given.
+        present: (N, 2) booleans, image and text; another way to say what is missing.
+        numbers: the rows that are samples, all where not given.
+
+    Raises:
+        DataError: arrays of other shapes or dtypes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        vectors: dict[str, FloatArray],
+        ids: Sequence[str] | None = None,
+        present: BoolArray | None = None,
+        numbers: IntArray | None = None,
+    ) -> None:
+        self.name = name
+        self.warnings: tuple[str, ...] = ()
+        _check(name, vectors, ids, present)
+        self.vectors, self.ids, self.present = vectors, ids, present
+        rows = len(next(iter(vectors.values())))
+        self.numbers = np.arange(rows) if numbers is None else numbers
+        self._states = {kind: _states(x) for kind, x in vectors.items()}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def sample(self, number: int, /) -> Sample:
+        """See `Source`; a vector of norm 0, or with some NaN or Inf, is malformed."""
+        row, place = int(self.numbers[number]), self.place(number)
+        has = {kind: self._has(kind, row, place) for kind in KINDS}
+        if not any(has.values()):
+            raise DataError(f"{place}: neither image nor text")
+        reference = str(row)
+        own = self.id_of(row)
+        captions = (reference,) if has["text"] else ()
+        return Sample(own, reference if has["image"] else None, captions, f"id {own}")
+
+    def place(self, number: int, /) -> str:
+        """See `Source`."""
+        return f"{self.name} row {self.numbers[number]}"
+
+    def read_bytes(self, reference: str, /) -> bytes:
+        """The bytes of an image vector."""
+        return self.row("image", reference).tobytes()
+
+    def row(self, kind: str, reference: str) -> FloatArray:
+        """A vector (F,) of "image" or "text"; `DataError` where there is none."""
+        x_NF = self.vectors.get(kind)
+        if x_NF is None or not reference.isdecimal() or int(reference) >= len(x_NF):
+            raise DataError(f"{self.name}: no {kind} vector {reference!r}; a row number is meant")
+        found: FloatArray = x_NF[int(reference)]
+        return found
+
+    def id_of(self, row: int) -> str:
+        """The name of a row."""
+        return str(row) if self.ids is None else self.ids[row]
+
+    def _has(self, kind: str, row: int, place: str) -> bool:
+        masked = self.present is not None and not self.present[row, KINDS.index(kind)]
+        if kind not in self.vectors or masked or self._states[kind][row] == _ABSENT:
+            return False
+        if self._states[kind][row] == _WRONG:
+            raise DataError(f"{place}: its {kind} vector has norm 0, or holds NaN or Inf")
+        return True
+
+
+class VectorCollator:
+    """A `Collate` of row numbers to "image/features" and "text/features" (B, F) float32."""
+
+    def __init__(self, source: VectorSource) -> None:
+        self._source = source
+
+    def __call__(
+        self,
+        images: Sequence[ImageInput | None],
+        texts: Sequence[str | None],
+        ids: IntArray | None = None,
+        /,
+        *,
+        bad: dict[str, str] | None = None,
+    ) -> Batch:
+        """See `Collate`; no row is unreadable here."""
+        inputs: dict[str, npt.NDArray[np.generic]] = {}
+        for kind, items in zip(KINDS, (images, texts), strict=True):
+            if any(item is not None for item in items):
+                zero = np.zeros(self._source.vectors[kind].shape[1], np.float32)
+                rows = [
+                    zero if item is None else self._source.row(kind, str(item)) for item in items
+                ]
+                inputs[f"{kind}/features"] = np.stack(rows).astype(np.float32)
+        return assemble(inputs, images, texts, ids)
+
+
+def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
+    """Arrays "image" (N, F), "text" (N, G), and where there are any "id" (N,), "present" (N, 2).
+
+    Raises:
+        DataError: no npz file, pickled objects in it, or arrays of other shapes.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays: dict[str, npt.NDArray[Any]] = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a readable npz file of plain arrays: {error}") from error
+    text = text_column(list(arrays), columns)
+    named = {"image": columns.image, "text": text}
+    found = {kind: arrays[name] for kind, name in named.items() if name in arrays}
+    ids = next((arrays[name] for name in (columns.id, "ids") if name in arrays), None)
+    names = None if ids is None else [str(x) for x in ids.tolist()]
+    return VectorSource(str(path), found, names, arrays.get("present"))
+
+
+def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
+    """Columns of lists of floats, all in memory; a null is a missing vector."""
+    names = table.schema.names
+    named = {"image": columns.image, "text": text_column(names, columns)}
+    kept = [name for name in (*named.values(), columns.id) if name is not None and name in names]
+    whole = table.read_all(kept)
+    place = ", ".join(map(str, table.paths[:1])) + (" ..." if len(table.paths) > 1 else "")
+    found = {
+        kind: _matrix(place, name, whole.column(name))
+        for kind, name in named.items()
+        if name is not None and name in names
+    }
+    ids = [str(x) for x in whole.column(columns.id).to_pylist()] if columns.id in names else None
+    return VectorSource(place, found, ids)
+
+
+def _matrix(place: str, name: str, column: Any) -> FloatArray:
+    """Lists of equal length to (N, F) float32, with rows of NaN for nulls."""
+    lists = column.combine_chunks()
+    valid_N = np.asarray(lists.is_valid())
+    rows = lists.drop_null()
+    flat = np.asarray(rows.flatten(), np.float32)
+    width = len(flat) // max(1, len(rows))
+    # A fixed-size list has one length by its type.
+    even = not hasattr(rows, "offsets") or np.all(np.diff(np.asarray(rows.offsets)) == width)
+    if not width or not even:
+        raise DataError(f"{place}: the vectors of column {name!r} have different lengths, or none")
+    found = np.full((len(valid_N), width), np.nan, np.float32)
+    found[valid_N] = flat.reshape(-1, width)
+    return found
+
+
+_GOOD, _ABSENT, _WRONG = 0, 1, 2
+
+
+def _states(x_NF: FloatArray) -> npt.NDArray[np.int8]:
+    states_N = np.zeros(len(x_NF), np.int8)
+    for start in range(0, len(x_NF), 4096):  # no copy of millions of rows
+        part = x_NF[start : start + 4096]
+        fine = np.isfinite(part).all(axis=1) & np.any(part != 0, axis=1)
+        absent = np.isnan(part).all(axis=1)
+        states_N[start : start + 4096] = np.where(absent, _ABSENT, np.where(fine, _GOOD, _WRONG))
+    return states_N
+
+
+def _check(
+    name: str,
+    vectors: dict[str, FloatArray],
+    ids: Sequence[str] | None,
+    present: BoolArray | None,
+) -> None:
+    if not vectors:
+        raise DataError(f"{name}: neither image nor text vectors; see data.columns")
+    for kind, x in vectors.items():
+        if x.ndim != 2 or 0 in x.shape or not np.issubdtype(x.dtype, np.floating):
+            raise DataError(f"{name}: {kind} vectors are {x.dtype} {x.shape}; wanted floats (N, F)")
+    rows = {len(x) for x in vectors.values()}
+    if ids is not None:
+        rows.add(len(ids))
+    if len(rows) > 1:
+        raise DataError(f"{name}: image, text and id have different numbers of rows: {rows}")
+    if present is not None and (present.dtype != np.bool_ or present.shape != (rows.pop(), 2)):
+        raise DataError(f"{name}: present is {present.dtype} {present.shape}; wanted bool (N, 2)")
