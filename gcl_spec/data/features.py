@@ -82,8 +82,9 @@ class FeatureStore:
             for item, digest in wanted.items():
                 if digest in found:
                     self._rows[kind][item] = found[digest]
-                elif bad is not None:  # its twin was the one that could not be read
-                    bad.setdefault(item, bad[missing[digest]])
+                elif bad is not None and item not in bad:
+                    twin = missing[digest]
+                    bad[item] = f"{item}: the same content as {twin}; {bad[twin]}"
         self._bad |= bad or {}
 
     def __call__(
