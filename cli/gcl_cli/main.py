@@ -19,6 +19,7 @@ _COMMANDS = {
     "export": "A run of a clip model as a checkpoint for transformers.",
     "verify-backends": "Hold every backend to the reference: loss and gradients.",
     "verify-resume": "Kill a training of yours at random moments; it must end the same.",
+    "data": "Look through training data for what must be mended.",
     "bench": "Time and memory of losses, in matrix products.",
 }
 

@@ -83,7 +83,7 @@ class BadList:
 
     def _write(self) -> None:
         """Read what other processes, or this run before, have listed, and add what is missing."""
-        if self._path is None:
+        if self._path is None or not (self._found or self._path.exists()):
             return
         try:
             with _locked(self._path) as number:

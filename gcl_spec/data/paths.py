@@ -40,7 +40,8 @@ def _matches(text: str) -> list[Path]:
 
 
 def _braces(pattern: str) -> list[str]:
-    """
+    """Every text that the braces stand for.
+
     >>> _braces("{8..11}-{a,b}")[:3]
     ['8-a', '8-b', '9-a']
     >>> _braces("{08..10}.tar")

@@ -107,7 +107,8 @@ def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
 
 
 def _is_vector(kind: str) -> bool:
-    """
+    """Is an arrow type one of lists of floats?
+
     >>> _is_vector("list<element: float>"), _is_vector("list<element: string>")
     (True, False)
     """

@@ -21,6 +21,8 @@ OPTIONS = {
         "--backend", "--recipe", "--config", "--set", "--device", "--steps", "--kills", "--seed",
         "--minutes",
     },
+    "data": set(),
+    "data check": {"--recipe", "--config", "--set", "--sample", "--seed", "--json"},
     "bench": set(),
     "bench loss": {
         "--backend", "--candidate", "-n", "-d", "--dtype", "--device", "--threads", "--repeats",

@@ -1,0 +1,131 @@
+"""What `gcl data check` counts, against data whose faults are known."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from gcl_cli.main import main
+from gcl_spec.config_io import loads
+from gcl_spec.data.check import check
+from gcl_spec.data.false_negatives import false_negatives
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
+from conftest import write_data
+
+Rows = list[tuple[str | None, list[str]]]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["1", "2", None]), st.lists(st.sampled_from("abc"), max_size=3)),
+        min_size=2,
+        max_size=7,
+    )
+)
+def test_false_negatives_are_those_of_all_pairs(rows: Rows) -> None:
+    """The mean over ordered pairs and over the captions that each draws."""
+    sums, pairs = np.zeros(3), 0
+    for i, (image, texts) in enumerate(rows):
+        for j, (other, candidates) in enumerate(rows):
+            if i == j:
+                continue
+            pairs += 1
+            same = image is not None and image == other
+            draws = [(a, b) for a in texts for b in candidates]
+            equal = np.mean([a == b for a, b in draws]) if draws else 0.0
+            sums += equal, same, (1.0 if same else equal)
+    found = false_negatives(rows)
+    np.testing.assert_allclose([found.caption, found.image, found.either], sums / pairs, atol=1e-12)
+
+
+def faulty(folder: Path) -> Path:
+    """24 samples: 1 malformed, 1 broken, 1 too large; 2 equal pictures; a text of 200 words."""
+    write_data(folder)
+    lines = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:40])
+    buffer = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
+    (folder / "2.png").write_bytes(buffer.getvalue())
+    (folder / "9.png").write_bytes((folder / "10.png").read_bytes())
+    lines[3]["id"] = 7
+    lines[4] |= {"captions": ["word " * 200, "-"]}
+    del lines[5]["image"]
+    lines[6]["captions"] = []
+    (folder / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name in ("tasks", "val_tasks"):
+        path = folder / name / "t2i" / "candidates.jsonl"
+        path.write_text(path.read_text().replace("1.png", "20.png").replace("2.png", "21.png"))
+    return folder
+
+
+def test_all_faults_are_counted(tmp_path: Path) -> None:
+    folder = faulty(tmp_path / "tiles")
+    found = check(loads("", [f"data.path='{folder}'", "train.batch_size=4"]))
+    assert (found.samples, found.looked_at) == (24, 24)
+    assert (found.both, found.image_only, found.text_only) == (19, 1, 1)
+    assert sorted(bad.place[-2:] for bad in found.bad) == [":2", ":3", ":4"]
+    assert found.huge == 1
+    assert found.largest == 64
+    assert found.repeated_images == 2
+    assert found.captions == 40
+    assert found.truncated == 1
+    assert found.near_empty == 1
+    assert found.repeated_captions == 19
+    assert found.overlap_images == 6
+    assert found.overlap_captions == 3
+    assert found.negatives.left > 0
+    problems = " ".join(found.problems(0.01))
+    assert "3 of 24 samples are bad" in problems
+    assert "picture of an evaluation task" in problems
+    assert found.problems(0.5) == [p for p in found.problems(0.01) if "are bad" not in p]
+
+
+def test_a_draw_looks_at_some(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "tiles")
+    config = loads("", [f"data.path='{folder}'"])
+    found = check(config, sample=9)
+    assert (found.samples, found.looked_at) == (24, 9)
+    assert check(config, sample=9) == found
+
+
+def run(*args: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(map(str, args)))
+    return int(ended.value.code or 0)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = faulty(tmp_path / "tiles")
+    out = tmp_path / "found.json"
+    assert run("data", "check", folder, "--set", "train.batch_size=8", "--json", out) == 1
+    shown = capsys.readouterr()
+    assert "to mend: 3 of 24 samples are bad" in shown.out
+    assert "of a query's 7 negatives in a batch of 8" in shown.out
+    assert "samples: 24/24" in shown.err
+    found = json.loads(out.read_text())
+    assert len(found["bad"]) == 3
+    assert found["negatives"]["caption"] > 0
+    assert run("data", "check", tmp_path / "none") == 2
+    assert "no folder or zip archive" in capsys.readouterr().err
+
+
+def test_vectors_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    image, text = rng.normal(size=(300, 4)), rng.normal(size=(300, 3))
+    image[1], text[2] = image[0], np.nan
+    np.savez(tmp_path / "v.npz", image=image, text=text)
+    assert run("data", "check", tmp_path / "v.npz") == 0
+    assert "nothing must be mended" in capsys.readouterr().out
+    found = check(loads("", [f"data.path='{tmp_path / 'v.npz'}'"]))
+    assert (found.repeated_images, found.image_only) == (2, 1)
+    image[5] = 0
+    np.savez(tmp_path / "v.npz", image=image, text=text)
+    assert run("data", "check", tmp_path / "v.npz", "--set", "data.max_bad=0") == 1
+    assert "norm 0" in capsys.readouterr().out
