@@ -21,6 +21,7 @@ from gcl_spec.loggers import Loggers, check_installed
 from gcl_spec.loop import Guard, Loop, train_step
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.registry import choose_device
+from gcl_spec.resolve import resolved
 from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
 from gcl_spec.signals import Stop, caught
@@ -100,6 +101,7 @@ def _create(
 ) -> _Opened:
     RunFolder.check_free(out)
     check_installed(config.train.loggers)
+    config = resolved(config)
     state = None if init is None else weights_of(init)
     trainer = backend.trainer(config, device=device, state=state)
     world = world_of(trainer)
@@ -144,7 +146,8 @@ def _data(config: Config, trainer: Trainer, world: World, reporter: Reporter) ->
     made: list[TrainingData] = []
 
     def make() -> None:
-        made.append(TrainingData(config, trainer, reporter))
+        rank, size = world.rank, world.size
+        made.append(TrainingData(config, trainer, reporter, rank=rank, size=size))
 
     on_first(world, make, "prepare the data")
     if not made:
@@ -161,6 +164,8 @@ def weights_of(init: Path) -> State:
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
     config, folder, step = opened.config, opened.folder, opened.step
+    rank = opened.world.rank
+    opened.data.list_bad(folder.path / f"bad_samples{f'-{rank}' if rank else ''}.jsonl")
     names = config.train.loggers if opened.world.rank == 0 else ()
     loggers = Loggers(names, folder.path, config, step, opened.reporter)
     guard = Guard(
@@ -185,6 +190,7 @@ def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder
         with stop.at_step_ends():
             loop.run()
     finally:
+        opened.data.close()
         loggers.close()
     _finish(opened)
     return folder
@@ -246,6 +252,7 @@ def dry_run(
     """
     import resource
 
+    config = resolved(config)
     state = None if init is None else weights_of(init)
     trainer = backend.trainer(config, device=choose_device(backend, device), state=state)
     data = TrainingData(config, trainer, Quiet(), only_steps=2)

@@ -85,5 +85,5 @@ def open_maker(config: Config, rank: int, size: int) -> BatchMaker:
     if isinstance(source, VectorSource):
         collate = VectorCollator(source)
     else:
-        collate = Collator(config.model, source, threads=1)
+        collate = Collator(config, source, threads=1)
     return BatchMaker(source, order, collate, rank=rank, size=size)

@@ -1,7 +1,6 @@
 """Tower outputs on disk, by the content they were computed from."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,17 +11,10 @@ from safetensors.numpy import save
 from gcl_spec._checksum import checksum
 from gcl_spec._files import atomic_write
 from gcl_spec._typing import FloatArray
-from gcl_spec.config import DataConfig
 
-__all__ = ["FeatureCache", "cache_path"]
+__all__ = ["FeatureCache"]
 
 _DIGEST = hashlib.sha256().digest_size
-
-
-def cache_path(data: DataConfig) -> Path:
-    """Where what is computed once is kept: `data.cache`, $GCL_CACHE, or ~/.cache/gcl-spec."""
-    default = os.environ.get("GCL_CACHE") or Path.home() / ".cache" / "gcl-spec"
-    return Path(data.cache or default).expanduser()
 
 
 class FeatureCache:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gcl_spec.cache import cache_folder
 from gcl_spec.config import DataConfig
-from gcl_spec.data.feature_cache import cache_path
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
 from gcl_spec.data.paths import expand
@@ -50,7 +50,7 @@ def open_source(data: DataConfig) -> Source:
         case ".json":
             return LlavaSource(root, files[0].name, images)
         case ".tar":
-            return TarSource(files, cache_path(data))
+            return TarSource(files, cache_folder(data))
         case ".npz":
             from gcl_spec.data.vectors import read_npz
 

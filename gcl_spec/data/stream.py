@@ -8,7 +8,7 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
-from gcl_spec.batch import MODALITIES, Batch, presence
+from gcl_spec.batch import MODALITIES, Batch
 from gcl_spec.benchmarks.folder import read_tasks
 from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.checks import check_pairs
@@ -154,8 +154,8 @@ class TrainingData:
         root = data_root(config.data.path)
         has_tasks = bool(root.folders("tasks"))
         self.test_root = root if has_tasks else open_root("starter")
-        self._collate = Collator(config.model, self._source)
-        self._test_collate = Collator(config.model, self.test_root)
+        self._collate = Collator(config, self._source)
+        self._test_collate = Collator(config, self.test_root)
         if evaluates:
             self.tests = read_tasks(self.test_root, "tasks")
         if evaluates and config.train.eval_every:
@@ -171,7 +171,7 @@ class TrainingData:
         if data.workers_kind == "process":
             setup: Callable[[], BatchMaker] = partial(open_maker, self._config, rank, size)
         else:
-            collate = Collator(self._config.model, self._source, threads=1)
+            collate = Collator(self._config, self._source, threads=1)
             maker = BatchMaker(self._source, self.order, collate, rank=rank, size=size)
             setup = partial(_same, maker)
         return Prefetcher(

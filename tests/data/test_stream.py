@@ -58,7 +58,7 @@ def options(folder: Path, *more: str) -> Config:
         [
             f"data.path='{folder}'", f"data.cache='{folder.parent / 'cache'}'",
             "model.image_size=32", "train.batch_size=8", "train.steps=12",
-            "model.freeze_towers=false", *more,
+            "model.freeze=none", *more,
         ],
     )  # fmt: skip
 
@@ -132,14 +132,14 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("frozen", ["false", "true"])
+@pytest.mark.parametrize("frozen", ["none", "both"])
 def test_bad_samples_are_marked_and_listed(frozen: str, tmp_path: Path) -> None:
     broken = (1, 2, 20)
     good, bad = write(tmp_path / "good"), write(tmp_path / "bad", broken=broken)
     text = (bad / "train.jsonl").read_text().split("\n")
     text[10] = '{"id": 10}'
     (bad / "train.jsonl").write_text("\n".join(text))
-    more = ("data.max_bad=0.2", f"model.freeze_towers={frozen}")
+    more = ("data.max_bad=0.2", f"model.freeze={frozen}")
     whole, holed = data(options(good, *more)), data(options(bad, *more))
     holed.list_bad(tmp_path / "bad_samples.jsonl")
     with whole, holed:
@@ -182,7 +182,7 @@ def test_too_many_bad_samples_stop(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="1 of 30 samples met"):
             found.batch(2)
     with pytest.raises(DataError, match="1 of 30 samples met"):
-        TrainingData(options(small, "model.freeze_towers=true"), Towers(), Quiet())  # type: ignore[arg-type]
+        TrainingData(options(small, "model.freeze=both"), Towers(), Quiet())  # type: ignore[arg-type]
 
 
 def test_warnings_of_the_data_are_said(tmp_path: Path) -> None:
