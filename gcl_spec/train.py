@@ -164,8 +164,7 @@ def weights_of(init: Path) -> State:
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
     config, folder, step = opened.config, opened.folder, opened.step
-    rank = opened.world.rank
-    opened.data.list_bad(folder.path / f"bad_samples{f'-{rank}' if rank else ''}.jsonl")
+    opened.data.list_bad(folder.path / "bad_samples.jsonl")
     names = config.train.loggers if opened.world.rank == 0 else ()
     loggers = Loggers(names, folder.path, config, step, opened.reporter)
     guard = Guard(

@@ -1,12 +1,10 @@
 """Batches of coming steps, made by threads or processes while a step computes."""
 
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from typing import Any, Generic, Literal, TypeVar
 
 from gcl_spec.errors import DataError
@@ -55,10 +53,7 @@ class Prefetcher(Generic[T]):
             self._executor = ThreadPoolExecutor(workers, thread_name_prefix="gcl-data")
         else:
             self._make = _make
-            # Not forked: the frameworks' threads and locks do not survive that.
-            self._executor = ProcessPoolExecutor(
-                workers, multiprocessing.get_context("spawn"), _begin, (setup,)
-            )
+            self._executor = _processes(workers, setup)
 
     def get(self, step: int) -> T:
         """What the maker gives for `step`; whatever it raises."""
@@ -73,7 +68,7 @@ class Prefetcher(Generic[T]):
                 if n not in self._futures:
                     self._futures[n] = self._executor.submit(self._make, n)
             return self._futures.pop(step).result()
-        except BrokenProcessPool as error:
+        except BrokenExecutor as error:
             raise DataError(
                 "a worker process ended by itself, as when memory is short; use fewer "
                 "data.workers, or data.workers_kind=thread"
@@ -96,6 +91,15 @@ class Prefetcher(Generic[T]):
         self._futures.clear()
 
 
+def _processes(workers: int, setup: Callable[[], Callable[[int], Any]]) -> Executor:
+    # Here: they take a tenth of the time in which the package is imported.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # Not forked: the frameworks' threads and locks do not survive that.
+    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (setup,))
+
+
 # In a worker process: its maker, or why there is none.
 _maker: Callable[[int], Any] | BaseException | None = None
 
@@ -112,7 +116,9 @@ def _begin(setup: Callable[[], Callable[[int], Any]]) -> None:
 
 def _end_with_parent() -> None:
     """A killed parent tells its workers nothing, and they would wait for ever."""
-    parent = multiprocessing.parent_process()
+    from multiprocessing import parent_process
+
+    parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)

@@ -2,149 +2,22 @@
 
 import io
 import json
+import sys
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from PIL import Image
 
-from gcl_spec.config import ColumnsConfig, DataConfig
-from gcl_spec.data import parquet, tar
+from gcl_spec.config import ColumnsConfig
+from gcl_spec.data import parquet
 from gcl_spec.data.paths import expand
-from gcl_spec.data.source import Source
-from gcl_spec.data.sources import open_source
 from gcl_spec.errors import DataError
 
-Row = tuple[str, bytes | None, str | None]
-
-
-def png(n: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (4, 4), (n, 2 * n % 256, 0)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-ROWS: list[Row] = [
-    ("a", png(1), "a dog"),
-    ("b", png(2), None),
-    ("c", None, "a cat"),
-    ("d", png(4), "a dog"),
-    ("e", png(5), "naïve \u2028 text"),
-]
-
-
-def write_files(folder: Path) -> None:
-    (folder / "images").mkdir(parents=True)
-    for name, image, _ in ROWS:
-        if image is not None:
-            (folder / "images" / f"{name}.png").write_bytes(image)
-
-
-def write_jsonl(folder: Path) -> None:
-    write_files(folder)
-    lines = [
-        {"id": n, "image": i and f"images/{n}.png", "captions": [t] if t else []}
-        for n, i, t in ROWS
-    ]
-    (folder / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def write_llava(folder: Path) -> None:
-    write_files(folder)
-    lines = []
-    for name, image, text in ROWS:
-        turns = [{"from": "human", "value": "<image>\nWhat is it?"}]
-        turns += [{"from": "gpt", "value": f"{text}\n<image>"}] if text else []
-        line: dict[str, Any] = {"id": name, "conversations": turns}
-        lines.append(line | ({"image": f"{name}.png"} if image else {}))
-    (folder / "blip.json").write_text(json.dumps(lines, indent=1))
-
-
-def write_parquet(folder: Path, kind: str = "bytes", per_file: int = 3) -> None:
-    write_files(folder)
-    for start in range(0, len(ROWS), per_file):
-        part = ROWS[start : start + per_file]
-        paths = [image and f"images/{name}.png" for name, image, _ in part]
-        images: list[Any] = [image for _, image, _ in part]
-        if kind == "path":
-            images = paths
-        elif kind == "struct":
-            images = [
-                None if image is None else {"bytes": image if n % 2 else None, "path": path}
-                for n, (image, path) in enumerate(zip(images, paths, strict=True))
-            ]
-        types = {
-            "bytes": pa.binary(),
-            "path": pa.string(),
-            "struct": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
-        }
-        table = pa.table(
-            {
-                "image": pa.array(images, types[kind]),
-                "caption": pa.array([text for *_, text in part], pa.string()),
-                "id": [name for name, *_ in part],
-            }
-        )
-        pq.write_table(table, folder / f"train-{start:03}.parquet", row_group_size=2)
-
-
-def member(name: str, data: bytes, kind: bytes = tarfile.REGTYPE) -> tuple[tarfile.TarInfo, bytes]:
-    info = tarfile.TarInfo(name)
-    info.size, info.type = (len(data) if kind == tarfile.REGTYPE else 0), kind
-    info.linkname = "" if kind == tarfile.REGTYPE else data.decode()
-    return info, data
-
-
-def write_tar(path: Path, rows: list[Row], as_json: bool = False) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "w") as archive:
-        for name, image, text in rows:
-            if image is not None:
-                info, data = member(f"{name}.PNG", image)
-                archive.addfile(info, io.BytesIO(data))
-            if text is not None:
-                content = json.dumps({"caption": text}) if as_json else text
-                info, data = member(f"{name}.{'json' if as_json else 'txt'}", content.encode())
-                archive.addfile(info, io.BytesIO(data))
-
-
-def write_tars(folder: Path) -> None:
-    write_tar(folder / "00000.tar", ROWS[:2])
-    write_tar(folder / "00001.tar", ROWS[2:], as_json=True)
-
-
-def source(folder: Path, name: str = "", **more: Any) -> Source:
-    path = f"{folder}/{name}" if name else str(folder)
-    return open_source(DataConfig(path=path, cache=str(folder.parent / "cache"), **more))
-
-
-def rows(found: Source) -> list[Row]:
-    samples = [found.sample(n) for n in range(len(found))]
-    return [
-        (
-            sample.id,
-            None if sample.image is None else found.read_bytes(sample.image),
-            sample.captions[0] if sample.captions else None,
-        )
-        for sample in samples
-    ]
-
-
-WRITERS = {
-    "jsonl": write_jsonl,
-    "llava": write_llava,
-    "tar": write_tars,
-    **{
-        f"parquet {kind}": lambda folder, kind=kind: write_parquet(folder, kind)
-        for kind in ("bytes", "path", "struct")
-    },
-}
+sys.path.insert(0, str(Path(__file__).parent))
+from kinds import ROWS, WRITERS, member, png, rows, source, write_llava, write_parquet
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -285,62 +158,3 @@ def test_pictures_in_another_folder(tmp_path: Path) -> None:
     write_llava(tmp_path / "data")
     (tmp_path / "data" / "images").rename(tmp_path / "pictures")
     assert rows(source(tmp_path / "data", images=str(tmp_path / "pictures"))) == ROWS
-
-
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
-def test_a_shard_that_is_cut_off(share: float, tmp_path: Path) -> None:
-    path = tmp_path / "data" / "a.tar"
-    write_tar(path, [(str(n), png(n), f"text {n}") for n in range(40)])
-    data = path.read_bytes()
-    path.write_bytes(data[: int(share * len(data))])
-    found = source(tmp_path / "data")
-    (warning,) = found.warnings
-    assert f"after {len(found)} whole samples" in warning
-    assert 40 * share - 3 < len(found) < 40
-    assert rows(found) == [(str(n), png(n), f"text {n}") for n in range(len(found))]
-
-
-def test_the_index_is_made_once_and_never_stale(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_tars(tmp_path / "data")
-    assert rows(source(tmp_path / "data")) == ROWS
-    with monkeypatch.context() as patch:
-        patch.setattr(tarfile, "open", None)
-        assert rows(source(tmp_path / "data")) == ROWS
-    for file in (tmp_path / "cache").iterdir():
-        file.write_bytes(file.read_bytes()[:100])
-    assert rows(source(tmp_path / "data")) == ROWS, "a damaged index is made anew"
-    write_tar(tmp_path / "data" / "00001.tar", [("z", None, "new")])
-    assert rows(source(tmp_path / "data")) == [*ROWS[:2], ("z", None, "new")]
-    monkeypatch.setattr(tar, "_OPEN", 1)
-    assert rows(source(tmp_path / "data")) == [*ROWS[:2], ("z", None, "new")]
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    kind=st.sampled_from(["llava", "tar", "parquet"]),
-    place=st.floats(0, 1), byte=st.integers(0, 255), cut=st.booleans(),
-)  # fmt: skip
-def test_damage_is_a_data_error(
-    tmp_path: Path, kind: str, place: float, byte: int, cut: bool
-) -> None:
-    file = {"llava": "blip.json", "tar": "00000.tar", "parquet": "train-000.parquet"}[kind]
-    if not (tmp_path / kind).exists():
-        {"llava": write_llava, "tar": write_tars, "parquet": write_parquet}[kind](tmp_path / kind)
-        (tmp_path / f"{kind}.good").write_bytes((tmp_path / kind / file).read_bytes())
-    data = bytearray((tmp_path / f"{kind}.good").read_bytes())
-    at = min(int(place * len(data)), len(data) - 1)
-    data = data[:at] if cut else data[:at] + bytes([byte]) + data[at + 1 :]
-    (tmp_path / kind / file).write_bytes(bytes(data))
-    try:
-        found = source(tmp_path / kind)
-    except DataError:
-        return
-    for n in range(len(found)):
-        try:
-            sample = found.sample(n)
-            if sample.image is not None:
-                found.read_bytes(sample.image)
-        except DataError:
-            continue

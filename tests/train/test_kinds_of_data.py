@@ -1,0 +1,68 @@
+"""A whole run on shards, and one on vectors: bad samples are listed in its folder."""
+
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gcl_spec.config import Config
+from gcl_spec.config_io import loads
+from gcl_spec.errors import DataError
+from gcl_spec.run import RunFolder
+from gcl_spec.train import run
+
+sys.path.insert(0, str(Path(__file__).parent))
+from conftest import write_data
+from fake import FakeBackend
+
+
+def options(path: Path, *more: str) -> Config:
+    return loads(
+        "",
+        [
+            f"data.path='{path}'", f"data.cache='{path.parent / 'cache'}'", "model.width=4",
+            "model.image_size=32", "train.steps=8", "train.batch_size=6", "train.log_every=2",
+            "train.save_every=4", "optim.lr=0.01", "optim.warmup_steps=2", *more,
+        ],
+    )  # fmt: skip
+
+
+def write_shard(folder: Path) -> Path:
+    """The pictures of `write_data` as a shard, one of them broken, beside the tasks."""
+    write_data(folder)
+    lines = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    (folder / "train.jsonl").unlink()
+    with tarfile.open(folder / "00000.tar", "w") as archive:
+        for line in lines:
+            if line["id"] == "9":
+                (folder / "9.png").write_bytes(b"no picture")
+            (folder / "text").write_text(line["captions"][0])
+            archive.add(folder / line["image"], f"{line['id']}.png")
+            archive.add(folder / "text", f"{line['id']}.txt")
+    return folder
+
+
+def test_a_run_on_shards(tmp_path: Path) -> None:
+    folder = write_shard(tmp_path / "tiles")
+    with pytest.raises(DataError, match="1 of 24 samples met so far are bad"):
+        run(options(folder), FakeBackend(), tmp_path / "strict")
+    made = run(options(folder, "data.max_bad=0.1"), FakeBackend(), tmp_path / "run")
+    (line,) = (made.path / "bad_samples.jsonl").read_text().splitlines()
+    record = json.loads(line)
+    assert (record["id"], record["place"]) == ("9", f"{folder}/00000.tar: 9")
+    assert "not a readable picture" in record["reason"]
+    metrics = RunFolder.open(made.path).metrics()
+    assert metrics[-1]["loss"] < metrics[0]["loss"]
+
+
+def test_a_run_on_vectors(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "v.npz", image=rng.normal(size=(90, 3)), text=rng.normal(size=(90, 8)))
+    made = run(options(tmp_path / "v.npz"), FakeBackend(), tmp_path / "run")
+    assert not (made.path / "bad_samples.jsonl").exists()
+    found = made.report("after").average("local", "hit@10")
+    assert 0 < found <= 1
+    assert "data:image/webp" in (made.path / "report.html").read_text()
