@@ -3,6 +3,7 @@
 import json
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from gcl_spec.config import Config
 from gcl_spec.config_io import loads
-from gcl_spec.errors import DataError
+from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.run import RunFolder
 from gcl_spec.train import run
 
@@ -61,7 +62,13 @@ def test_a_run_on_shards(tmp_path: Path) -> None:
 def test_a_run_on_vectors(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "v.npz", image=rng.normal(size=(90, 3)), text=rng.normal(size=(90, 8)))
-    made = run(options(tmp_path / "v.npz"), FakeBackend(), tmp_path / "run")
+    lite = options(tmp_path / "v.npz")
+    with pytest.raises(ConfigError, match="holds vectors: use --recipe adapter"):
+        run(lite, FakeBackend(), tmp_path / "run")
+    made = run(
+        replace(lite, model=replace(lite.model, kind="adapter")), FakeBackend(), tmp_path / "run"
+    )
+    assert (made.config().model.image_vector, made.config().model.text_vector) == (3, 8)
     assert not (made.path / "bad_samples.jsonl").exists()
     found = made.report("after").average("local", "hit@10")
     assert 0 < found <= 1
