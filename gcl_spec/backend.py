@@ -80,10 +80,18 @@ class TrainingBackend(Backend, Protocol):
 
 @runtime_checkable
 class Trainer(Protocol):
-    """One model with its optimiser."""
+    """One model with its optimiser.
+
+    One that runs in several processes also has `world`, a `gcl_spec.world.World`; each process then
+    gets its share of every batch, and the state is the same on all.
+    """
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, Array]:
-        """One update; returns device scalars: loss, scale, grad_norm. The loop reads them."""
+        """One update; returns device scalars, which the loop reads.
+
+        They are loss, scale and grad_norm; "loss/<direction>" for the log; and "skipped", 1 where
+        loss or gradient was not finite and nothing but the step count changed.
+        """
         ...
 
     def encode(self, batch: Batch, /) -> FloatArray:
@@ -101,5 +109,9 @@ class Trainer(Protocol):
         ...
 
     def state(self) -> State:
-        """Parameters, optimiser moments and step as flat NumPy arrays, copied."""
+        """Parameters, optimiser moments and step as flat NumPy arrays, copied.
+
+        Names as `gcl_spec.training_state.Snapshot.to_state` makes them, so that every backend can
+        go on from the state of any other.
+        """
         ...
