@@ -92,6 +92,15 @@ def test_bfloat16_towers_give_nearly_the_same_gradient() -> None:
     assert trainer.encode(raw()).dtype == np.float32
 
 
+def test_a_compiled_model_trains_alike_and_has_the_same_state() -> None:
+    plain, compiled = trainer_of(), trainer_of("train.compile=true")
+    loss, want = grads(plain, features())
+    found, got = grads(compiled, features())
+    assert found == pytest.approx(loss, rel=1e-5)
+    assert distance(want, got) < 1e-4
+    assert plain.state().keys() == compiled.state().keys()
+
+
 def test_long_gradients_are_cut_and_short_ones_are_not() -> None:
     def step(*sets: str) -> tuple[float, dict[str, np.ndarray]]:
         trainer = trainer_of(*sets)
