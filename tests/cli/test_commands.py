@@ -93,7 +93,7 @@ BAD = {
     ("train", "--set", "train.steps=many"): (2, "must be a whole number"),
     ("train", "--config", "none.toml"): (2, "cannot read the config"),
     ("train", "--recipe", "lite", "--config", "x.toml"): (2, "not both"),
-    ("train", "--set", "data.path=none"): (2, "no training data there"),
+    ("train", "--set", "data.path=none"): (2, "no folder or zip archive"),
     ("train", "--resume", "--out", "none"): (2, "not a run folder"),
     ("train", "--init", "none"): (2, "not a run folder"),
     ("train", "--device", "cuda:9"): (2, "no device 'cuda:9'"),

@@ -80,5 +80,5 @@ def test_what_ends_the_check(gcl, sets: list[str], tmp_path: Path) -> None:
     assert "the time for the check is over" in done.stderr
     done = gcl("verify-resume", "--backend", "fake:FakeBackend", "--set", "data.path=none")
     assert done.returncode == 1
-    assert "ended with code 2: data.path" in done.stderr
+    assert "ended with code 2: no folder or zip archive" in done.stderr
     assert not list(tmp_path.glob("gcl-verify*"))
