@@ -66,6 +66,16 @@ def test_tiles_are_the_plain_loss(name: str) -> None:
             assert have[2] == pytest.approx(want[2], rel=1e-9, abs=1e-12)
 
 
+def test_missing_rows_make_no_nan_on_the_way() -> None:
+    """It would be masked later, but stop those who debug with `jax_debug_nans`."""
+    image, text = (jnp.asarray(rows(n, SAMPLES, 6), jnp.float32) for n in (0, 1))
+    loss = partial(gcl_loss, log_scale=3.0, present={"text": jnp.asarray(HERE)}, tile=16)
+    with jax.debug_nans(True):  # looks at the results of each program: the loss must not be one
+        found = jax.grad(loss, argnums=1)(image, text)
+    np.testing.assert_array_equal(found[~HERE], 0)
+    assert np.all(np.any(np.asarray(found)[HERE] != 0, axis=1))
+
+
 def test_single_precision() -> None:
     with jax.enable_x64(True):
         want = step_of(plain_loss, {}, np.float64, xp=jnp)(20.0)

@@ -12,6 +12,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from gcl_jax import gcl_loss
 from gcl_jax.devices import share_of
 from gcl_spec.loss import gcl_loss as plain_loss
+from gcl_spec.objective import CLIP
 
 jax.config.update("jax_enable_x64", True)
 
@@ -27,6 +28,33 @@ def step(loss: Any, *inputs: jax.Array) -> Any:
     value, grads = jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))(*inputs)
     flat = np.concatenate([np.asarray(g).ravel() for g in grads[:2]])
     return float(value), flat, float(grads[2])
+
+
+def apart(image: jax.Array) -> dict[str, list[float]]:
+    """Every logit far below 0, where a device without some tile must not count exp(0) for it.
+
+    At this scale each row has a maximum of its own.
+    """
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+    cut, none = PartitionSpec("data"), PartitionSpec()
+    text = -image[::-1]
+    image = image + 3 * image[:1]
+    image, text = (x / jnp.linalg.norm(x, axis=1, keepdims=True) for x in (image, text - image))
+    shared = jax.shard_map(
+        lambda i, t, s: gcl_loss(i, t, log_scale=s, objective=CLIP, tile=8, axis_name="data"),
+        mesh=mesh,
+        in_specs=(cut, cut, none),
+        out_specs=none,
+    )
+    scale = jnp.log(3000.0)
+    whole = step(
+        lambda i, t, s: plain_loss(i, t, log_scale=s, objective=CLIP, xp=jnp), image, text, scale
+    )
+    inputs = [jax.device_put(x, NamedSharding(mesh, cut)) for x in (image, text)]
+    value, flat, by_scale = step(shared, *inputs, scale)
+    error = np.linalg.norm(flat - whole[1]) / np.linalg.norm(whole[1])
+    largest = float((image @ text.T).max())
+    return {"apart": [whole[0], largest, whole[2]], "apart 4": [value, float(error), by_scale]}
 
 
 def main() -> None:
@@ -55,6 +83,7 @@ def main() -> None:
             value, flat, by_scale = step(loss, *inputs)
             error = np.linalg.norm(flat - whole[1]) / np.linalg.norm(whole[1])
             found[f"{kind} {devices}"] = [value, float(error), by_scale]
+    found |= apart(image)
     pairs = np.stack(np.triu_indices(7, 1), axis=1)
     found["shares"] = [float(share_of(pairs, rank, 4).valid.sum()) for rank in range(4)]
     print(json.dumps(found))

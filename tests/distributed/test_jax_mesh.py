@@ -39,6 +39,15 @@ def test_a_mesh_is_one_device(found: dict[str, list[float]], kind: str, devices:
     assert by_scale == pytest.approx(want_by_scale, rel=1e-9)
 
 
+def test_a_device_without_a_tile_adds_nothing_to_it(found: dict[str, list[float]]) -> None:
+    value, gradient_error, by_scale = found["apart 4"]
+    want, largest, want_by_scale = found["apart"]
+    assert largest < 0
+    assert value == pytest.approx(want, rel=1e-12)
+    assert gradient_error < 1e-9
+    assert by_scale == pytest.approx(want_by_scale, rel=1e-9)
+
+
 def test_every_device_did_its_share(found: dict[str, list[float]]) -> None:
     """With four devices each computes about a quarter of the pairs of tiles."""
     shares = found["shares"]
