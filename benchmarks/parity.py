@@ -51,10 +51,11 @@ def main() -> None:
             print(f"{step + 1:>6} {a:>12.7f} {b:>12.7f} {abs(a - b) / a:>10.1e}")
     worst = np.max(np.abs(losses["torch"] - losses["jax"]) / losses["torch"])
     print(f"largest relative difference of the loss over {given.steps} steps: {worst:.1e}")
+    # The gradient of a key's bias is 0 but for rounding, which AdamW makes whole steps of.
     apart = {
         name: float(np.linalg.norm(x - states["jax"][name]) / max(np.linalg.norm(x), 1e-12))
         for name, x in states["torch"].items()
-        if name.startswith("params/")
+        if name.startswith("params/") and not name.endswith("k_proj.bias")
     }
     name = max(apart, key=lambda key: apart[key])
     print(f"largest relative distance of a parameter after them: {apart[name]:.1e} ({name})")
