@@ -5,14 +5,19 @@ python benchmarks/parity.py --recipe tiny --steps 50
 
 import argparse
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gcl_spec import config_io, registry
+from gcl_spec.config import Config
 from gcl_spec.data.stream import TrainingData
 from gcl_spec.progress import Quiet
 from gcl_spec.schedule import learning_rate
+
+_WARM_UP = 5
+"""Steps that are not timed: compiled by then, but for other lengths of text."""
 
 
 def main() -> None:
@@ -23,44 +28,58 @@ def main() -> None:
     given = parser.parse_args()
     sets = [f"train.steps={given.steps}", *given.sets]
     config = config_io.load(recipe=given.recipe, overrides=sets)
-    start: Any = None
-    losses, speeds, states = {}, {}, {}
-    for name in ("torch", "jax"):
-        backend = registry.load_training(name)
-        device = next(d for d in backend.devices() if d.startswith("cpu"))
-        trainer = backend.trainer(config, device=device, state=start)
-        start = start or trainer.state()
-        data = TrainingData(config, trainer, Quiet(), only_steps=given.steps)
-        batches = [data.batch(step) for step in range(given.steps)]
-        data.close()
-        found, begun = [], 0.0
-        for step, batch in enumerate(batches):
-            if step == 5:  # compiled by now, but for other lengths of text
-                float(found[-1])
-                begun = time.monotonic()
-            lr = learning_rate(step, steps=given.steps, optim=config.optim)
-            found.append(trainer.step(batch, lr=lr)["loss"])
-        losses[name] = np.asarray([float(x) for x in found])
-        seconds = time.monotonic() - begun
-        speeds[name] = (given.steps - 5) * config.train.batch_size / seconds
-        states[name] = trainer.state()
+    torch = train("torch", config, None)
+    jax = train("jax", config, torch.start)
     print(f"{'step':>6} {'torch':>12} {'jax':>12} {'relative':>10}")
     for step in sorted({0, 1, 2, 4, 9, 19, 29, 39, given.steps - 1}):
         if step < given.steps:
-            a, b = losses["torch"][step], losses["jax"][step]
+            a, b = torch.losses[step], jax.losses[step]
             print(f"{step + 1:>6} {a:>12.7f} {b:>12.7f} {abs(a - b) / a:>10.1e}")
-    worst = np.max(np.abs(losses["torch"] - losses["jax"]) / losses["torch"])
+    worst = np.max(np.abs(torch.losses - jax.losses) / torch.losses)
     print(f"largest relative difference of the loss over {given.steps} steps: {worst:.1e}")
     # The gradient of a key's bias is 0 but for rounding, which AdamW makes whole steps of.
     apart = {
-        name: float(np.linalg.norm(x - states["jax"][name]) / max(np.linalg.norm(x), 1e-12))
-        for name, x in states["torch"].items()
+        name: float(np.linalg.norm(x - jax.end[name]) / max(np.linalg.norm(x), 1e-12))
+        for name, x in torch.end.items()
         if name.startswith("params/") and not name.endswith("k_proj.bias")
     }
     name = max(apart, key=lambda key: apart[key])
     print(f"largest relative distance of a parameter after them: {apart[name]:.1e} ({name})")
-    print(f"samples per second: torch {speeds['torch']:.0f}, jax {speeds['jax']:.0f}")
+    print(f"samples per second: torch {torch.speed:.0f}, jax {jax.speed:.0f}")
     print(f"recipe {given.recipe}, batch {config.train.batch_size}, CPU")
+
+
+class Trained(NamedTuple):
+    """Some steps of one backend."""
+
+    losses: np.ndarray
+    speed: float
+    """Samples per second, without reading the data."""
+    start: Mapping[str, Any]
+    end: Mapping[str, Any]
+
+
+def train(name: str, config: Config, start: Any) -> Trained:
+    """Steps on the CPU, from the state `start` where it is given."""
+    backend = registry.load_training(name)
+    device = next(d for d in backend.devices() if d.startswith("cpu"))
+    trainer = backend.trainer(config, device=device, state=start)
+    start = start or trainer.state()
+    steps = config.train.steps
+    data = TrainingData(config, trainer, Quiet(), only_steps=steps)
+    batches = [data.batch(step) for step in range(steps)]
+    data.close()
+    found: list[Any] = []
+    begun = 0.0
+    for step, batch in enumerate(batches):
+        if step == _WARM_UP:
+            float(found[-1])
+            begun = time.monotonic()
+        lr = learning_rate(step, steps=steps, optim=config.optim)
+        found.append(trainer.step(batch, lr=lr)["loss"])
+    losses = np.asarray([float(x) for x in found])
+    speed = (steps - _WARM_UP) * config.train.batch_size / (time.monotonic() - begun)
+    return Trained(losses, speed, start, trainer.state())
 
 
 if __name__ == "__main__":
