@@ -18,7 +18,7 @@ from gcl_spec.tiles import Processes, Tiles
 
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 
-CACHE_BYTES = 2**24
+CACHE_BYTES = 2**25
 """Memory that saves a few percent of the time for batches of some thousand samples."""
 
 _PLAIN_BELOW = 256
