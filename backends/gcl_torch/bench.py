@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import torch
 from array_api_compat import torch as torch_namespace
@@ -18,6 +17,8 @@ from gcl_torch import bench_peers as peers
 
 __all__ = ["TorchBench"]
 
+_LARGE_CACHE = 400_000_000
+
 
 class TorchBench:
     """See `gcl_spec.bench.protocol.Bench`."""
@@ -30,18 +31,21 @@ class TorchBench:
 
     def candidates(self) -> Mapping[str, Candidate]:
         """Ours whole and by Gram matrix, then the peers'."""
-        gram: Any = getattr(gcl_torch, "gcl_loss", None)
-        missing = "" if gram else "gcl_torch has no gcl_loss"
+        gram = gcl_torch.gcl_loss
         plain = partial(gcl_loss, xp=torch_namespace, kernel=plain_blocks)
+        kept = partial(gram, cache_bytes=_LARGE_CACHE)
         found = {
+            "by-hand": Candidate(
+                partial(self._own, peers.by_hand), "all logits at once and autograd", "gcl"
+            ),
             "plain": Candidate(partial(self._own, plain), "gcl_spec.loss.gcl_loss and autograd"),
-            "gram": Candidate(
-                partial(self._own, gram), "gcl_torch.gcl_loss(image, text)", missing=missing
+            "gram": Candidate(partial(self._own, gram), "gcl_torch.gcl_loss(image, text)"),
+            "gram-cached": Candidate(
+                partial(self._own, kept),
+                f"gcl_torch.gcl_loss(image, text, cache_bytes={_LARGE_CACHE})",
             ),
             "gram-given": Candidate(
-                partial(self._given, gram),
-                "gcl_torch.gcl_loss(image, text, fused)",
-                missing=missing,
+                partial(self._given, gram), "gcl_torch.gcl_loss(image, text, fused)"
             ),
         }
         for name, peer in peers.PEERS.items():

@@ -7,6 +7,8 @@ takes one list of rows it gets image, text and fused rows stacked.
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -15,8 +17,9 @@ from array_api_compat import torch as torch_namespace
 
 from gcl_spec.bench.protocol import Step
 from gcl_spec.normalize import l2_normalize
+from gcl_spec.objective import Objective
 
-__all__ = ["PEERS", "Peer"]
+__all__ = ["PEERS", "Peer", "by_hand", "open_clip_loss"]
 
 _CHUNK = 256
 
@@ -58,6 +61,20 @@ def _step(loss: Callable[[], torch.Tensor], leaves: tuple[torch.Tensor, ...]) ->
 def _stack(image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
     fused = l2_normalize(image + text, xp=torch_namespace)
     return torch.cat([image, text, fused])
+
+
+def by_hand(
+    image: torch.Tensor, text: torch.Tensor, *, log_scale: torch.Tensor, objective: Objective
+) -> torch.Tensor:
+    """GCL as one would write it into a training script: every logit at once, then autograd."""
+    rows = _stack(image, text)
+    logits = torch.exp(log_scale) * rows @ rows.T
+    own = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
+    log_p = torch.log_softmax(logits.masked_fill(own, -torch.inf), dim=1)
+    # Blocks of (queries' modality, documents' modality): their diagonals are the positives.
+    blocks = log_p.view(3, len(image), 3, len(image)).permute(0, 2, 1, 3)
+    across = ~torch.eye(3, dtype=torch.bool, device=rows.device)
+    return -blocks[across].diagonal(dim1=1, dim2=2).mean()
 
 
 def _supcon(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tensor) -> Step:
@@ -123,13 +140,30 @@ def _cached_mnrl(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tenso
 
 
 def _clip(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tensor) -> Step:
-    loss = import_module("open_clip").ClipLoss()
+    loss = open_clip_loss().ClipLoss()
 
     def value() -> torch.Tensor:
         found: torch.Tensor = loss(image, text, torch.exp(log_scale))
         return found
 
     return _step(value, (image, text, log_scale))
+
+
+def open_clip_loss() -> Any:
+    """open_clip's module of losses, without its package, whose import wants a torchvision.
+
+    Raises:
+        ImportError: open_clip is not installed.
+    """
+    package = find_spec("open_clip")
+    if package is None or package.origin is None:
+        raise ImportError("no open_clip", name="open_clip")
+    spec = spec_from_file_location("open_clip_loss", Path(package.origin).with_name("loss.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError("open_clip has no loss.py", name="open_clip.loss")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 PEERS: Mapping[str, Peer] = MappingProxyType(
