@@ -17,7 +17,7 @@ from gcl_spec.tiles import Gradients
 
 __all__ = ["GramKernel"]
 
-_PLAIN_BELOW = 256
+_PLAIN_BELOW = 128
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
 
 

@@ -37,7 +37,7 @@ def gcl_loss(
     """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
 
     Equals `gcl_spec.loss.gcl_loss`, whose arguments these are, at a fraction of its time and
-    memory. Works under jit, grad, value_and_grad and vmap. Where tiles are used (from 256 samples,
+    memory. Works under jit, grad, value_and_grad and vmap. Where tiles are used (from 128 samples,
     or with `tile`) the loss has no forward mode: `jax.jvp` and `jax.jacfwd` of it are a TypeError.
     Second derivatives, either mode over `jax.grad`, are right, with the memory of every tile.
 

@@ -21,7 +21,7 @@ __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 CACHE_BYTES = 2**25
 """Memory that saves a few percent of the time for batches of some thousand samples."""
 
-_PLAIN_BELOW = 256
+_PLAIN_BELOW = 128
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
 
 _TILE = {"cpu": 256, "cuda": 4096}
