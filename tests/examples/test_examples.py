@@ -1,0 +1,38 @@
+"""Every example runs as it is printed, and its model learns."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BACKENDS = {"plain_jax": "jax"}
+
+
+def scripts() -> list[str]:
+    needed = os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(",")
+    loops = (path.stem for path in sorted(EXAMPLES.glob("*.py")) if path.stem != "shapes")
+    return [name for name in loops if BACKENDS.get(name, "torch") in needed]
+
+
+@pytest.mark.parametrize("name", scripts())
+def test_an_example_learns(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py", "--steps", "60"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    losses = [float(x) for x in re.findall(r"loss (\d+\.\d+)", done.stdout)]
+    assert losses[-1] < 0.75 * losses[0], done.stdout
+    hits = re.search(r"hit@1: (\d\.\d+) \(by chance 0\.03\)", done.stdout)
+    assert hits, done.stdout
+    assert float(hits[1]) > 0.1
+    assert list(tmp_path.iterdir()) == []
