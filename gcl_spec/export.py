@@ -29,7 +29,13 @@ _COPIED = (
     "spiece.model", "added_tokens.json",
 )  # fmt: skip
 _SENTENCE_TRANSFORMERS = [
-    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.CLIPModel"}
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.CLIPModel"},
+    {
+        "idx": 1,
+        "name": "1",
+        "path": "1_Normalize",
+        "type": "sentence_transformers.models.Normalize",
+    },
 ]
 
 

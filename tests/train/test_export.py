@@ -103,3 +103,22 @@ def test_what_cannot_leave_is_said(tmp_path: Path) -> None:
     assert isinstance(found.exception, ConfigError)
     assert "only clip runs" in str(found.exception)
     assert not (tmp_path / "x").exists()
+
+
+def test_sentence_transformers_loads_what_was_trained(tmp_path: Path) -> None:
+    from PIL import Image
+    from sentence_transformers import SentenceTransformer
+
+    import gcl_spec
+
+    trained_run(tmp_path / "run")
+    run = gcl_spec.load_run(tmp_path / "run", backend="torch", device="cpu")
+    model = SentenceTransformer(str(export_run(tmp_path / "run", tmp_path / "out")), device="cpu")
+    texts = ["a cat", "two dogs asleep on a bed", "x" * 200]
+    assert np.allclose(model.encode(texts), run.encode(text=texts), atol=1e-5)
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for i, path in enumerate(paths):
+        Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), dtype=np.uint8)).save(path)
+    found = model.encode([Image.open(path) for path in paths])
+    assert np.allclose(found, run.encode(image=[str(path) for path in paths]), atol=1e-5)
