@@ -89,8 +89,9 @@ class Trainer(Protocol):
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, Array]:
         """One update; returns device scalars, which the loop reads.
 
-        They are loss, scale and grad_norm; "loss/<direction>" for the log; and "skipped", 1 where
-        loss or gradient was not finite and nothing but the step count changed.
+        They are loss, scale and grad_norm; "loss/<direction>", "gap/distance" and "gap/cosine" for
+        the log (`gcl_spec.terms`); and "skipped", 1 where loss or gradient was not finite and
+        nothing but the step count changed.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The terms of the loss, one for each direction and sample, and their mean."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
@@ -7,7 +8,7 @@ from array_api_compat import array_namespace
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.objective import Objective
 
-__all__ = ["LossTerms", "direction_losses", "mean_term"]
+__all__ = ["LossTerms", "direction_losses", "mean_term", "modality_gap"]
 
 
 class LossTerms(NamedTuple):
@@ -50,3 +51,41 @@ def direction_losses(
         total = xp.sum(terms.values[t, ...])
         means[f"{direction.query}->{direction.target}"] = total / xp.where(count > 0, count, 1.0)
     return means
+
+
+def modality_gap(
+    image: Array,
+    text: Array,
+    present: Mapping[str, Array] | None = None,
+    *,
+    xp: ArrayNamespace | None = None,
+) -> dict[str, Array]:
+    """How far apart the images and texts of a batch lie, as 0-d arrays that carry no gradient.
+
+    "distance" of their means, the gap of Liang et al. (2203.02053), and "cosine" of them: see
+    `gcl_spec.geometry`. Both are 0 where a modality has no row.
+
+    Args:
+        image, text: unit rows, (B, D). present: (B,) booleans by modality, as in `gcl_loss`.
+
+    >>> import numpy as np
+    >>> found = modality_gap(np.eye(2), np.asarray([[-1.0, 0.0], [0.0, 1.0]]))
+    >>> {name: round(float(x), 3) for name, x in found.items()}
+    {'distance': 1.0, 'cosine': 0.0}
+    """
+    xp = array_namespace(image, text) if xp is None else xp
+    means, some = [], True
+    for name, rows in (("image", image), ("text", text)):
+        here = None if present is None else present.get(name)
+        here = xp.ones_like(rows[:, 0]) if here is None else xp.astype(here, rows.dtype)
+        count = xp.sum(here)
+        kept = xp.where(here[:, None] > 0, rows, 0.0)
+        means.append(xp.sum(kept, axis=0) / xp.where(count > 0, count, 1.0))
+        some = some & (count > 0)
+    x, y = means
+    norms = xp.sqrt(xp.sum(x * x) * xp.sum(y * y))
+    distance, cosine = xp.sqrt(xp.sum((x - y) ** 2)), xp.sum(x * y)
+    return {
+        "distance": xp.where(some, distance, 0.0),
+        "cosine": xp.where(some & (norms > 0), cosine / xp.where(norms > 0, norms, 1.0), 0.0),
+    }

@@ -15,7 +15,7 @@ from gcl_spec.inputs import Weights
 from gcl_spec.loss import check_stacked, contrastive_terms, stacked_loss
 from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.objective import GCL, Objective
-from gcl_spec.terms import direction_losses, mean_term
+from gcl_spec.terms import direction_losses, mean_term, modality_gap
 
 __all__ = ["DirectionLosses", "gcl_loss", "gcl_terms", "loss_and_grads"]
 
@@ -81,10 +81,12 @@ def gcl_loss(
 
 
 class DirectionLosses(NamedTuple):
-    """A loss, and the mean of each direction's terms by its name, such as "image->text"."""
+    """A loss, the mean of each direction's terms by its name ("image->text"), and the gap."""
 
     loss: jax.Array
     directions: dict[str, jax.Array]
+    gap: dict[str, jax.Array]
+    """`gcl_spec.terms.modality_gap`"""
 
 
 def gcl_terms(
@@ -118,7 +120,12 @@ def gcl_terms(
         kernel=GramKernel(None, axis_name),
         **extras,
     )
-    found = (mean_term(terms, objective, xp=jnp), direction_losses(terms, objective, xp=jnp))
+    still = jax.tree.map(jax.lax.stop_gradient, (rows, terms))
+    found = (
+        mean_term(terms, objective, xp=jnp),
+        direction_losses(still[1], objective, xp=jnp),
+        modality_gap(still[0][0], still[0][1], extras["present"], xp=jnp),
+    )
     return DirectionLosses(*_one_value(found, axis_name))
 
 

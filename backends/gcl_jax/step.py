@@ -134,7 +134,8 @@ def _loss(
         ids=ids,
         axis_name=axis_name,
     )
-    return found.loss, {f"loss/{name}": x for name, x in found.directions.items()}
+    seen = {f"loss/{name}": x for name, x in found.directions.items()}
+    return found.loss, seen | {f"gap/{name}": x for name, x in found.gap.items()}
 
 
 def _norm(x: jax.Array) -> jax.Array:

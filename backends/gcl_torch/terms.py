@@ -11,7 +11,7 @@ from gcl_spec.blocks import Kernel
 from gcl_spec.inputs import Weights
 from gcl_spec.loss import contrastive_terms
 from gcl_spec.objective import GCL, Objective
-from gcl_spec.terms import direction_losses, mean_term
+from gcl_spec.terms import direction_losses, mean_term, modality_gap
 from gcl_torch.distributed import (
     GradientReduction,
     ProcessGroup,
@@ -26,10 +26,12 @@ __all__ = ["DirectionLosses", "gcl_terms"]
 
 
 class DirectionLosses(NamedTuple):
-    """A loss, and the mean of each direction's terms by its name, such as "image->text"."""
+    """A loss, the mean of each direction's terms by its name ("image->text"), and the gap."""
 
     loss: torch.Tensor
     directions: dict[str, torch.Tensor]
+    gap: dict[str, torch.Tensor]
+    """`gcl_spec.terms.modality_gap`"""
 
 
 def gcl_terms(
@@ -75,4 +77,7 @@ def gcl_terms(
             **extras,
         )
         loss = mean_term(terms, objective, xp=torch_namespace)
-    return DirectionLosses(loss, direction_losses(terms, objective, xp=torch_namespace))
+    with torch.no_grad():
+        directions = direction_losses(terms, objective, xp=torch_namespace)
+        gap = modality_gap(rows[0], rows[1], extras["present"], xp=torch_namespace)
+    return DirectionLosses(loss, directions, gap)

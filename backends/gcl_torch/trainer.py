@@ -145,7 +145,8 @@ class TorchTrainer:
             ids=ids,
             group=None if self.world is None else torch.distributed.group.WORLD,
         )
-        self._seen = {f"loss/{name}": x.detach() for name, x in found.directions.items()}
+        self._seen = {f"loss/{name}": x for name, x in found.directions.items()}
+        self._seen |= {f"gap/{name}": x for name, x in found.gap.items()}
         return found.loss
 
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:

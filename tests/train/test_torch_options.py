@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gcl_spec import geometry
 from gcl_spec.batch import Batch, presence
 from gcl_spec.config_io import loads
 from gcl_torch.trainer import TorchTrainer
@@ -161,6 +162,16 @@ def test_every_directions_loss_is_reported() -> None:
     assert {"loss/image->text", "loss/text->image+text"} <= found.keys()
     pairs = 11  # one sample has no text, and with equal weights the loss is the mean over terms
     assert float(values["loss"]) == pytest.approx(sum(found.values()) * pairs / (6 * pairs))
+
+
+def test_the_gap_of_a_batch_is_reported() -> None:
+    trainer, batch = trainer_of(), features()
+    values = trainer.step(batch, lr=0.0)
+    image, text, _ = trainer.encode(batch)
+    pair = image[batch.present[0]], text[batch.present[1]]
+    assert len(pair[1]) < len(text)
+    want = geometry.centroid_distance(*pair), geometry.mean_cosine(*pair)
+    assert (float(values["gap/distance"]), float(values["gap/cosine"])) == pytest.approx(want, 1e-5)
 
 
 @pytest.mark.parametrize("frozen", ["image", "text"])
