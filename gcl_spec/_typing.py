@@ -14,15 +14,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "ArrayNamespace", "BoolArray", "FloatArray", "IntArray", "State"]
+__all__ = ["AnyArray", "Array", "ArrayNamespace", "BoolArray", "FloatArray", "IntArray", "State"]
 
 # The Array API standard has no static type; any array that array_api_compat recognises will do.
 Array: TypeAlias = Any
 ArrayNamespace: TypeAlias = Any
 
+AnyArray: TypeAlias = npt.NDArray[Any]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
-# A training state: flat canonical names ("params/image_head.0.weight", "optim/mu/...", "step").
+# A training state: flat canonical names ("params/image_head.1.weight", "optim/exp_avg/...", ...).
 State: TypeAlias = Mapping[str, npt.NDArray[Any]]

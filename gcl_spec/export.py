@@ -18,7 +18,7 @@ from gcl_spec.hub import load_weights
 from gcl_spec.run import RunFolder
 from gcl_spec.towers import clip_folder
 
-__all__ = ["LORA_ALPHA", "export_run", "merged"]
+__all__ = ["LORA_ALPHA", "export_run", "merged", "trained_weights"]
 
 LORA_ALPHA = 2
 """LoRA matrices count this many times; alpha / rank in the terms of Hu et al."""
@@ -95,13 +95,18 @@ def merged(parameters: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[
     return found
 
 
-def _weights(state: State, config: Config, source: Path) -> dict[str, npt.NDArray[Any]]:
+def trained_weights(state: State, config: Config) -> dict[str, npt.NDArray[Any]]:
+    """Parameters and buffers to use a model with: running means where there are, LoRA added."""
     parts = {
         prefix: {n.removeprefix(prefix): x for n, x in state.items() if n.startswith(prefix)}
         for prefix in ("params/", "buffers/", "ema/")
     }
     averages = parts["ema/"] if config.optim.ema else {}
-    trained = merged(parts["params/"] | averages) | parts["buffers/"]
+    return merged(parts["params/"] | averages) | parts["buffers/"]
+
+
+def _weights(state: State, config: Config, source: Path) -> dict[str, npt.NDArray[Any]]:
+    trained = trained_weights(state, config)
     weights = {n.removeprefix("clip."): x for n, x in trained.items() if n.startswith("clip.")}
     # What is not trained, such as SigLIP's logit_bias, as it was.
     weights = load_weights(source) | weights

@@ -1,13 +1,14 @@
 """PyTorch as a `gcl_spec.backend.TrainingBackend`, on the CPU and on CUDA."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 import torch
 from array_api_compat import torch as torch_namespace
 
-from gcl_spec._typing import State
+from gcl_spec._typing import AnyArray, State
 from gcl_spec.backend import LossAndGrads, Trainer
 from gcl_spec.bench.protocol import Bench
 from gcl_spec.config import Config
@@ -63,6 +64,14 @@ class TorchBackend:
         from gcl_torch.trainer import TorchTrainer  # the towers' libraries take seconds to import
 
         return TorchTrainer(config, device=device, state=state)
+
+    def write_onnx(
+        self, config: Config, state: State, inputs: Mapping[str, Mapping[str, AnyArray]], out: Path
+    ) -> None:
+        """See `gcl_spec.onnx_export.OnnxBackend.write_onnx`."""
+        from gcl_torch.onnx import write_onnx
+
+        write_onnx(config, state, inputs, out)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
         """See `gcl_spec.bench.protocol.BenchBackend.bench`."""

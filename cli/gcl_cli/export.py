@@ -10,13 +10,29 @@ __all__ = ["command"]
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
-def command(run: Path, out: Path) -> None:
-    """Write the newest weights of RUN, a run of a clip model, as a checkpoint folder OUT.
+@click.option("--onnx", is_flag=True, help="Write image.onnx and text.onnx instead.")
+def command(run: Path, out: Path, onnx: bool) -> None:
+    """Write the newest weights of RUN into a new folder OUT.
+
+    A run of a clip model becomes a checkpoint:
 
     \b
     transformers:            CLIPModel.from_pretrained(OUT)
     sentence-transformers:   SentenceTransformer(OUT)
+
+    With --onnx, any run becomes one graph a modality, which gives unit rows and is compared with
+    the run's own model before it is written.
     """
+    if onnx:
+        from gcl_spec.onnx_export import export_onnx
+
+        for found in export_onnx(run, out):
+            click.echo(
+                f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
+                f"of the run's own, cosine at least {found.smallest_cosine:.7f}"
+            )
+        click.echo(f"written: {out}")
+        return
     from gcl_spec.export import export_run
 
     click.echo(f"written: {export_run(run, out)}")
