@@ -122,6 +122,8 @@ class TrainConfig:
     """Compute the towers' activations again in backward instead of keeping them."""
     compile: bool = False
     """torch: compile the model (JAX always does)."""
+    shard: bool = False
+    """torch: spread weights and optimiser over the processes by FSDP2, where towers do not fit."""
     devices: int = 1
     """JAX: devices of this process that share the batch; torch has a process for each."""
     seed: int = 0

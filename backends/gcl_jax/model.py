@@ -72,6 +72,8 @@ def make_model(config: Config) -> Model:
     """The model of `config.model.kind`, its own weights drawn from `config.train.seed`."""
     if config.model.lora:
         raise ConfigError("model.lora is for --backend torch")
+    if config.train.shard:
+        raise ConfigError("train.shard is for --backend torch")
     kinds: dict[str, type[LiteModel | ClipModel | AdapterModel]] = {
         "lite": LiteModel,
         "clip": ClipModel,

@@ -16,6 +16,7 @@ from gcl_spec.config import Config
 from gcl_spec.config_io import objective
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.training_state import MOMENTS, Snapshot, StateLayout, decays, lr_ratio
+from gcl_torch import shard as sharding
 from gcl_torch.cached import cached_step
 from gcl_torch.lora import add_lora, plain_name
 from gcl_torch.model import make_model
@@ -40,6 +41,9 @@ class TorchTrainer:
         self._model = make_model(config).to(self._device)
         if config.model.lora:
             add_lora(self._model, config)
+        self._sharded = config.train.shard and self.world is not None
+        if self._sharded:
+            sharding.shard(self._model, config, self._device)
         named = {plain_name(name): p for name, p in self._model.named_parameters()}
         self._parameters = named
         self._trained = {name: p for name, p in named.items() if p.requires_grad}
@@ -67,8 +71,10 @@ class TorchTrainer:
                 microbatch=self._config.train.microbatch or max(len(batch), 1),
                 modules=[self._forward],
             )
+        if self._sharded:
+            sharding.sum_apart(self._trained.values())
         grads = [p.grad for p in self._trained.values() if p.grad is not None]
-        grad_norm = torch.nn.utils.get_total_norm(grads)
+        grad_norm = sharding.total_norm(grads)
         scale = self._model.log_scale.detach().exp()
         values = {"loss": loss, "scale": scale, "grad_norm": grad_norm, **self._seen}
         # To look at a value waits for a GPU: there only where the config asks for it.
@@ -152,7 +158,7 @@ class TorchTrainer:
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
         optim = self._config.optim
         if optim.clip_norm:
-            torch.nn.utils.clip_grads_with_norm_(self._trained.values(), optim.clip_norm, grad_norm)
+            sharding.clip(self._trained.values(), optim.clip_norm, grad_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group["lr_ratio"]
         self._optimizer.step()
@@ -167,7 +173,7 @@ class TorchTrainer:
         """The model, with what processes and compilation add to a call of it."""
         if self._config.train.compile:
             self._model.compile()
-        if self.world is None:
+        if self.world is None or self._sharded:
             return self._model
         on_gpu = [self._device] if self._device.type == "cuda" else None
         return DistributedDataParallel(self._model, device_ids=on_gpu)
@@ -179,6 +185,9 @@ class TorchTrainer:
         averages = {names[name]: x for name, x in self._averages.items()}
 
         def call(inputs: Mapping[str, torch.Tensor]) -> Any:
+            if self._sharded:  # the layers gather what they themselves hold
+                with sharding.in_place_of(self._trained, self._averages):
+                    return self._model(inputs)
             return torch.func.functional_call(self._model, averages, (inputs,))
 
         return call
@@ -225,6 +234,7 @@ class TorchTrainer:
             lr=optim.lr,
             betas=(optim.beta1, optim.beta2),
             eps=optim.eps,
+            foreach=False if self._sharded else None,  # it takes no mixture of spread and whole
         )
 
     @torch.no_grad()
@@ -244,11 +254,13 @@ class TorchTrainer:
         ):
             for name, value in values.items():
                 if name in targets:
-                    targets[name].copy_(torch.from_numpy(value.copy()))
+                    sharding.assign(targets[name], torch.from_numpy(value.copy()))
         self._step, self._updates = found.step, found.updates
         for name, parameter in self._trained.items() if found.moments else ():
             moments = {
-                moment: torch.from_numpy(found.moments[moment][name].copy()).to(self._device)
+                moment: sharding.like(
+                    parameter.detach(), torch.from_numpy(found.moments[moment][name].copy())
+                )
                 for moment in MOMENTS
             }
             step = torch.tensor(float(self._updates))
@@ -256,4 +268,4 @@ class TorchTrainer:
 
 
 def _copy(x: torch.Tensor) -> np.ndarray[Any, Any]:
-    return np.array(x.detach().cpu().numpy(), copy=True)
+    return np.array(sharding.whole(x.detach()).cpu().numpy(), copy=True)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gcl_spec.batch import Batch, presence
-from gcl_spec.config_io import loads
+from gcl_spec.config_io import load, loads
 from gcl_torch.trainer import TorchTrainer
 
 SIZE = 13
@@ -37,3 +37,35 @@ def train(rank: int, size: int, sets: list[str], steps: int) -> dict[str, Any]:
         found = trainer.step(batch, lr=1e-3)
         values.append({name: float(x) for name, x in found.items()})
     return {"values": values, "state": trainer.state()}
+
+
+PAIRS = 12
+
+
+def pairs(step: int) -> Batch:
+    """Inputs of the small CLIP; one sample has no text."""
+    rng = np.random.default_rng(step)
+    ids = rng.integers(0, 250, (PAIRS, 9))
+    ids[:, 0], ids[:, -1] = 512, 513
+    inputs = {
+        "image/pixel_values": rng.normal(size=(PAIRS, 3, 32, 32)).astype(np.float32),
+        "text/input_ids": ids,
+        "text/attention_mask": np.ones_like(ids),
+    }
+    return Batch(inputs, presence(np.ones(PAIRS, bool), np.arange(PAIRS) != 2), np.arange(PAIRS))
+
+
+def train_clip(
+    rank: int, size: int, cache: str, sets: list[str], steps: range, state: Any = None
+) -> dict[str, Any]:
+    """Training on equal shares of each batch, its state and what it then encodes."""
+    options = [f"data.cache={cache}", f"train.batch_size={PAIRS}", *sets]
+    trainer = TorchTrainer(load(recipe="tiny", overrides=options), device="cpu", state=state)
+    share = PAIRS // size
+    values = []
+    for step in steps:
+        found = trainer.step(part(pairs(step), slice(rank * share, (rank + 1) * share)), lr=1e-3)
+        values.append({name: float(x) for name, x in found.items()})
+    held = sum(p.to_local().numel() for p in trainer._trained.values() if hasattr(p, "to_local"))
+    encoded = trainer.encode(pairs(0))
+    return {"values": values, "state": trainer.state(), "encoded": encoded, "held": held}
