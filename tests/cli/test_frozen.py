@@ -12,7 +12,7 @@ OPTIONS = {
         "--dry-run", "--list-options",
     },
     "eval": {"--data", "--backend", "--device", "--json", "--against"},
-    "export": set(),
+    "export": {"--onnx"},
     "verify-backends": {
         "--backend", "--thorough", "--draws", "--seed", "--case", "--self-test", "--matrix",
         "--json", "--junit", "--failures", "--jobs",
