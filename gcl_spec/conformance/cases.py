@@ -247,7 +247,9 @@ def _small() -> Iterator[Case]:
     # Few directions, since a compiler's time grows with them.
     one_way = (Direction("image", "text", 3.0), Direction("text", "image+text"))
     fused = Objective(directions=one_way, pool="target", duplicates="positive")
-    yield Case("fused, several positives", _rows(74, 2, 6), 1.0, fused, ids=ids, tile=5)
+    weights = np.random.default_rng(73).uniform(0.2, 3.0, size=(1, 2, 6))
+    rows = _rows(74, 2, 6)
+    yield Case("fused, several positives", rows, 1.0, fused, ids=ids, weights=weights, tile=5)
     some = (Direction("image", "video", 0.5), Direction("video", "text", 2.5))
     four = Objective(
         modalities=("image", "text", "video", "video+text"),
@@ -260,4 +262,4 @@ def _small() -> Iterator[Case]:
     present[[0, 1, 1, 3], [2, 0, 4, 1]] = False
     weights = np.random.default_rng(73).uniform(0.2, 3.0, size=(1, 2, 5))
     rows = _rows(72, 3, 5, 64)
-    yield Case("four modalities, weighted", rows, 1.5, four, present, tile=3, weights=weights)
+    yield Case("four modalities, weighted", rows, 1.5, four, present, weights=weights)
