@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,13 @@ from gcl_spec.data.bad import BadSample
 from gcl_spec.data.batches import row_of
 from gcl_spec.data.false_negatives import FalseNegatives, false_negatives
 from gcl_spec.data.images import load_image
+from gcl_spec.data.preprocess import tokenizer_of
 from gcl_spec.data.root import Root
 from gcl_spec.data.source import Source
 from gcl_spec.data.sources import data_root, open_source
-from gcl_spec.data.tokens import Tokenizer
 from gcl_spec.data.vectors import VectorSource
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet, Reporter
-from gcl_spec.towers import text_folder
 
 __all__ = ["Findings", "check"]
 
@@ -54,7 +52,7 @@ class Findings:
     repeated_images: int
     captions: int
     truncated: int
-    """Captions of more than `max_tokens` tokens; 0 for vectors."""
+    """Captions of more than `max_tokens` tokens of the model's own tokenizer; 0 for vectors."""
     near_empty: int
     """Captions of fewer than 3 letters and digits."""
     overlap_images: int
@@ -117,6 +115,7 @@ def check(
     looks = list(_looks(source, numbers.tolist(), reporter))
     good = [look for look in looks if look.bad is None]
     texts = [text for look in good for text in look.captions]
+    tokenizer = None if config.model.kind == "adapter" else tokenizer_of(config)
     is_files = not isinstance(source, VectorSource)
     images, captions = _tested(data_root(config.data.path)) if is_files else (set(), set())
     return Findings(
@@ -132,13 +131,13 @@ def check(
         repeated_captions=_repeated([frozenset(look.captions) for look in good]),
         repeated_images=_repeated([frozenset([look.image] if look.image else []) for look in good]),
         captions=len(texts),
-        truncated=_truncated(texts, config) if is_files else 0,
+        truncated=tokenizer.count_cut(texts) if tokenizer and is_files else 0,
         near_empty=sum(sum(map(str.isalnum, text)) < _LETTERS for text in texts),
         overlap_images=sum(look.image in images for look in good),
         overlap_captions=sum(not captions.isdisjoint(look.captions) for look in good),
         negatives=false_negatives((look.image, look.captions) for look in good),
         batch_size=config.train.batch_size,
-        max_tokens=config.model.max_tokens,
+        max_tokens=tokenizer.max_tokens if tokenizer else 0,
         warnings=source.warnings,
     )
 
@@ -198,16 +197,6 @@ def _repeated(sets: list[frozenset[Any]]) -> int:
     """How many of the sets share an element with another."""
     counts = Counter(x for found in sets for x in found)
     return sum(any(counts[x] > 1 for x in found) for found in sets)
-
-
-def _truncated(texts: list[str], config: Config) -> int:
-    limit = config.model.max_tokens
-    tokenizer = Tokenizer(Path(text_folder()) / "tokenizer.json", max_tokens=limit + 1)
-    count = 0
-    for start in range(0, len(texts), _CHUNK):
-        _, mask = tokenizer(texts[start : start + _CHUNK])
-        count += int((mask.sum(axis=1) > limit).sum())
-    return count
 
 
 def _tested(root: Root) -> tuple[set[bytes], set[str]]:

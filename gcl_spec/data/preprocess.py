@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec.config import Config, ModelConfig
+from gcl_spec.config import Config
 from gcl_spec.data.images import ImageInput, load_image
 from gcl_spec.data.processor import ImageProcessor
 from gcl_spec.data.tokens import Tokenizer
@@ -47,12 +47,19 @@ def preprocessing_of(config: Config) -> Preprocessing:
         raise InputError(
             "an adapter is trained on vectors of other models: it encodes no pictures or texts"
         )
-    return _Lite(config.model)
+    return _Lite(config)
+
+
+def tokenizer_of(config: Config) -> Tokenizer:
+    """What cuts a text into tokens for `config.model.kind`, lite or clip."""
+    if config.model.kind == "clip":
+        return Tokenizer.from_folder(clip_folder(config))
+    return Tokenizer(text_folder() / "tokenizer.json", max_tokens=config.model.max_tokens)
 
 
 class _Tokens:
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, config: Config) -> None:
+        self._tokenizer = tokenizer_of(config)
 
     def texts(self, texts: Sequence[str], /) -> dict[str, npt.NDArray[np.generic]]:
         ids, mask = self._tokenizer(texts)
@@ -64,9 +71,9 @@ class _Lite(_Tokens):
 
     image_input = "image/pixels"
 
-    def __init__(self, model: ModelConfig) -> None:
-        super().__init__(Tokenizer(text_folder() / "tokenizer.json", max_tokens=model.max_tokens))
-        self._size = model.image_size
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._size = config.model.image_size
 
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
         return load_image(image, size=self._size, where=where)
@@ -81,9 +88,8 @@ class _Checkpoint(_Tokens):
     image_input = "image/pixel_values"
 
     def __init__(self, config: Config) -> None:
-        folder = clip_folder(config)
-        super().__init__(Tokenizer.from_folder(folder))
-        self._processor = ImageProcessor.from_folder(folder)
+        super().__init__(config)
+        self._processor = ImageProcessor.from_folder(clip_folder(config))
 
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
         return self._processor(image, where)

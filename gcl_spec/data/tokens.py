@@ -27,6 +27,7 @@ _POSITIONS = {"clip": 77, "siglip": 64, "siglip2": 64}
 _PADDED_TO_THE_FULL = ("siglip", "siglip2")
 # Where neither the tokenizer's configuration nor its file names a padding token.
 _PAD = {"clip": END, "siglip": "</s>"}
+_CHUNK = 256
 
 
 class Tokenizer:
@@ -79,16 +80,27 @@ class Tokenizer:
 
         L is the longest of the texts, or `max_tokens` for a model that is trained so.
         """
+        encoded = self._encode(texts)
+        ids = np.asarray([e.ids for e in encoded], np.int64)
+        mask = np.asarray([e.attention_mask for e in encoded], np.int64)
+        return ids, mask if self._masked else np.ones_like(mask)
+
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """How many of the texts have more than `max_tokens` tokens."""
+        return sum(
+            bool(encoding.overflowing)
+            for start in range(0, len(texts), _CHUNK)
+            for encoding in self._encode(texts[start : start + _CHUNK])
+        )
+
+    def _encode(self, texts: Sequence[str]) -> "list[tokenizers.Encoding]":
         try:
-            encoded = self._tokenizer.encode_batch(list(texts))
+            return self._tokenizer.encode_batch(list(texts))
         except (TypeError, UnicodeError):
             bad = next(text for text in texts if not _is_unicode(text))
             raise DataError(
                 f"a text is not valid Unicode: {ascii(bad)[:80]}; remove its lone surrogates"
             ) from None
-        ids = np.asarray([e.ids for e in encoded], np.int64)
-        mask = np.asarray([e.attention_mask for e in encoded], np.int64)
-        return ids, mask if self._masked else np.ones_like(mask)
 
     @property
     def key(self) -> str:

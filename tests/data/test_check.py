@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gcl_cli.main import main
-from gcl_spec.config_io import loads
+from gcl_spec.config_io import load, loads
 from gcl_spec.data.check import check
 from gcl_spec.data.false_negatives import false_negatives
 
@@ -85,6 +85,20 @@ def test_all_faults_are_counted(tmp_path: Path) -> None:
     assert "3 of 24 samples are bad" in problems
     assert "picture of an evaluation task" in problems
     assert found.problems(0.5) == [p for p in found.problems(0.01) if "are bad" not in p]
+
+
+def test_a_checkpoints_own_tokenizer_counts(tmp_path: Path) -> None:
+    folder = faulty(tmp_path / "tiles")
+    sets = [f"data.path='{folder}'", f"data.cache='{tmp_path / 'cache'}'"]
+    found = check(load(recipe="tiny", overrides=sets))
+    assert found.max_tokens == 64
+    captions = [
+        caption
+        for line in (folder / "train.jsonl").read_text().splitlines()
+        for caption in json.loads(line).get("captions", [])
+    ]
+    # The small checkpoint's tokens are bytes, beside start and end; no bad sample has a long one.
+    assert found.truncated == sum(len(caption.strip()) > 62 for caption in captions) > 0
 
 
 def test_a_draw_looks_at_some(tmp_path: Path) -> None:
