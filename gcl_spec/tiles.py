@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from array_api_compat import device
 
@@ -102,8 +102,12 @@ class Tiles:
             if i != j:
                 others[j] = self._add(others[j], found.others_b)
                 own[j] = self._add_own(own[j], found.own_b)
-        total = self._joined(others, 0.0 if self.shift is not None else -self.xp.inf)
-        joined = Own(*(self._joined(list(x), start) for x, start in self._by_field(own)))
+        xp, dtype = self.xp, self.problem.rows[0].dtype
+        if self.shift is None:
+            total = self._joined(others, -xp.inf, dtype)
+        else:
+            total = self._joined(others, 0.0, xp.float64)
+        joined = Own(*(self._joined(list(x), start, dtype) for x, start in self._by_field(own)))
         if self.processes is not None:
             total, joined = self._over_processes(total, joined, self.processes)
         if self.shift is not None:
@@ -149,10 +153,12 @@ class Tiles:
                     yield i, j, a, self._side(self._slices[j])
                 turn += 1
 
-    def _joined(self, found: Sequence[Array | None], start: float) -> Array:
-        """(K, B) of the tiles' (K, T), which are `start` where no pair of tiles was ours."""
+    def _joined(self, found: Sequence[Array | None], start: float, dtype: Any) -> Array:
+        """(K, B) of the tiles' (K, T), which are `start` where no pair of tiles was ours.
+
+        dtype: theirs, given because a process may have no tile that could tell it to the others.
+        """
         xp, where = self.xp, device(self.problem.rows[0])
-        dtype = next((x.dtype for x in found if x is not None), xp.float64)
         shapes = [(len(self.layout.blocks), at.stop - at.start) for at in self._slices]
         return xp.concat(
             [

@@ -3,6 +3,7 @@
 import operator
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import array_api_compat.numpy as xp
@@ -95,7 +96,25 @@ class Thread:
         self._barrier.wait(30)
         found = list(self._slots)
         self._barrier.wait(30)
+        # Real processes exchange bytes: one that has other ones waits for ever, or dies.
+        assert len({(x.shape, x.dtype) for x in found}) == 1
         return found
+
+
+def shared(
+    size: int, problem: Problem, scale: float, tile: int, shift: float | None
+) -> list[tuple[Blocks, Gradients]]:
+    """What each of `size` threads finds that share the work."""
+    barrier, slots = threading.Barrier(size), [None] * size
+
+    def work(rank: int) -> tuple[Blocks, Gradients]:
+        processes = Thread(rank, barrier, slots)
+        tiles = Tiles(problem, scale / LN2, tile, shift, xp, processes=processes)
+        sums = tiles.sums()
+        return blocks_of(sums, xp), gradients(tiles, sums)
+
+    with ThreadPoolExecutor(size) as pool:
+        return list(pool.map(work, range(size)))
 
 
 @pytest.mark.parametrize("shift", [0.0, None])
@@ -112,20 +131,7 @@ def test_shared_work_is_the_work_of_one(size: int, shift: float | None, ids: boo
     want = direct_blocks(problem, 3.0, xp=xp)
     alone = Tiles(problem, 3.0 / LN2, TILE, shift, xp)
     exact = gradients(alone, alone.sums())
-    barrier, slots, found = threading.Barrier(size), [None] * size, [None] * size
-
-    def work(rank: int) -> None:
-        processes = Thread(rank, barrier, slots)
-        tiles = Tiles(problem, 3.0 / LN2, TILE, shift, xp, processes=processes)
-        sums = tiles.sums()
-        found[rank] = blocks_of(sums, xp), gradients(tiles, sums)
-
-    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(size)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for blocks, grads in found:
+    for blocks, grads in shared(size, problem, 3.0, TILE, shift):
         for x, y in zip(blocks[:3], want[:3], strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-10)
         np.testing.assert_allclose(grads.rows, exact.rows, rtol=1e-9, atol=1e-12)
@@ -164,3 +170,16 @@ def test_a_block_whose_sum_is_next_to_nothing() -> None:
     by_others = Blocks(np.zeros((2, 2)), np.ones((2, 2)), -np.ones((2, 2)))
     weights = weights_of(by_others, sums, tiles.shift, True, np.float64, xp)
     assert np.all(np.stack(tiles.gradients(weights).rows) == 0)
+
+
+@pytest.mark.parametrize("shift", [0.0, None])
+@pytest.mark.parametrize("ids", [False, True])
+def test_processes_without_work_exchange_the_same_bytes(shift: float | None, ids: bool) -> None:
+    """As with two processes and one tile; in float32, which sums of nothing must be in, too."""
+    options = {"ids": np.arange(SAMPLES) % 19, "positives": True} if ids else {}
+    problem = problem_of(dtype=np.float32, **options)
+    want = direct_blocks(problem, 3.0, xp=xp)
+    for blocks, grads in shared(2, problem, 3.0, SAMPLES, shift):
+        assert grads.rows[0].dtype == np.float32
+        for x, y in zip(blocks[:3], want[:3], strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-5)
