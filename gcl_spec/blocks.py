@@ -24,6 +24,7 @@ __all__ = [
     "place_of_mixed",
     "plain_blocks",
     "term_values",
+    "without_arrays",
 ]
 
 
@@ -81,6 +82,11 @@ class Problem:
     def own_is_one(self) -> bool:
         """Does every row have exactly its own sample's row as positive?"""
         return self.ids is None or not self.positives
+
+
+def without_arrays(problem: Problem) -> Problem:
+    """What is known of a problem before its numbers."""
+    return replace(problem, rows=(), weights=None, mix=None, present=None, ids=None, damp=None)
 
 
 class Blocks(NamedTuple):

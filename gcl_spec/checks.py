@@ -59,7 +59,6 @@ def check_options(
     log_scale: Array | float,
     objective: Objective,
     ids: Array | None,
-    captions: Array | None,
     xp: ArrayNamespace,
 ) -> None:
     """Shapes and dtypes; reads no value, so it costs no wait and works in compiled code."""
@@ -75,8 +74,16 @@ def check_options(
         )
     if ids is not None:
         _expect("ids", ids, (samples,), "integral", xp)
-    if captions is not None and (len(captions.shape) != 2 or captions.shape[0] != samples):
+
+
+def check_captions(captions: Array, samples: int, xp: ArrayNamespace) -> None:
+    """Shape and dtype of the captions' features, and their values where they can be read."""
+    if len(captions.shape) != 2 or captions.shape[0] != samples:
         raise InputError(f"captions have shape {tuple(captions.shape)}; wanted ({samples}, F)")
+    _expect("captions", captions, tuple(captions.shape), "real floating", xp)
+    if _readable([captions]):
+        bad_B = ~xp.all(xp.isfinite(captions), axis=-1)
+        _refuse(bad_B, "of 'captions' hold NaN or Inf", xp, "give zeros for a missing caption")
 
 
 def check_values(
@@ -152,14 +159,17 @@ def _some(flags: Sequence[Array], xp: ArrayNamespace) -> bool:
     return not flags or bool(xp.any(flags[0]))
 
 
-def _refuse(bad_B: Array, what: str, xp: ArrayNamespace) -> None:
+def _refuse(
+    bad_B: Array,
+    what: str,
+    xp: ArrayNamespace,
+    way_out: str = "mark missing ones absent in `present`",
+) -> None:
     if not bool(xp.any(bad_B)):
         return
     rows = [i for i in range(bad_B.shape[0]) if bool(bad_B[i])]
     shown = ", ".join(map(str, rows[:5])) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
-    raise InputError(
-        f"row{'s' if len(rows) > 1 else ''} {shown} {what}; mark missing ones absent in `present`"
-    )
+    raise InputError(f"row{'s' if len(rows) > 1 else ''} {shown} {what}; {way_out}")
 
 
 def _expect(name: str, x: Array, shape: tuple[int, ...], kind: str, xp: ArrayNamespace) -> None:

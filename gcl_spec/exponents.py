@@ -38,6 +38,8 @@ def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) ->
     dots = _OwnDots(problem, xp)
     norms = [xp.max(dots(m, m)) for m in range(len(problem.parts))]
     largest = scale2 * xp.max(xp.stack(norms))
+    if problem.damp is not None:  # factors of logits: 1 - s_j . s_k
+        largest = largest * (1 + xp.max(xp.sum(problem.damp * problem.damp, axis=-1)))
     shift = xp.where(largest > room, largest - room, xp.zeros_like(largest))
     lowest = []
     for query, target in problem.targets:

@@ -98,6 +98,8 @@ class Side(NamedTuple):
     """(M, T), of the rows' dtype: 1 or 0."""
     ids: Array | None
     """(T,)"""
+    damp: Array | None = None
+    """(T, F)"""
 
     def kind(self, c: int, layout: Layout) -> Array:
         """(T, D): the given rows of kind c."""
@@ -117,12 +119,16 @@ class Logits(NamedTuple):
 
 
 class TileGrads(NamedTuple):
-    """What a tile adds to gradients; `mix_b` is None for the tile of one side with itself."""
+    """What a tile adds to gradients; `mix_b` is None for the tile of one side with itself.
+
+    damp: (Ta, Tb), by the dot products of the captions' features; None without such features.
+    """
 
     products: BlockMap
     mix_a: Array | None
     mix_b: Array | None
     log_scale: Array
+    damp: Array | None = None
 
 
 def exp2(x: Array, xp: ArrayNamespace) -> Array:

@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Kernel, Problem
-from gcl_spec.checks import check_alike, check_fusion, check_options, check_values
+from gcl_spec.checks import check_alike, check_captions, check_fusion, check_options, check_values
 from gcl_spec.errors import InputError
 from gcl_spec.objective import Objective
 
@@ -82,6 +82,7 @@ def prepare(
         embeddings, log_scale=log_scale, objective=objective, whole=whole, **options
     )
     xp, captions = namespace_of(embeddings, options), options.get("captions")
+    dtype = at_least_32_bits(next(iter(embeddings.values())).dtype, xp)
     rows = {name: _rows(x, flags.get(name), xp) for name, x in embeddings.items()}
     places = {name: i for i, name in enumerate(rows)}
     present_MB = None
@@ -98,7 +99,7 @@ def prepare(
         present=present_MB,
         ids=options.get("ids"),
         positives=objective.duplicates == "positive",
-        damp=None if captions is None else _widened(captions, xp),
+        damp=None if captions is None else xp.astype(captions, dtype, copy=False),
     )
 
 
@@ -114,7 +115,10 @@ def check(
     xp, first = namespace_of(embeddings, options), next(iter(embeddings.values()))
     parts = _fused(embeddings, objective)
     check_alike(embeddings)
-    check_options(first, log_scale, objective, options.get("ids"), options.get("captions"), xp)
+    check_options(first, log_scale, objective, options.get("ids"), xp)
+    captions = options.get("captions")
+    if captions is not None:
+        check_captions(captions, first.shape[0], xp)
     flags = _flags(embeddings, options.get("present"), objective, xp)
     check_values(embeddings, log_scale, objective, flags, xp, whole=whole)
     check_fusion(embeddings, parts, options.get("weights") or {}, flags, xp)
@@ -169,14 +173,10 @@ def _flags(
 
 def _rows(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
     """At least 32 bits, and zero where absent: a NaN there would reach gradients."""
-    x_BD = _widened(x_BD, xp)
+    x_BD = xp.astype(x_BD, at_least_32_bits(x_BD.dtype, xp), copy=False)
     if present_B is None:
         return x_BD
     return xp.where(present_B[:, None], x_BD, xp.zeros_like(x_BD))
-
-
-def _widened(x: Array, xp: ArrayNamespace) -> Array:
-    return xp.astype(x, at_least_32_bits(x.dtype, xp), copy=False)
 
 
 def _weights(

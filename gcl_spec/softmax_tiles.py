@@ -7,7 +7,7 @@ logarithms of sums, are in units of ln 2.
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.gram import BlockMap, Layout, Logits, Side, TileGrads, exp2, logits, pull_back
+from gcl_spec.gram import LN2, BlockMap, Layout, Side, TileGrads, exp2, logits, pull_back
 
 __all__ = ["Own", "Sums", "Weights", "backward_tile", "forward_tile"]
 
@@ -73,7 +73,7 @@ def forward_tile(
     same: are the two sides one? shift: see `gcl_spec.exponents`; None: each row's own maximum.
     """
     masks = _masks_of(a, b, layout, same, xp)
-    s = logits(given, a, b, layout, xp)
+    s = _damped(logits(given, a, b, layout, xp).all, _damping(a, b, xp))
     others_a, others_b = _others(s, a, b, masks, layout, same, shift, xp)
     own_a = own_b = None
     if masks.own is not None:
@@ -95,9 +95,30 @@ def backward_tile(
 ) -> TileGrads:
     """The gradients of a tile, given the derivatives by the sums of its rows."""
     masks = _masks_of(a, b, layout, same, xp)
-    s = logits(given, a, b, layout, xp)
-    p = _d_logits(s, w_a, w_b, a, b, masks, layout, shift, xp)
-    return pull_back(p, s, a, b, layout, same, xp)
+    s, damping = logits(given, a, b, layout, xp), _damping(a, b, xp)
+    p = _d_logits(_damped(s.all, damping), w_a, w_b, a, b, masks, layout, shift, xp)
+    by_damp = None if damping is None else _by_damp(p, s.all, damping, xp)
+    return pull_back(_damped(p, damping), s, a, b, layout, same, xp)._replace(damp=by_damp)
+
+
+def _damping(a: Side, b: Side, xp: ArrayNamespace) -> Array | None:
+    """1 - s_j . s_k, (Ta, Tb)."""
+    if a.damp is None or b.damp is None:
+        return None
+    return 1 - a.damp @ xp.matrix_transpose(b.damp)
+
+
+def _damped(x: BlockMap, damping: Array | None) -> BlockMap:
+    """The blocks, of which those within one modality are damped."""
+    if damping is None:
+        return x
+    return {(m, n): y * damping if m == n else y for (m, n), y in x.items()}
+
+
+def _by_damp(p: BlockMap, s: BlockMap, damping: Array, xp: ArrayNamespace) -> Array:
+    """d loss / d (s_j . s_k)"""
+    within = [p[m, n] * s[m, n] for m, n in p if m == n]
+    return -LN2 * sum(within, start=xp.zeros_like(damping))
 
 
 def _masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) -> _Masks:
@@ -114,7 +135,7 @@ def _masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) 
 
 
 def _others(
-    s: Logits,
+    s: BlockMap,
     a: Side,
     b: Side,
     masks: _Masks,
@@ -129,17 +150,17 @@ def _others(
             _log_sums(s, side, masks.others, layout, axis, xp) for side, axis in ((b, 1), (a, 0))
         )
         return rows, None if same else columns
-    e = {at: _exp2(x, shift, masks.others, xp) for at, x in s.all.items()}
+    e = {at: _exp2(x, shift, masks.others, xp) for at, x in s.items()}
     rows = [_sum(e[m, n], b, n, 1, xp) for m, n in layout.blocks]
     columns = [] if same else [_sum(e[n, m], a, n, 0, xp) for m, n in layout.blocks]
     return xp.stack(rows), xp.stack(columns) if columns else None
 
 
-def _own(s: Logits, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
+def _own(s: BlockMap, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
     """The sums over positives of the rows (axis 1) or columns (axis 0); `b` is the other side."""
     found = []
     for m, n in layout.blocks:
-        x = s.all[(m, n) if axis == 1 else (n, m)]
+        x = s[(m, n) if axis == 1 else (n, m)]
         mask = xp.astype(own, x.dtype)
         if b.present is not None:
             mask *= _column(b.present[n, :], 1 - axis)
@@ -154,7 +175,7 @@ def _own(s: Logits, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNam
 
 
 def _d_logits(
-    s: Logits,
+    s: BlockMap,
     w_a: Weights,
     w_b: Weights,
     a: Side,
@@ -167,7 +188,7 @@ def _d_logits(
     """d loss / d logits of every pair of modalities, both directions together."""
     at = {block: i for i, block in enumerate(layout.blocks)}
     found: BlockMap = {}
-    for (m, n), x in s.all.items():
+    for (m, n), x in s.items():
         sides = [
             (w, at[block], axis)
             for w, block, axis in ((w_a, (m, n), 1), (w_b, (n, m), 0))
@@ -225,11 +246,11 @@ def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
 
 
 def _log_sums(
-    s: Logits, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
+    s: BlockMap, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
 ) -> Array:
     found = []
     for m, n in layout.blocks:
-        x = s.all[(m, n) if axis == 1 else (n, m)]
+        x = s[(m, n) if axis == 1 else (n, m)]
         found.append(_log_sum(x, _and_present(mask, other, n, axis), axis, xp))
     return xp.stack(found)
 

@@ -41,11 +41,13 @@ class Processes(Protocol):
 
 
 class Gradients(NamedTuple):
-    """By the given rows, (B, D) each, the factors of mixed rows and the logarithm of the scale."""
+    """By the given rows, (B, D) each, the factors of mixed rows, the logarithm of the scale, and,
+    where asked for, the captions' features, (B, F)."""
 
     rows: tuple[Array, ...]
     mix: Array | None
     log_scale: Array
+    damp: Array | None = None
 
 
 def _add_product(out: Array, x: Array, y: Array) -> None:
@@ -62,6 +64,7 @@ class Tiles:
     `gcl_spec.softmax_tiles`, perhaps compiled. processes: who else works on this problem.
     scale_first: scale rows, of which there are fewer than products; not where `multiply` rounds.
     cut: only pairs of a sample before this place with one from there on.
+    by_damp: are gradients by the captions' features wanted?
     """
 
     problem: Problem
@@ -77,6 +80,7 @@ class Tiles:
     processes: Processes | None = None
     scale_first: bool = True
     cut: int | None = None
+    by_damp: bool = False
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,15 +124,19 @@ class Tiles:
         rows = [xp.zeros_like(x) for x in self.problem.rows]
         mix: list[Array | None] = [None] * len(self._slices)
         log_scale = xp.zeros_like(rows[0][0, 0], dtype=xp.float64)
+        damp = xp.zeros_like(self.problem.damp) if self.by_damp else None
         cut = [Weights(*(w[:, at] for w in weights)) for at in self._slices]
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b, last=True)
             found = self.backward_tile(given, cut[i], cut[j], a, b, layout, i == j, self.shift, xp)
-            self._add_rows(found.products, rows, i, j)
+            self._add_rows(found.products, rows, self.problem.rows, i, j)
+            if damp is not None:
+                self._add_rows({(0, 0): found.damp}, (damp,), (self.problem.damp,), i, j)
             mix[i] = self._plus(mix[i], found.mix_a)
             mix[j] = self._plus(mix[j], found.mix_b)
             log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
-        return self._gathered(rows, mix, log_scale)
+        by_all = self._gathered(rows, mix, log_scale)
+        return by_all if damp is None else by_all._replace(damp=self._sum(damp))
 
     def _side(self, at: slice, factor: float | Array | None = None) -> Side:
         problem, xp = self.problem, self.xp
@@ -139,6 +147,7 @@ class Tiles:
             mix=None if problem.mix is None else problem.mix[:, :, at],
             present=None if present is None else xp.astype(present[:, at], problem.rows[0].dtype),
             ids=None if problem.ids is None else problem.ids[at],
+            damp=None if problem.damp is None else problem.damp[at, :],
         )
 
     def _pairs(self) -> Iterator[tuple[int, int, Side, Side]]:
@@ -216,9 +225,11 @@ class Tiles:
     def _plus(self, total: Array | None, found: Array | None) -> Array | None:
         return found if total is None else total if found is None else total + found
 
-    def _add_rows(self, d: BlockMap, into: Sequence[Array], i: int, j: int) -> None:
+    def _add_rows(
+        self, d: BlockMap, into: Sequence[Array], given: Sequence[Array], i: int, j: int
+    ) -> None:
         """d x_a += D x_b and, of two different tiles, d x_b += D^T x_a; the scale comes last."""
-        given, at_a, at_b = self.problem.rows, self._slices[i], self._slices[j]
+        at_a, at_b = self._slices[i], self._slices[j]
         for (c, k), block in d.items():
             self.add_product(into[c][at_a, :], block, given[k][at_b, :])
             if i != j:

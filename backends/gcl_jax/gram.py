@@ -36,7 +36,7 @@ class GramKernel:
     def __call__(self, problem: Problem, scale: jax.Array | float, /, *, xp: Any = jnp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
         size = problem.rows[0].shape[0]
-        if (self.tile is None and size < _PLAIN_BELOW) or problem.damp is not None:
+        if self.tile is None and size < _PLAIN_BELOW:
             return plain_blocks(problem, scale, xp=xp)
         problem = mixed(problem, xp)
         tile = min(self.tile or 256, size)
@@ -45,7 +45,7 @@ class GramKernel:
         if self.axis_name is not None:
             # Every device has a part of the gradient by the scale; JAX sums it if it varies.
             number = jax.lax.pcast(number, self.axis_name, to="varying")
-        data = _Data(problem.rows, problem.mix, number)
+        data = _Data(problem.rows, problem.mix, problem.damp, number)
         others, own, mean, _ = _row_sums(static, data, problem.present, problem.ids)
         return Blocks(others, own, mean)
 
@@ -62,6 +62,7 @@ class _Data(NamedTuple):
 
     rows: tuple[jax.Array, ...]
     mix: jax.Array | None
+    damp: jax.Array | None
     scale: jax.Array
 
 
@@ -118,7 +119,8 @@ def _backward(
             )
 
         found = jax.lax.cond(fits, lambda: branch(shift), lambda: branch(None))
-        return _Data(found.rows, found.mix, found.log_scale / data.scale), None, None
+        by_scale = found.log_scale / data.scale
+        return _Data(found.rows, found.mix, found.damp, by_scale), None, None
 
 
 _row_sums.defvjp(_forward, _backward)
@@ -137,4 +139,5 @@ def _problem(
         present=present,
         ids=ids,
         positives=layout.positives,
+        damp=data.damp,
     )

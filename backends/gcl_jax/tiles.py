@@ -1,6 +1,6 @@
 """The loss tile by tile in JAX: `gcl_spec.tiles` as scans, compiled once for all tiles."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,14 @@ from gcl_spec.tiles import Gradients
 __all__ = ["Tiles"]
 
 Carry = tuple[jax.Array, Own]
+
+
+class _Part(NamedTuple):
+    """Gradients by the arrays of a `Side`, of all tiles or of one."""
+
+    z: jax.Array
+    mix: jax.Array | None
+    damp: jax.Array | None
 
 
 class Tiles:
@@ -43,6 +51,7 @@ class Tiles:
             mix=None if problem.mix is None else self._cut(problem.mix, 2, pad),
             present=None if present is None else self._cut(present.astype(dtype), 1, pad),
             ids=None if problem.ids is None else self._cut(problem.ids, 0, pad),
+            damp=None if problem.damp is None else self._cut(problem.damp, 0, pad),
         )
         # A varying zero: what a scan carries must vary over the devices like what it adds.
         self.zero = jnp.zeros((), dtype)
@@ -91,60 +100,56 @@ class Tiles:
         cut = Weights(*(self._cut(w, 1, pad) for w in weights))
 
         def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
-            rows, mix, total = carry
+            found, total = carry
             w_a, w_b = (Weights(*(w[k] for w in cut)) for k in (i, j))
-            found, d_a, d_b = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
-            valid = at.valid.astype(d_a.dtype)
-            rows = rows.at[i].add(valid * d_a)
-            if mix is not None:
-                mix = mix.at[i].add(valid * found.mix_a)
-            if d_b is not None:
-                rows = rows.at[j].add(valid * d_b)
-                if mix is not None:
-                    mix = mix.at[j].add(valid * found.mix_b)
-            return (rows, mix, total + valid * found.log_scale), None
+            by_scale, *parts = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
+            valid = at.valid.astype(by_scale.dtype)
+            for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
+                found = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), found, part)
+            return (found, total + valid * by_scale), None
 
-        start = (
-            self.zero + jnp.zeros_like(self.sides.z),
-            None if self.sides.mix is None else self.zero + jnp.zeros_like(self.sides.mix),
-            self.zero,
-        )
+        sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
+        start = jax.tree.map(lambda x: self.zero + jnp.zeros_like(x), sides), self.zero
         carry, _ = jax.lax.scan(
             lambda carry, at: add(carry, at, at.pair[0], at.pair[0], True), start, self.diagonal
         )
-        (rows, mix, total), _ = jax.lax.scan(
+        (found, total), _ = jax.lax.scan(
             lambda carry, at: add(carry, at, at.pair[0], at.pair[1], False), carry, self.pairs
         )
-        return self._gathered(rows, mix, total)
+        return self._gathered(found, total)
 
     def _tile(
         self, a: Side, b: Side, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
-    ) -> tuple[Any, jax.Array, jax.Array | None]:
+    ) -> tuple[Any, ...]:
+        """By the scale, by side a, and of two different tiles by side b."""
         layout = self.layout
         given = self._products(a, b)
         found = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp)
-        return found, *self._row_grads(found.products, a, b, same)
+        d_a, d_b = self._row_grads(found.products, a, b)
+        of_a = of_b = None
+        if a.damp is not None and b.damp is not None and found.damp is not None:
+            of_a, of_b = found.damp @ b.damp, found.damp.T @ a.damp
+        parts = _Part(d_a, found.mix_a, of_a), _Part(d_b, found.mix_b, of_b)
+        return found.log_scale, *parts[: 1 if same else 2]
 
     def _products(self, a: Side, b: Side) -> BlockMap:
         return products(a._replace(z=a.z * self.scale2), b, self.layout, jnp)
 
-    def _row_grads(
-        self, d: BlockMap, a: Side, b: Side, same: bool
-    ) -> tuple[jax.Array, jax.Array | None]:
-        """D z_b, and of two different tiles D^T z_a."""
+    def _row_grads(self, d: BlockMap, a: Side, b: Side) -> tuple[jax.Array, jax.Array]:
+        """D z_b and D^T z_a."""
         layout, kinds = self.layout, range(self.layout.rows)
         if layout.whole:
             whole = jnp.block([[d[c, k] for k in kinds] for c in kinds])
-            return whole @ b.z, None if same else whole.T @ a.z
+            return whole @ b.z, whole.T @ a.z
         # Rows that no asked block has keep this.
         d_a, d_b = ([jnp.zeros_like(side.kind(c, layout)) for c in kinds] for side in (a, b))
         for (c, k), block in d.items():
             d_a[c] += block @ b.kind(k, layout)
             d_b[k] += block.T @ a.kind(c, layout)
-        return jnp.concatenate(d_a), None if same else jnp.concatenate(d_b)
+        return jnp.concatenate(d_a), jnp.concatenate(d_b)
 
-    def _gathered(self, rows: jax.Array, mix: jax.Array | None, total: jax.Array) -> Gradients:
-        layout = self.layout
+    def _gathered(self, found: "_Part", total: jax.Array) -> Gradients:
+        layout, (rows, mix, damp) = self.layout, found
         by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
         by_kind = by_kind.reshape(layout.rows, self.count * self.tile, -1)[:, : self.size]
         by_kind = by_kind * (self.scale2 * LN2)
@@ -153,7 +158,9 @@ class Tiles:
             if layout.factors == 1:
                 given = jnp.asarray(self.problem.mix)
                 mix = jnp.where(given == 0, 0, mix / jnp.where(given == 0, 1, given))
-        return Gradients(tuple(by_kind), mix, total)
+        if damp is not None:
+            damp = damp.reshape(self.count * self.tile, -1)[: self.size]
+        return Gradients(tuple(by_kind), mix, total, damp)
 
     def _side(self, i: jax.Array) -> Side:
         return Side(*(None if x is None else x[i] for x in self.sides))

@@ -8,7 +8,14 @@ from typing import Any, Literal
 import torch
 from array_api_compat import torch as xp
 
-from gcl_spec.blocks import Blocks, Problem, inverse_norm, mixed, plain_blocks
+from gcl_spec.blocks import (
+    Blocks,
+    Problem,
+    inverse_norm,
+    mixed,
+    plain_blocks,
+    without_arrays,
+)
 from gcl_spec.errors import InputError
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
@@ -66,7 +73,7 @@ class GramKernel:
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
         samples, device = problem.rows[0].shape[0], problem.rows[0].device.type
-        if problem.damp is not None or tile_of(self.tile, samples, device) is None:
+        if tile_of(self.tile, samples, device) is None:
             return plain_blocks(problem, scale, xp=xp)
         blocks: Blocks = self._tiled(problem, scale)
         return blocks
@@ -78,9 +85,10 @@ class GramKernel:
             scale = torch.tensor(scale, dtype=problem.rows[0].dtype, device=problem.rows[0].device)
         problem = mixed(problem, xp, _inverse_norm)
         others, own, mean, _ = _RowSums.apply(  # type: ignore[no-untyped-call]
-            _Pass(replace(problem, rows=(), weights=None, mix=None, present=None, ids=None), self),
+            _Pass(problem, self),
             scale,
             problem.mix,
+            problem.damp,
             problem.present,
             problem.ids,
             *problem.rows,
@@ -91,18 +99,20 @@ class GramKernel:
 class _Pass:
     """What forward hands to backward besides tensors: static options and, once, its tiles."""
 
-    def __init__(self, static: Problem, kernel: GramKernel) -> None:
-        self.static, self.kernel = static, kernel
+    def __init__(self, problem: Problem, kernel: GramKernel) -> None:
+        self.static, self.kernel = without_arrays(problem), kernel
         self.tiles: Tiles | None = None
 
     def problem(
         self,
         mix: torch.Tensor | None,
+        damp: torch.Tensor | None,
         present: torch.Tensor | None,
         ids: torch.Tensor | None,
         rows: Sequence[torch.Tensor],
     ) -> Problem:
-        return replace(self.static, rows=tuple(rows), mix=mix, present=present, ids=ids)
+        rows = tuple(rows)
+        return replace(self.static, rows=rows, mix=mix, damp=damp, present=present, ids=ids)
 
     def make_tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
         like = problem.rows[0]
@@ -144,12 +154,14 @@ class _RowSums(torch.autograd.Function):
         options: _Pass,
         scale: torch.Tensor,
         mix: torch.Tensor | None,
+        damp: torch.Tensor | None,
         present: torch.Tensor | None,
         ids: torch.Tensor | None,
         *rows: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
-            options.tiles = options.make_tiles(options.problem(mix, present, ids, rows), scale)
+            problem = options.problem(mix, damp, present, ids, rows)
+            options.tiles = options.make_tiles(problem, scale)
             sums = options.tiles.sums()
             return (*blocks_of(sums, xp)[:3], sums.own.count)
 
@@ -162,19 +174,21 @@ class _RowSums(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        scale, mix, present, ids, *rows = ctx.saved_tensors[:-4]
+        scale, mix, damp, present, ids, *rows = ctx.saved_tensors[:-4]
         others, own, mean, count = ctx.saved_tensors[-4:]
         tiles = ctx.options.tiles
         if tiles is None:  # a second backward through a retained graph
-            tiles = ctx.options.make_tiles(ctx.options.problem(mix, present, ids, rows), scale)
+            problem = ctx.options.problem(mix, damp, present, ids, rows)
+            tiles = ctx.options.make_tiles(problem, scale)
         ctx.options.tiles = None
+        tiles.by_damp = ctx.needs_input_grad[3]
         sums = RowSums(others / LN2, Own(own / LN2, mean * count / LN2, count))
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             one = not tiles.layout.positives
             weights = weights_of(Blocks(*gradients[:3]), sums, tiles.shift, one, rows[0].dtype, xp)
             found = tiles.gradients(weights)
             by_scale = (found.log_scale / scale).to(scale.dtype)
-        results = (by_scale, found.mix, None, None, *found.rows)
+        results = (by_scale, found.mix, found.damp, None, None, *found.rows)
         return (None, *(None if x is None else _once(x, gradients) for x in results))
 
     @staticmethod

@@ -13,8 +13,7 @@ import torch
 import torch.distributed as dist
 from array_api_compat import torch as xp
 
-from gcl_spec.blocks import Blocks, Problem, mixed
-from gcl_spec.errors import InputError
+from gcl_spec.blocks import Blocks, Problem, mixed, without_arrays
 from gcl_spec.gram import LN2
 from gcl_spec.row_sums import RowSums, blocks_of, log_add, weights_of
 from gcl_spec.softmax_tiles import Own, Weights
@@ -44,15 +43,13 @@ class RingKernel:
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
-        if problem.damp is not None:
-            raise InputError("captions cannot travel the ring; leave `ring` or `captions` out")
         problem = mixed(problem, xp)
         like = problem.rows[0]
         if not isinstance(scale, torch.Tensor):
             scale = torch.tensor(scale, dtype=like.dtype, device=like.device)
         walk = _Walk(self, problem)
         others, own, mean, _ = _RingSums.apply(  # type: ignore[no-untyped-call]
-            walk, scale, problem.mix, *problem.rows
+            walk, scale, problem.mix, problem.damp, *problem.rows
         )
         return Blocks(others, own, mean, walk.present)
 
@@ -60,15 +57,17 @@ class RingKernel:
 class _Walk:
     """A process's way around the ring, forward and backward.
 
-    What belongs to n samples travels as one matrix (n, columns): the given rows and the factors of
-    mixed ones, or the gradients by them.
+    What belongs to n samples travels as one matrix (n, columns): the given rows, the factors of
+    mixed ones and the captions' features, or the gradients by them.
     """
 
     def __init__(self, kernel: RingKernel, problem: Problem) -> None:
         self.group, self.tile, self.factor = kernel.group, kernel.tile or 256, kernel.factor
-        self.width = problem.rows[0].shape[1]
         self.factors = None if problem.mix is None else problem.mix.shape[:2]
-        self.static = replace(problem, rows=(), weights=None, mix=None, present=None, ids=None)
+        self.widths = [x.shape[1] for x in problem.rows]
+        self.widths.append(0 if self.factors is None else self.factors.numel())
+        self.widths.append(0 if problem.damp is None else problem.damp.shape[1])
+        self.static = without_arrays(problem)
         like = problem.rows[0]
         self.sizes = self.group.sizes(like.shape[0], like.device, kernel.options)
         ends = [sum(self.sizes[: r + 1]) for r in range(len(self.sizes))]
@@ -104,21 +103,20 @@ class _Walk:
             cut_weights = Weights(*(torch.cat([w[:, at] for at in places], 1) for w in weights))
             found = self._tiles(problem, scale2, cut).gradients(cut_weights)
             by_scale = by_scale + found.log_scale
-            return self.pack(found.rows, found.mix)
+            return self.pack(found.rows, found.mix, found.damp)
 
         return self._visit(packed, of, torch.add), self.group.sum(by_scale)
 
-    def pack(self, rows: Rows, mix: torch.Tensor | None) -> torch.Tensor:
+    def pack(self, rows: Rows, mix: torch.Tensor | None, damp: torch.Tensor | None) -> torch.Tensor:
         """(n, columns)"""
-        return torch.cat([*rows, *([] if mix is None else [mix.flatten(0, 1).mT])], dim=1)
+        columns = [None if mix is None else mix.flatten(0, 1).mT, damp]
+        return torch.cat([*rows, *(x for x in columns if x is not None)], dim=1)
 
-    def unpack(self, packed: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor | None]:
-        """The rows of each kind, (n, D), and the factors."""
-        if self.factors is None:
-            return list(torch.split(packed, self.width, dim=1)), None
-        columns = packed.shape[1] - self.factors.numel()
-        mix = packed[:, columns:].mT.reshape(*self.factors, -1)
-        return list(torch.split(packed[:, :columns], self.width, dim=1)), mix
+    def unpack(self, packed: torch.Tensor) -> tuple[Rows, torch.Tensor | None, torch.Tensor | None]:
+        """The rows of each kind, (n, D), the factors, and the captions' features."""
+        *rows, mix, damp = torch.split(packed, self.widths, dim=1)
+        factors = None if self.factors is None else mix.mT.reshape(*self.factors, -1)
+        return rows, factors, damp if self.widths[-1] else None
 
     def _visit(self, packed: torch.Tensor, of: Callable[..., Any], add: Combine) -> torch.Tensor:
         """The own rows' total of `of` over the own block and every meeting."""
@@ -156,7 +154,7 @@ class _Walk:
             work.wait()
 
     def _problem(self, ranks: Sequence[int], packed: Rows) -> Problem:
-        rows, mix = self.unpack(torch.cat(list(packed)))
+        rows, mix, damp = self.unpack(torch.cat(list(packed)))
         places = [self.places[rank] for rank in ranks]
         present, ids = self.present, self.ids
         return replace(
@@ -165,10 +163,12 @@ class _Walk:
             mix=mix,
             present=None if present is None else torch.cat([present[:, at] for at in places], 1),
             ids=None if ids is None else torch.cat([ids[at] for at in places]),
+            damp=damp,
         )
 
     def _tiles(self, problem: Problem, scale2: float, cut: int | None) -> Tiles:
-        return Tiles(problem, scale2, self.tile, None, xp, cut=cut)
+        by_damp = problem.damp is not None
+        return Tiles(problem, scale2, self.tile, None, xp, cut=cut, by_damp=by_damp)
 
 
 class _RingSums(torch.autograd.Function):
@@ -176,24 +176,29 @@ class _RingSums(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, walk: _Walk, scale: torch.Tensor, mix: torch.Tensor | None, *rows: torch.Tensor
+        ctx: Any,
+        walk: _Walk,
+        scale: torch.Tensor,
+        mix: torch.Tensor | None,
+        damp: torch.Tensor | None,
+        *rows: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         with torch.autocast(scale.device.type, enabled=False):
-            sums = walk.sums(float(scale) / LN2, walk.pack(rows, mix))
+            sums = walk.sums(float(scale) / LN2, walk.pack(rows, mix, damp))
         ctx.walk, ctx.sums = walk, sums
-        ctx.save_for_backward(scale, mix, *rows)
+        ctx.save_for_backward(scale, mix, damp, *rows)
         ctx.mark_non_differentiable(sums.own.count)
         return (*blocks_of(sums, xp)[:3], sums.own.count)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        scale, mix, *rows = ctx.saved_tensors
+        scale, mix, damp, *rows = ctx.saved_tensors
         walk: _Walk = ctx.walk
         one = walk.ids is None or not walk.static.positives
         weights = weights_of(Blocks(*gradients[:3]), ctx.sums, None, one, rows[0].dtype, xp)
         with torch.autocast(scale.device.type, enabled=False):
-            packed = walk.pack(rows, mix)
+            packed = walk.pack(rows, mix, damp)
             found, by_scale = walk.gradients(float(scale) / LN2, packed, weights)
-        by_rows, by_mix = walk.unpack(found * walk.factor)
-        return (None, (by_scale / scale).to(scale.dtype), by_mix, *by_rows)
+        by_rows, by_mix, by_damp = walk.unpack(found * walk.factor)
+        return (None, (by_scale / scale).to(scale.dtype), by_mix, by_damp, *by_rows)

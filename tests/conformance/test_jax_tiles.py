@@ -11,7 +11,7 @@ import pytest
 from gcl_jax import gcl_loss
 from gcl_spec.loss import gcl_loss as plain_loss
 from gcl_spec.normalize import l2_normalize
-from gcl_spec.objective import CLIP, GCL, Objective
+from gcl_spec.objective import CLIP, GCL, SEPARATION, Objective
 
 SAMPLES = 37
 IDS = np.arange(SAMPLES) % 29
@@ -29,23 +29,26 @@ CASES: dict[str, dict[str, Any]] = {
     "missing texts": {"present": {"text": HERE}},
     "positives by id": {"ids": IDS, "objective": Objective(duplicates="positive")},
     "negatives by id, three given": {"ids": IDS, "fused": True},
+    "separation by captions": {"objective": SEPARATION, "captions": True},
 }
 
 
 def step_of(loss: Any, case: dict[str, Any], dtype: Any, **extra: Any) -> Any:
     """A function from the scale to the loss, all gradients by rows, and the one by log_scale."""
     image, text = (jnp.asarray(rows(n, SAMPLES, 6), dtype) for n in (0, 1))
-    options = {k: v for k, v in case.items() if k != "fused"}
+    options = {k: v for k, v in case.items() if k not in ("fused", "captions")}
+    captions = jnp.asarray(rows(3, SAMPLES, 4), dtype) if "captions" in case else None
     fused = jnp.asarray(rows(2, SAMPLES, 6), dtype) if "fused" in case else None
 
-    def of(image: Any, text: Any, fused: Any, s: Any) -> Any:
-        return loss(image, text, fused, log_scale=s, **options, **extra)
+    def of(image: Any, text: Any, fused: Any, captions: Any, s: Any) -> Any:
+        more = {} if captions is None else {"captions": captions}
+        return loss(image, text, fused, log_scale=s, **options, **more, **extra)
 
-    at = (0, 1, 2, 3) if fused is not None else (0, 1, 3)
+    at = [n for n, x in enumerate((image, text, fused, captions, 0)) if x is not None]
     step = jax.jit(jax.value_and_grad(of, argnums=at))
 
     def run(scale: float) -> tuple[float, np.ndarray, float]:
-        value, grads = step(image, text, fused, jnp.asarray(np.log(scale), dtype))
+        value, grads = step(image, text, fused, captions, jnp.asarray(np.log(scale), dtype))
         flat = [np.asarray(g, np.float64).ravel() for g in grads]
         return float(value), np.concatenate(flat[:-1]), float(flat[-1][0])
 

@@ -27,7 +27,9 @@ from gcl_torch.gram import GramKernel
 TILES = (1, 3, 100)
 
 
-def problem_of(case: Case, xp: Any, given: int | None = None) -> Problem:
+def problem_of(
+    case: Case, xp: Any, given: int | None = None, captions: np.ndarray | None = None
+) -> Problem:
     """With `given` rows of the modalities (the others fused), or all of them."""
     names = given_modalities(case.objective, given or len(case.objective.modalities))
     index = case.objective.modalities.index
@@ -41,7 +43,7 @@ def problem_of(case: Case, xp: Any, given: int | None = None) -> Problem:
         weights=None,
         present=present,
         ids=None if case.ids is None else xp.asarray(case.ids),
-        captions=None,
+        captions=None if captions is None else xp.asarray(captions),
         xp=xp,
     )
     return mixed(problem.ask(make_plan(case.objective)), xp)
@@ -57,19 +59,21 @@ def fusions(case: Case) -> list[int | None]:
 @pytest.mark.parametrize("xp", [numpy_namespace, array_api_strict, torch_namespace])
 @pytest.mark.parametrize("own_maxima", [False, True])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-@given(case=cases(), tile=st.sampled_from(TILES), seed=st.integers(0, 2**16))
+@given(case=cases(), tile=st.sampled_from(TILES), seed=st.integers(0, 2**16), damped=st.booleans())
 def test_tiles_are_the_plain_blocks(
-    xp: Any, own_maxima: bool, case: Case, tile: int, seed: int
+    xp: Any, own_maxima: bool, case: Case, tile: int, seed: int, damped: bool
 ) -> None:
-    """The sums, and for any gradient by them the gradients by rows, factors and scale."""
+    """The sums, and for any gradient by them those by rows, factors, captions and scale."""
     scale = float(np.exp(case.log_scale))
     rng = np.random.default_rng(seed)
+    captions = rng.normal(size=(case.z_MBD.shape[1], 3)) if damped else None
     for given_rows in fusions(case):
-        want, gradients_of = plain_by_torch(problem_of(case, torch_namespace, given_rows), scale)
-        problem = problem_of(case, xp, given_rows)
+        direct = problem_of(case, torch_namespace, given_rows, captions)
+        want, gradients_of = plain_by_torch(direct, scale)
+        problem = problem_of(case, xp, given_rows, captions)
         found = shared_shift(problem, scale / LN2, xp)
         shift = None if own_maxima or not bool(found.fits) else float(found.shift)
-        tiles = Tiles(problem, scale / LN2, tile, shift, xp, cache_bytes=1000)
+        tiles = Tiles(problem, scale / LN2, tile, shift, xp, cache_bytes=1000, by_damp=damped)
         sums = tiles.sums()
         for x, y in zip(blocks_of(sums, xp)[:3], want, strict=True):
             np.testing.assert_allclose(np.asarray(x), y, rtol=1e-10, atol=1e-10)
@@ -83,7 +87,7 @@ def test_tiles_are_the_plain_blocks(
             xp,
         )
         have = tiles.gradients(weights)
-        rows, mix, log_scale = gradients_of(by_blocks)
+        rows, mix, damp, log_scale = gradients_of(by_blocks)
         # A row that is not present gets its zero from the caller, who put a zero there.
         for m, (x, y) in enumerate(zip(have.rows, rows, strict=True)):
             here = slice(None)
@@ -92,6 +96,8 @@ def test_tiles_are_the_plain_blocks(
             np.testing.assert_allclose(np.asarray(x)[here], y[here], rtol=1e-8, atol=1e-9)
         if mix is not None and problem.present is None:
             np.testing.assert_allclose(np.asarray(have.mix), mix, rtol=1e-8, atol=1e-9)
+        if damp is not None:
+            np.testing.assert_allclose(np.asarray(have.damp), damp, rtol=1e-8, atol=1e-9)
         assert float(have.log_scale) == pytest.approx(log_scale, rel=1e-8, abs=1e-8)
 
 
@@ -100,8 +106,9 @@ def plain_by_torch(problem: Problem, scale: float) -> Any:
     rows = [x.clone().requires_grad_() for x in problem.rows]
     mix = None if problem.mix is None else problem.mix.clone().requires_grad_()
     log_scale = torch.tensor(np.log(scale), requires_grad=True)
-    leaves = [*rows, *([] if mix is None else [mix]), log_scale]
-    problem = replace(problem, rows=tuple(rows), mix=mix)
+    damp = None if problem.damp is None else problem.damp.clone().requires_grad_()
+    leaves = [*rows, *(x for x in (mix, damp) if x is not None), log_scale]
+    problem = replace(problem, rows=tuple(rows), mix=mix, damp=damp)
     blocks = direct_blocks(problem, log_scale.exp(), xp=torch_namespace)
 
     def gradients(by_blocks: list[Any]) -> Any:
@@ -110,8 +117,9 @@ def plain_by_torch(problem: Problem, scale: float) -> Any:
             for x, g in zip(blocks[:3], by_blocks, strict=True)
         )
         found = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
-        by_rows = [g.numpy() for g in found[: len(rows)]]
-        return by_rows, None if mix is None else found[len(rows)].numpy(), float(found[-1])
+        by_leaf = {id(x): g.numpy() for x, g in zip(leaves, found, strict=True)}
+        by_rows = [by_leaf[id(x)] for x in rows]
+        return by_rows, by_leaf.get(id(mix)), by_leaf.get(id(damp)), float(found[-1])
 
     return [x.detach().numpy() for x in blocks[:3]], gradients
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gcl_reference.loss import Samples, gradients, loss
-from gcl_spec.errors import ConfigError, InputError
+from gcl_spec.errors import ConfigError, InputError, InputTypeError
 from gcl_spec.loss import contrastive_loss, gcl_loss, stacked_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import (
@@ -140,3 +140,10 @@ def test_bad_pools_and_captions_are_named() -> None:
         Direction("image", "text", pool="both")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="captions have shape"):
         gcl_loss(unit_rows(0, 4, 3), unit_rows(1, 4, 3), log_scale=1.0, captions=np.ones((3, 2)))
+    broken = np.where(np.arange(4)[:, None] == 2, np.nan, np.ones((4, 2)))
+    with pytest.raises(InputError, match="row 2 of 'captions' hold NaN or Inf; give zeros"):
+        gcl_loss(unit_rows(0, 4, 3), unit_rows(1, 4, 3), log_scale=1.0, captions=broken)
+    with pytest.raises(InputTypeError, match="captions has dtype int64"):
+        gcl_loss(
+            unit_rows(0, 4, 3), unit_rows(1, 4, 3), log_scale=1.0, captions=np.eye(4, dtype=int)
+        )

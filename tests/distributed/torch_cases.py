@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gcl_spec.errors import InputError
-from gcl_spec.objective import CLIP, Objective
+from gcl_spec.objective import CLIP, SEPARATION, Objective
 from gcl_torch import GCLLoss, gcl_loss
 
 SIZES = (1, 2, 3, 4, 8)
@@ -33,6 +33,8 @@ CASES: dict[str, dict[str, Any]] = {
     "ring, three given": {"tile": 8, "ring": True, "given": True},
     "ring, summed gradients": {"tile": 8, "ring": True, "reduction": "sum"},
     "summed gradients": {"tile": 8, "reduction": "sum"},
+    "captions": {"tile": 8, "captions": True, "objective": SEPARATION},
+    "ring, captions": {"tile": 8, "ring": True, "captions": True, "objective": SEPARATION},
 }
 
 
@@ -65,9 +67,13 @@ class Model(nn.Module):
         self.image, self.text = nn.Linear(6, 5).double(), nn.Linear(6, 5).double()
         self.criterion = GCLLoss(**options).double()
 
-    def forward(self, x: torch.Tensor, y: torch.Tensor, given: bool, **kw: Any) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, y: torch.Tensor, given: bool, captions: bool, **kw: Any
+    ) -> torch.Tensor:
         image, text = (nn.functional.normalize(z, dim=1) for z in (self.image(x), self.text(y)))
         fused = nn.functional.normalize(image - 0.5 * text, dim=1) if given else None
+        if captions:  # whose gradient goes into the tower, too
+            kw["captions"] = self.text(y)
         return self.criterion(image, text, fused, **kw)
 
 
@@ -83,13 +89,13 @@ def loss_and_gradients(model: nn.Module, case: dict[str, Any], rows: slice) -> A
     options: dict[str, Any] = {"ids": ids} if "ids" in case else {}
     if "present" in case:
         options["present"] = {"text": here}
-    loss = model(x, y, "given" in case, **options)
+    loss = model(x, y, "given" in case, "captions" in case, **options)
     loss.backward()
     return loss.item(), torch.cat([p.grad.flatten() for p in model.parameters()])
 
 
 def options_of(case: dict[str, Any]) -> dict[str, Any]:
-    options = {k: v for k, v in case.items() if k not in ("ids", "present", "given")}
+    options = {k: v for k, v in case.items() if k not in ("ids", "present", "given", "captions")}
     return {"scale": 20.0, **options}
 
 
