@@ -1,4 +1,5 @@
-"""The JAX backend: the loss `gcl_loss`, and `cached_value_and_grad` for big batches.
+"""The JAX backend: the loss `gcl_loss`, `contrastive_loss` of any modalities, and
+`cached_value_and_grad` for big batches.
 
 The names are imported when they are first used: the registry reads this package without JAX.
 """
@@ -8,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gcl_jax.cached import cached_value_and_grad
-    from gcl_jax.loss import gcl_loss
+    from gcl_jax.loss import contrastive_loss, gcl_loss
 
-__all__ = ["cached_value_and_grad", "gcl_loss"]
+__all__ = ["cached_value_and_grad", "contrastive_loss", "gcl_loss"]
 
-_HOMES = {"cached_value_and_grad": "cached", "gcl_loss": "loss"}
+_HOMES = {"cached_value_and_grad": "cached", "contrastive_loss": "loss", "gcl_loss": "loss"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,11 +13,11 @@ from gcl_jax.gram import GramKernel
 from gcl_spec.backend import LossAndGrads
 from gcl_spec.inputs import Weights
 from gcl_spec.loss import check_stacked, contrastive_terms, stacked_loss
-from gcl_spec.loss import gcl_loss as neutral_loss
+from gcl_spec.loss import contrastive_loss as neutral_loss
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.terms import direction_losses, mean_term, modality_gap
 
-__all__ = ["DirectionLosses", "gcl_loss", "gcl_terms", "loss_and_grads"]
+__all__ = ["DirectionLosses", "contrastive_loss", "gcl_loss", "gcl_terms", "loss_and_grads"]
 
 
 def gcl_loss(
@@ -58,18 +58,57 @@ def gcl_loss(
     >>> round(float(value), 5), grad.shape
     (1.66976, (4, 4))
     """
-    rows = [image, text] if fused is None else [image, text, fused]
-    extras: dict[str, Any] = {
-        "weights": weights,
-        "present": present,
-        "ids": ids,
-        "captions": captions,
-    }
-    if axis_name is not None:
-        gather = partial(_gather, axis_name=axis_name)
-        rows, extras = jax.tree.map(gather, (rows, extras))
+    rows = {"image": image, "text": text}
+    if fused is not None and "image+text" in objective.modalities:
+        rows["image+text"] = fused
+    return contrastive_loss(
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        weights=None if weights is None else {"image+text": weights},
+        present=present,
+        ids=ids,
+        captions=captions,
+        tile=tile,
+        axis_name=axis_name,
+    )
+
+
+def contrastive_loss(
+    embeddings: Mapping[str, jax.Array],
+    *,
+    log_scale: jax.Array | float,
+    objective: Objective,
+    weights: Mapping[str, Weights] | None = None,
+    present: Mapping[str, jax.Array] | None = None,
+    ids: jax.Array | None = None,
+    captions: jax.Array | None = None,
+    tile: int | None = None,
+    axis_name: str | None = None,
+) -> jax.Array:
+    """The objective on any modalities, tile by tile; `gcl_loss` is its common case.
+
+    Equals `gcl_spec.loss.contrastive_loss`, whose arguments these are.
+
+    Args:
+        embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
+        tile, axis_name: as in `gcl_loss`.
+
+    Returns:
+        0-d array, float32 for 16-bit rows, else of the rows' dtype.
+
+    Raises:
+        InputError: as `gcl_spec.loss.gcl_loss`.
+
+    >>> audio_text = Objective(modalities=("audio", "text"))
+    >>> rows = {"audio": jnp.eye(4), "text": jnp.eye(4)}
+    >>> round(float(contrastive_loss(rows, log_scale=0.0, objective=audio_text)), 5)
+    1.16542
+    """
+    given = {"weights": weights, "present": present, "ids": ids, "captions": captions}
+    rows, extras = _gathered((dict(embeddings), given), axis_name)
     loss: jax.Array = neutral_loss(
-        *rows,
+        rows,
         log_scale=log_scale,
         objective=objective,
         xp=jnp,
@@ -106,14 +145,11 @@ def gcl_terms(
     >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}
     {'image->text': 1.67, 'text->image': 1.67}
     """
-    rows = [image, text]
-    extras: dict[str, Any] = {"weights": weights, "present": present, "ids": ids}
-    if axis_name is not None:
-        rows, extras = jax.tree.map(partial(_gather, axis_name=axis_name), (rows, extras))
-    if weights is not None:
-        extras["weights"] = {"image+text": extras["weights"]}
+    by_name = None if weights is None else {"image+text": weights}
+    given = ({"image": image, "text": text}, {"weights": by_name, "present": present, "ids": ids})
+    rows, extras = _gathered(given, axis_name)
     terms = contrastive_terms(
-        {"image": rows[0], "text": rows[1]},
+        rows,
         log_scale=log_scale,
         objective=objective,
         xp=jnp,
@@ -124,7 +160,7 @@ def gcl_terms(
     found = (
         mean_term(terms, objective, xp=jnp),
         direction_losses(still[1], objective, xp=jnp),
-        modality_gap(still[0][0], still[0][1], extras["present"], xp=jnp),
+        modality_gap(still[0]["image"], still[0]["text"], extras["present"], xp=jnp),
     )
     return DirectionLosses(*_one_value(found, axis_name))
 
@@ -139,11 +175,17 @@ def _one_value(tree: Any, axis_name: str | None) -> Any:
     return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)  # type: ignore[no-untyped-call]
 
 
-def _gather(x: Any, axis_name: str) -> Any:
+def _gathered(tree: Any, axis_name: str | None) -> Any:
     """The samples of all devices; what has none, such as one weight for all, as it is."""
-    if not isinstance(x, jax.Array) or x.ndim == 0:
-        return x
-    return jax.lax.all_gather(x, axis_name, tiled=True)
+    if axis_name is None:
+        return tree
+
+    def gather(x: Any) -> Any:
+        if not isinstance(x, jax.Array) or x.ndim == 0:
+            return x
+        return jax.lax.all_gather(x, axis_name, tiled=True)
+
+    return jax.tree.map(gather, tree)
 
 
 def loss_and_grads(

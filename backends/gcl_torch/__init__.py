@@ -1,4 +1,5 @@
-"""The PyTorch backend: the loss `gcl_loss`, `GCLLoss` as a module, `cached_step` for big batches.
+"""The PyTorch backend: the loss `gcl_loss`, `contrastive_loss` of any modalities, `GCLLoss` as a
+module, `cached_step` for big batches.
 
 The names are imported when they are first used: the registry reads this package without torch.
 """
@@ -8,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gcl_torch.cached import cached_step
-    from gcl_torch.loss import GCLLoss, gcl_loss
+    from gcl_torch.loss import GCLLoss, contrastive_loss, gcl_loss
 
-__all__ = ["GCLLoss", "cached_step", "gcl_loss"]
+__all__ = ["GCLLoss", "cached_step", "contrastive_loss", "gcl_loss"]
 
-_HOMES = {"GCLLoss": "loss", "cached_step": "cached", "gcl_loss": "loss"}
+_HOMES = {
+    "GCLLoss": "loss",
+    "cached_step": "cached",
+    "contrastive_loss": "loss",
+    "gcl_loss": "loss",
+}
 
 
 def __getattr__(name: str) -> Any:

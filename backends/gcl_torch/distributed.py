@@ -176,20 +176,21 @@ def gradient_factor(processes: ProcessGroup, reduction: GradientReduction) -> fl
 
 
 def gathered(
-    rows: list[torch.Tensor],
-    extras: Mapping[str, Any],
-    processes: ProcessGroup,
-    factor: float,
-    options: Options,
-) -> tuple[list[torch.Tensor], dict[str, Any]]:
-    """Everything that has samples, of all processes."""
-    sizes = processes.sizes(rows[0].shape[0], rows[0].device, options)
+    given: Mapping[str, Any], processes: ProcessGroup, factor: float, options: Options
+) -> dict[str, Any]:
+    """Everything that has samples, of all processes. What it is in is the same on each of them.
+
+    given: the rows, with an item "rows", and other options, which may be None or have no samples.
+    """
+    first = next(iter(given["rows"].values()))
+    sizes = processes.sizes(first.shape[0], first.device, options)
 
     def gather(x: Any) -> Any:
         if isinstance(x, torch.Tensor) and x.ndim > 0:
             return gather_rows(x, processes, sizes, factor)
-        if isinstance(x, Mapping):
-            return {name: gather(x[name]) for name in sorted(x)}
+        if isinstance(x, Mapping):  # in one order on all processes, and given back in its own
+            found = {name: gather(x[name]) for name in sorted(x)}
+            return {name: found[name] for name in x}
         return tuple(gather(y) for y in x) if isinstance(x, tuple) else x
 
-    return [gather(x) for x in rows], {name: gather(x) for name, x in extras.items()}
+    return {name: gather(x) for name, x in given.items()}

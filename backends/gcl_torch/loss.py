@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import log
-from typing import Any
+from typing import Unpack
 
 import torch
 import torch.distributed as dist
@@ -10,24 +10,15 @@ from array_api_compat import torch as torch_namespace
 from torch import nn
 
 from gcl_spec.backend import LossAndGrads
-from gcl_spec.blocks import Kernel
-from gcl_spec.errors import InputError
 from gcl_spec.inputs import Weights
-from gcl_spec.loss import gcl_loss as neutral_loss
+from gcl_spec.loss import contrastive_loss as neutral_loss
 from gcl_spec.loss import stacked_loss
 from gcl_spec.objective import GCL, Objective
-from gcl_torch.distributed import (
-    GradientReduction,
-    ProcessGroup,
-    gathered,
-    gradient_factor,
-    in_words,
-    shared_scale,
-)
+from gcl_torch.distributed import GradientReduction
 from gcl_torch.gram import CACHE_BYTES, GramKernel, Operands
-from gcl_torch.ring import RingKernel
+from gcl_torch.spread import KernelOptions, spread
 
-__all__ = ["GCLLoss", "gcl_loss", "loss_and_grads"]
+__all__ = ["GCLLoss", "contrastive_loss", "gcl_loss", "loss_and_grads"]
 
 
 def gcl_loss(
@@ -87,41 +78,67 @@ def gcl_loss(
     >>> image.grad.shape
     torch.Size([4, 4])
     """
-    rows = [image, text] if fused is None else [image, text, fused]
-    extras: dict[str, Any] = {"weights": weights, "present": present}
-    extras |= {"ids": ids, "captions": captions}
-    kernel: Kernel = GramKernel(tile, cache_bytes, operands=operands)
-    if group is not None:
-        processes = ProcessGroup(group)
-        factor = gradient_factor(processes, reduction)
-        alike = {
-            "rows": tuple(rows),
-            "log_scale": log_scale,
-            "objective": objective,
-            **extras,
-            "tile": tile,
-            "reduction": reduction,
-            "operands": operands,
-            "ring": ring,
-        }
-        options = tuple((name, in_words(x)) for name, x in alike.items())
-        log_scale = shared_scale(log_scale, processes, factor)
-        if ring:
-            if operands is not None:
-                raise InputError("rows that travel the ring are not rounded; leave `operands` out")
-            kernel = RingKernel(processes, factor, tile, options)
-        else:
-            rows, extras = gathered(rows, extras, processes, factor, options)
-            kernel = GramKernel(tile, cache_bytes, processes, operands)
+    rows = {"image": image, "text": text}
+    if fused is not None and "image+text" in objective.modalities:
+        rows["image+text"] = fused
+    return contrastive_loss(
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        weights=None if weights is None else {"image+text": weights},
+        present=present,
+        ids=ids,
+        captions=captions,
+        tile=tile,
+        cache_bytes=cache_bytes,
+        group=group,
+        reduction=reduction,
+        operands=operands,
+        ring=ring,
+    )
+
+
+def contrastive_loss(
+    embeddings: Mapping[str, torch.Tensor],
+    *,
+    log_scale: torch.Tensor | float,
+    objective: Objective,
+    weights: Mapping[str, Weights] | None = None,
+    present: Mapping[str, torch.Tensor] | None = None,
+    ids: torch.Tensor | None = None,
+    captions: torch.Tensor | None = None,
+    **options: Unpack[KernelOptions],
+) -> torch.Tensor:
+    """The objective on any modalities, tile by tile; `gcl_loss` is its common case.
+
+    Equals `gcl_spec.loss.contrastive_loss`, whose arguments these are.
+
+    Args:
+        embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
+        options: `tile`, `cache_bytes`, `group`, `reduction`, `operands` and `ring` of `gcl_loss`.
+
+    Returns:
+        0-d tensor, float32 for 16-bit rows, else of the rows' dtype.
+
+    Raises:
+        InputError: as `gcl_loss`.
+
+    >>> audio_text = Objective(modalities=("audio", "text"))
+    >>> rows = {"audio": torch.eye(4), "text": torch.eye(4)}
+    >>> round(contrastive_loss(rows, log_scale=0.0, objective=audio_text).item(), 5)
+    1.16542
+    """
+    extras = {"weights": weights, "present": present, "ids": ids, "captions": captions}
     # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
-    with torch.autocast(image.device.type, enabled=False):
+    with torch.autocast(next(iter(embeddings.values())).device.type, enabled=False):
+        rows, scale, every, kernel = spread(embeddings, log_scale, objective, extras, **options)
         loss: torch.Tensor = neutral_loss(
-            *rows,
-            log_scale=log_scale,
+            rows,
+            log_scale=scale,
             objective=objective,
             xp=torch_namespace,
             kernel=kernel,
-            **extras,
+            **every,
         )
     return loss
 

@@ -7,20 +7,12 @@ import torch
 import torch.distributed as dist
 from array_api_compat import torch as torch_namespace
 
-from gcl_spec.blocks import Kernel
 from gcl_spec.inputs import Weights
 from gcl_spec.loss import contrastive_terms
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.terms import direction_losses, mean_term, modality_gap
-from gcl_torch.distributed import (
-    GradientReduction,
-    ProcessGroup,
-    gathered,
-    gradient_factor,
-    in_words,
-    shared_scale,
-)
-from gcl_torch.gram import GramKernel
+from gcl_torch.distributed import GradientReduction
+from gcl_torch.spread import spread
 
 __all__ = ["DirectionLosses", "gcl_terms"]
 
@@ -54,30 +46,23 @@ def gcl_terms(
     >>> {name: round(x.item(), 2) for name, x in found.directions.items() if "+" not in name}
     {'image->text': 1.67, 'text->image': 1.67}
     """
-    rows = [image, text]
-    extras: dict[str, Any] = {"weights": weights, "present": present, "ids": ids}
-    kernel: Kernel = GramKernel()
-    if group is not None:
-        processes = ProcessGroup(group)
-        factor = gradient_factor(processes, reduction)
-        alike = {"log_scale": log_scale, "objective": objective, "reduction": reduction, **extras}
-        options = tuple((name, in_words(x)) for name, x in alike.items())
-        log_scale = shared_scale(log_scale, processes, factor)
-        rows, extras = gathered(rows, extras, processes, factor, options)
-        kernel = GramKernel(processes=processes)
-    if weights is not None:
-        extras["weights"] = {"image+text": extras["weights"]}
+    extras: dict[str, Any] = {"present": present, "ids": ids}
+    extras["weights"] = None if weights is None else {"image+text": weights}
+    given = {"image": image, "text": text}
     with torch.autocast(image.device.type, enabled=False):
+        rows, scale, every, kernel = spread(
+            given, log_scale, objective, extras, group=group, reduction=reduction
+        )
         terms = contrastive_terms(
-            {"image": rows[0], "text": rows[1]},
-            log_scale=log_scale,
+            rows,
+            log_scale=scale,
             objective=objective,
             xp=torch_namespace,
             kernel=kernel,
-            **extras,
+            **every,
         )
         loss = mean_term(terms, objective, xp=torch_namespace)
     with torch.no_grad():
         directions = direction_losses(terms, objective, xp=torch_namespace)
-        gap = modality_gap(rows[0], rows[1], extras["present"], xp=torch_namespace)
+        gap = modality_gap(rows["image"], rows["text"], every["present"], xp=torch_namespace)
     return DirectionLosses(loss, directions, gap)
