@@ -1,6 +1,7 @@
 """The seam: what a backend must supply. It is small: a backend is only the arithmetic."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from gcl_spec.batch import Batch
 from gcl_spec.config import Config
 from gcl_spec.objective import Objective
 
-__all__ = ["Backend", "LossAndGrads", "Trainer", "TrainingBackend"]
+__all__ = ["Backend", "LossAndGrads", "SpreadBackend", "Trainer", "TrainingBackend"]
 
 
 class LossAndGrads(NamedTuple):
@@ -36,11 +37,12 @@ class Backend(Protocol):
         ...
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> Array:
-        """The framework's array of dtype ("float32", "float64", "bool", "int64") on `device`."""
+        """The framework's array on `device` of dtype "float32", "float64", "bool", "int64", or,
+        where rows may have it, "bfloat16"."""
         ...
 
     def to_numpy(self, x: Array, /) -> npt.NDArray[Any]:
-        """The values as a NumPy array, detached, of the same dtype."""
+        """The values as a NumPy array, detached, of the same dtype; bfloat16 as float32."""
         ...
 
     def loss_and_grads(
@@ -61,6 +63,19 @@ class Backend(Protocol):
         "a+b" of two others, they are normalise(w_a e_a + w_b e_b), through which the gradient goes.
         log_scale: shape (), -ln(tau). present: (M, B) booleans. ids: (B,) integers. weights:
         (F, 2, B), w_a and w_b; 1 when not given. tile: rows of a tile, where it computes in tiles.
+        """
+        ...
+
+
+@runtime_checkable
+class SpreadBackend(Backend, Protocol):
+    """A backend that can also spread one batch over processes, or devices, of this machine."""
+
+    def spread(self, size: int, /) -> AbstractContextManager[Backend]:
+        """A backend on the CPU whose `loss_and_grads` cuts its samples over `size` of them.
+
+        The loss is that of the whole batch, and the gradients are those that one process has.
+        Leaving the context ends what was started.
         """
         ...
 

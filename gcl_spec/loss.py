@@ -39,6 +39,7 @@ __all__ = [
     "mean_term",
     "stacked_loss",
     "stacked_terms",
+    "unstacked",
 ]
 
 
@@ -186,7 +187,7 @@ def stacked_loss(
     Raises:
         InputError: as `gcl_loss`.
     """
-    rows, further = _unstack(z_MBD, objective, options)
+    rows, further = unstacked(z_MBD, objective, **options)
     return contrastive_loss(rows, log_scale=log_scale, objective=objective, **further)
 
 
@@ -198,7 +199,7 @@ def stacked_terms(
     **options: Unpack[StackedOptions],
 ) -> LossTerms:
     """The loss of every direction and sample, before the mean; arguments as `stacked_loss`."""
-    rows, further = _unstack(z_MBD, objective, options)
+    rows, further = unstacked(z_MBD, objective, **options)
     return contrastive_terms(rows, log_scale=log_scale, objective=objective, **further)
 
 
@@ -210,7 +211,7 @@ def check_stacked(
     **options: Unpack[StackedOptions],
 ) -> None:
     """Refuse what `stacked_loss` refuses, before it is compiled; arguments as there."""
-    rows, further = _unstack(z_MBD, objective, options)
+    rows, further = unstacked(z_MBD, objective, **options)
     check(rows, log_scale=log_scale, objective=objective, **further)
 
 
@@ -248,10 +249,14 @@ def _terms(
     return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid), dtype
 
 
-def _unstack(
-    z_MBD: Array, objective: Objective, options: StackedOptions
+def unstacked(
+    z_MBD: Array, objective: Objective, **options: Unpack[StackedOptions]
 ) -> tuple[dict[str, Array], LossOptions]:
-    """The rows by modality, and the other arguments of `contrastive_loss`."""
+    """The rows by modality, and the other arguments of `contrastive_loss`, of `stacked_loss`'s.
+
+    Raises:
+        InputError: shapes that do not fit the objective.
+    """
     xp = options.get("xp") or array_namespace(z_MBD)
     present_MB = options.get("present_MB")
     weights = options.get("weights")

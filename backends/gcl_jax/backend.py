@@ -1,6 +1,7 @@
 """JAX as a `gcl_spec.backend.TrainingBackend`, on every device that JAX sees."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -9,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gcl_jax.loss import loss_and_grads
-from gcl_spec._typing import State
-from gcl_spec.backend import LossAndGrads, Trainer
+from gcl_spec._typing import ArrayNamespace, State
+from gcl_spec.backend import Backend, LossAndGrads, Trainer
 from gcl_spec.bench.protocol import Bench
 from gcl_spec.config import Config
 from gcl_spec.objective import Objective
@@ -22,7 +23,7 @@ class JaxBackend:
     """JAX; arrays are `jax.Array`. 64-bit types work without JAX's global switch."""
 
     name = "jax"
-    xp = jnp
+    xp: ArrayNamespace = jnp
 
     def devices(self) -> Sequence[str]:
         """All devices by platform and number, JAX's default first, the CPU among them."""
@@ -40,8 +41,8 @@ class JaxBackend:
         return array
 
     def to_numpy(self, x: jax.Array, /) -> npt.NDArray[Any]:
-        """The values on the host."""
-        return np.asarray(x)
+        """The values on the host; bfloat16, which NumPy lacks, as float32."""
+        return np.asarray(x, np.float32) if x.dtype == jnp.bfloat16 else np.asarray(x)
 
     def loss_and_grads(
         self,
@@ -66,6 +67,12 @@ class JaxBackend:
                 weights=weights,
                 tile=tile,
             )
+
+    def spread(self, size: int, /) -> AbstractContextManager[Backend]:
+        """See `gcl_spec.backend.SpreadBackend.spread`."""
+        from gcl_jax.processes import JaxDevices  # which is a backend of this kind
+
+        return JaxDevices(size)
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
         """See `gcl_spec.backend.TrainingBackend.trainer`."""

@@ -1,6 +1,7 @@
 """PyTorch as a `gcl_spec.backend.TrainingBackend`, on the CPU and on CUDA."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import numpy.typing as npt
 import torch
 from array_api_compat import torch as torch_namespace
 
-from gcl_spec._typing import AnyArray, State
-from gcl_spec.backend import LossAndGrads, Trainer
+from gcl_spec._typing import AnyArray, ArrayNamespace, State
+from gcl_spec.backend import Backend, LossAndGrads, Trainer
 from gcl_spec.bench.protocol import Bench
 from gcl_spec.config import Config
 from gcl_spec.objective import Objective
@@ -22,7 +23,7 @@ class TorchBackend:
     """PyTorch; arrays are `torch.Tensor`."""
 
     name = "torch"
-    xp = torch_namespace
+    xp: ArrayNamespace = torch_namespace
 
     def devices(self) -> Sequence[str]:
         """CUDA devices first, where there are any, then the CPU."""
@@ -33,8 +34,8 @@ class TorchBackend:
         return torch.tensor(x, dtype=getattr(torch, dtype), device=device)
 
     def to_numpy(self, x: torch.Tensor, /) -> npt.NDArray[Any]:
-        """The values, detached and on the host."""
-        return x.detach().cpu().numpy()
+        """The values, detached and on the host; bfloat16, which NumPy lacks, as float32."""
+        return (x.float() if x.dtype == torch.bfloat16 else x).detach().cpu().numpy()
 
     def loss_and_grads(
         self,
@@ -58,6 +59,12 @@ class TorchBackend:
             weights=weights,
             tile=tile,
         )
+
+    def spread(self, size: int, /) -> AbstractContextManager[Backend]:
+        """See `gcl_spec.backend.SpreadBackend.spread`."""
+        from gcl_torch.processes import TorchProcesses  # which is a backend of this kind
+
+        return TorchProcesses(size)
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
         """See `gcl_spec.backend.TrainingBackend.trainer`."""

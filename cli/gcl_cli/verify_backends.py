@@ -5,14 +5,15 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from gcl_spec import registry
-from gcl_spec.backend import Backend
+from gcl_spec.backend import Backend, SpreadBackend
 from gcl_spec.conformance.cases import Case
-from gcl_spec.conformance.verify import Verdict, verify
+from gcl_spec.conformance.verify import DTYPES, Verdict, spread_over, verify
 from gcl_spec.errors import BackendLoadError, MissingFrameworkError
 
 __all__ = ["command"]
@@ -43,6 +44,21 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     type=_FILE,
     help="Only the case in this file; repeatable.",
 )
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(["float64", "float32", "bfloat16"]),
+    help="Of the rows; repeatable. Default: float64 and float32; with --thorough all.",
+)
+@click.option(
+    "--processes",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="N",
+    help="Spread the batch over N of them (JAX: devices); repeatable. Default: 1; with "
+    "--thorough 1, 2 and 3.",
+)
 @click.option("--self-test", is_flag=True, help="Inject known bugs; each must be noticed.")
 @click.option("--matrix", is_flag=True, help="Show a row an objective and kind of masks, too.")
 @click.option("--json", "json_path", type=_FILE, help="Write every result to this file.")
@@ -65,6 +81,8 @@ def command(
     draws: int,
     seed: int,
     case_paths: tuple[Path, ...],
+    dtypes: tuple[str, ...],
+    processes: tuple[int, ...],
     self_test: bool,
     matrix: bool,
     json_path: Path | None,
@@ -72,7 +90,7 @@ def command(
     failures: Path,
     jobs: int,
 ) -> int:
-    """Hold every backend to the reference: loss and gradients, float32 and float64.
+    """Hold every backend to the reference: loss and gradients, in every dtype.
 
     Exit code 0: all agree. 3: one disagrees, or a known bug is not noticed. 4: a named backend is
     missing, or there is none.
@@ -90,7 +108,20 @@ def command(
     if self_test:
         return _self_test([backend for backend, _ in backends], cases)
     reference = registry.load("reference")
-    verdict = verify([backend for backend, _ in backends], reference, cases, jobs=jobs)
+    dtypes = dtypes or (DTYPES if not thorough else (*DTYPES, "bfloat16"))
+    processes = processes or ((1,) if not thorough else (1, 2, 3))
+    for line in _alone(backends, processes):
+        click.echo(line, err=True)
+    verdict = verify(
+        [backend for backend, _ in backends],
+        reference,
+        cases,
+        dtypes=dtypes,
+        processes=processes,
+        jobs=jobs,
+    )
+    if not verdict.results:
+        return _MISSING
     _show(verdict, matrix)
     _write(verdict, json_path, junit_path)
     if not verdict.agrees and not case_paths:
@@ -123,6 +154,17 @@ def _load(names: Sequence[str]) -> tuple[list[tuple[Backend, str]], list[str]]:
     return backends, missing
 
 
+def _alone(backends: Sequence[tuple[Backend, str]], processes: Sequence[int]) -> list[str]:
+    """A line for each backend that cannot be spread as asked for."""
+    if max(processes) == 1:
+        return []
+    return [
+        f"{asked}: not verified in more than one process: it has no method `spread`"
+        for backend, asked in backends
+        if not isinstance(backend, SpreadBackend)
+    ]
+
+
 def _show(verdict: Verdict, matrix: bool) -> None:
     from gcl_cli.verify_table import show_matrix, show_summary
 
@@ -150,29 +192,29 @@ def _write_failures(
     cases: Sequence[Case],
     folder: Path,
 ) -> None:
-    """The worst case of every backend, device and dtype, shrunk, with the command to run it."""
+    """The worst case of every backend and place, shrunk, with the command to run it."""
     from gcl_spec.conformance.case_file import write_case
     from gcl_spec.conformance.shrink import fails, shrink
 
     by_name = {case.name: case for case in cases}
     loaded = {backend.name: (backend, asked) for backend, asked in backends}
     worst = {
-        (row.backend, row.device, row.dtype): row.case
+        (row.backend, row.device, row.processes, row.dtype): row.case
         for row in sorted(verdict.rows, key=lambda row: -row.headroom)
         if row.disagree
     }
-    for (name, device, dtype), case in worst.items():
+    for (name, device, processes, dtype), case in worst.items():
         backend, asked = loaded[name]
-
-        def still(case: Case, where: tuple[Backend, str, str] = (backend, dtype, device)) -> bool:
-            return fails(where[0], reference, case, dtype=where[1], device=where[2])
-
-        file = re.sub(r"[^A-Za-z0-9]+", "-", f"{name} {device} {dtype} {case}").strip("-")
-        path = folder / f"{file}.npz"
-        write_case(path, shrink(by_name[case], still))
-        click.echo(
-            f"gcl verify-backends --backend {shlex.quote(asked)} --case {shlex.quote(str(path))}"
-        )
+        with spread_over(backend, processes) as spread:
+            still = partial(fails, spread, reference, dtype=dtype, device=device)
+            small = shrink(by_name[case], still)
+        file = f"{name} {device} {processes if processes > 1 else ''} {dtype} {case}"
+        path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', file).strip('-')}.npz"
+        write_case(path, small)
+        command = ["gcl", "verify-backends", "--backend", asked, "--case", str(path)]
+        command += [] if dtype in DTYPES else ["--dtype", dtype]
+        command += [] if processes == 1 else ["--processes", str(processes)]
+        click.echo(shlex.join(command))
 
 
 def _self_test(backends: Sequence[Backend], cases: Sequence[Case]) -> int:

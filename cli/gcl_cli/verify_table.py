@@ -12,21 +12,21 @@ __all__ = ["show_matrix", "show_summary"]
 _WHY = """\
 error  largest distance from the float64 reference (the paper's sums as loops),
        at the case nearest its bound; gradients as Frobenius norms
-ulp    the same in units of the last place: error / (unit roundoff x size)
+ulp    the same in units of the last place: error / (unit roundoff x size);
+       - where the quantity itself is 0 but for rounding
 bound  what rounding in this dtype can explain there, to first order, from its
        width, candidates, scale and norms (gcl_spec/conformance/tolerances.py)
 room   bound / error: below 1 the backend is wrong"""
 
 
 def show_summary(verdict: Verdict) -> None:
-    """One row a backend, device, dtype and quantity, then what is wrong."""
+    """One row a backend, device, number of processes, dtype and quantity, then what is wrong."""
     cases = max(row.cases for row in verdict.rows)
-    keys = ("backend", "device", "dtype", "quantity")
+    spread = any(row.processes > 1 for row in verdict.rows)
+    keys = ("backend", "device", *(["processes"] if spread else []), "dtype", "quantity")
     _table(f"Backends against the reference, {cases} cases", verdict.rows, keys)
     for note in dict.fromkeys(
-        f"{row.backend} {row.device} {row.dtype}, case {row.case!r}: {row.note}"
-        for row in verdict.rows
-        if row.note
+        f"{_place(row)}, case {row.case!r}: {row.note}" for row in verdict.rows if row.note
     ):
         click.echo(fill(note, 80, subsequent_indent="    "))
     click.echo(_WHY)
@@ -35,13 +35,15 @@ def show_summary(verdict: Verdict) -> None:
 
 def show_matrix(verdict: Verdict) -> None:
     """One row a backend, device, dtype, objective and kind of masks."""
-    for backend, device, dtype in dict.fromkeys(
-        (row.backend, row.device, row.dtype) for row in verdict.matrix
-    ):
-        rows = [
-            r for r in verdict.matrix if (r.backend, r.device, r.dtype) == (backend, device, dtype)
-        ]
-        _table(f"{backend}, {device}, {dtype}", rows, ("objective", "masks"))
+    for place in dict.fromkeys(map(_place, verdict.matrix)):
+        rows = [row for row in verdict.matrix if _place(row) == place]
+        _table(place, rows, ("objective", "masks"))
+
+
+def _place(row: Row) -> str:
+    """Where it was computed, and in which dtype."""
+    spread = f" on {row.processes} processes" if row.processes > 1 else ""
+    return f"{row.backend} {row.device} {row.dtype}{spread}"
 
 
 def _table(title: str, rows: "tuple[Row, ...] | list[Row]", keys: tuple[str, ...]) -> None:
@@ -51,13 +53,14 @@ def _table(title: str, rows: "tuple[Row, ...] | list[Row]", keys: tuple[str, ...
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     for heading in keys:
-        table.add_column(heading, no_wrap=heading != "objective")
+        short = {"processes": "procs"}.get(heading, heading)
+        table.add_column(short, no_wrap=heading != "objective")
     for heading in ("error", "ulp", "bound", "room"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for row in rows:
         table.add_row(
-            *(getattr(row, key) for key in keys),
+            *(str(getattr(row, key)) for key in keys),
             f"{row.error:.1e}",
             _short(row.ulp),
             f"{row.bound:.1e}",
@@ -69,6 +72,8 @@ def _table(title: str, rows: "tuple[Row, ...] | list[Row]", keys: tuple[str, ...
 
 
 def _short(x: float) -> str:
+    if math.isnan(x):
+        return "-"
     if not math.isfinite(x):
         return "inf"
     if 0 < x < 0.01 or x >= 1e5:

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases import Case
-from gcl_spec.conformance.tolerances import bounds, unit_roundoff
+from gcl_spec.conformance.tolerances import bounds, computed_in, rounded, unit_roundoff
 
 __all__ = ["QUANTITIES", "Disagreement", "Error", "check", "compare", "compare_with", "expected"]
 
@@ -48,10 +47,13 @@ class Error:
 
     @property
     def ulp(self) -> float:
-        """Error in units of the last place of the quantity: error / (unit roundoff * size)."""
+        """Error in units of the last place of the quantity: error / (unit roundoff * size).
+
+        NaN where the quantity is 0 but for rounding: it then has no last place.
+        """
         if self.error == 0:
             return 0.0
-        return self.error / (self.roundoff * self.size) if self.size > 0 else np.inf
+        return self.error / (self.roundoff * self.size) if self.size > self.bound else np.nan
 
     @property
     def agrees(self) -> bool:
@@ -89,7 +91,8 @@ def compare_with(
         raise Disagreement(
             f"{backend.name} {dtype}: case {case.name!r} raises {type(raised).__name__}: {raised}"
         ) from raised
-    allowed = bounds(case, dtype, float(want["loss"]))
+    size = float(np.linalg.norm(want["grads"]))
+    allowed = bounds(case, dtype, float(want["loss"]), size)
     where = f"case {case.name!r}"
     errors = []
     for quantity in QUANTITIES:
@@ -106,7 +109,7 @@ def compare_with(
                 error if np.isfinite(error) else np.inf,
                 float(np.linalg.norm(want[quantity])),
                 getattr(allowed, quantity),
-                unit_roundoff(dtype),
+                unit_roundoff(dtype if quantity == "grads" else computed_in(dtype)),
             )
         )
     fused = case.fused
@@ -129,16 +132,13 @@ def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, devic
 
 
 def _rounded(case: Case, dtype: str) -> Case:
-    """The case whose numbers are those of `dtype`."""
-
-    def rounded(x: FloatArray) -> FloatArray:
-        return x.astype(dtype).astype(np.float64)
-
+    """The case whose rows are of `dtype`; the other numbers are of the dtype of logits."""
+    finer = computed_in(dtype)
     return replace(
         case,
-        z_MBD=rounded(case.z_MBD),
-        log_scale=float(rounded(np.asarray(case.log_scale))),
-        weights=None if case.weights is None else rounded(case.weights),
+        z_MBD=rounded(case.z_MBD, dtype),
+        log_scale=float(rounded(np.asarray(case.log_scale), finer)),
+        weights=None if case.weights is None else rounded(case.weights, finer),
     )
 
 
@@ -149,12 +149,12 @@ def _run(backend: Backend, case: Case, dtype: str, device: str) -> Values:
     rows = array(case.z_MBD, dtype)
     found = backend.loss_and_grads(
         rows,
-        array(np.asarray(case.log_scale), dtype),
+        array(np.asarray(case.log_scale), computed_in(dtype)),
         objective=case.objective,
         present=array(case.present, "bool"),
         ids=array(case.ids, "int64"),
         tile=case.tile,
-        **({} if case.weights is None else {"weights": array(case.weights, dtype)}),
+        **({} if case.weights is None else {"weights": array(case.weights, computed_in(dtype))}),
     )
     if not np.array_equal(backend.to_numpy(rows), case.z_MBD, equal_nan=True):
         raise Disagreement(

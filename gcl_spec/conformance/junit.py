@@ -9,12 +9,13 @@ __all__ = ["junit_xml"]
 
 
 def junit_xml(verdict: Verdict) -> bytes:
-    """One `testcase` a backend, dtype, device, case and quantity; failures say what is wrong."""
+    """A `testcase` for each backend, dtype, device, number of processes, case and quantity."""
     root = ElementTree.Element("testsuites")
     suites: dict[str, ElementTree.Element] = {}
     counts, failures = Counter[str](), Counter[str]()
     for result in verdict.results:
         name = f"{result.backend}.{result.dtype}.{result.device}"
+        name += f".{result.processes}" if result.processes > 1 else ""
         if name not in suites:
             suites[name] = ElementTree.SubElement(root, "testsuite", name=name)
         counts[name] += 1

@@ -17,8 +17,9 @@ import numpy as np
 from gcl_spec.backend import LossAndGrads
 from gcl_spec.conformance.dense import Call, Dense
 from gcl_spec.conformance.mutant import Bug, Compute, Mutant
+from gcl_spec.conformance.tolerances import rounded
 from gcl_spec.conformance.wrong_fusions import WRONG_FUSIONS
-from gcl_spec.conformance.wrong_steps import WRONG_STEPS, rounded_to_bfloat16
+from gcl_spec.conformance.wrong_steps import WRONG_STEPS
 
 __all__ = ["BUGS", "Bug", "Compute", "Mutant"]
 
@@ -148,7 +149,7 @@ _DEFINITION: Mapping[str, Bug] = {
     "rows normalised first": _asked(
         lambda c: c.but(z_MBD=c.z_MBD / np.linalg.norm(c.z_MBD, axis=-1, keepdims=True))
     ),
-    "rows rounded to bfloat16": _asked(lambda c: c.but(z_MBD=rounded_to_bfloat16(c.z_MBD))),
+    "rows rounded to bfloat16": _asked(lambda c: c.but(z_MBD=rounded(c.z_MBD, "bfloat16"))),
     "weights of the fusion ignored": _asked(lambda c: c.but(weights=None)),
     "weights of the fusion swapped": _asked(
         lambda c: c if c.weights is None else c.but(weights=c.weights[:, ::-1])

@@ -22,16 +22,19 @@ gradient        4 s (R r + R_k (n + 8) u), and of the parts, by (g - (g.e) e) w 
                 row's g, 2 p (that + 4 s R_k (2 D + 4 k + 20) u) more, where p = max w / |t|
 d log_scale     2 S r + 2 S_k (n + 8) u + 2 e
 
-The inputs are rounded before both sides see them, so they do not count.
+The inputs are rounded before both sides see them, so they do not count. Rows of bfloat16 are exact
+in float32, in which all is computed: its u serves, and the gradient by the rows, which has their
+dtype, is rounded once more, to within 2^-8 of its norm.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from gcl_spec._typing import FloatArray
 from gcl_spec.conformance.cases import Case
 
-__all__ = ["Bounds", "bounds", "unit_roundoff"]
+__all__ = ["Bounds", "bounds", "computed_in", "rounded", "unit_roundoff"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,35 @@ class Bounds:
 
 def unit_roundoff(dtype: str) -> float:
     """Half the distance from 1 to the next number: 6e-8 for float32, 1.1e-16 for float64."""
-    return float(np.finfo(dtype).eps) / 2
+    return 2.0**-8 if dtype == "bfloat16" else float(np.finfo(dtype).eps) / 2
 
 
-def bounds(case: Case, dtype: str, loss: float) -> Bounds:
-    """The bounds of this module's docstring for one case whose loss is `loss`."""
-    u = unit_roundoff(dtype)
+def computed_in(dtype: str) -> str:
+    """The dtype of logits, sums and loss for rows of `dtype`."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
+def rounded(x: FloatArray, dtype: str) -> FloatArray:
+    """The nearest numbers of `dtype`, ties to even, in float64.
+
+    >>> float(rounded(np.asarray(1.01), "bfloat16"))
+    1.0078125
+    """
+    if dtype != "bfloat16":
+        return x.astype(dtype).astype(np.float64)
+    bits = np.asarray(x, np.float32).view(np.uint32)  # of which bfloat16 has the upper half
+    even = bits >> np.uint32(16) & np.uint32(1)
+    upper = (bits + np.uint32(0x7FFF) + even) & np.uint32(0xFFFF0000)
+    return np.where(np.isfinite(x), upper.view(np.float32), x).astype(np.float64)
+
+
+def bounds(case: Case, dtype: str, loss: float, gradient: float) -> Bounds:
+    """The bounds of this module's docstring for one case.
+
+    loss: its value. gradient: the Frobenius norm of that by the rows.
+    """
+    u = unit_roundoff(computed_in(dtype))
+    stored = unit_roundoff(dtype) * gradient if computed_in(dtype) != dtype else 0.0
     fused = case.fused
     modalities, batch, width = fused.rows_MBD.shape
     candidates = modalities * batch
@@ -71,6 +97,6 @@ def bounds(case: Case, dtype: str, loss: float) -> Bounds:
         loss=2 * e
         + (4 * logit + 2 * float(np.log(candidates)) + candidates + 6) * u
         + (terms + 4) * u * abs(loss),
-        grads=grads + 2 * fused.slope * (grads + back),
+        grads=grads + 2 * fused.slope * (grads + back) + stored,
         dlog_scale=2 * logit * share + 2 * wide_logit * sums + 2 * e,
     )

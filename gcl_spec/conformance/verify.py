@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any
 
-from gcl_spec.backend import Backend
+from gcl_spec.backend import Backend, SpreadBackend
 from gcl_spec.conformance.cases import Case, fixed_cases
 from gcl_spec.conformance.checks import (
     QUANTITIES,
@@ -19,17 +20,20 @@ from gcl_spec.conformance.checks import (
     expected,
 )
 
-__all__ = ["DTYPES", "Result", "Row", "Verdict", "verify"]
+__all__ = ["DTYPES", "PLACE", "Result", "Row", "Verdict", "spread_over", "verify"]
 
 DTYPES = ("float64", "float32")
+PLACE = ("backend", "device", "processes", "dtype")
+"""What tells one run of all cases from another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One quantity of one case on one backend, dtype and device."""
+    """One quantity of one case on one backend, dtype, device and number of processes."""
 
     backend: str
     device: str
+    processes: int
     dtype: str
     objective: str
     masks: str
@@ -65,6 +69,7 @@ class Row:
 
     backend: str
     device: str
+    processes: int
     dtype: str
     quantity: str
     objective: str
@@ -94,13 +99,13 @@ class Verdict:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """One row a backend, device, dtype and quantity."""
-        return self._grouped("backend", "device", "dtype", "quantity")
+        """One row a backend, device, number of processes, dtype and quantity."""
+        return self._grouped(*PLACE, "quantity")
 
     @property
     def matrix(self) -> tuple[Row, ...]:
-        """One row a backend, device, dtype, objective and kind of masks."""
-        return self._grouped("backend", "device", "dtype", "objective", "masks")
+        """One row a backend, device, number of processes, dtype, objective and kind of masks."""
+        return self._grouped(*PLACE, "objective", "masks")
 
     def to_json(self) -> Mapping[str, Any]:
         """Plain dicts and lists; numbers that are not finite are None."""
@@ -113,7 +118,7 @@ class Verdict:
         return {"agrees": self.agrees, "seconds": round(self.seconds, 3), **lists}
 
     def _grouped(self, *by: str) -> tuple[Row, ...]:
-        groups: dict[tuple[str, ...], list[Result]] = {}
+        groups: dict[tuple[object, ...], list[Result]] = {}
         for result in self.results:
             groups.setdefault(tuple(getattr(result, name) for name in by), []).append(result)
         return tuple(_row(found, by) for found in groups.values())
@@ -124,38 +129,59 @@ def verify(
     reference: Backend,
     cases: Sequence[Case] | None = None,
     *,
+    dtypes: Sequence[str] = DTYPES,
+    processes: Sequence[int] = (1,),
     jobs: int = 1,
 ) -> Verdict:
-    """Every backend, on every device it has, in float64 and float32, against the reference.
+    """Every backend, on every device it has, against the reference.
 
     Args:
         cases: `fixed_cases()` when not given.
+        dtypes: of the rows: "float64", "float32", "bfloat16".
+        processes: numbers of them over which a batch is spread; more than 1 for each backend that
+            is a `SpreadBackend`.
         jobs: threads; with more than 1 a backend is called from two at once, one for each dtype.
 
     Returns:
-        All results, in the order of backends, devices, dtypes, cases.
+        All results, in the order of backends, devices, processes, dtypes, cases.
     """
     began = perf_counter()
     cases = fixed_cases() if cases is None else cases
     want = {
-        (i, d): expected(reference, case, dtype=d) for i, case in enumerate(cases) for d in DTYPES
+        (i, d): expected(reference, case, dtype=d) for i, case in enumerate(cases) for d in dtypes
     }
-    work = [(b, device, dtype) for b in backends for device in b.devices() for dtype in DTYPES]
-    with ThreadPoolExecutor(jobs) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
+        work = [
+            (spread, device, size, dtype)
+            for backend in backends
+            for size in processes
+            if size == 1 or isinstance(backend, SpreadBackend)
+            for spread in [stack.enter_context(spread_over(backend, size))]
+            for device in spread.devices()
+            for dtype in dtypes
+        ]
         found = pool.map(partial(_verify, cases=cases, want=want), work)
         results = tuple(result for part in found for result in part)
     return Verdict(results, perf_counter() - began)
 
 
+def spread_over(backend: Backend, processes: int) -> AbstractContextManager[Backend]:
+    """The backend on so many processes; with more than one it must be a `SpreadBackend`."""
+    if processes == 1:
+        return nullcontext(backend)
+    assert isinstance(backend, SpreadBackend)
+    return backend.spread(processes)
+
+
 def _verify(
-    work: tuple[Backend, str, str],
+    work: tuple[Backend, str, int, str],
     cases: Sequence[Case],
     want: Mapping[tuple[int, str], Values],
 ) -> list[Result]:
-    backend, device, dtype = work
+    backend, device, processes, dtype = work
     return [
         Result(
-            backend.name, device, dtype, case.contrast, case.masks, case.name,
+            backend.name, device, processes, dtype, case.contrast, case.masks, case.name,
             error.quantity, error.error, error.bound, error.size, error.ulp, error.headroom,
             error.agrees, note,
         )
@@ -178,7 +204,7 @@ def _errors(
 def _row(found: Sequence[Result], by: Sequence[str]) -> Row:
     worst = min(found, key=lambda result: result.headroom)
     relative = max(result.error / max(result.size, 1.0) for result in found)
-    key = {name: getattr(worst, name) if name in by else "" for name in _KEYS}
+    key: dict[str, Any] = {name: getattr(worst, name) if name in by else "" for name in _KEYS}
     return Row(
         **key,
         cases=len({result.case for result in found}),
@@ -193,7 +219,7 @@ def _row(found: Sequence[Result], by: Sequence[str]) -> Row:
     )
 
 
-_KEYS = ("backend", "device", "dtype", "quantity", "objective", "masks")
+_KEYS = (*PLACE, "quantity", "objective", "masks")
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

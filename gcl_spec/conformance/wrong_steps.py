@@ -6,21 +6,10 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray
 from gcl_spec.conformance.dense import Call, Dense
+from gcl_spec.conformance.tolerances import rounded
 from gcl_spec.objective import Direction
 
-__all__ = ["WRONG_STEPS", "rounded_to_bfloat16"]
-
-
-def rounded_to_bfloat16(x: FloatArray) -> FloatArray:
-    """`x` rounded to the nearest bfloat16, in its own dtype.
-
-    >>> rounded_to_bfloat16(np.asarray([1.0, 1.001, 3.14159]))
-    array([1.      , 1.      , 3.140625])
-    """
-    bits = np.asarray(x, np.float32).view(np.uint32).astype(np.uint64)
-    even = (bits >> np.uint64(16)) & np.uint64(1)
-    kept = (bits + np.uint64(0x7FFF) + even) & np.uint64(0xFFFF0000)
-    return np.asarray(kept.astype(np.uint32).view(np.float32).astype(x.dtype))
+__all__ = ["WRONG_STEPS"]
 
 
 def _self(call: Call, query: int) -> tuple[Any, Any]:
@@ -87,12 +76,12 @@ class _EpsilonInLog(Dense):
 
 class _Bfloat16Logits(Dense):
     def logits(self, rows_ND: FloatArray, scale: FloatArray) -> FloatArray:
-        return rounded_to_bfloat16(super().logits(rows_ND, scale))
+        return rounded(super().logits(rows_ND, scale), "bfloat16")
 
 
 class _Bfloat16Shares(Dense):
     def slope(self, share_BN: FloatArray, mean_BN: FloatArray) -> FloatArray:
-        return rounded_to_bfloat16(share_BN) - mean_BN
+        return rounded(share_BN, "bfloat16") - mean_BN
 
 
 class _ScaleCapped(Dense):

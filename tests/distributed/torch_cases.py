@@ -47,7 +47,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "both rings": ({"tile": 8, "ring": True}, {"tile": 4, "ring": True}, "tile is 8 on rank 0"),
     "scale": ({"log_scale": 1.0}, {"log_scale": 2.0}, "log_scale is 1.0 on rank 0 and 2.0 on"),
     "reduction": ({}, {"reduction": "sum"}, "reduction is 'mean' on rank 0 and 'sum' on rank 1"),
-    "weights": ({}, {"weights": (1.0, 2.0)}, r"weights is None on rank 0 and {'image+text': \(1.0, 2.0\)}"),
+    "weights": (
+        {},
+        {"weights": (1.0, 2.0)},
+        r"weights is None on rank 0 and {'image+text': \(1.0, 2.0\)}",
+    ),
     "flags": (
         {"present": {"text": torch.ones(6, dtype=torch.bool)}},
         {"present": {"image": torch.ones(6, dtype=torch.bool)}},

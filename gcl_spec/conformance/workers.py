@@ -1,0 +1,132 @@
+"""Processes of this machine that answer together: for losses that are spread over several."""
+
+import multiprocessing
+import os
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+__all__ = ["WorkerError", "Workers"]
+
+Answer = Callable[[Any], Any]
+Make = Callable[[int, int, str], Answer]
+
+_SECONDS = 300.0
+"""For one answer, in which a program may be compiled."""
+
+
+class WorkerError(RuntimeError):
+    """A worker raised, died or did not answer; its traceback is in the message."""
+
+
+class Workers:
+    """`size` processes, each of which makes a function and then answers with it.
+
+    They start with the first question, and anew after one that failed: a worker may wait for
+    another that is gone.
+
+    make: a function of a module, called in every worker with its rank, `size` and a folder that
+        all share, empty at the start. env: variables of the workers' environment.
+    """
+
+    def __init__(self, make: Make, size: int, env: Mapping[str, str] | None = None) -> None:
+        self._make, self._size, self._env = make, size, dict(env or {})
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._workers: list[tuple[Any, Connection]] = []
+        self._turn = threading.Lock()
+
+    def ask(self, question: Any) -> list[Any]:
+        """What each worker answers, in the order of ranks.
+
+        Raises:
+            WorkerError: one of them failed; all are ended.
+        """
+        with self._turn:
+            if not self._workers:
+                self._start()
+            try:
+                for _, end in self._workers:
+                    end.send(question)
+                return self._answers()
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker, end in self._workers:
+            worker.kill()
+            worker.join()
+            end.close()
+        self._workers = []
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._folder = tempfile.TemporaryDirectory()
+        with _environment(self._env):
+            for rank in range(self._size):
+                ours, theirs = context.Pipe()
+                given = (self._make, rank, self._size, self._folder.name, theirs)
+                worker = context.Process(target=_work, args=given, daemon=True)
+                worker.start()
+                theirs.close()  # or a dead worker's end would still be open, here
+                self._workers.append((worker, ours))
+
+    def _answers(self) -> list[Any]:
+        found: dict[int, Any] = {}
+        waiting: dict[Any, int] = {end: rank for rank, (_, end) in enumerate(self._workers)}
+        while waiting:
+            ready = wait(list(waiting), _SECONDS)
+            if not ready:
+                raise WorkerError(f"no answer in {_SECONDS:.0f} s; there are those of {[*found]}")
+            for end in ready:
+                rank = waiting.pop(end)
+                found[rank] = self._answer(rank)
+        return [found[rank] for rank in range(self._size)]
+
+    def _answer(self, rank: int) -> Any:
+        worker, end = self._workers[rank]
+        try:
+            right, answer = end.recv()
+        except EOFError:
+            worker.join(_SECONDS)
+            raise WorkerError(f"worker {rank} died with exit code {worker.exitcode}") from None
+        if not right:
+            raise WorkerError(f"worker {rank}: {answer}")
+        return answer
+
+
+def _work(make: Make, rank: int, size: int, folder: str, end: Connection) -> None:
+    answer: Answer | None = None
+    while True:
+        try:
+            question = end.recv()
+        except EOFError:
+            return
+        try:
+            if answer is None:
+                answer = make(rank, size, folder)
+            end.send((True, answer(question)))
+        except Exception:
+            end.send((False, traceback.format_exc()))
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
