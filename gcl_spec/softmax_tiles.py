@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, TileGrads, exp2, logits, pull_back
+from gcl_spec.log_sums import LogSums, log2_sum
 
 __all__ = ["Own", "Sums", "Weights", "backward_tile", "forward_tile"]
 
@@ -22,9 +23,9 @@ class _Masks(NamedTuple):
 
 
 class Own(NamedTuple):
-    """Sums over a row's positives, (K, T): log2 sum exp2, sum of logits, number."""
+    """Sums over a row's positives, (K, T) each: log2 sum exp2, sum of logits, number."""
 
-    log_sum: Array
+    logs: LogSums
     linear: Array
     count: Array
 
@@ -37,8 +38,8 @@ class Sums(NamedTuple):
     positives are None.
     """
 
-    others_a: Array
-    others_b: Array | None
+    others_a: Array | LogSums
+    others_b: Array | LogSums | None
     own_a: Own | None
     own_b: Own | None
 
@@ -46,15 +47,15 @@ class Sums(NamedTuple):
 class Weights(NamedTuple):
     """Derivatives by the sums of the rows of one side, (K, T) each.
 
-    A logit x adds to its row others * exp2(x - others_log) where the samples differ, and
-    own * exp2(x - own_log) + mean where they are one, or positives. With a shared shift
-    `others` is already multiplied by exp2(shift - others_log).
+    A logit x adds to its row others * exp2(x - others_top) where the samples differ, and
+    own * exp2(x - own_top) + mean where they are one, or positives. A shared shift stands in the
+    place of others_top.
     """
 
     others: Array
-    others_log: Array
+    others_top: Array
     own: Array
-    own_log: Array
+    own_top: Array
     mean: Array
     """Divided by the number of positives; of a single one the log-sum is in here too."""
 
@@ -74,6 +75,8 @@ def forward_tile(
     """
     masks = _masks_of(a, b, layout, same, xp)
     s = _damped(logits(given, a, b, layout, xp).all, _damping(a, b, xp))
+    if same and shift is None:
+        s = _symmetric(s, xp)
     others_a, others_b = _others(s, a, b, masks, layout, same, shift, xp)
     own_a = own_b = None
     if masks.own is not None:
@@ -96,7 +99,10 @@ def backward_tile(
     """The gradients of a tile, given the derivatives by the sums of its rows."""
     masks = _masks_of(a, b, layout, same, xp)
     s, damping = logits(given, a, b, layout, xp), _damping(a, b, xp)
-    p = _d_logits(_damped(s.all, damping), w_a, w_b, a, b, masks, layout, shift, xp)
+    x = _damped(s.all, damping)
+    if same and shift is None:
+        x = _symmetric(x, xp)
+    p = _d_logits(x, w_a, w_b, a, b, masks, layout, shift, xp)
     by_damp = None if damping is None else _by_damp(p, s.all, damping, xp)
     return pull_back(_damped(p, damping), s, a, b, layout, same, xp)._replace(damp=by_damp)
 
@@ -113,6 +119,16 @@ def _damped(x: BlockMap, damping: Array | None) -> BlockMap:
     if damping is None:
         return x
     return {(m, n): y * damping if m == n else y for (m, n), y in x.items()}
+
+
+def _symmetric(x: BlockMap, xp: ArrayNamespace) -> BlockMap:
+    """The logits of a side with itself, where those of (m, j) with (n, k) and of (n, k) with (m, j)
+    are one number to the last digit: next to a maximum of its own a row has no digit to lose."""
+    turned = {at: xp.matrix_transpose(y) for at, y in x.items()}
+    return {
+        (m, n): 0.5 * (y + turned[m, m]) if m == n else y if m < n else turned[n, m]
+        for (m, n), y in x.items()
+    }
 
 
 def _by_damp(p: BlockMap, s: BlockMap, damping: Array, xp: ArrayNamespace) -> Array:
@@ -143,13 +159,11 @@ def _others(
     same: bool,
     shift: Array | float | None,
     xp: ArrayNamespace,
-) -> tuple[Array, Array | None]:
+) -> tuple[Array | LogSums, Array | LogSums | None]:
     """The sums over other samples' rows."""
     if shift is None:
-        rows, columns = (
-            _log_sums(s, side, masks.others, layout, axis, xp) for side, axis in ((b, 1), (a, 0))
-        )
-        return rows, None if same else columns
+        logs = _log_sums(s, b, masks.others, layout, 1, xp)
+        return logs, None if same else _log_sums(s, a, masks.others, layout, 0, xp)
     e = {at: _exp2(x, shift, masks.others, xp) for at, x in s.items()}
     rows = [_sum(e[m, n], b, n, 1, xp) for m, n in layout.blocks]
     columns = [] if same else [_sum(e[n, m], a, n, 0, xp) for m, n in layout.blocks]
@@ -167,11 +181,12 @@ def _own(s: BlockMap, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayN
         linear = xp.sum(x * mask, axis=axis)
         count = xp.sum(mask, axis=axis)
         if layout.positives:
-            log_sum = _log_sum(x, mask > 0, axis, xp)
+            logs = _log_sum(x, mask > 0, axis, xp)
         else:
-            log_sum = xp.where(count > 0, linear, -xp.inf)
-        found.append((log_sum, linear, count))
-    return Own(*(xp.stack(list(x)) for x in zip(*found, strict=True)))
+            logs = LogSums(xp.where(count > 0, linear, -xp.inf), xp.zeros_like(linear))
+        found.append((*logs, linear, count))
+    top, rest, linear, count = (xp.stack(list(x)) for x in zip(*found, strict=True))
+    return Own(LogSums(top, rest), linear, count)
 
 
 def _d_logits(
@@ -198,7 +213,7 @@ def _d_logits(
             mask = _and_present(_and_present(masks.others, b, n, 1), a, m, 0)
             y = x if mask is None else xp.where(mask, x, -xp.inf)
             p = _add(
-                [_share(y, w.others[k, :], w.others_log[k, :], axis, xp) for w, k, axis in sides]
+                [_share(y, w.others[k, :], w.others_top[k, :], axis, xp) for w, k, axis in sides]
             )
         else:
             p = _exp2(x, shift, masks.others, xp)
@@ -208,16 +223,16 @@ def _d_logits(
             if layout.positives:
                 here = _and_present(_and_present(masks.own, b, n, 1), a, m, 0)
                 y = xp.where(here, x, -xp.inf)
-                shares = [_share(y, w.own[k, :], w.own_log[k, :], axis, xp) for w, k, axis in sides]
+                shares = [_share(y, w.own[k, :], w.own_top[k, :], axis, xp) for w, k, axis in sides]
                 q = q + _add(shares)
             p = xp.where(masks.own, q, p)
         found[m, n] = p
     return found
 
 
-def _share(x: Array, weight: Array, log_sum: Array, axis: int, xp: ArrayNamespace) -> Array:
-    """weight * exp2(x - log_sum), where the latter is x's row's (axis 1) or column's."""
-    e = exp2(x - _column(log_sum, axis), xp)
+def _share(x: Array, weight: Array, top: Array, axis: int, xp: ArrayNamespace) -> Array:
+    """weight * exp2(x - top), where the latter is x's row's (axis 1) or column's."""
+    e = exp2(x - _column(top, axis), xp)
     e *= _column(weight, axis)
     return e
 
@@ -247,24 +262,22 @@ def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
 
 def _log_sums(
     s: BlockMap, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
-) -> Array:
+) -> LogSums:
     found = []
     for m, n in layout.blocks:
         x = s[(m, n) if axis == 1 else (n, m)]
         found.append(_log_sum(x, _and_present(mask, other, n, axis), axis, xp))
-    return xp.stack(found)
+    top, rest = (xp.stack(list(x)) for x in zip(*found, strict=True))
+    return LogSums(top, rest)
 
 
-def _log_sum(x: Array, mask: Array | None, axis: int, xp: ArrayNamespace) -> Array:
-    """log2 sum exp2 along an axis, where the mask holds; -inf for an empty sum."""
+def _log_sum(x: Array, mask: Array | None, axis: int, xp: ArrayNamespace) -> LogSums:
+    """log2 sum exp2 along an axis, where the mask holds."""
     if mask is not None:
         x = xp.where(mask, x, -xp.inf)
     top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(top > -xp.inf, top, xp.zeros_like(top))
-    total = xp.sum(exp2(x - top, xp), axis=axis)
-    some = total > 0
-    log_total = xp.log2(xp.where(some, total, xp.ones_like(total)))
-    return xp.where(some, log_total + xp.squeeze(top, axis=axis), -xp.inf)
+    total = xp.sum(exp2(x - xp.where(top > -xp.inf, top, xp.zeros_like(top)), xp), axis=axis)
+    return LogSums(xp.squeeze(top, axis=axis), log2_sum(total, xp))
 
 
 def _and_present(mask: Array | None, other: Side, n: int, axis: int) -> Array | None:

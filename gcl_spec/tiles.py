@@ -16,7 +16,8 @@ from array_api_compat import device
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Problem
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, TileGrads, layout_of, products
-from gcl_spec.row_sums import RowSums, log2_sum, log_add
+from gcl_spec.log_sums import LogSums, log2_sum, log_add, log_sum_over
+from gcl_spec.row_sums import RowSums
 from gcl_spec.softmax_tiles import Own, Sums, Weights, backward_tile, forward_tile
 
 __all__ = ["Gradients", "Processes", "Tiles"]
@@ -96,7 +97,7 @@ class Tiles:
 
     def sums(self) -> RowSums:
         """The first pass."""
-        others: list[Array | None] = [None] * len(self._slices)
+        others: list[Array | LogSums | None] = [None] * len(self._slices)
         own: list[Own | None] = [None] * len(self._slices)
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b)
@@ -106,17 +107,7 @@ class Tiles:
             if i != j:
                 others[j] = self._add(others[j], found.others_b)
                 own[j] = self._add_own(own[j], found.own_b)
-        xp, dtype = self.xp, self.problem.rows[0].dtype
-        if self.shift is None:
-            total = self._joined(others, -xp.inf, dtype)
-        else:
-            total = self._joined(others, 0.0, xp.float64)
-        joined = Own(*(self._joined(list(x), start, dtype) for x, start in self._by_field(own)))
-        if self.processes is not None:
-            total, joined = self._over_processes(total, joined, self.processes)
-        if self.shift is not None:
-            total = log2_sum(total, self.xp) + self.shift
-        return RowSums(total, joined)
+        return RowSums(self._all_others(others), self._all_own(own))
 
     def gradients(self, weights: Weights) -> Gradients:
         """The second pass; weights are (K, B)."""
@@ -177,21 +168,33 @@ class Tiles:
             axis=1,
         )
 
-    def _by_field(self, own: Sequence[Own | None]) -> Iterator[tuple[list[Array | None], float]]:
-        for i, start in enumerate((-self.xp.inf, 0.0, 0.0)):
-            yield [None if x is None else x[i] for x in own], start
-
-    def _over_processes(self, others: Array, own: Own, processes: Processes) -> tuple[Array, Own]:
+    def _all_others(self, found: Sequence[Any]) -> LogSums:
+        """Of all samples, and of all processes."""
         xp = self.xp
+        if self.shift is None:
+            return self._all_logs(found)
+        total = self._sum(self._joined(found, 0.0, xp.float64))
+        return LogSums(xp.full_like(total, self.shift), log2_sum(total, xp))
 
-        def log_sum(x: Array) -> Array:
-            top = processes.max(x)
-            shift = xp.where(top > -xp.inf, top, xp.zeros_like(top))
-            return log2_sum(processes.sum(xp.exp(LN2 * (x - shift))), xp) + shift
+    def _all_own(self, found: Sequence[Own | None]) -> Own:
+        dtype = self.problem.rows[0].dtype
+        linear, count = (
+            self._sum(self._joined([None if x is None else x[i] for x in found], 0.0, dtype))
+            for i in (1, 2)
+        )
+        return Own(self._all_logs([None if x is None else x.logs for x in found]), linear, count)
 
-        total = processes.sum(others) if self.shift is not None else log_sum(others)
-        linear, count = processes.sum(own.linear), processes.sum(own.count)
-        return total, Own(log_sum(own.log_sum), linear, count)
+    def _all_logs(self, found: Sequence[LogSums | None]) -> LogSums:
+        dtype = self.problem.rows[0].dtype
+        logs = LogSums(
+            *(
+                self._joined([None if x is None else x[i] for x in found], -self.xp.inf, dtype)
+                for i in (0, 1)
+            )
+        )
+        if self.processes is None:
+            return logs
+        return log_sum_over(logs, self.processes.max, self.processes.sum, self.xp)
 
     def _products(self, i: int, j: int, a: Side, b: Side, last: bool = False) -> BlockMap:
         if (i, j) in self._cache:
@@ -207,7 +210,7 @@ class Tiles:
                 self._cache[i, j] = found
         return found
 
-    def _add(self, total: Array | None, found: Array | None) -> Array:
+    def _add(self, total: Any, found: Any) -> Any:
         """Sums in float64, or logarithms of sums."""
         if self.shift is None:
             return found if total is None else log_add(total, found, self.xp)
@@ -219,8 +222,8 @@ class Tiles:
     def _add_own(self, total: Own | None, found: Own | None) -> Own | None:
         if total is None or found is None:
             return found if total is None else total
-        log_sum = log_add(total.log_sum, found.log_sum, self.xp)
-        return Own(log_sum, total.linear + found.linear, total.count + found.count)
+        logs = log_add(total.logs, found.logs, self.xp)
+        return Own(logs, total.linear + found.linear, total.count + found.count)
 
     def _plus(self, total: Array | None, found: Array | None) -> Array | None:
         return found if total is None else total if found is None else total + found

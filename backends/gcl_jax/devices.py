@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gcl_spec.row_sums import RowSums, log2_sum
+from gcl_spec.log_sums import log_sum_over
+from gcl_spec.row_sums import RowSums
 from gcl_spec.softmax_tiles import Own
 
 __all__ = ["Share", "over_devices", "share_of"]
@@ -31,14 +32,11 @@ def share_of(pairs: np.ndarray[Any, Any], rank: jax.Array | int, size: int) -> S
 def over_devices(sums: RowSums, axis_name: str) -> RowSums:
     """The sums of all devices, on each."""
 
-    def log_sum(x: jax.Array) -> jax.Array:
-        top = jax.lax.pmax(jax.lax.stop_gradient(x), axis_name)  # type: ignore[no-untyped-call]
-        top = jnp.where(top > -jnp.inf, top, 0)
-        return jnp.asarray(log2_sum(total(jnp.exp2(x - top)), jnp)) + top
+    def largest(x: jax.Array) -> jax.Array:
+        return jnp.asarray(jax.lax.pmax(jax.lax.stop_gradient(x), axis_name))  # type: ignore[no-untyped-call]
 
     def total(x: jax.Array) -> jax.Array:
         return jnp.asarray(jax.lax.psum(x, axis_name))  # type: ignore[no-untyped-call]
 
-    own = sums.own
-    own = Own(log_sum(own.log_sum), total(own.linear), total(own.count))
-    return RowSums(log_sum(sums.others), own)
+    others, own = (log_sum_over(x, largest, total, jnp) for x in (sums.others, sums.own.logs))
+    return RowSums(others, Own(own, total(sums.own.linear), total(sums.own.count)))

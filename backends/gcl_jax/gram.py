@@ -114,9 +114,7 @@ def _backward(
 
         def branch(shift: jax.Array | None) -> Gradients:
             one = not layout.positives
-            return tiles.gradients(
-                weights_of(Blocks(*gradients[:3]), sums, shift, one, dtype, jnp), shift
-            )
+            return tiles.gradients(weights_of(Blocks(*gradients[:3]), sums, one, dtype, jnp), shift)
 
         found = jax.lax.cond(fits, lambda: branch(shift), lambda: branch(None))
         by_scale = found.log_scale / data.scale

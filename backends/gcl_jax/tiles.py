@@ -9,13 +9,14 @@ import numpy as np
 from gcl_jax.devices import Share, share_of
 from gcl_spec.blocks import Problem
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, products
-from gcl_spec.row_sums import RowSums, log2_sum, log_add
+from gcl_spec.log_sums import LogSums, log2_sum, log_add
+from gcl_spec.row_sums import RowSums
 from gcl_spec.softmax_tiles import Own, Weights, backward_tile, forward_tile
 from gcl_spec.tiles import Gradients
 
 __all__ = ["Tiles"]
 
-Carry = tuple[jax.Array, Own]
+Carry = tuple[Any, Own]
 
 
 class _Part(NamedTuple):
@@ -66,32 +67,33 @@ class Tiles:
         """The first pass; `shift` None: with maxima of their own."""
         layout = self.layout
         empty = self.zero + jnp.zeros((self.count, len(layout.blocks), self.tile))
-        nothing = Own(empty - jnp.inf, empty, empty)
-        start = (empty if shift is not None else empty - jnp.inf, nothing)
+        no_logs = LogSums(empty - jnp.inf, empty - jnp.inf)
+        start = (empty if shift is not None else no_logs, Own(no_logs, empty, empty))
 
         def of_one(carry: Carry, at: Share) -> tuple[Carry, None]:
             i = at.pair[0]
             a, (others, own) = self._side(i), carry
             found = forward_tile(self._products(a, a), a, a, layout, True, shift, jnp)
-            others = others.at[i].set(jnp.where(at.valid, found.others_a, others[i]))
-            return (others, _set_own(own, i, at.valid, found.own_a)), None
+            others = _set(others, i, at.valid, found.others_a)
+            return (others, _set(own, i, at.valid, found.own_a)), None
 
         def of_two(carry: Carry, at: Share) -> tuple[Carry, None]:
             (i, j), (others, own) = at.pair, carry
             a, b = self._side(i), self._side(j)
             found = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp)
-            for k, x in ((i, found.others_a), (j, jnp.asarray(found.others_b))):
-                total = log_add(others[k], x, jnp) if shift is None else others[k] + x
-                others = others.at[k].set(jnp.where(at.valid, total, others[k]))
+            x: Any
+            for k, x in ((i, found.others_a), (j, found.others_b)):
+                total = log_add(_at(others, k), x, jnp) if shift is None else others[k] + x
+                others = _set(others, k, at.valid, total)
             for k, y in ((i, found.own_a), (j, found.own_b)):
-                own = _set_own(own, k, at.valid, _add_own(own, k, y))
+                own = _set(own, k, at.valid, _add_own(_at(own, k), y))
             return (others, own), None
 
         carry, _ = jax.lax.scan(of_one, start, self.diagonal)
         (others, own), _ = jax.lax.scan(of_two, carry, self.pairs)
-        others, own = self._joined(others), Own(*(self._joined(x) for x in own))
+        others, own = jax.tree.map(self._joined, (others, own))
         if shift is not None:
-            others = log2_sum(others, jnp) + shift
+            others = LogSums(jnp.broadcast_to(shift, others.shape), log2_sum(others, jnp))
         return RowSums(others, own)
 
     def gradients(self, weights: Weights, shift: jax.Array | None) -> Gradients:
@@ -176,14 +178,20 @@ class Tiles:
         return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
 
 
-def _set_own(own: Own, k: jax.Array, valid: jax.Array, found: Own | None) -> Own:
+def _at(sums: Any, k: jax.Array) -> Any:
+    """Those of tile k."""
+    return jax.tree.map(lambda x: x[k], sums)
+
+
+def _set(sums: Any, k: jax.Array, valid: jax.Array, found: Any) -> Any:
+    """`found` in the place of those of tile k, where there is anything and it is ours."""
     if found is None:
-        return own
-    return Own(*(x.at[k].set(jnp.where(valid, y, x[k])) for x, y in zip(own, found, strict=True)))
+        return sums
+    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, x[k])), sums, found)
 
 
-def _add_own(own: Own, k: jax.Array, found: Own | None) -> Own | None:
+def _add_own(own: Own, found: Own | None) -> Own | None:
     if found is None:
         return None
-    log_sum = log_add(own.log_sum[k], found.log_sum, xp=jnp)
-    return Own(log_sum, own.linear[k] + found.linear, own.count[k] + found.count)
+    logs = log_add(own.logs, found.logs, xp=jnp)
+    return Own(logs, own.linear + found.linear, own.count + found.count)

@@ -1,6 +1,5 @@
 """The tiled kernel for PyTorch: `gcl_spec.tiles` as an autograd function."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -8,20 +7,13 @@ from typing import Any, Literal
 import torch
 from array_api_compat import torch as xp
 
-from gcl_spec.blocks import (
-    Blocks,
-    Problem,
-    inverse_norm,
-    mixed,
-    plain_blocks,
-    without_arrays,
-)
+from gcl_spec.blocks import Blocks, Problem, inverse_norm, mixed, plain_blocks
 from gcl_spec.errors import InputError
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
-from gcl_spec.row_sums import RowSums, blocks_of, weights_of
-from gcl_spec.softmax_tiles import Own, backward_tile, forward_tile
+from gcl_spec.softmax_tiles import backward_tile, forward_tile
 from gcl_spec.tiles import Processes, Tiles
+from gcl_torch.passes import NO_FORWARD_MODE, Pass, TiledSums
 
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 
@@ -59,7 +51,8 @@ class GramKernel:
 
     tile: samples of a tile; None: the measured best, and whole blocks for small batches. On devices
         other than a CPU or CUDA (MPS has no float64) blocks are always whole.
-    cache_bytes: memory for products of tiles that backward need not compute again.
+    cache_bytes: memory for products of tiles that backward need not compute again; with a
+        temperature for each direction, for each of them.
     processes: processes that hold the same rows and share the work.
     operands: "bfloat16" rounds the factors of every product to 16 bits; sums and exponentials stay
         in 32. Logits are never rounded: that would cost half the gradient of a trained model.
@@ -84,42 +77,18 @@ class GramKernel:
         if not isinstance(scale, torch.Tensor):
             scale = torch.tensor(scale, dtype=problem.rows[0].dtype, device=problem.rows[0].device)
         problem = mixed(problem, xp, _inverse_norm)
-        others, own, mean, _ = _RowSums.apply(  # type: ignore[no-untyped-call]
-            _Pass(problem, self),
-            scale,
-            problem.mix,
-            problem.damp,
-            problem.present,
-            problem.ids,
-            *problem.rows,
-        )
-        return Blocks(others, own, mean)
+        arrays = (problem.mix, problem.damp, problem.present, problem.ids, *problem.rows)
+        keeps = replace(self, cache_bytes=self.cache_bytes if torch.is_grad_enabled() else 0)
+        found = TiledSums.apply(Pass(problem, keeps.tiles), scale, *arrays)  # type: ignore[no-untyped-call]
+        return Blocks(*found[:3])
 
-
-class _Pass:
-    """What forward hands to backward besides tensors: static options and, once, its tiles."""
-
-    def __init__(self, problem: Problem, kernel: GramKernel) -> None:
-        self.static, self.kernel = without_arrays(problem), kernel
-        self.tiles: Tiles | None = None
-
-    def problem(
-        self,
-        mix: torch.Tensor | None,
-        damp: torch.Tensor | None,
-        present: torch.Tensor | None,
-        ids: torch.Tensor | None,
-        rows: Sequence[torch.Tensor],
-    ) -> Problem:
-        rows = tuple(rows)
-        return replace(self.static, rows=rows, mix=mix, damp=damp, present=present, ids=ids)
-
-    def make_tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
+    def tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
+        """The work of both passes."""
         like = problem.rows[0]
         on_host = _on_host(like.device)
         scale2: Any = float(scale) / LN2 if on_host else scale.to(like.dtype) / LN2
         options: dict[str, Any] = {} if on_host else _compiled()
-        if self.kernel.operands == "bfloat16":
+        if self.operands == "bfloat16":
             options |= {"multiply": _multiply_16, "add_product": _add_product_16}
             options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
         else:
@@ -127,83 +96,23 @@ class _Pass:
         return Tiles(
             problem,
             scale2,
-            tile_of(self.kernel.tile, like.shape[0], like.device.type) or like.shape[0],
+            tile_of(self.tile, like.shape[0], like.device.type) or like.shape[0],
             # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
             self._shift(problem, scale2) if on_host else None,
             xp,
-            self.kernel.cache_bytes,
-            processes=self.kernel.processes,
+            self.cache_bytes,
+            processes=self.processes,
             **options,
         )
 
     def _shift(self, problem: Problem, scale2: float) -> float | None:
         found = shared_shift(problem, scale2, xp)
         choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
-        if self.kernel.processes is not None:
+        if self.processes is not None:
             # All must take the same path, also where rounding differs between machines.
-            choice = self.kernel.processes.max(choice)
+            choice = self.processes.max(choice)
         shift, overflows = choice.tolist()
         return None if overflows else shift
-
-
-class _RowSums(torch.autograd.Function):
-    """Log-sums of all rows: others, own, mean, and the number of positives."""
-
-    @staticmethod
-    def forward(
-        options: _Pass,
-        scale: torch.Tensor,
-        mix: torch.Tensor | None,
-        damp: torch.Tensor | None,
-        present: torch.Tensor | None,
-        ids: torch.Tensor | None,
-        *rows: torch.Tensor,
-    ) -> tuple[torch.Tensor, ...]:
-        with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
-            problem = options.problem(mix, damp, present, ids, rows)
-            options.tiles = options.make_tiles(problem, scale)
-            sums = options.tiles.sums()
-            return (*blocks_of(sums, xp)[:3], sums.own.count)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
-        options, *tensors = inputs
-        ctx.options = options
-        ctx.mark_non_differentiable(output[3])
-        ctx.save_for_backward(*tensors, *output)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        scale, mix, damp, present, ids, *rows = ctx.saved_tensors[:-4]
-        others, own, mean, count = ctx.saved_tensors[-4:]
-        tiles = ctx.options.tiles
-        if tiles is None:  # a second backward through a retained graph
-            problem = ctx.options.problem(mix, damp, present, ids, rows)
-            tiles = ctx.options.make_tiles(problem, scale)
-        ctx.options.tiles = None
-        tiles.by_damp = ctx.needs_input_grad[3]
-        sums = RowSums(others / LN2, Own(own / LN2, mean * count / LN2, count))
-        with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
-            one = not tiles.layout.positives
-            weights = weights_of(Blocks(*gradients[:3]), sums, tiles.shift, one, rows[0].dtype, xp)
-            found = tiles.gradients(weights)
-            by_scale = (found.log_scale / scale).to(scale.dtype)
-        results = (by_scale, found.mix, found.damp, None, None, *found.rows)
-        return (None, *(None if x is None else _once(x, gradients) for x in results))
-
-    @staticmethod
-    def vmap(
-        info: Any, in_dims: tuple[int | None, ...], options: _Pass, *inputs: torch.Tensor | None
-    ) -> tuple[tuple[torch.Tensor, ...], int]:
-        found = []
-        for i in range(info.batch_size):
-            one = [
-                x if x is None or axis is None else x.movedim(axis, 0)[i]
-                for x, axis in zip(inputs, in_dims[1:], strict=True)
-            ]
-            options = _Pass(options.static, options.kernel)
-            found.append(_RowSums.apply(options, *one))  # type: ignore[no-untyped-call]
-        return tuple(torch.stack(list(x)) for x in zip(*found, strict=True)), 0
 
 
 class _InverseNorm(torch.autograd.Function):
@@ -222,39 +131,17 @@ class _InverseNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         a, b, inverse = ctx.saved_tensors
-        by_sum = a + b
-        by_sum *= (-gradients[0] * inverse**3)[:, None]
+        by_sum = (a + b) * (-gradients[0] * inverse**3)[:, None]
         return by_sum, by_sum
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> None:
+        raise InputError(NO_FORWARD_MODE)
 
 
 def _inverse_norm(a: torch.Tensor, b: torch.Tensor, xp: Any) -> torch.Tensor:
     found: torch.Tensor = _InverseNorm.apply(a, b)  # type: ignore[no-untyped-call]
     return found
-
-
-class _Once(torch.autograd.Function):
-    """A first derivative, which depends on `causes` but cannot be differentiated by them."""
-
-    @staticmethod
-    def forward(x: torch.Tensor, *causes: torch.Tensor) -> torch.Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        """Nothing is kept."""
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        raise InputError(
-            "the tiled loss has no second derivative; gcl_spec.loss.gcl_loss(..., "
-            "kernel=gcl_spec.blocks.plain_blocks) has every one, at the memory of autograd"
-        )
-
-
-def _once(x: torch.Tensor, causes: Sequence[torch.Tensor | None]) -> torch.Tensor:
-    given = [cause for cause in causes if cause is not None]
-    guarded: torch.Tensor = _Once.apply(x, *given)  # type: ignore[no-untyped-call]
-    return guarded
 
 
 def _add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:

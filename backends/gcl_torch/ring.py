@@ -15,7 +15,8 @@ from array_api_compat import torch as xp
 
 from gcl_spec.blocks import Blocks, Problem, mixed, without_arrays
 from gcl_spec.gram import LN2
-from gcl_spec.row_sums import RowSums, blocks_of, log_add, weights_of
+from gcl_spec.log_sums import LogSums, log_add
+from gcl_spec.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.softmax_tiles import Own, Weights
 from gcl_spec.tiles import Tiles
 from gcl_torch.distributed import Options, ProcessGroup
@@ -80,17 +81,16 @@ class _Walk:
         """Of the rows of all processes, on each of them."""
 
         def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
-            found = self._tiles(problem, scale2, cut).sums()
-            return torch.cat([found.others, *found.own]).double().mT
+            return _flat(self._tiles(problem, scale2, cut).sums())
 
         def add(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            logs = 2 * len(self.static.blocks)
-            total = log_add(x[:, :logs], y[:, :logs], xp)
-            return torch.cat([total, x[:, logs:] + y[:, logs:]], dim=1)
+            a, b = _sums_of(x), _sums_of(y)
+            logs = log_add(a.own.logs, b.own.logs, xp)
+            own = Own(logs, a.own.linear + b.own.linear, a.own.count + b.own.count)
+            return _flat(RowSums(log_add(a.others, b.others, xp), own))
 
         mine = self._visit(packed, of, add)
-        others, *own = self.group.gather(mine.contiguous(), self.sizes).mT.chunk(4)
-        return RowSums(others, Own(*own))
+        return _sums_of(self.group.gather(mine.contiguous(), self.sizes))
 
     def gradients(
         self, scale2: float, packed: torch.Tensor, weights: Weights
@@ -171,6 +171,17 @@ class _Walk:
         return Tiles(problem, scale2, self.tile, None, xp, cut=cut, by_damp=by_damp)
 
 
+def _flat(sums: RowSums) -> torch.Tensor:
+    """(n, columns)"""
+    parts = (*sums.others, *sums.own.logs, sums.own.linear, sums.own.count)
+    return torch.cat([x.double() for x in parts]).mT
+
+
+def _sums_of(flat: torch.Tensor) -> RowSums:
+    top, rest, own_top, own_rest, linear, count = flat.mT.chunk(6)
+    return RowSums(LogSums(top, rest), Own(LogSums(own_top, own_rest), linear, count))
+
+
 class _RingSums(torch.autograd.Function):
     """Log-sums of the rows of all processes: others, own, mean, and the number of positives."""
 
@@ -196,7 +207,7 @@ class _RingSums(torch.autograd.Function):
         scale, mix, damp, *rows = ctx.saved_tensors
         walk: _Walk = ctx.walk
         one = walk.ids is None or not walk.static.positives
-        weights = weights_of(Blocks(*gradients[:3]), ctx.sums, None, one, rows[0].dtype, xp)
+        weights = weights_of(Blocks(*gradients[:3]), ctx.sums, one, rows[0].dtype, xp)
         with torch.autocast(scale.device.type, enabled=False):
             packed = walk.pack(rows, mix, damp)
             found, by_scale = walk.gradients(float(scale) / LN2, packed, weights)

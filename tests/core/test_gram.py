@@ -81,7 +81,6 @@ def test_tiles_are_the_plain_blocks(
         weights = weights_of(
             Blocks(*(xp.asarray(g) for g in by_blocks)),
             sums,
-            shift,
             problem.own_is_one,
             problem.rows[0].dtype,
             xp,

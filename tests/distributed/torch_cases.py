@@ -50,7 +50,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "weights": (
         {},
         {"weights": (1.0, 2.0)},
-        r"weights is None on rank 0 and {'image+text': \(1.0, 2.0\)}",
+        r"weights is None on rank 0 and {'image\+text': \(1.0, 2.0\)}",
     ),
     "flags": (
         {"present": {"text": torch.ones(6, dtype=torch.bool)}},
