@@ -2,15 +2,30 @@
 
 from collections.abc import Mapping
 from itertools import chain
+from numbers import Real
 from typing import TypeAlias, TypedDict, Unpack
 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Kernel, Problem
-from gcl_spec.checks import check_alike, check_captions, check_fusion, check_options, check_values
+from gcl_spec.checks import (
+    check_alike,
+    check_captions,
+    check_objective,
+    check_options,
+    check_weight,
+    expect,
+)
 from gcl_spec.errors import InputError
 from gcl_spec.objective import Objective
+from gcl_spec.value_checks import (
+    check_features,
+    check_fusion,
+    check_pairs,
+    check_rows,
+    check_scale,
+)
 
 __all__ = [
     "LossOptions",
@@ -18,7 +33,9 @@ __all__ = [
     "at_least_32_bits",
     "check",
     "given_modalities",
+    "may_be_fused",
     "namespace_of",
+    "pair_rows",
     "parts_of",
     "prepare",
 ]
@@ -48,6 +65,17 @@ def at_least_32_bits(dtype: object, xp: ArrayNamespace) -> object:
     return xp.float32 if xp.finfo(dtype).bits < 32 else dtype
 
 
+def pair_rows(
+    image: Array, text: Array, fused: Array | None, objective: Objective
+) -> dict[str, Array]:
+    """The rows of `gcl_spec.loss.gcl_loss` by modality."""
+    check_objective(objective)
+    rows = {"image": image, "text": text}
+    if fused is not None and "image+text" in objective.modalities:
+        rows["image+text"] = fused
+    return rows
+
+
 def parts_of(name: str) -> tuple[str, str] | None:
     """("a", "b") of the modality "a+b"; None for one that is not a pair."""
     a, plus, b = name.partition("+")
@@ -59,7 +87,7 @@ def given_modalities(objective: Objective, count: int) -> tuple[str, ...]:
     names = objective.modalities
     if count == len(names):
         return names
-    plain = [name for name in names if not _may_be_fused(name, names)]
+    plain = [name for name in names if not may_be_fused(name, names)]
     return tuple(plain) if count == len(plain) else names
 
 
@@ -112,20 +140,38 @@ def check(
     **options: Unpack[LossOptions],
 ) -> tuple[dict[str, tuple[str, str]], dict[str, Array]]:
     """Refuse bad input; the parts of each fused modality, and the flags of every modality."""
+    check_objective(objective)
     xp, first = namespace_of(embeddings, options), next(iter(embeddings.values()))
     parts = _fused(embeddings, objective)
     check_alike(embeddings)
-    check_options(first, log_scale, objective, options.get("ids"), xp)
-    captions = options.get("captions")
-    if captions is not None:
-        check_captions(captions, first.shape[0], xp)
+    check_options(first, log_scale, objective, options.get("ids"), xp, whole=whole)
+    captions, weights = options.get("captions"), _pairs(options.get("weights"), first, xp)
     flags = _flags(embeddings, options.get("present"), objective, xp)
-    check_values(embeddings, log_scale, objective, flags, xp, whole=whole)
-    check_fusion(embeddings, parts, options.get("weights") or {}, flags, xp)
+    check_scale(log_scale, at_least_32_bits(first.dtype, xp), xp)
+    check_rows(embeddings, flags, xp)
+    if captions is not None:
+        check_captions(captions, first, xp)
+        check_features(captions, xp)
+    if whole:
+        check_pairs(objective, flags, xp)
+    check_fusion(embeddings, parts, weights, flags, xp)
     return parts, flags
 
 
-def _may_be_fused(name: str, names: tuple[str, ...]) -> bool:
+def _pairs(
+    weights: Mapping[str, Weights] | None, first: Array, xp: ArrayNamespace
+) -> Mapping[str, Weights]:
+    """The weights of fusions, which must be two each."""
+    for name, pair in (weights or {}).items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InputError(f"weights of {name!r} are {type(pair).__name__}; wanted a pair")
+        for part, weight in zip(parts_of(name) or (name, name), pair, strict=True):
+            check_weight(f"the weight of {part!r} in {name!r}", weight, first, xp)
+    return weights or {}
+
+
+def may_be_fused(name: str, names: tuple[str, ...]) -> bool:
+    """Is it "a+b" of two other modalities? Then it need not be given."""
     parts = parts_of(name)
     return parts is not None and all(part in names for part in parts)
 
@@ -152,18 +198,13 @@ def _flags(
 ) -> dict[str, Array]:
     known = dict.fromkeys((*objective.modalities, *embeddings))
     flags = dict(present or {})
-    samples = next(iter(embeddings.values())).shape[0]
+    first = next(iter(embeddings.values()))
     for name, flag in flags.items():
         if name not in known and name not in ("image", "text"):
             raise InputError(
                 f"present of {name!r}: no such modality; there are {', '.join(map(repr, known))}"
             )
-        if tuple(flag.shape) != (samples,):
-            raise InputError(
-                f"present of {name!r} has shape {tuple(flag.shape)}; wanted ({samples},)"
-            )
-        if not xp.isdtype(flag.dtype, "bool"):
-            raise InputError(f"present of {name!r} has dtype {flag.dtype}; wanted bool")
+        expect(f"present of {name!r}", flag, first.shape[:1], "bool", xp, first)
     for name in objective.modalities:
         parts = [flags[part] for part in parts_of(name) or () if part in flags]
         if parts and name not in flags:
@@ -197,6 +238,6 @@ def _weights(
 
 def _per_row(weight: Array | float, x_BD: Array, xp: ArrayNamespace) -> Array:
     ones_B = xp.ones_like(x_BD[:, 0])
-    if isinstance(weight, int | float):
+    if isinstance(weight, Real):
         return ones_B * float(weight)
     return ones_B * xp.astype(weight, x_BD.dtype)

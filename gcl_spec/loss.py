@@ -13,20 +13,23 @@ from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Kernel, term_values
-from gcl_spec.checks import check_stack
+from gcl_spec.checks import check_objective, check_stack
 from gcl_spec.inputs import (
     LossOptions,
     Weights,
     at_least_32_bits,
     check,
     given_modalities,
+    may_be_fused,
     namespace_of,
+    pair_rows,
     prepare,
 )
 from gcl_spec.kernels import kernel_for
 from gcl_spec.objective import GCL, Objective
 from gcl_spec.scales import plans_by_scale
 from gcl_spec.terms import LossTerms, mean_term
+from gcl_spec.value_checks import check_pairs
 
 __all__ = [
     "LossOptions",
@@ -76,7 +79,7 @@ def gcl_loss(
         image, text: unit rows, shape (B, D), real floating, of any Array API framework. Rows are
             used as they come: normalise them first (`gcl_spec.normalize.l2_normalize`).
         fused: unit rows of the fused image+text embedding, (B, D); normalise(image + text) when
-            not given.
+            not given. An objective without "image+text", such as `CLIP`, takes no notice of it.
         log_scale: ln(1 / temperature), a float or a 0-d array (CLIP starts at ln(1 / 0.07)), or
             one for each of the objective's directions, (T,).
         objective: which directions are contrasted with which pool.
@@ -104,11 +107,8 @@ def gcl_loss(
     >>> float(gcl_loss(np.eye(4), np.eye(4), log_scale=0.0).round(6))
     1.669764
     """
-    rows = {"image": image, "text": text}
-    if fused is not None and "image+text" in objective.modalities:
-        rows["image+text"] = fused
     return contrastive_loss(
-        rows,
+        pair_rows(image, text, fused, objective),
         log_scale=log_scale,
         objective=objective,
         weights=None if weights is None else {"image+text": weights},
@@ -239,12 +239,14 @@ def _terms(
         asked = problem.ask(plan)
         blocks = kernel(asked, scale, xp=xp)
         found |= term_values(blocks, asked.blocks, plan, xp)
-        present = present if blocks.present is None else blocks.present
+        if blocks.present is not None:  # of samples that only the kernel has
+            present = blocks.present
     values = xp.stack([found[t] for t in range(len(found))])
     index = objective.modalities.index
     if present is None:
         return LossTerms(values, xp.ones_like(values, dtype=xp.bool)), dtype
     here = [present[m, ...] for m in range(len(objective.modalities))]
+    check_pairs(objective, dict(zip(objective.modalities, here, strict=True)), xp)
     valid = xp.stack([here[index(d.query)] & here[index(d.target)] for d in objective.directions])
     return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid), dtype
 
@@ -260,7 +262,9 @@ def unstacked(
     xp = options.get("xp") or array_namespace(z_MBD)
     present_MB = options.get("present_MB")
     weights = options.get("weights")
-    check_stack(z_MBD, objective, present_MB, weights, xp)
+    check_objective(objective)
+    given = sum(not may_be_fused(name, objective.modalities) for name in objective.modalities)
+    check_stack(z_MBD, given, objective, present_MB, weights, xp)
     names = given_modalities(objective, z_MBD.shape[0])
     further = LossOptions(ids=options.get("ids_B"), xp=xp, kernel=options.get("kernel"))
     if present_MB is not None:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Real
+from typing import Any
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.objective import Objective
@@ -12,12 +14,12 @@ __all__ = ["plans_by_scale"]
 
 
 def plans_by_scale(
-    log_scale: Array | float, objective: Objective, like: Array, xp: ArrayNamespace
+    log_scale: Any, objective: Objective, like: Array, xp: ArrayNamespace
 ) -> Iterator[tuple[Array | float, tuple[Softmax, ...]]]:
     """The softmaxes of each scale: all of one, or with a scale per direction one of each."""
     plan = make_plan(objective)
-    if isinstance(log_scale, int | float):
-        yield math.exp(log_scale), plan
+    if isinstance(log_scale, Real):
+        yield math.exp(float(log_scale)), plan
     elif len(log_scale.shape) == 0:
         yield _scale(log_scale, like, xp), plan
     else:

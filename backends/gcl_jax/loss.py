@@ -11,7 +11,7 @@ from array_api_compat import numpy as numpy_namespace
 
 from gcl_jax.gram import GramKernel
 from gcl_spec.backend import LossAndGrads
-from gcl_spec.inputs import Weights
+from gcl_spec.inputs import Weights, pair_rows
 from gcl_spec.loss import check_stacked, contrastive_terms, stacked_loss
 from gcl_spec.loss import contrastive_loss as neutral_loss
 from gcl_spec.objective import GCL, Objective
@@ -58,11 +58,8 @@ def gcl_loss(
     >>> round(float(value), 5), grad.shape
     (1.66976, (4, 4))
     """
-    rows = {"image": image, "text": text}
-    if fused is not None and "image+text" in objective.modalities:
-        rows["image+text"] = fused
     return contrastive_loss(
-        rows,
+        pair_rows(image, text, fused, objective),
         log_scale=log_scale,
         objective=objective,
         weights=None if weights is None else {"image+text": weights},

@@ -10,7 +10,7 @@ from array_api_compat import torch as torch_namespace
 from torch import nn
 
 from gcl_spec.backend import LossAndGrads
-from gcl_spec.inputs import Weights
+from gcl_spec.inputs import Weights, pair_rows
 from gcl_spec.loss import contrastive_loss as neutral_loss
 from gcl_spec.loss import stacked_loss
 from gcl_spec.objective import GCL, Objective
@@ -78,11 +78,8 @@ def gcl_loss(
     >>> image.grad.shape
     torch.Size([4, 4])
     """
-    rows = {"image": image, "text": text}
-    if fused is not None and "image+text" in objective.modalities:
-        rows["image+text"] = fused
     return contrastive_loss(
-        rows,
+        pair_rows(image, text, fused, objective),
         log_scale=log_scale,
         objective=objective,
         weights=None if weights is None else {"image+text": weights},

@@ -197,6 +197,7 @@ def _fusions() -> Iterator[Case]:
     weights = rng.uniform(0.2, 3.0, size=(1, 2, 8))
     present = rng.random((3, 8)) > 0.3
     present[:, 0] = True
+    present[2] &= present[0] | present[1]  # of nothing no row can be made
     ids = np.asarray([5, 1, 5, 2, 1, 5, 9, 3])
     yield Case("fused", rows, 1.5, GCL)
     yield Case("fused, unit rows, tiles of 3", _unit(rows), 4.6, GCL, tile=3)

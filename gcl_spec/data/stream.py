@@ -11,7 +11,6 @@ from gcl_spec.backend import Trainer
 from gcl_spec.batch import MODALITIES, Batch
 from gcl_spec.benchmarks.folder import read_tasks
 from gcl_spec.benchmarks.task import Item, Task
-from gcl_spec.checks import check_pairs
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
 from gcl_spec.data.bad import BadList, BadSample
@@ -29,6 +28,7 @@ from gcl_spec.data.vectors import VectorCollator, VectorSource
 from gcl_spec.encoder import encode
 from gcl_spec.evaluate import Report, evaluate
 from gcl_spec.progress import Reporter
+from gcl_spec.value_checks import check_pairs
 
 __all__ = ["TrainingData", "task_items"]
 

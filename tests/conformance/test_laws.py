@@ -206,7 +206,7 @@ def test_a_zero_row_is_an_error_unless_it_is_missing(backend: Backend) -> None:
     assert np.all(masked.grads[1, 0] == 0)
     assert np.isfinite(masked.grads).all()
     case.present[1, 0] = True
-    with pytest.raises(InputError, match="row 0 of 'text' have norm 0"):
+    with pytest.raises(InputError, match="row 0 of 'text' has norm 0"):
         run(backend, case)
 
 

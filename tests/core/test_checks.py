@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss import contrastive_loss, gcl_loss
@@ -13,6 +14,7 @@ def unit_rows(seed: int, *shape: int) -> np.ndarray:
     return l2_normalize(np.random.default_rng(seed).normal(size=shape))
 
 
+FIRST = np.asarray([False, True, True, True])
 BAD = {
     "rows 1, 3 of 'text' have norm 0": lambda i, t: (i, np.where([[1], [0], [1], [0]], t, 0), {}),
     "row 2 of 'image' hold": lambda i, t: (np.where([[1], [1], [0], [1]], i, np.nan), t, {}),
@@ -25,6 +27,30 @@ BAD = {
     "present of 'audio'": lambda i, t: (i, t, {"present": {"audio": np.ones(4, bool)}}),
     "present of 'text' has shape": lambda i, t: (i, t, {"present": {"text": np.ones(3, bool)}}),
     "B >= 1": lambda i, t: (i[:0], t[:0], {}),
+    "row 0 of 'image' has norm 0": lambda i, t: (i * [[0], [1], [1], [1]], t, {}),
+    "log_scale is 1000, whose exponential no float64 holds; wanted ln(1 / temperature): ln(100)": (
+        lambda i, t: (i, t, {"log_scale": 1000.0})
+    ),
+    "log_scale is -800, whose": lambda i, t: (i, t, {"log_scale": np.asarray(-800.0)}),
+    # A row of nothing: both parts are absent, and the fused row is said to be present.
+    "row 0 of 'image' and 'text' sum to 0": lambda i, t: (
+        i,
+        t,
+        {"present": {"image": FIRST, "text": FIRST, "image+text": np.ones(4, bool)}},
+    ),
+    "the weight of 'text' in 'image+text' has shape (4, 1); wanted (4,)": lambda i, t: (
+        i,
+        t,
+        {"weights": (1.0, np.ones((4, 1)))},
+    ),
+    "has shape (1,); wanted (4,)": lambda i, t: (i, t, {"weights": (np.ones(1), 1.0)}),
+    "weights of 'image+text' are dict; wanted a pair": lambda i, t: (i, t, {"weights": {}}),
+    "the weights of 'image' in 'image+text' hold NaN or Inf": lambda i, t: (
+        i,
+        t,
+        {"weights": (np.full(4, np.inf), 1.0)},
+    ),
+    "embeddings of 'text' are (4,)": lambda i, t: (i, t[:, 0], {}),
 }
 
 
@@ -41,8 +67,23 @@ def test_wrong_types_are_named() -> None:
     image, text = unit_rows(16, 4, 5), unit_rows(17, 4, 5)
     with pytest.raises(InputTypeError, match="ids has dtype float64"):
         gcl_loss(image, text, log_scale=1.0, ids=np.zeros(4))
+    with pytest.raises(InputTypeError, match="ids is a list; wanted an array"):
+        gcl_loss(image, text, log_scale=1.0, ids=[1, 2, 3, 4])
+    with pytest.raises(InputTypeError, match=r"ids is a numpy ndarray, .* torch Tensors: all must"):
+        gcl_loss(torch.tensor(image), torch.tensor(text), log_scale=1.0, ids=np.arange(4))
+    with pytest.raises(InputTypeError, match="log_scale is a NoneType"):
+        gcl_loss(image, text, log_scale=None)
+    with pytest.raises(InputTypeError, match=r"wanted an Objective, .*preset\('gcl-drop'\)"):
+        gcl_loss(image, text, log_scale=1.0, objective="gcl-drop")
     with pytest.raises(InputTypeError, match="real floating"):
         gcl_loss(np.eye(4, dtype=int), np.eye(4, dtype=int), np.eye(4, dtype=int), log_scale=1.0)
     pair = Objective(modalities=("audio", "text"))
     with pytest.raises(InputError, match="wants 'audio', 'text'"):
         contrastive_loss({"image": image, "text": text}, log_scale=1.0, objective=pair)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    image, text = unit_rows(18, 4, 5), unit_rows(19, 4, 5)
+    want = gcl_loss(image, text, log_scale=2.0, weights=(2.0, 1.0))
+    found = gcl_loss(image, text, log_scale=np.float32(2), weights=(np.float32(2), 1))
+    assert float(found) == pytest.approx(float(want), rel=1e-12)

@@ -35,7 +35,11 @@ def problem_of(
     index = case.objective.modalities.index
     present = None
     if case.present is not None:
-        present = {n: xp.asarray(case.present[index(n)]) for n in case.objective.modalities}
+        flags = {n: case.present[index(n)] for n in case.objective.modalities}
+        for name in flags.keys() - set(names):  # of nothing no row can be made
+            a, b = name.split("+")
+            flags[name] = flags[name] & (flags[a] | flags[b])
+        present = {n: xp.asarray(flag) for n, flag in flags.items()}
     problem = prepare(
         {name: xp.asarray(case.z_MBD[index(name)]) for name in names},
         log_scale=case.log_scale,

@@ -141,7 +141,7 @@ def test_bad_pools_and_captions_are_named() -> None:
     with pytest.raises(InputError, match="captions have shape"):
         gcl_loss(unit_rows(0, 4, 3), unit_rows(1, 4, 3), log_scale=1.0, captions=np.ones((3, 2)))
     broken = np.where(np.arange(4)[:, None] == 2, np.nan, np.ones((4, 2)))
-    with pytest.raises(InputError, match="row 2 of 'captions' hold NaN or Inf; give zeros"):
+    with pytest.raises(InputError, match="row 2 of 'captions' holds NaN or Inf; give zeros"):
         gcl_loss(unit_rows(0, 4, 3), unit_rows(1, 4, 3), log_scale=1.0, captions=broken)
     with pytest.raises(InputTypeError, match="captions has dtype int64"):
         gcl_loss(
