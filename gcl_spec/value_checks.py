@@ -131,19 +131,23 @@ def _refuse(
 def _values(xp: ArrayNamespace, *arrays: Any) -> Sequence[Any] | None:
     """A namespace and the arrays to look at with it; None where that would wait for a device.
 
-    JAX's are looked at in NumPy: under `jit` an operation on a concrete array is traced, too.
+    JAX's are looked at in NumPy: under `jit` its operations on concrete arrays are traced, too.
     """
     given = [x for x in arrays if not isinstance(x, Real)]
     if not all(map(_is_plain, given)):
         return None
-    if not any(map(is_jax_array, given)):
-        return (xp, *(x.detach() if is_torch_array(x) else x for x in arrays))
-    return (numpy_namespace, *(x if isinstance(x, Real) else _in_numpy(x) for x in arrays))
+    if all(is_jax_array(x) or _is_numpy(x) for x in given):
+        return (numpy_namespace, *(x if isinstance(x, Real) else _in_numpy(x) for x in arrays))
+    return (xp, *(x.detach() if is_torch_array(x) else x for x in arrays))
 
 
 def _in_numpy(x: Any) -> Any:
     # NumPy has no bfloat16 of its own.
     return np.asarray(x, np.float32) if str(x.dtype) == "bfloat16" else np.asarray(x)
+
+
+def _is_numpy(x: Any) -> bool:
+    return is_numpy_array(x) or isinstance(x, np.generic)
 
 
 def _is_plain(x: Any) -> bool:
@@ -155,8 +159,4 @@ def _is_plain(x: Any) -> bool:
     if is_jax_array(x):
         jax = sys.modules["jax"]
         return not isinstance(x, jax.core.Tracer) and all(d.platform == "cpu" for d in x.devices())
-    return (
-        is_numpy_array(x)
-        or isinstance(x, np.generic)
-        or type(x).__module__.split(".")[0] == "array_api_strict"
-    )
+    return _is_numpy(x) or type(x).__module__.split(".")[0] == "array_api_strict"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import torch
 import torch.distributed as dist
@@ -17,6 +17,7 @@ __all__ = [
     "gathered",
     "gradient_factor",
     "in_words",
+    "once",
     "scale_gradient",
     "shared_scale",
 ]
@@ -38,7 +39,7 @@ def in_words(x: Any) -> str:
         return f"a {x.dtype} tensor of shape ({shape})"
     if isinstance(x, Mapping):
         return "{" + ", ".join(f"{name!r}: {in_words(x[name])}" for name in sorted(x)) + "}"
-    return f"({', '.join(map(in_words, x))})" if isinstance(x, tuple) else repr(x)
+    return f"({', '.join(map(in_words, x))})" if isinstance(x, tuple | list) else repr(x)
 
 
 class ProcessGroup:
@@ -67,21 +68,34 @@ class ProcessGroup:
         """See `Processes`."""
         return self._reduced(x, dist.ReduceOp.MAX)
 
-    def sizes(self, samples: int, device: torch.device, options: Options = ()) -> list[int]:
+    def sizes(
+        self, samples: int, device: torch.device, options: Options = (), problem: str = ""
+    ) -> list[int]:
         """The number of samples of every process. On CUDA it waits for the device: shapes follow.
 
+        problem: what is wrong with this process's own input.
+
         Raises:
-            InputError: on all processes, where they give different `options`; without this they
-                would wait for each other for ever, or compute something else.
+            InputError: on all processes, where one has a problem or they give different `options`;
+                without this the others would wait for ever, or compute something else.
         """
         digest = hashlib.blake2b(repr(options).encode(), digest_size=8).digest()
-        own = torch.tensor([samples, int.from_bytes(digest, signed=True)], device=device)
+        number = int.from_bytes(digest, signed=True)
+        own = torch.tensor([samples, number, len(problem)], device=device)
         every = [torch.empty_like(own) for _ in range(self.size)]
         dist.all_gather(every, own, group=self.group)
         found = torch.stack(every).tolist()
-        if any(other != found[0][1] for _, other in found):
+        if any(length for _, _, length in found):
+            self._report(problem)
+        if any(other != found[0][1] for _, other, _ in found):
             self._refuse(options)
-        return [size for size, _ in found]
+        return [size for size, _, _ in found]
+
+    def _report(self, problem: str) -> None:
+        every: list[Any] = [None] * self.size
+        dist.all_gather_object(every, problem, group=self.group)
+        rank = next(rank for rank, text in enumerate(every) if text)
+        raise InputError(f"on rank {rank}: {every[rank]}")
 
     def _refuse(self, options: Options) -> None:
         every: list[Any] = [None] * self.size
@@ -133,6 +147,25 @@ def scale_gradient(x: torch.Tensor, factor: float) -> torch.Tensor:
     return scaled
 
 
+class _Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, *causes: torch.Tensor) -> torch.Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> None:
+        raise InputError(
+            "a loss over processes has no second derivative; one process with the whole batch and "
+            "kernel=gcl_spec.blocks.plain_blocks has"
+        )
+
+
+def once(x: torch.Tensor, *causes: torch.Tensor) -> torch.Tensor:
+    """A first derivative, which depends on `causes` but cannot be differentiated by them."""
+    guarded: torch.Tensor = _Once.apply(x, *causes)  # type: ignore[no-untyped-call]
+    return guarded
+
+
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -145,7 +178,9 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        return gradients[0][ctx.start : ctx.stop] * ctx.factor, None, None, None
+        own = gradients[0].detach()[ctx.start : ctx.stop] * ctx.factor
+        # Other processes' shares of a second derivative would be lacking.
+        return once(own, gradients[0]), None, None, None
 
 
 class _ScaleGradient(torch.autograd.Function):
@@ -170,8 +205,6 @@ def shared_scale(
 
 def gradient_factor(processes: ProcessGroup, reduction: GradientReduction) -> float:
     """Of the gradients by a process's rows, so that those of parameters come out right."""
-    if reduction not in get_args(GradientReduction):
-        raise InputError(f"reduction = {reduction!r}: must be mean or sum")
     return float(processes.size) if reduction == "mean" else 1.0
 
 
@@ -183,7 +216,8 @@ def gathered(
     given: the rows, with an item "rows", and other options, which may be None or have no samples.
     """
     first = next(iter(given["rows"].values()))
-    sizes = processes.sizes(first.shape[0], first.device, options)
+    problem = _other_numbers(given, first.shape[0])
+    sizes = processes.sizes(first.shape[0], first.device, options, problem)
 
     def gather(x: Any) -> Any:
         if isinstance(x, torch.Tensor) and x.ndim > 0:
@@ -191,6 +225,19 @@ def gathered(
         if isinstance(x, Mapping):  # in one order on all processes, and given back in its own
             found = {name: gather(x[name]) for name in sorted(x)}
             return {name: found[name] for name in x}
-        return tuple(gather(y) for y in x) if isinstance(x, tuple) else x
+        return tuple(gather(y) for y in x) if isinstance(x, tuple | list) else x
 
     return {name: gather(x) for name, x in given.items()}
+
+
+def _other_numbers(x: Any, samples: int, name: str = "") -> str:
+    """What has another number of samples than the first rows; empty where all is well."""
+    if isinstance(x, torch.Tensor) and x.ndim > 0 and x.shape[0] != samples:
+        return f"{name} has {x.shape[0]} samples, where the first rows are {samples}"
+    parts: list[tuple[Any, Any]] = []
+    if isinstance(x, Mapping):
+        parts = [(f"{name}[{key!r}]" if name else key, part) for key, part in x.items()]
+    elif isinstance(x, tuple | list):
+        parts = [(name, part) for part in x]
+    found = (_other_numbers(part, samples, place) for place, part in parts)
+    return next((text for text in found if text), "")

@@ -1,8 +1,8 @@
 """The loss for PyTorch: the neutral equation with the tiled kernel."""
 
 from collections.abc import Mapping
-from math import log
-from typing import Unpack
+from math import inf, log
+from typing import Literal, Unpack
 
 import torch
 import torch.distributed as dist
@@ -10,6 +10,8 @@ from array_api_compat import torch as torch_namespace
 from torch import nn
 
 from gcl_spec.backend import LossAndGrads
+from gcl_spec.checks import check_objective
+from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.inputs import Weights, pair_rows
 from gcl_spec.loss import contrastive_loss as neutral_loss
 from gcl_spec.loss import stacked_loss
@@ -34,7 +36,7 @@ def gcl_loss(
     captions: torch.Tensor | None = None,
     tile: int | None = None,
     cache_bytes: int = CACHE_BYTES,
-    group: dist.ProcessGroup | None = None,
+    group: dist.ProcessGroup | Literal["world"] | None = None,
     reduction: GradientReduction = "mean",
     operands: Operands | None = None,
     ring: bool = False,
@@ -50,10 +52,11 @@ def gcl_loss(
         cache_bytes: memory for products of tiles that backward then need not compute again. All
             of them take about 8 B^2 bytes in float32 (134 MB for 4096 pairs).
         group: the processes over which the batch is spread, each with its own samples (their
-            numbers may differ); `torch.distributed.group.WORLD` for all. The loss is that of the
-            whole batch, the same on every process, and the work is shared. All processes must give
-            the same options; where they do not, each raises an error that names the first. Their
-            numbers of samples are exchanged, for which CUDA devices are waited for.
+            numbers may differ); "world" for all. The loss is that of the whole batch, the same on
+            every process, and the work is shared. All processes must give the same options; where
+            they do not, each raises an error that names the first. Their numbers of samples are
+            exchanged, for which CUDA devices are waited for. All must call `backward`, and none
+            has a second derivative.
         reduction: how gradients of parameters are reduced over these processes afterwards: "mean"
             (DDP and FSDP) or "sum". With it they equal those of one process with the whole batch.
         operands: "bfloat16" rounds the factors of products, never the logits, to 16 bits: faster on
@@ -125,9 +128,15 @@ def contrastive_loss(
     >>> round(contrastive_loss(rows, log_scale=0.0, objective=audio_text).item(), 5)
     1.16542
     """
+    first = next(iter(embeddings.values()))
+    if not isinstance(first, torch.Tensor):
+        raise InputTypeError(
+            f"the embeddings are of type {type(first).__name__}; wanted tensors "
+            "(gcl_spec.loss takes arrays of every framework)"
+        )
     extras = {"weights": weights, "present": present, "ids": ids, "captions": captions}
     # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
-    with torch.autocast(next(iter(embeddings.values())).device.type, enabled=False):
+    with torch.autocast(first.device.type, enabled=False):
         rows, scale, every, kernel = spread(embeddings, log_scale, objective, extras, **options)
         loss: torch.Tensor = neutral_loss(
             rows,
@@ -169,12 +178,15 @@ class GCLLoss(nn.Module):
         per_direction: bool = False,
         tile: int | None = None,
         cache_bytes: int = CACHE_BYTES,
-        group: dist.ProcessGroup | None = None,
+        group: dist.ProcessGroup | Literal["world"] | None = None,
         reduction: GradientReduction = "mean",
         operands: Operands | None = None,
         ring: bool = False,
     ) -> None:
         super().__init__()
+        check_objective(objective)
+        if not (0 < scale < inf and 0 < max_scale < inf):
+            raise InputError(f"scale = {scale}, max_scale = {max_scale}: must be positive numbers")
         self.objective, self.max_scale = objective, max_scale
         self.tile, self.cache_bytes = tile, cache_bytes
         self.group, self.reduction = group, reduction
@@ -198,8 +210,8 @@ class GCLLoss(nn.Module):
         captions: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """See `gcl_loss`."""
-        with torch.no_grad():
-            self.log_scale.clamp_(max=log(self.max_scale))
+        # Not in place for autograd: a term of the caller's own may have saved the parameter.
+        self.log_scale.data.clamp_(max=log(self.max_scale))
         return gcl_loss(
             image,
             text,

@@ -19,7 +19,7 @@ from gcl_spec.log_sums import LogSums, log_add
 from gcl_spec.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.softmax_tiles import Own, Weights
 from gcl_spec.tiles import Tiles
-from gcl_torch.distributed import Options, ProcessGroup
+from gcl_torch.distributed import ProcessGroup, once
 
 __all__ = ["RingKernel"]
 
@@ -32,14 +32,14 @@ class RingKernel:
     """A `gcl_spec.blocks.Kernel` over the rows of all processes of a group, each with its own.
 
     factor: of the gradients by the own rows; the group's size where they are averaged afterwards.
+    sizes: the number of samples of every process.
     tile: samples of a tile.
-    options: those of the loss, in which all processes must agree.
     """
 
     group: ProcessGroup
     factor: float
+    sizes: tuple[int, ...]
     tile: int | None = None
-    options: Options = ()
     partial = True
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
@@ -69,8 +69,7 @@ class _Walk:
         self.widths.append(0 if self.factors is None else self.factors.numel())
         self.widths.append(0 if problem.damp is None else problem.damp.shape[1])
         self.static = without_arrays(problem)
-        like = problem.rows[0]
-        self.sizes = self.group.sizes(like.shape[0], like.device, kernel.options)
+        self.sizes = kernel.sizes
         ends = [sum(self.sizes[: r + 1]) for r in range(len(self.sizes))]
         self.places = [slice(e - s, e) for e, s in zip(ends, self.sizes, strict=True)]
         gather, present = self.group.gather, problem.present
@@ -81,6 +80,8 @@ class _Walk:
         """Of the rows of all processes, on each of them."""
 
         def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
+            if problem.rows[0].shape[0] == 0:
+                return packed.new_empty(0, 6 * len(problem.blocks), dtype=torch.float64)
             return _flat(self._tiles(problem, scale2, cut).sums())
 
         def add(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -100,6 +101,8 @@ class _Walk:
 
         def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
             nonlocal by_scale
+            if problem.rows[0].shape[0] == 0:
+                return packed[:0]
             cut_weights = Weights(*(torch.cat([w[:, at] for at in places], 1) for w in weights))
             found = self._tiles(problem, scale2, cut).gradients(cut_weights)
             by_scale = by_scale + found.log_scale
@@ -202,14 +205,14 @@ class _RingSums(torch.autograd.Function):
         return (*blocks_of(sums, xp)[:3], sums.own.count)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         scale, mix, damp, *rows = ctx.saved_tensors
         walk: _Walk = ctx.walk
         one = walk.ids is None or not walk.static.positives
-        weights = weights_of(Blocks(*gradients[:3]), ctx.sums, one, rows[0].dtype, xp)
-        with torch.autocast(scale.device.type, enabled=False):
+        with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
+            weights = weights_of(Blocks(*gradients[:3]), ctx.sums, one, rows[0].dtype, xp)
             packed = walk.pack(rows, mix, damp)
             found, by_scale = walk.gradients(float(scale) / LN2, packed, weights)
-        by_rows, by_mix, by_damp = walk.unpack(found * walk.factor)
-        return (None, (by_scale / scale).to(scale.dtype), by_mix, by_damp, *by_rows)
+            by_rows, by_mix, by_damp = walk.unpack(found * walk.factor)
+            every = ((by_scale / scale).to(scale.dtype), by_mix, by_damp, *by_rows)
+        return (None, *(None if x is None else once(x, *gradients[:3]) for x in every))

@@ -1,13 +1,14 @@
 """How a loss is computed: which kernel, and on the rows of which processes."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 import torch
 import torch.distributed as dist
 
 from gcl_spec.blocks import Kernel
-from gcl_spec.errors import InputError
+from gcl_spec.errors import GclError, InputError
+from gcl_spec.inputs import check
 from gcl_spec.objective import Objective
 from gcl_torch.distributed import (
     GradientReduction,
@@ -28,7 +29,7 @@ class KernelOptions(TypedDict, total=False):
 
     tile: int | None
     cache_bytes: int
-    group: dist.ProcessGroup | None
+    group: dist.ProcessGroup | Literal["world"] | None
     reduction: GradientReduction
     operands: Operands | None
     ring: bool
@@ -53,14 +54,15 @@ def spread(
     """The rows by modality, and all else that has samples, of every process of `group`.
 
     Raises:
-        InputError: options that differ between processes; `operands` with `ring`.
+        InputError: options that differ between processes, or that go with no other; on every
+            process what is wrong with the input of one.
     """
+    group = _checked(options)
     tile, operands = options.get("tile"), options.get("operands")
-    cache_bytes = options.get("cache_bytes", CACHE_BYTES)
-    group, ring = options.get("group"), options.get("ring", False)
+    cache_bytes, ring = options.get("cache_bytes", CACHE_BYTES), options.get("ring", False)
     if group is None:
-        kernel = GramKernel(tile, cache_bytes, operands=operands)
-        return Spread(dict(rows), log_scale, dict(extras), kernel)
+        alone = GramKernel(tile, cache_bytes, operands=operands)
+        return Spread(dict(rows), log_scale, dict(extras), alone)
     processes, reduction = ProcessGroup(group), options.get("reduction", "mean")
     factor = gradient_factor(processes, reduction)
     alike = {"rows": rows, "log_scale": log_scale, "objective": objective, **extras}
@@ -69,8 +71,45 @@ def spread(
     scale = shared_scale(log_scale, processes, factor)
     if not ring:
         every = gathered({"rows": rows, **extras}, processes, factor, words)
-        kernel = GramKernel(tile, cache_bytes, processes, operands)
-        return Spread(every.pop("rows"), scale, every, kernel)
+        shared = GramKernel(tile, cache_bytes, processes, operands)
+        return Spread(every.pop("rows"), scale, every, shared)
+    first = next(iter(rows.values()))
+    problem = _problem(rows, log_scale, objective, extras)
+    sizes = processes.sizes(first.shape[0], first.device, words, problem)
     if operands is not None:
         raise InputError("rows that travel the ring are not rounded; leave `operands` out")
-    return Spread(dict(rows), scale, dict(extras), RingKernel(processes, factor, tile, words))
+    kernel = RingKernel(processes, factor, tuple(sizes), tile)
+    return Spread(dict(rows), scale, dict(extras), kernel)
+
+
+def _checked(options: KernelOptions) -> dist.ProcessGroup | None:
+    """The group, of options that make sense."""
+    tile, group = options.get("tile"), options.get("group")
+    operands, reduction = options.get("operands"), options.get("reduction", "mean")
+    if tile is not None and tile < 1:
+        raise InputError(f"tile = {tile}: must be 1 or more samples")
+    if operands not in (None, *get_args(Operands)):
+        raise InputError(f"operands = {operands!r}: must be bfloat16, or None")
+    if reduction not in get_args(GradientReduction):
+        raise InputError(f"reduction = {reduction!r}: must be mean or sum")
+    if group == "world":
+        if not dist.is_initialized():
+            raise InputError("group = 'world': call torch.distributed.init_process_group first")
+        return dist.group.WORLD
+    if group is None and options.get("ring"):
+        raise InputError("ring = True needs a group, such as 'world'")
+    return group
+
+
+def _problem(
+    rows: Mapping[str, torch.Tensor],
+    log_scale: torch.Tensor | float,
+    objective: Objective,
+    extras: Mapping[str, Any],
+) -> str:
+    """What is wrong with this process's own input; empty where all is well."""
+    try:
+        check(rows, log_scale=log_scale, objective=objective, whole=False, **extras)
+    except GclError as error:
+        return str(error)
+    return ""

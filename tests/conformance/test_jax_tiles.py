@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gcl_jax import gcl_loss
+from gcl_spec.errors import InputError
 from gcl_spec.loss import gcl_loss as plain_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, SEPARATION, Objective
@@ -123,3 +124,19 @@ def test_the_default_objective_is_gcl() -> None:
     assert gcl_loss(image, text, log_scale=1.0) == gcl_loss(
         image, text, log_scale=1.0, objective=GCL
     )
+
+
+def test_arrays_that_a_compiled_function_closes_over() -> None:
+    """Frozen features are no arguments; operations on them are traced all the same."""
+    image, text, captions = (jnp.asarray(rows(n, 8, 4)) for n in (0, 1, 2))
+    want = gcl_loss(image, text, log_scale=1.0, captions=captions, ids=jnp.arange(8))
+    found = jax.jit(
+        lambda s: gcl_loss(image, text, log_scale=s, captions=captions, ids=jnp.arange(8))
+    )
+    assert float(found(1.0)) == pytest.approx(float(want), rel=1e-6)
+    weights = (jnp.linspace(1.0, 2.0, 8), 1.0)
+    still = jax.jit(lambda: gcl_loss(image, text, log_scale=1.0, weights=weights))
+    assert np.isfinite(float(still()))
+    broken = image * jnp.nan
+    with pytest.raises(InputError, match="rows 0, 1, 2, 3, 4 and 3 more of 'image' hold NaN"):
+        jax.jit(lambda s: gcl_loss(broken, text, log_scale=s))(1.0)

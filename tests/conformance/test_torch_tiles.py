@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gcl_spec.blocks import plain_blocks
-from gcl_spec.errors import InputError
+from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss import contrastive_loss, gcl_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, PAIRWISE, PRESETS, Objective
@@ -231,3 +231,34 @@ def test_the_loss_finds_its_kernel() -> None:
     (grad,) = torch.autograd.grad(loss, image, create_graph=True)
     with pytest.raises(InputError, match="no second derivative"):
         torch.autograd.grad(grad.sum(), image)
+
+
+def test_a_scale_that_is_used_elsewhere_and_a_caller_s_own() -> None:
+    image, text = (torch.tensor(x).float() for x in unit_rows(8, 20, 4))
+    criterion = GCLLoss()
+    (criterion(image, text) + criterion.log_scale**2).backward()
+    assert torch.isfinite(criterion.log_scale.grad)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tile": 0}, "tile = 0"),
+        ({"operands": "float16"}, "operands = 'float16'"),
+        ({"reduction": "max"}, "reduction = 'max'"),
+        ({"ring": True}, "ring = True needs a group"),
+        ({"group": "world"}, "call torch.distributed.init_process_group first"),
+    ],
+)
+def test_options_that_make_no_sense(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        torch_loss(torch.eye(4), torch.eye(4), log_scale=1.0, **options)
+
+
+def test_a_module_with_options_that_make_no_sense() -> None:
+    with pytest.raises(InputError, match="scale = 0"):
+        GCLLoss(scale=0)
+    with pytest.raises(InputTypeError, match="wanted an Objective"):
+        GCLLoss("gcl")  # type: ignore[arg-type]
+    with pytest.raises(InputTypeError, match="of type ndarray; wanted tensors"):
+        torch_loss(np.eye(4), np.eye(4), log_scale=1.0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gcl_spec.errors import InputError, InputTypeError
-from gcl_spec.loss import contrastive_loss, gcl_loss
+from gcl_spec.loss import contrastive_loss, gcl_loss, stacked_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import Objective
 
@@ -87,3 +87,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
     want = gcl_loss(image, text, log_scale=2.0, weights=(2.0, 1.0))
     found = gcl_loss(image, text, log_scale=np.float32(2), weights=(np.float32(2), 1))
     assert float(found) == pytest.approx(float(want), rel=1e-12)
+
+
+def test_a_plus_in_a_name_is_a_fusion_only_of_other_modalities() -> None:
+    objective = Objective(modalities=("image+text", "audio"))
+    with pytest.raises(InputError, match=r"wanted \(M, B, D\) = \(2, B"):
+        stacked_loss(unit_rows(20, 1, 4, 5), 1.0, objective=objective)
+    assert np.isfinite(float(stacked_loss(unit_rows(21, 2, 4, 5), 1.0, objective=objective)))

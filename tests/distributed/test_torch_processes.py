@@ -45,3 +45,10 @@ def test_wrong_options_are_an_error_on_all_processes(
 ) -> None:
     for rank in (0, 1):
         assert re.search(REFUSED[name][-1], results[rank]["refused"][name])
+
+
+def test_a_second_derivative_is_an_error(results: list[dict[Any, Any]]) -> None:
+    for rank in (0, 1):
+        said = results[rank]["second"]
+        assert len(said) == 3
+        assert all("no second derivative" in text for text in said)

@@ -34,6 +34,8 @@ CASES: dict[str, dict[str, Any]] = {
     "ring, summed gradients": {"tile": 8, "ring": True, "reduction": "sum"},
     "summed gradients": {"tile": 8, "reduction": "sum"},
     "captions": {"tile": 8, "captions": True, "objective": SEPARATION},
+    "nothing on the first": {"tile": 8, "empty": True},
+    "ring, nothing on the first": {"tile": 8, "ring": True, "empty": True},
     "ring, captions": {"tile": 8, "ring": True, "captions": True, "objective": SEPARATION},
 }
 
@@ -58,6 +60,24 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "present is {'text': .*} on rank 0 and {'image': .*} on rank 1",
     ),
     "width": ({}, {"width": 4}, r"rows is .*\(B, 5\).* on rank 0 and .*\(B, 4\).* on rank 1"),
+    "samples": (
+        {"ids": torch.arange(6)},
+        {"ids": torch.arange(5)},
+        "on rank 1: ids has 5 samples, where the first rows are 6",
+    ),
+    "samples of the ring": (
+        {"ring": True, "ids": torch.arange(6)},
+        {"ring": True, "ids": torch.arange(5)},
+        r"on rank 1: ids has shape \(5,\); wanted \(6,\)",
+    ),
+    "NaN in the ring": (
+        {"ring": True},
+        {"ring": True, "factor": float("nan")},
+        "on rank 1: rows 0, 1, 2, 3, 4 and 1 more of 'image' hold NaN or Inf",
+    ),
+    "no pair in the ring": ({"ring": True, "present": {"image": torch.zeros(6, dtype=torch.bool)}},)
+    * 2
+    + ("no valid pair is left",),
     "rounded ring": ({"ring": True, "operands": "bfloat16"},) * 2 + ("leave `operands` out",),
 }
 
@@ -99,13 +119,17 @@ def loss_and_gradients(model: nn.Module, case: dict[str, Any], rows: slice) -> A
 
 
 def options_of(case: dict[str, Any]) -> dict[str, Any]:
-    options = {k: v for k, v in case.items() if k not in ("ids", "present", "given", "captions")}
+    options = {
+        k: v for k, v in case.items() if k not in ("ids", "present", "given", "captions", "empty")
+    }
     return {"scale": 20.0, **options}
 
 
-def uneven(size: int, rank: int) -> slice:
-    """More samples for later processes."""
+def uneven(size: int, rank: int, empty: bool) -> slice:
+    """More samples for later processes, perhaps none for the first of several."""
     bounds = [SAMPLES * r * (r + 1) // (size * (size + 1)) for r in range(size + 1)]
+    if empty and size > 1:
+        bounds[1] = 0
     return slice(bounds[rank], bounds[rank + 1])
 
 
@@ -120,12 +144,13 @@ def in_processes(rank: int) -> dict[Any, Any]:
             reduced: nn.Module = model
             if case.get("reduction") != "sum":
                 reduced = DistributedDataParallel(model, process_group=group)
-            value, gradient = loss_and_gradients(reduced, case, uneven(size, rank))
+            value, gradient = loss_and_gradients(reduced, case, uneven(size, rank, "empty" in case))
             if case.get("reduction") == "sum":
                 dist.all_reduce(gradient, group=group)
             found[size, name] = value, gradient.numpy()
         if size == 2:
             found["refused"] = refused(rank, group)
+            found["second"] = second_derivatives(group)
     return found
 
 
@@ -135,9 +160,24 @@ def refused(rank: int, group: dist.ProcessGroup) -> dict[str, str]:
     for name, (*options, _) in REFUSED.items():
         chosen = {"log_scale": 1.0, **options[rank]}
         rows = torch.eye(6)[:, : chosen.pop("width", 5)] + 0.1
+        rows = chosen.pop("factor", 1.0) * rows
         try:
             gcl_loss(rows, rows.flip(0), group=group, **chosen)
         except InputError as error:
             said[name] = str(error)
     gcl_loss(torch.eye(6), torch.eye(6).flip(0), log_scale=1.0, group=group)
+    return said
+
+
+def second_derivatives(group: dist.ProcessGroup) -> list[str]:
+    """What is said where a derivative of a derivative is asked for: it would be wrong."""
+    said = []
+    for options in ({}, {"tile": 2}, {"ring": True}):
+        rows = (torch.eye(6) + 0.1).requires_grad_()
+        loss = gcl_loss(rows, rows.detach().flip(0), log_scale=1.0, group=group, **options)
+        (grad,) = torch.autograd.grad(loss, rows, create_graph=True)
+        try:
+            torch.autograd.grad(grad.pow(2).sum(), rows)
+        except InputError as error:
+            said.append(str(error))
     return said
