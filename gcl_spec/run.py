@@ -21,6 +21,7 @@ from gcl_spec._files import append, atomic_folder, atomic_write, remove_stale, s
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
+from gcl_spec.data.bad import forget
 from gcl_spec.data.images import ImageInput
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
 from gcl_spec.evaluate import Report
@@ -29,7 +30,9 @@ from gcl_spec.examples import Example
 __all__ = ["LoadedRun", "RunFolder", "load_run"]
 
 
-_WRITTEN = r"config\.toml|metrics\.jsonl|(before|after|examples)\.json|report\.html"
+_WRITTEN = (
+    r"config\.toml|(metrics|bad_samples)\.jsonl|(before|after|examples|data)\.json|report\.html"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +134,14 @@ class RunFolder:
     def reopen(self, found: checkpoint.Found) -> None:
         """Make ready to go on from `found`: what came after it, and halves of files, go.
 
-        Damaged checkpoints get another name; metrics after its step are written again.
+        Damaged checkpoints get another name; metrics and bad samples after its step are written
+        again.
         """
         remove_stale(self.path, _WRITTEN)
         checkpoint.set_aside(found)
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= found.step]
         self.write("metrics.jsonl", "".join(kept))
+        forget(self.path / "bad_samples.jsonl", found.step)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,16 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from math import sqrt
 from pathlib import Path
 
+from gcl_spec._files import atomic_write
 from gcl_spec.errors import CheckpointError, DataError
 
-__all__ = ["BadList", "BadSample"]
-
-_JUDGED_FROM = 100
+__all__ = ["BadList", "BadSample", "forget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,29 @@ class BadList:
     Args:
         max_bad: share of the samples met so far above which `judge` raises.
         samples: how many there are.
+        still_bad: is a sample of a step, that a file has from an earlier run, still bad? It is
+            asked before such a run is stopped for what has been mended since.
     """
 
-    def __init__(self, max_bad: float, samples: int) -> None:
-        self._max_bad, self._samples = max_bad, samples
+    def __init__(
+        self,
+        max_bad: float,
+        samples: int,
+        still_bad: Callable[[int, BadSample], bool] = lambda step, bad: True,
+    ) -> None:
+        self._max_bad, self._samples, self._still_bad = max_bad, samples, still_bad
         self._found: dict[str, tuple[int, BadSample]] = {}
         self._path: Path | None = None
         self._listed: set[str] = set()
+        self._earlier: set[str] = set()
         self._read_to = 0
 
     def open(self, path: Path) -> None:
         """Go on with a file, or begin one; `CheckpointError` where it cannot be written."""
         self._path, self._listed, self._read_to = path, set(), 0
+        own = set(self._found)
         self._write()
+        self._earlier = set(self._found) - own
 
     def add(self, step: int, bad: Iterable[BadSample]) -> None:
         """Note the bad samples of step `step`; what is noted already stays as it is."""
@@ -65,13 +75,21 @@ class BadList:
         Args:
             step: samples of later steps do not count.
             met: samples met so far.
-            whole: is it an epoch, or all? Else nothing is judged before there are 100.
+            whole: is it an epoch, or all? Else the share must be above the limit by more than
+                chance brings about: four standard deviations of the count, and one sample.
 
         Raises:
             DataError: with one of the bad samples.
         """
-        count, met = self.count(step), min(met, self._samples)
-        if (met < _JUDGED_FROM and not whole) or count <= self._max_bad * met:
+        met = min(met, self._samples)
+        # An epoch leaves some samples out, which may all be good.
+        most = self._max_bad * (self._samples if whole else met)
+        if self._max_bad and not whole:
+            most += 4 * sqrt(most) + 1
+        if self.count(step) > most:
+            self._drop_mended()
+        count = self.count(step)
+        if count <= most:
             return
         _, first = min(self._found.values(), key=lambda found: (found[0], found[1].place))
         listed = f"; all are listed in {self._path}" if self._path is not None else ""
@@ -80,6 +98,12 @@ class BadList:
             f"{self._max_bad:g} allows; one is {first.place}: {first.reason}{listed}; mend or "
             "remove them, or raise data.max_bad"
         )
+
+    def _drop_mended(self) -> None:
+        for place in self._earlier:
+            if not self._still_bad(*self._found[place]):
+                del self._found[place]
+        self._earlier = set()
 
     def _write(self) -> None:
         """Read what other processes, or this run before, have listed, and add what is missing."""
@@ -112,16 +136,39 @@ class BadList:
             os.ftruncate(number, self._read_to)
 
     def _take(self, line: bytes) -> None:
-        try:
-            record = json.loads(line)
-            bad = BadSample(*(str(record[name]) for name in ("id", "place", "reason")))
-            step = int(record["step"])
-        except (ValueError, KeyError, TypeError):
-            return  # not one of ours
+        entry = _parse(line)
+        if entry is None:
+            return
+        step, bad = entry
         self._listed.add(bad.place)
         known = self._found.get(bad.place)
         if known is None or step < known[0]:
             self._found[bad.place] = (step, bad)
+
+
+def forget(path: Path, step: int) -> None:
+    """Leave out of a list what was found from step `step` on: a resumed run comes to it again.
+
+    Raises:
+        CheckpointError: the list cannot be read or written.
+    """
+    with suppress(FileNotFoundError):
+        lines = path.read_bytes().splitlines(keepends=True)
+        entries = [(line, _parse(line)) for line in lines]
+        kept = [line for line, entry in entries if entry is not None and entry[0] < step]
+        if len(kept) < len(lines):
+            with atomic_write(path) as file:
+                file.write(b"".join(kept))
+
+
+def _parse(line: bytes) -> tuple[int, BadSample] | None:
+    """None for what is not one of our lines."""
+    try:
+        record = json.loads(line)
+        bad = BadSample(*(str(record[name]) for name in ("id", "place", "reason")))
+        return int(record["step"]), bad
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 @contextmanager

@@ -56,6 +56,15 @@ class BatchMaker:
         batch = self._collate(images, texts, ids, bad=unreadable)
         return Made(batch, tuple(self._bad(numbers[self._share].tolist(), own, unreadable)))
 
+    def bad(self, number: int) -> BadSample | None:
+        """Sample `number` where it cannot be used, found out anew; else None."""
+        row = row_of(self._source, number)
+        if isinstance(row, Sample) and row.image is not None:
+            unreadable: dict[str, str] = {}
+            self._collate([row.image], [None], bad=unreadable)
+            return next(iter(self._bad([number], [row], unreadable)), None)
+        return row if isinstance(row, BadSample) else None
+
     def _bad(
         self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]
     ) -> list[BadSample]:

@@ -75,7 +75,7 @@ class TrainingData:
             self._open_files(only_steps is None)
         count, train = len(self._source), config.train
         self.order = Order(count, train.batch_size, train.seed)
-        self._bad = BadList(config.data.max_bad, count)
+        self._bad = BadList(config.data.max_bad, count, self._still_bad)
         self._knows_bad = False
         if isinstance(self._collate, Collator) and config.model.caches_towers:
             self._prepare(trainer, reporter, only_steps)
@@ -208,6 +208,10 @@ class TrainingData:
             return
         seen = (n for step in range(only_steps) for n in self.order.batch(step)[0].tolist())
         yield from dict.fromkeys(seen)
+
+    def _still_bad(self, step: int, bad: BadSample) -> bool:
+        numbers = self.order.batch(step)[0].tolist()
+        return any(self._make.bad(n) for n in numbers if self._source.place(n) == bad.place)
 
     def _note(
         self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]

@@ -73,3 +73,23 @@ def test_a_run_on_vectors(tmp_path: Path) -> None:
     found = made.report("after").average("local", "hit@10")
     assert 0 < found <= 1
     assert "data:image/webp" in (made.path / "report.html").read_text()
+
+
+def test_a_run_that_bad_data_stopped_goes_on_once_they_are_mended(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image, text = rng.normal(size=(60, 3)), rng.normal(size=(60, 8))
+    made = options(tmp_path / "v.npz", "train.save_every=1", "train.steps=20")
+    config = replace(made, model=replace(made.model, kind="adapter"))
+
+    def write(broken: bool) -> None:
+        np.savez(tmp_path / "v.npz", image=image * ~(np.arange(60) % 5 == 0)[:, None] if broken
+                 else image, text=text)  # fmt: skip
+
+    write(broken=True)
+    with pytest.raises(DataError, match="samples met so far are bad"):
+        run(config, FakeBackend(), tmp_path / "run")
+    with pytest.raises(DataError, match="samples met so far are bad"):
+        run(None, FakeBackend(), tmp_path / "run", resume=True)
+    write(broken=False)
+    resumed = run(None, FakeBackend(), tmp_path / "run", resume=True)
+    assert resumed.metrics()[-1]["step"] == 20
