@@ -92,7 +92,7 @@ def test_processes_give_the_same() -> None:
         assert [prefetcher.get(step) for step in range(4)] == [math.sqrt(n) for n in range(4)]
         with pytest.raises(ValueError, match=r"math domain error|nonnegative") as caught:
             prefetcher.get(-1)
-        assert "in _make" in str(caught.value.__cause__), "the worker's traceback"
+        assert "in make" in str(caught.value.__cause__), "the worker's traceback"
 
 
 def test_a_worker_that_dies_is_named() -> None:
@@ -177,3 +177,19 @@ def is_running(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_sigterm_is_the_parents_to_handle() -> None:
+    with Prefetcher(partial(partial, math.sqrt), workers=2, ahead=2, stop=9,
+                    kind="process") as found:  # fmt: skip
+        found.get(0)
+        workers = list(found._executor._processes)  # type: ignore[attr-defined]
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        time.sleep(0.2)
+        assert all(map(is_running, workers))
+        assert [found.get(step) for step in (1, 2, 3)] == [math.sqrt(n) for n in (1, 2, 3)]
+        os.kill(workers[0], signal.SIGKILL)
+        with pytest.raises(DataError, match="ended by itself"):
+            [found.get(step) for step in range(3, 9)]
+    assert not any(map(is_running, workers)), "the others do not wait for ever"
