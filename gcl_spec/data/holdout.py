@@ -17,29 +17,28 @@ _MOST = 1000
 def hold_out(source: VectorSource, share: float) -> tuple[VectorSource, tuple[Task, ...]]:
     """The rows to train on, and text->image and image->text search among the others.
 
-    All rows of one id are on one side; which, is decided by the id alone. At most 1000 are held.
+    All rows of one group are on one side (see `VectorSource.groups`); which, is decided by the id
+    alone, that of the first row. At most 1000 are held, or the last group beyond.
 
     Raises:
         DataError: fewer than two held rows have both vectors.
     """
-    ids = [source.id_of(int(row)) for row in source.numbers]
-    ranked = np.argsort([hashlib.sha256(name.encode()).digest() for name in ids], kind="stable")
-    wanted = min(_MOST, max(2, round(share * len(ids))))
-    held_ids: set[str] = set()
-    for held, n in enumerate(ranked):
-        if held >= wanted and ids[n] not in held_ids:
-            break
-        held_ids.add(ids[n])
-    kept = np.asarray([name not in held_ids for name in ids])
-    rows = [int(row) for row, keep in zip(source.numbers, kept, strict=True) if not keep]
-    tasks = _tasks(source, rows)
-    numbers = source.numbers[kept]
-    train = VectorSource(source.name, source.vectors, source.ids, source.present, numbers)
-    return train, tasks
+    groups = source.groups[source.numbers]
+    firsts, sizes = np.unique(groups, return_counts=True)
+    names = [hashlib.sha256(source.id_of(row).encode()).digest() for row in firsts.tolist()]
+    ranked = np.argsort(names, kind="stable")
+    wanted = min(_MOST, max(2, round(share * len(groups))))
+    # A group of half of the rows, such as all of one common text, is rather trained on.
+    fits = ranked[sizes[ranked] <= wanted]
+    ranked = fits if len(fits) else ranked
+    before = np.cumsum(sizes[ranked]) - sizes[ranked]
+    held = np.isin(groups, firsts[ranked[before < wanted]])
+    tasks = _tasks(source, source.numbers[held].tolist())
+    return source.subset(source.numbers[~held]), tasks
 
 
 def _tasks(source: VectorSource, rows: list[int]) -> tuple[Task, ...]:
-    every = VectorSource(source.name, source.vectors, source.ids, source.present)
+    every = source.subset(np.arange(len(source.groups)))
     both = [row for row in rows if _is_whole(every, row)]
     if len(both) < 2:
         raise DataError(
@@ -48,13 +47,13 @@ def _tasks(source: VectorSource, rows: list[int]) -> tuple[Task, ...]:
         )
     images = tuple(Item(f"image {row}", image=str(row)) for row in both)
     texts = tuple(Item(f"text {row}", text=str(row)) for row in both)
-    of_id: dict[str, list[int]] = {}
+    of_group: dict[int, list[int]] = {}
     for place, row in enumerate(both):
-        of_id.setdefault(source.id_of(row), []).append(place)
+        of_group.setdefault(int(source.groups[row]), []).append(place)
 
     def task(name: str, queries: tuple[Item, ...], candidates: tuple[Item, ...]) -> Task:
         qrels = {
-            query.id: frozenset(candidates[n].id for n in of_id[source.id_of(row)])
+            query.id: frozenset(candidates[n].id for n in of_group[source.groups[row]])
             for query, row in zip(queries, both, strict=True)
         }
         return Task(name, queries, candidates, qrels)

@@ -1,7 +1,10 @@
 """Precomputed vectors of images and texts, from any model or service, in place of files."""
 
+import copy
+import hashlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +18,26 @@ from gcl_spec.data.collate import assemble
 from gcl_spec.data.images import ImageInput
 from gcl_spec.data.pairs import Sample
 from gcl_spec.data.parquet import ParquetTable, text_column
+from gcl_spec.data.twins import connected, first_equal
 from gcl_spec.errors import DataError
 
 __all__ = ["VectorCollator", "VectorSource", "read_npz", "read_vectors"]
 
 KINDS = ("image", "text")
+_SOME = 1000
 
 
 class VectorSource:
     """A `Source` of N rows with an image vector, a text vector, or both.
 
     References to images and captions are row numbers; `VectorCollator` makes vectors of them. Rows
-    of equal ids are not each other's negatives.
+    of equal ids are not each other's negatives, nor are those of equal text vectors.
 
     Args:
         name: for errors.
         vectors: "image" (N, F) and "text" (N, G), floats; one may be left out. A row of NaN alone
             is missing.
-        ids: N names; rows of their own where not given.
+        ids: N names, or None for a row of its own; all are where not given.
         present: (N, 2) booleans, image and text; another way to say what is missing.
         numbers: the rows that are samples, all where not given.
 
@@ -44,7 +49,7 @@ class VectorSource:
         self,
         name: str,
         vectors: dict[str, FloatArray],
-        ids: Sequence[str] | None = None,
+        ids: Sequence[str | None] | None = None,
         present: BoolArray | None = None,
         numbers: IntArray | None = None,
     ) -> None:
@@ -66,13 +71,26 @@ class VectorSource:
         if not any(has.values()):
             raise DataError(f"{place}: neither image nor text")
         reference = str(row)
-        own = self.id_of(row)
-        captions = (reference,) if has["text"] else ()
-        return Sample(own, reference if has["image"] else None, captions, f"id {own}")
+        # The first row stands for equal ones, so that they are known as one caption.
+        captions = (str(self._twins["text"][row]),) if has["text"] else ()
+        concept = f"row {row}" if self._name(row) is None else f"id {self._name(row)}"
+        return Sample(self.id_of(row), reference if has["image"] else None, captions, concept)
 
     def place(self, number: int, /) -> str:
         """See `Source`."""
         return f"{self.name} row {self.numbers[number]}"
+
+    def parts(self) -> Iterator[str]:
+        """See `Source`; of many rows, some."""
+        for kind, x in self.vectors.items():
+            yield f"{kind} {x.dtype} {x.shape}"
+        names = repr(self.ids and list(self.ids))
+        masked = b"" if self.present is None else self.present.tobytes()
+        yield hashlib.sha256(names.encode("utf-8", "surrogatepass") + masked).hexdigest()
+        for row in np.linspace(0, len(x) - 1, _SOME).astype(int).tolist():
+            for kind, x in self.vectors.items():
+                wrong = self._states[kind][row] == _WRONG
+                yield "" if wrong else hashlib.sha256(x[row].tobytes()).hexdigest()
 
     def read_bytes(self, reference: str, /) -> bytes:
         """The bytes of an image vector."""
@@ -88,14 +106,47 @@ class VectorSource:
 
     def id_of(self, row: int) -> str:
         """The name of a row."""
-        return str(row) if self.ids is None else self.ids[row]
+        return self._name(row) or str(row)
+
+    def subset(self, numbers: IntArray) -> "VectorSource":
+        """The same rows, of which only these are samples."""
+        found = copy.copy(self)
+        found.numbers = numbers
+        return found
+
+    @cached_property
+    def groups(self) -> IntArray:
+        """The first row of its group, for each row: of one id, or without ids what hangs together
+        by equal image or text vectors. What one group is tested on must train none of it.
+        """
+        count = len(next(iter(self.vectors.values())))
+        own_N = np.arange(count)
+        first: dict[str | int, int] = {}
+        named_N = np.asarray([self._name(row) is not None for row in range(count)])
+        same_N = np.asarray([first.setdefault(self._name(n) or n, n) for n in range(count)])
+        return connected([same_N, *(np.where(named_N, own_N, x) for x in self._twins.values())])
+
+    @cached_property
+    def _twins(self) -> dict[str, IntArray]:
+        found = {}
+        for kind, x in self.vectors.items():
+            known_N = self._states[kind] == _GOOD
+            if self.present is not None:
+                known_N &= self.present[:, KINDS.index(kind)]
+            found[kind] = first_equal(x, known_N)
+        return found
+
+    def _name(self, row: int) -> str | None:
+        return None if self.ids is None else self.ids[row]
 
     def _has(self, kind: str, row: int, place: str) -> bool:
         masked = self.present is not None and not self.present[row, KINDS.index(kind)]
         if kind not in self.vectors or masked or self._states[kind][row] == _ABSENT:
             return False
         if self._states[kind][row] == _WRONG:
-            raise DataError(f"{place}: its {kind} vector has norm 0, or holds NaN or Inf")
+            raise DataError(
+                f"{place}: its {kind} vector has norm 0, or holds NaN or Inf, in float32"
+            )
         return True
 
 
@@ -133,7 +184,10 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
         DataError: no npz file, pickled objects in it, or arrays of other shapes.
     """
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with path.open("rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it is one array of np.save; write several with np.savez")
             arrays: dict[str, npt.NDArray[Any]] = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a readable npz file of plain arrays: {error}") from error
@@ -141,7 +195,9 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
     named = {"image": columns.image, "text": text}
     found = {kind: arrays[name] for kind, name in named.items() if name in arrays}
     ids = next((arrays[name] for name in (columns.id, "ids") if name in arrays), None)
-    names = None if ids is None else [str(x) for x in ids.tolist()]
+    if ids is not None and ids.ndim != 1:
+        raise DataError(f"{path}: the ids have shape {ids.shape}; wanted (N,)")
+    names = None if ids is None else _names(ids.tolist())
     return VectorSource(str(path), found, names, arrays.get("present"))
 
 
@@ -157,8 +213,13 @@ def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
         for kind, name in named.items()
         if name is not None and name in names
     }
-    ids = [str(x) for x in whole.column(columns.id).to_pylist()] if columns.id in names else None
+    ids = _names(whole.column(columns.id).to_pylist()) if columns.id in names else None
     return VectorSource(place, found, ids)
+
+
+def _names(ids: list[Any]) -> list[str | None]:
+    """Texts; None for null, NaN and nothing, which are no name that rows could share."""
+    return [None if x is None or x != x or x == "" else str(x) for x in ids]
 
 
 def _matrix(place: str, name: str, column: Any) -> FloatArray:
@@ -166,7 +227,8 @@ def _matrix(place: str, name: str, column: Any) -> FloatArray:
     lists = column.combine_chunks()
     valid_N = np.asarray(lists.is_valid())
     rows = lists.drop_null()
-    flat = np.asarray(rows.flatten(), np.float32)
+    with np.errstate(over="ignore"):
+        flat = np.asarray(rows.flatten(), np.float32)
     width = len(flat) // max(1, len(rows))
     # A fixed-size list has one length by its type.
     even = not hasattr(rows, "offsets") or np.all(np.diff(np.asarray(rows.offsets)) == width)
@@ -183,7 +245,8 @@ _GOOD, _ABSENT, _WRONG = 0, 1, 2
 def _states(x_NF: FloatArray) -> npt.NDArray[np.int8]:
     states_N = np.zeros(len(x_NF), np.int8)
     for start in range(0, len(x_NF), 4096):  # no copy of millions of rows
-        part = x_NF[start : start + 4096]
+        with np.errstate(over="ignore"):
+            part = x_NF[start : start + 4096].astype(np.float32)  # as it is trained on
         fine = np.isfinite(part).all(axis=1) & np.any(part != 0, axis=1)
         absent = np.isnan(part).all(axis=1)
         states_N[start : start + 4096] = np.where(absent, _ABSENT, np.where(fine, _GOOD, _WRONG))
@@ -193,7 +256,7 @@ def _states(x_NF: FloatArray) -> npt.NDArray[np.int8]:
 def _check(
     name: str,
     vectors: dict[str, FloatArray],
-    ids: Sequence[str] | None,
+    ids: Sequence[str | None] | None,
     present: BoolArray | None,
 ) -> None:
     if not vectors:

@@ -5,10 +5,18 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
+from gcl_spec.config import DataConfig
+from gcl_spec.data.holdout import hold_out
+from gcl_spec.data.sources import open_source
 from gcl_spec.data.stream import TrainingData
+from gcl_spec.data.vectors import VectorSource
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
 
@@ -44,12 +52,6 @@ def test_vectors_are_read_held_out_and_never_decoded(tmp_path: Path) -> None:
 
 
 def test_vectors_of_parquet_and_npz_are_the_same(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from gcl_spec.config import DataConfig
-    from gcl_spec.data.sources import open_source
-
     image, text = np.arange(12.0).reshape(4, 3), np.arange(8.0).reshape(4, 2) + 1
     lists = [row.tolist() if n != 2 else None for n, row in enumerate(text)]
     table = pa.table({"image": list(image), "text": pa.array(lists, pa.list_(pa.float32()))})
@@ -81,3 +83,75 @@ def test_too_few_vectors_to_hold_out(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", image=np.ones((9, 2)))
     with pytest.raises(DataError, match=r"raise data\.holdout"):
         data(options(tmp_path / "v.npz"))
+
+
+def write_vectors(path: Path, **arrays: np.ndarray) -> VectorSource:
+    np.savez(path, **arrays)
+    found = open_source(DataConfig(path=str(path)))
+    assert isinstance(found, VectorSource)
+    return found
+
+
+def test_rows_without_an_id_are_classes_of_their_own(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {"image": rng.normal(size=(6, 3)), "text": rng.normal(size=(6, 2))}
+    ids = np.asarray([1, np.nan, np.nan, 1, 4, np.nan])
+    found = write_vectors(tmp_path / "v.npz", **arrays, id=ids)
+    concepts = [found.sample(n).concept for n in range(6)]
+    assert concepts == ["id 1.0", "row 1", "row 2", "id 1.0", "id 4.0", "row 5"]
+    assert [found.sample(n).id for n in (1, 4)] == ["1", "4.0"]
+    table = pa.table({name: list(x) for name, x in arrays.items()})
+    table = table.append_column("id", [["a", None, None, "a", "", "b"]])
+    pq.write_table(table, tmp_path / "v.parquet")
+    found = open_source(DataConfig(path=str(tmp_path / "v.parquet")))
+    assert len({found.sample(n).concept for n in range(6)}) == 5
+
+
+def test_equal_texts_are_one_caption(tmp_path: Path) -> None:
+    text = np.asarray([[1, 2], [3, 4], [1, 2], [np.nan, np.nan], [np.nan, np.nan]])
+    found = write_vectors(tmp_path / "v.npz", image=np.ones((5, 3)), text=text)
+    assert [found.sample(n).captions for n in range(5)] == [("0",), ("1",), ("0",), (), ()]
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=4, max_size=30))
+def test_held_out_rows_share_nothing_with_the_others(pairs: list[tuple[int, int]]) -> None:
+    image, text = (np.asarray(x, "f4")[:, None] + 1 for x in zip(*pairs, strict=True))
+    try:
+        train, tasks = hold_out(VectorSource("v", {"image": image, "text": text}), 0.2)
+    except DataError:
+        return  # all rows hang together
+    held = [int(item.id.split()[1]) for item in tasks[0].candidates]
+    for x in (image, text):
+        assert not set(x[held].ravel()) & set(x[train.numbers].ravel())
+    assert len(held) + len(train) == len(pairs)
+
+
+def test_five_texts_a_picture_without_ids(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image, text = np.repeat(rng.normal(size=(100, 4)), 5, 0), rng.normal(size=(500, 3))
+    train, tasks = hold_out(write_vectors(tmp_path / "v.npz", image=image, text=text), 0.1)
+    held = {int(item.id.split()[1]) // 5 for item in tasks[0].candidates}
+    assert (len(held), len(train)) == (10, 450)
+    assert not held & set((train.numbers // 5).tolist())
+    assert all(len(found) == 5 for found in tasks[1].qrels.values())
+    text[:300] = text[0]
+    train, tasks = hold_out(write_vectors(tmp_path / "v.npz", image=image, text=text), 0.1)
+    assert len(train) == 450, "the text of most rows is trained on"
+
+
+def test_vectors_that_float32_cannot_hold_are_bad(tmp_path: Path) -> None:
+    image = np.ones((4, 3))
+    image[1, 0], image[2] = 1e300, 1e-300
+    found = write_vectors(tmp_path / "v.npz", image=image, text=np.ones((4, 2)))
+    for n in (1, 2):
+        with pytest.raises(DataError, match="norm 0, or holds NaN or Inf, in float32"):
+            found.sample(n)
+
+
+def test_files_that_only_seem_vectors(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.ones((4, 3)))
+    (tmp_path / "v.npy").rename(tmp_path / "v.npz")
+    with pytest.raises(DataError, match=r"one array of np\.save; write several with np\.savez"):
+        open_source(DataConfig(path=str(tmp_path / "v.npz")))
+    with pytest.raises(DataError, match=r"the ids have shape \(4, 1\)"):
+        write_vectors(tmp_path / "w.npz", image=np.ones((4, 3)), id=np.ones((4, 1)))
