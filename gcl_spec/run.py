@@ -5,6 +5,8 @@ metrics.jsonl                    a line every `train.log_every` steps
 checkpoints/step-*.safetensors   the newest ones, and those that train.keep_* keep
 before.json, after.json          evaluation at the start and at the end
 examples.json                    what some queries found at the start
+data.json                        what tells a resumed run that its data has changed
+bad_samples.jsonl                samples that could not be used, where there are any
 report.html                      the same to look at
 """
 

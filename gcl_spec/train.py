@@ -29,6 +29,7 @@ from gcl_spec.world import World, on_first, world_of
 
 __all__ = ["DryRun", "dry_run", "run"]
 
+_DATA = "data.json"
 _THUMBNAIL = 144  # pixels; the page shows half of it, sharp on dense screens too
 
 
@@ -137,17 +138,19 @@ def _reopen(
     folder = RunFolder(out, world.rank)
     world.barrier()  # all have read before the first one changes anything
     on_first(world, lambda: folder.reopen(found), "reopen the run folder")
-    data = _data(config, trainer, world, reporter)
+    data = _data(config, trainer, world, reporter, out / _DATA)
     return _Opened(config, trainer, world, data, folder, reporter, found.step, found.notes)
 
 
-def _data(config: Config, trainer: Trainer, world: World, reporter: Reporter) -> TrainingData:
+def _data(
+    config: Config, trainer: Trainer, world: World, reporter: Reporter, known: Path | None = None
+) -> TrainingData:
     """The first process fills the cache of tower outputs, the others then read it."""
     made: list[TrainingData] = []
 
     def make() -> None:
         rank, size = world.rank, world.size
-        made.append(TrainingData(config, trainer, reporter, rank=rank, size=size))
+        made.append(TrainingData(config, trainer, reporter, rank=rank, size=size, known=known))
 
     on_first(world, make, "prepare the data")
     if not made:
@@ -164,6 +167,7 @@ def weights_of(init: Path) -> State:
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
     config, folder, step = opened.config, opened.folder, opened.step
+    on_first(opened.world, lambda: opened.data.note(folder.path / _DATA), "note the data")
     opened.data.list_bad(folder.path / "bad_samples.jsonl")
     names = config.train.loggers if opened.world.rank == 0 else ()
     loggers = Loggers(names, folder.path, config, step, opened.reporter)

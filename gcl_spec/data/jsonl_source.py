@@ -1,5 +1,7 @@
 """A folder or zip archive with train.jsonl and the pictures that it names."""
 
+from collections.abc import Iterator
+
 from gcl_spec.data.jsonl import read_rows
 from gcl_spec.data.pairs import Sample, sample_of
 from gcl_spec.data.root import Root
@@ -38,6 +40,10 @@ class JsonlSource:
     def place(self, number: int, /) -> str:
         """See `Source`."""
         return self._places[number]
+
+    def parts(self) -> Iterator[str]:
+        """See `Source`."""
+        return ("" if isinstance(row, DataError) else repr(row) for row in self._rows)
 
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`."""

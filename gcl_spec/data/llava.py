@@ -53,6 +53,11 @@ class LlavaSource:
         """See `Source`."""
         return f"{self.name}[{number}]"
 
+    def parts(self) -> Iterator[str]:
+        """See `Source`."""
+        rows = zip(self._ids, self._paths, self._captions, strict=True)
+        return ("" if n in self._errors else repr(row) for n, row in enumerate(rows))
+
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`."""
         inner = f"{_FOLDER}/{reference}"

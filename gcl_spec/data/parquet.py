@@ -3,7 +3,7 @@
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,11 @@ class ParquetTable:
         """ "file row N", from 0."""
         file, _ = self._groups[self._group(number)]
         return f"{self.paths[file]} row {number - self._file_firsts[file]}"
+
+    def parts(self) -> Iterator[str]:
+        """Name, size and rows of each file."""
+        for path, file in zip(self.paths, self._files, strict=True):
+            yield repr((path.name, path.stat().st_size, file.metadata.num_rows))
 
     def value(self, number: int, column: str) -> Any:
         """One cell as a Python object; `DataError` for a damaged file or text."""
@@ -179,6 +184,10 @@ class ParquetSource:
     def place(self, number: int, /) -> str:
         """See `Source`."""
         return self._table.place(number)
+
+    def parts(self) -> Iterator[str]:
+        """See `Source`."""
+        return self._table.parts()
 
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`; a reference is the row's number."""

@@ -1,5 +1,6 @@
 """What every kind of training data is to the trainer: numbered samples, read at random."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from gcl_spec.data.pairs import Sample
@@ -25,6 +26,12 @@ class Source(Protocol):
 
     def place(self, number: int, /) -> str:
         """Where sample `number` stands, such as "train.jsonl:3": no two samples in one place."""
+        ...
+
+    def parts(self) -> Iterator[str]:
+        """Texts that change where the samples do: of each row, "" where it is malformed, or of
+        each file its name, size and rows. They do not name the folder.
+        """
         ...
 
     def read_bytes(self, reference: str, /) -> bytes:

@@ -13,6 +13,7 @@ from gcl_spec.benchmarks.folder import read_tasks
 from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
+from gcl_spec.data import fingerprint
 from gcl_spec.data.bad import BadList, BadSample
 from gcl_spec.data.batches import BatchMaker, Made, open_maker, row_of
 from gcl_spec.data.collate import Collate, Collator
@@ -46,6 +47,7 @@ class TrainingData:
         reporter: hears of damaged data and of progress.
         only_steps: how many steps will be asked for, and no evaluation; all, when not given.
         rank, size: this process and how many there are; `batch` gives its share.
+        known: a file that `note` made for the run that is resumed.
     """
 
     def __init__(
@@ -57,11 +59,15 @@ class TrainingData:
         only_steps: int | None = None,
         rank: int = 0,
         size: int = 1,
+        known: Path | None = None,
     ) -> None:
         self._config = config
         self._objective = objective(config.objective)
         self._ranks = (rank, size)
         self._source: Source = open_source(config.data)
+        self._all = self._source
+        if known is not None:
+            fingerprint.check_same(known, self._all)
         for warning in self._source.warnings:
             reporter.say(f"warning: {warning}")
         self.tests: tuple[Task, ...] = ()
@@ -100,6 +106,10 @@ class TrainingData:
     def list_bad(self, path: Path) -> None:
         """List bad samples in a file from now on, those that are known already among them."""
         self._bad.open(path)
+
+    def note(self, path: Path) -> None:
+        """Keep what tells a resumed run that its data has changed."""
+        fingerprint.note(path, self._all)
 
     def close(self) -> None:
         """End the workers."""

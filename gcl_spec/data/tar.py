@@ -5,7 +5,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -57,6 +57,11 @@ class TarSource:
         """See `Source`."""
         shard, row = self._find(number)
         return f"{self._paths[shard]}: {self._shards[shard].keys[row]}"
+
+    def parts(self) -> Iterator[str]:
+        """See `Source`."""
+        for path, index in zip(self._paths, self._shards, strict=True):
+            yield repr((path.name, path.stat().st_size, len(index.keys)))
 
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`; a reference is the sample's number."""

@@ -93,3 +93,16 @@ def test_a_run_that_bad_data_stopped_goes_on_once_they_are_mended(tmp_path: Path
     write(broken=False)
     resumed = run(None, FakeBackend(), tmp_path / "run", resume=True)
     assert resumed.metrics()[-1]["step"] == 20
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "tiles")
+    made = run(options(folder), FakeBackend(), tmp_path / "run")
+    kept = (made.path / "metrics.jsonl").read_text()
+    text = (folder / "train.jsonl").read_text()
+    (folder / "train.jsonl").write_text(text.replace("a red tile 4", "a red tile 5"))
+    with pytest.raises(DataError, match="other rows or files than when the run was started"):
+        run(None, FakeBackend(), tmp_path / "run", resume=True)
+    (folder / "train.jsonl").write_text(text)
+    run(None, FakeBackend(), tmp_path / "run", resume=True)
+    assert (made.path / "metrics.jsonl").read_text() == kept

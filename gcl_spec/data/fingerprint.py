@@ -1,0 +1,76 @@
+"""Is the data of a resumed run what the run was started with? The order of samples hangs on it."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from gcl_spec._files import atomic_write
+from gcl_spec.data.source import Source
+from gcl_spec.errors import DataError
+
+__all__ = ["check_same", "note"]
+
+
+def note(path: Path, source: Source) -> None:
+    """Keep in the file `path` what `check_same` compares; one that is there stays.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    if path.exists():
+        return
+    digest, malformed = _digest(source, ())
+    found = {"samples": len(source), "malformed": malformed, "listing": digest}
+    with atomic_write(path) as file:
+        file.write(json.dumps(found).encode())
+
+
+def check_same(path: Path, source: Source) -> None:
+    """Compare with what `note` kept; nothing is known of runs of older versions.
+
+    Where the data lies does not matter, nor do the contents of picture files. Rows that were
+    malformed may have been mended.
+
+    Raises:
+        DataError: other data.
+    """
+    known = _read(path)
+    if known is None:
+        return
+    count, listing, malformed = known
+    what = ""
+    if len(source) != count:
+        what = f"{len(source)} samples, and had {count}"
+    elif _digest(source, malformed)[0] != listing:
+        what = "other rows or files than"
+    if what:
+        raise DataError(
+            f"{source.name} has {what} when the run was started, so that it cannot go on as if "
+            "unbroken; restore the data, or start a new run with --init"
+        )
+
+
+def _read(path: Path) -> tuple[int, str, frozenset[int]] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        return int(found["samples"]), str(found["listing"]), frozenset(found["malformed"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: cannot read what data the run was started with: {error}; remove the file "
+            "where the data is the same"
+        ) from error
+
+
+def _digest(source: Source, left_out: Collection[int]) -> tuple[str, list[int]]:
+    """A hash of the parts that are not left out, and which are malformed."""
+    digest, malformed = hashlib.sha256(), []
+    for number, part in enumerate(source.parts()):
+        if not part:
+            malformed.append(number)
+        elif number not in left_out:
+            digest.update(f"{number} {part}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest(), malformed
