@@ -1,6 +1,7 @@
 """JSON lines with errors that name file and line."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,16 +30,18 @@ def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
     """As `read_jsonl`, with the error in the place of a line that is no object."""
     # Not splitlines: JSON strings may hold U+2028 and other separators as they are.
-    for number, line in enumerate(read_text(root, path).split("\n"), 1):
+    for number, line in enumerate(root.read_bytes(path).split(b"\n"), 1):
         if line.strip():
             place = f"{root.name}: {path}:{number}"
-            yield place, _parse(place, line)
+            yield place, _parse(place, line.removeprefix(BOM_UTF8) if number == 1 else line)
 
 
-def _parse(place: str, line: str) -> dict[str, Any] | DataError:
+def _parse(place: str, line: bytes) -> dict[str, Any] | DataError:
     try:
-        record = json.loads(line)
+        record = json.loads(line.decode())
         json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except UnicodeDecodeError as error:
+        return DataError(f"{place}: not UTF-8 text: {error}")
     except (ValueError, RecursionError) as error:
         return DataError(f"{place}: not JSON: {error}")
     if not isinstance(record, dict):

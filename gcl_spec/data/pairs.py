@@ -24,9 +24,10 @@ class Sample:
 
 
 def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
-    """Lines {"id", "image"?: path, "captions": [...], "concept"?: str} of a JSONL file.
+    """Lines {"id", "image"?: path, "captions"?: [...], "concept"?: str} of a JSONL file.
 
-    `concept` is the first caption where it is not given.
+    `concept` is the first caption where it is not given. Null and "" mean nothing, too; one caption
+    may stand without a list.
 
     Raises:
         DataError: a malformed line, with file and line; a double id; no sample at all.
@@ -68,20 +69,18 @@ def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArr
 
 def sample_of(place: str, record: dict[str, object]) -> Sample:
     """The sample of one line; `DataError` where it is malformed."""
-    name, image = record.get("id"), record.get("image")
-    captions, concept = record.get("captions"), record.get("concept")
+    name, image, concept = record.get("id"), record.get("image"), record.get("concept")
     if not isinstance(name, str) or not name:
         raise DataError(f"{place}: 'id' must be a text")
     if image is not None and not isinstance(image, str):
         raise DataError(f"{place}: 'image' must be a path relative to the data")
-    if not isinstance(captions, list) or not all(isinstance(c, str) and c for c in captions):
-        raise DataError(f"{place}: 'captions' must be a list of texts")
+    captions = clean_captions(place, record.get("captions"))
     if concept is not None and not isinstance(concept, str):
         raise DataError(f"{place}: 'concept' must be a text")
-    if image is None and not captions:
+    if not image and not captions:
         raise DataError(f"{place}: neither image nor captions")
     fallback = captions[0] if captions else name
-    return Sample(name, image, tuple(captions), concept or fallback)
+    return Sample(name, image or None, captions, concept or fallback)
 
 
 def clean_captions(place: str, value: object) -> tuple[str, ...]:

@@ -121,7 +121,8 @@ def test_samples(tmp_path: Path) -> None:
     samples = read_samples(open_root(tmp_path), "train.jsonl")
     assert [s.concept for s in samples] == ["a dog", "felis", "3"]
     for line, message in {
-        '{"id": "1", "captions": "a dog"}': "'captions' must be a list",
+        '{"id": "1", "captions": 3}': "captions must be texts",
+        '{"id": "1", "captions": ["a", {}]}': "captions must be texts",
         '{"id": "1", "captions": []}': "neither image nor captions",
         '{"captions": ["a"]}': "'id' must be",
         '{"id": "1", "captions": ["a"], "image": 3}': "'image' must be",
@@ -133,6 +134,23 @@ def test_samples(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             read_samples(open_root(tmp_path), "train.jsonl")
         assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "none", ["", ', "captions": null', ', "captions": ""', ', "captions": [" "]']
+)
+def test_what_means_no_caption_and_no_picture(tmp_path: Path, none: str) -> None:
+    (tmp_path / "train.jsonl").write_text(
+        f'{{"id": "1", "image": "1.png"{none}}}\n'
+        '{"id": "2", "image": "", "captions": "a dog "}\n'
+        '{"id": "3", "image": null, "captions": [" a cat", null, ""]}\n'
+    )
+    samples = read_samples(open_root(tmp_path), "train.jsonl")
+    assert [(s.image, s.captions) for s in samples] == [
+        ("1.png", ()),
+        (None, ("a dog",)),
+        (None, ("a cat",)),
+    ]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["x", "y", "z", None]))))
