@@ -8,6 +8,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from gcl_spec._typing import BoolArray, IntArray
 from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.root import Root
@@ -60,6 +63,8 @@ class ParquetTable:
         rows = [opened.metadata.num_rows for opened in self._files]
         self._file_firsts = [0, *accumulate(rows)]
         self._cache: OrderedDict[tuple[int, str], pa.ChunkedArray] = OrderedDict()
+        # A byte a row: so that a group is not read again for rows of other processes.
+        self._shown: dict[tuple[int, str], BoolArray] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -94,18 +99,17 @@ class ParquetTable:
         except Exception as error:  # ArrowInvalid, OSError
             raise DataError(f"{self.paths[0]}: cannot read {columns}: {error}") from error
 
-    def nulls(self, number: int, column: str) -> bool | None:
-        """Is the cell null? Of the statistics alone; None where they do not tell."""
-        file, group = self._groups[self._group(number)]
-        metadata = self._files[file].metadata.row_group(group)
-        for n in range(metadata.num_columns):
-            chunk = metadata.column(n)
-            # Of {bytes, path} the bytes decide; where they are null the path must be looked at.
-            if chunk.path_in_schema in (column, f"{column}.bytes"):
-                statistics = chunk.statistics
-                if statistics is not None and statistics.has_null_count:
-                    return False if statistics.null_count == 0 else None
-        return None
+    def shows(self, number: int, column: str) -> bool:
+        """Is there a picture in the cell, or a path? Nothing of length 0 is one."""
+        group = self._group(number)
+        key = (group, column)
+        try:
+            with self._lock:
+                if key not in self._shown:
+                    self._shown[key] = _filled(self._read(group, column))
+        except Exception as error:  # ArrowInvalid, OSError
+            raise DataError(f"{self.place(number)}: cannot read {column!r}: {error}") from error
+        return bool(self._shown[key][number - self._firsts[group]])
 
     def bytes_of(self, column: str) -> list[int]:
         """Sizes of the column's row groups in memory, about."""
@@ -204,13 +208,7 @@ class ParquetSource:
         return cell
 
     def _shows(self, number: int) -> bool:
-        if not self._has_image:
-            return False
-        column = self._columns.image
-        if self._table.nulls(number, column) is False:
-            return True
-        cell = self._table.value(number, column)
-        return bool(cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell)
+        return self._has_image and self._table.shows(number, self._columns.image)
 
     def _slow(self) -> tuple[str, ...]:
         sizes = self._table.bytes_of(self._columns.image)
@@ -221,6 +219,22 @@ class ParquetSource:
             "the reading of its whole group; write the files again with row_group_size=256, or as "
             "tar shards",
         )
+
+
+def _filled(column: "pa.ChunkedArray") -> BoolArray:
+    """Where a column of bytes, paths, or {bytes, path} has something."""
+    import pyarrow
+    from pyarrow import compute
+
+    kind = column.type
+    if pyarrow.types.is_null(kind):
+        return np.zeros(len(column), bool)
+    if pyarrow.types.is_struct(kind):
+        parts = [field.name for field in kind if field.name in ("bytes", "path")]
+        filled = [_filled(compute.struct_field(column, name)) for name in parts]
+        return np.logical_or.reduce([np.zeros(len(column), bool), *filled])
+    lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
+    return lengths > 0
 
 
 def text_column(names: Sequence[str], columns: ColumnsConfig) -> str | None:

@@ -17,7 +17,7 @@ __all__ = ["TarIndex", "read_index"]
 
 _IMAGES = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"})
 _FIELDS = ("image", "txt", "json")
-_VERSION = 1
+_VERSION = 2
 _MISSING, _NO_FILE = -1, -2
 
 
@@ -62,7 +62,7 @@ def read_index(path: Path, cache: Path) -> TarIndex:
 
 def _scan(path: Path, size: int) -> TarIndex:
     spans: dict[str, list[tuple[int, int]]] = {}
-    last, problem = "", ""
+    last, problem, twice = "", "", []
     try:
         with tarfile.open(path, "r:") as archive:
             for last, field, span in _members(archive):
@@ -70,6 +70,8 @@ def _scan(path: Path, size: int) -> TarIndex:
                     found = spans.setdefault(last, [(_MISSING, 0)] * len(_FIELDS))
                     if found[field][0] == _MISSING:
                         found[field] = span
+                    else:
+                        twice.append(f"{last} ({_FIELDS[field]})")
             # Where a header is damaged tarfile stops as it does at the end.
             problem = "" if _is_end(path, archive.offset) else "cut off or damaged"
     except (tarfile.TarError, EOFError) as error:
@@ -86,8 +88,17 @@ def _scan(path: Path, size: int) -> TarIndex:
         )
     shape = (len(spans), len(_FIELDS), 2)
     array = np.asarray(list(spans.values()), np.int64).reshape(shape)
-    told = f"{path}: {problem} after {len(spans)} whole samples; download it again"
-    return TarIndex(tuple(spans), array, (told,) if problem else ())
+    return TarIndex(tuple(spans), array, tuple(_warnings(path, len(spans), problem, twice)))
+
+
+def _warnings(path: Path, count: int, problem: str, twice: list[str]) -> Iterator[str]:
+    if problem:
+        yield f"{path}: {problem} after {count} whole samples; download it again"
+    if twice:
+        yield (
+            f"{path}: {len(twice)} members stand in it twice, such as {twice[0]}; the first of "
+            "each is used, so that samples of the same name are lost; give them names of their own"
+        )
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, int, tuple[int, int]]]:

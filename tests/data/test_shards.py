@@ -72,3 +72,13 @@ def test_damage_is_a_data_error(
                 found.read_bytes(sample.image)
         except DataError:
             continue
+
+
+def test_a_name_that_stands_twice_is_said(tmp_path: Path) -> None:
+    write_tar(tmp_path / "data" / "a.tar", [("a", png(1), "x"), ("b", png(2), "y"),
+                                            ("a", png(3), "z")])  # fmt: skip
+    for _ in range(2):
+        found = source(tmp_path / "data")
+        assert rows(found) == [("a", png(1), "x"), ("b", png(2), "y")]
+        (warning,) = found.warnings
+        assert "a.tar: 2 members stand in it twice, such as a (image)" in warning
