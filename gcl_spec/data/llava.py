@@ -116,6 +116,11 @@ def _records(name: str, text: str) -> Iterator[Any]:
         yield record
         number += 1
         at = _skip(text, at)
+    if _skip(text, at + 1) < len(text):
+        raise DataError(
+            f"{name}: not JSON: more text after the array's end, at character {at + 1}; is it two "
+            "files in one?"
+        )
 
 
 def _skip(text: str, at: int) -> int:

@@ -24,8 +24,9 @@ def open_source(data: DataConfig) -> Source:
 
     starter                        the starter set
     a folder or zip                its train.jsonl; of a folder without one its *.parquet, also in
-                                   data/, *.tar, train.npz, or its one json file; where some are
-                                   named train*, only these
+                                   data/, *.tar, train.npz, or its one json file but *_meta.json,
+                                   with the pictures in images/ or images.zip; where some are named
+                                   train*, only these
     a .jsonl, .json or .npz file   lines as in train.jsonl; the LLaVA-pretrain layout; vectors
     .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
 
@@ -48,7 +49,7 @@ def open_source(data: DataConfig) -> Source:
         case ".zip":
             return JsonlSource(root, TRAIN, images)
         case ".json":
-            return LlavaSource(root, files[0].name, images)
+            return LlavaSource(root, files[0].name, images if data.images else _beside(root))
         case ".tar":
             return TarSource(files, cache_folder(data))
         case ".npz":
@@ -57,6 +58,13 @@ def open_source(data: DataConfig) -> Source:
             return read_npz(files[0], data.columns)
         case _:
             return _parquet(files, data, images)
+
+
+def _beside(root: Root) -> Root:
+    """Where pictures lie that no option names: in images.zip, as LCS-558K is downloaded."""
+    zipped = Path(root.name) / "images.zip"
+    has_folder = "images" in root.folders("")
+    return root if has_folder or not zipped.is_file() else open_root(zipped)
 
 
 def data_root(path: str) -> Root:
@@ -82,7 +90,12 @@ def _files(path: str) -> tuple[Path, ...]:
     if (folder / TRAIN).is_file():
         return ()
     for pattern in ("*.parquet", "data/*.parquet", "*.tar", "train.npz", "*.json"):
-        found = tuple(sorted(folder.glob(pattern)))
+        # Not what macOS puts beside files, nor the json of LCS-558K that holds no conversations.
+        found = tuple(
+            file
+            for file in sorted(folder.glob(pattern))
+            if not file.name.startswith(".") and not file.name.endswith("_meta.json")
+        )
         train = tuple(file for file in found if file.name.startswith("train"))
         if found and (pattern != "*.json" or len(found) == 1):
             return train or found
@@ -98,6 +111,11 @@ def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
     table = ParquetTable(files)
     names = table.schema.names
     used = [n for n in (data.columns.image, text_column(names, data.columns)) if n in names]
+    for name in (*used, data.columns.id):
+        if names.count(name) > 1:
+            raise DataError(
+                f"{files[0]}: {names.count(name)} columns are named {name!r}; rename all but one"
+            )
     kinds = [str(table.schema.field(name).type) for name in used if name is not None]
     if kinds and all(_is_vector(kind) for kind in kinds):
         from gcl_spec.data.vectors import read_vectors

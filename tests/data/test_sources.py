@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -158,3 +159,56 @@ def test_pictures_in_another_folder(tmp_path: Path) -> None:
     write_llava(tmp_path / "data")
     (tmp_path / "data" / "images").rename(tmp_path / "pictures")
     assert rows(source(tmp_path / "data", images=str(tmp_path / "pictures"))) == ROWS
+
+
+def test_an_empty_cell_is_no_picture_whatever_its_neighbours(tmp_path: Path) -> None:
+    image = png(1)
+    for kind, cells in {
+        "bytes": pa.array([image, b"", image, b"", None], pa.binary()),
+        "path": pa.array(["a.png", "", "a.png", "", None]),
+        "struct": pa.array([{"bytes": image, "path": None}, {"bytes": b"", "path": ""},
+                            {"bytes": b"", "path": "a.png"}, {"bytes": None, "path": ""}, None]),
+    }.items():  # fmt: skip
+        table = pa.table({"image": cells, "caption": ["x"] * 5})
+        pq.write_table(table, tmp_path / f"{kind}.parquet", row_group_size=3)
+        found = source(tmp_path, f"{kind}.parquet")
+        shown = [found.sample(n).image is not None for n in range(5)]
+        assert shown == [True, False, True, False, False], kind
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([b"x"]), pa.array(["a"]), pa.array(["b"])],
+                                 names=["image", "caption", "caption"])  # fmt: skip
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="2 columns are named 'caption'"):
+        source(tmp_path)
+
+
+def test_a_bad_byte_costs_its_line_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(
+        b'\xef\xbb\xbf{"id": "1", "captions": ["x"]}\n{"id": "2", "captions": ["caf\xe9"]}\n'
+        b'{"id": "3", "captions": ["y"]}\n'
+    )
+    found = source(tmp_path, "a.jsonl")
+    assert [found.sample(n).captions for n in (0, 2)] == [("x",), ("y",)]
+    with pytest.raises(DataError, match=r"a\.jsonl:2: not UTF-8 text"):
+        found.sample(1)
+
+
+def test_a_folder_as_lcs_558k_is_downloaded(tmp_path: Path) -> None:
+    write_llava(tmp_path / "data")
+    (tmp_path / "data" / "blip_meta.json").write_text('[{"id": "a", "blip_caption": "x"}]')
+    shutil.make_archive(str(tmp_path / "data" / "images"), "zip", tmp_path / "data" / "images")
+    assert rows(source(tmp_path / "data")) == ROWS
+    shutil.rmtree(tmp_path / "data" / "images")
+    assert rows(source(tmp_path / "data")) == ROWS
+    file = tmp_path / "data" / "blip.json"
+    file.write_text(file.read_text() + "\n[]")
+    with pytest.raises(DataError, match="more text after the array's end"):
+        source(tmp_path / "data")
+
+
+def test_files_of_macos_are_no_data(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "data")
+    (tmp_path / "data" / "._train-000.parquet").write_bytes(b"junk")
+    assert rows(source(tmp_path / "data")) == ROWS
