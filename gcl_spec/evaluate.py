@@ -8,7 +8,7 @@ import numpy as np
 
 from gcl_spec import geometry
 from gcl_spec._typing import FloatArray
-from gcl_spec.benchmarks.task import Item, Task, union_pool
+from gcl_spec.benchmarks.task import Item, Task, one_content_an_id, union_pool
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.recall import Band, Ranking
 from gcl_spec.search import score_chunks
@@ -108,7 +108,8 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
     """
     if not tasks:
         raise DataError("there is no task to evaluate")
-    pool = union_pool(tasks)
+    renamed = one_content_an_id(tasks)
+    pool = union_pool(renamed)
     items = dict.fromkeys(_content(i) for t in tasks for i in (*t.queries, *t.candidates))
     rows = {key: n for n, key in enumerate(items)}
     z_ND = encode([Item("", image, text) for image, text in items])
@@ -123,10 +124,10 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
 
     pool_z = embed(pool)
     results = []
-    for task in tasks:
+    for task, same in zip(tasks, renamed, strict=True):
         queries_z = embed(task.queries)
         results.append(_search(task, "local", task.candidates, queries_z, embed(task.candidates)))
-        results.append(_search(task, "global", pool, queries_z, pool_z))
+        results.append(_search(same, "global", pool, queries_z, pool_z))
     return Report(tuple(results), _geometry([Item("", *k) for k in items], z_ND, tasks, embed))
 
 

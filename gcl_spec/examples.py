@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.benchmarks.task import Item, Task, union_pool
+from gcl_spec.benchmarks.task import Item, Task, one_content_an_id, union_pool
 from gcl_spec.search import top_k
 
 __all__ = ["Example", "examples"]
@@ -38,6 +38,7 @@ def examples(
     encode: Callable[[Sequence[Item]], FloatArray], tasks: Sequence[Task]
 ) -> list[Example]:
     """The same evenly spread queries at every call, three of the first task of each kind."""
+    tasks = one_content_an_id(tasks)
     pool = union_pool(tasks)
     first: dict[str, Task] = {}
     for task in tasks:

@@ -1,11 +1,11 @@
 """A retrieval task: queries, candidates, and which are relevant to which."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gcl_spec.errors import DataError
 
-__all__ = ["Item", "Task", "union_pool"]
+__all__ = ["Item", "Task", "one_content_an_id", "union_pool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +73,34 @@ def union_pool(tasks: Iterable[Task]) -> tuple[Item, ...]:
                     "the global pool needs one content an id"
                 )
     return tuple(pool.values())
+
+
+def one_content_an_id(tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """The tasks fit for a `union_pool`: candidates' ids that clash get the name of their task.
+
+    Equal contents of one id stay one candidate, with the name of the first task that has it.
+    """
+    contents: dict[str, dict[Item, str]] = {}
+    for task in tasks:
+        for item in task.candidates:
+            contents.setdefault(item.id, {}).setdefault(item, task.name)
+    clashing = {name for name, found in contents.items() if len(found) > 1}
+
+    def renamed(task: Task) -> Task:
+        names = {
+            item.id: f"{contents[item.id][item]}/{item.id}"
+            for item in task.candidates
+            if item.id in clashing
+        }
+        return replace(
+            task,
+            candidates=tuple(
+                replace(item, id=names.get(item.id, item.id)) for item in task.candidates
+            ),
+            qrels={
+                query: frozenset(names.get(name, name) for name in found)
+                for query, found in task.qrels.items()
+            },
+        )
+
+    return tuple(map(renamed, tasks)) if clashing else tuple(tasks)

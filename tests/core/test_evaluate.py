@@ -1,6 +1,7 @@
 """The evaluation on a hand-made space where the right answer is known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +94,24 @@ def test_pool_needs_one_content_an_id() -> None:
         union_pool([T2I, other])
     with pytest.raises(DataError, match="no task"):
         evaluate(gapped(1.0), [])
+
+
+def test_tasks_that_number_their_items_alike_have_one_pool() -> None:
+    def numbered(task: Task) -> Task:
+        names = {item.id: str(n) for n, item in enumerate(task.candidates)}
+        candidates = tuple(replace(item, id=names[item.id]) for item in task.candidates)
+        qrels = {q: frozenset(map(names.__getitem__, found)) for q, found in task.qrels.items()}
+        return replace(task, candidates=candidates, qrels=qrels)
+
+    again = replace(T2I, name="again")
+    one = evaluate(gapped(0.5, 0.3), [T2I, I2T, again])
+    two = evaluate(gapped(0.5, 0.3), [numbered(T2I), numbered(I2T), numbered(again)])
+    assert one == two
+    assert [result.candidates for result in two.results] == [4, 8, 4, 8, 4, 8]
+    shown = examples(gapped(0.5), [numbered(T2I), numbered(I2T)])
+    assert [example.relevant for example in shown] == [
+        example.relevant for example in examples(gapped(0.5), [T2I, I2T])
+    ]
 
 
 def test_paired_comparison() -> None:
