@@ -103,8 +103,8 @@ def _show(found: "Findings") -> None:
     Console().print(table)
     batch = found.batch_size
     for name, rate in (
-        ("the query's caption (training masks them)", found.negatives.caption),
-        ("its picture, but another caption", found.negatives.left),
+        ("the query's concept or caption (training masks them)", found.negatives.masked),
+        ("its picture, but neither", found.negatives.left),
     ):
         click.echo(
             f"of a query's {batch - 1:,} negatives in a batch of {batch:,}, {rate:.4%} share "

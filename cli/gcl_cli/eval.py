@@ -62,7 +62,7 @@ def command(
 
 
 def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) -> Report:
-    from gcl_spec.benchmarks.folder import read_tasks
+    from gcl_spec.benchmarks.folder import has_tasks, read_tasks
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate import evaluate
     from gcl_spec.progress import open_progress
@@ -70,7 +70,7 @@ def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) ->
 
     root = open_root("starter" if data is None else data)
     # A folder that was trained on has its tasks in tasks/, and its pictures beside that.
-    inside = data is None or (root.folders("tasks") and not root.exists("queries.jsonl"))
+    inside = data is None or (has_tasks(root, "tasks") and not root.exists("queries.jsonl"))
     tasks = read_tasks(root, "tasks" if inside else "")
     loaded = load_run(run, backend=backend, device=device)
     with open_progress() as reporter:

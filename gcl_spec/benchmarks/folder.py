@@ -11,7 +11,12 @@ from gcl_spec.data.jsonl import read_jsonl, read_text
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
-__all__ = ["read_task", "read_tasks"]
+__all__ = ["has_tasks", "read_task", "read_tasks"]
+
+
+def has_tasks(root: Root, folder: str) -> bool:
+    """Is there a task in `folder`, or are there sub-folders that should hold some?"""
+    return root.exists(_join(folder, "queries.jsonl")) or bool(root.folders(folder))
 
 
 def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:

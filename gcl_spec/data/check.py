@@ -3,21 +3,22 @@
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from gcl_spec.benchmarks.folder import read_tasks
+from gcl_spec._typing import BoolArray
+from gcl_spec.benchmarks.folder import has_tasks, read_tasks
 from gcl_spec.config import Config
 from gcl_spec.data.bad import BadSample
 from gcl_spec.data.batches import row_of
 from gcl_spec.data.false_negatives import FalseNegatives, false_negatives
+from gcl_spec.data.holdout import hold_out
 from gcl_spec.data.images import load_image
-from gcl_spec.data.preprocess import tokenizer_of
-from gcl_spec.data.root import Root
+from gcl_spec.data.preprocess import preprocessing_of, tokenizer_of
 from gcl_spec.data.source import Source
 from gcl_spec.data.sources import data_root, open_source
 from gcl_spec.data.vectors import VectorSource
@@ -56,7 +57,8 @@ class Findings:
     near_empty: int
     """Captions of fewer than 3 letters and digits."""
     overlap_images: int
-    """Samples whose picture is in an evaluation task of the same data, byte for byte."""
+    """Samples whose picture is in an evaluation task of the same data, byte for byte; of vectors,
+    among those that are trained on."""
     overlap_captions: int
     negatives: FalseNegatives
     batch_size: int
@@ -92,6 +94,7 @@ class _Look:
     bad: BadSample | None = None
     image: bytes | None = None
     captions: tuple[str, ...] = ()
+    concept: str = ""
     pixels: int = 0
     huge: bool = False
 
@@ -112,12 +115,13 @@ def check(
     numbers = np.arange(len(source))
     if sample is not None and sample < len(source):
         numbers = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
-    looks = list(_looks(source, numbers.tolist(), reporter))
+    looks = list(_looks(source, numbers.tolist(), _reader(config), reporter))
     good = [look for look in looks if look.bad is None]
     texts = [text for look in good for text in look.captions]
     tokenizer = None if config.model.kind == "adapter" else tokenizer_of(config)
     is_files = not isinstance(source, VectorSource)
-    images, captions = _tested(data_root(config.data.path)) if is_files else (set(), set())
+    tested = _tested(source, config)
+    trained = [looks[n] for n in np.flatnonzero(tested.trained[numbers])]
     return Findings(
         name=source.name,
         samples=len(source),
@@ -133,24 +137,34 @@ def check(
         captions=len(texts),
         truncated=tokenizer.count_cut(texts) if tokenizer and is_files else 0,
         near_empty=sum(sum(map(str.isalnum, text)) < _LETTERS for text in texts),
-        overlap_images=sum(look.image in images for look in good),
-        overlap_captions=sum(not captions.isdisjoint(look.captions) for look in good),
-        negatives=false_negatives((look.image, look.captions) for look in good),
+        overlap_images=sum(look.image in tested.images for look in trained),
+        overlap_captions=sum(not tested.texts.isdisjoint(look.captions) for look in trained),
+        negatives=false_negatives((look.image, look.captions, look.concept) for look in good),
         batch_size=config.train.batch_size,
         max_tokens=tokenizer.max_tokens if tokenizer else 0,
-        warnings=source.warnings,
+        warnings=(*source.warnings, *tested.warnings),
     )
 
 
-def _looks(source: Source, numbers: list[int], reporter: Reporter) -> Iterator[_Look]:
+Read = Callable[[bytes, str], object]
+
+
+def _reader(config: Config) -> Read:
+    """What decodes a picture as training does."""
+    if config.model.kind == "adapter":
+        return lambda data, where: load_image(data, size=32, where=where)
+    return preprocessing_of(config).image
+
+
+def _looks(source: Source, numbers: list[int], read: Read, reporter: Reporter) -> Iterator[_Look]:
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(numbers), _CHUNK):
             part = numbers[start : start + _CHUNK]
-            yield from pool.map(lambda number: _look(source, number), part)
+            yield from pool.map(lambda number: _look(source, number, read), part)
             reporter.update("samples", start + len(part), len(numbers))
 
 
-def _look(source: Source, number: int) -> _Look:
+def _look(source: Source, number: int, read: Read) -> _Look:
     row = row_of(source, number)
     if isinstance(row, BadSample):
         return _Look(row)
@@ -158,17 +172,19 @@ def _look(source: Source, number: int) -> _Look:
         image = None if row.image is None else source.read_bytes(row.image)
         digests = (source.row("text", text).tobytes() for text in row.captions)
         texts = tuple(hashlib.sha256(data).hexdigest() for data in digests)
-        return _Look(image=image and hashlib.sha256(image).digest(), captions=texts)
+        digest = image and hashlib.sha256(image).digest()
+        return _Look(image=digest, captions=texts, concept=row.concept)
     if row.image is None:
-        return _Look(captions=row.captions)
+        return _Look(captions=row.captions, concept=row.concept)
     place, pixels = source.place(number), 0
     try:
         data = source.read_bytes(row.image)
         pixels = _pixels(data)
-        load_image(data, size=32, where=place)
+        read(data, place)
     except DataError as error:
         return _Look(BadSample(row.id, place, str(error)), huge=pixels > _limit())
-    return _Look(image=hashlib.sha256(data).digest(), captions=row.captions, pixels=pixels)
+    digest = hashlib.sha256(data).digest()
+    return _Look(None, digest, row.captions, row.concept, pixels)
 
 
 def _pixels(data: bytes) -> int:
@@ -199,17 +215,45 @@ def _repeated(sets: list[frozenset[Any]]) -> int:
     return sum(any(counts[x] > 1 for x in found) for found in sets)
 
 
-def _tested(root: Root) -> tuple[set[bytes], set[str]]:
+@dataclass(frozen=True)
+class _Tested:
     """Digests of pictures, and texts, of the evaluation tasks that lie with the data."""
-    images: set[bytes] = set()
-    texts: set[str] = set()
+
+    images: set[bytes]
+    texts: set[str]
+    trained: BoolArray
+    """Of all samples, which are trained on."""
+    warnings: tuple[str, ...] = ()
+
+
+def _tested(source: Source, config: Config) -> _Tested:
+    if isinstance(source, VectorSource):
+        return _held_out(source, config.data.holdout)
+    root = data_root(config.data.path)
+    found = _Tested(set(), set(), np.ones(len(source), bool))
     for folder in ("tasks", "val_tasks"):
-        if not root.folders(folder):
-            continue
-        for task in read_tasks(root, folder):
+        for task in read_tasks(root, folder) if has_tasks(root, folder) else ():
             for item in (*task.queries, *task.candidates):
                 if item.text is not None:
-                    texts.add(item.text)
+                    found.texts.add(item.text)
                 if item.image is not None:
-                    images.add(hashlib.sha256(root.read_bytes(item.image)).digest())
-    return images, texts
+                    found.images.add(hashlib.sha256(root.read_bytes(item.image)).digest())
+    return found
+
+
+def _held_out(source: VectorSource, share: float) -> _Tested:
+    try:
+        train, tasks = hold_out(source, share)
+    except DataError as error:
+        return _Tested(set(), set(), np.ones(len(source), bool), (str(error),))
+    items = [item for task in tasks for item in task.candidates]
+    rows = {kind: [getattr(item, kind) for item in items] for kind in ("image", "text")}
+    images, texts = (
+        [hashlib.sha256(source.row(kind, row).tobytes()) for row in found if row is not None]
+        for kind, found in rows.items()
+    )
+    return _Tested(
+        {found.digest() for found in images},
+        {found.hexdigest() for found in texts},
+        np.isin(source.numbers, train.numbers),
+    )

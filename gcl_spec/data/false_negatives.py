@@ -1,8 +1,10 @@
-"""How many of a query's negatives answer to it, because they share its caption or its picture."""
+"""How many of a query's negatives answer to it: they share its concept, caption or picture."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 
 __all__ = ["FalseNegatives", "false_negatives"]
 
@@ -12,56 +14,82 @@ class FalseNegatives:
     """Expected shares of a query's in-batch negatives, in [0, 1]; see `false_negatives`."""
 
     caption: float
-    """Share the query's caption. Training gives them equal ids, so they are no negatives."""
+    """Share the query's caption."""
     image: float
     """Share the bytes of the query's picture."""
+    masked: float
+    """Share the query's concept or caption. Training gives them equal ids: they are no negatives"""
+    left: float
+    """Share the picture, but neither: negatives in training all the same."""
     either: float
-    """Share one of the two."""
-
-    @property
-    def left(self) -> float:
-        """Share the picture but not the caption: negatives in training all the same."""
-        return self.either - self.caption
+    """masked + left."""
 
 
 def false_negatives(
-    rows: Iterable[tuple[Hashable | None, Sequence[Hashable]]],
+    rows: Iterable[tuple[Hashable | None, Sequence[Hashable], Hashable | None]],
 ) -> FalseNegatives:
-    """Of (picture, captions) of N samples, of which a batch is drawn without repetition.
+    """Of (picture, captions, concept) of N samples, of which a batch is drawn without repetition.
 
     A sample i draws each of its captions c with p_i(c) = 1 / (number of its captions). Two samples
     of a batch are any two of the N with the same probability, so that
 
         caption = (sum_c P(c)^2 - sum_i sum_c p_i(c)^2) / (N (N - 1)),  P(c) = sum_i p_i(c)
 
-    and likewise for pictures (p = 1) and for pairs of picture and caption; either = caption +
-    image - both. A query of a batch of B samples has (B - 1) * either false negatives to expect.
+    and likewise for pictures and concepts (p = 1) and for what is shared at once. Then
 
-    >>> false_negatives([("1", ["dog"]), ("2", ["dog"]), ("1", ["cat"]), (None, [])]).caption
-    0.16666666666666666
+        masked = caption + concept - (caption and concept)
+        left = image - (image and caption) - (image and concept) + (all three)
+
+    A query of a batch of B samples has (B - 1) * either false negatives to expect. Samples that
+    training joins only through a third one of the batch are not counted as masked.
+
+    >>> found = false_negatives(
+    ...     [("1", ["dog"], "d"), ("2", ["dog"], "d"), ("1", ["cat"], "c"), (None, [], "c")]
+    ... )
+    >>> found.caption, found.masked, found.left
+    (0.16666666666666666, 0.3333333333333333, 0.16666666666666666)
     """
-    captions: Counter[Hashable] = Counter()
-    images: Counter[Hashable] = Counter()
-    pairs: Counter[Hashable] = Counter()
-    own = [0.0, 0.0, 0.0]
-    count = 0
-    for image, texts in rows:
-        count += 1
-        if image is not None:
-            images[image] += 1
-            own[1] += 1
-        for text in dict.fromkeys(texts):
-            p = texts.count(text) / len(texts)
-            captions[text] += p  # type: ignore[assignment]  # Counters of floats work
-            own[0] += p * p
-            if image is not None:
-                pairs[image, text] += p  # type: ignore[assignment]
-                own[2] += p * p
+    parts = [_parts(*row) for row in rows]
+    count = len(parts)
+    # What one sample alone has is left out: millions of pairs and triples would fill the memory.
+    known = Counter(part for found in parts for part in found)
+    sums: dict[tuple[str, Hashable], float] = {}
+    own: Counter[str] = Counter()
+    for found in parts:
+        shared = {part: p for part, p in found.items() if known[part] > 1}
+        for name, key, p in _together(shared):
+            sums[name, key] = sums.get((name, key), 0.0) + p
+            own[name] += p * p  # type: ignore[assignment]  # Counters of floats work
+    total: Counter[str] = Counter()
+    for (name, _), p in sums.items():
+        total[name] += p * p  # type: ignore[assignment]
     among = max(1, count * (count - 1))
-    sums = [
-        sum(x * x for x in counter.values()) - mine
-        for counter, mine in zip((captions, images, pairs), own, strict=True)
-    ]
     # A rounding error is no false negative.
-    caption, picture, both = (x / among if x > 1e-6 else 0.0 for x in sums)
-    return FalseNegatives(caption, picture, max(caption, caption + picture - both))
+    share = {n: total[n] - own[n] for n in ("i", "c", "k", "ic", "ck", "ik", "ick")}
+    masked = share["c"] + share["k"] - share["ck"]
+    left = share["i"] - share["ic"] - share["ik"] + share["ick"]
+    shares = (share["c"], share["i"], masked, left, masked + left)
+    return FalseNegatives(*(x / among if x > 1e-6 else 0.0 for x in shares))
+
+
+Part = tuple[str, Hashable]
+
+
+def _parts(
+    image: Hashable | None, captions: Sequence[Hashable], concept: Hashable | None
+) -> dict[Part, float]:
+    """The probability of what a sample may share: "i", "c", "k" for image, caption, concept."""
+    found: dict[Part, float] = {("c", x): captions.count(x) / len(captions) for x in captions}
+    for name, value in (("i", image), ("k", concept)):
+        if value is not None:
+            found[name, value] = 1.0
+    return found
+
+
+def _together(parts: dict[Part, float]) -> Iterator[tuple[str, Hashable, float]]:
+    """The parts, and what several of them are at once, such as "ic"."""
+    images, captions, concepts = ([part for part in parts if part[0] == name] for name in "ick")
+    for chosen in product(*([None, *found] for found in (images, captions, concepts))):
+        key = tuple(part for part in chosen if part is not None)
+        if key:
+            yield "".join(name for name, _ in key), key, prod(parts[part] for part in key)

@@ -232,7 +232,8 @@ def _filled(column: "pa.ChunkedArray") -> BoolArray:
     if pyarrow.types.is_struct(kind):
         parts = [field.name for field in kind if field.name in ("bytes", "path")]
         filled = [_filled(compute.struct_field(column, name)) for name in parts]
-        return np.logical_or.reduce([np.zeros(len(column), bool), *filled])
+        found: BoolArray = np.logical_or.reduce([np.zeros(len(column), bool), *filled])
+        return found
     lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
     return lengths > 0
 

@@ -9,7 +9,7 @@ import numpy as np
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
 from gcl_spec.batch import MODALITIES, Batch
-from gcl_spec.benchmarks.folder import read_tasks
+from gcl_spec.benchmarks.folder import has_tasks, read_tasks
 from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
@@ -162,8 +162,7 @@ class TrainingData:
     def _open_files(self, evaluates: bool) -> None:
         config = self._config
         root = data_root(config.data.path)
-        has_tasks = bool(root.folders("tasks"))
-        self.test_root = root if has_tasks else open_root("starter")
+        self.test_root = root if has_tasks(root, "tasks") else open_root("starter")
         self._collate = Collator(config, self._source)
         self._test_collate = Collator(config, self.test_root)
         if evaluates:

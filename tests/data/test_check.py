@@ -15,34 +15,46 @@ from gcl_cli.main import main
 from gcl_spec.config_io import load, loads
 from gcl_spec.data.check import check
 from gcl_spec.data.false_negatives import false_negatives
+from gcl_spec.data.stream import TrainingData
+from gcl_spec.progress import Quiet
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
 from conftest import write_data
 
-Rows = list[tuple[str | None, list[str]]]
+sys.path.insert(0, str(Path(__file__).parent))
+from pieces import Towers
+
+Rows = list[tuple[str | None, list[str], str | None]]
 
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["1", "2", None]), st.lists(st.sampled_from("abc"), max_size=3)),
+        st.tuples(
+            st.sampled_from(["1", "2", None]),
+            st.lists(st.sampled_from("abc"), max_size=3),
+            st.sampled_from(["x", "y", "z", None]),
+        ),
         min_size=2,
         max_size=7,
     )
 )
 def test_false_negatives_are_those_of_all_pairs(rows: Rows) -> None:
     """The mean over ordered pairs and over the captions that each draws."""
-    sums, pairs = np.zeros(3), 0
-    for i, (image, texts) in enumerate(rows):
-        for j, (other, candidates) in enumerate(rows):
+    sums, pairs = np.zeros(5), 0
+    for i, (image, texts, concept) in enumerate(rows):
+        for j, (other, candidates, another) in enumerate(rows):
             if i == j:
                 continue
             pairs += 1
             same = image is not None and image == other
             draws = [(a, b) for a in texts for b in candidates]
             equal = np.mean([a == b for a, b in draws]) if draws else 0.0
-            sums += equal, same, (1.0 if same else equal)
+            masked = 1.0 if concept is not None and concept == another else equal
+            left = (1 - masked) if same else 0.0
+            sums += equal, same, masked, left, masked + left
     found = false_negatives(rows)
-    np.testing.assert_allclose([found.caption, found.image, found.either], sums / pairs, atol=1e-12)
+    shares = [found.caption, found.image, found.masked, found.left, found.either]
+    np.testing.assert_allclose(shares, sums / pairs, atol=1e-12)
 
 
 def faulty(folder: Path) -> Path:
@@ -143,3 +155,42 @@ def test_vectors_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     np.savez(tmp_path / "v.npz", image=image, text=text)
     assert run("data", "check", tmp_path / "v.npz", "--set", "data.max_bad=0") == 1
     assert "norm 0" in capsys.readouterr().out
+
+
+def test_what_the_checkpoints_own_processor_refuses_is_bad(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "tiles")
+    Image.new("1", (100_000, 1)).save(folder / "3.png")
+    sets = [f"data.path='{folder}'", f"data.cache='{tmp_path / 'cache'}'"]
+    assert not check(loads("", sets)).bad
+    (bad,) = check(load(recipe="tiny", overrides=sets)).bad
+    assert "resized to a shorter side" in bad.reason
+
+
+def test_tasks_without_folders_of_their_own_are_tasks(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "tiles")
+    sets = ["train.batch_size=8", "model.freeze=none", f"data.cache='{tmp_path / 'cache'}'"]
+    config = loads("", [f"data.path='{folder}'", *sets])
+    before = check(config)
+    for name in ("tasks", "val_tasks"):
+        for file in (folder / name / "t2i").iterdir():
+            file.rename(folder / name / file.name)
+        (folder / name / "t2i").rmdir()
+    after = check(config)
+    assert after.overlap_images == before.overlap_images > 0
+    assert after.overlap_captions == before.overlap_captions > 0
+    with TrainingData(config, Towers(), Quiet()) as data:  # type: ignore[arg-type]
+        assert [(task.name, len(task.queries)) for task in data.tests] == [("tasks", 8)]
+
+
+def test_vectors_that_are_held_out_and_trained_on_are_counted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image, text = np.repeat(rng.normal(size=(50, 4)), 2, 0), rng.normal(size=(100, 3))
+    for ids, leaks in ((np.arange(100), True), (np.arange(100) // 2, False), (None, False)):
+        more = {} if ids is None else {"id": ids}
+        np.savez(tmp_path / "v.npz", image=image, text=text, **more)
+        sets = [f"data.path='{tmp_path / 'v.npz'}'", "model.kind=adapter", "train.batch_size=9"]
+        found = check(loads("", sets))
+        assert bool(found.overlap_images) == leaks
+        assert bool(found.problems(0.01)) == leaks
+    np.savez(tmp_path / "v.npz", image=image)
+    assert "raise data.holdout" in " ".join(check(loads("", sets)).problems(0.01))
