@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
@@ -55,6 +56,8 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `gcl`; an error of the user's input is one line on stderr and its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
+    # Pillow's, on metadata and large pictures: of no use, or said as the sample's fault.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         sys.exit(cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0)
     except click.ClickException as error:

@@ -81,7 +81,7 @@ def row_of(source: Source, number: int) -> Sample | BadSample:
     try:
         return source.sample(number)
     except DataError as error:
-        return BadSample("", source.place(number), str(error))
+        return BadSample(source.label(number), source.place(number), str(error))
 
 
 def open_maker(config: Config, rank: int, size: int) -> BatchMaker:

@@ -20,10 +20,14 @@ class JsonlSource:
         self._images = images or root
         self._rows: list[Sample | DataError] = []
         self._places: list[str] = []
+        self._labels: dict[int, str] = {}  # of malformed rows
         seen: dict[str, str] = {}
         for place, record in read_rows(root, path):
             self._places.append(place)
             self._rows.append(_row(place, record, seen))
+            name = record.get("id") if isinstance(record, dict) else None
+            if isinstance(self._rows[-1], DataError) and isinstance(name, str):
+                self._labels[len(self._rows) - 1] = name
         if not self._rows:
             raise DataError(f"{self.name} holds no sample")
 
@@ -40,6 +44,11 @@ class JsonlSource:
     def place(self, number: int, /) -> str:
         """See `Source`."""
         return self._places[number]
+
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        row = self._rows[number]
+        return self._labels.get(number, "") if isinstance(row, DataError) else row.id
 
     def parts(self) -> Iterator[str]:
         """See `Source`."""

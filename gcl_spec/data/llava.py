@@ -53,6 +53,10 @@ class LlavaSource:
         """See `Source`."""
         return f"{self.name}[{number}]"
 
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        return self._ids[number]
+
     def parts(self) -> Iterator[str]:
         """See `Source`."""
         rows = zip(self._ids, self._paths, self._captions, strict=True)

@@ -189,6 +189,14 @@ class ParquetSource:
         """See `Source`."""
         return self._table.place(number)
 
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        try:
+            name = self._table.value(number, self._columns.id) if self._has_id else None
+        except DataError:
+            name = None
+        return "" if name is None else str(name)
+
     def parts(self) -> Iterator[str]:
         """See `Source`."""
         return self._table.parts()

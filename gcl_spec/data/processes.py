@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import parent_process
@@ -54,6 +55,7 @@ def make(step: int) -> Any:
 
 def _begin(setup: Callable[[], Callable[[int], Any]]) -> None:
     global _maker
+    warnings.filterwarnings("ignore", module="PIL")  # as `gcl` itself does
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     _mask("SIG_UNBLOCK", _SIGNALS)

@@ -54,8 +54,9 @@ class FolderRoot:
         return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
 
     def _inside(self, path: str) -> Path:
+        relative = _relative(self.name, path)
         try:
-            target = (self._folder / _relative(self.name, path)).resolve()
+            target = (self._folder / relative).resolve()
             target.is_file()  # an over-long name is found out here
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a lone surrogate
             raise DataError(
@@ -100,6 +101,9 @@ class ZipRoot:
         return frozenset(self._zip.namelist())
 
 
+_COMPRESSED = (".gz", ".tgz", ".bz2", ".xz", ".zst")
+
+
 def open_root(path: str | Path) -> Root:
     """The starter set ("starter"), a folder, or a zip archive.
 
@@ -111,6 +115,11 @@ def open_root(path: str | Path) -> Root:
     place = Path(path)
     if place.is_dir():
         return FolderRoot(place)
+    if place.suffix.lower() in _COMPRESSED and place.is_file():
+        raise DataError(
+            f"{place} is compressed, and cannot be read in any order; decompress it, as with "
+            "gunzip, and name what comes out"
+        )
     if place.is_file():
         return ZipRoot(place)
     raise DataError(f"no folder or zip archive {str(path)!r}; give one, or 'starter'")

@@ -28,6 +28,10 @@ class Source(Protocol):
         """Where sample `number` stands, such as "train.jsonl:3": no two samples in one place."""
         ...
 
+    def label(self, number: int, /) -> str:
+        """The id of sample `number`, also of a malformed one; "" where it cannot be known."""
+        ...
+
     def parts(self) -> Iterator[str]:
         """Texts that change where the samples do: of each row, "" where it is malformed, or of
         each file its name, size and rows. They do not name the folder.

@@ -43,11 +43,8 @@ class TarSource:
         shard, row = self._find(number)
         place = self.place(number)
         index = self._shards[shard]
-        try:
-            has_image = index.span(row, "image") is not None
-            captions = self._captions(shard, row, place)
-        except DataError as error:
-            raise DataError(f"{self._paths[shard]}: {error}") from error
+        has_image = self._span(shard, row, "image") is not None
+        captions = self._captions(shard, row, place)
         if not has_image and not captions:
             raise DataError(f"{place}: neither image nor caption")
         concept = captions[0] if captions else f"row {place}"
@@ -57,6 +54,11 @@ class TarSource:
         """See `Source`."""
         shard, row = self._find(number)
         return f"{self._paths[shard]}: {self._shards[shard].keys[row]}"
+
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        shard, row = self._find(number)
+        return self._shards[shard].keys[row]
 
     def parts(self) -> Iterator[str]:
         """See `Source`."""
@@ -90,7 +92,7 @@ class TarSource:
         return clean_captions(place, record.get("caption") if isinstance(record, dict) else None)
 
     def _read(self, shard: int, row: int, field: str) -> bytes | None:
-        span = self._shards[shard].span(row, field)
+        span = self._span(shard, row, field)
         if span is None:
             return None
         offset, size = span
@@ -102,6 +104,12 @@ class TarSource:
         if len(data) != size:
             raise DataError(f"{self._paths[shard]} has become shorter since it was indexed")
         return data
+
+    def _span(self, shard: int, row: int, field: str) -> tuple[int, int] | None:
+        try:
+            return self._shards[shard].span(row, field)
+        except DataError as error:
+            raise DataError(f"{self._paths[shard]}: {error}") from error
 
     def _find(self, number: int) -> tuple[int, int]:
         if not 0 <= number < len(self):

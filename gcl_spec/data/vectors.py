@@ -80,6 +80,10 @@ class VectorSource:
         """See `Source`."""
         return f"{self.name} row {self.numbers[number]}"
 
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        return self.id_of(int(self.numbers[number]))
+
     def parts(self) -> Iterator[str]:
         """See `Source`; of many rows, some."""
         for kind, x in self.vectors.items():

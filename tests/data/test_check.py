@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert found["negatives"]["caption"] > 0
     assert run("data", "check", tmp_path / "none") == 2
     assert "no folder or zip archive" in capsys.readouterr().err
+
+
+def test_pillow_says_nothing_of_its_own(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "tiles")
+    Image.new("1", (12_000, 10_000)).save(folder / "3.png")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert run("data", "check", folder, "--set", "train.batch_size=8") == 1
+    assert not said
 
 
 def test_vectors_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

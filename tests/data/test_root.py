@@ -56,8 +56,9 @@ def test_paths_may_not_leave(tmp_path: Path, path: str) -> None:
     inside = tmp_path / "data"
     inside.mkdir()
     (inside / "link").symlink_to(tmp_path)
-    with pytest.raises(DataError, match="leads out"):
+    with pytest.raises(DataError, match="leads out") as caught:
         FolderRoot(inside).read_bytes(path)
+    assert str(caught.value).count("leads out") == 1
     if path != "link/x":
         with pytest.raises(DataError, match="leads out"):
             ZipRoot(zipped(inside)).read_bytes(path)
@@ -66,6 +67,9 @@ def test_paths_may_not_leave(tmp_path: Path, path: str) -> None:
 def test_missing_and_corrupt(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder or zip archive"):
         open_root(tmp_path / "none")
+    (tmp_path / "a.tar.gz").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"compressed.*gunzip"):
+        open_root(tmp_path / "a.tar.gz")
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04 no")
     with pytest.raises(DataError, match="cannot read the archive"):
