@@ -170,7 +170,7 @@ class DataConfig:
     cache: str = ""
     """Folder of tower outputs and shard indices; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
     max_bad: float = 0.01
-    """Share of unreadable samples, of those met so far, above which training stops."""
+    """Share of unreadable samples above which training stops; in the first epoch with a margin."""
     workers: int = 2
     """Threads or processes that prepare the batches of coming steps; 0: none."""
     prefetch: int = 4

@@ -104,8 +104,8 @@ def check(
 ) -> Findings:
     """Look at all samples of `config.data`, or at `sample` of them, drawn without repetition.
 
-    Every picture is decoded. Shares and the rates of false negatives of a draw are estimates of
-    those of all.
+    Every picture is decoded, and made what the model takes. Shares and the rates of false negatives
+    of a draw are estimates of those of all.
 
     Raises:
         DataError: no data, or unusable as a whole.
