@@ -28,7 +28,7 @@ class Batch:
         "image/pixels" (B, H, W, 3) uint8, or "image/features" (B, F) float32 outputs of a frozen
         tower; "text/input_ids" and "text/attention_mask" (B, L) int64, or "text/features" (B, F).
         Where a sample lacks a modality its row is zero and `present` says so. A modality that no
-        sample has may be left out.
+        sample has may be left out, but of several processes all have inputs of the same names.
     present: (3, B) booleans in the order image, text, image+text; the last is the and of the two.
     ids: (B,) integers; samples with equal ids are not each other's negatives.
     """

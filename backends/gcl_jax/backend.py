@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gcl_jax.loss import loss_and_grads
+from gcl_jax.world import join_processes
 from gcl_spec._typing import ArrayNamespace, State
 from gcl_spec.backend import Backend, LossAndGrads, Trainer
 from gcl_spec.bench.protocol import Bench
@@ -26,17 +27,18 @@ class JaxBackend:
     xp: ArrayNamespace = jnp
 
     def devices(self) -> Sequence[str]:
-        """All devices by platform and number, JAX's default first, the CPU among them."""
-        found = jax.devices()
-        if found[0].platform != "cpu":
-            found = [*found, *jax.devices("cpu")]
-        return tuple(f"{device.platform}:{device.id}" for device in found)
+        """This process's by platform and number, JAX's default first, the CPU among them."""
+        join_processes()  # before the first look at a device, which settles what JAX sees
+        found = [jax.local_devices()]
+        if found[0][0].platform != "cpu":
+            found.append(jax.local_devices(backend="cpu"))
+        return tuple(f"{d.platform}:{n}" for part in found for n, d in enumerate(part))
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> jax.Array:
         """An array of the dtype of that name on `device`."""
         platform, _, number = device.partition(":")
         with jax.enable_x64(True):
-            target = jax.devices(platform)[int(number or 0)]
+            target = jax.local_devices(backend=platform)[int(number or 0)]
             array: jax.Array = jax.device_put(np.asarray(x, dtype=dtype), target)
         return array
 

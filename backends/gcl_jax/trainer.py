@@ -1,6 +1,6 @@
 """The JAX trainer: towers, the verified loss, AdamW, on one device or a mesh."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from math import log
 from typing import Any
@@ -55,7 +55,7 @@ class JaxTrainer:
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, jax.Array]:
         """See `Trainer.step`; waits for the device nowhere."""
-        inputs = self._inputs(batch)
+        inputs = self._inputs(batch, longest=self.world.largest)
         labels = {"present": np.ascontiguousarray(batch.present.T), "ids": batch.ids}
         moving = {n: self._params[n] for n in self._trained}
         still = {n: x for n, x in self._params.items() if n not in moving}
@@ -149,10 +149,13 @@ class JaxTrainer:
                 found[name] = (tower, jax.jit(run))
         return found
 
-    def _inputs(self, batch: Batch) -> dict[str, Any]:
-        """A batch's inputs; of frozen towers, which are no part of the model, the outputs."""
+    def _inputs(self, batch: Batch, *, longest: Callable[[int], int] = int) -> dict[str, Any]:
+        """A batch's inputs; of frozen towers, which are no part of the model, the outputs.
+
+        `longest` makes of the length of this process's texts that of all.
+        """
         inputs = {name: _narrow(x) for name, x in batch.inputs.items()}
-        inputs = _even_lengths(inputs, self._most_tokens)
+        inputs = _even_lengths(inputs, self._most_tokens, longest)
         raw = {n.partition("/")[0] for n in inputs if not n.endswith("/features")}
         if self._config.model.kind != "lite":
             return inputs
@@ -220,14 +223,18 @@ def _padded(inputs: Mapping[str, Any], size: int) -> dict[str, Any]:
     return found
 
 
-def _even_lengths(inputs: dict[str, Any], most: int) -> dict[str, Any]:
+def _even_lengths(
+    inputs: dict[str, Any], most: int, longest: Callable[[int], int]
+) -> dict[str, Any]:
     """Token arrays (B, L) with columns of padding to a multiple of `_LENGTHS`, or to `most`."""
-    for name in ("text/input_ids", "text/attention_mask"):
-        if name in inputs:
-            length = inputs[name].shape[1]
-            wanted = max(min(-(-length // _LENGTHS) * _LENGTHS, most), length)
-            inputs[name] = np.pad(inputs[name], ((0, 0), (0, wanted - length)))
-    return inputs
+    if "text/input_ids" not in inputs:
+        return inputs
+    own = inputs["text/input_ids"].shape[1]
+    length = longest(own)
+    wanted = max(min(-(-length // _LENGTHS) * _LENGTHS, most), length)
+    padding = ((0, 0), (0, wanted - own))
+    padded = {n: np.pad(inputs[n], padding) for n in ("text/input_ids", "text/attention_mask")}
+    return inputs | padded
 
 
 def _copies(arrays: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:

@@ -88,6 +88,14 @@ class JaxWorld:
         found = multihost_utils.process_allgather(np.asarray(flag, np.float32))
         return bool(np.any(found))
 
+    def largest(self, number: int, /) -> int:
+        """Of the numbers of all processes."""
+        from jax.experimental import multihost_utils
+
+        if self.size == 1:
+            return number
+        return int(np.max(multihost_utils.process_allgather(np.asarray(number, np.int32))))
+
     @cached_property
     def mesh(self) -> Mesh:
         """All devices along `AXIS`."""

@@ -37,6 +37,8 @@ class BatchMaker:
     ) -> None:
         self._source, self._order, self._collate = source, order, collate
         self._share = order.share(rank, size)
+        # Processes exchange the gradients of both towers, whatever the samples of one of them have.
+        self._both = size > 1
 
     def __call__(self, step: int) -> Made:
         """Made for step `step`, from 0."""
@@ -53,7 +55,7 @@ class BatchMaker:
         own, texts = rows[self._share], captions[self._share]
         images = [row.image if isinstance(row, Sample) else None for row in own]
         unreadable: dict[str, str] = {}
-        batch = self._collate(images, texts, ids, bad=unreadable)
+        batch = self._collate(images, texts, ids, bad=unreadable, both=self._both)
         return Made(batch, tuple(self._bad(numbers[self._share].tolist(), own, unreadable)))
 
     def bad(self, number: int) -> BadSample | None:

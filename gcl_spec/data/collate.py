@@ -41,6 +41,7 @@ class Collate(Protocol):
         /,
         *,
         bad: dict[str, str] | None = None,
+        both: bool = False,
     ) -> Batch:
         """See the class.
 
@@ -50,6 +51,7 @@ class Collate(Protocol):
             ids: 0..B-1 when not given.
             bad: takes the reason for each image, by its path or reference, that cannot be read;
                 the sample is then present in no modality. Without it such an image is an error.
+            both: have inputs of a modality that no sample has, too, as if one had.
 
         Raises:
             DataError: an image that cannot be read.
@@ -77,14 +79,15 @@ class Collator:
         /,
         *,
         bad: dict[str, str] | None = None,
+        both: bool = False,
     ) -> Batch:
         """See `Collate`."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         pixels = self._decode(images, bad)
         images, texts = without_bad(images, texts, bad)
-        if any(image is not None for image in images):
+        if both or any(image is not None for image in images):
             inputs[self._preprocessing.image_input] = np.stack(pixels)
-        if any(text is not None for text in texts):
+        if both or any(text is not None for text in texts):
             inputs |= self._preprocessing.texts([text or "" for text in texts])
         return assemble(inputs, images, texts, ids)
 

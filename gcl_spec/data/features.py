@@ -95,6 +95,7 @@ class FeatureStore:
         /,
         *,
         bad: dict[str, str] | None = None,
+        both: bool = False,
     ) -> Batch:
         """See `Collate`."""
         if bad is not None:
@@ -103,7 +104,7 @@ class FeatureStore:
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         for kind, items in (("image", images), ("text", texts)):
             rows = self._rows[kind]
-            if any(item is not None for item in items):
+            if (both and rows) or any(item is not None for item in items):
                 if not rows:
                     raise DataError(f"no {kind} was prepared; call prepare first")
                 zero = np.zeros_like(next(iter(rows.values())))

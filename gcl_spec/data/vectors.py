@@ -168,11 +168,13 @@ class VectorCollator:
         /,
         *,
         bad: dict[str, str] | None = None,
+        both: bool = False,
     ) -> Batch:
         """See `Collate`; no row is unreadable here."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         for kind, items in zip(KINDS, (images, texts), strict=True):
-            if any(item is not None for item in items):
+            wanted = both and kind in self._source.vectors
+            if wanted or any(item is not None for item in items):
                 zero = np.zeros(self._source.vectors[kind].shape[1], np.float32)
                 rows = [
                     zero if item is None else self._source.row(kind, str(item)) for item in items

@@ -60,6 +60,10 @@ def test_features_are_computed_once(data: tuple[Config, Collator], tmp_path: Pat
     batch = store(["2.png", None], ["a", "b"], np.asarray([4, 4]))
     assert batch.inputs["image/features"].tolist() == [[2.0, 4.0, 0.0], [0.0, 0.0, 0.0]]
     assert batch.present.tolist() == [[True, False], [True, True], [True, False]]
+    assert "text/features" not in store(["0.png"], [None]).inputs
+    whole = store(["0.png"], [None], both=True)
+    assert whole.inputs["text/features"].tolist() == [[0.0]]
+    assert not whole.present[1:].any()
     again = Counting()
     FeatureStore(config, collator, again).prepare(images, texts)
     assert again.seen == 0, "the second run reads the cache"

@@ -16,7 +16,7 @@ from gcl_spec.config import DataConfig
 from gcl_spec.data.holdout import hold_out
 from gcl_spec.data.sources import open_source
 from gcl_spec.data.stream import TrainingData
-from gcl_spec.data.vectors import VectorSource
+from gcl_spec.data.vectors import VectorCollator, VectorSource
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
 
@@ -62,6 +62,8 @@ def test_vectors_of_parquet_and_npz_are_the_same(tmp_path: Path) -> None:
         found = open_source(DataConfig(path=str(tmp_path / name)))
         assert [found.sample(n).captions for n in (1, 2)] == [("1",), ()]
         assert np.array_equal(found.row("text", "3"), text[3])  # type: ignore[attr-defined]
+        lacking = VectorCollator(found)(["2"], [None], both=True)  # type: ignore[arg-type]
+        assert lacking.inputs["text/features"].tolist() == [[0.0, 0.0]]
         with pytest.raises(DataError, match="norm 0"):
             open_source(DataConfig(path=_zeroed(tmp_path))).sample(0)
     for arrays, message in {
