@@ -45,7 +45,8 @@ def train_step(trainer: Trainer, data: TrainingData, step: int, lr: float) -> Va
             "train.batch_size"
         ) from error
     except InputError as error:
-        raise _stopped(step + 1, lr, str(error)) from error
+        # What comes after the semicolon is advice to callers of the loss.
+        raise _stopped(step + 1, lr, str(error).partition(";")[0]) from error
 
 
 class Guard:
@@ -96,7 +97,7 @@ class Guard:
         if not self._limit or not skipped:
             raise _stopped(step, lr, what)
         if self.in_a_row >= self._limit:
-            raise _stopped(step, lr, f"{what}, the {self.in_a_row}th such step in a row")
+            raise _stopped(step, lr, f"{what}, skipped steps in a row: {self.in_a_row}")
 
 
 def _stopped(step: int, lr: float, what: str) -> TrainingError:

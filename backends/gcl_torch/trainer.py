@@ -14,8 +14,10 @@ from gcl_spec._typing import FloatArray, State
 from gcl_spec.batch import MODALITIES, Batch, embeddings
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
+from gcl_spec.errors import InputError
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.training_state import MOMENTS, Snapshot, StateLayout, decays, lr_ratio
+from gcl_spec.world import single
 from gcl_torch import shard as sharding
 from gcl_torch.cached import cached_step
 from gcl_torch.lora import add_lora, plain_name
@@ -141,16 +143,25 @@ class TorchTrainer:
         weights = None
         if self._config.model.fuse == "raw":
             weights = tuple(torch.linalg.vector_norm(x, dim=1) for x in (image, text))
-        found = gcl_terms(
-            l2_normalize(image, xp=torch_namespace),
-            l2_normalize(text, xp=torch_namespace),
-            log_scale=self._model.log_scale,
-            objective=self._objective,
-            weights=weights,
-            present={n: present[:, m] for m, n in enumerate(MODALITIES) if n in known},
-            ids=ids,
-            group=None if self.world is None else torch.distributed.group.WORLD,
-        )
+        try:
+            found = gcl_terms(
+                l2_normalize(image, xp=torch_namespace),
+                l2_normalize(text, xp=torch_namespace),
+                log_scale=self._model.log_scale,
+                objective=self._objective,
+                weights=weights,
+                present={n: present[:, m] for m, n in enumerate(MODALITIES) if n in known},
+                ids=ids,
+                group=None if self.world is None else torch.distributed.group.WORLD,
+            )
+        except InputError:
+            # All processes are here together: each has looked at the rows of all.
+            summed = image.sum() + text.sum() + self._model.log_scale
+            if not (self.world or single()).any(not bool(torch.isfinite(summed))):
+                raise
+            # As on a GPU, where the loss looks at no value: a step to be skipped, or to stop at.
+            self._seen = {}
+            return summed * torch.nan
         self._seen = {f"loss/{name}": x for name, x in found.directions.items()}
         self._seen |= {f"gap/{name}": x for name, x in found.gap.items()}
         return found.loss

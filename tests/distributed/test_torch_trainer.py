@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.distributed.processes import run
-from tests.distributed.trainer_cases import train
+from tests.distributed.trainer_cases import skip, train
 
 STEPS = 4
 
@@ -30,3 +30,8 @@ def test_processes_train_as_one_would(size: int, sets: list[str]) -> None:
                 # AdamW divides by the root of squares: what is nearly zero may go either way.
                 assert np.mean(np.abs(one["state"][name] - x)) < 1e-5, name
             assert np.array_equal(one["state"][name], found[0]["state"][name]), name
+
+
+def test_all_skip_the_step_in_which_one_has_a_row_that_is_not_finite() -> None:
+    for values in run(skip, 2, 2):
+        assert values == [1.0, 0.0]

@@ -117,3 +117,20 @@ def test_encode_gives_the_same_rows_whatever_the_batch() -> None:
     part = Batch({n: x[:5] for n, x in data.inputs.items()}, data.present[:, :5], data.ids[:5])
     assert np.allclose(jax_.encode(part), whole[:, :5], atol=1e-6)
     assert np.all(whole[~data.present] == 0)
+
+
+@pytest.mark.parametrize("microbatch", [0, 5])
+def test_both_skip_a_step_of_rows_that_are_not_finite(microbatch: int) -> None:
+    for trainer in both("optim.skip_nonfinite=3", f"train.microbatch={microbatch}"):
+        before = dict(trainer.state())
+        bad = batch(0)
+        bad.inputs["image/features"][7, 0] = np.inf
+        values = trainer.step(bad, lr=LR)
+        assert [float(values[name]) for name in ("loss", "skipped")] == [
+            pytest.approx(np.nan, nan_ok=True),
+            1,
+        ]
+        after = dict(trainer.state())
+        assert (before.pop("step"), after.pop("step")) == (0, 1)
+        assert same(before, after)
+        assert float(trainer.step(batch(1), lr=LR)["skipped"]) == 0
