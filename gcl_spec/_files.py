@@ -6,13 +6,15 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import CheckpointError, ConfigError
 
-__all__ = ["append", "atomic_folder", "atomic_write", "remove_stale", "sync_file", "sync_folder"]
+__all__ = [
+    "append", "atomic_folder", "atomic_write", "locked", "remove_stale", "sync_file", "sync_folder",
+]  # fmt: skip
 
 _FOLDER = ".creating"
 _FILE = ".writing"
@@ -195,6 +197,34 @@ def _lock(folder: Path, *, wait: bool) -> int | None:
         os.close(number)
         return None
     return number
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Train in a run folder alone; the lock ends with the process, even by kill -9.
+
+    No lock where the system, or a file system over a network, has none.
+
+    Raises:
+        ConfigError: another process has it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    f"another process trains in {folder}: wait for its end, or choose another --out"
+                ) from None
+        yield
+    finally:
+        os.close(number)
 
 
 def sync_file(path: Path) -> None:

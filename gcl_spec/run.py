@@ -86,7 +86,7 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def config(self) -> Config:
-        """The options the run was started with."""
+        """The options it was started with, but for what a resume changed."""
         return config_io.load(path=self.path / "config.toml")
 
     def write(self, name: str, text: str) -> None:
@@ -133,8 +133,8 @@ class RunFolder:
         """Make the lines durable: before the checkpoint that is their last step."""
         sync_file(self.path / "metrics.jsonl")
 
-    def reopen(self, found: checkpoint.Found) -> None:
-        """Make ready to go on from `found`: what came after it, and halves of files, go.
+    def reopen(self, found: checkpoint.Found, config: Config) -> None:
+        """Make ready to go on from `found` by `config`: what came after, and halves of files, go.
 
         Damaged checkpoints get another name; metrics and bad samples after its step are written
         again.
@@ -144,6 +144,8 @@ class RunFolder:
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= found.step]
         self.write("metrics.jsonl", "".join(kept))
         forget(self.path / "bad_samples.jsonl", found.step)
+        if config != self.config():
+            self.write("config.toml", config_io.dumps(config))
 
 
 @dataclass(frozen=True)

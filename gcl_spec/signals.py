@@ -4,9 +4,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
-__all__ = ["Stop", "caught"]
+from gcl_spec.errors import StoppedError
+
+__all__ = ["Stop", "caught", "interrupted"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -60,3 +63,11 @@ def caught() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def interrupted(out: Path, stop: Stop) -> StoppedError:
+    """For a signal outside of the steps: `out` is not there yet, or everything is saved."""
+    name = stop.asked or "an interrupt"
+    if not (out / "config.toml").is_file():
+        return StoppedError(f"stopped by {name} before there was a run", resumable=False)
+    return StoppedError(f"stopped by {name}; the checkpoints are in {out}", resumable=True)

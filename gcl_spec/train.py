@@ -3,17 +3,18 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from gcl_spec import checkpoint
+from gcl_spec._files import locked
 from gcl_spec._typing import State
 from gcl_spec.backend import Trainer, TrainingBackend
+from gcl_spec.changes import changes
 from gcl_spec.config import Config
-from gcl_spec.config_io import differences
 from gcl_spec.data.images import thumbnail
 from gcl_spec.data.stream import TrainingData
-from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.evaluate import Report
 from gcl_spec.examples import Example, examples
 from gcl_spec.html_report import render
@@ -24,7 +25,7 @@ from gcl_spec.registry import choose_device
 from gcl_spec.resolve import resolved
 from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
-from gcl_spec.signals import Stop, caught
+from gcl_spec.signals import Stop, caught, interrupted
 from gcl_spec.world import World, on_first, world_of
 
 __all__ = ["DryRun", "dry_run", "run"]
@@ -50,7 +51,7 @@ def run(
     signal ends the process at once.
 
     Args:
-        config: all options; with `resume` None, or equal to the run's own.
+        config: all options; with `resume` None, or the run's own but for what `changes` allows.
         backend: whose trainer to use.
         out: a new folder, or with `resume` that of a run to go on with.
         device: one of the backend's devices; its first when not given.
@@ -60,22 +61,23 @@ def run(
         clock: seconds, for throughput and `train.save_minutes`.
 
     Raises:
-        ConfigError: `out` exists, or the config is not the run's. DataError: unusable data.
+        ConfigError: `out` exists, the config is not the run's, or another process trains there.
+        DataError: unusable data.
         CheckpointError: no readable checkpoint, or none can be written.
         TrainingError: a loss that is not finite, or a batch without a pair; the last checkpoint
             stays. StoppedError: a signal came.
     """
     reporter = reporter or Quiet()
     device = choose_device(backend, device)
-    with caught() as stop:
+    with caught() as stop, ExitStack() as stack:
         try:
             if resume:
-                opened = _reopen(out, config, backend, device, reporter)
+                opened = _reopen(out, config, backend, device, reporter, stack)
             else:
-                opened = _create(out, config or Config(), backend, device, init, reporter)
+                opened = _create(out, config or Config(), backend, device, init, reporter, stack)
             return _train(opened, stop, clock)
         except KeyboardInterrupt:
-            raise _interrupted(out, stop) from None
+            raise interrupted(out, stop) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def _create(
     device: str,
     init: Path | None,
     reporter: Reporter,
+    stack: ExitStack,
 ) -> _Opened:
     RunFolder.check_free(out)
     check_installed(config.train.loggers)
@@ -111,23 +114,27 @@ def _create(
     before = data.test_report(trainer, reporter)
     shown = examples(data.encode_items(trainer), data.tests)
     first = trainer.state()
-    on_first(
-        world, lambda: RunFolder.create(out, config, first, before, shown), "make the run folder"
-    )
+
+    def create() -> None:
+        RunFolder.create(out, config, first, before, shown)
+        stack.enter_context(locked(out))
+
+    on_first(world, create, "make the run folder")
     folder = RunFolder(out, world.rank)
     return _Opened(config, trainer, world, data, folder, reporter, int(first["step"]), {})
 
 
 def _reopen(
-    out: Path, given: Config | None, backend: TrainingBackend, device: str, reporter: Reporter
+    out: Path,
+    given: Config | None,
+    backend: TrainingBackend,
+    device: str,
+    reporter: Reporter,
+    stack: ExitStack,
 ) -> _Opened:
-    config = RunFolder.open(out).config()
-    changed = [] if given is None else differences(config, given)
-    if changed:
-        raise ConfigError(
-            f"{out} was started with other options ({'; '.join(changed)}, the run's first); "
-            "resume without --recipe, --config and --set, or choose another --out"
-        )
+    own = RunFolder.open(out).config()
+    config = given or own
+    changed = changes(out, own, config)
     check_installed(config.train.loggers)
     found = checkpoint.latest(RunFolder.open(out).checkpoints)
     trainer = backend.trainer(config, device=device, state=found.state)
@@ -137,8 +144,15 @@ def _reopen(
         reporter.say(f"warning: {warning}; going on from {found.path.name}")
     folder = RunFolder(out, world.rank)
     world.barrier()  # all have read before the first one changes anything
-    on_first(world, lambda: folder.reopen(found), "reopen the run folder")
+
+    def lock() -> None:
+        stack.enter_context(locked(out))
+
+    on_first(world, lock, "lock the run folder")
     data = _data(config, trainer, world, reporter, out / _DATA)
+    on_first(world, lambda: folder.reopen(found, config), "reopen the run folder")
+    if changed:
+        reporter.say(f"{out / 'config.toml'}: {'; '.join(changed)}")
     return _Opened(config, trainer, world, data, folder, reporter, found.step, found.notes)
 
 
@@ -197,14 +211,6 @@ def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder
         loggers.close()
     _finish(opened)
     return folder
-
-
-def _interrupted(out: Path, stop: Stop) -> StoppedError:
-    """A signal outside of the steps: nothing was written yet, or everything is saved."""
-    name = stop.asked or "an interrupt"
-    if not (out / "config.toml").is_file():
-        return StoppedError(f"stopped by {name} before there was a run", resumable=False)
-    return StoppedError(f"stopped by {name}; the checkpoints are in {out}", resumable=True)
 
 
 def _finish(opened: _Opened) -> None:

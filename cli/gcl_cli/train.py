@@ -1,6 +1,8 @@
 """`gcl train`."""
 
+import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -8,8 +10,9 @@ import click
 from gcl_spec import config_io, registry
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError, StoppedError
+from gcl_spec.signals import caught, interrupted
 
-__all__ = ["command"]
+__all__ = ["command", "launcher"]
 
 
 @click.command("train")
@@ -70,6 +73,9 @@ def command(
     gcl train --recipe lite-gcl --init runs/lite-clip     GCL from there
     gcl train --resume runs/lite-gcl                      go on after a crash
 
+    With --resume, --set changes options of the run on which no number depends, such as
+    train.microbatch, data.workers or data.path.
+
     SIGTERM and Ctrl-C end the run after the step, saved, with exit code 130.
     """
     if recipe is not None and config_path is not None:
@@ -81,23 +87,48 @@ def command(
     if resumes and (init is not None or dry_run):
         raise ConfigError("--resume goes on with a run as it is; drop --init and --dry-run")
     name = recipe or (config_path.stem if config_path is not None else "lite")
-    given = recipe is not None or config_path is not None or bool(overrides)
-    config: Config | None = None
-    if given or not resumes:
-        used = None if config_path is not None else name
-        config = config_io.load(recipe=used, path=config_path, overrides=overrides)
-    if list_options:
-        click.echo(config_io.describe(config or Config()))
-        return
     out = out or Path("runs") / name
-    if dry_run:
-        _dry_run(config or Config(), backend, device, init)
+    if resumes and recipe is None and config_path is None:
+        config_path = _own_options(out)
+    used = None if config_path is not None else name
+    config = config_io.load(recipe=used, path=config_path, overrides=overrides)
+    if list_options:
+        click.echo(config_io.describe(config))
         return
-    _train(config, backend, out, device, resumes, init)
+    if dry_run:
+        _dry_run(config, backend, device, init)
+        return
+    with caught() as stop:  # while libraries are imported; later `run` has handlers of its own
+        try:
+            _train(config, backend, out, device, resumes, init)
+        except KeyboardInterrupt:
+            raise interrupted(out, stop) from None
+
+
+def _own_options(out: Path) -> Path:
+    from gcl_spec.run import RunFolder
+
+    return RunFolder.open(out).path / "config.toml"
+
+
+def launcher(environment: Mapping[str, str]) -> list[str]:
+    """The words of a command that starts `gcl train` as this process was, by torchrun or alone.
+
+    Args:
+        environment: the process's variables.
+    """
+    if "TORCHELASTIC_RUN_ID" in environment:
+        nodes = int(environment.get("GROUP_WORLD_SIZE", "1"))
+        words = ["torchrun", *([f"--nnodes={nodes}"] if nodes > 1 else [])]
+        words.append(f"--nproc-per-node={environment.get('LOCAL_WORLD_SIZE', '1')}")
+        return [*words, "-m", "gcl_cli", "train"]
+    names = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+    joined = [f"{name}={environment[name]}" for name in names if name in environment]
+    return [*joined, "gcl", "train"]
 
 
 def _train(
-    config: Config | None,
+    config: Config,
     backend: str,
     out: Path,
     device: str | None,
@@ -119,7 +150,7 @@ def _train(
     except StoppedError as error:
         if not error.resumable or not str(error):
             raise
-        again = ["gcl", "train", "--resume", str(out), "--backend", backend]
+        again = [*launcher(os.environ), "--resume", str(out), "--backend", backend]
         again += [] if device is None else ["--device", device]
         raise StoppedError(f"{error}; go on with: {shlex.join(again)}", resumable=True) from error
     if folder.rank:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gcl_cli.train import launcher
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
 from conftest import write_data
 
@@ -19,7 +21,7 @@ FAST = ["model.width=4", "model.image_size=32", "train.batch_size=6", "optim.war
 
 @pytest.fixture
 def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setenv("PYTHONPATH", str(TRAIN))
+    monkeypatch.setenv("PYTHONPATH", str(TRAIN), prepend=os.pathsep)
     data = write_data(tmp_path / "tiles")
     values = [*FAST, f"data.path={data}", f"data.cache={tmp_path / 'cache'}"]
     return [part for value in values for part in ("--set", value)]
@@ -45,12 +47,48 @@ def test_ctrl_c_says_how_to_go_on(gcl, sets: list[str], tmp_path: Path) -> None:
     again = "gcl train --resume run --backend fake:FakeBackend"
     assert line.endswith(f"; go on with: {again}")
     assert "Traceback" not in said
-    # It goes on: to the next Ctrl-C, or here to an error that comes after the checkpoint is read.
-    done = gcl(*again.split()[1:], "--set", "train.steps=5", *sets)
-    assert "was started with other options (train.steps: 100000, 5" in done.stderr
+    # --set changes the run's own options.
+    done = gcl(*again.split()[1:], "--set", "train.steps=5", "--set", "data.workers=1")
+    assert "was started with other options (train.steps: 100000, 5, the run's" in done.stderr
+    done = gcl("train", "--resume", "run", "--set", "data.workers=1", "--list-options")
+    assert {"train.steps = 100000", "data.workers = 1"} < {*done.stdout.splitlines()}
     done = gcl("train", "--resume", "run", "--out", "run")
     assert "drop --out" in done.stderr
     assert os.listdir(tmp_path / "run" / "checkpoints")  # noqa: PTH208
+
+
+def test_a_signal_while_libraries_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("print(1, flush=True)\nimport time\ntime.sleep(60)\n")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gcl_cli", "train", "--backend", "slow:Backend"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "1\n"
+    child.send_signal(signal.SIGTERM)
+    _, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (130, "stopped by SIGTERM before there was a run\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "gcl train"),
+        (
+            {"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "4", "GROUP_WORLD_SIZE": "2"},
+            "torchrun --nnodes=2 --nproc-per-node=4 -m gcl_cli train",
+        ),
+        (
+            {"JAX_COORDINATOR_ADDRESS": "a:1", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "0"},
+            "JAX_COORDINATOR_ADDRESS=a:1 JAX_NUM_PROCESSES=2 JAX_PROCESS_ID=0 gcl train",
+        ),
+    ],
+)
+def test_the_advice_starts_as_many_processes(environment: dict[str, str], said: str) -> None:
+    assert launcher(environment) == said.split()
 
 
 def test_a_killed_run_is_the_same(gcl, sets: list[str], tmp_path: Path) -> None:

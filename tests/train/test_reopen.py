@@ -1,0 +1,102 @@
+"""Going on with a run: one process at a time, with the options that change no number."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gcl_spec.config import Config
+from gcl_spec.config_io import load
+from gcl_spec.errors import ConfigError
+from gcl_spec.run import RunFolder
+from gcl_spec.train import run
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fake import FakeBackend, FakeTrainer
+from loop_config import fast, numbers, state, steps
+
+
+@pytest.fixture
+def config(data_folder: Path, tmp_path: Path) -> Config:
+    return fast(data_folder, tmp_path / "cache")
+
+
+def broken_off(config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that stopped in step 9, after the checkpoint of step 5."""
+    monkeypatch.setenv("FAKE_NAN", "9")
+    with pytest.raises(Exception, match="step 9"):
+        run(config, FakeBackend(), folder)
+    monkeypatch.delenv("FAKE_NAN")
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_one_process_at_a_time_trains_in_a_folder(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumed: bool
+) -> None:
+    folder, step, said = tmp_path / "run", FakeTrainer.step, []
+    if resumed:
+        broken_off(config, folder, monkeypatch)
+
+    def wrapped(self: FakeTrainer, batch: Any, /, *, lr: float) -> Mapping[str, Any]:
+        if self.steps == 7:
+            with pytest.raises(ConfigError, match="another process trains in") as raised:
+                run(None, FakeBackend(), folder, resume=True)
+            said.append(raised)
+        return step(self, batch, lr=lr)
+
+    monkeypatch.setattr(FakeTrainer, "step", wrapped)
+    run(None if resumed else config, FakeBackend(), folder, resume=resumed)
+    monkeypatch.undo()
+    assert len(said) == 1
+    assert numbers(folder) == numbers(run(config, FakeBackend(), tmp_path / "whole").path)
+    run(None, FakeBackend(), folder, resume=True)  # it is free again
+
+
+class Said:
+    """A reporter that keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def update(self, phase: str, done: int, total: int, note: str = "") -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_options_that_change_no_number_may_change(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, said = tmp_path / "run", Said()
+    broken_off(config, folder, monkeypatch)
+    given = load(path=folder / "config.toml", overrides=["train.save_every=4", "data.workers=0"])
+    run(given, FakeBackend(), folder, resume=True, reporter=said)
+    assert steps(folder) == [16, 20]
+    assert RunFolder.open(folder).config() == given
+    assert said.lines == [
+        f"{folder}/config.toml: train.save_every = 4, was 5; data.workers = 0, was 2"
+    ]
+    whole = run(config, FakeBackend(), tmp_path / "whole").path
+    assert state(folder)["params/image"].tobytes() == state(whole)["params/image"].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("optim", {"lr": 0.5}, r"other options \(optim\.lr: 0\.01, 0\.5, the run's first\)"),
+        ("train", {"steps": 30, "keep": 3}, r"\(train\.steps: 20, 30, .*schedule of the learning"),
+    ],
+)
+def test_options_that_change_numbers_may_not(
+    config: Config, tmp_path: Path, section: str, changes: dict[str, Any], message: str
+) -> None:
+    run(config, FakeBackend(), tmp_path / "run")
+    changed = replace(getattr(config, section), **changes)
+    with pytest.raises(ConfigError, match=message) as raised:
+        run(replace(config, **{section: changed}), FakeBackend(), tmp_path / "run", resume=True)
+    assert f"--init {tmp_path / 'run'}" in str(raised.value)
+    assert RunFolder.open(tmp_path / "run").config() == config
