@@ -117,9 +117,16 @@ def _cannot_write(path: Path, error: OSError, size: int | None) -> CheckpointErr
         needed = "" if size is None else f"{_megabytes(size)} are needed, "
         what += f" ({needed}{_megabytes(shutil.disk_usage(path.parent).free)} are free)"
     return CheckpointError(
-        f"cannot write {path}: {what}; free some space or choose another place, what was there "
-        "before is untouched"
+        f"cannot write {path}: {what}; {_way_out(error)}, what was there before is untouched"
     )
+
+
+def _way_out(error: OSError) -> str:
+    if error.errno in _FULL:
+        return "free some space or choose another place"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make it writable or choose another place"
+    return "choose another place"
 
 
 def _megabytes(count: int) -> str:
@@ -147,7 +154,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise CheckpointError(f"cannot make the run folder {path}: {error}") from error
+        what = error.strerror or str(error)
+        raise CheckpointError(
+            f"cannot make the folder {path}: {what}; {_way_out(error)}"
+        ) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors.numpy import save as to_bytes
 
 from gcl_spec import checkpoint
-from gcl_spec._files import atomic_folder
+from gcl_spec._files import atomic_folder, atomic_write
 from gcl_spec._typing import State
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError
@@ -52,8 +53,6 @@ def export_run(run: Path, out: Path) -> Path:
             checkpoint, or the folder cannot be written. DataError: the checkpoint that the run
             started from is gone.
     """
-    from safetensors.numpy import save_file
-
     folder = RunFolder.open(run)
     config = folder.config()
     if config.model.kind != "clip":
@@ -70,7 +69,9 @@ def export_run(run: Path, out: Path) -> Path:
             if (source / name).is_file():
                 shutil.copy(source / name, made / name)
         # transformers refuses files that do not say which framework's layouts they have.
-        save_file(weights, made / "model.safetensors", metadata={"format": "pt"})
+        content = to_bytes(weights, {"format": "pt"})
+        with atomic_write(made / "model.safetensors", size=len(content)) as file:
+            file.write(content)
         if json.loads((source / "config.json").read_text()).get("model_type") == "clip":
             (made / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
     return out

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gcl_spec._files import atomic_write
 from gcl_spec._typing import FloatArray
 from gcl_spec.data.clip_tokens import END, START, clip_tokenizer
 
@@ -22,8 +23,11 @@ def write_tiny(folder: Path, seed: int) -> None:
     transformers loads it too: `CLIPModel`, `AutoTokenizer` and `AutoProcessor`. Pictures are
     32 x 32 in patches of 8, texts are bytes and at most 64 tokens, both towers have 2 layers of
     width 64 and 2 heads, the projections 64.
+
+    Raises:
+        CheckpointError: the weights cannot be written, such as on a full disk.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as to_bytes
 
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = _vocabulary()
@@ -45,7 +49,9 @@ def write_tiny(folder: Path, seed: int) -> None:
     text = clip_tokenizer(vocabulary, []).to_str(pretty=True)
     (folder / "tokenizer.json").write_text(text + "\n", encoding="utf-8")
     # transformers refuses files that do not say which framework's layouts they have.
-    save_file(tiny_weights(seed), folder / "model.safetensors", metadata={"format": "pt"})
+    weights = to_bytes(tiny_weights(seed), {"format": "pt"})
+    with atomic_write(folder / "model.safetensors", size=len(weights)) as file:
+        file.write(weights)
 
 
 def tiny_config() -> dict[str, Any]:

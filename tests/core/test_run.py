@@ -78,7 +78,7 @@ def test_the_folder_of_a_process_that_lives_is_left_alone(tmp_path: Path) -> Non
         create(tmp_path / "run")
         assert len(names(tmp_path)) == 2
         _, said = child.communicate("go on\n")
-        assert "cannot make the run folder" in said
+        assert "cannot make the folder" in said
     assert names(tmp_path) == ["run"]
 
 

@@ -1,5 +1,6 @@
 """A clip run leaves as a checkpoint that transformers loads, with the same embeddings."""
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from click.testing import CliRunner
 from gcl_cli.main import cli
 from gcl_spec import checkpoint, config_io
 from gcl_spec.batch import Batch, presence
-from gcl_spec.errors import ConfigError
+from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.export import export_run
+from gcl_spec.towers import clip_folder
 from gcl_torch.trainer import TorchTrainer
 
 SIZE = 6
@@ -103,6 +105,24 @@ def test_what_cannot_leave_is_said(tmp_path: Path) -> None:
     assert isinstance(found.exception, ConfigError)
     assert "only clip runs" in str(found.exception)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained_run(tmp_path / "run")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    calls = {
+        "out": lambda: export_run(tmp_path / "run", tmp_path / "out"),
+        "tiny": lambda: clip_folder(config_io.load(recipe="tiny", overrides=["train.seed=7"])),
+    }
+    monkeypatch.setenv("GCL_CACHE", str(tmp_path))
+    for call in calls.values():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+        try:
+            with pytest.raises(CheckpointError, match=r"File too large \(1\.0 MB are needed"):
+                call()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "cache"}
 
 
 def test_sentence_transformers_loads_what_was_trained(tmp_path: Path) -> None:
