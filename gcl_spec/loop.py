@@ -147,6 +147,7 @@ class Loop:
             _FIGURE in line and line["step"] == self.first for line in lines
         ):
             self._evaluate(self.first)
+        self.reporter.update("training", self.first, self.config.train.steps)
         for step in range(self.first, self.config.train.steps):
             lr = learning_rate(step, steps=self.config.train.steps, optim=self.config.optim)
             self.guard.add(step + 1, lr, train_step(self.trainer, self.data, step, lr))

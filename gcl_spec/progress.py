@@ -18,7 +18,10 @@ class Reporter(Protocol):
     """Takes the state of a phase as often as one likes."""
 
     def update(self, phase: str, done: int, total: int, note: str = "") -> None:
-        """`done` of `total` units of `phase`; the phase ends when they are equal."""
+        """`done` of `total` units of `phase`; the phase ends when they are equal.
+
+        The first call tells where it begins: time left is that of what comes after.
+        """
         ...
 
     def say(self, text: str) -> None:
@@ -40,10 +43,17 @@ class _Bars:
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+        self._ended: set[str] = set()
 
     def update(self, phase: str, done: int, total: int, note: str = "") -> None:
+        # What was done before, by a run that goes on, must not count as done in no time.
         if phase not in self._tasks:
-            self._tasks[phase] = self._progress.add_task(phase, total=total, note="")
+            self._tasks[phase] = self._progress.add_task(
+                phase, total=total, completed=done, note=""
+            )
+        elif phase in self._ended:
+            self._progress.reset(self._tasks[phase], total=total, completed=done)
+        self._ended = self._ended - {phase} | ({phase} if done == total else set())
         self._progress.update(self._tasks[phase], completed=done, note=note)
 
     def say(self, text: str) -> None:
@@ -54,18 +64,23 @@ class _Lines:
     """A line a phase at its end, and every ten seconds in between."""
 
     def __init__(self) -> None:
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str, tuple[float, int]] = {}  # when, and what was done before
         self._last = time.monotonic()
 
     def update(self, phase: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
-        begun = self._begun.setdefault(phase, now)
-        if done < total and now - self._last < _LINE_SECONDS:
+        begun, before = self._begun.setdefault(phase, (now, done))
+        if done == total:
+            del self._begun[phase]  # a next one of the same name has a time of its own
+        elif now - self._last < _LINE_SECONDS:
             return
         self._last = now
-        left = (now - begun) / max(done, 1) * (total - done)
-        when = f"{left:.0f} s left" if done < total else f"{now - begun:.0f} s"
-        self.say(f"{phase}: {done}/{total}, {when}{', ' if note else ''}{note}")
+        said = [f"{phase}: {done}/{total}"]
+        if done == total:
+            said.append(f"{now - begun:.0f} s")
+        elif done > before:
+            said.append(f"{(now - begun) / (done - before) * (total - done):.0f} s left")
+        self.say(", ".join([*said, *([note] if note else [])]))
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
