@@ -17,6 +17,7 @@ from gcl_spec.backend import Backend
 from gcl_spec.batch import Batch, presence
 from gcl_spec.config import Config
 from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.export import trained_weights
 from gcl_spec.model import vector_widths
 from gcl_spec.run import RunFolder
 from gcl_spec.towers import clip_folder, text_folder
@@ -161,7 +162,7 @@ def _describe(
             shutil.copy(source, made / name)
     about: dict[str, Any] = {
         "width": width,
-        "scale": float(np.exp(state["params/log_scale"])),
+        "scale": float(np.exp(trained_weights(state, config)["log_scale"])),
         "inputs": {
             modality: {
                 name.partition("/")[2]: {"shape": _shape(x), "dtype": x.dtype.name}

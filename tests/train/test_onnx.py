@@ -47,6 +47,9 @@ def test_graphs_of_a_clip(tmp_path: Path) -> None:
     assert about["inputs"]["image"] == {
         "pixel_values": {"shape": ["batch", 3, 32, 32], "dtype": "float32"}
     }
+    state = checkpoint.latest(tmp_path / "run" / "checkpoints").state
+    assert about["scale"] == pytest.approx(float(np.exp(state["ema/log_scale"])))
+    assert about["scale"] != pytest.approx(float(np.exp(state["params/log_scale"])))
     run = gcl_spec.load_run(tmp_path / "run", device="cpu")
     texts = ["a cat", "two dogs asleep on a bed"]
     for text, want in zip(texts, run.encode(text=texts), strict=True):
