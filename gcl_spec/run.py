@@ -111,7 +111,15 @@ class RunFolder:
             raise DataError(f"{path}: cannot read the examples: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All whole lines of metrics.jsonl, up to one that a crash or power cut damaged."""
+        """All whole lines of metrics.jsonl, without those that a crash or power cut damaged."""
+        return [values for values in self._metrics() if values is not None]
+
+    def damaged_metrics(self) -> list[int]:
+        """Numbers, from 1, of damaged lines of metrics.jsonl but the last, which any crash cuts."""
+        lines = self._metrics()
+        return [n for n, values in enumerate(lines, 1) if values is None and n < len(lines)]
+
+    def _metrics(self) -> list[dict[str, Any] | None]:
         path = self.path / "metrics.jsonl"
         content = path.read_bytes() if path.is_file() else b""
         found = []
@@ -120,9 +128,8 @@ class RunFolder:
                 values = json.loads(line) if line.endswith(b"\n") else None
             except ValueError:
                 values = None
-            if not isinstance(values, dict) or "step" not in values:
-                break
-            found.append(values)
+            whole = isinstance(values, dict) and isinstance(values.get("step"), int)
+            found.append(values if whole else None)
         return found
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:

@@ -150,7 +150,13 @@ def _reopen(
 
     on_first(world, lock, "lock the run folder")
     data = _data(config, trainer, world, reporter, out / _DATA)
-    on_first(world, lambda: folder.reopen(found, config), "reopen the run folder")
+
+    def reopen() -> None:
+        for number in folder.damaged_metrics():
+            reporter.say(f"warning: {out / 'metrics.jsonl'}: line {number} is damaged, left out")
+        folder.reopen(found, config)
+
+    on_first(world, reopen, "reopen the run folder")
     if changed:
         reporter.say(f"{out / 'config.toml'}: {'; '.join(changed)}")
     return _Opened(config, trainer, world, data, folder, reporter, found.step, found.notes)

@@ -100,3 +100,21 @@ def test_options_that_change_numbers_may_not(
         run(replace(config, **{section: changed}), FakeBackend(), tmp_path / "run", resume=True)
     assert f"--init {tmp_path / 'run'}" in str(raised.value)
     assert RunFolder.open(tmp_path / "run").config() == config
+
+
+def test_damaged_lines_of_metrics_are_left_out(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tail in (b'{"step": 2, "lo', b"\0\0\0\n", b'{"step": 2}', b"[]\n", b'{"step": "2"}\n'):
+        (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1}\n' + tail)
+        assert RunFolder(tmp_path).metrics() == [{"step": 1}]
+        assert not RunFolder(tmp_path).damaged_metrics()
+    folder, said = tmp_path / "run", Said()
+    every = replace(config, train=replace(config.train, log_every=1))
+    broken_off(every, folder, monkeypatch)
+    lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    lines[1] = lines[1][:9] + "\n"
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    run(None, FakeBackend(), folder, resume=True, reporter=said)
+    assert said.lines == [f"warning: {folder}/metrics.jsonl: line 2 is damaged, left out"]
+    assert [line["step"] for line in numbers(folder)] == [1, *range(3, 21)]

@@ -259,9 +259,3 @@ def test_a_full_disk_while_training_leaves_a_run_to_resume(
     monkeypatch.undo()
     run(None, FakeBackend(), tmp_path / "run", resume=True)
     same(tmp_path / "run", run(make(), FakeBackend(), tmp_path / "whole").path)
-
-
-def test_a_damaged_line_of_metrics_ends_them(tmp_path: Path) -> None:
-    for tail in (b'{"step": 2, "lo', b"\0\0\0\n", b'{"step": 2}'):
-        (tmp_path / "metrics.jsonl").write_bytes(b'{"step": 1}\n' + tail)
-        assert RunFolder(tmp_path).metrics() == [{"step": 1}]
