@@ -15,7 +15,7 @@ from gcl_spec._files import atomic_write, remove_stale
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["Found", "check", "latest", "load", "prune", "save", "set_aside"]
+__all__ = ["Found", "check", "latest", "load", "of_step", "prune", "save", "set_aside"]
 
 _PATTERN = r"step-\d{8}\.safetensors"
 _NAME = re.compile(_PATTERN)
@@ -179,6 +179,21 @@ def latest(folder: Path) -> Found:
             return Found(path, state, notes, damaged)
     found = f": {'; '.join(damaged.values())}" if damaged else ""
     raise CheckpointError(f"{folder}: no readable checkpoint{found}")
+
+
+def of_step(folder: Path, step: int) -> Found:
+    """The checkpoint of a step.
+
+    Raises:
+        CheckpointError: there is none, with the steps that there are, or it cannot be read.
+    """
+    path = _path(folder, step)
+    if not path.is_file():
+        known = [str(int(other.stem[5:])) for other in _checkpoints(folder)]
+        raise CheckpointError(
+            f"{folder}: no checkpoint of step {step}; there are those of {', '.join(known)}"
+        )
+    return Found(path, *_load(path), {})
 
 
 def set_aside(found: Found) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save as to_bytes
 
-from gcl_spec import checkpoint
 from gcl_spec._files import atomic_folder, atomic_write
 from gcl_spec._typing import State
 from gcl_spec.config import Config
@@ -40,13 +39,18 @@ _SENTENCE_TRANSFORMERS = [
 ]
 
 
-def export_run(run: Path, out: Path) -> Path:
-    """Write the newest weights of a run as a folder that `from_pretrained` reads.
+def export_run(run: Path, out: Path, *, step: str = "newest") -> Path:
+    """Write the weights of a run as a folder that `from_pretrained` reads.
 
     Its running means, where the run has them. log_scale becomes logit_scale, and LoRA matrices are
     added to the weights beside which they were trained. Configuration, preprocessing and tokenizer
     are those of the checkpoint that the run started from. A CLIP also gets the modules.json of
     sentence-transformers.
+
+    Args:
+        run: a folder that `gcl train` wrote.
+        out: the new folder.
+        step: a number, "best" or "newest".
 
     Raises:
         ConfigError: a run of another kind of model, or `out` exists. CheckpointError: no readable
@@ -63,7 +67,7 @@ def export_run(run: Path, out: Path) -> Path:
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
     source = clip_folder(config)
-    weights = _weights(checkpoint.latest(folder.checkpoints).state, config, source)
+    weights = _weights(folder.found(step).state, config, source)
     with atomic_folder(out) as made:
         for name in _COPIED:
             if (source / name).is_file():

@@ -18,14 +18,12 @@ from gcl_spec.data.stream import TrainingData
 from gcl_spec.errors import InputError, NoPairError, StoppedError, TrainingError
 from gcl_spec.loggers import Loggers
 from gcl_spec.progress import Reporter
-from gcl_spec.run import RunFolder
+from gcl_spec.run import FIGURE, RunFolder
 from gcl_spec.schedule import learning_rate
 from gcl_spec.signals import Stop
 from gcl_spec.world import World, on_first
 
 __all__ = ["Guard", "Loop", "train_step"]
-
-_FIGURE = "val_hit@10"
 
 Values = Mapping[str, Any]
 
@@ -144,7 +142,7 @@ class Loop:
             self._rate(line)
         # A run that was stopped, or killed, after the checkpoint and before its evaluation.
         if self._evaluates(self.first) and not any(
-            _FIGURE in line and line["step"] == self.first for line in lines
+            FIGURE in line and line["step"] == self.first for line in lines
         ):
             self._evaluate(self.first)
         self.reporter.update("training", self.first, self.config.train.steps)
@@ -228,15 +226,15 @@ class Loop:
     def _evaluate(self, done: int) -> None:
         begun = self.clock()
         report = self.data.validation_report(self.trainer)
-        line = {_FIGURE: report.average("local", "hit@10")}
+        line = {FIGURE: report.average("local", "hit@10")}
         self._append(done, line)
         self._rate({"step": done, **line})
         self._begun += self.clock() - begun
 
     def _rate(self, line: Mapping[str, Any]) -> None:
         """Of equal figures the first is the best; the best one is kept from the next save on."""
-        if _FIGURE in line and line[_FIGURE] > self._best[0]:
-            self._best = (line[_FIGURE], line["step"])
+        if FIGURE in line and line[FIGURE] > self._best[0]:
+            self._best = (line[FIGURE], line["step"])
 
     def _kept(self) -> tuple[int, ...]:
         return (self._best[1],) if self.config.train.keep_best else ()

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from gcl_spec import checkpoint, registry
+from gcl_spec import registry
 from gcl_spec._files import atomic_folder
 from gcl_spec._typing import AnyArray, FloatArray, State
 from gcl_spec.backend import Backend
@@ -56,12 +56,17 @@ class OnnxBackend(Backend, Protocol):
         ...
 
 
-def export_onnx(run: Path, out: Path) -> list[Parity]:
-    """Write the newest weights of a run as `image.onnx` and `text.onnx`, unit rows each.
+def export_onnx(run: Path, out: Path, *, step: str = "newest") -> list[Parity]:
+    """Write the weights of a run as `image.onnx` and `text.onnx`, unit rows each.
 
     The graphs take batches of any size and texts of any length. Beside them are the files of the
     preprocessing, and `onnx.json`: names and shapes of the inputs, the width, the scale, and how
     far the graphs, run by onnxruntime, are from the run's own model.
+
+    Args:
+        run: a folder that `gcl train` wrote.
+        out: the new folder.
+        step: a number, "best" or "newest".
 
     Raises:
         ConfigError: `out` exists, or a library is not installed. CheckpointError: no readable
@@ -75,7 +80,7 @@ def export_onnx(run: Path, out: Path) -> list[Parity]:
     config = folder.config()
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
-    state = checkpoint.latest(folder.checkpoints).state
+    state = folder.found(step).state
     backend = registry.load_training("torch")
     assert isinstance(backend, OnnxBackend)
     trainer = backend.trainer(config, device="cpu", state=state)

@@ -29,7 +29,10 @@ from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
 from gcl_spec.evaluate import Report
 from gcl_spec.examples import Example
 
-__all__ = ["LoadedRun", "RunFolder", "load_run"]
+__all__ = ["FIGURE", "LoadedRun", "RunFolder", "load_run"]
+
+FIGURE = "val_hit@10"
+"""By which validation finds the best step."""
 
 
 _WRITTEN = (
@@ -84,6 +87,33 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """The folder of the checkpoints."""
         return self.path / "checkpoints"
+
+    def found(self, step: str = "newest") -> checkpoint.Found:
+        """The checkpoint of a step, of the step with the best figure, or the newest readable one.
+
+        Args:
+            step: a number, "best" or "newest".
+
+        Raises:
+            ConfigError: another word. CheckpointError: there is none, or it cannot be read.
+        """
+        if step == "newest":
+            return checkpoint.latest(self.checkpoints)
+        if step == "best":
+            return checkpoint.of_step(self.checkpoints, self._best_step())
+        if not step.isdecimal():
+            raise ConfigError(f"step = {step!r}; must be a number, best or newest")
+        return checkpoint.of_step(self.checkpoints, int(step))
+
+    def _best_step(self) -> int:
+        lines = [line for line in self.metrics() if FIGURE in line]
+        if not lines:
+            raise CheckpointError(
+                f"{self.path}: no evaluation by which a step is the best; for the next run set "
+                "train.eval_every and train.keep_best"
+            )
+        # Of equal ones the first, as training keeps it.
+        return int(max(lines, key=lambda line: float(line[FIGURE]))["step"])
 
     def config(self) -> Config:
         """The options it was started with, but for what a resume changed."""
@@ -207,14 +237,19 @@ class LoadedRun:
 
 
 def load_run(
-    path: str | os.PathLike[str], *, backend: str = "torch", device: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    backend: str = "torch",
+    device: str | None = None,
+    step: str = "newest",
 ) -> LoadedRun:
-    """The newest checkpoint of a run folder, ready to encode.
+    """A checkpoint of a run folder, ready to encode.
 
     Args:
         path: a folder that `gcl train` wrote.
         backend: name of a training backend.
         device: one of the backend's devices; its first when not given.
+        step: a number, "best" (by validation, with train.keep_best) or "newest".
 
     Raises:
         CheckpointError: no run there, or no readable checkpoint. BackendLoadError: see
@@ -222,7 +257,7 @@ def load_run(
     """
     run = RunFolder.open(Path(path))
     config = run.config()
-    found = checkpoint.latest(run.checkpoints)
+    found = run.found(step)
     made = registry.load_training(backend)
     trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
     return LoadedRun(config, found.step, trainer)

@@ -56,7 +56,8 @@ def run(
         out: a new folder, or with `resume` that of a run to go on with.
         device: one of the backend's devices; its first when not given.
         resume: go on from the newest readable checkpoint: the same steps as an unbroken run.
-        init: another run, whose newest weights are the start; optimiser and step begin anew.
+        init: another run, whose newest weights are the start, or a checkpoint file of one;
+            optimiser and step begin anew.
         reporter: shows progress.
         clock: seconds, for throughput and `train.save_minutes`.
 
@@ -180,9 +181,18 @@ def _data(
 
 
 def weights_of(init: Path) -> State:
-    """The newest parameters of another run, without its optimiser and step."""
-    state = checkpoint.latest(RunFolder.open(init).checkpoints).state
-    return {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
+    """The newest parameters of another run, without its optimiser and step.
+
+    Running means of them where it has these, which are what it evaluates. `init` may also be a
+    checkpoint file.
+    """
+    if init.is_file():
+        state = checkpoint.load(init)
+    else:
+        state = checkpoint.latest(RunFolder.open(init).checkpoints).state
+    found = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
+    means = {f"params/{n[4:]}": x for n, x in state.items() if n.startswith("ema/")}
+    return found | means
 
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:

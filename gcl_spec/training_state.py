@@ -98,6 +98,12 @@ class StateLayout:
         known |= {f"optim/{m}/{n}" for m in MOMENTS for n in self.trained}
         # An average that this run does not go on with does not make the rest unusable.
         foreign = [n for n in state if n not in known and not n.startswith("ema/")]
+        if any(".lora_" in name for name in foreign):
+            raise CheckpointError(
+                "checkpoint holds LoRA matrices, which this model has not: set model.lora as in "
+                "the run, or add them to its weights by gcl export RUN DIR and start from those "
+                "with model.path=DIR"
+            )
         if foreign:
             raise CheckpointError(
                 f"checkpoint holds {foreign[0]!r}, which this model does not train; "

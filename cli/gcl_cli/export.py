@@ -11,8 +11,15 @@ __all__ = ["command"]
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--onnx", is_flag=True, help="Write image.onnx and text.onnx instead.")
-def command(run: Path, out: Path, onnx: bool) -> None:
-    """Write the newest weights of RUN into a new folder OUT.
+@click.option(
+    "--step",
+    default="newest",
+    show_default=True,
+    metavar="N|best|newest",
+    help="Which checkpoint; best by validation.",
+)
+def command(run: Path, out: Path, onnx: bool, step: str) -> None:
+    """Write the weights of RUN into a new folder OUT.
 
     A run of a clip model becomes a checkpoint:
 
@@ -26,7 +33,7 @@ def command(run: Path, out: Path, onnx: bool) -> None:
     if onnx:
         from gcl_spec.onnx_export import export_onnx
 
-        for found in export_onnx(run, out):
+        for found in export_onnx(run, out, step=step):
             click.echo(
                 f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
                 f"of the run's own, cosine at least {found.smallest_cosine:.7f}"
@@ -35,4 +42,4 @@ def command(run: Path, out: Path, onnx: bool) -> None:
         return
     from gcl_spec.export import export_run
 
-    click.echo(f"written: {export_run(run, out)}")
+    click.echo(f"written: {export_run(run, out, step=step)}")

@@ -49,8 +49,8 @@ __all__ = ["command", "launcher"]
 @click.option(
     "--init",
     type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="Start from the weights of another run.",
+    metavar="RUN|FILE",
+    help="Start from the weights of another run, or of a checkpoint file of one.",
 )
 @click.option("--dry-run", is_flag=True, help="Two steps: memory and time; writes no run.")
 @click.option("--list-options", is_flag=True, help="Show every option with its value.")

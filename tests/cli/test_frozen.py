@@ -12,10 +12,10 @@ OPTIONS = {
         "--dry-run", "--list-options",
     },
     "eval": {"--data", "--backend", "--device", "--json", "--against"},
-    "export": {"--onnx"},
+    "export": {"--onnx", "--step"},
     "verify-backends": {
         "--backend", "--thorough", "--draws", "--seed", "--case", "--self-test", "--matrix",
-        "--json", "--junit", "--failures", "--jobs",
+        "--json", "--junit", "--failures", "--jobs", "--dtype", "--processes",
     },
     "verify-resume": {
         "--backend", "--recipe", "--config", "--set", "--device", "--steps", "--kills", "--seed",
