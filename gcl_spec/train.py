@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gcl_spec import checkpoint
 from gcl_spec._files import locked
-from gcl_spec._typing import State
 from gcl_spec.backend import Trainer, TrainingBackend
 from gcl_spec.changes import changes
 from gcl_spec.config import Config
@@ -26,6 +25,8 @@ from gcl_spec.resolve import resolved
 from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
 from gcl_spec.signals import Stop, caught, interrupted
+from gcl_spec.start import open_data, weights_of
+from gcl_spec.training_state import trained_size
 from gcl_spec.world import World, on_first, world_of
 
 __all__ = ["DryRun", "dry_run", "run"]
@@ -111,7 +112,7 @@ def _create(
     trainer = backend.trainer(config, device=device, state=state)
     world = world_of(trainer)
     reporter = reporter if world.rank == 0 else Quiet()
-    data = _data(config, trainer, world, reporter)
+    data = open_data(config, trainer, world, reporter)
     before = data.test_report(trainer, reporter)
     shown = examples(data.encode_items(trainer), data.tests)
     first = trainer.state()
@@ -150,7 +151,7 @@ def _reopen(
         stack.enter_context(locked(out))
 
     on_first(world, lock, "lock the run folder")
-    data = _data(config, trainer, world, reporter, out / _DATA)
+    data = open_data(config, trainer, world, reporter, known=out / _DATA)
 
     def reopen() -> None:
         for number in folder.damaged_metrics():
@@ -161,38 +162,6 @@ def _reopen(
     if changed:
         reporter.say(f"{out / 'config.toml'}: {'; '.join(changed)}")
     return _Opened(config, trainer, world, data, folder, reporter, found.step, found.notes)
-
-
-def _data(
-    config: Config, trainer: Trainer, world: World, reporter: Reporter, known: Path | None = None
-) -> TrainingData:
-    """The first process fills the cache of tower outputs, the others then read it."""
-    made: list[TrainingData] = []
-
-    def make() -> None:
-        rank, size = world.rank, world.size
-        made.append(TrainingData(config, trainer, reporter, rank=rank, size=size, known=known))
-
-    on_first(world, make, "prepare the data")
-    if not made:
-        make()
-    world.barrier()
-    return made[0]
-
-
-def weights_of(init: Path) -> State:
-    """The newest parameters of another run, without its optimiser and step.
-
-    Running means of them where it has these, which are what it evaluates. `init` may also be a
-    checkpoint file.
-    """
-    if init.is_file():
-        state = checkpoint.load(init)
-    else:
-        state = checkpoint.latest(RunFolder.open(init).checkpoints).state
-    found = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
-    means = {f"params/{n[4:]}": x for n, x in state.items() if n.startswith("ema/")}
-    return found | means
 
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
@@ -256,12 +225,16 @@ def _write_report(
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What `gcl train --dry-run` found out."""
+    """What `gcl train --dry-run` found out.
+
+    rank: of the process, whose memory it is.
+    """
 
     parameters: int
     seconds_per_step: float
     seconds_in_all: float
     peak_memory_mb: float
+    rank: int = 0
 
 
 def dry_run(
@@ -280,19 +253,20 @@ def dry_run(
     config = resolved(config)
     state = None if init is None else weights_of(init)
     trainer = backend.trainer(config, device=choose_device(backend, device), state=state)
-    data = TrainingData(config, trainer, Quiet(), only_steps=2)
+    world = world_of(trainer)
     guard = Guard(config.optim.skip_nonfinite)
     times = []
-    for step in range(2):
-        begun = time.monotonic()
-        lr = learning_rate(step, steps=config.train.steps, optim=config.optim)
-        guard.add(step + 1, lr, train_step(trainer, data, step, lr))
-        guard.read()
-        times.append(time.monotonic() - begun)
-    counted = (x.size for name, x in trainer.state().items() if name.startswith("params/"))
+    with open_data(config, trainer, world, Quiet(), only_steps=2) as data:
+        for step in range(2):
+            begun = time.monotonic()
+            lr = learning_rate(step, steps=config.train.steps, optim=config.optim)
+            guard.add(step + 1, lr, train_step(trainer, data, step, lr))
+            guard.read()
+            times.append(time.monotonic() - begun)
     return DryRun(
-        parameters=sum(counted),
+        parameters=trained_size(trainer.state()),
         seconds_per_step=times[-1],
         seconds_in_all=times[-1] * config.train.steps,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        rank=world.rank,
     )

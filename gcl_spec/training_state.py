@@ -12,7 +12,7 @@ from gcl_spec.checkpoint import check
 from gcl_spec.config import OptimConfig
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["MOMENTS", "Snapshot", "StateLayout", "decays", "lr_ratio"]
+__all__ = ["MOMENTS", "Snapshot", "StateLayout", "decays", "lr_ratio", "trained_size"]
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """AdamW's: decaying means of the gradient and of its square, in torch's names."""
@@ -109,6 +109,11 @@ class StateLayout:
                 f"checkpoint holds {foreign[0]!r}, which this model does not train; "
                 "model.kind, model.freeze and the other model options must be those of the run"
             )
+
+
+def trained_size(state: State) -> int:
+    """How many numbers an optimiser has moments of: frozen parameters have none."""
+    return sum(x.size for name, x in state.items() if name.startswith(f"optim/{MOMENTS[0]}/"))
 
 
 def decays(ndim: int) -> bool:

@@ -15,7 +15,8 @@ _TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "query", "key", "value", "
 def add_lora(model: nn.Module, config: Config) -> None:
     """Put LoRA matrices beside the projections of attention and MLPs; freeze all other weights.
 
-    The tower that `model.freeze` names gets none. The temperature is trained as before.
+    The tower that `model.freeze` names gets none; with "both" each has its own matrices, since
+    their weights are frozen in any case. The temperature is trained as before.
 
     Raises:
         MissingFrameworkError: PEFT is not installed. ConfigError: no layer of a known name.

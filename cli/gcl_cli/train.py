@@ -166,6 +166,8 @@ def _dry_run(config: Config, backend: str, device: str | None, init: Path | None
     from gcl_spec.train import dry_run
 
     found = dry_run(config, registry.load_training(backend), device=device, init=init)
+    if found.rank:
+        return
     click.echo(f"trained parameters  {found.parameters:,}")
     click.echo(f"a step              {found.seconds_per_step:.3f} s")
     click.echo(f"{f'{config.train.steps} steps':<20}about {found.seconds_in_all:.0f} s")

@@ -56,7 +56,8 @@ class FakeTrainer:
 
     def state(self) -> State:
         state = {f"params/{name}": x.copy() for name, x in self.maps.items()}
-        return {**state, "optim/none": np.zeros(1), "step": np.asarray(self.steps)}
+        state |= {f"optim/exp_avg/{name}": np.zeros_like(x) for name, x in self.maps.items()}
+        return {**state, "step": np.asarray(self.steps)}
 
 
 class FakeBackend(ReferenceBackend):

@@ -12,7 +12,8 @@ from gcl_spec import checkpoint, config_io
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.hub import load_weights
 from gcl_spec.run import RunFolder
-from gcl_spec.train import weights_of
+from gcl_spec.start import weights_of
+from gcl_spec.training_state import trained_size
 from gcl_torch.trainer import TorchTrainer
 from tests.train.test_export import SIZE, batch, trained_run
 
@@ -61,6 +62,14 @@ def test_a_run_starts_from_a_file_or_from_running_means(run: Path, tmp_path: Pat
     config = config_io.load(recipe="tiny", overrides=[f"train.batch_size={SIZE}"])
     second = TorchTrainer(config, device="cpu", state=weights_of(tmp_path / "means"))
     assert np.array_equal(second.encode(batch()), first.encode(batch()))
+
+
+def test_frozen_weights_are_not_counted_as_trained(tmp_path: Path) -> None:
+    trainer = trained_run(tmp_path / "run", "model.lora=2", "model.freeze=image")
+    state = trainer.state()
+    lora = sum(x.size for n, x in state.items() if n.startswith("params/") and ".lora_" in n)
+    assert trained_size(state) == lora + 1  # the temperature
+    assert not any("vision_model" in name for name in state if ".lora_" in name)
 
 
 def test_lora_matrices_need_their_layers(tmp_path: Path) -> None:

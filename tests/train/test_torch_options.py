@@ -9,6 +9,7 @@ import torch
 from gcl_spec import geometry
 from gcl_spec.batch import Batch, presence
 from gcl_spec.config_io import loads
+from gcl_spec.training_state import trained_size
 from gcl_torch.trainer import TorchTrainer
 
 SMALL = ["model.width=16", "model.hidden=32", "train.batch_size=12"]
@@ -186,3 +187,4 @@ def test_one_tower_can_be_frozen(frozen: str) -> None:
     other = {"image": "text", "text": "image"}[frozen]
     assert any(n.startswith(f"params/{other}_tower") for n in moved)
     assert not any(n.startswith(f"params/{frozen}_tower") for n in after)
+    assert trained_size(after) == sum(p.numel() for p in trainer._model.parameters())

@@ -13,10 +13,11 @@ import pytest
 from gcl_spec import checkpoint, world
 from gcl_spec.batch import Batch
 from gcl_spec.config import Config
+from gcl_spec.data.stream import TrainingData
 from gcl_spec.errors import CheckpointError, GclError, StoppedError, TrainingError
 from gcl_spec.run import RunFolder
 from gcl_spec.signals import Stop
-from gcl_spec.train import run
+from gcl_spec.train import dry_run, run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer
@@ -97,12 +98,16 @@ def together(
     config: Config | None, out: Path, at: Callable[[int, int], None] = nothing, **more: Any
 ) -> list[RunFolder | Exception]:
     """What each process returned or raised."""
+    return in_threads(lambda member: run(config, Backend(member, at), out, **more))
+
+
+def in_threads(call: Callable[[Member], Any]) -> list[Any]:
     threads = Threads()
     found: list[Any] = [None] * SIZE
 
     def one(rank: int) -> None:
         try:
-            found[rank] = run(config, Backend(Member(threads, rank), at), out, **more)
+            found[rank] = call(Member(threads, rank))
         except Exception as error:
             found[rank] = error
 
@@ -136,6 +141,24 @@ def test_two_write_what_one_writes(
     assert numbers(tmp_path / "two") == numbers(one), "each line once"
     assert (tmp_path / "two" / "after.json").read_text() == (one / "after.json").read_text()
     assert steps(tmp_path / "two") == steps(one)
+
+
+def test_a_dry_run_takes_shares_and_ends_its_workers(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares, gather = [], Member.gather
+
+    def noted(self: Member, batch: Batch) -> Batch:
+        shares.append(len(batch))
+        return gather(self, batch)
+
+    monkeypatch.setattr(Member, "gather", noted)
+    closed, close = [], TrainingData.close
+    monkeypatch.setattr(TrainingData, "close", lambda data: closed.append(close(data)))
+    found = in_threads(lambda member: dry_run(config, Backend(member, nothing)))
+    assert [one.rank for one in found] == [0, 1]
+    assert shares == [config.train.batch_size // SIZE] * 2 * SIZE
+    assert len(closed) == SIZE
 
 
 @pytest.mark.parametrize("asked", [0, 1])
