@@ -230,7 +230,7 @@ def locked(folder: Path) -> Iterator[None]:
                 fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ConfigError(
-                    f"another process trains in {folder}: wait for its end, or choose another --out"
+                    f"another process trains in {folder}: wait for its end, or end it first"
                 ) from None
         yield
     finally:
