@@ -35,8 +35,17 @@ def open_data(
     made: list[TrainingData] = []
 
     def make() -> None:
-        share = {"rank": world.rank, "size": world.size, "known": known}
-        made.append(TrainingData(config, trainer, reporter, only_steps=only_steps, **share))
+        made.append(
+            TrainingData(
+                config,
+                trainer,
+                reporter,
+                rank=world.rank,
+                size=world.size,
+                known=known,
+                only_steps=only_steps,
+            )
+        )
 
     on_first(world, make, "prepare the data")
     if not made:
