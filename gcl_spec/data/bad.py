@@ -95,8 +95,8 @@ class BadList:
         listed = f"; all are listed in {self._path}" if self._path is not None else ""
         raise DataError(
             f"{count} of {met} samples met so far are bad, more than data.max_bad = "
-            f"{self._max_bad:g} allows; one is {first.place}: {first.reason}{listed}; mend or "
-            "remove them, or raise data.max_bad"
+            f"{self._max_bad:g} allows; one is {first.place}: {first.reason}{listed}; mend "
+            "them, start a new run without them, or raise data.max_bad"
         )
 
     def _drop_mended(self) -> None:
