@@ -141,7 +141,7 @@ class TrainConfig:
     keep_every: int = 0
     """Checkpoints whose step is a multiple of this are kept for good; 0: none."""
     keep_best: bool = False
-    """Save at every evaluation, and keep the checkpoint with the best validation figure."""
+    """Save at every evaluation, and keep the best checkpoint: gcl export --step best."""
     loggers: tuple[Literal["tensorboard", "wandb"], ...] = ()
     """Where metrics go beside metrics.jsonl: any of "tensorboard" and "wandb"."""
 

@@ -156,3 +156,17 @@ def test_a_full_disk_is_said_wherever_it_shows(
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000001.safetensors"]
     assert checkpoint.latest(tmp_path).step == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [
+        (28, "free some space or choose another place"),
+        (13, "make it writable or choose another place"),
+        (30, "make it writable or choose another place"),
+        (5, "choose another place"),
+    ],
+)
+def test_the_way_out_fits_what_is_wrong(tmp_path: Path, number: int, way_out: str) -> None:
+    error = _files._cannot_write(tmp_path / "x", OSError(number, "said"), None)
+    assert f"; {way_out}, what was there" in str(error)
