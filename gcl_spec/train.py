@@ -135,7 +135,7 @@ def _reopen(
     stack: ExitStack,
 ) -> _Opened:
     own = RunFolder.open(out).config()
-    config = given or own
+    config = own if given is None else resolved(given)
     changed = changes(out, own, config)
     check_installed(config.train.loggers)
     found = checkpoint.latest(RunFolder.open(out).checkpoints)

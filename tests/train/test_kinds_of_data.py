@@ -65,9 +65,9 @@ def test_a_run_on_vectors(tmp_path: Path) -> None:
     lite = options(tmp_path / "v.npz")
     with pytest.raises(ConfigError, match="holds vectors: use --recipe adapter"):
         run(lite, FakeBackend(), tmp_path / "run")
-    made = run(
-        replace(lite, model=replace(lite.model, kind="adapter")), FakeBackend(), tmp_path / "run"
-    )
+    adapter = replace(lite, model=replace(lite.model, kind="adapter"))
+    made = run(adapter, FakeBackend(), tmp_path / "run")
+    run(adapter, FakeBackend(), tmp_path / "run", resume=True)  # its widths are those of the data
     assert (made.config().model.image_vector, made.config().model.text_vector) == (3, 8)
     assert not (made.path / "bad_samples.jsonl").exists()
     found = made.report("after").average("local", "hit@10")
