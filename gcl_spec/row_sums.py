@@ -9,7 +9,7 @@ from gcl_spec.gram import LN2, exp2
 from gcl_spec.log_sums import LogSums
 from gcl_spec.softmax_tiles import Own, Weights
 
-__all__ = ["RowSums", "blocks_of", "weights_of"]
+__all__ = ["Derivatives", "RowSums", "blocks_of", "weights_of"]
 
 
 class RowSums(NamedTuple):
@@ -27,13 +27,23 @@ def blocks_of(sums: RowSums, xp: ArrayNamespace) -> Blocks:
     return Blocks(others, own, LN2 * mean)
 
 
+class Derivatives(NamedTuple):
+    """What the second pass starts from: weights, and a factor of all that they lead to."""
+
+    weights: Weights
+    factor: Array
+    """A power of 2, 0-d: however small the gradients are, their shares are normal numbers."""
+
+
 def weights_of(
     gradients: Blocks, sums: RowSums, one: bool, dtype: object, xp: ArrayNamespace
-) -> Weights:
+) -> Derivatives:
     """The derivatives by `blocks_of(sums)` as the second pass wants them.
 
     one: has every row a single positive (`Problem.own_is_one`)?
     """
+    factor = _size(gradients, xp)
+    gradients = Blocks(*(x / factor for x in gradients[:3]))
     count = sums.own.count
     mean = gradients.mean / xp.where(count > 0, count, xp.ones_like(count))
     own = gradients.own
@@ -46,7 +56,16 @@ def weights_of(
         _or_inf(sums.own.logs.top, xp),
         mean,
     )
-    return Weights(*(xp.astype(x, dtype) for x in found))
+    return Derivatives(Weights(*(xp.astype(x, dtype) for x in found)), factor)
+
+
+def _size(gradients: Blocks, xp: ArrayNamespace) -> Array:
+    """The power of 2 below the largest of them; 1 where all are 0."""
+    dtype = gradients.mean.dtype
+    largest = xp.max(xp.stack([xp.astype(xp.max(xp.abs(x)), dtype) for x in gradients[:3]]))
+    some = largest > 0
+    power = exp2(xp.floor(xp.log2(xp.where(some, largest, xp.ones_like(largest)))), xp)
+    return xp.where(some & xp.isfinite(power) & (power > 0), power, xp.ones_like(power))
 
 
 def _by_terms(gradient: Array, logs: LogSums, dtype: object, xp: ArrayNamespace) -> Array:

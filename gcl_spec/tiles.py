@@ -17,7 +17,7 @@ from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Problem
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, TileGrads, layout_of, products
 from gcl_spec.log_sums import LogSums, log2_sum, log_add, log_sum_over
-from gcl_spec.row_sums import RowSums
+from gcl_spec.row_sums import Derivatives, RowSums
 from gcl_spec.softmax_tiles import Own, Sums, Weights, backward_tile, forward_tile
 
 __all__ = ["Gradients", "Processes", "Tiles"]
@@ -109,14 +109,14 @@ class Tiles:
                 own[j] = self._add_own(own[j], found.own_b)
         return RowSums(self._all_others(others), self._all_own(own))
 
-    def gradients(self, weights: Weights) -> Gradients:
+    def gradients(self, derivatives: Derivatives) -> Gradients:
         """The second pass; weights are (K, B)."""
         xp, layout = self.xp, self.layout
         rows = [xp.zeros_like(x) for x in self.problem.rows]
         mix: list[Array | None] = [None] * len(self._slices)
         log_scale = xp.zeros_like(rows[0][0, 0], dtype=xp.float64)
         damp = xp.zeros_like(self.problem.damp) if self.by_damp else None
-        cut = [Weights(*(w[:, at] for w in weights)) for at in self._slices]
+        cut = [Weights(*(w[:, at] for w in derivatives.weights)) for at in self._slices]
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b, last=True)
             found = self.backward_tile(given, cut[i], cut[j], a, b, layout, i == j, self.shift, xp)
@@ -126,8 +126,10 @@ class Tiles:
             mix[i] = self._plus(mix[i], found.mix_a)
             mix[j] = self._plus(mix[j], found.mix_b)
             log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
-        by_all = self._gathered(rows, mix, log_scale)
-        return by_all if damp is None else by_all._replace(damp=self._sum(damp))
+        by_all = self._gathered(rows, mix, log_scale, derivatives.factor)
+        return (
+            by_all if damp is None else by_all._replace(damp=self._sum(damp * derivatives.factor))
+        )
 
     def _side(self, at: slice, factor: float | Array | None = None) -> Side:
         problem, xp = self.problem, self.xp
@@ -240,18 +242,19 @@ class Tiles:
                 self.add_product(into[k][at_b, :], transposed, given[c][at_a, :])
 
     def _gathered(
-        self, rows: Sequence[Array], mix: Sequence[Array | None], log_scale: Array
+        self, rows: Sequence[Array], mix: Sequence[Array | None], log_scale: Array, factor: Array
     ) -> Gradients:
         xp, layout = self.xp, self.layout
+        log_scale = log_scale * factor
         found = []
         for x in rows:
-            x *= self.scale2 * LN2
+            x *= xp.astype(self.scale2 * LN2 * factor, x.dtype)
             found.append(self._sum(x))
         if self.problem.mix is None:
             return Gradients(tuple(found), None, self._sum(log_scale))
         zeros = [xp.zeros_like(self.problem.mix[:, :, at]) for at in self._slices]
         by_mix = xp.concat([z if x is None else x for x, z in zip(mix, zeros, strict=True)], axis=2)
-        by_mix = self._sum(by_mix * LN2)
+        by_mix = self._sum(by_mix * xp.astype(LN2 * factor, by_mix.dtype))
         if layout.factors == 1:
             given = self.problem.mix
             zero = given == 0

@@ -10,7 +10,7 @@ from gcl_jax.devices import Share, share_of
 from gcl_spec.blocks import Problem
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, products
 from gcl_spec.log_sums import LogSums, log2_sum, log_add
-from gcl_spec.row_sums import RowSums
+from gcl_spec.row_sums import Derivatives, RowSums
 from gcl_spec.softmax_tiles import Own, Weights, backward_tile, forward_tile
 from gcl_spec.tiles import Gradients
 
@@ -96,10 +96,10 @@ class Tiles:
             others = LogSums(jnp.broadcast_to(shift, others.shape), log2_sum(others, jnp))
         return RowSums(others, own)
 
-    def gradients(self, weights: Weights, shift: jax.Array | None) -> Gradients:
+    def gradients(self, derivatives: Derivatives, shift: jax.Array | None) -> Gradients:
         """The second pass; weights are (K, B)."""
         pad = self.count * self.tile - self.size
-        cut = Weights(*(self._cut(w, 1, pad) for w in weights))
+        cut = Weights(*(self._cut(w, 1, pad) for w in derivatives.weights))
 
         def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
             found, total = carry
@@ -118,6 +118,7 @@ class Tiles:
         (found, total), _ = jax.lax.scan(
             lambda carry, at: add(carry, at, at.pair[0], at.pair[1], False), carry, self.pairs
         )
+        found, total = jax.tree.map(lambda x: x * derivatives.factor, (found, total))
         return self._gathered(found, total)
 
     def _tile(

@@ -103,8 +103,7 @@ class _Gradients(torch.autograd.Function):
             options.tiles = None
             tiles.by_damp = wanted[2]
             one, dtype = not tiles.layout.positives, tiles.problem.rows[0].dtype
-            weights = weights_of(Blocks(*gradients), _sums_of(flat), one, dtype, xp)
-            found = tiles.gradients(weights)
+            found = tiles.gradients(weights_of(Blocks(*gradients), _sums_of(flat), one, dtype, xp))
             by_scale = (found.log_scale / scale).to(scale.dtype)
             every = (by_scale, found.mix, found.damp, None, None, *found.rows)
             return tuple(x for x, want in zip(every, wanted, strict=True) if want)

@@ -16,7 +16,7 @@ from array_api_compat import torch as xp
 from gcl_spec.blocks import Blocks, Problem, mixed, without_arrays
 from gcl_spec.gram import LN2
 from gcl_spec.log_sums import LogSums, log_add
-from gcl_spec.row_sums import RowSums, blocks_of, weights_of
+from gcl_spec.row_sums import Derivatives, RowSums, blocks_of, weights_of
 from gcl_spec.softmax_tiles import Own, Weights
 from gcl_spec.tiles import Tiles
 from gcl_torch.distributed import ProcessGroup, once
@@ -94,7 +94,7 @@ class _Walk:
         return _sums_of(self.group.gather(mine.contiguous(), self.sizes))
 
     def gradients(
-        self, scale2: float, packed: torch.Tensor, weights: Weights
+        self, scale2: float, packed: torch.Tensor, derivatives: Derivatives
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """By what `packed` holds, and the whole group's by log_scale."""
         by_scale = torch.zeros((), dtype=torch.float64, device=packed.device)
@@ -103,8 +103,10 @@ class _Walk:
             nonlocal by_scale
             if problem.rows[0].shape[0] == 0:
                 return packed[:0]
-            cut_weights = Weights(*(torch.cat([w[:, at] for at in places], 1) for w in weights))
-            found = self._tiles(problem, scale2, cut).gradients(cut_weights)
+            given = derivatives.weights
+            weights = Weights(*(torch.cat([w[:, at] for at in places], 1) for w in given))
+            mine = derivatives._replace(weights=weights)
+            found = self._tiles(problem, scale2, cut).gradients(mine)
             by_scale = by_scale + found.log_scale
             return self.pack(found.rows, found.mix, found.damp)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gcl_jax import gcl_loss
+from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
 from gcl_spec.loss import gcl_loss as plain_loss
 from gcl_spec.normalize import l2_normalize
@@ -140,3 +141,24 @@ def test_arrays_that_a_compiled_function_closes_over() -> None:
     broken = image * jnp.nan
     with pytest.raises(InputError, match="rows 0, 1, 2, 3, 4 and 3 more of 'image' hold NaN"):
         jax.jit(lambda s: gcl_loss(broken, text, log_scale=s))(1.0)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-9])
+def test_shares_of_large_sums_are_not_flushed_to_zero(factor: float) -> None:
+    """XLA takes subnormal numbers for 0, which one over a sum of 2**126, times 1/6N, would be."""
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(1, 32))
+    image, text = (x + 8 * common for x in rng.normal(size=(2, 300, 32)))
+    image, text = l2_normalize(image), l2_normalize(text)
+
+    def step(loss: Any, dtype: Any, **extra: Any) -> np.ndarray:
+        def of(i: jax.Array, t: jax.Array) -> jax.Array:
+            return factor * loss(i, t, log_scale=float(np.log(100)), **extra)
+
+        found = jax.jit(jax.grad(of, (0, 1)))(jnp.asarray(image, dtype), jnp.asarray(text, dtype))
+        return np.asarray(found, np.float64)
+
+    with jax.enable_x64(True):
+        exact = step(plain_loss, np.float64, xp=jnp, kernel=plain_blocks)
+    error = np.linalg.norm(step(gcl_loss, np.float32, tile=128) - exact)
+    assert error <= 1e-4 * np.linalg.norm(exact)
