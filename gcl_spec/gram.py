@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Part, Problem, place_of_mixed
@@ -88,12 +88,12 @@ def layout_of(problem: Problem) -> Layout:
 class Side(NamedTuple):
     """The rows of one set of T samples, with what belongs to them."""
 
-    z: Array
-    """(C T, D): the given rows of each kind, one kind after the other.
+    z: Any
+    """(C T, D): the given rows of each kind, one kind after the other, or a tuple of the kinds.
 
-    Those of the first side of a tile are multiplied by scale / ln 2."""
-    mix: Array | None
-    """(F, 1 or 2, T)"""
+    Those of the first side of a tile are multiplied by scale / ln 2, and never a tuple."""
+    mix: Any
+    """(F, 1 or 2, T), or tuples: what is looked up often is cut only once. None: none is mixed."""
     present: Array | None
     """(M, T), of the rows' dtype: 1 or 0."""
     ids: Array | None
@@ -101,9 +101,17 @@ class Side(NamedTuple):
     damp: Array | None = None
     """(T, F)"""
 
+    def size(self, layout: Layout) -> int:
+        """T"""
+        if isinstance(self.z, tuple):
+            return int(self.z[0].shape[0])
+        return int(self.z.shape[0]) // layout.rows
+
     def kind(self, c: int, layout: Layout) -> Array:
         """(T, D): the given rows of kind c."""
-        size = self.z.shape[0] // layout.rows
+        if isinstance(self.z, tuple):
+            return self.z[c]
+        size = self.size(layout)
         return self.z[c * size : (c + 1) * size, :]
 
 
@@ -145,13 +153,17 @@ def products(
     multiply: Callable[[Array, Array], Array] = operator.matmul,
 ) -> BlockMap:
     """Dot products of the given rows of two sides, by their two kinds."""
-    size_a, size_b = (side.z.shape[0] // layout.rows for side in (a, b))
+    size_a, size_b = a.size(layout), b.size(layout)
     found: BlockMap = {}
-    if layout.whole:
-        whole = multiply(a.z, xp.matrix_transpose(b.z))
+    if layout.whole and isinstance(b.z, tuple):
+        whole = [multiply(a.z, xp.matrix_transpose(z)) for z in b.z]
+        for c, k in layout.products:
+            found[c, k] = whole[k][c * size_a : (c + 1) * size_a, :]
+    elif layout.whole:
+        one = multiply(a.z, xp.matrix_transpose(b.z))
         for c, k in layout.products:
             rows, columns = slice(c * size_a, (c + 1) * size_a), slice(k * size_b, (k + 1) * size_b)
-            found[c, k] = whole[rows, columns]
+            found[c, k] = one[rows, columns]
     else:
         for c, k in layout.products:
             transposed = xp.matrix_transpose(b.kind(k, layout))
@@ -187,8 +199,8 @@ def _mixed(x: Sequence[Array], m: int, side: Side, layout: Layout, axis: int) ->
 
 
 def _factors(m: int, side: Side, layout: Layout, axis: int) -> list[Array]:
-    mix = side.mix[place_of_mixed(layout.parts, m), ...]  # type: ignore[index]
-    return [mix[f, None, :] if axis == 0 else mix[f, :, None] for f in range(layout.factors)]
+    mix = side.mix[place_of_mixed(layout.parts, m)]
+    return [mix[f][None, :] if axis == 0 else mix[f][:, None] for f in range(layout.factors)]
 
 
 def pull_back(
@@ -268,5 +280,5 @@ def _dots(
     x: Sequence[Array], y: Sequence[Array], axis: int, side: Side, xp: ArrayNamespace
 ) -> Array:
     if not x:  # this mixture is in no asked block
-        return xp.zeros_like(side.mix[0, 0, :])  # type: ignore[index]
+        return xp.zeros_like(side.mix[0][0])
     return sum(xp.sum(u * v, axis=axis) for u, v in zip(x, y, strict=True))

@@ -45,7 +45,7 @@ class Sums(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Derivatives by the sums of the rows of one side, (K, T) each.
+    """Derivatives by the sums of the rows of one side, (K, T) each, or K of (T,).
 
     A logit x adds to its row others * exp2(x - others_top) where the samples differ, and
     own * exp2(x - own_top) + mean where they are one, or positives. A shared shift stands in the
@@ -212,18 +212,16 @@ def _d_logits(
         if shift is None:
             mask = _and_present(_and_present(masks.others, b, n, 1), a, m, 0)
             y = x if mask is None else xp.where(mask, x, -xp.inf)
-            p = _add(
-                [_share(y, w.others[k, :], w.others_top[k, :], axis, xp) for w, k, axis in sides]
-            )
+            p = _add([_share(y, w.others[k], w.others_top[k], axis, xp) for w, k, axis in sides])
         else:
             p = _exp2(x, shift, masks.others, xp)
-            p *= _add([_column(w.others[k, :], axis) for w, k, axis in sides])
+            p *= _add([_column(w.others[k], axis) for w, k, axis in sides])
         if masks.own is not None:
-            q = _add([_column(w.mean[k, :], axis) for w, k, axis in sides])
+            q = _add([_column(w.mean[k], axis) for w, k, axis in sides])
             if layout.positives:
                 here = _and_present(_and_present(masks.own, b, n, 1), a, m, 0)
                 y = xp.where(here, x, -xp.inf)
-                shares = [_share(y, w.own[k, :], w.own_top[k, :], axis, xp) for w, k, axis in sides]
+                shares = [_share(y, w.own[k], w.own_top[k], axis, xp) for w, k, axis in sides]
                 q = q + _add(shares)
             p = xp.where(masks.own, q, p)
         found[m, n] = p
@@ -238,7 +236,7 @@ def _share(x: Array, weight: Array, top: Array, axis: int, xp: ArrayNamespace) -
 
 
 def _diagonal(side: Side, layout: Layout, xp: ArrayNamespace) -> Array:
-    ones = xp.ones_like(side.z[: side.z.shape[0] // layout.rows, 0], dtype=xp.int32)
+    ones = xp.ones_like(side.kind(0, layout)[:, 0], dtype=xp.int32)
     places = xp.cumulative_sum(ones, axis=0, dtype=xp.int32)
     return places[:, None] == places[None, :]
 

@@ -116,7 +116,10 @@ class Tiles:
         mix: list[Array | None] = [None] * len(self._slices)
         log_scale = xp.zeros_like(rows[0][0, 0], dtype=xp.float64)
         damp = xp.zeros_like(self.problem.damp) if self.by_damp else None
-        cut = [Weights(*(w[:, at] for w in derivatives.weights)) for at in self._slices]
+        cut = [
+            Weights(*(xp.unstack(w[:, at], axis=0) for w in derivatives.weights))
+            for at in self._slices
+        ]
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b, last=True)
             found = self.backward_tile(given, cut[i], cut[j], a, b, layout, i == j, self.shift, xp)
@@ -131,13 +134,12 @@ class Tiles:
             by_all if damp is None else by_all._replace(damp=self._sum(damp * derivatives.factor))
         )
 
-    def _side(self, at: slice, factor: float | Array | None = None) -> Side:
-        problem, xp = self.problem, self.xp
-        rows = [x[at, :] for x in problem.rows]
-        present = problem.present
+    def _side(self, at: slice) -> Side:
+        problem, xp, present = self.problem, self.xp, self.problem.present
+        mix = () if problem.mix is None else xp.unstack(problem.mix[:, :, at], axis=0)
         return Side(
-            z=xp.concat(rows if factor is None else [x * factor for x in rows]),
-            mix=None if problem.mix is None else problem.mix[:, :, at],
+            z=tuple(x[at, :] for x in problem.rows),
+            mix=tuple(xp.unstack(factors, axis=0) for factors in mix) or None,
             present=None if present is None else xp.astype(present[:, at], problem.rows[0].dtype),
             ids=None if problem.ids is None else problem.ids[at],
             damp=None if problem.damp is None else problem.damp[at, :],
@@ -145,14 +147,15 @@ class Tiles:
 
     def _pairs(self) -> Iterator[tuple[int, int, Side, Side]]:
         """Pairs of tiles, in turn for each of the processes; the first side's rows are scaled."""
-        turn = 0
+        turn, sides = 0, [self._side(at) for at in self._slices]
         for i, at in enumerate(self._slices):
-            a = self._side(at, self.scale2 if self.scale_first else None)
+            rows = [x * self.scale2 for x in sides[i].z] if self.scale_first else sides[i].z
+            a = sides[i]._replace(z=self.xp.concat(rows))
             for j in range(i, len(self._slices)):
                 if self.cut is not None and not at.start < self.cut <= self._slices[j].start:
                     continue
                 if self.processes is None or turn % self.processes.size == self.processes.rank:
-                    yield i, j, a, self._side(self._slices[j])
+                    yield i, j, a, sides[j]
                 turn += 1
 
     def _joined(self, found: Sequence[Array | None], start: float, dtype: Any) -> Array:

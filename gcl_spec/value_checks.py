@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_jax_array, is_numpy_array, is_torch_array
+from array_api_compat import array_namespace, is_jax_array, is_numpy_array, is_torch_array
 from array_api_compat import numpy as numpy_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
@@ -120,9 +120,9 @@ def _part(x_BD: Array, weight: Any, here: Array | bool, xp: ArrayNamespace) -> A
 def _refuse(
     bad_B: Array, whose: str, singular: str, plural: str, what: str, way_out: str = _ABSENT
 ) -> None:
-    rows = [i for i in range(bad_B.shape[0]) if bool(bad_B[i])]
-    if not rows:
+    if not bool(array_namespace(bad_B).any(bad_B)):
         return
+    rows = [i for i in range(bad_B.shape[0]) if bool(bad_B[i])]
     shown = ", ".join(map(str, rows[:5])) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
     noun, verb = ("rows", plural) if len(rows) > 1 else ("row", singular)
     raise InputError(f"{noun} {shown} {whose} {f'{verb} {what}'.strip()}; {way_out}")
