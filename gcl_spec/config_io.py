@@ -1,7 +1,6 @@
 """Recipes, TOML files and overrides to a `Config`, and back."""
 
 import ast
-import difflib
 import inspect
 import math
 import tomllib
@@ -12,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from gcl_spec._text import nearest
 from gcl_spec.config import Config, ObjectiveConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Objective, preset
@@ -39,7 +39,7 @@ def load(
     if recipe is not None:
         if recipe not in recipe_names():
             raise ConfigError(
-                f"no recipe {recipe!r}{_nearest(recipe, recipe_names())}; "
+                f"no recipe {recipe!r}{nearest(recipe, recipe_names())}; "
                 f"there are {', '.join(recipe_names())}"
             )
         text = files("gcl_spec").joinpath("recipes", f"{recipe}.toml").read_text()
@@ -148,7 +148,7 @@ def _build(tables: Mapping[str, Any], config: Config, where: str) -> Config:
     sections = {f.name: getattr(config, f.name) for f in fields(config)}
     for section, table in tables.items():
         if section not in sections:
-            raise ConfigError(f"{where}: no section {section!r}{_nearest(section, sections)}")
+            raise ConfigError(f"{where}: no section {section!r}{nearest(section, sections)}")
         if not isinstance(table, Mapping):
             raise ConfigError(f"{where}: {section} must be a table of keys, not {table!r}")
         sections[section] = _filled(section, table, sections[section], where)
@@ -161,7 +161,7 @@ def _filled(name: str, table: Mapping[str, Any], current: Any, where: str) -> An
     for key, value in table.items():
         if key not in hints:
             raise ConfigError(
-                f"{where}: no key {name}.{key}{_nearest(key, hints, prefix=f'{name}.')}"
+                f"{where}: no key {name}.{key}{nearest(key, hints, prefix=f'{name}.')}"
             )
         if is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
@@ -200,11 +200,6 @@ _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 def _kind(value: Any) -> str:
     return _NAMES.get(type(value), type(value).__name__)
-
-
-def _nearest(name: str, known: Any, prefix: str = "") -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {prefix}{close[0]}?" if close else ""
 
 
 _AT_LEAST_ONE = (

@@ -3,8 +3,12 @@
 `names` reads metadata only; `load` imports exactly one backend.
 """
 
+import os
+import re
+import sys
 from importlib.metadata import EntryPoint, entry_points
 
+from gcl_spec._text import nearest, one_line
 from gcl_spec.backend import Backend, TrainingBackend
 from gcl_spec.errors import (
     ConfigError,
@@ -15,11 +19,12 @@ from gcl_spec.errors import (
     UnknownBackendError,
 )
 
-__all__ = ["GROUP", "choose_device", "load", "load_training", "names"]
+__all__ = ["GROUP", "choose_device", "devices", "load", "load_training", "names"]
 
 GROUP = "gcl_spec.backends"
 
 _MEMBERS = ("name", "xp", "devices", "from_numpy", "to_numpy", "loss_and_grads")
+_OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def names() -> tuple[str, ...]:
@@ -31,25 +36,29 @@ def load(name: str, /) -> Backend:
     """The backend of this name, or of this "package.module:object".
 
     Raises:
-        UnknownBackendError: no installed distribution declares it.
+        UnknownBackendError: no installed distribution declares it, or it is no such name.
         DuplicateBackendError: two do.
         MissingFrameworkError: its framework is not installed.
-        NotABackendError: the declared object is not a backend.
+        NotABackendError: the declared object is not a backend, or raises when it is made.
     """
     entry = _entry(name)
+    where = f"backend {name!r} ({entry.value})" if entry.value != name else f"backend {name!r}"
     try:
         declared = entry.load()
         backend = declared() if isinstance(declared, type) else declared
     except ImportError as error:
         raise _import_error(entry, error) from error
-    except AttributeError as error:
-        raise NotABackendError(f"backend {name!r} ({entry.value}): {error}") from error
+    except (Exception, SystemExit) as error:  # a module of others may raise anything
+        said = one_line(f"{type(error).__name__}: {error}")
+        raise NotABackendError(f"{where} cannot be made: {said}") from error
     missing = [member for member in _MEMBERS if not hasattr(backend, member)]
     if missing or not isinstance(backend, Backend):
         raise NotABackendError(
-            f"backend {name!r} ({entry.value}) lacks {', '.join(missing)}; "
+            f"{where} lacks {', '.join(missing)}; "
             "see gcl_spec.backend.Backend for what a backend supplies"
         )
+    if not isinstance(backend.name, str) or not backend.name:
+        raise NotABackendError(f"{where} has the name {backend.name!r}; give it a text")
     return backend
 
 
@@ -63,31 +72,53 @@ def load_training(name: str, /) -> TrainingBackend:
     return backend
 
 
+def devices(backend: Backend) -> tuple[str, ...]:
+    """The backend's devices, at least one.
+
+    Raises:
+        NotABackendError: there is none, or the question raises.
+    """
+    try:
+        found = tuple(backend.devices())
+    except (Exception, SystemExit) as error:
+        said = one_line(f"{type(error).__name__}: {error}")
+        raise NotABackendError(f"devices() of backend {backend.name!r} raises {said}") from error
+    if not found:
+        raise NotABackendError(
+            f"devices() of backend {backend.name!r} names none; its first is the default"
+        )
+    return found
+
+
 def choose_device(backend: Backend, name: str | None) -> str:
     """The backend's device of this name, or its first of this kind ("cuda"), or its first.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none of this name.
+        NotABackendError: there is none at all.
     """
-    devices = backend.devices()
+    there = devices(backend)
     if name is None:
-        return devices[0]
-    for device in devices:
+        return there[0]
+    for device in there:
         if name in (device, device.partition(":")[0]):
             return device
     raise ConfigError(
-        f"no device {name!r} for backend {backend.name}; there are {', '.join(devices)}"
+        f"no device {name!r} for backend {backend.name}; there are {', '.join(there)}"
     )
 
 
 def _entry(name: str) -> EntryPoint:
     if ":" in name:
+        if not _OBJECT.fullmatch(name):
+            raise UnknownBackendError(f"{name!r} is no backend; wanted package.module:object")
+        _see_the_current_folder()
         return EntryPoint(name=name, value=name, group=GROUP)
     found = list(entry_points(group=GROUP, name=name))
     if not found:
         raise UnknownBackendError(
-            f"no backend {name!r}; declared are {', '.join(names()) or 'none'} "
-            "(or give package.module:object)"
+            f"no backend {name!r}{nearest(name, names())}; "
+            f"declared are {', '.join(names()) or 'none'} (or give package.module:object)"
         )
     if len(found) > 1:
         dists = ", ".join(sorted(entry.dist.name if entry.dist else "?" for entry in found))
@@ -96,6 +127,15 @@ def _entry(name: str) -> EntryPoint:
             "or give package.module:object"
         )
     return found[0]
+
+
+def _see_the_current_folder() -> None:
+    """Its modules can be imported, as with `python -m`; console scripts do not see to that.
+
+    Last, so that it hides nothing that is installed.
+    """
+    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  (sys.path holds texts)
+        sys.path.append(os.getcwd())  # noqa: PTH109
 
 
 def _import_error(entry: EntryPoint, error: ImportError) -> Exception:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gcl_spec import registry
+from gcl_spec._text import nearest
 from gcl_spec.bench.measure import TEMPERATURE, Case
 from gcl_spec.bench.process import ask
 from gcl_spec.errors import ConfigError, UnknownBackendError
@@ -16,6 +17,9 @@ from gcl_spec.objective import preset
 __all__ = ["Described", "Outcome", "Settings", "describe", "plan", "run", "to_json"]
 
 SCHEMA = 1
+
+_LIST_SECONDS = 300.0
+"""To name the candidates, which imports a framework: `Settings.timeout` may be shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,10 @@ def describe(settings: Settings) -> tuple[list[Described], list[str]]:
     for name in settings.backends or [name for name in registry.names() if name != "reference"]:
         if ":" not in name and name not in registry.names():
             declared = ", ".join(registry.names()) or "none"
-            raise UnknownBackendError(f"no backend {name!r}; declared are {declared}")
-        answer = ask("list", _case(settings, name, "", 1), timeout=settings.timeout)
+            raise UnknownBackendError(
+                f"no backend {name!r}{nearest(name, registry.names())}; declared are {declared}"
+            )
+        answer = ask("list", _case(settings, name, "", 1), timeout=_LIST_SECONDS)
         if "found" in answer:
             found.append(Described(name=name, **answer["found"]))
         elif settings.backends:

@@ -71,7 +71,7 @@ Bench = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def bench(gcl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     (tmp_path / "fake_bench.py").write_text(FAKE)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
     def call(*args: object, backend: str = "fake_bench:Fake"):
         tiny = ("-n", 4, "-d", 3, "--repeats", 2)
@@ -189,6 +189,12 @@ def test_what_is_missing_is_left_out_unless_it_is_named(bench) -> None:
     assert "not done after 5 s" in done.stderr
 
 
+def test_a_short_timeout_is_not_that_of_naming_the_candidates(bench) -> None:
+    done = bench("--timeout", 0.01, *chosen("good"))
+    assert done.returncode == 1, done.stderr
+    assert "good, N = 4: failed: not done after 0.01 s" in done.stderr
+
+
 def test_when_everything_fails_the_exit_code_is_1(bench) -> None:
     assert bench(*chosen("fails")).returncode == 1
 
@@ -210,7 +216,7 @@ def test_peak_memory_is_that_of_the_loss(bench, tmp_path: Path) -> None:
         (["--objective", "glc"], "'glc' is not one of"),
         (["--device", "tpu"], "no device 'tpu'"),
         (["-n", "1"], "is not in the range"),
-        (["--backend", "torhc"], "no backend 'torhc'; declared are"),
+        (["--backend", "torhc"], "no backend 'torhc'; did you mean torch?; declared are"),
         (["--backend", "reference"], "has no losses to measure"),
     ],
 )

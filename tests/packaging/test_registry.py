@@ -68,6 +68,46 @@ def test_missing_framework(site: Path) -> None:
         registry.load("needy")
 
 
+def test_a_name_that_is_nearly_one() -> None:
+    with pytest.raises(UnknownBackendError, match=r"did you mean torch\?; declared are jax"):
+        registry.load("torhc")
+
+
+@pytest.mark.parametrize("name", ["w:", ":X", "w:X:y", ":", "w :X", "1w:X"])
+def test_names_that_no_object_can_have(name: str) -> None:
+    with pytest.raises(UnknownBackendError, match=r"wanted package\.module:object"):
+        registry.load(name)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise RuntimeError('at\\nimport')", "cannot be made: RuntimeError: at import"),
+        ("raise SystemExit(0)", "cannot be made: SystemExit: 0"),
+        ("X = Nothing", "cannot be made: NameError"),
+        ("class X:\n    def __init__(self, a): pass", "cannot be made: TypeError"),
+        ("class X:\n    def __init__(self): raise SystemExit", "cannot be made: SystemExit"),
+    ],
+)
+def test_whatever_is_raised_is_one_line(site: Path, code: str, message: str) -> None:
+    name = f"raising_{abs(hash(code))}"
+    (site / f"{name}.py").write_text(code)
+    with pytest.raises(NotABackendError, match=message) as raised:
+        registry.load(f"{name}:X")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("devices", ["return ()", "raise RuntimeError('no driver')"])
+def test_a_backend_without_a_device(site: Path, devices: str) -> None:
+    name = f"devices_{len(devices)}"
+    (site / f"{name}.py").write_text(
+        "from gcl_reference.backend import ReferenceBackend\n"
+        f"class X(ReferenceBackend):\n    def devices(self):\n        {devices}\n"
+    )
+    with pytest.raises(NotABackendError, match=r"names none|raises RuntimeError: no driver"):
+        registry.choose_device(registry.load(f"{name}:X"), None)
+
+
 @pytest.mark.parametrize(
     "value", ["gcl_spec.loss:gcl_loss", "gcl_spec.loss:nothing", "no_such_module:x"]
 )
