@@ -123,26 +123,32 @@ class Dense:
         return total, slope_NN
 
     def coefficients(self, call: Call) -> list[tuple[Direction, FloatArray]]:
-        """The weight of every sample's term in every direction; they sum to 1."""
+        """The weight of every sample's term in every direction; those of a mean sum to 1."""
         found = []
         for direction in call.objective.directions:
             on_B = call.valid(direction).astype(call.z_MBD.dtype)
             share = max(on_B.sum(), 1) if call.objective.balance == "direction" else 1
             found.append((direction, direction.weight * on_B / share))
         total = sum(weight_B.sum() for _, weight_B in found)
+        if call.objective.reduction == "sum":
+            total = total / sum(d.weight for d, weight_B in found if weight_B.any())
         return [(direction, weight_B / total) for direction, weight_B in found]
 
     def pool(self, call: Call, direction: Direction) -> BoolArray:
         """(B, N): is row n a candidate of query j?"""
-        rule, ids_B = call.objective, call.labels
+        rule, ids_B, wanted = call.objective, call.labels, call.objective.pool_of(direction)
         alike_BB = ids_B[:, None] == ids_B
         same_BB = alike_BB if rule.duplicates == "positive" else np.eye(len(ids_B), dtype=bool)
+        source = direction.query if wanted == "query" else direction.target
         blocks = []
         for m, name in enumerate(rule.modalities):
-            own = rule.same_sample == "keep" or name == direction.target
-            own = rule.self_term == "keep" if name == direction.query else own
-            block_BB = (~alike_BB | (same_BB & own)) & call.here[m]
-            blocks.append(block_BB & (rule.pool == "all" or name == direction.target))
+            own = rule.same_sample == "keep" and wanted == "all"
+            own = (
+                rule.self_term == "keep" and wanted != "target" if name == direction.query else own
+            )
+            others_BB = ~alike_BB & (wanted == "all" or name == source)
+            block_BB = others_BB | (same_BB & (own or name == direction.target))
+            blocks.append(block_BB & call.here[m])
         return np.concatenate(blocks, axis=1)
 
     def positives(self, call: Call, direction: Direction) -> BoolArray:

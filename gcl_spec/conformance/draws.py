@@ -9,10 +9,10 @@ import numpy as np
 from gcl_spec.conformance.cases import Case
 from gcl_spec.objective import (
     Balance,
-    Direction,
     Duplicates,
     Objective,
     Pool,
+    Reduction,
     SameSample,
     SelfTerm,
     all_directions,
@@ -74,7 +74,7 @@ def _objective(rng: np.random.Generator) -> Objective:
     every = all_directions(names)
     chosen = rng.permutation(len(every))[: rng.integers(1, len(every) + 1)]
     some = tuple(
-        Direction(every[i].query, every[i].target, float(rng.uniform(0.1, 4.0))) for i in chosen
+        replace(every[i], weight=float(rng.uniform(0.1, 4.0)), pool=_pool(rng)) for i in chosen
     )
     return Objective(
         modalities=names,
@@ -84,4 +84,10 @@ def _objective(rng: np.random.Generator) -> Objective:
         same_sample=rng.choice(get_args(SameSample)),
         duplicates=rng.choice(get_args(Duplicates)),
         balance=rng.choice(get_args(Balance)),
+        reduction=rng.choice(get_args(Reduction)),
     )
+
+
+def _pool(rng: np.random.Generator) -> Pool | None:
+    """Of one direction; None is the objective's."""
+    return rng.choice(get_args(Pool)) if rng.random() < 0.3 else None

@@ -20,6 +20,7 @@ from gcl_spec.conformance.mutant import Bug, Compute, Mutant
 from gcl_spec.conformance.tolerances import rounded
 from gcl_spec.conformance.wrong_fusions import WRONG_FUSIONS
 from gcl_spec.conformance.wrong_steps import WRONG_STEPS
+from gcl_spec.objective import Direction, Objective, Pool
 
 __all__ = ["BUGS", "Bug", "Compute", "Mutant"]
 
@@ -96,11 +97,27 @@ class _Stale:
 
 def _swapped(call: Call) -> Call:
     terms = call.objective.directions
-    return call.rule(directions=tuple(type(d)(d.target, d.query, d.weight) for d in terms))
+    return call.rule(directions=tuple(replace(d, query=d.target, target=d.query) for d in terms))
 
 
 def _unweighted(call: Call) -> Call:
     return call.rule(directions=tuple(replace(d, weight=1.0) for d in call.objective.directions))
+
+
+def _pools(change: Callable[[Objective, Direction], Pool | None]) -> Bug:
+    """The pool of each direction is another one."""
+
+    def asked(call: Call) -> Call:
+        rule = call.objective
+        return call.rule(
+            directions=tuple(replace(d, pool=change(rule, d)) for d in rule.directions)
+        )
+
+    return _asked(asked)
+
+
+def _pool_of_the_query(pool: Pool) -> Bug:
+    return _pools(lambda rule, d: pool if rule.pool_of(d) == "query" else d.pool)
 
 
 def _last_lost(call: Call) -> Call:
@@ -140,9 +157,15 @@ _DEFINITION: Mapping[str, Bug] = {
     "balance by pair": _rule(balance="pair"),
     "balance by direction": _rule(balance="direction"),
     "weights ignored": _asked(_unweighted),
+    "reduction ignored": _rule(reduction="mean"),
+    "always a sum": _rule(reduction="sum"),
+    "pools of directions ignored": _pools(lambda rule, d: None),
+    "pool of the query is the target's": _pool_of_the_query("target"),
+    "pool of the query is all": _pool_of_the_query("all"),
     "directions swapped": _asked(_swapped),
     "last direction lost": _asked(_last_lost),
     "ids ignored": _asked(lambda c: c.but(ids=None)),
+    "ids cut to 32 bits": _asked(lambda c: c.but(ids=c.labels.astype(np.int32).astype(np.int64))),
     "presence ignored": _asked(
         lambda c: c.but(present=None, z_MBD=np.nan_to_num(c.z_MBD, nan=1.0))
     ),
@@ -193,6 +216,7 @@ _ONLY: Mapping[str, Bug] = {
     "wrong for M = 4 only": _only(lambda c: len(c.here) == 4),
     "wrong for B = 1 only": _only(lambda c: c.z_MBD.shape[1] == 1),
     "wrong for odd B above 1 only": _only(lambda c: c.z_MBD.shape[1] % 2 and c.z_MBD.shape[1] > 1),
+    "wrong for B above 64 only": _only(lambda c: c.z_MBD.shape[1] > 64),
     "wrong for D = 1 only": _only(lambda c: c.z_MBD.shape[2] == 1),
     "wrong for D above 16 only": _only(lambda c: c.z_MBD.shape[2] > 16),
     "wrong for unit rows only": _only(_unit),
@@ -206,7 +230,13 @@ _ONLY: Mapping[str, Bug] = {
         lambda c: not c.here.all() and len(set(c.labels.tolist())) < len(c.labels)
     ),
     "wrong without masks only": _only(lambda c: c.present is None and c.ids is None),
+    "wrong for negative ids only": _only(lambda c: np.any(c.labels < 0)),
     "wrong with tiles only": _only(lambda c: c.tile is not None),
+    "wrong with tiles of 1 only": _only(lambda c: c.tile == 1),
+    "wrong with a tile of all rows only": _only(lambda c: c.tile and c.tile >= c.here.size),
+    "wrong with tiles and missing rows only": _only(lambda c: c.tile and not c.here.all()),
+    "wrong with tiles and without a fusion only": _only(lambda c: c.tile and not c.fused.parts),
+    "wrong for a fusion and missing rows only": _only(lambda c: c.fused.parts and not c.here.all()),
     "wrong where fused rows are not given only": _only(lambda c: c.fused.parts),
     "wrong for weighted fusion only": _only(lambda c: c.weights is not None),
     "wrong in float32 only": _only(lambda c: c.z_MBD.dtype == np.float32),

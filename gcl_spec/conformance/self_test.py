@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcl_spec.backend import Backend, LossAndGrads
-from gcl_spec.conformance.cases import Case, quick_cases
+from gcl_spec.conformance.cases import Case, telling_cases
 from gcl_spec.conformance.checks import Disagreement, Values, compare_with, expected
 from gcl_spec.conformance.mutants import BUGS, Bug, Mutant
 from gcl_spec.conformance.verify import DTYPES
@@ -28,8 +28,8 @@ def self_test(
     cases: Sequence[Case] | None = None,
     bugs: Mapping[str, Bug] = BUGS,
 ) -> Iterator[Catch]:
-    """Inject each bug into `backend` and look for a case (`quick_cases()`) that shows it."""
-    cases = quick_cases() if cases is None else cases
+    """Inject each bug into `backend` and look for a case (`telling_cases()`) that shows it."""
+    cases = telling_cases() if cases is None else cases
     want = {
         (i, dtype): expected(reference, case, dtype=dtype)
         for i, case in enumerate(cases)

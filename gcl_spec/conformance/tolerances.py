@@ -22,6 +22,9 @@ gradient        4 s (R r + R_k (n + 8) u), and of the parts, by (g - (g.e) e) w 
                 row's g, 2 p (that + 4 s R_k (2 D + 4 k + 20) u) more, where p = max w / |t|
 d log_scale     2 S r + 2 S_k (n + 8) u + 2 e
 
+The coefficients of all terms sum to 1. Where the objective is a sum over directions they sum to its
+weights' sum, and so many times as large are the bounds.
+
 The inputs are rounded before both sides see them, so they do not count. Rows of bfloat16 are exact
 in float32, in which all is computed: its u serves, and the gradient by the rows, which has their
 dtype, is rounded once more, to within 2^-8 of its norm.
@@ -92,11 +95,11 @@ def bounds(case: Case, dtype: str, loss: float, gradient: float) -> Bounds:
     log_sum = e + (2 * logit + candidates + 6) * u
     share, sums = 2 * log_sum, (candidates + 8) * u
     grads = 4 * scale * (largest * share + widest * sums)
-    terms = len(case.objective.directions) * batch
+    directions = case.objective.directions
+    total = sum(d.weight for d in directions) if case.objective.reduction == "sum" else 1.0
+    term = 2 * e + (4 * logit + 2 * float(np.log(candidates)) + candidates + 6) * u
     return Bounds(
-        loss=2 * e
-        + (4 * logit + 2 * float(np.log(candidates)) + candidates + 6) * u
-        + (terms + 4) * u * abs(loss),
-        grads=grads + 2 * fused.slope * (grads + back) + stored,
-        dlog_scale=2 * logit * share + 2 * wide_logit * sums + 2 * e,
+        loss=total * term + (len(directions) * batch + 4) * u * abs(loss),
+        grads=total * (grads + 2 * fused.slope * (grads + back)) + stored,
+        dlog_scale=total * (2 * logit * share + 2 * wide_logit * sums + 2 * e),
     )

@@ -54,12 +54,12 @@ def test_a_wrong_fusion_shrinks_to_one_that_has_a_direction(reference: Backend) 
 
 def test_at_most_so_many_tries() -> None:
     asked = []
-    shrink(BY_NAME["GCL"], lambda case: bool(asked.append(case)), tries=5)
+    shrink(BY_NAME["gcl"], lambda case: bool(asked.append(case)), tries=5)
     assert len(asked) == 5
 
 
 def test_an_invalid_input_is_no_failure(reference: Backend) -> None:
-    case = BY_NAME["GCL"]
+    case = BY_NAME["gcl"]
     broken = Mutant(reference, BUGS["gradient doubled"])
     for z in (np.zeros_like(case.z_MBD), np.full_like(case.z_MBD, np.nan)):
         assert not fails(broken, reference, replace(case, z_MBD=z), dtype="float64", device="cpu")
@@ -71,7 +71,7 @@ def test_an_exception_is_a_finding(reference: Backend) -> None:
     def crash(*_):
         raise RuntimeError("out of luck")
 
-    verdict = verify([Mutant(reference, crash)], reference, [BY_NAME["GCL"]])
+    verdict = verify([Mutant(reference, crash)], reference, [BY_NAME["gcl"]])
     assert not verdict.agrees
     assert all("RuntimeError: out of luck" in row.note for row in verdict.rows)
 
@@ -90,7 +90,7 @@ def test_files_that_are_no_case(tmp_path: Path) -> None:
     path = tmp_path / "case.npz"
     objects = tmp_path / "objects.npz"
     np.savez(objects, name=np.asarray([{}], object))
-    write_case(path, BY_NAME["GCL"])
+    write_case(path, BY_NAME["gcl"])
     whole = path.read_bytes()
     for content in (b"", b"no archive", whole[: len(whole) // 2], objects.read_bytes()):
         path.write_bytes(content)

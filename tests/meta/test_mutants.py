@@ -8,10 +8,12 @@ import pytest
 from gcl_reference.backend import ReferenceBackend
 from gcl_spec import registry
 from gcl_spec.backend import Backend, LossAndGrads
-from gcl_spec.conformance import Case, check, fixed_cases, quick_cases, verify
+from gcl_spec.conformance import Case, check, describe, fixed_cases, quick_cases, verify
 from gcl_spec.conformance.dense import Call, Dense
+from gcl_spec.conformance.draws import drawn_cases
 from gcl_spec.conformance.mutants import BUGS, Mutant
 from gcl_spec.conformance.self_test import self_test
+from gcl_spec.objective import PRESETS, Direction, Objective
 
 
 class DenseBackend(ReferenceBackend):
@@ -28,8 +30,32 @@ def test_there_are_many() -> None:
     assert len(BUGS) >= 90
 
 
+def test_every_preset_and_option_is_a_case() -> None:
+    fixed = [case.objective for case in fixed_cases()]
+    assert set(PRESETS.values()) <= set(fixed)
+    for found in (fixed, [case.objective for case in drawn_cases(30)]):
+        assert {rule.reduction for rule in found} == {"mean", "sum"}
+        pools = {(rule.pool_of(d), bool(d.pool)) for rule in found for d in rule.directions}
+        assert len(pools) == 6, "each of three, of the objective and of a direction"
+
+
+def test_descriptions_tell_objectives_apart() -> None:
+    two = ("image", "text")
+    named = {
+        "separation": PRESETS["separation"],
+        "sum": Objective(reduction="sum"),
+        "weighted sum": Objective(
+            directions=tuple(Direction(d.query, d.target, 2.0) for d in Objective().directions),
+            reduction="sum",
+        ),
+        "M=2 T=1 pools": Objective(two, (Direction(*two, pool="query"),)),
+        "gcl": Objective(directions=Objective().directions[::-1]),
+    }
+    assert {describe(objective): objective for objective in named.values()} == named
+
+
 @pytest.mark.parametrize("name", ["reference", "torch"])
-def test_the_quick_cases_notice_every_bug(name: str, reference: Backend) -> None:
+def test_the_telling_cases_notice_every_bug(name: str, reference: Backend) -> None:
     found = list(self_test(registry.load(name), reference))
     assert [catch.bug for catch in found] == list(BUGS)
     assert [catch.bug for catch in found if catch.case is None] == []
