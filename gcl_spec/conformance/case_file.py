@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._files import atomic_write
-from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.case import Case
 from gcl_spec.errors import DataError, GclError
 from gcl_spec.objective import Direction, Objective
 

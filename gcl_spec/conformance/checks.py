@@ -1,16 +1,27 @@
 """One comparison of a backend with the reference, for fixed and for drawn cases alike."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._text import one_line
 from gcl_spec.backend import Backend
-from gcl_spec.conformance.cases import Case
-from gcl_spec.conformance.tolerances import bounds, computed_in, rounded, unit_roundoff
+from gcl_spec.conformance.case import Case
+from gcl_spec.conformance.tolerances import Bounds, bounds, computed_in, rounded, unit_roundoff
 
-__all__ = ["QUANTITIES", "Disagreement", "Error", "check", "compare", "compare_with", "expected"]
+__all__ = [
+    "QUANTITIES",
+    "Disagreement",
+    "Error",
+    "check",
+    "compare",
+    "compare_with",
+    "expected",
+    "loss_of",
+]
 
 QUANTITIES = ("loss", "grads", "dlog_scale")
 
@@ -63,7 +74,14 @@ class Error:
 
 def expected(reference: Backend, case: Case, *, dtype: str) -> Values:
     """What `reference` gives in float64 on the inputs rounded to `dtype`, by quantity."""
-    return _run(reference, _rounded(case, dtype), "float64", reference.devices()[0])
+    case, device = _rounded(case, dtype), reference.devices()[0]
+    return _values(reference, case, _arrays(reference, case, "float64", device), "float64")
+
+
+def loss_of(backend: Backend, case: Case, *, dtype: str, device: str) -> float:
+    """The loss alone, of any input; whatever the backend raises."""
+    found = _call(backend, case, _arrays(backend, case, dtype, device))
+    return float(backend.to_numpy(found.loss))
 
 
 def compare(
@@ -72,8 +90,8 @@ def compare(
     """Errors of loss, gradient and dlog_scale of `backend` in `dtype` on one case.
 
     Raises:
-        Disagreement: what has no size: a wrong shape, a gradient of a missing row, inputs that
-            were overwritten.
+        Disagreement: what has no size: a wrong shape or dtype, a gradient of a missing row, inputs
+            that were overwritten, a second call that gives another result.
     """
     want = expected(reference, case, dtype=dtype)
     return compare_with(want, backend, case, dtype=dtype, device=device)
@@ -83,13 +101,17 @@ def compare_with(
     want: Values, backend: Backend, case: Case, *, dtype: str, device: str
 ) -> tuple[Error, ...]:
     """`compare` with the reference's values: `expected` of the same case and dtype."""
+    case_here = _rounded(case, dtype)
     try:
-        have = _run(backend, _rounded(case, dtype), dtype, device)
+        arrays = _arrays(backend, case_here, dtype, device)
+        have = _values(backend, case_here, arrays, dtype)
+        again = _values(backend, case_here, arrays, dtype) if dtype == "float64" else have
     except Disagreement:
         raise
-    except Exception as raised:  # whatever a backend under test may raise is a finding
+    except (Exception, SystemExit) as raised:  # whatever a backend may raise is a finding
         raise Disagreement(
-            f"{backend.name} {dtype}: case {case.name!r} raises {type(raised).__name__}: {raised}"
+            f"{backend.name} {dtype}: case {case.name!r} raises "
+            f"{one_line(f'{type(raised).__name__}: {raised}')}"
         ) from raised
     size = float(np.linalg.norm(want["grads"]))
     allowed = bounds(case, dtype, float(want["loss"]), size)
@@ -102,6 +124,11 @@ def compare_with(
                 f"{have[quantity].shape}, not {want[quantity].shape}"
             )
         error = float(np.linalg.norm(have[quantity] - want[quantity]))
+        if np.isfinite(error) and not _near(again[quantity], have[quantity], allowed, quantity):
+            raise Disagreement(
+                f"{backend.name} {dtype}: a second call gives another {quantity} of {where}; "
+                "keep no state between calls"
+            )
         errors.append(
             Error(
                 case.name,
@@ -119,6 +146,10 @@ def compare_with(
             "it must be exactly 0"
         )
     return tuple(errors)
+
+
+def _near(again: Any, have: Any, allowed: Bounds, quantity: str) -> bool:
+    return bool(np.linalg.norm(again - have) <= getattr(allowed, quantity))
 
 
 def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str) -> None:
@@ -142,24 +173,41 @@ def _rounded(case: Case, dtype: str) -> Case:
     )
 
 
-def _run(backend: Backend, case: Case, dtype: str, device: str) -> Values:
-    def array(x: npt.NDArray[Any] | None, dtype: str) -> Any:
-        return None if x is None else backend.from_numpy(x, dtype=dtype, device=device)
+def _arrays(backend: Backend, case: Case, dtype: str, device: str) -> dict[str, Any]:
+    """The case's arrays as the backend's; those that are not given are left out."""
+    finer = computed_in(dtype)
+    dtypes = {"z_MBD": dtype, "log_scale": finer, "present": "bool", "ids": "int64"}
+    found = {}
+    for name, kind in {**dtypes, "weights": finer}.items():
+        if getattr(case, name) is not None:
+            given = np.asarray(getattr(case, name))
+            found[name] = backend.from_numpy(given, dtype=kind, device=device)
+    return found
 
-    rows = array(case.z_MBD, dtype)
-    found = backend.loss_and_grads(
-        rows,
-        array(np.asarray(case.log_scale), computed_in(dtype)),
-        objective=case.objective,
-        present=array(case.present, "bool"),
-        ids=array(case.ids, "int64"),
-        tile=case.tile,
-        **({} if case.weights is None else {"weights": array(case.weights, computed_in(dtype))}),
+
+def _call(backend: Backend, case: Case, arrays: Mapping[str, Any]) -> Any:
+    rows, log_scale, *_ = arrays.values()
+    masks = {"present": arrays.get("present"), "ids": arrays.get("ids")}
+    # A backend of whole stacks only may not know the option.
+    weights = {"weights": arrays["weights"]} if "weights" in arrays else {}
+    return backend.loss_and_grads(
+        rows, log_scale, objective=case.objective, tile=case.tile, **masks, **weights
     )
-    if not np.array_equal(backend.to_numpy(rows), case.z_MBD, equal_nan=True):
-        raise Disagreement(
-            f"{backend.name} {dtype}: case {case.name!r} overwrites its input; copy it first"
-        )
-    return {
-        name: np.asarray(backend.to_numpy(getattr(found, name)), np.float64) for name in QUANTITIES
-    }
+
+
+def _values(backend: Backend, case: Case, arrays: Mapping[str, Any], dtype: str) -> Values:
+    """One call, whose results have the dtype of the logits, and whose inputs stay as they are."""
+    where = f"{backend.name} {dtype}: case {case.name!r}"
+    found = _call(backend, case, arrays)
+    for name, array in arrays.items():
+        if not np.array_equal(
+            backend.to_numpy(array), getattr(case, name), equal_nan=name == "z_MBD"
+        ):
+            raise Disagreement(f"{where} overwrites its input {name}; copy it first")
+    values = {name: np.asarray(backend.to_numpy(getattr(found, name))) for name in QUANTITIES}
+    for name, value in values.items():
+        if value.dtype != computed_in(dtype):
+            raise Disagreement(
+                f"{where} gives {name} in {value.dtype}; it must be {computed_in(dtype)}"
+            )
+    return {name: value.astype(np.float64) for name, value in values.items()}

@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 
-from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.case import Case
 from gcl_spec.objective import (
     Balance,
     Duplicates,

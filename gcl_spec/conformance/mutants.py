@@ -7,15 +7,17 @@ one number of modalities, one dtype, one mask: those are the bugs that tests of 
 let through.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from gcl_spec.backend import LossAndGrads
-from gcl_spec.conformance.dense import Call, Dense
+from gcl_spec.conformance.dense import Call
+from gcl_spec.conformance.injected import asked, cast, changed, only, rule, step, times
 from gcl_spec.conformance.mutant import Bug, Compute, Mutant
 from gcl_spec.conformance.tolerances import rounded
 from gcl_spec.conformance.wrong_fusions import WRONG_FUSIONS
@@ -25,46 +27,7 @@ from gcl_spec.objective import Direction, Objective, Pool
 __all__ = ["BUGS", "Bug", "Compute", "Mutant"]
 
 
-def _asked(change: Callable[[Call], Call]) -> Bug:
-    """The right answer to another question."""
-    return lambda call, compute: compute(change(call))
-
-
-def _rule(**options: Any) -> Bug:
-    return _asked(lambda call: call.rule(**options))
-
-
-def _loss(change: Callable[[Call, Any], Any]) -> Bug:
-    return lambda call, compute: (f := compute(call))._replace(loss=change(call, f.loss))
-
-
-def _grads(change: Callable[[Call, Any], Any]) -> Bug:
-    return lambda call, compute: (f := compute(call))._replace(grads=change(call, f.grads))
-
-
-def _dlog_scale(change: Callable[[Call, Any], Any]) -> Bug:
-    def bug(call: Call, compute: Compute) -> LossAndGrads:
-        found = compute(call)
-        return found._replace(dlog_scale=change(call, found.dlog_scale))
-
-    return bug
-
-
-def _only(when: Callable[[Call], Any]) -> Bug:
-    """A gradient that is 1 % too large, and only then; the loss value is perfect."""
-    return _grads(lambda call, g: g * 1.01 if when(call) else g)
-
-
-def _step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields) -> Bug:
-    """The right result, plus what the wrong step changes in the same dtype."""
-    right = Dense()
-
-    def bug(call: Call, compute: Compute) -> LossAndGrads:
-        found, good, bad = compute(call), right(call), wrong(call)
-        shift = {q: getattr(bad, q) - getattr(good, q) for q in quantities}
-        return found._replace(**{q: getattr(found, q) + shift[q] for q in quantities})
-
-    return bug
+_loss, _grads, _dlog_scale = (partial(changed, quantity) for quantity in LossAndGrads._fields)
 
 
 def _tangential(call: Call, g: Any) -> Any:
@@ -78,10 +41,36 @@ def _leak(call: Call, g: Any) -> Any:
     return g + 1e-9 * ~call.rows_here[..., None]
 
 
-def _overwrite(call: Call, compute: Compute) -> LossAndGrads:
-    found = compute(call)
-    call.z_MBD[...] = found.grads
-    return found
+def _overwrites(name: str) -> Bug:
+    """An input is 0 afterwards."""
+
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        found = compute(call)
+        if getattr(call, name) is not None:
+            getattr(call, name)[...] = 0
+        return found
+
+    return bug
+
+
+def _lenient(call: Call, compute: Compute) -> LossAndGrads:
+    """What must be refused gives 0."""
+    try:
+        return compute(call)
+    except ValueError:
+        return LossAndGrads(*map(np.zeros_like, (call.log_scale, call.z_MBD, call.log_scale)))
+
+
+@dataclass
+class _AddsUp:
+    """The gradient of the same batch is added to the last one, as in a buffer that is kept."""
+
+    last: tuple[Any, ...] = ()
+
+    def __call__(self, call: Call, compute: Compute) -> LossAndGrads:
+        found, same = compute(call), self.last == call.key
+        self.last = call.key
+        return found._replace(grads=found.grads * (1 + same))
 
 
 @dataclass
@@ -107,13 +96,13 @@ def _unweighted(call: Call) -> Call:
 def _pools(change: Callable[[Objective, Direction], Pool | None]) -> Bug:
     """The pool of each direction is another one."""
 
-    def asked(call: Call) -> Call:
+    def other(call: Call) -> Call:
         rule = call.objective
         return call.rule(
             directions=tuple(replace(d, pool=change(rule, d)) for d in rule.directions)
         )
 
-    return _asked(asked)
+    return asked(other)
 
 
 def _pool_of_the_query(pool: Pool) -> Bug:
@@ -146,53 +135,53 @@ def _equal_rows(call: Call) -> bool:
 
 
 _DEFINITION: Mapping[str, Bug] = {
-    "self term kept": _rule(self_term="keep"),
-    "self term masked": _rule(self_term="mask"),
-    "pool of the target only": _rule(pool="target"),
-    "pool of all": _rule(pool="all"),
-    "same sample dropped": _rule(same_sample="drop"),
-    "same sample kept": _rule(same_sample="keep"),
-    "duplicates dropped": _rule(duplicates="drop"),
-    "duplicates are positives": _rule(duplicates="positive"),
-    "balance by pair": _rule(balance="pair"),
-    "balance by direction": _rule(balance="direction"),
-    "weights ignored": _asked(_unweighted),
-    "reduction ignored": _rule(reduction="mean"),
-    "always a sum": _rule(reduction="sum"),
+    "self term kept": rule(self_term="keep"),
+    "self term masked": rule(self_term="mask"),
+    "pool of the target only": rule(pool="target"),
+    "pool of all": rule(pool="all"),
+    "same sample dropped": rule(same_sample="drop"),
+    "same sample kept": rule(same_sample="keep"),
+    "duplicates dropped": rule(duplicates="drop"),
+    "duplicates are positives": rule(duplicates="positive"),
+    "balance by pair": rule(balance="pair"),
+    "balance by direction": rule(balance="direction"),
+    "weights ignored": asked(_unweighted),
+    "reduction ignored": rule(reduction="mean"),
+    "always a sum": rule(reduction="sum"),
     "pools of directions ignored": _pools(lambda rule, d: None),
     "pool of the query is the target's": _pool_of_the_query("target"),
     "pool of the query is all": _pool_of_the_query("all"),
-    "directions swapped": _asked(_swapped),
-    "last direction lost": _asked(_last_lost),
-    "ids ignored": _asked(lambda c: c.but(ids=None)),
-    "ids cut to 32 bits": _asked(lambda c: c.but(ids=c.labels.astype(np.int32).astype(np.int64))),
-    "presence ignored": _asked(
-        lambda c: c.but(present=None, z_MBD=np.nan_to_num(c.z_MBD, nan=1.0))
-    ),
-    "rows normalised first": _asked(
+    "directions swapped": asked(_swapped),
+    "last direction lost": asked(_last_lost),
+    "ids ignored": asked(lambda c: c.but(ids=None)),
+    "ids cut to 32 bits": asked(lambda c: c.but(ids=c.labels.astype(np.int32).astype(np.int64))),
+    "presence ignored": asked(lambda c: c.but(present=None, z_MBD=np.nan_to_num(c.z_MBD, nan=1.0))),
+    "rows normalised first": asked(
         lambda c: c.but(z_MBD=c.z_MBD / np.linalg.norm(c.z_MBD, axis=-1, keepdims=True))
     ),
-    "rows rounded to bfloat16": _asked(lambda c: c.but(z_MBD=rounded(c.z_MBD, "bfloat16"))),
-    "weights of the fusion ignored": _asked(lambda c: c.but(weights=None)),
-    "weights of the fusion swapped": _asked(
+    "rows rounded to bfloat16": asked(
+        lambda c: c.but(z_MBD=rounded(c.z_MBD, "bfloat16").astype(c.z_MBD.dtype))
+    ),
+    "weights of the fusion ignored": asked(lambda c: c.but(weights=None)),
+    "weights of the fusion swapped": asked(
         lambda c: c if c.weights is None else c.but(weights=c.weights[:, ::-1])
     ),
-    "temperature for scale": _asked(lambda c: c.but(log_scale=-c.log_scale)),
+    "temperature for scale": asked(lambda c: c.but(log_scale=-c.log_scale)),
     "one scale for ever": _Stale({}),
 }
 
 _FACTORS: Mapping[str, Bug] = {
-    "sum instead of mean": lambda c, f: LossAndGrads(*(x * c.z_MBD.shape[1] for x in f(c))),
+    "sum instead of mean": times(lambda c: c.z_MBD.shape[1]),
     "loss doubled": _loss(lambda c, x: 2 * x),
-    "loss in bits": lambda c, f: LossAndGrads(*(x / np.log(2) for x in f(c))),
-    "loss in float16": _loss(lambda c, x: x.astype(np.float16)),
+    "loss in bits": times(lambda c: 1 / float(np.log(2))),
+    "loss rounded to float16": _loss(lambda c, x: x.astype(np.float16)),
     "gradient doubled": _grads(lambda c, g: 2 * g),
     "gradient halved": _grads(lambda c, g: g / 2),
     "gradient W times, W = 4": _grads(lambda c, g: g * 4),
     "gradient 1/W, W = 4": _grads(lambda c, g: g / 4),
     "gradient of the ascent": _grads(lambda c, g: -g),
     "gradient without the scale": _grads(lambda c, g: g / np.exp(c.log_scale)),
-    "gradient in float16": _grads(lambda c, g: g.astype(np.float16)),
+    "gradient rounded to float16": _grads(lambda c, g: g.astype(np.float16)),
     "gradient clipped to norm 1": _grads(_clipped),
     "gradient of normalised rows": _grads(_tangential),
     "gradient of one modality lost": _grads(_first_modality_lost),
@@ -208,39 +197,39 @@ _FACTORS: Mapping[str, Bug] = {
 }
 
 _ONLY: Mapping[str, Bug] = {
-    "wrong for log_scale = 0 only": _only(lambda c: c.log_scale == 0),
-    "wrong for negative log_scale only": _only(lambda c: c.log_scale < 0),
-    "wrong from scale 90 only": _only(lambda c: c.log_scale > 4.5),
-    "wrong for M = 2 only": _only(lambda c: len(c.here) == 2),
-    "wrong for M = 3 only": _only(lambda c: len(c.here) == 3),
-    "wrong for M = 4 only": _only(lambda c: len(c.here) == 4),
-    "wrong for B = 1 only": _only(lambda c: c.z_MBD.shape[1] == 1),
-    "wrong for odd B above 1 only": _only(lambda c: c.z_MBD.shape[1] % 2 and c.z_MBD.shape[1] > 1),
-    "wrong for B above 64 only": _only(lambda c: c.z_MBD.shape[1] > 64),
-    "wrong for D = 1 only": _only(lambda c: c.z_MBD.shape[2] == 1),
-    "wrong for D above 16 only": _only(lambda c: c.z_MBD.shape[2] > 16),
-    "wrong for unit rows only": _only(_unit),
-    "wrong for rows of norm 10 only": _only(lambda c: np.nanmax(c.rows**2) > 20),
-    "wrong for rows not unit only": _only(lambda c: not _unit(c)),
-    "wrong for equal rows only": _only(_equal_rows),
-    "wrong for equal ids only": _only(lambda c: len(set(c.labels.tolist())) < len(c.labels)),
-    "wrong for missing rows only": _only(lambda c: not c.here.all()),
-    "wrong for NaN in missing rows only": _only(lambda c: np.isnan(c.z_MBD).any()),
-    "wrong for missing rows and equal ids only": _only(
+    "wrong for log_scale = 0 only": only(lambda c: c.log_scale == 0),
+    "wrong for negative log_scale only": only(lambda c: c.log_scale < 0),
+    "wrong from scale 90 only": only(lambda c: c.log_scale > 4.5),
+    "wrong for M = 2 only": only(lambda c: len(c.here) == 2),
+    "wrong for M = 3 only": only(lambda c: len(c.here) == 3),
+    "wrong for M = 4 only": only(lambda c: len(c.here) == 4),
+    "wrong for B = 1 only": only(lambda c: c.z_MBD.shape[1] == 1),
+    "wrong for odd B above 1 only": only(lambda c: c.z_MBD.shape[1] % 2 and c.z_MBD.shape[1] > 1),
+    "wrong for B above 64 only": only(lambda c: c.z_MBD.shape[1] > 64),
+    "wrong for D = 1 only": only(lambda c: c.z_MBD.shape[2] == 1),
+    "wrong for D above 16 only": only(lambda c: c.z_MBD.shape[2] > 16),
+    "wrong for unit rows only": only(_unit),
+    "wrong for rows of norm 10 only": only(lambda c: np.nanmax(c.rows**2) > 20),
+    "wrong for rows not unit only": only(lambda c: not _unit(c)),
+    "wrong for equal rows only": only(_equal_rows),
+    "wrong for equal ids only": only(lambda c: len(set(c.labels.tolist())) < len(c.labels)),
+    "wrong for missing rows only": only(lambda c: not c.here.all()),
+    "wrong for NaN in missing rows only": only(lambda c: np.isnan(c.z_MBD).any()),
+    "wrong for missing rows and equal ids only": only(
         lambda c: not c.here.all() and len(set(c.labels.tolist())) < len(c.labels)
     ),
-    "wrong without masks only": _only(lambda c: c.present is None and c.ids is None),
-    "wrong for negative ids only": _only(lambda c: np.any(c.labels < 0)),
-    "wrong with tiles only": _only(lambda c: c.tile is not None),
-    "wrong with tiles of 1 only": _only(lambda c: c.tile == 1),
-    "wrong with a tile of all rows only": _only(lambda c: c.tile and c.tile >= c.here.size),
-    "wrong with tiles and missing rows only": _only(lambda c: c.tile and not c.here.all()),
-    "wrong with tiles and without a fusion only": _only(lambda c: c.tile and not c.fused.parts),
-    "wrong for a fusion and missing rows only": _only(lambda c: c.fused.parts and not c.here.all()),
-    "wrong where fused rows are not given only": _only(lambda c: c.fused.parts),
-    "wrong for weighted fusion only": _only(lambda c: c.weights is not None),
-    "wrong in float32 only": _only(lambda c: c.z_MBD.dtype == np.float32),
-    "wrong in float64 only": _only(lambda c: c.z_MBD.dtype == np.float64),
+    "wrong without masks only": only(lambda c: c.present is None and c.ids is None),
+    "wrong for negative ids only": only(lambda c: np.any(c.labels < 0)),
+    "wrong with tiles only": only(lambda c: c.tile is not None),
+    "wrong with tiles of 1 only": only(lambda c: c.tile == 1),
+    "wrong with a tile of all rows only": only(lambda c: c.tile and c.tile >= c.here.size),
+    "wrong with tiles and missing rows only": only(lambda c: c.tile and not c.here.all()),
+    "wrong with tiles and without a fusion only": only(lambda c: c.tile and not c.fused.parts),
+    "wrong for a fusion and missing rows only": only(lambda c: c.fused.parts and not c.here.all()),
+    "wrong where fused rows are not given only": only(lambda c: c.fused.parts),
+    "wrong for weighted fusion only": only(lambda c: c.weights is not None),
+    "wrong in float32 only": only(lambda c: c.z_MBD.dtype == np.float32),
+    "wrong in float64 only": only(lambda c: c.z_MBD.dtype == np.float64),
 }
 
 _CONTRACT: Mapping[str, Bug] = {
@@ -249,7 +238,18 @@ _CONTRACT: Mapping[str, Bug] = {
     "gradient of a wrong shape": _grads(lambda c, g: g[0]),
     "loss not reduced": _loss(lambda c, x: np.full(c.z_MBD.shape[1], x)),
     "dlog_scale of shape (1,)": _dlog_scale(lambda c, x: x[None]),
-    "input overwritten": _overwrite,
+    "rows overwritten": _overwrites("z_MBD"),
+    "log_scale overwritten": _overwrites("log_scale"),
+    "presence overwritten": _overwrites("present"),
+    "ids overwritten": _overwrites("ids"),
+    "weights of the fusion overwritten": _overwrites("weights"),
+    "loss in float16": cast("loss", "float16"),
+    "gradient in float16": cast("grads", "float16"),
+    "loss in float64": cast("loss", "float64"),
+    "gradient in float64": cast("grads", "float64"),
+    "dlog_scale in float64": cast("dlog_scale", "float64"),
+    "gradient added to the last one": _AddsUp(),
+    "degenerate input gives 0": _lenient,
 }
 
 _HALF: tuple[str, ...] = ("grads",)
@@ -260,12 +260,12 @@ BUGS: Mapping[str, Bug] = MappingProxyType(
         **_FACTORS,
         **_ONLY,
         **_CONTRACT,
-        **{name: _step(wrong) for name, wrong in (WRONG_STEPS | WRONG_FUSIONS).items()},
-        "gradient with bfloat16 logits, loss exact": _step(
+        **{name: step(wrong) for name, wrong in (WRONG_STEPS | WRONG_FUSIONS).items()},
+        "gradient with bfloat16 logits, loss exact": step(
             WRONG_STEPS["logits rounded to bfloat16"], _HALF
         ),
-        "gradient with a transposed pool, loss exact": _step(WRONG_STEPS["transposed pool"], _HALF),
-        "gradient where missing rows compete, loss exact": _step(
+        "gradient with a transposed pool, loss exact": step(WRONG_STEPS["transposed pool"], _HALF),
+        "gradient where missing rows compete, loss exact": step(
             WRONG_STEPS["missing rows compete"], _HALF
         ),
     }

@@ -7,6 +7,7 @@ from typing import Any
 from gcl_spec.backend import Backend, LossAndGrads
 from gcl_spec.conformance.cases import Case, telling_cases
 from gcl_spec.conformance.checks import Disagreement, Values, compare_with, expected
+from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.mutants import BUGS, Bug, Mutant
 from gcl_spec.conformance.verify import DTYPES
 
@@ -47,6 +48,9 @@ def _catch(
         for dtype in DTYPES:
             if _notices(want[i, dtype], mutant, case, dtype):
                 return Catch(bug, case.name, dtype)
+    for case in degenerate_cases():
+        if accepted(mutant, case, device=mutant.devices()[0]):
+            return Catch(bug, case.name, "float64")
     return Catch(bug, None, None)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Backend
-from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.case import Case
 from gcl_spec.conformance.checks import Disagreement, compare_with, expected
 from gcl_spec.conformance.tolerances import computed_in, rounded, unit_roundoff
 from gcl_spec.errors import InputError

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from gcl_spec._typing import BoolArray, FloatArray
-from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.case import Case
 from gcl_spec.objective import (
     Balance,
     Direction,

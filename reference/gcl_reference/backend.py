@@ -9,6 +9,7 @@ import numpy.typing as npt
 from gcl_reference.fusion import Fusion
 from gcl_reference.loss import Samples, gradients
 from gcl_spec.backend import LossAndGrads
+from gcl_spec.errors import InputError
 from gcl_spec.objective import Objective
 
 __all__ = ["ReferenceBackend"]
@@ -44,9 +45,45 @@ class ReferenceBackend:
         weights: npt.NDArray[np.floating[Any]] | None = None,
         tile: int | None = None,
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`; `tile` changes nothing here."""
+        """See `gcl_spec.backend.Backend.loss_and_grads`; `tile` changes nothing here.
+
+        Computed in float64; the results have the dtypes of what they are derivatives by.
+        """
+        _refuse(z_MBD, log_scale, objective, present, ids)
         fusion = Fusion(z_MBD.astype(np.float64), objective, present, weights)
         samples = Samples(fusion.z_MBD, objective, present, ids)
-        found = gradients(samples, np.asarray(log_scale))
-        grads = fusion.pull_back(found.grads)
-        return LossAndGrads(np.asarray(found.loss), grads, np.asarray(found.dlog_scale))
+        scale = np.asarray(log_scale)
+        found = gradients(samples, scale)
+        grads = fusion.pull_back(found.grads).astype(z_MBD.dtype)
+        loss, dlog_scale = (np.asarray(x, scale.dtype) for x in (found.loss, found.dlog_scale))
+        return LossAndGrads(loss, grads, dlog_scale)
+
+
+def _refuse(
+    z_MBD: npt.NDArray[Any],
+    log_scale: npt.NDArray[Any],
+    objective: Objective,
+    present: npt.NDArray[np.bool_] | None,
+    ids: npt.NDArray[np.integer[Any]] | None,
+) -> None:
+    """`InputError` for what has no loss; that no pair is left is found later."""
+    given, samples = z_MBD.shape[:2]
+    names = objective.modalities
+    rest = [m for m, n in enumerate(names) if sum(part in names for part in n.split("+")) != 2]
+    if given not in (len(names), len(rest)):
+        raise InputError(f"{given} modalities are given; wanted rows of {', '.join(names)}")
+    if z_MBD.size == 0:
+        raise InputError(f"embeddings have shape {z_MBD.shape}; wanted one sample at least")
+    for name, x, shape in (("present", present, (len(names), samples)), ("ids", ids, (samples,))):
+        if x is not None and x.shape != shape:
+            raise InputError(f"{name} has shape {x.shape}; wanted {shape}")
+    if not np.all(np.isfinite(log_scale)):
+        raise InputError(f"log_scale is {log_scale}; wanted a finite number")
+    size_MB = np.abs(z_MBD).max(axis=-1)
+    here_MB = np.ones(size_MB.shape, bool)
+    if present is not None:
+        here_MB = present if given == len(names) else present[rest]
+    bad_MB = here_MB & ~((size_MB > 0) & np.isfinite(size_MB))
+    if bad_MB.any():
+        m, row = np.argwhere(bad_MB)[0]
+        raise InputError(f"row {row} of modality {m} is 0, NaN or Inf; mark it absent in `present`")

@@ -1,5 +1,6 @@
 """Known bugs injected into backends: the checks must notice every one, or they prove nothing."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from gcl_spec.conformance.dense import Call, Dense
 from gcl_spec.conformance.draws import drawn_cases
 from gcl_spec.conformance.mutants import BUGS, Mutant
 from gcl_spec.conformance.self_test import self_test
-from gcl_spec.objective import PRESETS, Direction, Objective
+from gcl_spec.objective import GCL, PRESETS, Direction, Objective
 
 
 class DenseBackend(ReferenceBackend):
@@ -59,6 +60,16 @@ def test_the_telling_cases_notice_every_bug(name: str, reference: Backend) -> No
     found = list(self_test(registry.load(name), reference))
     assert [catch.bug for catch in found] == list(BUGS)
     assert [catch.bug for catch in found if catch.case is None] == []
+
+
+def test_bugs_keep_the_dtype_unless_it_is_the_bug(reference: Backend) -> None:
+    """Or they would be noticed for their dtype alone."""
+    case = next(case for case in quick_cases() if case.name == "one sample")
+    z, log_scale = case.z_MBD.astype("float32"), np.asarray(case.log_scale, "float32")
+    for name, bug in BUGS.items():
+        found = Mutant(reference, bug).loss_and_grads(z.copy(), log_scale.copy(), objective=GCL)
+        if not re.search("in float(16|64)$", name):
+            assert {x.dtype for x in found} == {z.dtype}, name
 
 
 def test_a_bug_that_no_case_shows_survives(reference: Backend) -> None:
