@@ -13,8 +13,15 @@ from typing import BinaryIO
 from gcl_spec.errors import CheckpointError, ConfigError
 
 __all__ = [
-    "append", "atomic_folder", "atomic_write", "locked", "remove_stale", "sync_file", "sync_folder",
-]  # fmt: skip
+    "append",
+    "atomic_folder",
+    "atomic_write",
+    "check_writable",
+    "locked",
+    "remove_stale",
+    "sync_file",
+    "sync_folder",
+]
 
 _FOLDER = ".creating"
 _FILE = ".writing"
@@ -63,6 +70,24 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
         if lock is not None:
             os.close(lock)
+
+
+def check_writable(path: Path | None) -> None:
+    """Could `path` be written? To be asked before the work whose result goes there; nothing stays.
+
+    Raises:
+        CheckpointError: it could not.
+    """
+    if path is None:
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        there = next(folder for folder in path.absolute().parents if folder.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise _cannot_write(path, error, None) from error
 
 
 def append(path: Path, data: bytes) -> None:

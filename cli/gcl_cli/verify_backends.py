@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gcl_spec import registry
+from gcl_spec._files import check_writable
 from gcl_spec.backend import Backend, SpreadBackend
 from gcl_spec.conformance.cases import Case
 from gcl_spec.conformance.verify import DTYPES, Verdict, spread_over, verify
@@ -93,22 +94,27 @@ def command(
     """Hold every backend to the reference: loss and gradients, in every dtype.
 
     Exit code 0: all agree. 3: one disagrees, or a known bug is not noticed. 4: a named backend is
-    missing, or there is none.
+    missing, or there is none. 130: interrupted; what was found is shown and written.
     """
+    if self_test and (json_path or junit_path or matrix):
+        raise click.UsageError("--self-test has no --json, --junit or --matrix")
+    check_writable(json_path)
+    check_writable(junit_path)
     if not thorough:
         # JAX compiles a program a case, which takes half as long without LLVM's optimisations; what
         # XLA fuses and how it sums is the same. With --thorough it compiles as for users.
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     cases = _cases(case_paths, thorough, draws, seed)
-    backends, missing = _load(names or (("reference",) if self_test else ()))
+    backends, missing = _load(tuple(dict.fromkeys(names)) or (("reference",) if self_test else ()))
     for line in missing:
         click.echo(line, err=True)
     if not backends or (names and missing):
         return _MISSING
     if self_test:
-        return _self_test([backend for backend, _ in backends], cases)
+        return _self_test(
+            [backend for backend, _ in backends], None if not (thorough or case_paths) else cases
+        )
     reference = registry.load("reference")
-    dtypes = dtypes or (DTYPES if not thorough else (*DTYPES, "bfloat16"))
     processes = processes or ((1,) if not thorough else (1, 2, 3))
     for line in _alone(backends, processes):
         click.echo(line, err=True)
@@ -116,16 +122,22 @@ def command(
         [backend for backend, _ in backends],
         reference,
         cases,
-        dtypes=dtypes,
+        dtypes=dtypes or (DTYPES if not thorough else (*DTYPES, "bfloat16")),
         processes=processes,
         jobs=jobs,
+        degenerate=not case_paths,
     )
+    if verdict.results:
+        _show(verdict, matrix)
+    try:
+        if not (verdict.agrees or verdict.interrupted or case_paths):
+            _write_failures(verdict, backends, reference, cases, failures, thorough)
+    finally:
+        _write(verdict, json_path, junit_path)
+    if verdict.interrupted:
+        raise KeyboardInterrupt
     if not verdict.results:
         return _MISSING
-    _show(verdict, matrix)
-    _write(verdict, json_path, junit_path)
-    if not verdict.agrees and not case_paths:
-        _write_failures(verdict, backends, reference, cases, failures)
     return 0 if verdict.agrees else _DISAGREE
 
 
@@ -191,6 +203,7 @@ def _write_failures(
     reference: Backend,
     cases: Sequence[Case],
     folder: Path,
+    thorough: bool,
 ) -> None:
     """The worst case of every backend and place, shrunk, with the command to run it."""
     from gcl_spec.conformance.case_file import write_case
@@ -199,9 +212,9 @@ def _write_failures(
     by_name = {case.name: case for case in cases}
     loaded = {backend.name: (backend, asked) for backend, asked in backends}
     worst = {
-        (row.backend, row.device, row.processes, row.dtype): row.case
-        for row in sorted(verdict.rows, key=lambda row: -row.headroom)
-        if row.disagree
+        (found.backend, found.device, found.processes, found.dtype): found.case
+        for found in sorted(verdict.results, key=lambda found: -found.headroom)
+        if not found.agrees and found.case in by_name
     }
     for (name, device, processes, dtype), case in worst.items():
         backend, asked = loaded[name]
@@ -211,13 +224,17 @@ def _write_failures(
         file = f"{name} {device} {processes if processes > 1 else ''} {dtype} {case}"
         path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', file).strip('-')}.npz"
         write_case(path, small)
-        command = ["gcl", "verify-backends", "--backend", asked, "--case", str(path)]
-        command += [] if dtype in DTYPES else ["--dtype", dtype]
-        command += [] if processes == 1 else ["--processes", str(processes)]
+        command = ["gcl", "verify-backends", "--backend", asked]
+        # With --thorough JAX compiles as for users, and more dtypes and processes are the default.
+        command += ["--thorough"] if thorough else []
+        command += [] if dtype in DTYPES and not thorough else ["--dtype", dtype]
+        command += [] if processes == 1 and not thorough else ["--processes", str(processes)]
+        command += ["--case", str(path)]
         click.echo(shlex.join(command))
 
 
-def _self_test(backends: Sequence[Backend], cases: Sequence[Case]) -> int:
+def _self_test(backends: Sequence[Backend], cases: Sequence[Case] | None) -> int:
+    from gcl_spec.conformance.cases import telling_cases
     from gcl_spec.conformance.self_test import self_test
 
     reference = registry.load("reference")
@@ -228,7 +245,7 @@ def _self_test(backends: Sequence[Backend], cases: Sequence[Case]) -> int:
         survived += len(missed)
         click.echo(
             f"{backend.name}: {len(found) - len(missed)} of {len(found)} known bugs noticed "
-            f"in {len(cases)} cases"
+            f"in {len(telling_cases() if cases is None else cases)} cases"
         )
         for bug in missed:
             click.echo(f"not noticed: {bug}")

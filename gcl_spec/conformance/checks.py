@@ -20,6 +20,7 @@ __all__ = [
     "compare",
     "compare_with",
     "expected",
+    "has_fusion",
     "loss_of",
 ]
 
@@ -76,6 +77,12 @@ def expected(reference: Backend, case: Case, *, dtype: str) -> Values:
     """What `reference` gives in float64 on the inputs rounded to `dtype`, by quantity."""
     case, device = _rounded(case, dtype), reference.devices()[0]
     return _values(reference, case, _arrays(reference, case, "float64", device), "float64")
+
+
+def has_fusion(case: Case, *, dtype: str) -> bool:
+    """Do fused rows have a direction in this dtype? Else a backend must refuse the case."""
+    cancellation = replace(case, z_MBD=rounded(case.z_MBD, dtype)).fused.cancellation
+    return 8 * unit_roundoff(dtype) * cancellation < 1
 
 
 def loss_of(backend: Backend, case: Case, *, dtype: str, device: str) -> float:

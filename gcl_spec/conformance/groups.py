@@ -142,6 +142,7 @@ def fusion_cases() -> Iterator[Case]:
     weights = rng.uniform(0.2, 3.0, size=(1, 2, 8))
     present = rng.random((3, 8)) > 0.3
     present[:, 0] = True
+    present[2] &= present[0] | present[1]  # of nothing no row can be made
     ids = np.asarray([5, 1, 5, 2, 1, 5, 9, 3])
     yield Case("fused", rows, 1.5, GCL)
     yield Case("fused, unit rows, tiles of 3", _unit(rows), 4.6, GCL, tile=3)
@@ -169,6 +170,7 @@ def large_cases() -> Iterator[Case]:
     rng = np.random.default_rng(90)
     present = rng.random((3, 130)) > 0.1
     present[:, 0] = True
+    present[2] &= present[0] | present[1]  # of nothing no row can be made
     across = rng.integers(0, 40, 130)  # equal ones are far apart
     two, one_way = ("image", "text"), (Direction("image", "text"),)
     plain = Objective(modalities=two, directions=one_way)

@@ -15,17 +15,20 @@ def junit_xml(verdict: Verdict) -> bytes:
     counts, failures = Counter[str](), Counter[str]()
     for result in verdict.results:
         name = f"{result.backend}.{result.dtype}.{result.device}"
-        name += f".{result.processes}" if result.processes > 1 else ""
+        name = _legal(name + (f".{result.processes}" if result.processes > 1 else ""))
         if name not in suites:
             suites[name] = ElementTree.SubElement(root, "testsuite", name=name)
         counts[name] += 1
         case = ElementTree.SubElement(
-            suites[name], "testcase", classname=name, name=f"{result.case} / {result.quantity}"
+            suites[name],
+            "testcase",
+            classname=name,
+            name=_legal(f"{result.case} / {result.quantity}"),
         )
         if not result.agrees:
             failures[name] += 1
             failure = ElementTree.SubElement(case, "failure", message=_legal(result.message))
-            failure.text = f"objective {result.objective}, masks {result.masks}"
+            failure.text = _legal(f"objective {result.objective}, masks {result.masks}")
     for name, suite in suites.items():
         suite.set("tests", str(counts[name]))
         suite.set("failures", str(failures[name]))
@@ -37,5 +40,5 @@ def junit_xml(verdict: Verdict) -> bytes:
 
 
 def _legal(text: str) -> str:
-    """XML 1.0 has no control characters; a backend's message may."""
+    """XML 1.0 has no control characters; names and messages of backends may."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 from hypothesis import strategies as st
 
-from gcl_spec._typing import BoolArray, FloatArray
+from gcl_spec._typing import BoolArray
 from gcl_spec.conformance.case import Case
 from gcl_spec.objective import (
     Balance,
@@ -72,8 +72,3 @@ def _present(rng: np.random.Generator, objective: Objective, batch: int) -> Bool
     for name in (direction.query, direction.target):
         present[objective.modalities.index(name), 0] = True
     return present
-
-
-def rotation(rng: np.random.Generator, width: int) -> FloatArray:
-    """A random orthogonal matrix, (D, D)."""
-    return np.asarray(np.linalg.qr(rng.normal(size=(width, width)))[0])

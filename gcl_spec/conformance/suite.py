@@ -8,6 +8,7 @@
 Needs pytest; like `gcl_spec.conformance.strategies` only tests import it.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,25 +18,31 @@ from gcl_spec import registry
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases import Case, fixed_cases
 from gcl_spec.conformance.checks import check
+from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.draws import drawn_cases
+from gcl_spec.conformance.laws import LAWS
 from gcl_spec.conformance.verify import DTYPES
-from gcl_spec.objective import GCL
 
 __all__ = ["BackendSuite"]
-
-_CASES = {case.name: case for case in fixed_cases()}
 
 
 class BackendSuite:
     """Subclass it as `Test...`, set `backend`, and pytest holds the backend to the reference.
 
     backend: an instance of the backend under test.
-    draws, seed: drawn cases beside the fixed ones.
+    cases: the fixed ones; `quick_cases()` for a backend that compiles each for long.
+    draws, seed: drawn cases beside them, and draws of each law.
     """
 
     backend: ClassVar[Any]
+    cases: ClassVar[Sequence[Case]] = fixed_cases()
     draws: ClassVar[int] = 10
     seed: ClassVar[int] = 0
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """A test for each of `cases`, which a subclass may set."""
+        if "fixed_case" in metafunc.fixturenames:
+            metafunc.parametrize("fixed_case", self.cases, ids=lambda case: case.name)
 
     def test_it_is_a_backend(self) -> None:
         """The members are there, and it names itself and a device."""
@@ -56,10 +63,9 @@ class BackendSuite:
                 assert np.array_equal(found, given)
 
     @pytest.mark.parametrize("dtype", DTYPES)
-    @pytest.mark.parametrize("name", list(_CASES))
-    def test_fixed_case(self, name: str, dtype: str) -> None:
+    def test_fixed_case(self, fixed_case: Case, dtype: str) -> None:
         """Loss and gradients are within the bounds of rounding."""
-        self._check(_CASES[name], dtype)
+        self._check(fixed_case, dtype)
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_drawn_cases(self, dtype: str) -> None:
@@ -67,39 +73,24 @@ class BackendSuite:
         for case in drawn_cases(self.draws, self.seed):
             self._check(case, dtype)
 
-    @pytest.mark.parametrize("what", ["shape", "zero row", "NaN", "no pair"])
-    def test_degenerate_input_is_an_error(self, what: str) -> None:
+    @pytest.mark.parametrize("case", list(degenerate_cases()), ids=lambda case: case.name)
+    def test_degenerate_input_is_an_error(self, case: Case) -> None:
         """A ValueError, never a silent 0 or NaN; on the CPU where there is one.
 
         Values on other devices are not looked at: that would wait for the device.
         """
-        z = np.random.default_rng(0).normal(size=(3, 4, 5))
-        present = np.ones((3, 4), bool)
-        if what == "shape":
-            z = z[:1]
-        elif what == "no pair":
-            present[1:] = False
-        else:
-            z[1, 2] = {"zero row": 0.0, "NaN": np.nan}[what]
-        with pytest.raises(ValueError):  # noqa: PT011  (each backend has its own words)
-            self._loss(z, present)
+        devices = self.backend.devices()
+        device = next((name for name in devices if name.startswith("cpu")), devices[0])
+        wrong = accepted(self.backend, case, device=device)
+        assert not wrong, wrong
+
+    @pytest.mark.parametrize("law", LAWS)
+    def test_law(self, law: str) -> None:
+        """What holds for the loss of any batch, on `draws` seeds."""
+        for seed in range(self.seed, self.seed + self.draws):
+            LAWS[law](self.backend, seed)
 
     def _check(self, case: Case, dtype: str) -> None:
         reference = registry.load("reference")
         for device in self.backend.devices():
             check(self.backend, reference, case, dtype=dtype, device=device)
-
-    def _loss(self, z: Any, present: Any) -> float:
-        devices = self.backend.devices()
-        device = next((name for name in devices if name.startswith("cpu")), devices[0])
-
-        def array(x: Any, dtype: str) -> Any:
-            return self.backend.from_numpy(x, dtype=dtype, device=device)
-
-        found = self.backend.loss_and_grads(
-            array(z, "float64"),
-            array(np.asarray(1.0), "float64"),
-            objective=GCL,
-            present=array(present, "bool"),
-        )
-        return float(self.backend.to_numpy(found.loss))

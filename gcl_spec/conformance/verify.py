@@ -1,16 +1,19 @@
 """Many cases on some backends, summed up for a table or a file."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
+from threading import Event
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
+from gcl_spec import registry
 from gcl_spec.backend import Backend, SpreadBackend
-from gcl_spec.conformance.cases import Case, fixed_cases
+from gcl_spec.conformance.case import Case
+from gcl_spec.conformance.cases import fixed_cases
 from gcl_spec.conformance.checks import (
     QUANTITIES,
     Disagreement,
@@ -18,7 +21,10 @@ from gcl_spec.conformance.checks import (
     Values,
     compare_with,
     expected,
+    has_fusion,
 )
+from gcl_spec.conformance.degenerate import accepted, degenerate_cases
+from gcl_spec.errors import ConfigError
 
 __all__ = ["DTYPES", "PLACE", "Result", "Row", "Verdict", "spread_over", "verify"]
 
@@ -91,10 +97,12 @@ class Verdict:
 
     results: tuple[Result, ...]
     seconds: float = 0.0
+    interrupted: bool = False
+    """Ctrl-C came before all cases were done."""
 
     @property
     def agrees(self) -> bool:
-        """Did every backend agree on every case, and was there any?"""
+        """Did every backend agree on every case that was done, and was there any?"""
         return bool(self.results) and all(result.agrees for result in self.results)
 
     @property
@@ -115,13 +123,23 @@ class Verdict:
             "results": self.results,
         }
         lists = {name: [_plain(asdict(x)) for x in part] for name, part in parts.items()}
-        return {"agrees": self.agrees, "seconds": round(self.seconds, 3), **lists}
+        head = {"agrees": self.agrees, "seconds": round(self.seconds, 3)}
+        return {**head, "interrupted": self.interrupted, **lists}
 
     def _grouped(self, *by: str) -> tuple[Row, ...]:
         groups: dict[tuple[object, ...], list[Result]] = {}
         for result in self.results:
             groups.setdefault(tuple(getattr(result, name) for name in by), []).append(result)
         return tuple(_row(found, by) for found in groups.values())
+
+
+class _Work(NamedTuple):
+    backend: Backend
+    device: str
+    processes: int
+    dtype: str
+    refuses: bool
+    """Is degenerate input tried, too?"""
 
 
 def verify(
@@ -132,37 +150,71 @@ def verify(
     dtypes: Sequence[str] = DTYPES,
     processes: Sequence[int] = (1,),
     jobs: int = 1,
+    degenerate: bool = True,
 ) -> Verdict:
     """Every backend, on every device it has, against the reference.
 
     Args:
-        cases: `fixed_cases()` when not given.
+        cases: `fixed_cases()` when not given; one without a fusion in a dtype is left out there.
         dtypes: of the rows: "float64", "float32", "bfloat16".
         processes: numbers of them over which a batch is spread; more than 1 for each backend that
             is a `SpreadBackend`.
         jobs: threads; with more than 1 a backend is called from two at once, one for each dtype.
+        degenerate: is what must be refused tried, too? In float64, on the CPU, in one process.
 
     Returns:
-        All results, in the order of backends, devices, processes, dtypes, cases.
+        All results, in the order of backends, devices, processes, dtypes, cases; after Ctrl-C those
+        there are.
+
+    Raises:
+        ConfigError: two backends have one name.
+        NotABackendError: one has no device.
     """
     began = perf_counter()
-    cases = fixed_cases() if cases is None else cases
+    backends, cases = _distinct(backends), fixed_cases() if cases is None else cases
     want = {
-        (i, d): expected(reference, case, dtype=d) for i, case in enumerate(cases) for d in dtypes
+        (i, d): expected(reference, case, dtype=d)
+        for i, case in enumerate(cases)
+        for d in dtypes
+        if has_fusion(case, dtype=d)
     }
+    stop = Event()
     with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
         work = [
-            (spread, device, size, dtype)
+            _Work(spread, device, size, dtype, refuses)
             for backend in backends
             for size in processes
             if size == 1 or isinstance(backend, SpreadBackend)
             for spread in [stack.enter_context(spread_over(backend, size))]
-            for device in spread.devices()
+            for device in registry.devices(spread)
             for dtype in dtypes
+            for refuses in [degenerate and size == 1 and (device[:3], dtype) == ("cpu", "float64")]
         ]
-        found = pool.map(partial(_verify, cases=cases, want=want), work)
-        results = tuple(result for part in found for result in part)
-    return Verdict(results, perf_counter() - began)
+        found = _done([pool.submit(_verify, one, cases, want, stop) for one in work], stop)
+    return Verdict(tuple(found), perf_counter() - began, stop.is_set())
+
+
+def _distinct(backends: Iterable[Backend]) -> tuple[Backend, ...]:
+    """Tables name backends, so that two of one name would be one row."""
+    found = tuple(backends)
+    for name, count in Counter(backend.name for backend in found).items():
+        if count > 1:
+            raise ConfigError(f"{count} backends have the name {name!r}; verify them one by one")
+    return found
+
+
+def _done(futures: Sequence[Future[list[Result]]], stop: Event) -> list[Result]:
+    """The results in order; Ctrl-C ends each thread after its case, and leaves what there is."""
+    try:
+        for future in futures:
+            future.result()
+    except BaseException as raised:
+        stop.set()
+        for future in futures:
+            future.cancel()
+        if not isinstance(raised, KeyboardInterrupt):
+            raise
+    return [result for future in futures if not future.cancelled() for result in future.result()]
 
 
 def spread_over(backend: Backend, processes: int) -> AbstractContextManager[Backend]:
@@ -174,20 +226,38 @@ def spread_over(backend: Backend, processes: int) -> AbstractContextManager[Back
 
 
 def _verify(
-    work: tuple[Backend, str, int, str],
+    work: _Work,
     cases: Sequence[Case],
     want: Mapping[tuple[int, str], Values],
+    stop: Event,
 ) -> list[Result]:
-    backend, device, processes, dtype = work
-    return [
-        Result(
-            backend.name, device, processes, dtype, case.contrast, case.masks, case.name,
-            error.quantity, error.error, error.bound, error.size, error.ulp, error.headroom,
-            error.agrees, note,
-        )
-        for i, case in enumerate(cases)
-        for error, note in _errors(want[i, dtype], backend, case, dtype, device)
-    ]  # fmt: skip
+    found: list[Result] = []
+    for case, errors in _tried(work, cases, want):
+        part = [
+            Result(
+                work.backend.name, work.device, work.processes, work.dtype, case.contrast,
+                case.masks, case.name, error.quantity, error.error, error.bound, error.size,
+                error.ulp, error.headroom, error.agrees, note,
+            )
+            for error, note in errors
+        ]  # fmt: skip
+        if stop.is_set():  # what Ctrl-C ended says nothing
+            break
+        found += part
+    return found
+
+
+def _tried(
+    work: _Work, cases: Sequence[Case], want: Mapping[tuple[int, str], Values]
+) -> Iterator[tuple[Case, Iterator[tuple[Error, str]]]]:
+    backend, device, dtype = work.backend, work.device, work.dtype
+    for i, case in enumerate(cases):
+        if (i, dtype) in want:
+            yield case, _errors(want[i, dtype], backend, case, dtype, device)
+    for case in degenerate_cases() if work.refuses else ():
+        note = accepted(backend, case, device=device)
+        error = Error(f"must raise: {case.name}", "loss", math.inf if note else 0.0, 0.0, 1.0)
+        yield replace(case, name=error.case), iter([(error, note)])
 
 
 def _errors(

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import tempfile
 import threading
 import traceback
@@ -104,6 +105,7 @@ class Workers:
 
 
 def _work(make: Make, rank: int, size: int, folder: str, end: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
     answer: Answer | None = None
     while True:
         try:

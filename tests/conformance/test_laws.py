@@ -5,7 +5,7 @@ so that a compiling backend compiles few programs; values are drawn.
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import array_api_strict
 import numpy as np
@@ -15,169 +15,46 @@ from hypothesis import strategies as st
 
 from gcl_spec.backend import Backend
 from gcl_spec.conformance import Case, fixed_cases, quick_cases
-from gcl_spec.conformance.checks import QUANTITIES, check
-from gcl_spec.conformance.strategies import cases, rotation
+from gcl_spec.conformance.checks import check
+from gcl_spec.conformance.laws import LAWS, draw_case, run
+from gcl_spec.conformance.mutants import BUGS, Mutant
+from gcl_spec.conformance.strategies import cases
 from gcl_spec.conformance.tolerances import bounds, rounded
 from gcl_spec.errors import InputError
 from gcl_spec.loss import stacked_loss
-from gcl_spec.objective import GCL, Direction, Objective
 
 SEEDS = st.integers(0, 2**32 - 1)
-FEW = settings(max_examples=6)
-B, D = 6, 4
 
 
-class Result(NamedTuple):
-    loss: np.ndarray
-    grads: np.ndarray
-    dlog_scale: np.ndarray
-
-
-def run(backend: Backend, case: Case, dtype: str = "float64") -> Result:
-    def array(x: Any, dtype: str) -> Any:
-        return backend.from_numpy(np.asarray(x), dtype=dtype, device=backend.devices()[0])
-
-    found = backend.loss_and_grads(
-        array(case.z_MBD, dtype),
-        array(case.log_scale, dtype),
-        objective=case.objective,
-        present=None if case.present is None else array(case.present, "bool"),
-        ids=None if case.ids is None else array(case.ids, "int64"),
-    )
-    return Result(*(backend.to_numpy(x).astype(np.float64) for x in found))
-
-
-def draw(seed: int, objective: Objective = GCL) -> Case:
-    """Both masks as arrays, so that one program serves every law."""
-    rng = np.random.default_rng(seed)
-    present = rng.random((3, B)) > 0.25
-    present[:, 0] = True
-    z = rng.normal(size=(3, B, D)) * rng.uniform(0.3, 2, size=(3, B, 1))
-    ids = rng.integers(0, 4, B)
-    return Case("drawn", z, float(rng.uniform(-2, 4)), objective, present, ids)
-
-
-def near(found: Result, want: Result) -> None:
-    for name in QUANTITIES:
-        have, right = getattr(found, name), getattr(want, name)
-        atol = 1e-11 * max(1.0, float(np.abs(right).max()), float(want.loss))
-        np.testing.assert_allclose(have, right, rtol=1e-9, atol=atol, err_msg=name)
-
-
-@FEW
+@pytest.mark.parametrize("law", LAWS)
+@settings(max_examples=6)
 @given(SEEDS)
-def test_samples_may_be_permuted(backend: Backend, seed: int) -> None:
-    case, order = draw(seed), np.random.default_rng(seed).permutation(B)
-    turned = replace(
-        case, z_MBD=case.z_MBD[:, order], present=case.present[:, order], ids=case.ids[order]
-    )
-    want = run(backend, case)
-    near(run(backend, turned), want._replace(grads=want.grads[:, order]))
-
-
-WEIGHTED = Objective(
-    directions=(Direction("image", "text", 3.0), Direction("image+text", "image", 0.5))
-)
-TURNED = Objective(
-    modalities=("a", "b", "c"), directions=(Direction("b", "c", 3.0), Direction("a", "b", 0.5))
-)
-
-
-@FEW
-@given(SEEDS)
-def test_modalities_may_be_permuted_with_their_directions(backend: Backend, seed: int) -> None:
-    """Row m of TURNED is row (m - 1) mod 3 of WEIGHTED, under other names."""
-    case = draw(seed, WEIGHTED)
-    turned = replace(
-        case,
-        z_MBD=np.roll(case.z_MBD, 1, axis=0),
-        present=np.roll(case.present, 1, axis=0),
-        objective=TURNED,
-    )
-    want = run(backend, case)
-    near(run(backend, turned), want._replace(grads=np.roll(want.grads, 1, axis=0)))
-
-
-@FEW
-@given(SEEDS)
-def test_a_rotation_turns_the_gradient_with_it(backend: Backend, seed: int) -> None:
-    case, turn = draw(seed), rotation(np.random.default_rng(seed), D)
-    want = run(backend, case)
-    near(
-        run(backend, replace(case, z_MBD=case.z_MBD @ turn)), want._replace(grads=want.grads @ turn)
-    )
-
-
-@FEW
-@given(SEEDS)
-def test_the_gradient_is_orthogonal_to_rotations(backend: Backend, seed: int) -> None:
-    """Sum of z g^T is symmetric: the loss does not change to first order under any rotation."""
-    case = draw(seed)
-    z = np.where(case.present[:, :, None], case.z_MBD, 0)
-    grads = run(backend, case).grads
-    moment = np.einsum("mbi,mbj->ij", z, grads)
-    assert np.allclose(moment, moment.T, rtol=1e-9, atol=1e-10 * np.abs(moment).max())
-
-
-@FEW
-@given(SEEDS)
-def test_scaling_the_rows_is_scaling_the_temperature(backend: Backend, seed: int) -> None:
-    """sum z . dL/dz = 2 dL/dlog_scale: both scale every logit."""
-    case = draw(seed)
-    z = np.where(case.present[:, :, None], case.z_MBD, 0)
-    found = run(backend, case)
-    size = np.abs(z * found.grads).sum()
-    assert (z * found.grads).sum() == pytest.approx(2 * float(found.dlog_scale), abs=1e-11 * size)
-
-
-@FEW
-@given(SEEDS)
-def test_a_masked_sample_is_a_removed_sample(backend: Backend, seed: int) -> None:
-    case = draw(seed)
-    case.present[:, 2] = False
-    kept = np.arange(B) != 2
-    removed = replace(
-        case, z_MBD=case.z_MBD[:, kept], present=case.present[:, kept], ids=case.ids[kept]
-    )
-    found, want = run(backend, case), run(backend, removed)
-    assert np.all(found.grads[:, 2] == 0)
-    near(found._replace(grads=found.grads[:, kept]), want)
-
-
-@FEW
-@given(SEEDS)
-def test_names_of_ids_do_not_matter(backend: Backend, seed: int) -> None:
-    case = draw(seed)
-    near(run(backend, replace(case, ids=2**40 - 7 * case.ids)), run(backend, case))
-
-
-@FEW
-@given(SEEDS)
-def test_all_present_and_distinct_is_no_mask_and_balances_are_equal(
-    backend: Backend, seed: int
-) -> None:
-    case = replace(draw(seed), present=np.ones((3, B), bool), ids=np.arange(B))
-    want = run(backend, case)
-    near(run(backend, replace(case, present=None, ids=None)), want)
-    near(run(backend, replace(case, objective=Objective(balance="direction"))), want)
+def test_law(backend: Backend, law: str, seed: int) -> None:
+    LAWS[law](backend, seed)
 
 
 @pytest.mark.parametrize(
-    ("objective", "least"),
+    ("law", "bug"),
     [
-        (GCL, np.log(2)),
-        (Objective(self_term="keep"), np.log(3)),
-        (Objective(same_sample="drop"), 0.0),
+        ("samples may be permuted", "gradient of the last sample lost"),
+        ("modalities may be permuted, and weights multiplied", "gradient of one modality lost"),
+        ("modalities may be permuted, and weights multiplied", "always a sum"),
+        ("a rotation turns the gradient with it", "rows rounded to bfloat16"),
+        ("the gradient is orthogonal to rotations", "gradient of the next sample"),
+        ("scaling the rows is scaling the temperature", "gradient halved"),
+        ("a masked sample is a removed sample", "mean over missing samples"),
+        ("names of ids do not matter", "ids cut to 32 bits"),
+        ("all present and distinct is no mask, and balances are equal", "wrong without masks only"),
+        ("the least loss is reached by one collapsed sample", "self term kept"),
     ],
-    ids=["mask", "keep", "drop"],
 )
-def test_least_loss_is_reached_by_one_collapsed_sample(
-    backend: Backend, objective: Objective, least: float
-) -> None:
-    row = np.ones((3, 1, D)) / 2
-    found = run(backend, Case("collapsed", row, 3.0, objective))
-    assert float(found.loss) == pytest.approx(least, abs=1e-13)
-    assert np.abs(found.grads.sum(axis=0)).max() < 1e-12
+def test_a_law_notices_a_bug(reference: Backend, law: str, bug: str) -> None:
+    def broken() -> None:
+        for seed in range(20):
+            LAWS[law](Mutant(reference, BUGS[bug]), seed)
+
+    with pytest.raises(AssertionError):
+        broken()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -200,7 +77,7 @@ def test_converged_at_scale_100_has_the_right_gradient(
 
 
 def test_a_zero_row_is_an_error_unless_it_is_missing(backend: Backend) -> None:
-    case = draw(1)
+    case = draw_case(1)
     case.z_MBD[1, 0], case.present[1, 0] = 0.0, False
     masked = run(backend, case)
     assert np.all(masked.grads[1, 0] == 0)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gcl_spec.batch import embeddings
 from gcl_spec.conformance.cases import Case
-from gcl_spec.conformance.strategies import cases, rotation
+from gcl_spec.conformance.laws import rotation
+from gcl_spec.conformance.strategies import cases
 from gcl_spec.loss import (
     LossTerms,
     contrastive_loss,

@@ -1,0 +1,190 @@
+"""Laws of the objective, each on a case drawn from a seed: no reference is asked.
+
+Shapes, objectives and masks are few, so that a compiling backend compiles few programs.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gcl_spec._typing import BoolArray, FloatArray, IntArray
+from gcl_spec.backend import Backend
+from gcl_spec.conformance.case import Case
+from gcl_spec.conformance.checks import QUANTITIES
+from gcl_spec.objective import GCL, Direction, Objective
+
+__all__ = ["LAWS", "Law", "Result", "draw_case", "near", "rotation", "run"]
+
+Law = Callable[[Backend, int], None]
+"""Raises AssertionError where a backend breaks it on the case of a seed."""
+
+B, D = 6, 4
+
+_WEIGHTED = Objective(
+    directions=(Direction("image", "text", 3.0), Direction("image+text", "image", 0.5))
+)
+_TURNED = Objective(
+    modalities=("a", "b", "c"), directions=(Direction("b", "c", 6.0), Direction("a", "b", 1.0))
+)
+
+
+class Result(NamedTuple):
+    """What one call gave."""
+
+    loss: FloatArray
+    grads: FloatArray
+    dlog_scale: FloatArray
+
+
+def run(backend: Backend, case: Case, dtype: str = "float64") -> Result:
+    """Loss and gradients as NumPy arrays in float64."""
+
+    def array(x: Any, dtype: str) -> Any:
+        return backend.from_numpy(np.asarray(x), dtype=dtype, device=backend.devices()[0])
+
+    found = backend.loss_and_grads(
+        array(case.z_MBD, dtype),
+        array(case.log_scale, dtype),
+        objective=case.objective,
+        present=None if case.present is None else array(case.present, "bool"),
+        ids=None if case.ids is None else array(case.ids, "int64"),
+    )
+    return Result(*(backend.to_numpy(x).astype(np.float64) for x in found))
+
+
+def draw_case(seed: int, objective: Objective = GCL) -> Case:
+    """Both masks as arrays, so that one program serves every law."""
+    rng = np.random.default_rng(seed)
+    present = rng.random((3, B)) > 0.25
+    present[:, 0] = True
+    z = rng.normal(size=(3, B, D)) * rng.uniform(0.3, 2, size=(3, B, 1))
+    ids = rng.integers(0, 4, B)
+    return Case("drawn", z, float(rng.uniform(-2, 4)), objective, present, ids)
+
+
+def near(found: Result, want: Result) -> None:
+    """Two results of the same arithmetic in another order."""
+    for name in QUANTITIES:
+        have, right = getattr(found, name), getattr(want, name)
+        atol = 1e-11 * max(1.0, float(np.abs(right).max()), float(want.loss))
+        np.testing.assert_allclose(have, right, rtol=1e-9, atol=atol, err_msg=name)
+
+
+def rotation(rng: np.random.Generator, width: int) -> FloatArray:
+    """A random orthogonal matrix, (D, D)."""
+    return np.asarray(np.linalg.qr(rng.normal(size=(width, width)))[0])
+
+
+def _masks(case: Case) -> tuple[BoolArray, IntArray]:
+    assert case.present is not None
+    assert case.ids is not None
+    return case.present, case.ids
+
+
+def _present_rows(case: Case) -> FloatArray:
+    return np.where(_masks(case)[0][:, :, None], case.z_MBD, 0)
+
+
+def _samples_permuted(backend: Backend, seed: int) -> None:
+    case, order = draw_case(seed), np.random.default_rng(seed).permutation(B)
+    present, ids = _masks(case)
+    turned = replace(case, z_MBD=case.z_MBD[:, order], present=present[:, order], ids=ids[order])
+    want = run(backend, case)
+    near(run(backend, turned), want._replace(grads=want.grads[:, order]))
+
+
+def _modalities_permuted(backend: Backend, seed: int) -> None:
+    """Row m of _TURNED is row (m - 1) mod 3 of _WEIGHTED, whose weights are half as large."""
+    case = draw_case(seed, _WEIGHTED)
+    turned = replace(
+        case,
+        z_MBD=np.roll(case.z_MBD, 1, axis=0),
+        present=np.roll(_masks(case)[0], 1, axis=0),
+        objective=_TURNED,
+    )
+    want = run(backend, case)
+    near(run(backend, turned), want._replace(grads=np.roll(want.grads, 1, axis=0)))
+
+
+def _rotated(backend: Backend, seed: int) -> None:
+    case, turn = draw_case(seed), rotation(np.random.default_rng(seed), D)
+    want = run(backend, case)
+    near(
+        run(backend, replace(case, z_MBD=case.z_MBD @ turn)), want._replace(grads=want.grads @ turn)
+    )
+
+
+def _orthogonal_to_rotations(backend: Backend, seed: int) -> None:
+    """Sum of z g^T is symmetric: the loss does not change to first order under any rotation."""
+    case = draw_case(seed)
+    moment = np.einsum("mbi,mbj->ij", _present_rows(case), run(backend, case).grads)
+    assert np.allclose(moment, moment.T, rtol=1e-9, atol=1e-10 * np.abs(moment).max())
+
+
+def _scaled(backend: Backend, seed: int) -> None:
+    """sum z . dL/dz = 2 dL/dlog_scale: both scale every logit."""
+    case = draw_case(seed)
+    found = run(backend, case)
+    parts = _present_rows(case) * found.grads
+    assert abs(parts.sum() - 2 * found.dlog_scale) <= 1e-11 * np.abs(parts).sum()
+
+
+def _sample_masked(backend: Backend, seed: int) -> None:
+    case, kept = draw_case(seed), np.arange(B) != 2
+    present, ids = _masks(case)
+    masked = replace(case, present=present & kept)
+    removed = replace(case, z_MBD=case.z_MBD[:, kept], present=present[:, kept], ids=ids[kept])
+    found, want = run(backend, masked), run(backend, removed)
+    assert np.all(found.grads[:, 2] == 0)
+    near(found._replace(grads=found.grads[:, kept]), want)
+
+
+def _ids_renamed(backend: Backend, seed: int) -> None:
+    """Cut to 32 bits the new ones are all equal."""
+    case = draw_case(seed)
+    near(run(backend, replace(case, ids=2**33 * _masks(case)[1] - 5)), run(backend, case))
+
+
+def _no_mask(backend: Backend, seed: int) -> None:
+    case = replace(draw_case(seed), present=np.ones((3, B), bool), ids=np.arange(B))
+    want = run(backend, case)
+    near(run(backend, replace(case, present=None, ids=None)), want)
+    near(run(backend, replace(case, objective=Objective(balance="direction"))), want)
+
+
+def _least(backend: Backend, seed: int) -> None:
+    """Two positives share one softmax, so that it is ln 2; with the row itself in it, ln 3."""
+    rows = np.random.default_rng(seed).normal(size=(3, 1, D))
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    for objective, least in _LEAST:
+        found = run(backend, Case("collapsed", np.ones((3, 1, D)) / 2, 3.0, objective))
+        assert abs(found.loss - least) <= 1e-13
+        assert np.abs(found.grads.sum(axis=0)).max() < 1e-12
+        assert run(backend, Case("one sample", rows, 3.0, objective)).loss >= least - 1e-13
+    full = replace(draw_case(seed), present=np.ones((3, B), bool))
+    assert run(backend, full).loss >= np.log(2)
+
+
+_LEAST = (
+    (GCL, np.log(2)),
+    (Objective(self_term="keep"), np.log(3)),
+    (Objective(same_sample="drop"), 0.0),
+)
+
+LAWS: Mapping[str, Law] = MappingProxyType(
+    {
+        "samples may be permuted": _samples_permuted,
+        "modalities may be permuted, and weights multiplied": _modalities_permuted,
+        "a rotation turns the gradient with it": _rotated,
+        "the gradient is orthogonal to rotations": _orthogonal_to_rotations,
+        "scaling the rows is scaling the temperature": _scaled,
+        "a masked sample is a removed sample": _sample_masked,
+        "names of ids do not matter": _ids_renamed,
+        "all present and distinct is no mask, and balances are equal": _no_mask,
+        "the least loss is reached by one collapsed sample": _least,
+    }
+)
+"""By what they say."""

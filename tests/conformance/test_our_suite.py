@@ -1,0 +1,18 @@
+"""Our own backends in the suite that others subclass."""
+
+from gcl_jax.backend import JaxBackend
+from gcl_spec.conformance import quick_cases
+from gcl_spec.conformance.suite import BackendSuite
+from gcl_torch.backend import TorchBackend
+
+
+class TestTorch(BackendSuite):
+    backend = TorchBackend()
+
+
+class TestJax(BackendSuite):
+    """It compiles a program a case, so there are few."""
+
+    backend = JaxBackend()
+    cases = quick_cases()[-6:]
+    draws = 1
