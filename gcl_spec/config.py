@@ -61,9 +61,9 @@ class ObjectiveConfig:
     """Which loss; empty values keep the preset's own. See `gcl_spec.objective.Objective`."""
 
     preset: str = "gcl"
-    """gcl, gcl-drop, gcl-keep-self, clip or pairwise."""
+    """One of gcl_spec.objective.PRESETS, such as gcl, gcl-drop, clip, pairwise or separation."""
     pool: str = ""
-    """all or target."""
+    """all, target or query."""
     self_term: str = ""
     """mask or keep."""
     same_sample: str = ""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gcl_spec._files import check_writable
 from gcl_spec.objective import PRESETS
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def loss(json_path: Path | None, **options: Any) -> int:
     from gcl_spec.bench.suite import Settings, describe, plan, run
     from gcl_spec.bench.table import progress_line
 
+    check_writable(json_path)
     settings = Settings(**options)
     backends, missing = describe(settings)
     for line in missing:

@@ -64,11 +64,12 @@ def check(
     PATH is what data.path takes: starter, a folder or zip with train.jsonl, parquet files, tar
     shards, a json of LLaVA's layout, or vectors; with `{00000..00003}`, `{a,b}` and `*`.
     """
-    from gcl_spec._files import atomic_write
+    from gcl_spec._files import atomic_write, check_writable
     from gcl_spec.data.check import check
     from gcl_spec.errors import ConfigError
     from gcl_spec.progress import open_progress
 
+    check_writable(json_path)
     if recipe is not None and config_path is not None:
         raise ConfigError("give --recipe or --config, not both")
     config = config_io.load(recipe=recipe, path=config_path, overrides=overrides)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gcl_spec.errors import GclError
+from gcl_spec._files import check_writable
 from gcl_spec.evaluate import Report
 from gcl_spec.run import RunFolder, load_run
 
@@ -49,6 +49,7 @@ def command(
     "text"?}, and qrels.tsv, lines of a query's id, a tab, and the id of a relevant candidate.
     Paths of images are relative to DIR.
     """
+    check_writable(json_path)
     other = None if against is None else _other(against, data, backend, device)
     report = _evaluate(run, data, backend, device)
     if json_path is not None:
@@ -80,12 +81,13 @@ def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) ->
 def _other(against: Path, data: Path | None, backend: str, device: str | None) -> Report:
     if against.is_dir():
         return _evaluate(RunFolder.open(against).path, data, backend, device)
+    wanted = "give a run folder, or a file that `gcl eval --json` wrote"
     try:
-        return Report.from_json(json.loads(against.read_text()))
-    except (OSError, ValueError) as error:
-        if isinstance(error, GclError):
-            raise
-        raise click.UsageError(f"--against {against}: {error}") from error
+        return Report.from_json(json.loads(against.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise click.UsageError(f"--against {against}: {error.strerror}; {wanted}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise click.UsageError(f"--against {against} is no report; {wanted}") from error
 
 
 def _show(report: Report) -> None:

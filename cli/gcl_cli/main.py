@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import click
 
+from gcl_spec._text import nearest
 from gcl_spec.errors import GclError, StoppedError
 
 __all__ = ["cli", "main"]
@@ -34,6 +35,15 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"gcl_cli.{cmd_name.replace('-', '_')}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # click itself has suggestions for options only.
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            raise click.UsageError(f"No such command {name!r}{nearest(name, _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -13,7 +13,7 @@ import click
 from gcl_spec import config_io
 from gcl_spec.broken_run import Kill, break_run, unbroken_run
 from gcl_spec.config import Config
-from gcl_spec.errors import ConfigError
+from gcl_spec.errors import ConfigError, TrainingError
 from gcl_spec.run import RunFolder
 from gcl_spec.same_run import Compared, compare
 
@@ -57,7 +57,8 @@ def command(
     at random moments, and compares metrics, every number of the last checkpoint and the reports.
     The options are yours, but train.steps, log_every and save_every fit the few steps.
 
-    Exit code 0: the same to the bit. 1: a difference, which is named; the two runs are kept.
+    Exit code 0: the same to the bit. 1: a difference, which is named; the two runs are kept. 2: no
+    comparison, such as for a wrong option, a training that fails, or too little time.
     """
     if recipe is not None and config_path is not None:
         raise ConfigError("give --recipe or --config, not both")
@@ -67,7 +68,8 @@ def command(
     keeps = False
     try:
         (folder / "config.toml").write_text(config_io.dumps(config))
-        found = _run(folder, backend, device, kills, seed, time.monotonic() + 60 * minutes)
+        until = time.monotonic() + 60 * minutes
+        found = _compared(folder, backend, device, kills, seed, until)
         _show(found)
         keeps = any(part.difference for part in found)
     finally:
@@ -87,6 +89,15 @@ def _shorter(config: Config, steps: int) -> Config:
     every = min(config.train.save_every, max(1, steps // 8))
     train = replace(config.train, steps=steps, save_every=every, log_every=1)
     return replace(config, train=train)
+
+
+def _compared(
+    folder: Path, backend: str, device: str | None, kills: int, seed: int, deadline: float
+) -> list[Compared]:
+    try:
+        return _run(folder, backend, device, kills, seed, deadline)
+    except TrainingError as error:  # whose exit code is that of a difference
+        raise ConfigError(str(error)) from error
 
 
 def _run(

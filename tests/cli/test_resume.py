@@ -114,9 +114,12 @@ def test_a_state_that_is_not_saved_is_found(
 
 def test_what_ends_the_check(gcl, sets: list[str], tmp_path: Path) -> None:
     done = gcl("verify-resume", "--backend", "fake:FakeBackend", *sets, "--minutes", "0")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "the time for the check is over" in done.stderr
     done = gcl("verify-resume", "--backend", "fake:FakeBackend", "--set", "data.path=none")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "ended with code 2: no folder or zip archive" in done.stderr
+    done = gcl("verify-resume", "--backend", "torhc", *sets)
+    assert done.returncode == 2
+    assert "no backend 'torhc'; did you mean torch?" in done.stderr
     assert not list(tmp_path.glob("gcl-verify*"))

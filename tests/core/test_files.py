@@ -11,12 +11,23 @@ import numpy as np
 import pytest
 
 from gcl_spec import _files, checkpoint
-from gcl_spec._files import atomic_write
+from gcl_spec._files import atomic_write, check_writable
 from gcl_spec.errors import CheckpointError
 
 
 def state(step: int) -> dict[str, np.ndarray[Any, Any]]:
     return {"step": np.asarray(step), "params/w": np.arange(6.0) + step}
+
+
+def test_a_place_is_tried_and_nothing_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check_writable(None)
+    check_writable(tmp_path / "file")
+    check_writable(tmp_path / "new" / "file")
+    for wrong in (tmp_path, tmp_path / "file" / "x", tmp_path / "file" / "x" / "y"):
+        with pytest.raises(CheckpointError, match="cannot write"):
+            check_writable(wrong)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +62,7 @@ def test_an_error_inside_leaves_the_old_file(tmp_path: Path) -> None:
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from gcl_spec._files import atomic_write
+from gcl_spec._files import atomic_write, check_writable
 with atomic_write(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
