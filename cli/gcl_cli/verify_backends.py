@@ -134,6 +134,10 @@ def command(
             _write_failures(verdict, backends, reference, cases, failures, thorough)
     finally:
         _write(verdict, json_path, junit_path)
+    return _code(verdict)
+
+
+def _code(verdict: Verdict) -> int:
     if verdict.interrupted:
         raise KeyboardInterrupt
     if not verdict.results:

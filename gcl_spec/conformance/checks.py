@@ -108,18 +108,7 @@ def compare_with(
     want: Values, backend: Backend, case: Case, *, dtype: str, device: str
 ) -> tuple[Error, ...]:
     """`compare` with the reference's values: `expected` of the same case and dtype."""
-    case_here = _rounded(case, dtype)
-    try:
-        arrays = _arrays(backend, case_here, dtype, device)
-        have = _values(backend, case_here, arrays, dtype)
-        again = _values(backend, case_here, arrays, dtype) if dtype == "float64" else have
-    except Disagreement:
-        raise
-    except (Exception, SystemExit) as raised:  # whatever a backend may raise is a finding
-        raise Disagreement(
-            f"{backend.name} {dtype}: case {case.name!r} raises "
-            f"{one_line(f'{type(raised).__name__}: {raised}')}"
-        ) from raised
+    have, again = _twice(backend, case, dtype, device)
     size = float(np.linalg.norm(want["grads"]))
     allowed = bounds(case, dtype, float(want["loss"]), size)
     where = f"case {case.name!r}"
@@ -153,6 +142,22 @@ def compare_with(
             "it must be exactly 0"
         )
     return tuple(errors)
+
+
+def _twice(backend: Backend, case: Case, dtype: str, device: str) -> tuple[Values, Values]:
+    """What two calls on the same arrays give; in float64 alone, which suffices."""
+    case = _rounded(case, dtype)
+    try:
+        arrays = _arrays(backend, case, dtype, device)
+        have = _values(backend, case, arrays, dtype)
+        return have, _values(backend, case, arrays, dtype) if dtype == "float64" else have
+    except Disagreement:
+        raise
+    except (Exception, SystemExit) as raised:  # whatever a backend may raise is a finding
+        raise Disagreement(
+            f"{backend.name} {dtype}: case {case.name!r} raises "
+            f"{one_line(f'{type(raised).__name__}: {raised}')}"
+        ) from raised
 
 
 def _near(again: Any, have: Any, allowed: Bounds, quantity: str) -> bool:
