@@ -66,7 +66,7 @@ class Tiles:
     def sums(self, shift: jax.Array | None) -> RowSums:
         """The first pass; `shift` None: with maxima of their own."""
         layout = self.layout
-        empty = self.zero + jnp.zeros((self.count, len(layout.blocks), self.tile))
+        empty = jnp.broadcast_to(self.zero, (self.count, len(layout.blocks), self.tile))
         no_logs = LogSums(empty - jnp.inf, empty - jnp.inf)
         start = (empty if shift is not None else no_logs, Own(no_logs, empty, empty))
 

@@ -162,3 +162,14 @@ def test_shares_of_large_sums_are_not_flushed_to_zero(factor: float) -> None:
         exact = step(plain_loss, np.float64, xp=jnp, kernel=plain_blocks)
     error = np.linalg.norm(step(gcl_loss, np.float32, tile=128) - exact)
     assert error <= 1e-4 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("scale", [20.0, 3000.0])
+def test_rows_of_32_bits_where_64_are_enabled(scale: float) -> None:
+    """What stands in for sums that are not there must have the rows' dtype."""
+    image, text = (rows(n, 20, 4).astype(np.float32) for n in (0, 1))
+    want = gcl_loss(jnp.asarray(image), jnp.asarray(text), log_scale=np.log(scale), tile=8)
+    with jax.enable_x64(True):
+        found = gcl_loss(jnp.asarray(image), jnp.asarray(text), log_scale=np.log(scale), tile=8)
+    assert found.dtype == np.float32
+    assert float(found) == pytest.approx(float(want), rel=1e-6)
