@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Problem
+from gcl_spec.own import OwnDots
 
 __all__ = ["SharedShift", "shared_shift"]
 
@@ -36,7 +37,7 @@ def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) ->
     lowest_power = log2(float(info.smallest_normal))
     room = min(log2(float(info.max)) - 1, -lowest_power - 24) - terms
     depth = log2(float(info.eps)) - lowest_power - terms
-    dots = _OwnDots(problem, xp)
+    dots = OwnDots(problem, xp)
     norms = [xp.max(dots(m, m)) for m in range(len(problem.parts))]
     largest = scale2 * xp.max(xp.stack(norms))
     if problem.damp is not None:  # factors of logits: 1 - s_j . s_k
@@ -50,25 +51,3 @@ def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) ->
             logit_B = xp.where(valid_B, logit_B, largest)
         lowest.append(xp.min(logit_B))
     return SharedShift(shift, xp.min(xp.stack(lowest)) >= shift - depth)
-
-
-class _OwnDots:
-    """e_m . e_n of one sample's rows, (B,), from the dot products of the given rows."""
-
-    def __init__(self, problem: Problem, xp: ArrayNamespace) -> None:
-        self._problem, self._xp = problem, xp
-        self._dots: dict[tuple[int, int], Array] = {}
-
-    def __call__(self, m: int, n: int) -> Array:
-        return sum(
-            f * g * self._given(c, k)
-            for c, f in self._problem.factors(m)
-            for k, g in self._problem.factors(n)
-        )
-
-    def _given(self, c: int, k: int) -> Array:
-        key = (min(c, k), max(c, k))
-        if key not in self._dots:
-            rows = self._problem.rows
-            self._dots[key] = self._xp.sum(rows[key[0]] * rows[key[1]], axis=-1)
-        return self._dots[key]

@@ -34,14 +34,14 @@ class Sums(NamedTuple):
     """What a tile adds to the sums of the rows of a and of b.
 
     others: over other samples' rows, (K, T), sums of exp2(logit - shift), or with no shift their
-    logarithms. Those of b are None for the tile of one side with itself; `own` of a tile without
-    positives are None.
+    logarithms. Those of b are None for the tile of one side with itself; `own` are None where the
+    own sample is the single positive: `gcl_spec.own` has those.
     """
 
     others_a: Array | LogSums
     others_b: Array | LogSums | None
-    own_a: Own | None
-    own_b: Own | None
+    own_a: Own | None = None
+    own_b: Own | None = None
 
 
 class Weights(NamedTuple):
@@ -78,10 +78,10 @@ def forward_tile(
     if same and shift is None:
         s = _symmetric(s, xp)
     others_a, others_b = _others(s, a, b, masks, layout, same, shift, xp)
-    own_a = own_b = None
-    if masks.own is not None:
-        own_a = _own(s, b, masks.own, layout, 1, xp)
-        own_b = None if same else _own(s, a, masks.own, layout, 0, xp)
+    if not layout.positives or masks.own is None:
+        return Sums(others_a, others_b)
+    own_a = _own(s, b, masks.own, layout, 1, xp)
+    own_b = None if same else _own(s, a, masks.own, layout, 0, xp)
     return Sums(others_a, others_b, own_a, own_b)
 
 
@@ -178,13 +178,8 @@ def _own(s: BlockMap, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayN
         mask = xp.astype(own, x.dtype)
         if b.present is not None:
             mask *= _column(b.present[n, :], 1 - axis)
-        linear = xp.sum(x * mask, axis=axis)
-        count = xp.sum(mask, axis=axis)
-        if layout.positives:
-            logs = _log_sum(x, mask > 0, axis, xp)
-        else:
-            logs = LogSums(xp.where(count > 0, linear, -xp.inf), xp.zeros_like(linear))
-        found.append((*logs, linear, count))
+        linear, count = xp.sum(x * mask, axis=axis), xp.sum(mask, axis=axis)
+        found.append((*_log_sum(x, mask > 0, axis, xp), linear, count))
     top, rest, linear, count = (xp.stack(list(x)) for x in zip(*found, strict=True))
     return Own(LogSums(top, rest), linear, count)
 

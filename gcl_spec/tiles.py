@@ -17,6 +17,7 @@ from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.blocks import Problem
 from gcl_spec.gram import LN2, BlockMap, Layout, Side, TileGrads, layout_of, products
 from gcl_spec.log_sums import LogSums, log2_sum, log_add, log_sum_over
+from gcl_spec.own import own_sums
 from gcl_spec.row_sums import Derivatives, RowSums
 from gcl_spec.softmax_tiles import Own, Sums, Weights, backward_tile, forward_tile
 
@@ -129,7 +130,7 @@ class Tiles:
             mix[i] = self._plus(mix[i], found.mix_a)
             mix[j] = self._plus(mix[j], found.mix_b)
             log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
-        by_all = self._gathered(rows, mix, log_scale, derivatives.factor)
+        by_all = self._gathered(rows, self._joined_mix(mix), log_scale, derivatives.factor)
         return (
             by_all if damp is None else by_all._replace(damp=self._sum(damp * derivatives.factor))
         )
@@ -146,17 +147,27 @@ class Tiles:
         )
 
     def _pairs(self) -> Iterator[tuple[int, int, Side, Side]]:
-        """Pairs of tiles, in turn for each of the processes; the first side's rows are scaled."""
-        turn, sides = 0, [self._side(at) for at in self._slices]
-        for i, at in enumerate(self._slices):
+        """Pairs of tiles; the first side's rows are scaled."""
+        sides = [self._side(at) for at in self._slices]
+        for i, others in self._turns():
             rows = [x * self.scale2 for x in sides[i].z] if self.scale_first else sides[i].z
             a = sides[i]._replace(z=self.xp.concat(rows))
+            for j in others:
+                yield i, j, a, sides[j]
+
+    def _turns(self) -> Iterator[tuple[int, list[int]]]:
+        """Tiles, each with those that it is paired with, in turn for each of the processes."""
+        turn = 0
+        for i, at in enumerate(self._slices):
+            ours = []
             for j in range(i, len(self._slices)):
                 if self.cut is not None and not at.start < self.cut <= self._slices[j].start:
                     continue
                 if self.processes is None or turn % self.processes.size == self.processes.rank:
-                    yield i, j, a, sides[j]
+                    ours.append(j)
                 turn += 1
+            if ours:
+                yield i, ours
 
     def _joined(self, found: Sequence[Array | None], start: float, dtype: Any) -> Array:
         """(K, B) of the tiles' (K, T), which are `start` where no pair of tiles was ours.
@@ -175,13 +186,20 @@ class Tiles:
 
     def _all_others(self, found: Sequence[Any]) -> LogSums:
         """Of all samples, and of all processes."""
-        xp = self.xp
         if self.shift is None:
             return self._all_logs(found)
-        total = self._sum(self._joined(found, 0.0, xp.float64))
-        return LogSums(xp.full_like(total, self.shift), log2_sum(total, xp))
+        return self._shifted(self._joined(found, 0.0, self.xp.float64))
+
+    def _shifted(self, total: Array) -> LogSums:
+        """Of sums of exp2(logit - shift), those of all processes."""
+        total = self._sum(total)
+        return LogSums(self.xp.full_like(total, self.shift), log2_sum(total, self.xp))
 
     def _all_own(self, found: Sequence[Own | None]) -> Own:
+        """In tiles, or each sample's with itself; every process has these."""
+        if not self.layout.positives and self.cut is None:
+            xp, scale2 = self.xp, self.scale2
+            return own_sums(self.problem, scale2, xp, dtype=xp.float64, tile=self.tile)
         dtype = self.problem.rows[0].dtype
         linear, count = (
             self._sum(self._joined([None if x is None else x[i] for x in found], 0.0, dtype))
@@ -207,13 +225,17 @@ class Tiles:
         found = products(a, b, self.layout, self.xp, self.multiply)
         if not self.scale_first:
             found = {at: x * self.scale2 for at, x in found.items()}
-        if not last and self.cache_bytes > 0:
-            size = sum(x.shape[0] * x.shape[1] for x in found.values())
-            size *= self.xp.finfo(a.z.dtype).bits // 8
-            if size <= self.cache_bytes:
-                self.cache_bytes -= size
-                self._cache[i, j] = found
+        if not last and self._takes(sum(x.shape[0] * x.shape[1] for x in found.values())):
+            self._cache[i, j] = found
         return found
+
+    def _takes(self, numbers: int) -> bool:
+        """Is there room for so many more in the budget? Then it is taken."""
+        size = numbers * self.xp.finfo(self.problem.rows[0].dtype).bits // 8
+        if size > self.cache_bytes:
+            return False
+        self.cache_bytes -= size
+        return True
 
     def _add(self, total: Any, found: Any) -> Any:
         """Sums in float64, or logarithms of sums."""
@@ -244,22 +266,28 @@ class Tiles:
                 transposed = self.xp.matrix_transpose(block)
                 self.add_product(into[k][at_b, :], transposed, given[c][at_a, :])
 
+    def _joined_mix(self, found: Sequence[Array | None]) -> Array | None:
+        if self.problem.mix is None:
+            return None
+        zeros = [self.xp.zeros_like(self.problem.mix[:, :, at]) for at in self._slices]
+        mix = [z if x is None else x for x, z in zip(found, zeros, strict=True)]
+        return self.xp.concat(mix, axis=2)
+
     def _gathered(
-        self, rows: Sequence[Array], mix: Sequence[Array | None], log_scale: Array, factor: Array
+        self, rows: Sequence[Array], by_mix: Any, log_scale: Array, factor: Array
     ) -> Gradients:
+        """What the passes found, with all factors, of all processes."""
         xp, layout = self.xp, self.layout
         log_scale = log_scale * factor
         found = []
         for x in rows:
             x *= xp.astype(self.scale2 * LN2 * factor, x.dtype)
             found.append(self._sum(x))
-        if self.problem.mix is None:
+        if by_mix is None:
             return Gradients(tuple(found), None, self._sum(log_scale))
-        zeros = [xp.zeros_like(self.problem.mix[:, :, at]) for at in self._slices]
-        by_mix = xp.concat([z if x is None else x for x, z in zip(mix, zeros, strict=True)], axis=2)
         by_mix = self._sum(by_mix * xp.astype(LN2 * factor, by_mix.dtype))
         if layout.factors == 1:
-            given = self.problem.mix
+            given: Any = self.problem.mix
             zero = given == 0
             by_mix = xp.where(zero, 0 * by_mix, by_mix / xp.where(zero, 1 + given, given))
         return Gradients(tuple(found), by_mix, self._sum(log_scale))

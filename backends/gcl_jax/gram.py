@@ -12,6 +12,7 @@ from gcl_jax.tiles import Tiles
 from gcl_spec.blocks import Blocks, Problem, mixed, plain_blocks
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2, Layout, layout_of
+from gcl_spec.own import own_sums
 from gcl_spec.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.tiles import Gradients
 
@@ -98,6 +99,9 @@ def _forward(
         sums = jax.lax.cond(fits, lambda: tiles.sums(shift), lambda: tiles.sums(None))
         if static.axis_name is not None:
             sums = over_devices(sums, static.axis_name)
+        if not layout.positives:
+            own = own_sums(problem, data.scale / LN2, jnp)
+            sums = sums._replace(own=own)
         residuals = _Residuals(data, present, ids, sums, shift, fits)
         return (*blocks_of(sums, jnp)[:3], sums.own.count), residuals
 

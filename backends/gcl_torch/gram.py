@@ -14,6 +14,7 @@ from gcl_spec.gram import LN2
 from gcl_spec.softmax_tiles import backward_tile, forward_tile
 from gcl_spec.tiles import Processes, Tiles
 from gcl_torch.passes import NO_FORWARD_MODE, Pass, TiledSums
+from gcl_torch.stacked import StackedTiles
 
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 
@@ -23,7 +24,7 @@ CACHE_BYTES = 2**25
 _PLAIN_BELOW = 128
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
 
-_TILE = {"cpu": 256, "cuda": 4096}
+_TILE = {"cpu": 192, "cuda": 4096}
 """Samples of a tile by kind of device; others may lack float64 (MPS does), which tiles sum in."""
 
 Operands = Literal["bfloat16"]
@@ -33,7 +34,7 @@ def tile_of(tile: int | None, samples: int, device: str) -> int | None:
     """Samples of a tile on a kind of device, `tile` where it is given; None for whole blocks.
 
     >>> tile_of(None, 4096, "cpu"), tile_of(None, 100, "cpu"), tile_of(64, 4096, "mps")
-    (256, None, None)
+    (192, None, None)
     """
     if device not in _TILE or (tile is None and samples < _PLAIN_BELOW):
         return None
@@ -93,12 +94,14 @@ class GramKernel:
             options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
         else:
             options["add_product"] = _add_product
-        return Tiles(
+        # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
+        shift = self._shift(problem, scale2) if on_host else None
+        stacked = on_host and self.operands is None and StackedTiles.serve(problem, shift)
+        return (StackedTiles if stacked else Tiles)(
             problem,
             scale2,
             tile_of(self.tile, like.shape[0], like.device.type) or like.shape[0],
-            # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
-            self._shift(problem, scale2) if on_host else None,
+            shift,
             xp,
             self.cache_bytes,
             processes=self.processes,

@@ -19,11 +19,12 @@ from gcl_torch import gcl_loss as torch_loss
 from gcl_torch.gram import GramKernel, tile_of
 
 
-def unit_rows(seed: int, samples: int, width: int, converged: bool = False) -> tuple[Any, Any]:
+def unit_rows(seed: int, samples: int, width: int, noise: float | None = None) -> tuple[Any, Any]:
+    """Random pairs, or those whose texts are their images with some noise."""
     rng = np.random.default_rng(seed)
     image = l2_normalize(rng.normal(size=(samples, width)))
     text = rng.normal(size=(samples, width))
-    return image, l2_normalize(image + 0.02 * text if converged else text)
+    return image, l2_normalize(text if noise is None else image + noise * text)
 
 
 def run(
@@ -36,19 +37,21 @@ def run(
     return loss.item(), torch.stack([x.grad for x in rows]).double(), s.grad.item()
 
 
-@pytest.mark.parametrize("converged", [False, True])
+@pytest.mark.parametrize("noise", [None, 0.02, 0.002])
 @pytest.mark.parametrize("norm", [0.3, 1.0, 10.0])
 @pytest.mark.parametrize("tau", [1.0, 0.05, 0.01])
-def test_single_precision_over_the_range(tau: float, norm: float, converged: bool) -> None:
-    """Loss within 1e-5, gradients within 1e-4 of their norm, for any temperature and norm."""
-    image, text = (norm * x for x in unit_rows(0, 300, 32, converged))
+def test_single_precision_over_the_range(tau: float, norm: float, noise: float | None) -> None:
+    """Loss within 1e-6, gradients within 2e-5 of their norm, for any temperature and norm.
+
+    Where a pair's rows are alike the gradient is the difference of large numbers: that of products
+    in float32 is wrong by 1e-2 at the least noise.
+    """
+    image, text = (torch.tensor(norm * x).float() for x in unit_rows(0, 300, 32, noise))
     exact = run(plain_blocks, image, text, 1 / tau, torch.float64)
     found = run(GramKernel(64), image, text, 1 / tau, torch.float32)
-    assert found[0] == pytest.approx(exact[0], rel=1e-5, abs=1e-5)
+    assert found[0] == pytest.approx(exact[0], rel=1e-6)
     error = torch.linalg.vector_norm(found[1] - exact[1])
-    # Below the second bound the gradient is rounding error of the float32 rows themselves.
-    logit = max(norm, norm**2) / tau
-    assert error <= max(1e-4 * torch.linalg.vector_norm(exact[1]), 2e-7 * logit / tau)
+    assert error <= 2e-5 * torch.linalg.vector_norm(exact[1])
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -124,34 +127,18 @@ def test_torch_transforms_through_tiles() -> None:
 
 
 @pytest.mark.parametrize("tau", [0.05, 0.01])
-@pytest.mark.parametrize("noise", [1.0, 0.1, 0.02])
+@pytest.mark.parametrize("noise", [1.0, 0.1, 0.02, 0.002])
 def test_16_bit_operands(noise: float, tau: float) -> None:
-    """Within 3e-3 of the exact gradient at the same rounded rows, also where it has converged."""
-    generator = torch.Generator().manual_seed(0)
-    image = torch.nn.functional.normalize(torch.randn(300, 128, generator=generator), dim=1)
-    text = image + noise * torch.randn(300, 128, generator=generator) / 128**0.5
-    rounded = [x.bfloat16() for x in (image, torch.nn.functional.normalize(text, dim=1))]
-    exact = run(plain_blocks, *rounded, 1 / tau, torch.float64)
-    found = run(GramKernel(64, operands="bfloat16"), *rounded, 1 / tau, torch.float32)
-    assert found[0] == pytest.approx(exact[0], rel=1e-4)
-    error = torch.linalg.vector_norm(found[1] - exact[1])
-    assert error <= 3e-3 * torch.linalg.vector_norm(exact[1])
-
-
-@pytest.mark.parametrize("tau", [0.05, 0.01])
-@pytest.mark.parametrize(("noise", "least", "most"), [(1.0, 3e-3, 2.4e-2), (0.02, 1.0, 10.0)])
-def test_16_bit_operands_round_rows_of_32_bits(
-    noise: float, least: float, most: float, tau: float
-) -> None:
-    """What the docstring warns of: the rounding of the rows, which grows as pairs converge."""
+    """Within 5e-3 of the exact gradient, also where pairs are nearer than 16 bits can tell."""
     generator = torch.Generator().manual_seed(0)
     image = torch.nn.functional.normalize(torch.randn(300, 128, generator=generator), dim=1)
     text = image + noise * torch.randn(300, 128, generator=generator) / 128**0.5
     text = torch.nn.functional.normalize(text, dim=1)
     exact = run(plain_blocks, image, text, 1 / tau, torch.float64)
     found = run(GramKernel(64, operands="bfloat16"), image, text, 1 / tau, torch.float32)
-    error = torch.linalg.vector_norm(found[1] - exact[1]) / torch.linalg.vector_norm(exact[1])
-    assert least < error < most
+    assert found[0] == pytest.approx(exact[0], rel=1e-4)
+    error = torch.linalg.vector_norm(found[1] - exact[1])
+    assert error <= 5e-3 * torch.linalg.vector_norm(exact[1])
 
 
 def test_autocast_and_16_bit_rows_change_nothing_but_the_rows() -> None:
@@ -203,7 +190,7 @@ def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch, dtype: to
 
 
 def test_devices_without_float64_take_whole_blocks() -> None:
-    assert [tile_of(None, 10**4, device) for device in ("cpu", "cuda", "mps")] == [256, 4096, None]
+    assert [tile_of(None, 10**4, device) for device in ("cpu", "cuda", "mps")] == [192, 4096, None]
     assert [tile_of(64, 100, device) for device in ("cpu", "cuda", "mps")] == [64, 64, None]
     assert [tile_of(None, 127, device) for device in ("cpu", "cuda", "mps")] == [None] * 3
 
