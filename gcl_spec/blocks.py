@@ -100,6 +100,8 @@ class Blocks(NamedTuple):
     """The mean of the logits over those rows."""
     present: Array | None = None
     """(M, B) flags of these rows, where a kernel has more of them than its problem."""
+    rest: Array | None = None
+    """What own and mean of a single positive lack in digits; a constant to derivatives."""
 
 
 class Kernel(Protocol):
@@ -202,18 +204,32 @@ def term_values(
     blocks: Blocks,
     asked: Sequence[tuple[int, int]],
     plan: Sequence[Softmax],
+    single: bool,
     xp: ArrayNamespace,
 ) -> dict[int, Array]:
-    """-log(share of the positive in its pool) for every direction, (B,) each, by its place."""
+    """-log(share of the positive in its pool) for every direction, (B,) each, by its place.
+
+    single: has every row a single positive (`Problem.own_is_one`)?
+    """
     at = {block: i for i, block in enumerate(asked)}
     values = {}
     for softmax in plan:
-        sums = [blocks.others[at[softmax.query, n], :] for n in softmax.pool]
-        sums += [blocks.own[at[softmax.query, n], :] for n in softmax.own]
-        pool_B = _logsumexp(xp.stack(sums), 0, xp)
+        others = [at[softmax.query, n] for n in softmax.pool]
+        own = [at[softmax.query, n] for n in softmax.own]
         for target in softmax.targets:
-            values[target.term] = pool_B - blocks.mean[at[softmax.query, target.modality], :]
+            # The differences first: they are small where the pairs are alike.
+            k = at[softmax.query, target.modality]
+            sums = [blocks.others[i, :] - blocks.mean[k, :] for i in others]
+            # A single positive next to itself is 0 without a derivative: no digit is lost to it.
+            zero = xp.zeros_like(blocks.mean[k, :])
+            sums += [zero if single and i == k else _difference(blocks, i, k) for i in own]
+            values[target.term] = _logsumexp(xp.stack(sums), 0, xp)
     return values
+
+
+def _difference(blocks: Blocks, i: int, k: int) -> Array:
+    found = blocks.own[i, :] - blocks.mean[k, :]
+    return found if blocks.rest is None else found + (blocks.rest[i, :] - blocks.rest[k, :])
 
 
 def _classes(problem: Problem, xp: ArrayNamespace) -> tuple[Array, Array]:
@@ -235,7 +251,9 @@ def _masked_logsumexp(s_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Arra
 
 def _logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
     """log sum exp over an axis; -inf, with gradient 0, where all are -inf."""
-    top = xp.max(x, axis=axis, keepdims=True)
+    # Any number near the maximum serves. That of floor is without a derivative: a compiler that
+    # computes x twice, rounded differently, finds no element that is the maximum, and divides by 0.
+    top = xp.floor(xp.max(x, axis=axis, keepdims=True))
     some = top > -xp.inf
     top = xp.where(some, top, xp.zeros_like(top))
     sums = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)

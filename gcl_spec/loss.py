@@ -238,7 +238,7 @@ def _terms(
     for scale, plan in plans_by_scale(log_scale, objective, problem.rows[0], xp):
         asked = problem.ask(plan)
         blocks = kernel(asked, scale, xp=xp)
-        found |= term_values(blocks, asked.blocks, plan, xp)
+        found |= term_values(blocks, asked.blocks, plan, asked.own_is_one, xp)
         if blocks.present is not None:  # of samples that only the kernel has
             present = blocks.present
     values = xp.stack([found[t] for t in range(len(found))])

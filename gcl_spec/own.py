@@ -58,7 +58,7 @@ class OwnDots:
 
 def own_sums(
     problem: Problem,
-    scale2: Array | float,
+    scale: Array | float,
     xp: ArrayNamespace,
     *,
     dtype: Any = None,
@@ -66,12 +66,13 @@ def own_sums(
 ) -> Own:
     """The sums over every row's single positive; (K, B), 0 and empty where it is not present.
 
-    scale2: scale / ln 2. dtype: as in `OwnDots`. tile: so many samples at a time.
+    scale: of the dot products, which gives the unit. dtype: as in `OwnDots`. tile: so many samples
+    at a time.
     """
     size = problem.rows[0].shape[0]
     step = tile or size
     parts = [_part(problem, slice(at, min(at + step, size))) for at in range(0, size, step)]
-    linear = xp.concat([_linear(part, scale2, xp, dtype) for part in parts], axis=1)
+    linear = xp.concat([_linear(part, scale, xp, dtype) for part in parts], axis=1)
     zero = xp.zeros_like(linear)
     if problem.present is None:
         return Own(LogSums(linear, zero), linear, xp.ones_like(linear))
@@ -89,9 +90,9 @@ def _part(problem: Problem, at: slice) -> Problem:
     )
 
 
-def _linear(problem: Problem, scale2: Array | float, xp: ArrayNamespace, dtype: Any) -> Array:
+def _linear(problem: Problem, scale: Array | float, xp: ArrayNamespace, dtype: Any) -> Array:
     dots = OwnDots(problem, xp, dtype)
-    linear = xp.stack([scale2 * dots(m, n) for m, n in problem.blocks])
+    linear = xp.stack([scale * dots(m, n) for m, n in problem.blocks])
     if problem.damp is None:
         return linear
     damp = xp.astype(problem.damp, linear.dtype)

@@ -10,7 +10,7 @@ from gcl_spec.log_sums import log_sum_over
 from gcl_spec.row_sums import RowSums
 from gcl_spec.softmax_tiles import Own
 
-__all__ = ["Share", "over_devices", "share_of"]
+__all__ = ["Share", "of_first", "over_devices", "share_of"]
 
 
 class Share(NamedTuple):
@@ -27,6 +27,14 @@ def share_of(pairs: np.ndarray[Any, Any], rank: jax.Array | int, size: int) -> S
     valid = turns < len(pairs)
     padded = jnp.asarray(np.concatenate([pairs, np.zeros((1, pairs.shape[1]), int)]), jnp.int32)
     return Share(padded[jnp.where(valid, turns, len(pairs))], valid)
+
+
+def of_first(x: jax.Array, axis_name: str | None) -> jax.Array:
+    """What every device has computed, as one value of them all."""
+    if axis_name is None:
+        return x
+    first = jax.lax.axis_index(axis_name) == 0
+    return jnp.asarray(jax.lax.psum(jnp.where(first, x, 0), axis_name))  # type: ignore[no-untyped-call]
 
 
 def over_devices(sums: RowSums, axis_name: str) -> RowSums:

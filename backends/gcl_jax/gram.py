@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gcl_jax.devices import over_devices
+from gcl_jax.devices import of_first, over_devices
 from gcl_jax.tiles import Tiles
 from gcl_spec.blocks import Blocks, Problem, mixed, plain_blocks
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2, Layout, layout_of
+from gcl_spec.log_sums import LogSums
 from gcl_spec.own import own_sums
 from gcl_spec.row_sums import RowSums, blocks_of, weights_of
+from gcl_spec.softmax_tiles import Own
 from gcl_spec.tiles import Gradients
 
 __all__ = ["GramKernel"]
@@ -47,8 +49,8 @@ class GramKernel:
             # Every device has a part of the gradient by the scale; JAX sums it if it varies.
             number = jax.lax.pcast(number, self.axis_name, to="varying")
         data = _Data(problem.rows, problem.mix, problem.damp, number)
-        others, own, mean, _ = _row_sums(static, data, problem.present, problem.ids)
-        return Blocks(others, own, mean)
+        others, own, mean, rest, _ = _row_sums(static, data, problem.present, problem.ids)
+        return Blocks(others, own, mean, rest=rest)
 
 
 class _Static(NamedTuple):
@@ -76,14 +78,14 @@ class _Residuals(NamedTuple):
     fits: jax.Array
 
 
-Outputs = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+Outputs = tuple[jax.Array, jax.Array, jax.Array, jax.Array | None, jax.Array]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _row_sums(
     static: _Static, data: _Data, present: jax.Array | None, ids: jax.Array | None
 ) -> Outputs:
-    """Log-sums of all rows: others, own, mean, and the number of positives."""
+    """Log-sums of all rows: others, own, mean, what these lack, and the number of positives."""
     outputs: Outputs = _forward(static, data, present, ids)[0]
     return outputs
 
@@ -99,11 +101,26 @@ def _forward(
         sums = jax.lax.cond(fits, lambda: tiles.sums(shift), lambda: tiles.sums(None))
         if static.axis_name is not None:
             sums = over_devices(sums, static.axis_name)
-        if not layout.positives:
-            own = own_sums(problem, data.scale / LN2, jnp)
-            sums = sums._replace(own=own)
+        if layout.positives:
+            others, own, mean = blocks_of(sums, jnp)[:3]
+            rest = None
+        else:
+            single, rest = _own(problem, data.scale, static.axis_name)
+            sums = sums._replace(own=single)
+            others, own, mean = blocks_of(sums, jnp).others, single.logs.top, single.linear
         residuals = _Residuals(data, present, ids, sums, shift, fits)
-        return (*blocks_of(sums, jnp)[:3], sums.own.count), residuals
+        return (others, own, mean, rest, sums.own.count), residuals
+
+
+def _own(problem: Problem, scale: jax.Array, axis_name: str | None) -> tuple[Own, jax.Array]:
+    """The logits of the own rows, as numbers of the rows' dtype and what these lack."""
+    with jax.enable_x64(True):
+        exact = own_sums(problem, scale.astype(jnp.float64), jnp, dtype=jnp.float64)
+        linear, count = (x.astype(scale.dtype) for x in exact[1:])
+        rest = (exact.linear - linear.astype(jnp.float64)).astype(scale.dtype)
+    linear, rest, count = (of_first(x, axis_name) for x in (linear, rest, count))
+    logs = LogSums(jnp.where(count > 0, linear, -jnp.inf), jnp.zeros_like(linear))
+    return Own(logs, linear, count), rest
 
 
 @partial(jax.jit, static_argnums=0)

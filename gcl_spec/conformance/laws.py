@@ -29,6 +29,7 @@ _WEIGHTED = Objective(
 _TURNED = Objective(
     modalities=("a", "b", "c"), directions=(Direction("b", "c", 6.0), Direction("a", "b", 1.0))
 )
+_TO_TEXT = Objective(directions=(Direction("image", "text", pool="target"),))
 
 
 class Result(NamedTuple):
@@ -142,6 +143,22 @@ def _sample_masked(backend: Backend, seed: int) -> None:
     near(found._replace(grads=found.grads[:, kept]), want)
 
 
+def _row_masked(backend: Backend, seed: int) -> None:
+    """It may hold anything; a target in no other pool is gone with its sample."""
+    case, kept = draw_case(seed), np.arange(B) != 2
+    present, ids = _masks(case)
+    want = run(backend, case)
+    assert np.all(want.grads[~present] == 0)
+    anything = 3 * np.random.default_rng(seed + 1).normal(size=case.z_MBD.shape)
+    z = np.where(present[:, :, None], case.z_MBD, anything)
+    near(run(backend, replace(case, z_MBD=z)), want)
+    here = present & ((np.arange(3) != 1)[:, None] | kept)
+    masked = replace(case, objective=_TO_TEXT, present=here)
+    removed = replace(masked, z_MBD=case.z_MBD[:, kept], present=here[:, kept], ids=ids[kept])
+    found = run(backend, masked)
+    near(found._replace(grads=found.grads[:, kept]), run(backend, removed))
+
+
 def _ids_renamed(backend: Backend, seed: int) -> None:
     """Cut to 32 bits the new ones are all equal."""
     case = draw_case(seed)
@@ -182,6 +199,7 @@ LAWS: Mapping[str, Law] = MappingProxyType(
         "the gradient is orthogonal to rotations": _orthogonal_to_rotations,
         "scaling the rows is scaling the temperature": _scaled,
         "a masked sample is a removed sample": _sample_masked,
+        "a masked row is a removed row": _row_masked,
         "names of ids do not matter": _ids_renamed,
         "all present and distinct is no mask, and balances are equal": _no_mask,
         "the least loss is reached by one collapsed sample": _least,

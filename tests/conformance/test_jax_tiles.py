@@ -89,6 +89,33 @@ def test_single_precision() -> None:
     assert np.linalg.norm(have[1] - want[1]) <= 1e-4 * np.linalg.norm(want[1])
 
 
+@pytest.mark.parametrize("noise", [0.02, 0.002])
+@pytest.mark.parametrize("scale", [20.0, 100.0])
+def test_single_precision_of_a_trained_model(scale: float, noise: float) -> None:
+    """Where a pair's rows are alike its gradient is the difference of large numbers."""
+    image = rows(0, SAMPLES, 6)
+    text = l2_normalize(image + noise * rows(1, SAMPLES, 6))
+    image, text = image.astype(np.float32), text.astype(np.float32)
+    found = []
+    for enabled, loss in ((True, partial(plain_loss, xp=jnp)), (False, partial(gcl_loss, tile=16))):
+        with jax.enable_x64(enabled):
+            pair = (jnp.asarray(x, float) for x in (image, text))
+            of = partial(loss, log_scale=float(np.log(scale)))
+            value, grads = jax.jit(jax.value_and_grad(of, (0, 1)))(*pair)
+            found.append((float(value), np.asarray(grads, np.float64)))
+    (want, exact), (have, grads) = found
+    assert have == pytest.approx(want, rel=1e-6)
+    assert np.linalg.norm(grads - exact) <= 1e-4 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("samples", [8, 50])
+def test_compiled_whole_blocks_are_without_nan(samples: int) -> None:
+    """A maximum that is computed again, rounded differently, is no element's value."""
+    image, text = (jnp.asarray(rows(n, samples, 32), jnp.float32) for n in (0, 1))
+    step = jax.jit(jax.grad(partial(plain_loss, log_scale=float(np.log(20)), xp=jnp), (0, 1)))
+    assert np.isfinite(np.asarray(step(image, image + 0.1 * text))).all()
+
+
 def test_vmap_over_the_temperature() -> None:
     image, text = (jnp.asarray(rows(n, SAMPLES, 6), jnp.float32) for n in (0, 1))
     scales = jnp.asarray([1.0, 3.0, 8.0])

@@ -43,6 +43,8 @@ def test_law(backend: Backend, law: str, seed: int) -> None:
         ("the gradient is orthogonal to rotations", "gradient of the next sample"),
         ("scaling the rows is scaling the temperature", "gradient halved"),
         ("a masked sample is a removed sample", "mean over missing samples"),
+        ("a masked row is a removed row", "missing rows compete"),
+        ("a masked row is a removed row", "missing rows get a gradient"),
         ("names of ids do not matter", "ids cut to 32 bits"),
         ("all present and distinct is no mask, and balances are equal", "wrong without masks only"),
         ("the least loss is reached by one collapsed sample", "self term kept"),
