@@ -4,7 +4,7 @@ In a trained model the loss is all in their differences, which the rounding of f
 would drown: tiles have their values from here, in float64 where there is such a format.
 """
 
-from dataclasses import replace
+from itertools import combinations_with_replacement
 from math import inf
 from typing import Any
 
@@ -19,14 +19,29 @@ __all__ = ["OwnDots", "own_sums"]
 class OwnDots:
     """e_m . e_n of one sample's rows, (B,), from the dot products of the given rows.
 
-    dtype: to compute in; None: the rows'.
+    dtype: to compute in; None: the rows'. step: so many samples at a time; None: all.
     """
 
-    def __init__(self, problem: Problem, xp: ArrayNamespace, dtype: Any = None) -> None:
+    def __init__(
+        self, problem: Problem, xp: ArrayNamespace, dtype: Any = None, step: int | None = None
+    ) -> None:
         self._problem, self._xp = problem, xp
         self._dtype = problem.rows[0].dtype if dtype is None else dtype
-        self._dots: dict[tuple[int, int], Array] = {}
+        size = problem.rows[0].shape[0]
+        step = step or size
+        parts = [self._products(slice(at, min(at + step, size))) for at in range(0, size, step)]
+        self._dots = {
+            key: parts[0][key] if len(parts) == 1 else xp.concat([part[key] for part in parts])
+            for key in parts[0]
+        }
         self._factors = [self._precise(m) for m in range(len(problem.parts))]
+
+    def _products(self, at: slice) -> dict[tuple[int, int], Array]:
+        """Of every two kinds of given rows."""
+        xp = self._xp
+        rows = [xp.astype(x[at, :], self._dtype, copy=False) for x in self._problem.rows]
+        pairs = combinations_with_replacement(range(len(rows)), 2)
+        return {(c, k): xp.sum(rows[c] * rows[k], axis=-1) for c, k in pairs}
 
     def __call__(self, m: int, n: int) -> Array:
         """For modalities m and n."""
@@ -49,11 +64,7 @@ class OwnDots:
         return (a, f * unit), (b, g * unit)
 
     def _given(self, c: int, k: int) -> Array:
-        key = (min(c, k), max(c, k))
-        if key not in self._dots:
-            x, y = (self._xp.astype(self._problem.rows[i], self._dtype, copy=False) for i in key)
-            self._dots[key] = self._xp.sum(x * y, axis=-1)
-        return self._dots[key]
+        return self._dots[min(c, k), max(c, k)]
 
 
 def own_sums(
@@ -62,40 +73,22 @@ def own_sums(
     xp: ArrayNamespace,
     *,
     dtype: Any = None,
-    tile: int | None = None,
+    step: int | None = None,
 ) -> Own:
     """The sums over every row's single positive; (K, B), 0 and empty where it is not present.
 
-    scale: of the dot products, which gives the unit. dtype: as in `OwnDots`. tile: so many samples
-    at a time.
+    scale: of the dot products, which gives the unit. dtype, step: as in `OwnDots`.
     """
-    size = problem.rows[0].shape[0]
-    step = tile or size
-    parts = [_part(problem, slice(at, min(at + step, size))) for at in range(0, size, step)]
-    linear = xp.concat([_linear(part, scale, xp, dtype) for part in parts], axis=1)
+    dots = OwnDots(problem, xp, dtype, step)
+    linear = xp.stack([scale * dots(m, n) for m, n in problem.blocks])
+    if problem.damp is not None:
+        damp = xp.astype(problem.damp, linear.dtype)
+        damping = 1 - xp.sum(damp * damp, axis=-1)
+        within = [damping if m == n else xp.ones_like(damping) for m, n in problem.blocks]
+        linear = linear * xp.stack(within)
     zero = xp.zeros_like(linear)
     if problem.present is None:
         return Own(LogSums(linear, zero), linear, xp.ones_like(linear))
     here = xp.stack([problem.present[n, ...] for _, n in problem.blocks])
     top, linear = xp.where(here, linear, -inf), xp.where(here, linear, zero)
     return Own(LogSums(top, zero), linear, xp.astype(here, linear.dtype))
-
-
-def _part(problem: Problem, at: slice) -> Problem:
-    return replace(
-        problem,
-        rows=tuple(x[at, :] for x in problem.rows),
-        mix=None if problem.mix is None else problem.mix[:, :, at],
-        damp=None if problem.damp is None else problem.damp[at, :],
-    )
-
-
-def _linear(problem: Problem, scale: Array | float, xp: ArrayNamespace, dtype: Any) -> Array:
-    dots = OwnDots(problem, xp, dtype)
-    linear = xp.stack([scale * dots(m, n) for m, n in problem.blocks])
-    if problem.damp is None:
-        return linear
-    damp = xp.astype(problem.damp, linear.dtype)
-    damping = 1 - xp.sum(damp * damp, axis=-1)
-    within = [damping if m == n else xp.ones_like(damping) for m, n in problem.blocks]
-    return linear * xp.stack(within)

@@ -23,6 +23,9 @@ from gcl_spec.softmax_tiles import Own, Sums, Weights, backward_tile, forward_ti
 
 __all__ = ["Gradients", "Processes", "Tiles"]
 
+_CACHED = 32
+"""Samples whose rows in float64 fit into a cache."""
+
 AddProduct = Callable[[Array, Array, Array], None]
 Multiply = Callable[[Array, Array], Array]
 
@@ -199,7 +202,7 @@ class Tiles:
         """In tiles, or each sample's with itself; every process has these."""
         if not self.layout.positives and self.cut is None:
             xp, scale2 = self.xp, self.scale2
-            return own_sums(self.problem, scale2, xp, dtype=xp.float64, tile=self.tile)
+            return own_sums(self.problem, scale2, xp, dtype=xp.float64, step=_CACHED)
         dtype = self.problem.rows[0].dtype
         linear, count = (
             self._sum(self._joined([None if x is None else x[i] for x in found], 0.0, dtype))

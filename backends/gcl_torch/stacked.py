@@ -7,6 +7,7 @@ and allocate its result.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -50,6 +51,15 @@ class _Matrix:
         """(Tb, C Ta) each"""
 
 
+class _Factor(NamedTuple):
+    """Of the mixed rows of a tile, to multiply the columns or the rows of a matrix with."""
+
+    columns: torch.Tensor
+    """(T,)"""
+    rows: torch.Tensor
+    """(T, 1)"""
+
+
 class _Matrices:
     """Three matrices in memory that every pair of tiles uses again."""
 
@@ -89,9 +99,10 @@ class StackedTiles(Tiles):
         self._sizes = [at.stop - at.start for at in self._slices]
         self._mixed = [p for p in self.layout.parts if not isinstance(p, int)]
         self._z = [torch.cat(x) for x in zip(*self._cut(*problem.rows, dim=0), strict=True)]
-        self._factors: list[list[torch.Tensor]] = [[] for _ in self._sizes]
+        self._factors: list[list[_Factor]] = [[] for _ in self._sizes]
         if problem.mix is not None:
-            self._factors = [list(x[:, 0]) for x in torch.split(problem.mix, self._sizes, dim=2)]
+            mix = torch.split(problem.mix, self._sizes, dim=2)
+            self._factors = [[_Factor(w, w[:, None]) for w in x[:, 0]] for x in mix]
 
     def _cut(self, *x: torch.Tensor, dim: int) -> list[tuple[torch.Tensor, ...]]:
         """Views of each array's samples, by tiles."""
@@ -169,12 +180,12 @@ class StackedTiles(Tiles):
             if not last and self._takes(s.given.numel()):
                 self._cache[i, j] = {(0, 0): s.given.clone()}
         for m, (c, k) in enumerate(self._mixed, given):
-            torch.add(s.columns[c], s.columns[k], out=s.columns[m]).mul_(self._factor(j, m))
+            torch.add(s.columns[c], s.columns[k], out=s.columns[m]).mul_(self._factor(j, m).columns)
         for m, (c, k) in enumerate(self._mixed, given):
-            torch.add(s.rows[c], s.rows[k], out=s.rows[m]).mul_(self._factor(i, m)[:, None])
+            torch.add(s.rows[c], s.rows[k], out=s.rows[m]).mul_(self._factor(i, m).rows)
 
-    def _factor(self, i: int, m: int) -> torch.Tensor:
-        """(T,): of the rows of mixed modality m in tile i."""
+    def _factor(self, i: int, m: int) -> _Factor:
+        """Of the rows of mixed modality m in tile i."""
         return self._factors[i][m - self.layout.rows]
 
     def _drop_alike(self, e: _Matrix, i: int, j: int) -> None:
@@ -208,7 +219,7 @@ class StackedTiles(Tiles):
         given = self.layout.rows
         for m, parts in enumerate(self._mixed, given):
             for c in parts:
-                p.rows[c].addcmul_(p.rows[m], self._factor(i, m)[:, None])
+                p.rows[c].addcmul_(p.rows[m], self._factor(i, m).rows)
         for m, parts in enumerate(self._mixed, given):
             for c in parts:
-                p.columns[c].addcmul_(p.columns[m], self._factor(j, m))
+                p.columns[c].addcmul_(p.columns[m], self._factor(j, m).columns)
