@@ -112,8 +112,11 @@ def check_fusion(
 def _part(x_BD: Array, weight: Any, here: Array | bool, xp: ArrayNamespace) -> Array:
     """What a part adds to a fusion, in 32 bits or more: rows of 16 bits are exact in 32."""
     wide = xp.float32 if xp.finfo(x_BD.dtype).bits < 32 else x_BD.dtype
-    w = weight if isinstance(weight, Real) else weight[..., None]
-    x_BD = w * xp.astype(x_BD, wide)
+    x_BD = xp.astype(x_BD, wide, copy=False)
+    if not isinstance(weight, Real):
+        x_BD = weight[..., None] * x_BD
+    elif weight != 1:
+        x_BD = weight * x_BD
     return x_BD if isinstance(here, bool) else xp.where(here[:, None], x_BD, xp.zeros_like(x_BD))
 
 

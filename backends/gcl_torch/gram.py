@@ -18,7 +18,7 @@ from gcl_torch.stacked import StackedTiles
 
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 
-CACHE_BYTES = 2**25
+CACHE_BYTES = 2**24
 """Memory that saves a few percent of the time for batches of some thousand samples."""
 
 _PLAIN_BELOW = 128

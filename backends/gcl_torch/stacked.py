@@ -98,7 +98,10 @@ class StackedTiles(Tiles):
         problem, self._kinds = self.problem, len(self.layout.parts)
         self._sizes = [at.stop - at.start for at in self._slices]
         self._mixed = [p for p in self.layout.parts if not isinstance(p, int)]
-        self._z = [torch.cat(x) for x in zip(*self._cut(*problem.rows, dim=0), strict=True)]
+        cut = zip(*self._cut(*problem.rows, dim=0), strict=True)
+        # One block of memory: many would leave holes that nothing larger fits into.
+        z = torch.cat([x for kinds in cut for x in kinds])
+        self._z = torch.split(z, [self.layout.rows * size for size in self._sizes])
         self._factors: list[list[_Factor]] = [[] for _ in self._sizes]
         if problem.mix is not None:
             mix = torch.split(problem.mix, self._sizes, dim=2)
