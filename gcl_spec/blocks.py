@@ -254,7 +254,7 @@ def _logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
     # Any number near the maximum serves. That of floor is without a derivative: a compiler that
     # computes x twice, rounded differently, finds no element that is the maximum, and divides by 0.
     top = xp.floor(xp.max(x, axis=axis, keepdims=True))
-    some = top > -xp.inf
+    some = top != -xp.inf  # of NaN, too
     top = xp.where(some, top, xp.zeros_like(top))
     sums = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
     sums = xp.where(some, sums, xp.ones_like(sums))
