@@ -21,7 +21,7 @@ __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 CACHE_BYTES = 2**24
 """Memory that saves a few percent of the time for batches of some thousand samples."""
 
-_PLAIN_BELOW = 128
+_PLAIN_BELOW = 64
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
 
 _TILE = {"cpu": 192, "cuda": 4096}
@@ -33,7 +33,7 @@ Operands = Literal["bfloat16"]
 def tile_of(tile: int | None, samples: int, device: str) -> int | None:
     """Samples of a tile on a kind of device, `tile` where it is given; None for whole blocks.
 
-    >>> tile_of(None, 4096, "cpu"), tile_of(None, 100, "cpu"), tile_of(64, 4096, "mps")
+    >>> tile_of(None, 4096, "cpu"), tile_of(None, 50, "cpu"), tile_of(64, 4096, "mps")
     (192, None, None)
     """
     if device not in _TILE or (tile is None and samples < _PLAIN_BELOW):
