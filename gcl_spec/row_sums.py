@@ -1,5 +1,6 @@
 """The sums of all rows between the two passes: to `Blocks`, and back to weights of tiles."""
 
+from collections.abc import Sequence
 from math import log2
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from gcl_spec.gram import LN2, exp2
 from gcl_spec.log_sums import LogSums
 from gcl_spec.softmax_tiles import Own, Weights
 
-__all__ = ["Derivatives", "RowSums", "blocks_of", "weights_of"]
+__all__ = ["Derivatives", "RowSums", "blocks_of", "parts_of", "sums_of", "weights_of"]
 
 
 class RowSums(NamedTuple):
@@ -17,6 +18,16 @@ class RowSums(NamedTuple):
 
     others: LogSums
     own: Own
+
+
+def parts_of(sums: RowSums) -> tuple[Array, ...]:
+    """The six arrays, to keep or to send; `sums_of` takes them back."""
+    return (*sums.others, *sums.own.logs, sums.own.linear, sums.own.count)
+
+
+def sums_of(parts: Sequence[Array]) -> RowSums:
+    """From the arrays of `parts_of`."""
+    return RowSums(LogSums(*parts[:2]), Own(LogSums(*parts[2:4]), *parts[4:]))
 
 
 def blocks_of(sums: RowSums, xp: ArrayNamespace) -> Blocks:

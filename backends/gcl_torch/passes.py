@@ -9,12 +9,13 @@ from array_api_compat import torch as xp
 
 from gcl_spec.blocks import Blocks, Problem, without_arrays
 from gcl_spec.errors import InputError
-from gcl_spec.log_sums import LogSums
-from gcl_spec.row_sums import RowSums, blocks_of, weights_of
-from gcl_spec.softmax_tiles import Own
+from gcl_spec.row_sums import blocks_of, parts_of, sums_of, weights_of
 from gcl_spec.tiles import Tiles
 
 __all__ = ["NO_FORWARD_MODE", "Pass", "TiledSums"]
+
+_PARTS = 6
+"""Arrays of `parts_of`."""
 
 MakeTiles: TypeAlias = Callable[[Problem, torch.Tensor], Tiles]
 
@@ -52,7 +53,7 @@ class Pass:
 
 
 class TiledSums(torch.autograd.Function):
-    """Log-sums of all rows, others, own and mean, and what they are made of, as `_flat` has it."""
+    """Log-sums of all rows, others, own and mean, and the `parts_of` what they are made of."""
 
     @staticmethod
     def forward(options: Pass, scale: torch.Tensor, *arrays: Any) -> tuple[torch.Tensor, ...]:
@@ -60,7 +61,7 @@ class TiledSums(torch.autograd.Function):
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             options.tiles = options.make_tiles(options.problem(*arrays), scale)
             sums = options.tiles.sums()
-            return (*blocks_of(sums, xp)[:3], *_flat(sums))
+            return (*blocks_of(sums, xp)[:3], *parts_of(sums))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
@@ -95,7 +96,7 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def forward(options: Pass, wanted: tuple[bool, ...], *given: Any) -> tuple[torch.Tensor, ...]:
-        gradients, (scale, *arrays), flat = given[:3], given[3:-_FLAT], given[-_FLAT:]
+        gradients, (scale, *arrays), parts = given[:3], given[3:-_PARTS], given[-_PARTS:]
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             tiles = options.tiles
             if tiles is None:  # a second backward through a retained graph
@@ -103,7 +104,7 @@ class _Gradients(torch.autograd.Function):
             options.tiles = None
             tiles.by_damp = wanted[2]
             one, dtype = not tiles.layout.positives, tiles.problem.rows[0].dtype
-            found = tiles.gradients(weights_of(Blocks(*gradients), _sums_of(flat), one, dtype, xp))
+            found = tiles.gradients(weights_of(Blocks(*gradients), sums_of(parts), one, dtype, xp))
             by_scale = (found.log_scale / scale).to(scale.dtype)
             every = (by_scale, found.mix, found.damp, None, None, *found.rows)
             return tuple(x for x, want in zip(every, wanted, strict=True) if want)
@@ -129,18 +130,6 @@ class _Gradients(torch.autograd.Function):
         *given: torch.Tensor,
     ) -> tuple[tuple[torch.Tensor, ...], tuple[int, ...]]:
         return _one_by_one(_Gradients, info, in_dims, [options, wanted], given)
-
-
-_FLAT = 6
-
-
-def _flat(sums: RowSums) -> tuple[torch.Tensor, ...]:
-    """As many tensors as `_FLAT`."""
-    return (*sums.others, *sums.own.logs, sums.own.linear, sums.own.count)
-
-
-def _sums_of(flat: Sequence[torch.Tensor]) -> RowSums:
-    return RowSums(LogSums(*flat[:2]), Own(LogSums(*flat[2:4]), *flat[4:]))
 
 
 def _in_place(

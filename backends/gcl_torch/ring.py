@@ -15,8 +15,8 @@ from array_api_compat import torch as xp
 
 from gcl_spec.blocks import Blocks, Problem, mixed, without_arrays
 from gcl_spec.gram import LN2
-from gcl_spec.log_sums import LogSums, log_add
-from gcl_spec.row_sums import Derivatives, RowSums, blocks_of, weights_of
+from gcl_spec.log_sums import log_add
+from gcl_spec.row_sums import Derivatives, RowSums, blocks_of, parts_of, sums_of, weights_of
 from gcl_spec.softmax_tiles import Own, Weights
 from gcl_spec.tiles import Tiles
 from gcl_torch.distributed import ProcessGroup, once
@@ -178,13 +178,11 @@ class _Walk:
 
 def _flat(sums: RowSums) -> torch.Tensor:
     """(n, columns)"""
-    parts = (*sums.others, *sums.own.logs, sums.own.linear, sums.own.count)
-    return torch.cat([x.double() for x in parts]).mT
+    return torch.cat([x.double() for x in parts_of(sums)]).mT
 
 
 def _sums_of(flat: torch.Tensor) -> RowSums:
-    top, rest, own_top, own_rest, linear, count = flat.mT.chunk(6)
-    return RowSums(LogSums(top, rest), Own(LogSums(own_top, own_rest), linear, count))
+    return sums_of(flat.mT.chunk(6))
 
 
 class _RingSums(torch.autograd.Function):
