@@ -23,9 +23,6 @@ from gcl_spec.softmax_tiles import Own, Sums, Weights, backward_tile, forward_ti
 
 __all__ = ["Gradients", "Processes", "Tiles"]
 
-_CACHED = 32
-"""Samples whose rows in float64 fit into a cache."""
-
 AddProduct = Callable[[Array, Array, Array], None]
 Multiply = Callable[[Array, Array], Array]
 
@@ -69,6 +66,7 @@ class Tiles:
     `gcl_spec.softmax_tiles`, perhaps compiled. processes: who else works on this problem.
     scale_first: scale rows, of which there are fewer than products; not where `multiply` rounds.
     cut: only pairs of a sample before this place with one from there on.
+    own_step: samples whose own logits are computed at a time; few fit into a processor's cache.
     by_damp: are gradients by the captions' features wanted?
     """
 
@@ -86,6 +84,7 @@ class Tiles:
     scale_first: bool = True
     cut: int | None = None
     by_damp: bool = False
+    own_step: int = 32
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -202,7 +201,7 @@ class Tiles:
         """In tiles, or each sample's with itself; every process has these."""
         if not self.layout.positives and self.cut is None:
             xp, scale2 = self.xp, self.scale2
-            return own_sums(self.problem, scale2, xp, dtype=xp.float64, step=_CACHED)
+            return own_sums(self.problem, scale2, xp, dtype=xp.float64, step=self.own_step)
         dtype = self.problem.rows[0].dtype
         linear, count = (
             self._sum(self._joined([None if x is None else x[i] for x in found], 0.0, dtype))

@@ -106,7 +106,7 @@ def _forward(
             rest = None
         else:
             single, rest = _own(problem, data.scale, static.axis_name)
-            sums = sums._replace(own=single)
+            sums = sums._replace(own=single)  # weights of a single positive need its count only
             others, own, mean = blocks_of(sums, jnp).others, single.logs.top, single.linear
         residuals = _Residuals(data, present, ids, sums, shift, fits)
         return (others, own, mean, rest, sums.own.count), residuals

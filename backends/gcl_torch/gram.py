@@ -88,7 +88,8 @@ class GramKernel:
         like = problem.rows[0]
         on_host = _on_host(like.device)
         scale2: Any = float(scale) / LN2 if on_host else scale.to(like.dtype) / LN2
-        options: dict[str, Any] = {} if on_host else _compiled()
+        tile = tile_of(self.tile, like.shape[0], like.device.type) or like.shape[0]
+        options: dict[str, Any] = {} if on_host else {**_compiled(), "own_step": tile}
         if self.operands == "bfloat16":
             options |= {"multiply": _multiply_16, "add_product": _add_product_16}
             options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
@@ -100,7 +101,7 @@ class GramKernel:
         return (StackedTiles if stacked else Tiles)(
             problem,
             scale2,
-            tile_of(self.tile, like.shape[0], like.device.type) or like.shape[0],
+            tile,
             shift,
             xp,
             self.cache_bytes,

@@ -1,5 +1,6 @@
 """The tiled kernel of PyTorch: precision, options, autograd, compilers."""
 
+import operator
 from functools import partial
 from math import log
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_spec.blocks import plain_blocks
+from gcl_spec.blocks import Problem, plain_blocks
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss import contrastive_loss, gcl_loss
 from gcl_spec.normalize import l2_normalize
@@ -240,6 +241,14 @@ def test_a_scale_that_is_used_elsewhere_and_a_caller_s_own() -> None:
 def test_options_that_make_no_sense(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         torch_loss(torch.eye(4), torch.eye(4), log_scale=1.0, **options)
+
+
+def test_16_bit_operands_do_not_stay_for_the_next_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options of compiled tiles are shared by all losses on a device."""
+    monkeypatch.setattr(gram, "_on_host", lambda device: False)
+    problem = Problem((torch.eye(4), torch.eye(4)), (0, 1), ((0, 1),), ((0, 1),))
+    GramKernel(4, operands="bfloat16").tiles(problem, torch.tensor(2.0))
+    assert GramKernel(4).tiles(problem, torch.tensor(2.0)).multiply is operator.matmul
 
 
 def test_a_module_with_options_that_make_no_sense() -> None:
