@@ -1,15 +1,21 @@
 """Words of messages."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["LFS_POINTER", "is_lfs_pointer", "nearest", "one_line"]
+__all__ = ["LFS_POINTER", "escaped", "is_lfs_pointer", "nearest", "one_line", "shortened"]
 
 LFS_POINTER = (
     "a Git LFS pointer stands here in place of the file: run `git lfs pull` in the clone, or "
     "download the file itself"
 )
 _LFS = b"version https://git-lfs.github.com/spec/"
+
+# Within words of Persian, of Indian languages and within emoji; no terminal acts on them.
+_JOINERS = "\u200c\u200d"
+_ESCAPED_BYTES = range(0xDC80, 0xDD00)  # what Python makes of bytes of a path that are not UTF-8
+_BEGIN, _END = 2500, 1000  # characters that stay of a text that is too long
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
@@ -38,3 +44,38 @@ def is_lfs_pointer(beginning: bytes) -> bool:
     True
     """
     return beginning.startswith(_LFS)
+
+
+def escaped(text: object) -> str:
+    r"""What `text` says, in one line that no terminal acts on and that reads in its own order.
+
+    For whatever holds names, ids or captions of others: control characters, line ends, marks that
+    turn the direction of writing, and lone surrogates are shown by their escapes.
+
+    >>> escaped("cup\x1b[2J\n") == r"cup\x1b[2J\n"
+    True
+    >>> escaped("caf\udce9.jpg") == r"caf\xe9.jpg"
+    True
+    """
+    said = str(text)
+    return said if said.isprintable() else "".join(map(_shown, said))
+
+
+def _shown(char: str) -> str:
+    if char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs":
+        return char
+    if ord(char) in _ESCAPED_BYTES:
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def shortened(text: str) -> str:
+    """`text`, without its middle where it is longer than any message should be.
+
+    >>> shortened("a" * 4000)[2490:2540]
+    'aaaaaaaaaa ... (500 characters) ... aaaaaaaaaaaaaa'
+    """
+    left_out = len(text) - _BEGIN - _END
+    if left_out < 100:
+        return text
+    return f"{text[:_BEGIN]} ... ({left_out} characters) ... {text[-_END:]}"

@@ -3,6 +3,8 @@
 All derive from `GclError`; `gcl` prints the line and exits with `exit_code`.
 """
 
+from gcl_spec._text import escaped, shortened
+
 __all__ = [
     "BackendLoadError",
     "CheckpointError",
@@ -24,9 +26,16 @@ __all__ = [
 
 
 class GclError(Exception):
-    """Base of all errors that are the input's fault, not the program's."""
+    """Base of all errors that are the input's fault, not the program's.
+
+    Names of files, ids and captions in the message are others' texts: what a terminal would act on
+    is shown by its escape, and of a very long message the middle is left out.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(shortened(escaped(message)))
 
 
 class InputError(GclError, ValueError):

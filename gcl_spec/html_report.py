@@ -7,6 +7,7 @@ from importlib.resources import files
 from math import isfinite, nan
 from typing import Any
 
+from gcl_spec._text import escaped
 from gcl_spec.batch import MODALITIES
 from gcl_spec.benchmarks.task import Item
 from gcl_spec.evaluate import Report
@@ -43,7 +44,7 @@ def render(
     """
     css = files("gcl_spec").joinpath("report.css").read_text()
     body = [
-        f"<h1>{html.escape(title)}</h1>",
+        f"<h1>{_escape(title)}</h1>",
         '<p class="lead">Generalized contrastive learning: nine searches in one space, before and '
         "after this run. Values are hit@10 in percent.</p>",
         _cards(before, after),
@@ -59,7 +60,7 @@ def render(
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{css}</style></head>"
+        f"<title>{_escape(title)}</title><style>{css}</style></head>"
         f"<body><main>{''.join(body)}</main></body></html>\n"
     )
 
@@ -80,7 +81,7 @@ def _card(value: str, label: str, first: float, last: float, digits: int) -> str
     kind = "up" if last >= first else "down"
     change = f'<span class="{kind}">{last - first:+.{digits}f}</span>'
     return (
-        f'<div class="card"><b>{value}</b><span>{html.escape(label)}<br>'
+        f'<div class="card"><b>{value}</b><span>{_escape(label)}<br>'
         f"before {first:.{digits}f}, {change}</span></div>"
     )
 
@@ -151,8 +152,8 @@ def _loss(metrics: Sequence[Mapping[str, Any]]) -> str:
 
 def _plain(rows: Sequence[Sequence[str]]) -> str:
     head, *body = rows
-    lines = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
-    lines += ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in body]
+    lines = ["".join(f"<th>{_escape(cell)}</th>" for cell in head)]
+    lines += ["".join(f"<td>{_escape(cell)}</td>" for cell in row) for row in body]
     cells = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="panel"><table class="plain">{cells}</table></div>'
 
@@ -192,5 +193,10 @@ def _item(item: Item, read_image: ReadImage, hit: bool = False) -> str:
     if item.image is not None:
         data = base64.b64encode(read_image(item.image)).decode()
         picture = f'<img alt="" src="data:image/webp;base64,{data}">'
-    text = f"<div>{html.escape(item.text)}</div>" if item.text is not None else ""
+    text = f"<div>{_escape(item.text)}</div>" if item.text is not None else ""
     return f'<div class="item{" hit" if hit else ""}">{picture}{text}</div>'
+
+
+def _escape(text: str) -> str:
+    """Text as HTML, in which marks that turn the direction of writing are seen."""
+    return html.escape(escaped(text))

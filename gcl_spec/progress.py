@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from gcl_spec._text import escaped
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -54,10 +56,10 @@ class _Bars:
         elif phase in self._ended:
             self._progress.reset(self._tasks[phase], total=total, completed=done)
         self._ended = self._ended - {phase} | ({phase} if done == total else set())
-        self._progress.update(self._tasks[phase], completed=done, note=note)
+        self._progress.update(self._tasks[phase], completed=done, note=escaped(note))
 
     def say(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(escaped(text), markup=False, highlight=False)
 
 
 class _Lines:
@@ -83,7 +85,7 @@ class _Lines:
         self.say(", ".join([*said, *([note] if note else [])]))
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(escaped(text), file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from gcl_spec._text import escaped
 from gcl_spec.evaluate import Report
 
 if TYPE_CHECKING:
@@ -89,12 +90,14 @@ def rich_table(rows: Sequence[Sequence[str]], title: str) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    head, *body = rows
+    head, *body = [[escape(escaped(cell)) for cell in row] for row in rows]
+    table = Table(
+        title=escape(escaped(title)), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     for n, heading in enumerate(head):
-        table.add_column(escape(heading), justify="right" if n else "left", overflow="fold")
+        table.add_column(heading, justify="right" if n else "left", overflow="fold")
     for row in body:
-        table.add_row(*map(escape, row), style="bold" if row[0] == "average" else None)
+        table.add_row(*row, style="bold" if row[0] == "average" else None)
     return table
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gcl_cli.lines import say
 from gcl_spec import config_io
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ def check(
             file.write(json.dumps({**found.to_json(), "problems": problems}, indent=1).encode())
     _show(found)
     for problem in problems:
-        click.echo(f"to mend: {problem}")
+        say(f"to mend: {problem}")
     if problems:
         raise SystemExit(1)
-    click.echo("nothing must be mended")
+    say("nothing must be mended")
 
 
 def _show(found: "Findings") -> None:
@@ -93,7 +94,7 @@ def _show(found: "Findings") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    click.echo(f"{found.looked_at:,} of {found.samples:,} samples of {found.name}")
+    say(f"{found.looked_at:,} of {found.samples:,} samples of {found.name}")
     table = Table(box=SIMPLE_HEAD)
     table.add_column("")
     table.add_column("number", justify="right")
@@ -107,15 +108,15 @@ def _show(found: "Findings") -> None:
         ("the query's concept or caption (training masks them)", found.negatives.masked),
         ("its picture, but neither", found.negatives.left),
     ):
-        click.echo(
+        say(
             f"of a query's {batch - 1:,} negatives in a batch of {batch:,}, {rate:.4%} share "
             f"{name}: {(batch - 1) * rate:.3g} of them"
         )
     for bad in found.bad[:_SHOWN]:
         reason = bad.reason if bad.reason.startswith(bad.place) else f"{bad.place}: {bad.reason}"
-        click.echo(f"bad: {reason}")
+        say(f"bad: {reason}")
     if len(found.bad) > _SHOWN:
-        click.echo(f"and {len(found.bad) - _SHOWN} more; --json writes all")
+        say(f"and {len(found.bad) - _SHOWN} more; --json writes all")
 
 
 def _rows(found: "Findings") -> list[tuple[str, int, int]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gcl_cli.lines import say
 from gcl_spec._files import check_writable
 from gcl_spec.evaluate import Report
 from gcl_spec.run import RunFolder, load_run
@@ -101,7 +102,7 @@ def _show(report: Report) -> None:
         console.print(rich_table(report_rows(report, pool), title))
     console.print(rich_table(geometry_rows({"": report}), "The space"))
     width = 100 * tie_width(report)
-    click.echo(f"ties move hit@10 by at most {width:.1f} points; the values are expected ones")
+    say(f"ties move hit@10 by at most {width:.1f} points; the values are expected ones")
 
 
 def _compare(report: Report, other: Report, other_name: str, name: str) -> None:
@@ -118,7 +119,7 @@ def _compare(report: Report, other: Report, other_name: str, name: str) -> None:
         both = {"other": other, "this": report}
     Console().print(rich_table(comparison_rows(both), "hit@10 in percent"))
     for pool, found in tests.items():
-        click.echo(
+        say(
             f"{pool} average: {100 * found.difference:+.1f} points over {found.queries} queries, "
             f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired bootstrap), "
             f"p = {found.p_value:.4f} (permutation)"

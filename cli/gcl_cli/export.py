@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from gcl_cli.lines import say
+
 __all__ = ["command"]
 
 
@@ -34,12 +36,12 @@ def command(run: Path, out: Path, onnx: bool, step: str) -> None:
         from gcl_spec.onnx_export import export_onnx
 
         for found in export_onnx(run, out, step=step):
-            click.echo(
+            say(
                 f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
                 f"of the run's own, cosine at least {found.smallest_cosine:.7f}"
             )
-        click.echo(f"written: {out}")
+        say(f"written: {out}")
         return
     from gcl_spec.export import export_run
 
-    click.echo(f"written: {export_run(run, out, step=step)}")
+    say(f"written: {export_run(run, out, step=step)}")

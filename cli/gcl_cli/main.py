@@ -9,7 +9,8 @@ from importlib.metadata import version
 
 import click
 
-from gcl_spec._text import nearest
+from gcl_cli.lines import say
+from gcl_spec._text import escaped, nearest, shortened
 from gcl_spec.errors import GclError, StoppedError
 
 __all__ = ["cli", "main"]
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         sys.exit(cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0)
     except click.ClickException as error:
+        error.message = shortened(escaped(error.message))
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -78,10 +80,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except StoppedError as error:
         if str(error):  # empty in processes other than the first
-            click.echo(error, err=True)
+            say(error, err=True)
         sys.exit(error.exit_code)
     except GclError as error:
         if "--debug" in args:
             traceback.print_exc()
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gcl_cli.lines import say
 from gcl_spec import config_io, registry
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError, StoppedError
@@ -159,7 +160,7 @@ def _train(
     console = Console()
     console.print(rich_table(comparison_rows(reports), "hit@10 in percent, by kind of search"))
     console.print(rich_table(geometry_rows(reports), "The space"))
-    click.echo(f"run: {folder.path}   report: {folder.path / 'report.html'}")
+    say(f"run: {folder.path}   report: {folder.path / 'report.html'}")
 
 
 def _dry_run(config: Config, backend: str, device: str | None, init: Path | None) -> None:
@@ -168,7 +169,7 @@ def _dry_run(config: Config, backend: str, device: str | None, init: Path | None
     found = dry_run(config, registry.load_training(backend), device=device, init=init)
     if found.rank:
         return
-    click.echo(f"trained parameters  {found.parameters:,}")
-    click.echo(f"a step              {found.seconds_per_step:.3f} s")
-    click.echo(f"{f'{config.train.steps} steps':<20}about {found.seconds_in_all:.0f} s")
-    click.echo(f"peak memory         {found.peak_memory_mb:,.0f} MB")
+    say(f"trained parameters  {found.parameters:,}")
+    say(f"a step              {found.seconds_per_step:.3f} s")
+    say(f"{f'{config.train.steps} steps':<20}about {found.seconds_in_all:.0f} s")
+    say(f"peak memory         {found.peak_memory_mb:,.0f} MB")

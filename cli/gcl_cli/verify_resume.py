@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from gcl_cli.lines import say
 from gcl_spec import config_io
 from gcl_spec.broken_run import Kill, break_run, unbroken_run
 from gcl_spec.config import Config
@@ -79,8 +80,8 @@ def command(
         click.echo(f"verdict: killed {kills} times and resumed, the run is the same to the bit")
         return 0
     first = next(part for part in found if part.difference)
-    click.echo(f"verdict: not the same, first in {first.part}: {first.difference}")
-    click.echo(f"both runs are in {folder}")
+    say(f"verdict: not the same, first in {first.part}: {first.difference}")
+    say(f"both runs are in {folder}")
     return _DIFFERENT
 
 
@@ -110,7 +111,7 @@ def _run(
             return [*start, "--resume", str(out)]
         return [*start, "--config", str(folder / "config.toml"), "--out", str(out)]
 
-    def say(kill: Kill) -> None:
+    def tell(kill: Kill) -> None:
         where = f"{kill.lines} lines of metrics" if kill.has_folder else "no folder yet"
         click.echo(f"killed after {kill.seconds:.2f} s: {where}", err=True)
 
@@ -124,7 +125,7 @@ def _run(
         kills=kills,
         seed=seed,
         deadline=deadline,
-        say=say,
+        say=tell,
     )
     return compare(RunFolder.open(whole), RunFolder.open(broken))
 
