@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         sys.exit(cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.message = shortened(escaped(error.message))
+        vars(error)["message"] = shortened(escaped(error.message))
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
