@@ -19,6 +19,7 @@ __all__ = [
     "check_writable",
     "locked",
     "remove_stale",
+    "remove_stale_folders",
     "sync_file",
     "sync_folder",
 ]
@@ -35,7 +36,8 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
     """A binary file that replaces `path` when the block ends well; on an error nothing changes.
 
     Written beside `path`, flushed to the disk, then renamed, so that neither a crash nor a full
-    disk leaves half a file under the final name. What kill -9 leaves, `remove_stale` removes.
+    disk leaves half a file under the final name. What kill -9 leaves goes with the next write of
+    the same name, or by `remove_stale`.
 
     Args:
         path: its folder is made where there is none.
@@ -48,6 +50,7 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
     lock: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path.parent, re.escape(path.name))
         temporary, file, lock = _temporary_file(path)
         with file:
             yield file
@@ -172,7 +175,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     number: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(path)
+        remove_stale_folders(path)
         temporary, number = _temporary_folder(path)
         yield temporary
         temporary.chmod(0o755)
@@ -202,9 +205,13 @@ def _temporary_folder(path: Path) -> tuple[Path, int | None]:
             os.close(number)
 
 
-def _remove_stale(path: Path) -> None:
+def remove_stale_folders(path: Path) -> None:
+    """Remove what killed processes left of `atomic_folder` for this path.
+
+    A folder that its process is still making is locked, and stays.
+    """
     own = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]+{re.escape(_FOLDER)}")
-    for found in path.parent.iterdir():
+    for found in path.parent.iterdir() if path.parent.is_dir() else ():
         if not own.fullmatch(found.name) or found.is_symlink() or not found.is_dir():
             continue
         number = _lock(found, wait=False)

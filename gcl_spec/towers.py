@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gcl_spec._files import atomic_folder
+from gcl_spec._files import atomic_folder, remove_stale_folders
 from gcl_spec.cache import cache_folder
 from gcl_spec.config import Config, ModelConfig
 from gcl_spec.data import images, tokens
@@ -48,7 +48,10 @@ def clip_folder(config: Config) -> Path:
         return model_folder(config.model.path)
     seed = config.train.seed
     folder = cache_folder(config.data) / f"tiny-clip-{_TINY_VERSION}-{seed}"
-    if not folder.is_dir():
+    if folder.is_dir():
+        # Of several processes that made it at a time, one may have been killed.
+        remove_stale_folders(folder)
+    else:
         try:
             with atomic_folder(folder) as temporary:
                 write_tiny(temporary, seed)

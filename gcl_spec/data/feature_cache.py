@@ -9,12 +9,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from gcl_spec._checksum import checksum
-from gcl_spec._files import atomic_write
+from gcl_spec._files import atomic_write, remove_stale
 from gcl_spec._typing import FloatArray
 
 __all__ = ["FeatureCache"]
 
 _DIGEST = hashlib.sha256().digest_size
+_NAMES = r"(image|text)-[0-9a-f]{16}(\.part-[0-9a-f]{16})?\.safetensors"
+"""Of all keys: a killed process may leave half of a part that nobody writes again."""
 
 
 class FeatureCache:
@@ -35,7 +37,11 @@ class FeatureCache:
         self._parts: set[Path] = set()
 
     def read(self) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
-        """All rows, and a line about each damaged file, whose rows count as missing."""
+        """All rows, and a line about each damaged file, whose rows count as missing.
+
+        What killed processes left half-written is removed.
+        """
+        remove_stale(self.path.parent, _NAMES)
         self._parts |= set(self.path.parent.glob(f"{self._stem}.part-*.safetensors"))
         rows: dict[str, FloatArray] = {}
         warnings = []

@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from gcl_spec.data.pairs import Sample, clean_captions
-from gcl_spec.data.tar_index import read_index
+from gcl_spec.data.tar_index import read_indexes
 from gcl_spec.errors import DataError
 
 __all__ = ["TarSource"]
@@ -29,7 +29,7 @@ class TarSource:
         """Find the members, in one pass over new shards; `DataError` for an unusable shard."""
         self.name = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         self._paths = tuple(paths)
-        self._shards = [read_index(path, cache) for path in paths]
+        self._shards = read_indexes(paths, cache)
         self._ends = list(accumulate(len(shard.keys) for shard in self._shards))
         self.warnings = tuple(text for shard in self._shards for text in shard.warnings)
         self._lock = threading.Lock()

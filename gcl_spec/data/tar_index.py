@@ -3,17 +3,17 @@
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gcl_spec._files import atomic_write
+from gcl_spec._files import atomic_write, remove_stale
 from gcl_spec._typing import IntArray
 from gcl_spec.errors import CheckpointError, DataError
 
-__all__ = ["TarIndex", "read_index"]
+__all__ = ["TarIndex", "read_index", "read_indexes"]
 
 _IMAGES = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"})
 _FIELDS = ("image", "txt", "json")
@@ -39,6 +39,12 @@ class TarIndex:
         if offset == _NO_FILE:
             raise DataError(f"{self.keys[number]}: its {field} is a link or has holes; no file")
         return None if offset == _MISSING else (int(offset), int(size))
+
+
+def read_indexes(paths: Sequence[Path], cache: Path) -> list[TarIndex]:
+    """The indexes of shards, see `read_index`; what killed processes left in `cache` is removed."""
+    remove_stale(cache, r"tar-[0-9a-f]{24}\.npz")
+    return [read_index(path, cache) for path in paths]
 
 
 def read_index(path: Path, cache: Path) -> TarIndex:

@@ -181,3 +181,18 @@ def test_a_full_disk_is_said_wherever_it_shows(
 def test_the_way_out_fits_what_is_wrong(tmp_path: Path, number: int, way_out: str) -> None:
     error = _files._cannot_write(tmp_path / "x", OSError(number, "said"), None)
     assert f"; {way_out}, what was there" in str(error)
+
+
+def test_the_next_write_of_a_name_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.kill()
+    child.communicate()
+    assert len(list(tmp_path.iterdir())) == 1
+    with atomic_write(target) as file:
+        file.write(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]

@@ -1,5 +1,10 @@
 """The files of cached tower outputs: what is not what was written is not used."""
 
+import io
+import signal
+import subprocess
+import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +12,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
+from gcl_spec.config_io import loads
 from gcl_spec.data import feature_cache
 from gcl_spec.data.feature_cache import FeatureCache
+from gcl_spec.data.tar import TarSource
+from gcl_spec.towers import clip_folder
 
 
 def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path) -> None:
@@ -53,3 +61,57 @@ def test_a_file_of_another_kind_is_not_used(tmp_path: Path, harm: Any, message: 
     assert not rows
     assert "damaged cache of tower outputs" in warnings[0]
     assert message in warnings[0]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from gcl_spec import _files
+def die(number):
+    os.kill(os.getpid(), signal.SIGKILL)
+_files.os.fsync = die
+{}
+"""
+ROWS = "{'05' * 32: np.ones(3, np.float32)}"
+CACHE = (
+    "from gcl_spec.data.feature_cache import FeatureCache\nFeatureCache(Path(sys.argv[1]), 'image',"
+)
+SHARD = "from gcl_spec.data.tar_index import read_index\n"
+TINY = (
+    "from gcl_spec.config_io import loads\nfrom gcl_spec.towers import clip_folder\n"
+    "clip_folder(loads('', ['model.path=tiny', f\"data.cache='{sys.argv[1]}'\"]))"
+)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        f"{CACHE} 'key').merge({ROWS})",
+        f"{CACHE} 'key').add({ROWS})",
+        f"{CACHE} 'another key').add({ROWS})",
+        f"{SHARD}read_index(Path(sys.argv[1], 'a.tar'), Path(sys.argv[1]))",
+        TINY,
+    ],
+    ids=["merge", "add", "another key", "tar index", "tiny"],
+)
+def test_what_a_killed_writer_left_goes_at_the_next_use(tmp_path: Path, write: str) -> None:
+    """Though nobody writes the same file again."""
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        member = tarfile.TarInfo("1.txt")
+        member.size = 4
+        archive.addfile(member, io.BytesIO(b"text"))
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(write), str(tmp_path)], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob(".*"))) == 1, "the kill left its half"
+    if "clip_folder" in write:  # another process has made it meanwhile
+        (tmp_path / "tiny-clip-1-0").mkdir()
+        config = loads("", ["model.path=tiny", f"data.cache='{tmp_path}'"])
+        clip_folder(config)
+    elif "tar" in write:
+        TarSource([tmp_path / "a.tar"], tmp_path)
+    else:
+        FeatureCache(tmp_path, "text", "key").read()
+    assert list(tmp_path.glob(".*")) == []
