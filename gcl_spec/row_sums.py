@@ -54,7 +54,8 @@ def weights_of(
     one: has every row a single positive (`Problem.own_is_one`)?
     """
     factor = _size(gradients, xp)
-    gradients = Blocks(*(x / factor for x in gradients[:3]))
+    # In the factor's dtype: a framework may divide narrower arrays in theirs, where it may be 0.
+    gradients = Blocks(*(xp.astype(x, factor.dtype) / factor for x in gradients[:3]))
     count = sums.own.count
     mean = gradients.mean / xp.where(count > 0, count, xp.ones_like(count))
     own = gradients.own

@@ -133,9 +133,10 @@ class Tiles:
             mix[j] = self._plus(mix[j], found.mix_b)
             log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
         by_all = self._gathered(rows, self._joined_mix(mix), log_scale, derivatives.factor)
-        return (
-            by_all if damp is None else by_all._replace(damp=self._sum(damp * derivatives.factor))
-        )
+        if damp is None:
+            return by_all
+        factor = xp.astype(derivatives.factor, damp.dtype)
+        return by_all._replace(damp=self._sum(damp * factor))
 
     def _side(self, at: slice) -> Side:
         problem, xp, present = self.problem, self.xp, self.problem.present

@@ -21,7 +21,7 @@ from gcl_spec.objective import GCL, Direction, Objective
 __all__ = ["Case", "describe", "fixed_cases", "quick_cases", "telling_cases"]
 
 
-_ONE_PROGRAM = ("130 samples", "130 samples, a crowd")
+_ONE_PROGRAM = ("130 samples", "130 samples, a crowd", "130 samples, far apart")
 
 
 def fixed_cases() -> tuple[Case, ...]:

@@ -40,6 +40,17 @@ def _unit(x: FloatArray) -> FloatArray:
     return np.asarray(x / np.linalg.norm(x, axis=-1, keepdims=True))
 
 
+def _far_apart(count: int) -> FloatArray:
+    """Unit rows of width 4, each as far as may be from those before it."""
+    candidates = _unit(draw_rows(93, 1, 5000, 4)[0])
+    found = [candidates[0]]
+    nearest = candidates @ found[0]
+    for _ in range(count - 1):
+        found.append(candidates[int(np.argmin(nearest))])
+        nearest = np.maximum(nearest, candidates @ found[-1])
+    return np.stack(found)
+
+
 def objective_cases() -> Iterator[Case]:
     """Every preset, and other options, modalities and tiles."""
     for i, (name, objective) in enumerate(PRESETS.items()):
@@ -181,6 +192,9 @@ def large_cases() -> Iterator[Case]:
     # shift: some processors take it for 0.
     crowd = _unit(_unit(draw_rows(92, 1, 1, 4)) + 0.1 * rows)
     yield Case("130 samples, a crowd", crowd, float(np.log(100)), plain)
+    # Shares of other samples are under 1e-100: float64 holds them, float32 does not.
+    apart = _far_apart(130)
+    yield Case("130 samples, far apart", np.stack([0.5 * apart, 2 * apart]), 8.0, plain)
     yield Case("130 samples, masked", rows, 1.5, plain, present[:2], across)
     yield Case("130 samples, a fusion", rows, 1.5, fused, present, across)
     cut, ids = rows[:, :70], across[:70]

@@ -198,6 +198,17 @@ class _PositivesSummed(Dense):
         return loss, slope_NN
 
 
+class _SizeLost(Dense):
+    """Slopes are divided by their size, a number that the rows' dtype may take for 0."""
+
+    def loss_and_slopes(self, call: Call, x_NN: FloatArray) -> tuple[Any, FloatArray]:
+        loss, _ = super().loss_and_slopes(call, x_NN)
+        _, slope_NN = super().loss_and_slopes(call, x_NN.astype(np.float64))
+        largest = np.abs(slope_NN).max()
+        size = x_NN.dtype.type(2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0)
+        return loss, (slope_NN / size).astype(x_NN.dtype) * size
+
+
 class _WeightsNotNormalised(Dense):
     def coefficients(self, call: Call) -> list[tuple[Direction, FloatArray]]:
         terms = call.objective.directions
@@ -242,6 +253,7 @@ WRONG_STEPS = {
     "equal ids remove the sample itself": _OwnRowsLost(),
     "one of several positives": _FirstPositive(),
     "positives summed, not averaged": _PositivesSummed(),
+    "gradients divided by a size that is 0 in 32 bits": _SizeLost(),
     "weights not normalised": _WeightsNotNormalised(),
     "mean over missing samples": _MissingCounted(),
     "mean's count off by one": _CountOffByOne(),

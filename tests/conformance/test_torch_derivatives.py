@@ -11,7 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
 from gcl_spec.loss import gcl_loss
-from gcl_spec.objective import GCL, Objective
+from gcl_spec.objective import CLIP, GCL, Objective
+from gcl_torch import gram
 from gcl_torch.gram import GramKernel
 
 TILED = partial(gcl_loss, kernel=GramKernel(8))
@@ -46,6 +47,27 @@ def test_large_logits_are_as_exact_as_in_whole_blocks(
     tiled = gradients(GramKernel(64), torch.float32, *inputs, **options)
     error, allowed = (torch.linalg.vector_norm(x - exact) / size for x in (tiled, plain))
     assert error <= 10 * allowed + 1e-6
+
+
+@pytest.mark.parametrize("on_host", [True, False])
+@pytest.mark.parametrize("scales", [(500.0, 500.0), (10.0, 500.0)])
+def test_shares_that_only_64_bits_hold(
+    scales: tuple[float, float], on_host: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A direction's gradients of 1e-152 are divided by their size, which float32 takes for 0."""
+    monkeypatch.setattr(gram, "_on_host", lambda device: on_host)
+    monkeypatch.setattr(gram, "_compiled", dict)
+    places = torch.arange(128)
+    image = torch.zeros(128, 256, dtype=torch.float64)
+    image[places, places] = 1
+    text = 0.7 * image
+    text[places, 128 + places] = 0.51**0.5
+    log_scale = torch.tensor(scales, dtype=torch.float64).log()
+    options: dict[str, Any] = {"objective": CLIP, "log_scale": log_scale}
+    exact = gradients(plain_blocks, torch.float64, image, text, **options)
+    found = gradients(GramKernel(64), torch.float32, image, text, **options)
+    error = torch.linalg.vector_norm(found - exact)
+    assert error <= 1e-5 * torch.linalg.vector_norm(exact) + 1e-40
 
 
 def test_transforms() -> None:
