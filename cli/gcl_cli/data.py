@@ -82,6 +82,8 @@ def check(
         with atomic_write(json_path) as file:
             file.write(json.dumps({**found.to_json(), "problems": problems}, indent=1).encode())
     _show(found)
+    for note in found.notes:
+        click.echo(f"note: {note}")
     for problem in problems:
         say(f"to mend: {problem}")
     if problems:

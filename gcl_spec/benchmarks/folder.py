@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.data.jsonl import read_jsonl, read_text
+from gcl_spec.data.names import IMAGE, Field, Names, listed, shown
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
@@ -41,8 +42,8 @@ def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
 
 def read_task(root: Root, folder: str) -> Task:
     """One task; `DataError` names file, line and the way out for whatever is malformed."""
-    queries = _read_items(root, _join(folder, "queries.jsonl"))
-    candidates = _read_items(root, _join(folder, "candidates.jsonl"))
+    queries, notes = _read_items(root, _join(folder, "queries.jsonl"))
+    candidates, more = _read_items(root, _join(folder, "candidates.jsonl"))
     path = _join(folder, "qrels.tsv")
     qrels: dict[str, set[str]] = {query: set() for query in queries}
     for number, line in enumerate(read_text(root, path).split("\n"), 1):
@@ -64,15 +65,25 @@ def read_task(root: Root, folder: str) -> Task:
         )
     name = folder.rpartition("/")[2] or Path(root.name).resolve().name.removesuffix(".zip")
     relevant = {query: frozenset(found) for query, found in qrels.items()}
-    return Task(name, tuple(queries.values()), tuple(candidates.values()), relevant)
+    notes = (*notes, *more)
+    return Task(name, tuple(queries.values()), tuple(candidates.values()), relevant, notes)
 
 
 _FILES = ("queries.jsonl", "candidates.jsonl")
+# A name that is meant for one of these would change what is searched for: it is an error.
+_FIELDS = (
+    Field("id"),
+    Field("image", like=IMAGE.same),
+    Field("text", like=("caption", "captions", "texts", "txt")),
+)
 
 
-def _read_items(root: Root, path: str) -> dict[str, Item]:
+def _read_items(root: Root, path: str) -> tuple[dict[str, Item], tuple[str, ...]]:
+    """The items by id, and what a user should know of their lines."""
     items: dict[str, Item] = {}
-    for place, record in read_jsonl(root, path):
+    names = Names(_FIELDS, "lines", {field.name: field.name for field in _FIELDS})
+    for place, line in read_jsonl(root, path):
+        record = names.take(line)
         for key in ("id", "image", "text"):
             value = record.get(key)
             if value is not None and (not isinstance(value, str) or not value):
@@ -81,13 +92,16 @@ def _read_items(root: Root, path: str) -> dict[str, Item]:
         if not item.id or "\t" in item.id:
             raise DataError(f"{place}: 'id' must be a text without tabs")
         if item.image is None and item.text is None:
-            raise DataError(f"{place}: {item.id!r} has neither image nor text")
+            there = listed(map(shown, line))
+            raise DataError(f"{place}: {item.id!r} has neither image nor text; there are {there}")
         if item.id in items:
             raise DataError(f"{place}: id {item.id!r} stands on an earlier line too")
         items[item.id] = item
     if not items:
         raise DataError(f"{root.name}: {path} is empty")
-    return items
+    for problem in names.warnings(f"{root.name}: {path}"):
+        raise DataError(f"{problem} rename it, or remove it")
+    return items, tuple(names.notes(f"{root.name}: {path}"))
 
 
 def _join(folder: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """A retrieval task: queries, candidates, and which are relevant to which."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gcl_spec.errors import DataError
 
@@ -32,6 +32,8 @@ class Task:
     queries: tuple[Item, ...]
     candidates: tuple[Item, ...]
     qrels: Mapping[str, frozenset[str]]
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What its files hold that is not used."""
 
     def __post_init__(self) -> None:
         """`DataError` for double ids, and for qrels that do not fit queries and candidates."""

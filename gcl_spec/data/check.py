@@ -64,6 +64,8 @@ class Findings:
     batch_size: int
     max_tokens: int
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What is read under another name, left out or not used, which may be as it should."""
 
     def problems(self, max_bad: float) -> list[str]:
         """What must be mended before training; nothing where all is well."""
@@ -143,6 +145,7 @@ def check(
         batch_size=config.train.batch_size,
         max_tokens=tokenizer.max_tokens if tokenizer else 0,
         warnings=(*source.warnings, *tested.warnings),
+        notes=(*source.notes, *tested.notes),
     )
 
 
@@ -224,20 +227,26 @@ class _Tested:
     trained: BoolArray
     """Of all samples, which are trained on."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _tested(source: Source, config: Config) -> _Tested:
     if isinstance(source, VectorSource):
         return _held_out(source, config.data.holdout)
     root = data_root(config.data.path)
-    found = _Tested(set(), set(), np.ones(len(source), bool))
-    for folder in ("tasks", "val_tasks"):
-        for task in read_tasks(root, folder) if has_tasks(root, folder) else ():
-            for item in (*task.queries, *task.candidates):
-                if item.text is not None:
-                    found.texts.add(item.text)
-                if item.image is not None:
-                    found.images.add(hashlib.sha256(root.read_bytes(item.image)).digest())
+    folders = [folder for folder in ("tasks", "val_tasks") if has_tasks(root, folder)]
+    tasks = [task for folder in folders for task in read_tasks(root, folder)]
+    found = _Tested(
+        set(),
+        set(),
+        np.ones(len(source), bool),
+        notes=tuple(note for task in tasks for note in task.notes),
+    )
+    for item in (item for task in tasks for item in (*task.queries, *task.candidates)):
+        if item.text is not None:
+            found.texts.add(item.text)
+        if item.image is not None:
+            found.images.add(hashlib.sha256(root.read_bytes(item.image)).digest())
     return found
 
 

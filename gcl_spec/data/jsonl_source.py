@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.jsonl import read_rows
-from gcl_spec.data.pairs import Sample, sample_of
+from gcl_spec.data.names import Names
+from gcl_spec.data.pairs import FIELDS, Sample, sample_of
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
@@ -13,23 +15,33 @@ __all__ = ["JsonlSource"]
 class JsonlSource:
     """A `Source` of the lines of a JSONL file; see `gcl_spec.data.pairs.read_samples`."""
 
-    def __init__(self, root: Root, path: str, images: Root | None = None) -> None:
-        """Read all lines; `DataError` where there is no file or no line."""
+    def __init__(
+        self,
+        root: Root,
+        path: str,
+        images: Root | None = None,
+        columns: ColumnsConfig | None = None,
+    ) -> None:
+        """Read all lines; `DataError` where there is no file or no line, or no key of `columns`."""
         self.name = f"{root.name}: {path}"
-        self.warnings: tuple[str, ...] = ()
         self._images = images or root
         self._rows: list[Sample | DataError] = []
         self._places: list[str] = []
         self._labels: dict[int, str] = {}  # of malformed rows
         seen: dict[str, str] = {}
+        names = Names(FIELDS, "lines", chosen_names(columns))
         for place, record in read_rows(root, path):
             self._places.append(place)
-            self._rows.append(_row(place, record, seen))
-            name = record.get("id") if isinstance(record, dict) else None
+            row = record if isinstance(record, DataError) else names.take(record)
+            self._rows.append(_row(place, row, seen))
+            name = row.get("id") if isinstance(row, dict) else None
             if isinstance(self._rows[-1], DataError) and isinstance(name, str):
                 self._labels[len(self._rows) - 1] = name
         if not self._rows:
             raise DataError(f"{self.name} holds no sample")
+        names.check_chosen(self.name)
+        self.warnings = tuple(names.warnings(self.name))
+        self.notes = tuple(names.notes(self.name))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -57,6 +69,14 @@ class JsonlSource:
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`."""
         return self._images.read_bytes(reference)
+
+
+def chosen_names(columns: ColumnsConfig | None) -> dict[str, str]:
+    """The names of data.columns that are not the default ones, by field."""
+    own, usual = columns or ColumnsConfig(), ColumnsConfig()
+    pairs = (("id", "id"), ("image", "image"), ("captions", "text"))
+    names = {field: (getattr(own, name), getattr(usual, name)) for field, name in pairs}
+    return {field: name for field, (name, default) in names.items() if name != default}
 
 
 def _row(

@@ -7,10 +7,21 @@ import numpy as np
 
 from gcl_spec._typing import IntArray
 from gcl_spec.data.jsonl import read_jsonl
+from gcl_spec.data.names import CAPTIONS, CONCEPT, ID, IMAGE, Names
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
-__all__ = ["Sample", "class_ids", "clean_captions", "read_samples", "sample_of"]
+__all__ = [
+    "FIELDS",
+    "Sample",
+    "class_ids",
+    "clean_captions",
+    "one_path",
+    "read_samples",
+    "sample_of",
+]
+
+FIELDS = (ID, IMAGE, CAPTIONS, CONCEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,9 @@ def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
         DataError: a malformed line, with file and line; a double id; no sample at all.
     """
     samples: dict[str, Sample] = {}
+    names = Names(FIELDS, "lines")
     for place, record in read_jsonl(root, path):
-        sample = sample_of(place, record)
+        sample = sample_of(place, names.take(record))
         if sample.id in samples:
             raise DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
         samples[sample.id] = sample
@@ -68,19 +80,33 @@ def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArr
 
 
 def sample_of(place: str, record: dict[str, object]) -> Sample:
-    """The sample of one line; `DataError` where it is malformed."""
-    name, image, concept = record.get("id"), record.get("image"), record.get("concept")
+    """The sample of one line, by the names of `FIELDS`; `DataError` where it is malformed."""
+    name, concept = record.get("id"), record.get("concept")
     if not isinstance(name, str) or not name:
         raise DataError(f"{place}: 'id' must be a text")
-    if image is not None and not isinstance(image, str):
-        raise DataError(f"{place}: 'image' must be a path relative to the data")
+    image = one_path(place, record.get("image"))
     captions = clean_captions(place, record.get("captions"))
     if concept is not None and not isinstance(concept, str):
         raise DataError(f"{place}: 'concept' must be a text")
     if not image and not captions:
         raise DataError(f"{place}: neither image nor captions")
     fallback = captions[0] if captions else name
-    return Sample(name, image or None, captions, concept or fallback)
+    return Sample(name, image, captions, concept or fallback)
+
+
+def one_path(place: str, value: object) -> str | None:
+    """A path, or the one path of a list; None for nothing.
+
+    Raises:
+        DataError: something else, or several pictures.
+    """
+    if isinstance(value, list) and len(value) < 2:
+        value = value[0] if value else None
+    if isinstance(value, list):
+        raise DataError(f"{place}: {len(value)} images; a sample has one")
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"{place}: 'image' must be a path relative to the data")
+    return value or None
 
 
 def clean_captions(place: str, value: object) -> tuple[str, ...]:

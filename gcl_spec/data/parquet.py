@@ -168,6 +168,7 @@ class ParquetSource:
             if found and not found.startswith(kinds):
                 raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
         self.warnings = self._slow()
+        self.notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self._table)

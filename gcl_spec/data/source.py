@@ -14,7 +14,9 @@ class Source(Protocol):
     name: str
     """Where it lies, for errors."""
     warnings: tuple[str, ...]
-    """What a user should hear when training begins."""
+    """What should be mended; a user hears it when training begins."""
+    notes: tuple[str, ...]
+    """What is read under another name than its own, left out or not used; heard then, too."""
 
     def __len__(self) -> int:
         """How many samples, malformed ones among them."""

@@ -45,9 +45,9 @@ def open_source(data: DataConfig) -> Source:
         )
     match suffixes.pop() if suffixes else ".jsonl":
         case ".jsonl":
-            return JsonlSource(root, files[0].name if files else TRAIN, images)
+            return JsonlSource(root, files[0].name if files else TRAIN, images, data.columns)
         case ".zip":
-            return JsonlSource(root, TRAIN, images)
+            return JsonlSource(root, TRAIN, images, data.columns)
         case ".json":
             return LlavaSource(root, files[0].name, images if data.images else _beside(root))
         case ".tar":

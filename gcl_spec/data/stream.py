@@ -70,6 +70,8 @@ class TrainingData:
             fingerprint.check_same(known, self._all)
         for warning in self._source.warnings:
             reporter.say(f"warning: {warning}")
+        for note in self._source.notes:
+            reporter.say(f"note: {note}")
         self.tests: tuple[Task, ...] = ()
         self._validations: tuple[Task, ...] = ()
         self._collate: Collate
@@ -79,6 +81,8 @@ class TrainingData:
             self._open_vectors(self._source)
         else:
             self._open_files(only_steps is None)
+            for note in (note for task in (*self.tests, *self._validations) for note in task.notes):
+                reporter.say(f"note: {note}")
         count, train = len(self._source), config.train
         self.order = Order(count, train.batch_size, train.seed)
         self._bad = BadList(config.data.max_bad, count, self._still_bad)

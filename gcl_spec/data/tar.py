@@ -32,6 +32,7 @@ class TarSource:
         self._shards = read_indexes(paths, cache)
         self._ends = list(accumulate(len(shard.keys) for shard in self._shards))
         self.warnings = tuple(text for shard in self._shards for text in shard.warnings)
+        self.notes: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._files: OrderedDict[int, _File] = OrderedDict()
 

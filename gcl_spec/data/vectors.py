@@ -55,6 +55,7 @@ class VectorSource:
     ) -> None:
         self.name = name
         self.warnings: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
         _check(name, vectors, ids, present)
         self.vectors, self.ids, self.present = vectors, ids, present
         rows = len(next(iter(vectors.values())))

@@ -1,0 +1,184 @@
+"""Names of keys and columns: known ones, those read for another, and those not used."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gcl_spec._text import one_line
+from gcl_spec.errors import DataError
+
+__all__ = ["CAPTIONS", "CONCEPT", "ID", "IMAGE", "Field", "Names", "listed", "plain", "shown"]
+
+_SHOWN = 8
+_LENGTH = 40  # letters of a name in a message
+_CLOSE = 0.75  # the likeness of difflib from which a name may be meant for another
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a record may hold, and how people call it.
+
+    Args:
+        name: the name that the documentation gives.
+        same: names that are read where `name` is missing, the first that is there.
+        like: names that may mean the same: they are not read, and pointed out where it is missing.
+    """
+
+    name: str
+    same: tuple[str, ...] = ()
+    like: tuple[str, ...] = ()
+
+
+_TITLES = ("title", "titel", "alt", "alt_text", "description", "sentence", "sentences", "prompt")
+ID = Field("id", like=("key", "uid", "_id", "image_id", "name"))
+IMAGE = Field(
+    "image",
+    ("images", "img", "image_path", "img_path", "image_file", "file_name", "filename", "filepath"),
+    ("path", "file", "picture", "photo", "jpg", "jpeg", "png", "webp", "url", "image_url"),
+)
+CAPTIONS = Field(
+    "captions", ("caption", "text", "texts", "txt"), (*_TITLES, "content", "query", "question")
+)
+CONCEPT = Field("concept")
+
+
+def plain(name: str) -> str:
+    """A name without blanks at its ends, in small letters, with "_" between words.
+
+    >>> plain(" Image-Path ")
+    'image_path'
+    """
+    return re.sub(r"[\s\-.]+", "_", name.strip().casefold())
+
+
+def shown(name: object) -> str:
+    """A name in a message: in quotes, on one line, cut where it is long.
+
+    >>> shown("caption\\n")
+    "'caption '"
+    """
+    text = str(name)
+    text = text[: _LENGTH - 3] + "..." if len(text) > _LENGTH else text
+    return "'" + "".join(one_line(c) or " " for c in text) + "'"
+
+
+def listed(names: Iterable[str], most: int = _SHOWN) -> str:
+    """Texts with commas between them, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    texts = list(names)
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+class Names:
+    """Reads records by the names of fields, and counts what it finds under other names.
+
+    Args:
+        fields: what is known.
+        unit: what a record is, in the plural, for messages.
+        chosen: field to the one name that it is read by, such as by data.columns.
+    """
+
+    def __init__(
+        self, fields: Sequence[Field], unit: str, chosen: Mapping[str, str] | None = None
+    ) -> None:
+        self._unit = unit
+        self._chosen = dict(chosen or {})
+        self._fields = {field.name: field for field in fields}
+        self._ranks = {
+            plain(name): (field.name, rank)
+            for field in fields
+            if field.name not in self._chosen
+            for rank, name in enumerate((field.name, *field.same))
+        }
+        self._likely = {
+            plain(name): field.name
+            for field in reversed(fields)
+            for name in (field.name, *field.same, *field.like)
+        }
+        self._guesses: dict[str, str | None] = dict(self._likely)
+        self._read: Counter[tuple[str, str]] = Counter()
+        self._unsure: Counter[tuple[str, str]] = Counter()
+        self._unused: Counter[str] = Counter()
+        self._met: Counter[str] = Counter()
+
+    def take(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by the fields' own names; other keys are counted and left out."""
+        found: dict[str, Any] = {}
+        others: list[tuple[int, str]] = []
+        for key, value in record.items():
+            if key in self._fields and key not in self._chosen:
+                found[key] = value
+            else:
+                others.append((self._ranks.get(plain(key), ("", len(self._ranks)))[1], key))
+        for name, key in self._chosen.items():
+            if key in record:
+                found[name] = record[key]
+                self._met[key] += 1
+        kept = [key for _, key in sorted(others) if not self._takes(key, record[key], found)]
+        for key in kept:
+            if key not in self._chosen.values():
+                self._count(key, record[key], found)
+        return found
+
+    def check_chosen(self, where: str) -> None:
+        """`DataError` for a chosen name that no record had."""
+        for field, name in self._chosen.items():
+            if not self._met[name]:
+                there = listed(map(shown, sorted({*self._unused, *(k for k, _ in self._unsure)})))
+                raise DataError(
+                    f"{where}: no {shown(name)} in any of the {self._unit}, which data.columns "
+                    f"names for {field!r}" + (f"; there are also {there}" if there else "")
+                )
+
+    def warnings(self, where: str) -> Iterator[str]:
+        """What is probably lost, one text a name."""
+        for (key, field), count in self._unsure.items():
+            yield (
+                f"{where}: {shown(key)} of {count:,} {self._unit} is not a known name, and they "
+                f"have no {field!r}; did you mean {field!r}?"
+            )
+
+    def notes(self, where: str) -> Iterator[str]:
+        """What is read for something else, and what is not used."""
+        for (key, field), count in self._read.items():
+            yield f"{where}: {shown(key)} is read as {field!r} in {count:,} {self._unit}"
+        if self._unused:
+            names = listed(f"{shown(key)} ({count:,})" for key, count in self._unused.most_common())
+            yield f"{where}: names that are not used, with their number of {self._unit}: {names}"
+
+    def _takes(self, key: str, value: Any, found: dict[str, Any]) -> bool:
+        """Is `key` read for a field that has nothing yet?"""
+        field, _ = self._ranks.get(plain(key), ("", 0))
+        if not field or _is_nothing(value) or not _is_nothing(found.get(field)):
+            return False
+        found[field] = value
+        self._read[key, field] += 1
+        return True
+
+    def _count(self, key: str, value: Any, found: Mapping[str, Any]) -> None:
+        field = self._guess(plain(key))
+        lacks = field is not None and _is_nothing(found.get(field))
+        if field is not None and lacks and isinstance(value, str | list | dict) and value:
+            self._unsure[key, field] += 1
+        else:
+            self._unused[key] += 1
+
+    def _guess(self, name: str) -> str | None:
+        if name not in self._guesses:
+            close = difflib.get_close_matches(name[:_LENGTH], list(self._likely), 1, _CLOSE)
+            self._guesses[name] = self._likely[close[0]] if close else None
+        return self._guesses[name]
+
+
+def _is_nothing(value: Any) -> bool:
+    """Is it null, a blank text, or a list of such alone?"""
+    if isinstance(value, list):
+        return all(item is None or (isinstance(item, str) and not item.strip()) for item in value)
+    return value is None or (isinstance(value, str) and not value.strip())
