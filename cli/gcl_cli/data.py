@@ -83,7 +83,7 @@ def check(
             file.write(json.dumps({**found.to_json(), "problems": problems}, indent=1).encode())
     _show(found)
     for note in found.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
     for problem in problems:
         say(f"to mend: {problem}")
     if problems:

@@ -75,7 +75,7 @@ def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) ->
     inside = data is None or (has_tasks(root, "tasks") and not root.exists("queries.jsonl"))
     tasks = read_tasks(root, "tasks" if inside else "")
     for note in (note for task in tasks for note in task.notes):
-        click.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     loaded = load_run(run, backend=backend, device=device)
     with open_progress() as reporter:
         return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gcl_spec._text import one_line
+from gcl_spec._text import escaped
 from gcl_spec.errors import DataError
 
 __all__ = ["CAPTIONS", "CONCEPT", "ID", "IMAGE", "Field", "Names", "listed", "plain", "shown"]
@@ -55,14 +55,14 @@ def plain(name: str) -> str:
 
 
 def shown(name: object) -> str:
-    """A name in a message: in quotes, on one line, cut where it is long.
+    r"""A name in a message: in quotes, on one line, cut where it is long.
 
-    >>> shown("caption\\n")
-    "'caption '"
+    >>> print(shown("caption\n"))
+    'caption\n'
     """
     text = str(name)
     text = text[: _LENGTH - 3] + "..." if len(text) > _LENGTH else text
-    return "'" + "".join(one_line(c) or " " for c in text) + "'"
+    return f"'{escaped(text)}'"
 
 
 def listed(names: Iterable[str], most: int = _SHOWN) -> str:

@@ -70,8 +70,6 @@ class TrainingData:
             fingerprint.check_same(known, self._all)
         for warning in self._source.warnings:
             reporter.say(f"warning: {warning}")
-        for note in self._source.notes:
-            reporter.say(f"note: {note}")
         self.tests: tuple[Task, ...] = ()
         self._validations: tuple[Task, ...] = ()
         self._collate: Collate
@@ -81,8 +79,7 @@ class TrainingData:
             self._open_vectors(self._source)
         else:
             self._open_files(only_steps is None)
-            for note in (note for task in (*self.tests, *self._validations) for note in task.notes):
-                reporter.say(f"note: {note}")
+        self._say_notes(reporter)
         count, train = len(self._source), config.train
         self.order = Order(count, train.batch_size, train.seed)
         self._bad = BadList(config.data.max_bad, count, self._still_bad)
@@ -156,6 +153,11 @@ class TrainingData:
             return encode(trainer, self._test_collate, images, texts, batch_size=size)
 
         return run
+
+    def _say_notes(self, reporter: Reporter) -> None:
+        tasks = (*self.tests, *self._validations)
+        for note in (*self._all.notes, *(note for task in tasks for note in task.notes)):
+            reporter.say(f"note: {note}")
 
     def _open_vectors(self, source: VectorSource) -> None:
         self._source, self.tests = hold_out(source, self._config.data.holdout)

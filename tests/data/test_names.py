@@ -59,7 +59,7 @@ def test_what_is_not_used_is_listed_once(tmp_path: Path) -> None:
     found = source(lines(tmp_path / "data", *records))
     assert found.warnings == ()
     (note,) = found.notes
-    assert "'title' (3), 'width' (3), 'x y' (3)" in note
+    assert "'title' (3), 'width' (3), 'x\\ny' (3)" in note
 
 
 def test_of_two_names_the_first_is_read_and_the_other_is_said(tmp_path: Path) -> None:
