@@ -123,6 +123,7 @@ def _compare(report: Report, other: Report, other_name: str, name: str) -> None:
     for pool, found in tests.items():
         say(
             f"{pool} average: {100 * found.difference:+.1f} points over {found.queries} queries, "
-            f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired bootstrap), "
+            f"of which {found.changed} differ, "
+            f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired t), "
             f"p = {found.p_value:.4f} (permutation)"
         )

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from gcl_spec.benchmarks.task import Item, Task, union_pool
-from gcl_spec.compare import paired
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate import Report, evaluate
 from gcl_spec.examples import Example, examples
@@ -112,18 +111,6 @@ def test_tasks_that_number_their_items_alike_have_one_pool() -> None:
     assert [example.relevant for example in shown] == [
         example.relevant for example in examples(gapped(0.5), [T2I, I2T])
     ]
-
-
-def test_paired_comparison() -> None:
-    good, bad = evaluate(gapped(0.5), [T2I, I2T]), evaluate(gapped(0.5, 3.0), [T2I, I2T])
-    same = paired(good, good, pool="local", metric="hit@1")
-    assert (same.difference, same.low, same.high, same.p_value) == (0.0, 0.0, 0.0, 1.0)
-    found = paired(bad, good, pool="local", metric="hit@1")
-    assert found.difference > 0
-    assert found.low <= found.difference <= found.high
-    assert found == paired(bad, good, pool="local", metric="hit@1"), "seeded"
-    with pytest.raises(InputError, match="different queries"):
-        paired(good, evaluate(gapped(0.5), [T2I]), pool="local", metric="hit@1")
 
 
 def test_tables() -> None:
