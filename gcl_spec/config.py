@@ -148,7 +148,7 @@ class TrainConfig:
 
 @dataclass(frozen=True, slots=True)
 class ColumnsConfig:
-    """Names of columns in parquet files, or of arrays in npz files."""
+    """Names of columns in parquet files, of arrays in npz files, or of keys in train.jsonl."""
 
     image: str = "image"
     """Pictures: a file's content, Hugging Face's {bytes, path}, a path, or vectors."""
@@ -156,6 +156,12 @@ class ColumnsConfig:
     """Captions: a text, or a list of them; `text` where there is none of this name."""
     id: str = "id"
     """Names of rows, where there is such a column; of vectors: equal ones are no negatives."""
+
+    def chosen(self) -> dict[str, str]:
+        """The options that are not as they are by default: such a column must be there."""
+        usual = ColumnsConfig()
+        names = {option: getattr(self, option) for option in ("image", "text", "id")}
+        return {option: name for option, name in names.items() if name != getattr(usual, option)}
 
 
 @dataclass(frozen=True, slots=True)

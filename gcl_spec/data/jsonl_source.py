@@ -29,7 +29,7 @@ class JsonlSource:
         self._places: list[str] = []
         self._labels: dict[int, str] = {}  # of malformed rows
         seen: dict[str, str] = {}
-        names = Names(FIELDS, "lines", chosen_names(columns))
+        names = Names(FIELDS, "lines", _chosen(columns))
         for place, record in read_rows(root, path):
             self._places.append(place)
             row = record if isinstance(record, DataError) else names.take(record)
@@ -71,12 +71,10 @@ class JsonlSource:
         return self._images.read_bytes(reference)
 
 
-def chosen_names(columns: ColumnsConfig | None) -> dict[str, str]:
+def _chosen(columns: ColumnsConfig | None) -> dict[str, str]:
     """The names of data.columns that are not the default ones, by field."""
-    own, usual = columns or ColumnsConfig(), ColumnsConfig()
-    pairs = (("id", "id"), ("image", "image"), ("captions", "text"))
-    names = {field: (getattr(own, name), getattr(usual, name)) for field, name in pairs}
-    return {field: name for field, (name, default) in names.items() if name != default}
+    chosen = {} if columns is None else columns.chosen()
+    return {"captions" if option == "text" else option: name for option, name in chosen.items()}
 
 
 def _row(

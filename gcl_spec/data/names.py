@@ -127,6 +127,23 @@ class Names:
                 self._count(key, record[key], found)
         return found
 
+    def counts(self, most: int) -> list[list[str | int]]:
+        """The counts of at most `most` names of each kind, for `add`."""
+        rows: list[list[str | int]] = []
+        rows += [["unused", key, "", count] for key, count in self._unused.most_common(most)]
+        for kind, counter in (("read", self._read), ("unsure", self._unsure)):
+            rows += [[kind, key, field, n] for (key, field), n in counter.most_common(most)]
+        return rows
+
+    def add(self, counts: Iterable[Sequence[str | int]]) -> None:
+        """Add the `counts` of another."""
+        for kind, key, field, count in counts:
+            if kind == "unused":
+                self._unused[str(key)] += int(count)
+            else:
+                counter = self._read if kind == "read" else self._unsure
+                counter[str(key), str(field)] += int(count)
+
     def check_chosen(self, where: str) -> None:
         """`DataError` for a chosen name that no record had."""
         for field, name in self._chosen.items():

@@ -48,6 +48,12 @@ def open_source(data: DataConfig) -> Source:
             return JsonlSource(root, files[0].name if files else TRAIN, images, data.columns)
         case ".zip":
             return JsonlSource(root, TRAIN, images, data.columns)
+        case ".json" | ".tar" if data.columns.chosen():
+            option, name = next(iter(data.columns.chosen().items()))
+            raise DataError(
+                f"data.columns.{option} = {name!r} names no part of {data.path!r}: only columns of "
+                "tables, arrays and keys of train.jsonl have names to choose; drop the option"
+            )
         case ".json":
             return LlavaSource(root, files[0].name, images if data.images else _beside(root))
         case ".tar":

@@ -4,13 +4,14 @@ import json
 import os
 import threading
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
+from gcl_spec.data.names import Names, listed, shown
 from gcl_spec.data.pairs import Sample, clean_captions
-from gcl_spec.data.tar_index import read_indexes
+from gcl_spec.data.tar_index import TarIndex, json_names, read_indexes
 from gcl_spec.errors import DataError
 
 __all__ = ["TarSource"]
@@ -20,6 +21,8 @@ _OPEN = 64  # shards that are open at a time; the usual limit of a process is 10
 
 class TarSource:
     """A `Source` of members key.jpg (png, webp, ...), key.txt, and key.json with "caption".
+
+    A key may hold dots; see `gcl_spec.data.tar_members`. A text may be key.caption, too.
 
     Only plain members of the shards themselves are read: no
     name in a shard can lead anywhere else.
@@ -31,8 +34,18 @@ class TarSource:
         self._paths = tuple(paths)
         self._shards = read_indexes(paths, cache)
         self._ends = list(accumulate(len(shard.keys) for shard in self._shards))
-        self.warnings = tuple(text for shard in self._shards for text in shard.warnings)
-        self.notes: tuple[str, ...] = ()
+        if not self._ends[-1]:
+            why = self._shards[0].warnings[0] if self._shards[0].warnings else "it is empty"
+            raise DataError(
+                f"{self.name} holds no whole sample ({why}); members are key.jpg (png, webp), "
+                f"key.txt and key.json; not read: {_ends(self._shards, 'left') or 'none'}"
+            )
+        self._names = json_names()
+        for shard in self._shards:
+            self._names.add(shard.names)
+        warnings = [text for shard in self._shards for text in shard.warnings]
+        self.warnings = (*warnings, *self._names.warnings(self.name))
+        self.notes = tuple(_notes(self.name, self._paths, self._shards, self._names))
         self._lock = threading.Lock()
         self._files: OrderedDict[int, _File] = OrderedDict()
 
@@ -90,7 +103,8 @@ class TarSource:
             record = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{place}: its json cannot be read: {error}") from error
-        return clean_captions(place, record.get("caption") if isinstance(record, dict) else None)
+        fields = self._names.take(record) if isinstance(record, dict) else {}
+        return clean_captions(place, fields.get("captions"))
 
     def _read(self, shard: int, row: int, field: str) -> bytes | None:
         span = self._span(shard, row, field)
@@ -136,3 +150,48 @@ class _File:
     def __del__(self) -> None:
         if hasattr(self, "number"):
             os.close(self.number)
+
+
+def _notes(
+    name: str, paths: Sequence[Path], shards: Sequence[TarIndex], names: Names
+) -> Iterator[str]:
+    """What of all shards is read for something else, or left out."""
+    empty = [str(path) for path, shard in zip(paths, shards, strict=True) if not shard.keys]
+    if empty:
+        yield f"shards without a sample: {len(empty):,}, such as {listed(empty, 3)}"
+    totals = _totals(shards, "samples") + _totals(shards, "shard")
+    if totals["archives"]:
+        yield f"{name}: {totals['archives']:,} more archives stand behind others, and are read, too"
+    if totals["joined"]:
+        yield (
+            f"{name}: {totals['joined']:,} samples are put together by the first dot of names such "
+            "as key.image.jpg and key.caption.txt"
+        )
+    if _ends(shards, "read"):
+        yield f"{name}: read as .txt: {_ends(shards, 'read')}"
+    if _ends(shards, "left"):
+        yield f"{name}: members that are not read, by their names' end: {_ends(shards, 'left')}"
+    if totals["json beside txt"]:
+        count = totals["json beside txt"]
+        yield f"{name}: {count:,} .json members are not read: a .txt stands beside them"
+    for kind, what in (("image only", "a picture and no text"), ("text only", "no picture")):
+        if totals["both"] and totals[kind]:
+            yield f"{name}: {totals[kind]:,} samples have {what} of their name"
+    if totals["lines"]:
+        yield (
+            f"{name}: {totals['lines']:,} .txt members have several lines, and each is read as one "
+            'caption; several captions are a list, in a .json with "captions"'
+        )
+    yield from names.notes(name)
+
+
+def _totals(shards: Sequence[TarIndex], kind: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for shard in shards:
+        found.update(shard.counts.get(kind, {}))
+    return found
+
+
+def _ends(shards: Sequence[TarIndex], kind: str) -> str:
+    found = _totals(shards, kind).most_common()
+    return listed(f"{shown(end)} ({count:,})" for end, count in found)

@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-import tarfile
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,15 @@ import numpy as np
 
 from gcl_spec._files import atomic_write, remove_stale
 from gcl_spec._typing import IntArray
+from gcl_spec.data.names import CAPTIONS, Names
+from gcl_spec.data.tar_members import FIELDS, MISSING, NO_FILE, Scan, Span, contents, scan
 from gcl_spec.errors import CheckpointError, DataError
 
-__all__ = ["TarIndex", "read_index", "read_indexes"]
+__all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
-_IMAGES = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"})
-_FIELDS = ("image", "txt", "json")
-_VERSION = 2
-_MISSING, _NO_FILE = -1, -2
+_VERSION = 3
+_LONGEST = 2**20  # bytes of a text that is looked into for what it holds
+_KINDS = 100  # different endings and keys that are kept, of what is not read
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,28 @@ class TarIndex:
 
     spans: (S, 3, 2) int64: offset and size of picture, .txt and .json in the file; offset -1
         where there is none, -2 where the member is a link or has holes.
+    warnings: what should be mended.
+    counts: what is not as it is documented, by kind and name.
+    names: the counts of `json_names`.
     """
 
     keys: tuple[str, ...]
     spans: IntArray
     warnings: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    names: list[list[str | int]]
 
     def span(self, number: int, field: str) -> tuple[int, int] | None:
         """Offset and size of "image", "txt" or "json"; `DataError` for what is no plain file."""
-        offset, size = self.spans[number, _FIELDS.index(field)]
-        if offset == _NO_FILE:
+        offset, size = self.spans[number, FIELDS.index(field)]
+        if offset == NO_FILE:
             raise DataError(f"{self.keys[number]}: its {field} is a link or has holes; no file")
-        return None if offset == _MISSING else (int(offset), int(size))
+        return None if offset == MISSING else (int(offset), int(size))
+
+
+def json_names() -> Names:
+    """What is known of the .json of a sample."""
+    return Names((CAPTIONS,), ".json members")
 
 
 def read_indexes(paths: Sequence[Path], cache: Path) -> list[TarIndex]:
@@ -51,7 +63,7 @@ def read_index(path: Path, cache: Path) -> TarIndex:
     """The index of a shard, from `cache` where the file has not changed since.
 
     Raises:
-        DataError: it cannot be read, is compressed, or holds no sample.
+        DataError: it cannot be read, or is no tar file, such as a compressed one.
     """
     try:
         stat = path.stat()
@@ -61,79 +73,70 @@ def read_index(path: Path, cache: Path) -> TarIndex:
     kept = cache / f"tar-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
     found = _load(kept, stat.st_size)
     if found is None:
-        found = _scan(path, stat.st_size)
+        found = _scan(path)
         _save(kept, found)
     return found
 
 
-def _scan(path: Path, size: int) -> TarIndex:
-    spans: dict[str, list[tuple[int, int]]] = {}
-    last, problem, twice = "", "", []
-    try:
-        with tarfile.open(path, "r:") as archive:
-            for last, field, span in _members(archive):
-                if sum(span) <= size:
-                    found = spans.setdefault(last, [(_MISSING, 0)] * len(_FIELDS))
-                    if found[field][0] == _MISSING:
-                        found[field] = span
-                    else:
-                        twice.append(f"{last} ({_FIELDS[field]})")
-            # Where a header is damaged tarfile stops as it does at the end.
-            problem = "" if _is_end(path, archive.offset) else "cut off or damaged"
-    except (tarfile.TarError, EOFError) as error:
-        problem = str(error)
-    except OSError as error:
-        raise DataError(f"{path}: cannot read the shard: {error.strerror}") from error
-    if problem:
-        spans.pop(last, None)  # a part of it may be lost, such as the caption after the picture
-    if not spans:
-        why = f" ({problem})" if problem else ""
+def _scan(path: Path) -> TarIndex:
+    found = scan(path)
+    if not found.headers and found.problem and path.stat().st_size:
         raise DataError(
-            f"{path} holds no whole sample{why}; members are key.jpg "
-            "(png, webp), key.txt and key.json of a tar file that is not compressed"
+            f"{path} holds no whole sample ({found.problem}); wanted a tar file that is not "
+            "compressed, of members key.jpg (png, webp), key.txt and key.json"
         )
-    shape = (len(spans), len(_FIELDS), 2)
-    array = np.asarray(list(spans.values()), np.int64).reshape(shape)
-    return TarIndex(tuple(spans), array, tuple(_warnings(path, len(spans), problem, twice)))
+    spans = list(found.samples.values())
+    counts, names = _look_inside(path, spans)
+    counts |= {"left": found.left, "read": found.read}
+    counts["shard"] = Counter(joined=found.joined, archives=found.archives - 1)
+    shape = (len(spans), len(FIELDS), 2)
+    return TarIndex(
+        tuple(found.samples),
+        np.asarray(spans, np.int64).reshape(shape),
+        tuple(_warnings(path, found)),
+        {kind: dict(counter.most_common(_KINDS)) for kind, counter in counts.items()},
+        names.counts(_KINDS),
+    )
 
 
-def _warnings(path: Path, count: int, problem: str, twice: list[str]) -> Iterator[str]:
-    if problem:
-        yield f"{path}: {problem} after {count} whole samples; download it again"
-    if twice:
+def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter[str]], Names]:
+    """Counts over samples and their texts, and the names in those .json that are read."""
+    names, found = json_names(), Counter[str]()
+    has = [[span[0] != MISSING for span in sample] for sample in spans]
+    found["both"] = sum(image and (txt or js) for image, txt, js in has)
+    found["image only"] = sum(not (txt or js) for _, txt, js in has)
+    found["text only"] = sum(not image for image, _, _ in has)
+    found["json beside txt"] = sum(txt and js for _, txt, js in has)
+    texts = (txt for _, txt, _ in spans)
+    found["lines"] = sum(
+        b"\n" in data.strip().replace(b"\r", b"\n") for data in contents(path, texts, _LONGEST)
+    )
+    alone = (js for _, txt, js in spans if txt[0] == MISSING)
+    for data in contents(path, alone, _LONGEST):
+        try:
+            record = json.loads(data)
+        except (ValueError, RecursionError):
+            continue  # it is a malformed sample
+        if isinstance(record, dict):
+            names.take(record)
+    return {"samples": found}, names
+
+
+def _warnings(path: Path, found: Scan) -> Iterator[str]:
+    count = len(found.samples)
+    if found.problem:
+        yield f"{path}: {found.problem} after {count} whole samples; download it again"
+    if found.rest:
         yield (
-            f"{path}: {len(twice)} members stand in it twice, such as {twice[0]}; the first of "
-            "each is used, so that samples of the same name are lost; give them names of their own"
+            f"{path}: {found.rest:,} bytes after the archive's end are no tar archive, and are not "
+            "read; is the file damaged, or joined with something else?"
         )
-
-
-def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, int, tuple[int, int]]]:
-    """Key, field and span of the members that belong to samples."""
-    for member in archive:
-        if member.size < 0:
-            raise tarfile.ReadError("a member of negative size")
-        folder, _, name = member.name.rpartition("/")
-        stem, dot, extension = name.partition(".")
-        field = _field(extension.lower())
-        if member.isdir() or not stem or not dot or field is None:
-            continue
-        key = f"{folder}/{stem}" if folder else stem
-        plain = member.isreg() and not member.issparse()
-        yield key, field, (member.offset_data, member.size) if plain else (_NO_FILE, 0)
-
-
-def _field(extension: str) -> int | None:
-    if extension in _IMAGES:
-        return 0
-    return _FIELDS.index(extension) if extension in _FIELDS[1:] else None
-
-
-def _is_end(path: Path, offset: int) -> bool:
-    """Does the archive end there as tar files do, with blocks of zeros?"""
-    with path.open("rb") as file:
-        file.seek(offset)
-        block = file.read(tarfile.BLOCKSIZE)
-    return len(block) == tarfile.BLOCKSIZE and not any(block)
+    if found.twice:
+        yield (
+            f"{path}: {len(found.twice)} members stand in it twice, such as {found.twice[0]}; the "
+            "first of each is used, so that samples of the same name are lost; give them names of "
+            "their own"
+        )
 
 
 def _save(path: Path, index: TarIndex) -> None:
@@ -144,6 +147,7 @@ def _save(path: Path, index: TarIndex) -> None:
                 keys=np.frombuffer("\0".join(index.keys).encode("utf-8", "surrogateescape"), "u1"),
                 spans=index.spans,
                 warnings=np.asarray(index.warnings, dtype=np.str_),
+                counts=np.asarray(json.dumps([index.counts, index.names])),
             )
     except CheckpointError:
         return  # a full or read-only cache costs the next run one pass
@@ -153,10 +157,12 @@ def _load(path: Path, size: int) -> TarIndex | None:
     """None where there is none, or a damaged one."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            keys = arrays["keys"].tobytes().decode("utf-8", "surrogateescape").split("\0")
-            found = TarIndex(tuple(keys), arrays["spans"], tuple(map(str, arrays["warnings"])))
+            keys = tuple(arrays["keys"].tobytes().decode("utf-8", "surrogateescape").split("\0"))
+            spans = arrays["spans"]
+            counts, names = json.loads(str(arrays["counts"]))
+            warnings = tuple(map(str, arrays["warnings"]))
+            found = TarIndex(keys if len(spans) else (), spans, warnings, counts, names)
     except Exception:  # numpy raises many kinds for a damaged file
         return None
-    spans = found.spans
-    fits = spans.dtype == np.int64 and spans.shape == (len(keys), len(_FIELDS), 2)
-    return found if fits and int(spans.sum(axis=-1).max()) <= size else None
+    fits = spans.dtype == np.int64 and spans.shape == (len(found.keys), len(FIELDS), 2)
+    return found if fits and int(spans.sum(axis=-1).max(initial=0)) <= size else None
