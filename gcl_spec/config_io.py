@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from gcl_spec._paths import PATHS, is_path, is_text, path_to_text, user_path, with_paths
 from gcl_spec._text import nearest
 from gcl_spec.config import Config, ObjectiveConfig
 from gcl_spec.errors import ConfigError
@@ -62,6 +63,7 @@ def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") ->
     config = _build(tables, Config(), where)
     for override in overrides:
         config = _build(_parse(override), config, f"--set {override}")
+    config = with_paths(config, user_path)
     _check(config)
     return config
 
@@ -70,7 +72,7 @@ def dumps(config: Config) -> str:
     """The whole config as TOML; `loads` gives it back equal."""
     import tomli_w
 
-    return tomli_w.dumps(asdict(config))
+    return tomli_w.dumps(asdict(with_paths(config, path_to_text)))
 
 
 def describe(config: Config) -> str:
@@ -192,6 +194,9 @@ def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
         )
     if wanted is float and not math.isfinite(value):
         raise ConfigError(f"{where}: {name} = {value}; must be finite")
+    if wanted is str and not (is_path(value) if name in PATHS else is_text(value)):
+        what = "no path" if name in PATHS else "not UTF-8 text"
+        raise ConfigError(f"{where}: {name} = {value!r} is {what}")
     return value
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from gcl_spec import registry
 from gcl_spec._files import atomic_folder
+from gcl_spec._paths import text_path
 from gcl_spec._typing import AnyArray, FloatArray, State
 from gcl_spec.backend import Backend
 from gcl_spec.batch import Batch, presence
@@ -129,7 +130,8 @@ def _parity(
 ) -> Parity:
     from onnxruntime import InferenceSession
 
-    session = InferenceSession(folder / f"{modality}.onnx", providers=["CPUExecutionProvider"])
+    with text_path(folder) as place:
+        session = InferenceSession(place / f"{modality}.onnx", providers=["CPUExecutionProvider"])
     known = {node.name for node in session.get_inputs()}
     found = [
         session.run(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gcl_spec._paths import absolute
 from gcl_spec.config import Config
 from gcl_spec.data.sources import open_source
 from gcl_spec.data.vectors import VectorSource
@@ -11,12 +12,13 @@ __all__ = ["resolved"]
 
 
 def resolved(config: Config) -> Config:
-    """The config with the widths of the vectors that an adapter is trained on.
+    """The config with paths from the root folder, and the widths of an adapter's vectors.
 
     Raises:
         ConfigError: vectors without an adapter, an adapter without vectors or for other ones.
         DataError: the vectors cannot be read.
     """
+    config = absolute(config)
     path = config.data.path
     if config.model.kind != "adapter":
         if path.endswith(".npz"):

@@ -20,6 +20,7 @@ from typing import Any
 
 from gcl_spec import checkpoint, config_io, registry
 from gcl_spec._files import append, atomic_folder, atomic_write, remove_stale, sync_file
+from gcl_spec._paths import user_path
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
@@ -122,7 +123,8 @@ class RunFolder:
     def write(self, name: str, text: str) -> None:
         """Replace a file of the run."""
         with atomic_write(self.path / name) as file:
-            file.write(text.encode())
+            # Names of files in it may hold other bytes than text.
+            file.write(text.encode(errors="backslashreplace"))
 
     def report(self, name: str) -> Report:
         """The evaluation "before" or "after"."""
@@ -255,7 +257,7 @@ def load_run(
         CheckpointError: no run there, or no readable checkpoint. BackendLoadError: see
             `gcl_spec.registry.load_training`.
     """
-    run = RunFolder.open(Path(path))
+    run = RunFolder.open(Path(user_path(os.fspath(path))))
     config = run.config()
     found = run.found(step)
     made = registry.load_training(backend)

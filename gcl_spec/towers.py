@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gcl_spec._files import atomic_folder, remove_stale_folders
-from gcl_spec.cache import cache_folder
+from gcl_spec.cache import cache_errors, cache_folder
 from gcl_spec.config import Config, ModelConfig
 from gcl_spec.data import images, tokens
 from gcl_spec.errors import CheckpointError, ConfigError, DataError
@@ -53,7 +53,7 @@ def clip_folder(config: Config) -> Path:
         remove_stale_folders(folder)
     else:
         try:
-            with atomic_folder(folder) as temporary:
+            with cache_errors(), atomic_folder(folder) as temporary:
                 write_tiny(temporary, seed)
         except CheckpointError:
             if not folder.is_dir():  # of several processes the first one makes it

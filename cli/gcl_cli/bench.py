@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gcl_cli._options import FILE
 from gcl_spec._files import check_writable
 from gcl_spec.objective import PRESETS
 
@@ -64,7 +65,7 @@ def command() -> None:
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Write everything, every repeat too.",
 )

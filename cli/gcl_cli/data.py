@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gcl_cli._options import FILE, PATH, UserPath
 from gcl_cli.lines import say
 from gcl_spec import config_io
 
@@ -24,12 +25,12 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("path")
+@click.argument("path", type=UserPath())
 @click.option("--recipe", metavar="NAME", help="Options by name: batch size, tokens, columns.")
 @click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Options from a TOML file.",
 )
@@ -47,7 +48,7 @@ def command() -> None:
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Write everything, every bad sample too.",
 )

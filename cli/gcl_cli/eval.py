@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gcl_cli._options import FILE, PATH
 from gcl_cli.lines import say
 from gcl_spec._files import check_writable
 from gcl_spec.evaluate import Report
@@ -14,10 +15,10 @@ __all__ = ["command"]
 
 
 @click.command("eval")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="A task, a folder of tasks, or a zip of either.  [default: the starter tasks]",
 )
@@ -26,13 +27,13 @@ __all__ = ["command"]
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Write everything, per query too.",
 )
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="RUN|FILE",
     help="Compare with another run, or with a file that --json wrote.",
 )

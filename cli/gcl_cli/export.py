@@ -4,14 +4,15 @@ from pathlib import Path
 
 import click
 
+from gcl_cli._options import PATH
 from gcl_cli.lines import say
 
 __all__ = ["command"]
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
+@click.argument("out", type=PATH)
 @click.option("--onnx", is_flag=True, help="Write image.onnx and text.onnx instead.")
 @click.option(
     "--step",

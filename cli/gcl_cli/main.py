@@ -1,5 +1,6 @@
 """The `gcl` command: a group that imports a command's module only when it is called for."""
 
+import io
 import sys
 import traceback
 import warnings
@@ -69,6 +70,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = list(sys.argv[1:] if argv is None else argv)
     # Pillow's, on metadata and large pictures: of no use, or said as the sample's fault.
     warnings.filterwarnings("ignore", module="PIL")
+    # A file's name may have bytes that are no text; standard error escapes them by itself.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0)
     except click.ClickException as error:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from gcl_cli._options import PATH
 from gcl_cli.lines import say
 from gcl_spec import config_io, registry
+from gcl_spec._paths import user_path
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.signals import caught, interrupted
@@ -22,7 +24,7 @@ __all__ = ["command", "launcher"]
 @click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Options from a TOML file.",
 )
@@ -35,7 +37,7 @@ __all__ = ["command", "launcher"]
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="The run's folder.  [default: runs/RECIPE]",
 )
@@ -49,7 +51,7 @@ __all__ = ["command", "launcher"]
 )
 @click.option(
     "--init",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="RUN|FILE",
     help="Start from the weights of another run, or of a checkpoint file of one.",
 )
@@ -84,7 +86,7 @@ def command(
     if resume and out is not None:
         raise ConfigError(f"the run to go on with is {resume} or {out}? drop --out")
     resumes = resume is not None
-    out = Path(resume) if resume else out
+    out = Path(user_path(resume)) if resume else out
     if resumes and (init is not None or dry_run):
         raise ConfigError("--resume goes on with a run as it is; drop --init and --dry-run")
     name = recipe or (config_path.stem if config_path is not None else "lite")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from gcl_cli._options import FILE, UserPath
 from gcl_spec import registry
 from gcl_spec._files import check_writable
 from gcl_spec.backend import Backend, SpreadBackend
@@ -21,8 +22,6 @@ __all__ = ["command"]
 
 _DISAGREE = 3
 _MISSING = 4
-
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("verify-backends")
@@ -42,7 +41,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--case",
     "case_paths",
     multiple=True,
-    type=_FILE,
+    type=FILE,
     help="Only the case in this file; repeatable.",
 )
 @click.option(
@@ -62,11 +61,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--self-test", is_flag=True, help="Inject known bugs; each must be noticed.")
 @click.option("--matrix", is_flag=True, help="Show a row an objective and kind of masks, too.")
-@click.option("--json", "json_path", type=_FILE, help="Write every result to this file.")
-@click.option("--junit", "junit_path", type=_FILE, help="Write JUnit XML to this file.")
+@click.option("--json", "json_path", type=FILE, help="Write every result to this file.")
+@click.option("--junit", "junit_path", type=FILE, help="Write JUnit XML to this file.")
 @click.option(
     "--failures",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False, path_type=Path),
     default=Path("gcl-failures"),
     help="Folder for shrunk failing cases. Default: gcl-failures.",
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from gcl_cli._options import PATH
 from gcl_cli.lines import say
 from gcl_spec import config_io
 from gcl_spec.broken_run import Kill, break_run, unbroken_run
@@ -29,7 +30,7 @@ _DIFFERENT = 1
 @click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Options from a TOML file.",
 )

@@ -11,6 +11,7 @@ from safetensors.numpy import save
 from gcl_spec._checksum import checksum
 from gcl_spec._files import atomic_write, remove_stale
 from gcl_spec._typing import FloatArray
+from gcl_spec.cache import cache_errors
 
 __all__ = ["FeatureCache"]
 
@@ -108,5 +109,5 @@ def _write(path: Path, rows: Mapping[str, FloatArray]) -> None:
         "digests": np.asarray([list(bytes.fromhex(digest)) for digest in rows], np.uint8),
         "features": np.stack(list(rows.values())),
     }
-    with atomic_write(path) as file:
+    with cache_errors(), atomic_write(path) as file:
         file.write(save(arrays, {"sha256": checksum(arrays)}))

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def read_index(path: Path, cache: Path) -> TarIndex:
     except OSError as error:
         raise DataError(f"{path}: cannot read the shard: {error.strerror}") from error
     key = f"{_VERSION} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
-    kept = cache / f"tar-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+    kept = cache / f"tar-{hashlib.sha256(os.fsencode(key)).hexdigest()[:24]}.npz"
     found = _load(kept, stat.st_size)
     if found is None:
         found = _scan(path)

@@ -113,7 +113,8 @@ def _read(path: Path) -> "tokenizers.Tokenizer":
     import tokenizers
 
     try:
-        return tokenizers.Tokenizer.from_file(str(path))
+        # Not from_file, which takes no path of other bytes than UTF-8.
+        return tokenizers.Tokenizer.from_buffer(path.read_bytes())
     except Exception as error:  # the Rust side raises bare Exception
         raise DataError(f"{path}: cannot read the tokenizer: {error}") from error
 

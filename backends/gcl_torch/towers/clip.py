@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gcl_spec._paths import text_path
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.hub import weight_files
 
@@ -137,12 +138,12 @@ def _load(folder: Path) -> Any:
     from transformers import AutoConfig, AutoModel  # takes seconds to import
 
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        _without_dropout(config)
         # Weights that the file lacks would use up random numbers before we refuse them.
-        with torch.random.fork_rng(devices=[]), _no_progress_bar():
+        with text_path(folder) as place, torch.random.fork_rng(devices=[]), _no_progress_bar():
+            config = AutoConfig.from_pretrained(place, local_files_only=True)
+            _without_dropout(config)
             model, loading = AutoModel.from_pretrained(
-                folder,
+                place,
                 config=config,
                 dtype=torch.float32,
                 use_safetensors=True,

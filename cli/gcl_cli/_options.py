@@ -1,0 +1,28 @@
+"""Kinds of options that several commands have."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gcl_spec._paths import user_path
+
+__all__ = ["FILE", "PATH", "UserPath"]
+
+
+class UserPath(click.Path):
+    """A path, in which `~` is the home folder also where the shell leaves it, as in `--out=~/x`."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """See `click.Path`."""
+        if isinstance(value, str):
+            value = user_path(value)
+        return super().convert(value, param, ctx)
+
+
+PATH = UserPath(path_type=Path)
+FILE = UserPath(dir_okay=False, path_type=Path)
+"""Not a folder."""
