@@ -10,7 +10,19 @@ from typing import Any
 from gcl_spec._text import escaped
 from gcl_spec.errors import DataError
 
-__all__ = ["CAPTIONS", "CONCEPT", "ID", "IMAGE", "Field", "Names", "listed", "plain", "shown"]
+__all__ = [
+    "CAPTIONS",
+    "CONCEPT",
+    "ID",
+    "IMAGE",
+    "NOT_FETCHED",
+    "Field",
+    "Names",
+    "is_address",
+    "listed",
+    "plain",
+    "shown",
+]
 
 _SHOWN = 8
 _LENGTH = 40  # letters of a name in a message
@@ -43,6 +55,7 @@ CAPTIONS = Field(
     "captions", ("caption", "text", "texts", "txt"), (*_TITLES, "content", "query", "question")
 )
 CONCEPT = Field("concept")
+NOT_FETCHED = "pictures are not fetched; download them, such as by img2dataset, and name the files"
 
 
 def plain(name: str) -> str:
@@ -52,6 +65,15 @@ def plain(name: str) -> str:
     'image_path'
     """
     return re.sub(r"[\s\-.]+", "_", name.strip().casefold())
+
+
+def is_address(name: str) -> bool:
+    """Is it the name of addresses on the net?
+
+    >>> is_address("image_URL"), is_address("curl")
+    (True, False)
+    """
+    return not {"url", "urls", "uri", "link"}.isdisjoint(plain(name).split("_"))
 
 
 def shown(name: object) -> str:
@@ -159,7 +181,8 @@ class Names:
         for (key, field), count in self._unsure.items():
             yield (
                 f"{where}: {shown(key)} of {count:,} {self._unit} is not a known name, and they "
-                f"have no {field!r}; did you mean {field!r}?"
+                f"have no {field!r}; "
+                + (NOT_FETCHED if is_address(key) else f"did you mean {field!r}?")
             )
 
     def notes(self, where: str) -> Iterator[str]:

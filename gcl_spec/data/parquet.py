@@ -12,6 +12,7 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray, IntArray
 from gcl_spec.config import ColumnsConfig
+from gcl_spec.data.columns import Columns, find_columns
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
@@ -19,7 +20,7 @@ from gcl_spec.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ParquetSource", "ParquetTable", "text_column"]
+__all__ = ["ParquetSource", "ParquetTable"]
 
 _MEMORY = 256 * 2**20  # bytes of row groups kept, for each kind of column
 _PICTURES = (
@@ -148,27 +149,20 @@ class ParquetSource:
 
     def __init__(self, table: ParquetTable, columns: ColumnsConfig, images: Root) -> None:
         """`DataError` where there is neither a column of pictures nor one of captions."""
-        self._table, self._columns, self._images = table, columns, images
-        names = table.schema.names
-        self._text = text_column(names, columns)
-        self._has_image = columns.image in names
-        self._has_id = columns.id in names
+        self._table, self._images = table, images
         first = table.paths[0]
+        names = table.schema.names
+        self._columns: Columns = find_columns(str(first), names, columns)
         more = f" and {len(table.paths) - 1} more" if len(table.paths) > 1 else ""
         self.name = f"{first}{more}"
-        if self._text is None and not self._has_image:
-            raise DataError(
-                f"{first}: no column {columns.image!r} or {columns.text!r}; there are "
-                f"{', '.join(names)}; choose with --set data.columns.image=NAME and .text=NAME"
-            )
         if not len(table):
             raise DataError(f"{self.name} holds no row")
-        for name, kinds in ((columns.image, _PICTURES), (self._text, _TEXTS)):
-            found = str(table.schema.field(name).type) if name is not None and name in names else ""
+        for name, kinds in ((self._columns.image, _PICTURES), (self._columns.text, _TEXTS)):
+            found = "" if name is None else str(table.schema.field(name).type)
             if found and not found.startswith(kinds):
                 raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
-        self.warnings = self._slow()
-        self.notes: tuple[str, ...] = ()
+        self.warnings = (*self._columns.warnings, *self._slow())
+        self.notes = self._columns.notes
 
     def __len__(self) -> int:
         return len(self._table)
@@ -177,13 +171,13 @@ class ParquetSource:
         """See `Source`."""
         place = self.place(number)
         captions: tuple[str, ...] = ()
-        if self._text is not None:
-            captions = clean_captions(place, self._table.value(number, self._text))
+        if self._columns.text is not None:
+            captions = clean_captions(place, self._table.value(number, self._columns.text))
         image = str(number) if self._shows(number) else None
         if image is None and not captions:
             raise DataError(f"{place}: neither image nor caption")
-        name = self._table.value(number, self._columns.id) if self._has_id else None
-        concept = captions[0] if captions else f"row {place}"
+        name, concept = self._cell(number, self._columns.id), self._concept(number)
+        concept = concept or (captions[0] if captions else f"row {place}")
         return Sample(place if name is None else str(name), image, captions, concept)
 
     def place(self, number: int, /) -> str:
@@ -193,7 +187,7 @@ class ParquetSource:
     def label(self, number: int, /) -> str:
         """See `Source`."""
         try:
-            name = self._table.value(number, self._columns.id) if self._has_id else None
+            name = self._cell(number, self._columns.id)
         except DataError:
             name = None
         return "" if name is None else str(name)
@@ -207,7 +201,7 @@ class ParquetSource:
         if not reference.isdecimal() or int(reference) >= len(self):
             raise DataError(f"{self.name}: no picture {reference!r}; a row's number is meant")
         number = int(reference)
-        cell = self._table.value(number, self._columns.image)
+        cell = self._cell(number, self._columns.image)
         if isinstance(cell, dict):
             cell = cell.get("bytes") or cell.get("path")
         if isinstance(cell, str) and cell:
@@ -217,9 +211,21 @@ class ParquetSource:
         return cell
 
     def _shows(self, number: int) -> bool:
-        return self._has_image and self._table.shows(number, self._columns.image)
+        column = self._columns.image
+        return column is not None and self._table.shows(number, column)
+
+    def _cell(self, number: int, column: str | None) -> Any:
+        return None if column is None else self._table.value(number, column)
+
+    def _concept(self, number: int) -> str:
+        concept = self._cell(number, self._columns.concept)
+        if concept is not None and not isinstance(concept, str):
+            raise DataError(f"{self.place(number)}: 'concept' must be a text")
+        return concept or ""
 
     def _slow(self) -> tuple[str, ...]:
+        if self._columns.image is None:
+            return ()
         sizes = self._table.bytes_of(self._columns.image)
         if max(sizes) <= _LARGE or sum(sizes) <= _MEMORY:
             return ()
@@ -245,11 +251,6 @@ def _filled(column: "pa.ChunkedArray") -> BoolArray:
         return found
     lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
     return lengths > 0
-
-
-def text_column(names: Sequence[str], columns: ColumnsConfig) -> str | None:
-    """The column of captions: the configured one, else "text"; None where there is neither."""
-    return next((name for name in (columns.text, "text") if name in names), None)
 
 
 def _pyarrow_parquet() -> Any:

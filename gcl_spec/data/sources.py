@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gcl_spec.cache import cache_folder
 from gcl_spec.config import DataConfig
+from gcl_spec.data.columns import find_columns
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
 from gcl_spec.data.paths import expand
@@ -112,17 +113,18 @@ def _files(path: str) -> tuple[Path, ...]:
 
 
 def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
-    from gcl_spec.data.parquet import ParquetSource, ParquetTable, text_column
+    from gcl_spec.data.parquet import ParquetSource, ParquetTable
 
     table = ParquetTable(files)
     names = table.schema.names
-    used = [n for n in (data.columns.image, text_column(names, data.columns)) if n in names]
-    for name in (*used, data.columns.id):
-        if names.count(name) > 1:
+    columns = find_columns(str(files[0]), names, data.columns)
+    used = [name for name in (columns.image, columns.text) if name is not None]
+    for name in (*used, columns.id, columns.concept):
+        if name is not None and names.count(name) > 1:
             raise DataError(
                 f"{files[0]}: {names.count(name)} columns are named {name!r}; rename all but one"
             )
-    kinds = [str(table.schema.field(name).type) for name in used if name is not None]
+    kinds = [str(table.schema.field(name).type) for name in used]
     if kinds and all(_is_vector(kind) for kind in kinds):
         from gcl_spec.data.vectors import read_vectors
 

@@ -15,9 +15,10 @@ from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.collate import assemble
+from gcl_spec.data.columns import find_columns
 from gcl_spec.data.images import ImageInput
 from gcl_spec.data.pairs import Sample
-from gcl_spec.data.parquet import ParquetTable, text_column
+from gcl_spec.data.parquet import ParquetTable
 from gcl_spec.data.twins import connected, first_equal
 from gcl_spec.errors import DataError
 
@@ -198,30 +199,35 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
             arrays: dict[str, npt.NDArray[Any]] = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a readable npz file of plain arrays: {error}") from error
-    text = text_column(list(arrays), columns)
-    named = {"image": columns.image, "text": text}
-    found = {kind: arrays[name] for kind, name in named.items() if name in arrays}
-    ids = next((arrays[name] for name in (columns.id, "ids") if name in arrays), None)
+    used = find_columns(
+        str(path), list(arrays), columns, unit="arrays", known=("present",), has_concepts=False
+    )
+    named = {"image": used.image, "text": used.text}
+    found = {kind: arrays[name] for kind, name in named.items() if name is not None}
+    ids = None if used.id is None else arrays[used.id]
     if ids is not None and ids.ndim != 1:
         raise DataError(f"{path}: the ids have shape {ids.shape}; wanted (N,)")
     names = None if ids is None else _names(ids.tolist())
-    return VectorSource(str(path), found, names, arrays.get("present"))
+    source = VectorSource(str(path), found, names, arrays.get("present"))
+    source.warnings, source.notes = used.warnings, used.notes
+    return source
 
 
 def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
     """Columns of lists of floats, all in memory; a null is a missing vector."""
-    names = table.schema.names
-    named = {"image": columns.image, "text": text_column(names, columns)}
-    kept = [name for name in (*named.values(), columns.id) if name is not None and name in names]
-    whole = table.read_all(kept)
+    used = find_columns(str(table.paths[0]), table.schema.names, columns, has_concepts=False)
+    named = {"image": used.image, "text": used.text}
+    whole = table.read_all([name for name in (*named.values(), used.id) if name is not None])
     place = ", ".join(map(str, table.paths[:1])) + (" ..." if len(table.paths) > 1 else "")
     found = {
         kind: _matrix(place, name, whole.column(name))
         for kind, name in named.items()
-        if name is not None and name in names
+        if name is not None
     }
-    ids = _names(whole.column(columns.id).to_pylist()) if columns.id in names else None
-    return VectorSource(place, found, ids)
+    ids = None if used.id is None else _names(whole.column(used.id).to_pylist())
+    source = VectorSource(place, found, ids)
+    source.warnings, source.notes = used.warnings, used.notes
+    return source
 
 
 def _names(ids: list[Any]) -> list[str | None]:

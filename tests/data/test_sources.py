@@ -84,12 +84,12 @@ def test_nothing_of_use(tmp_path: Path) -> None:
 def test_columns_have_other_names(tmp_path: Path) -> None:
     table = pa.table({"jpg": pa.array([png(1)], pa.binary()), "alt": [["one", " ", "two"]]})
     pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"there are jpg, alt; choose with --set data\.columns"):
+    with pytest.raises(DataError, match=r"are 'jpg', 'alt'; choose with --set data\.columns"):
         source(tmp_path)
     found = source(tmp_path, columns=ColumnsConfig(image="jpg", text="alt")).sample(0)
     assert found.captions == ("one", "two")
     with pytest.raises(DataError, match="column 'alt' is list<"):
-        source(tmp_path, columns=ColumnsConfig(image="alt", text="none"))
+        source(tmp_path, columns=ColumnsConfig(image="alt", text="jpg"))
 
 
 def test_few_row_groups_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
