@@ -14,7 +14,7 @@ _CLOSE = 0.75
 _SAME = {"image": IMAGE.same, "text": ("text", "captions", "texts", "txt"), "id": ("ids",)}
 _LIKE = {"image": IMAGE.like, "text": CAPTIONS.like}
 _WHAT = {"image": "picture", "text": "caption"}
-_OTHER_WORDS = frozenset(["id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"])
+_OTHER_WORDS = frozenset(("id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"))
 
 
 @dataclass(frozen=True, slots=True)

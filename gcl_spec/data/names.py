@@ -76,14 +76,14 @@ def is_address(name: str) -> bool:
     return not {"url", "urls", "uri", "link"}.isdisjoint(plain(name).split("_"))
 
 
-def shown(name: object) -> str:
+def shown(name: object, most: int = _LENGTH) -> str:
     r"""A name in a message: in quotes, on one line, cut where it is long.
 
     >>> print(shown("caption\n"))
     'caption\n'
     """
     text = str(name)
-    text = text[: _LENGTH - 3] + "..." if len(text) > _LENGTH else text
+    text = text[: most - 3] + "..." if len(text) > most else text
     return f"'{escaped(text)}'"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from gcl_spec.cache import cache_folder
 from gcl_spec.config import DataConfig
 from gcl_spec.data.columns import find_columns
+from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
 from gcl_spec.data.paths import expand
@@ -16,7 +17,6 @@ from gcl_spec.errors import DataError
 
 __all__ = ["TRAIN", "data_root", "open_source"]
 
-TRAIN = "train.jsonl"
 _KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip")
 
 
@@ -24,10 +24,9 @@ def open_source(data: DataConfig) -> Source:
     """The samples at `data.path`, by what is there.
 
     starter                        the starter set
-    a folder or zip                its train.jsonl; of a folder without one its *.parquet, also in
-                                   data/, *.tar, train.npz, or its one json file but *_meta.json,
-                                   with the pictures in images/ or images.zip; where some are named
-                                   train*, only these
+    a zip                          its train.jsonl
+    a folder                       its train.jsonl, *.parquet, *.tar, train.npz or one *.json, with
+                                   the pictures in images/ or images.zip; see `files_of_folder`
     a .jsonl, .json or .npz file   lines as in train.jsonl; the LLaVA-pretrain layout; vectors
     .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
 
@@ -37,8 +36,15 @@ def open_source(data: DataConfig) -> Source:
         DataError: nothing is there, or it is none of these, or unusable.
     """
     root = data_root(data.path)
-    images = open_root(data.images) if data.images else root
     files = _files(data.path)
+    source = _open(data, root, files.paths)
+    source.warnings = (*files.warnings, *source.warnings)
+    source.notes = (*files.notes, *source.notes)
+    return source
+
+
+def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
+    images = open_root(data.images) if data.images else root
     suffixes = {path.suffix.lower() for path in files}
     if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar"}):
         raise DataError(
@@ -83,33 +89,17 @@ def data_root(path: str) -> Root:
     return FolderRoot(expand(path)[0].parent)
 
 
-def _files(path: str) -> tuple[Path, ...]:
+def _files(path: str) -> Files:
     """The files of samples; none for the train.jsonl of the starter set or a folder."""
-    folder = Path(path)
     if path == "starter":
-        return ()
-    if not folder.is_dir():
-        found = expand(path)
-        for file in found:
-            if file.suffix.lower() not in _KINDS:
-                raise DataError(f"{file}: not one of the kinds {', '.join(_KINDS)}")
-        return found
-    if (folder / TRAIN).is_file():
-        return ()
-    for pattern in ("*.parquet", "data/*.parquet", "*.tar", "train.npz", "*.json"):
-        # Not what macOS puts beside files, nor the json of LCS-558K that holds no conversations.
-        found = tuple(
-            file
-            for file in sorted(folder.glob(pattern))
-            if not file.name.startswith(".") and not file.name.endswith("_meta.json")
-        )
-        train = tuple(file for file in found if file.name.startswith("train"))
-        if found and (pattern != "*.json" or len(found) == 1):
-            return train or found
-    raise DataError(
-        f"{path}: no {TRAIN}, *.parquet, *.tar, train.npz or single *.json in this folder; name "
-        "the files with --set data.path=..."
-    )
+        return Files(())
+    if Path(path).is_dir():
+        return files_of_folder(path)
+    found = expand(path)
+    for file in found:
+        if file.suffix.lower() not in _KINDS:
+            raise DataError(f"{file}: not one of the kinds {', '.join(_KINDS)}")
+    return files_of_pattern(path, found)
 
 
 def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:

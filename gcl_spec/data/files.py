@@ -1,0 +1,239 @@
+"""Which files of a folder, or of a pattern, are trained on: not those of other splits, one kind."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path, PurePath
+
+from gcl_spec.data.names import listed, shown
+from gcl_spec.errors import DataError
+
+__all__ = ["TRAIN", "Files", "files_of_folder", "files_of_pattern"]
+
+TRAIN = "train.jsonl"
+_TRAINING = frozenset(("train", "training", "trainval", "trn", "trainset"))
+_HELD_OUT = frozenset(("val", "valid", "validate", "validation", "valset", "minival"))
+_HELD_OUT |= {"dev", "devel", "devset", "test", "testing", "testset", "testdev"}
+_HELD_OUT |= {"eval", "evaluation", "holdout", "heldout"}
+# Kinds that a folder is read as, and those that are named where they are not.
+_STRONG = (".jsonl", ".parquet", ".tar", ".npz")
+_PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
+_OTHERS = (".csv", ".tsv", ".arrow", ".feather", ".npy", ".h5", ".pkl", ".pt")
+_SUFFIXES = frozenset((*_STRONG, ".json", *_PACKED, *_OTHERS))
+_NO_SAMPLES = ("_meta.json", "_stats.json", "dataset_infos.json", "dataset_info.json")
+_FOLDERS = frozenset(("data", "default"))  # that the Hugging Face hub has
+_NOT_DATA = frozenset(("images", "tasks", "val_tasks"))
+_PEEK = 200  # entries of a folder that is not read, to see whether it holds data
+_DEPTH = 2
+_FIRST = 3  # files of each kind that are named
+_NAME = 300  # letters of a path in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files of one kind; none for a folder's train.jsonl. The rest as of a `Source`."""
+
+    paths: tuple[Path, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def files_of_folder(path: str) -> Files:
+    """The files of a folder that are trained on.
+
+    train.jsonl; *.parquet or *.tar; train.npz; or the one *.json. Parquet and tar files may lie in
+    data/, default/ or folders of splits, too. Where a name has `train` in it, or its folder's, only
+    such files are read; those of other splits never are. Parquet files beside tar files of the same
+    names are what img2dataset knows of the pictures: the tar files are read.
+
+    Raises:
+        DataError: no file, files of other splits alone, or files of several kinds.
+    """
+    folder = Path(path)
+    every = sorted(_walk(folder, PurePath()))
+    hidden = [file for file in every if file.name.startswith(".")]
+    files = [file for file in every if not file.name.startswith(".")]
+    kinds = {kind: _training(_of_kind(files, kind)) for kind in (*_STRONG, ".json")}
+    metadata = _metadata(kinds)
+    if metadata:
+        kinds[".parquet"] = []
+    chosen = [kind for kind in _STRONG if kinds[kind]] or [".json"]
+    if len(chosen) > 1:
+        ways = " or ".join(f"--set data.path='{_pattern(folder, kinds[kind])}'" for kind in chosen)
+        raise DataError(
+            f"{path} holds files of several kinds, such as "
+            f"{listed(shown(kinds[kind][0]) for kind in chosen)}; choose with {ways}"
+        )
+    used = kinds[chosen[0]]
+    held = [file for file in files if _split(file) == "held out"]
+    rest = [*(x for x in files if x not in {*used, *held, *metadata}), *hidden]
+    folders = list(_other_folders(folder)) if folder.is_dir() else []
+    if (len(used) != 1 and chosen == [".json"]) or not used:
+        raise DataError(_nothing(path, held, [*map(str, rest), *folders]))
+    notes = tuple(_notes(path, metadata, held, rest, folders))
+    if used == [PurePath(TRAIN)]:
+        return Files((), (), notes)
+    paths, warnings = _filled([folder / file for file in used])
+    return Files(paths, warnings, notes)
+
+
+def files_of_pattern(pattern: str, found: Sequence[Path]) -> Files:
+    """The files that a pattern names, with a warning where it names other splits beside training.
+
+    Args:
+        pattern: data.path.
+        found: what `gcl_spec.data.paths.expand` makes of it.
+    """
+    fixed = re.split(r"[*?\[{]", pattern)[0].rpartition("/")[0]
+    splits = {file: _split(_below(file, fixed)) for file in found}
+    held = [file for file, split in splits.items() if split == "held out"]
+    paths, warnings = _filled(found)
+    if held and len(held) < len(found):
+        warnings = (
+            *warnings,
+            f"{pattern}: it names files of other splits beside those of training, and they are "
+            f"trained on: {_grouped(held)}; leave them out of data.path",
+        )
+    elif held:
+        note = f"{pattern}: files of another split than training are trained on: {_grouped(held)}"
+        return Files(paths, warnings, (note,))
+    return Files(paths, warnings)
+
+
+def _walk(folder: Path, inner: PurePath, depth: int = 0) -> Iterator[PurePath]:
+    """The files of kinds of data in the folder, and in those below that hold splits."""
+    with os.scandir(folder / inner) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                reads = entry.name in _FOLDERS or _split(PurePath(entry.name))
+                if reads and entry.name not in _NOT_DATA and depth < _DEPTH:
+                    yield from _walk(folder, inner / entry.name, depth + 1)
+            elif PurePath(entry.name).suffix.lower() in _SUFFIXES and entry.name != "images.zip":
+                yield inner / entry.name
+
+
+def _other_folders(folder: Path) -> Iterator[str]:
+    """Patterns of files in folders that are not read."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if not entry.is_dir() or entry.name in _NOT_DATA | _FOLDERS:
+            continue
+        if _split(PurePath(entry.name)) or entry.name.startswith("."):
+            continue
+        with os.scandir(entry.path) as inner:
+            ends = {PurePath(file.name).suffix.lower() for file in islice(inner, _PEEK)}
+        yield from (f"{entry.name}/*{end}" for end in sorted(ends & {".jsonl", ".parquet", ".tar"}))
+
+
+def _of_kind(files: Iterable[PurePath], kind: str) -> list[PurePath]:
+    found = [file for file in files if file.suffix.lower() == kind]
+    if kind in (".jsonl", ".npz"):
+        return [file for file in found if file == PurePath(f"train{kind}")]
+    return [file for file in found if not file.name.endswith(_NO_SAMPLES)]
+
+
+def _training(files: list[PurePath]) -> list[PurePath]:
+    """Those of the training split, else of no split; of several folders the outermost ones."""
+    for split in ("training", ""):
+        found = [file for file in files if _split(file) == split]
+        depth = min((len(file.parts) for file in found), default=0)
+        if found:
+            return [file for file in found if len(file.parts) == depth]
+    return []
+
+
+def _split(file: PurePath) -> str:
+    """ "training", "held out" or "", by the words of the file's name, else of its folders.
+
+    >>> [_split(PurePath(x)) for x in ("cc-train-0.tar", "coco_val2017.tar", "val/0.tar", "0.tar")]
+    ['training', 'held out', 'held out', '']
+    """
+    for part in reversed((*file.parts[:-1], file.stem)):
+        spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", part)
+        words = re.findall(r"[a-z]+", spaced.lower())
+        pairs = {one + two for one, two in pairwise(words)}
+        if _TRAINING & {*words}:
+            return "training"
+        if _HELD_OUT & {*words, *pairs}:
+            return "held out"
+    return ""
+
+
+def _metadata(kinds: dict[str, list[PurePath]]) -> list[PurePath]:
+    """Parquet files that stand beside tar files of the same names, as img2dataset writes them."""
+    shards = {file.with_suffix("") for file in kinds[".tar"]}
+    tables = kinds[".parquet"]
+    return tables if all(file.with_suffix("") in shards for file in tables) else []
+
+
+def _filled(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The files of several that are not of 0 bytes, and a warning where some are."""
+    empty = [file for file in files if file.is_file() and not file.stat().st_size]
+    kinds = {file.suffix.lower() for file in files}
+    if not empty or len(empty) == len(files) or len(kinds) > 1:
+        return tuple(files), ()
+    warning = f"files of 0 bytes are not read: {_grouped(empty)}; download them again"
+    return tuple(file for file in files if file not in empty), (warning,)
+
+
+def _notes(
+    path: str,
+    metadata: Sequence[PurePath],
+    held: Sequence[PurePath],
+    rest: Sequence[PurePath],
+    folders: Sequence[str],
+) -> Iterator[str]:
+    if metadata:
+        yield (
+            f"{path}: not read, as what img2dataset knows of the pictures in the .tar files of the "
+            f"same names: {_grouped(metadata)}"
+        )
+    if held:
+        yield f"{path}: files of other splits, which are not trained on: {_grouped(held)}"
+    if rest:
+        yield f"{path}: files that are not used: {_grouped(rest)}"
+    if folders:
+        yield f"{path}: folders that are not read: {listed(map(shown, folders))}"
+
+
+def _nothing(path: str, held: Sequence[PurePath], rest: Sequence[str]) -> str:
+    if held:
+        return (
+            f"{path} holds files of other splits than training alone: {_grouped(held)}; to train "
+            f"on them, name them: --set data.path='{_pattern(Path(path), held)}'"
+        )
+    there = f"; there are {listed(shown(name, _NAME) for name in rest)}" if rest else ""
+    packed = any(name.lower().endswith(_PACKED) for name in rest)
+    return (
+        f"{path}: no {TRAIN}, *.parquet, *.tar, train.npz or single *.json in this folder{there}; "
+        + ("unpack what is compressed, or " if packed else "")
+        + "name the files with --set data.path=..."
+    )
+
+
+def _pattern(folder: Path, files: Sequence[PurePath]) -> str:
+    """A pattern for data.path of files, or the one file."""
+    first = files[0]
+    return str(folder / (first if len(files) == 1 else first.with_name(f"*{first.suffix}")))
+
+
+def _grouped(files: Sequence[PurePath]) -> str:
+    """The first three of each kind, and how many more there are.
+
+    >>> _grouped([PurePath(f"{n}.json") for n in range(5)] + [PurePath("a.tar")])
+    "'0.json', '1.json', '2.json' and 2 more .json, 'a.tar'"
+    """
+    groups: dict[str, list[PurePath]] = {}
+    for file in files:
+        groups.setdefault(file.suffix, []).append(file)
+    texts = []
+    for end, group in groups.items():
+        more = f" and {len(group) - _FIRST:,} more {end}" if len(group) > _FIRST else ""
+        texts.append(", ".join(shown(file, _NAME) for file in group[:_FIRST]) + more)
+    return listed(texts)
+
+
+def _below(file: Path, fixed: str) -> PurePath:
+    """The part of a path that a pattern leaves open, and the name in any case."""
+    return file.relative_to(fixed) if fixed and file.is_relative_to(fixed) else PurePath(file.name)
