@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._reading import parse_json, read_regular
 from gcl_spec.errors import DataError
 
 __all__ = ["load_weights", "model_folder", "read_json", "weight_files", "weight_shapes"]
@@ -158,10 +159,10 @@ def load_weights(folder: Path) -> dict[str, npt.NDArray[Any]]:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file that holds an object; `DataError` when it is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_regular(path).decode("utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path.parent}: no {path.name}; is this a checkpoint's folder?") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot read it: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: not a JSON object")

@@ -1,7 +1,6 @@
 """A case as a small `.npz` file: plain arrays and the objective as JSON, no pickle."""
 
 import json
-import zipfile
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._files import atomic_write
+from gcl_spec._reading import parse_json
 from gcl_spec.conformance.case import Case
+from gcl_spec.data.packed import BROKEN, Arrays
 from gcl_spec.errors import DataError, GclError
 from gcl_spec.objective import Direction, Objective
 
@@ -45,8 +46,8 @@ def read_case(path: Path) -> Case:
         DataError: the file cannot be read or is no case.
     """
     try:
-        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
+        with Arrays(path) as file:
+            found = {name: file[name] for name in file.names}
         return Case(
             str(found["name"]),
             np.asarray(found["z_MBD"], np.float64),
@@ -57,7 +58,7 @@ def read_case(path: Path) -> Case:
             int(found["tile"]) if "tile" in found else None,
             found.get("weights"),
         )
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (*BROKEN, AttributeError) as error:
         reason = error if isinstance(error, GclError) else f"{type(error).__name__}: {error}"
         raise DataError(
             f"cannot read the case {path}: {reason}; give a .npz file that "
@@ -66,6 +67,6 @@ def read_case(path: Path) -> Case:
 
 
 def _objective(text: str) -> Objective:
-    fields = json.loads(text)
+    fields = parse_json(text)
     directions = tuple(Direction(**direction) for direction in fields.pop("directions"))
     return Objective(modalities=tuple(fields.pop("modalities")), directions=directions, **fields)

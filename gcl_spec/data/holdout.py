@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from typing import BinaryIO
 
 import numpy as np
 
@@ -75,6 +76,10 @@ class VectorPictures:
     def __init__(self, source: VectorSource) -> None:
         self.name = source.name
         self._source = source
+
+    def open(self, path: str, /) -> BinaryIO:
+        """The same to read from."""
+        return io.BytesIO(self.read_bytes(path))
 
     def read_bytes(self, path: str, /) -> bytes:
         """A PNG of the vector of row `path`."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, Union
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._reading import read_regular
 from gcl_spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
             return use(image)
         if isinstance(image, np.ndarray):
             return use(Image.fromarray(image))
-        data = image if isinstance(image, bytes) else Path(image).read_bytes()
+        data = image if isinstance(image, bytes) else read_regular(Path(image))
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             # Pillow itself only warns between its limit and twice that; here both are too large.
             check_pixels(picture.width, picture.height, where=where)

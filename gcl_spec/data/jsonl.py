@@ -1,20 +1,29 @@
 """JSON lines with errors that name file and line."""
 
+import errno
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator
+from io import SEEK_END
 from typing import Any
 
+from gcl_spec._reading import megabytes, parse_json
+from gcl_spec.data.packed import BROKEN
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
 __all__ = ["read_jsonl", "read_rows", "read_text"]
 
+_BLOCK = 2**20
+_LONGEST_LINE = 64 * 2**20
+_LONGEST_TEXT = 4 * 2**30  # LLaVA's largest files have a quarter of it
+
 
 def read_text(root: Root, path: str) -> str:
-    """The file as UTF-8 text."""
+    """The file as UTF-8 text; `DataError` where it is none, or longer than any such file is."""
+    data = b"".join(_blocks(root, path))
     try:
-        return root.read_bytes(path).decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{root.name}: {path} is not UTF-8 text: {error}") from error
 
@@ -29,20 +38,65 @@ def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
     """As `read_jsonl`, with the error in the place of a line that is no object."""
-    # Not splitlines: JSON strings may hold U+2028 and other separators as they are.
-    for number, line in enumerate(root.read_bytes(path).split(b"\n"), 1):
+    for number, line in enumerate(_lines(root, path), 1):
         if line.strip():
             place = f"{root.name}: {path}:{number}"
             yield place, _parse(place, line.removeprefix(BOM_UTF8) if number == 1 else line)
 
 
+def _blocks(root: Root, path: str) -> Iterator[bytes]:
+    try:
+        with root.open(path) as file:
+            if file.seekable() and file.seek(0, SEEK_END) > _LONGEST_TEXT:
+                raise _too_long()
+            if file.seekable():
+                file.seek(0)
+            left = _LONGEST_TEXT
+            while block := file.read(_BLOCK):
+                left -= len(block)
+                if left < 0:
+                    raise _too_long()
+                yield block
+    except BROKEN as error:
+        raise _unreadable(root, path, error) from error
+
+
+def _too_long() -> OSError:
+    return OSError(errno.EFBIG, f"it has more than {megabytes(_LONGEST_TEXT)}")
+
+
+def _lines(root: Root, path: str) -> Iterator[bytes]:
+    # Not splitlines: JSON strings may hold U+2028 and other separators as they are.
+    try:
+        with root.open(path) as file:
+            number = 1
+            while line := file.readline(_LONGEST_LINE + 1):
+                if len(line) > _LONGEST_LINE:
+                    raise OSError(
+                        errno.EFBIG,
+                        f"line {number} has more than {megabytes(_LONGEST_LINE)}; wanted a line a "
+                        "sample, with pictures in files of their own",
+                    )
+                yield line
+                number += 1
+    except BROKEN as error:
+        raise _unreadable(root, path, error) from error
+
+
+def _unreadable(root: Root, path: str, error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    said = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return DataError(f"{root.name}: cannot read {path!r}: {said}")
+
+
 def _parse(place: str, line: bytes) -> dict[str, Any] | DataError:
     try:
-        record = json.loads(line.decode())
+        record = parse_json(line.decode())
         json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except UnicodeDecodeError as error:
         return DataError(f"{place}: not UTF-8 text: {error}")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return DataError(f"{place}: not JSON: {error}")
     if not isinstance(record, dict):
         return DataError(f'{place}: a line must be an object like {{"id": ...}}')

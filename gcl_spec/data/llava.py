@@ -1,10 +1,10 @@
 """The json layout of LLaVA's pretraining data (LCS-558K): an array of conversations."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from gcl_spec._reading import parse_json_at
 from gcl_spec.data.jsonl import read_text
 from gcl_spec.data.names import CAPTIONS, CONCEPT, IMAGE, Field, Names, listed, shown
 from gcl_spec.data.pairs import Sample, clean_captions, one_path
@@ -177,7 +177,6 @@ def _text(value: Any) -> Any:
 
 def _records(name: str, text: str) -> Iterator[Any]:
     """The entries of a JSON array one by one, never all at once as objects."""
-    decoder = json.JSONDecoder()
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
         raise DataError(f"{name}: wanted a JSON array of conversations, as in LLaVA-Pretrain")
@@ -189,8 +188,8 @@ def _records(name: str, text: str) -> Iterator[Any]:
                 if text[at : at + 1] != ",":
                     raise ValueError(f"no comma or end at character {at}")
                 at = _skip(text, at + 1)
-            record, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
+            record, at = parse_json_at(text, at)
+        except ValueError as error:
             raise DataError(
                 f"{name}: not JSON after {number} entries ({error}); is the file cut off?"
             ) from error

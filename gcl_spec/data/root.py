@@ -1,11 +1,18 @@
 """Where data lies: a folder or a zip archive, read by paths that cannot leave it."""
 
-import zipfile
-import zlib
+import os
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
+from gcl_spec._reading import (
+    is_file,
+    is_folder,
+    open_regular,
+    read_regular,
+    regular,
+)
+from gcl_spec.data.packed import BROKEN, Archive
 from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
 
@@ -18,7 +25,14 @@ class Root(Protocol):
     name: str
 
     def read_bytes(self, path: str, /) -> bytes:
-        """The file's content; `DataError` when it is missing or outside."""
+        """The file's content; `DataError` when it is missing, outside or too large."""
+        ...
+
+    def open(self, path: str, /) -> BinaryIO:
+        """A file of any size for reading; `DataError` as `read_bytes`.
+
+        Whatever is damaged raises one of `gcl_spec.data.packed.BROKEN` while it is read.
+        """
         ...
 
     def exists(self, path: str, /) -> bool:
@@ -31,40 +45,105 @@ class Root(Protocol):
 
 
 class FolderRoot:
-    """A folder on disk."""
+    """A folder on disk.
 
-    def __init__(self, folder: Path) -> None:
+    Nothing in it reaches a file outside of it: a link out is an error. Of a snapshot in the hub's
+    cache the blobs of the same repository count as inside.
+
+    Args:
+        folder: named by the user; it may be a link itself.
+        linked: another folder whose links may lead into this one, because the user has named both:
+            a path that is not in this folder is looked up there.
+    """
+
+    def __init__(self, folder: Path, *, linked: "FolderRoot | None" = None) -> None:
         self.name = str(folder)
         self._folder = folder.resolve()
+        self._blobs = _blobs(self._folder)
+        self._linked = linked
 
     def read_bytes(self, path: str, /) -> bytes:
-        """See `Root`; a link that leads out of the folder counts as outside."""
+        """See `Root`; regular files only, so that none is waited for."""
         try:
-            return self._inside(path).read_bytes()
+            return read_regular(self._inside(path))
         except OSError as error:
-            raise DataError(f"{self.name}: cannot read {path!r}: {error.strerror}") from error
+            raise self._unreadable(path, error) from error
+
+    def open(self, path: str, /) -> BinaryIO:
+        """See `Root`."""
+        try:
+            return open_regular(self._inside(path))
+        except OSError as error:
+            raise self._unreadable(path, error) from error
 
     def exists(self, path: str, /) -> bool:
         """See `Root`."""
-        return self._inside(path).is_file()
+        return is_file(self._inside(path))
 
     def folders(self, path: str, /) -> list[str]:
         """See `Root`."""
         folder = self._inside(path)
-        return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+        try:
+            return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+
+    def check(self, path: str, /) -> None:
+        """`DataError` where there is no regular file of this path inside."""
+        try:
+            regular(self._inside(path))
+        except OSError as error:
+            raise self._unreadable(path, error) from error
+
+    def _unreadable(self, path: str, error: OSError) -> DataError:
+        return DataError(f"{self.name}: cannot read {path!r}: {error.strerror}")
 
     def _inside(self, path: str) -> Path:
+        target = self._target(path)
+        if self._linked is not None and not target.exists():
+            other = self._linked._target(path)
+            if self._holds(other):
+                return other
+        if not self._holds(target):
+            way_in = target
+            # The folder to name is the one in which the same path leads to the same file.
+            for part in reversed(PurePosixPath(path).parts):
+                if way_in.name != part:
+                    way_in = target.parent
+                    break
+                way_in = way_in.parent
+            raise DataError(
+                f"{self.name}: {path!r} is a link that leads out of the folder, to {target}; name "
+                f"that place, for pictures with --set data.images={way_in}, for samples with "
+                "data.path, or copy the folder without links: cp -RL"
+            )
+        return target
+
+    def _target(self, path: str) -> Path:
+        """Where the path leads through all links; it may be outside."""
         relative = _relative(self.name, path)
         try:
             target = (self._folder / relative).resolve()
             target.is_file()  # an over-long name is found out here
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a lone surrogate
-            raise DataError(
-                f"{self.name}: cannot follow the path {path[:80]!r}: {error}"
-            ) from error
-        if not target.is_relative_to(self._folder):
-            raise DataError(f"{self.name}: {path!r} leads out of the folder")
+            raise DataError(f"{self.name}: cannot follow the path {path!r}: {error}") from error
         return target
+
+    def _holds(self, target: Path) -> bool:
+        inside = target.is_relative_to(self._folder)
+        return inside or (self._blobs is not None and target.is_relative_to(self._blobs))
+
+
+_REPOSITORIES = ("datasets--", "models--", "spaces--")
+
+
+def _blobs(folder: Path) -> Path | None:
+    """Where the links of a snapshot in the hub's cache lead: REPO/snapshots/REV to REPO/blobs."""
+    for revision in (folder, *folder.parents):
+        repository = revision.parent.parent
+        if revision.parent.name == "snapshots" and repository.name.startswith(_REPOSITORIES):
+            return repository / "blobs"
+    return None
 
 
 class ZipRoot:
@@ -73,18 +152,30 @@ class ZipRoot:
     def __init__(self, archive: Path) -> None:
         self.name = str(archive)
         try:
-            self._zip = zipfile.ZipFile(archive)
-        except _BROKEN as error:
-            raise DataError(f"{archive}: cannot read the archive: {error}") from error
+            self._zip = Archive(archive)
+        except BROKEN as error:
+            raise DataError(f"{archive}: cannot read the archive: {_said(error)}") from error
 
     def read_bytes(self, path: str, /) -> bytes:
         """See `Root`."""
         try:
             return self._zip.read(_relative(self.name, path))
-        except KeyError:
-            raise DataError(f"{self.name}: no file {path!r} in the archive") from None
-        except _BROKEN as error:
-            raise DataError(f"{self.name}: cannot read {path!r}: {error}") from error
+        except BROKEN as error:
+            raise self._unreadable(path, error) from error
+
+    def open(self, path: str, /) -> BinaryIO:
+        """See `Root`."""
+        try:
+            return self._zip.open(_relative(self.name, path))
+        except BROKEN as error:
+            raise self._unreadable(path, error) from error
+
+    def _unreadable(self, path: str, error: Exception) -> DataError:
+        if isinstance(error, DataError):
+            return error
+        if isinstance(error, KeyError):
+            return DataError(f"{self.name}: no file {path!r} in the archive")
+        return DataError(f"{self.name}: cannot read {path!r}: {_said(error)}")
 
     def exists(self, path: str, /) -> bool:
         """See `Root`."""
@@ -98,7 +189,7 @@ class ZipRoot:
 
     @cached_property
     def _names(self) -> frozenset[str]:
-        return frozenset(self._zip.namelist())
+        return frozenset(self._zip.names())
 
 
 _COMPRESSED = (".gz", ".tgz", ".bz2", ".xz", ".zst")
@@ -113,20 +204,31 @@ def open_root(path: str | Path) -> Root:
     if path == "starter":
         return ZipRoot(starter_path())
     place = Path(path)
-    if place.is_dir():
+    if is_folder(place):
         return FolderRoot(place)
-    if place.suffix.lower() in _COMPRESSED and place.is_file():
+    if place.suffix.lower() in _COMPRESSED and is_file(place):
         raise DataError(
             f"{place} is compressed, and cannot be read in any order; decompress it, as with "
             "gunzip, and name what comes out"
         )
-    if place.is_file():
+    if is_file(place):
         return ZipRoot(place)
+    if os.path.lexists(place):
+        raise _no_file(place)
     raise DataError(f"no folder or zip archive {str(path)!r}; give one, or 'starter'")
 
 
-# What zipfile raises for damaged archives: more than its own error.
-_BROKEN = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+def _no_file(place: Path) -> DataError:
+    try:
+        regular(place)
+    except OSError as error:
+        return DataError(f"{place}: cannot read it: {error.strerror}")
+    return DataError(f"{place}: cannot read it")
+
+
+def _said(error: Exception) -> str:
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or str(error) or type(error).__name__
 
 
 def _relative(root: str, path: str) -> str:

@@ -1,6 +1,5 @@
 """Tar shards in the layout of webdataset and img2dataset, read at random without unpacking."""
 
-import json
 import os
 import threading
 from bisect import bisect_right
@@ -9,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
+from gcl_spec._reading import parse_json
 from gcl_spec.data.names import Names, listed, shown
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.tar_index import TarIndex, json_names, read_indexes
@@ -100,8 +100,8 @@ class TarSource:
         if data is None:
             return ()
         try:
-            record = json.loads(data)
-        except (ValueError, RecursionError) as error:
+            record = parse_json(data)
+        except ValueError as error:
             raise DataError(f"{place}: its json cannot be read: {error}") from error
         fields = self._names.take(record) if isinstance(record, dict) else {}
         return clean_captions(place, fields.get("captions"))

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import zipfile
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.collate import assemble
 from gcl_spec.data.columns import find_columns
 from gcl_spec.data.images import ImageInput
+from gcl_spec.data.packed import BROKEN, Arrays
 from gcl_spec.data.pairs import Sample
 from gcl_spec.data.parquet import ParquetTable
 from gcl_spec.data.twins import connected, first_equal
@@ -192,23 +192,26 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
         DataError: no npz file, pickled objects in it, or arrays of other shapes.
     """
     try:
-        with path.open("rb") as opened:
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is one array of np.save; write several with np.savez")
-            arrays: dict[str, npt.NDArray[Any]] = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a readable npz file of plain arrays: {error}") from error
-    used = find_columns(
-        str(path), list(arrays), columns, unit="arrays", known=("present",), has_concepts=False
-    )
-    named = {"image": used.image, "text": used.text}
-    found = {kind: arrays[name] for kind, name in named.items() if name is not None}
-    ids = None if used.id is None else arrays[used.id]
+        with Arrays(path) as file:
+            used = find_columns(
+                *(str(path), list(file.names), columns),
+                unit="arrays",
+                known=("present",),
+                has_concepts=False,
+            )
+            named = {"image": used.image, "text": used.text}
+            found = {kind: file[name] for kind, name in named.items() if name is not None}
+            ids = None if used.id is None else file[used.id]
+            present = file["present"] if "present" in file.names else None
+    except DataError:
+        raise
+    except BROKEN as error:
+        said = (isinstance(error, OSError) and error.strerror) or error
+        raise DataError(f"{path}: not a readable npz file of plain arrays: {said}") from error
     if ids is not None and ids.ndim != 1:
         raise DataError(f"{path}: the ids have shape {ids.shape}; wanted (N,)")
     names = None if ids is None else _names(ids.tolist())
-    source = VectorSource(str(path), found, names, arrays.get("present"))
+    source = VectorSource(str(path), found, names, present)
     source.warnings, source.notes = used.warnings, used.notes
     return source
 

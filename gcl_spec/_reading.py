@@ -1,0 +1,148 @@
+"""Files of others, read without waiting, in a bounded size, with the errors of every parser."""
+
+import errno
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+__all__ = [
+    "MOST_BYTES",
+    "is_file",
+    "is_folder",
+    "megabytes",
+    "open_regular",
+    "parse_json",
+    "parse_json_at",
+    "parse_toml",
+    "read_regular",
+    "regular",
+]
+
+MOST_BYTES = 512 * 2**20
+"""Of one file that is read as a whole: more than a picture at Pillow's limit of pixels takes."""
+
+_DEEPEST = 32  # tables and lists in each other; no TOML file of options has more than three
+_WORDS = (
+    (stat.S_ISDIR, "it is a folder, not a file"),
+    (stat.S_ISFIFO, "it is a pipe, not a regular file"),
+    (stat.S_ISSOCK, "it is a socket, not a regular file"),
+    (stat.S_ISCHR, "it is a device, not a regular file"),
+    (stat.S_ISBLK, "it is a device, not a regular file"),
+)
+# Windows opens text files otherwise, and has no pipes among its files.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def is_file(path: str | Path) -> bool:
+    """Is there a regular file? False for names that no file system takes: with NUL, or too long."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises for these names
+
+
+def is_folder(path: str | Path) -> bool:
+    """Is there a folder? False for names that no file system takes."""
+    return os.path.isdir(path)  # noqa: PTH112  # as above
+
+
+def regular(path: Path) -> Path:
+    """The path, of a regular file; whoever opens anything else may wait for ever.
+
+    Raises:
+        OSError: it is missing, or a folder, pipe, socket or device; `strerror` says so.
+    """
+    try:
+        _refuse(path.stat())
+    except ValueError as error:  # NUL, half of a surrogate pair
+        raise OSError(errno.EINVAL, "no file system takes this name", str(path)) from error
+    return path
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file for reading; `OSError` as `regular`."""
+    # Before it is opened, because that alone acts on some devices; after, because of races.
+    number = os.open(regular(path), _FLAGS)
+    try:
+        _refuse(os.fstat(number))
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def read_regular(path: Path, *, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file of at most `most` bytes; `OSError` otherwise."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, f"it has {megabytes(size)}; at most {megabytes(most)} fit")
+        return file.read(size)
+
+
+def megabytes(count: int) -> str:
+    """Such as "1.5 MB"."""
+    return f"{count / 1e6:,.1f} MB"
+
+
+def _refuse(found: os.stat_result) -> None:
+    for is_kind, words in _WORDS:
+        if is_kind(found.st_mode):
+            raise OSError(errno.EINVAL, words)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says; `ValueError`, and no other error, where it is none or cannot be held."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(_reason(error)) from error
+
+
+def parse_json_at(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins at a character, and where it ends; `ValueError` as `parse_json`."""
+    try:
+        return _DECODER.raw_decode(text, at)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(_reason(error)) from error
+
+
+_DECODER = json.JSONDecoder()
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ValueError: it is none, nests too deeply, or holds an integer of more than 64 bits; a
+            `tomllib.TOMLDecodeError` where the text as such is no TOML.
+    """
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(_reason(error)) from error
+    level: list[Any] = [found]
+    for _ in range(_DEEPEST):
+        if not level:
+            return found
+        for value in level:
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise ValueError("an integer in it has more than 64 bits")
+        tables = (x.values() if isinstance(x, dict) else x for x in level if isinstance(x, _INNER))
+        level = [value for table in tables for value in table]
+    raise ValueError(_NESTED)
+
+
+_INNER = (dict, list)
+_NESTED = "its brackets or tables are nested too deeply"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return _NESTED
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    # Python's own limit, whose message advises a change of the interpreter.
+    return "an integer in it has too many digits" if "integer string" in str(error) else str(error)
