@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
 from gcl_spec._checksum import checksum
 from gcl_spec._files import atomic_write, remove_stale
+from gcl_spec._sealed import seal, seal_fits
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
 
@@ -19,7 +19,9 @@ __all__ = ["Found", "check", "latest", "load", "of_step", "prune", "save", "set_
 
 _PATTERN = r"step-\d{8}\.safetensors"
 _NAME = re.compile(_PATTERN)
-_FORMAT = "gcl-spec/1"
+_FORMAT = "gcl-spec/2"
+_OLD = "gcl-spec/1"
+"""Without a checksum, or with one that does not cover the header."""
 _PREFIXES = ("params/", "buffers/", "optim/", "ema/")
 
 Notes = Mapping[str, int]
@@ -61,6 +63,8 @@ def save(
         keep, keep_every, also: see `prune`.
         notes: small numbers that `latest` gives back.
 
+    The same state and notes give the same bytes.
+
     Raises:
         CheckpointError: a number is not finite, or the file cannot be written; earlier checkpoints
             are untouched.
@@ -68,13 +72,14 @@ def save(
     check(state, where=f"cannot save step {int(state['step'])}")
     remove_stale(folder, _PATTERN)
     path = _path(folder, int(state["step"]))
-    # asarray(order="C") and not ascontiguousarray, which turns 0-d arrays into 1-d ones.
-    arrays = {name: np.asarray(x, order="C") for name, x in state.items()}
-    noted = json.dumps(dict(notes or {}))
-    metadata = {"format": _FORMAT, "notes": noted, "sha256": checksum(arrays, noted)}
-    content = to_bytes(arrays, metadata)
-    with atomic_write(path, size=len(content)) as file:
-        file.write(content)
+    noted = json.dumps(dict(notes or {}), sort_keys=True)
+    try:
+        parts = seal(state, {"format": _FORMAT, "notes": noted})
+    except ValueError as error:
+        raise CheckpointError(f"cannot save step {int(state['step'])}: {error}") from error
+    with atomic_write(path, size=sum(map(len, parts))) as file:
+        for part in parts:
+            file.write(part)
     prune(folder, int(state["step"]), keep=keep, keep_every=keep_every, also=also)
     return path
 
@@ -98,34 +103,56 @@ def prune(
             path.unlink(missing_ok=True)
 
 
-def load(path: Path) -> State:
+def load(path: Path, *, allow_unverified: bool = False) -> State:
     """The state in a file.
+
+    Args:
+        path: of the file.
+        allow_unverified: read files of older versions, too, whose checksum is missing or does not
+            cover all of the file. What is damaged by a checksum is never read.
 
     Raises:
         CheckpointError: it is missing, damaged, something else, or fails `check`.
     """
-    return _load(path)[0]
+    return _load(path, allow_unverified)[0]
 
 
-def _load(path: Path) -> tuple[State, Notes]:
+def _load(path: Path, allow_unverified: bool) -> tuple[State, Notes]:
     try:
+        fits = seal_fits(path)
+        if fits is False:
+            raise CheckpointError(
+                f"{path}: cannot read the checkpoint: it is damaged, its checksum does not fit"
+            )
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != _FORMAT:
-                raise CheckpointError(f"{path}: not a checkpoint of gcl-spec")
+            _check_format(path, metadata.get("format"), bool(fits), allow_unverified)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     # A damaged header may name a dtype that NumPy does not know.
     except (OSError, SafetensorError, AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: cannot read the checkpoint: {error}") from error
     noted = metadata.get("notes", "{}")
-    # Files of 0.1 have none.
-    if "sha256" in metadata and checksum(state, noted) != metadata["sha256"]:
+    if not fits and checksum(state, noted) != metadata.get("sha256", checksum(state, noted)):
         raise CheckpointError(f"{path}: the checkpoint is damaged: its checksum does not fit")
     if "step" not in state:
         raise CheckpointError(f"{path}: the checkpoint has no step")
     check(state, where=str(path))
-    notes = json.loads(noted) if "sha256" in metadata else {}
-    return state, notes
+    if _NAME.fullmatch(path.name) and path != _path(path.parent, int(state["step"])):
+        raise CheckpointError(f"{path}: it holds step {int(state['step'])}, against its name")
+    return state, json.loads(noted) if fits or "sha256" in metadata else {}
+
+
+def _check_format(path: Path, found: str | None, fits: bool, allow_unverified: bool) -> None:
+    """`CheckpointError` but for a file of ours with its checksum, or an old one where allowed."""
+    if found not in (_FORMAT, _OLD):
+        raise CheckpointError(f"{path}: not a checkpoint of gcl-spec, or of another version")
+    if fits != (found == _FORMAT):
+        raise CheckpointError(f"{path}: the checkpoint is damaged: its checksum is not in place")
+    if not fits and not allow_unverified:
+        raise CheckpointError(
+            f"{path}: cannot be verified: an older version wrote it, without a checksum of the "
+            "whole file; if you trust it, add --allow-unverified (allow_unverified=True in Python)"
+        )
 
 
 def check(state: State, *, where: str) -> None:
@@ -163,8 +190,12 @@ def _describe(x: np.ndarray[Any, Any]) -> str:
     return f"{x.dtype} of shape {x.shape}"
 
 
-def latest(folder: Path) -> Found:
+def latest(folder: Path, *, allow_unverified: bool = False) -> Found:
     """The newest checkpoint that can be read.
+
+    Args:
+        folder: of checkpoints.
+        allow_unverified: see `load`.
 
     Raises:
         CheckpointError: there is none.
@@ -172,7 +203,7 @@ def latest(folder: Path) -> Found:
     damaged: dict[Path, str] = {}
     for path in reversed(_checkpoints(folder)):
         try:
-            state, notes = _load(path)
+            state, notes = _load(path, allow_unverified)
         except CheckpointError as error:
             damaged[path] = str(error)
         else:
@@ -181,8 +212,13 @@ def latest(folder: Path) -> Found:
     raise CheckpointError(f"{folder}: no readable checkpoint{found}")
 
 
-def of_step(folder: Path, step: int) -> Found:
+def of_step(folder: Path, step: int, *, allow_unverified: bool = False) -> Found:
     """The checkpoint of a step.
+
+    Args:
+        folder: of checkpoints.
+        step: its number.
+        allow_unverified: see `load`.
 
     Raises:
         CheckpointError: there is none, with the steps that there are, or it cannot be read.
@@ -193,7 +229,7 @@ def of_step(folder: Path, step: int) -> Found:
         raise CheckpointError(
             f"{folder}: no checkpoint of step {step}; there are those of {', '.join(known)}"
         )
-    return Found(path, *_load(path), {})
+    return Found(path, *_load(path, allow_unverified), {})
 
 
 def set_aside(found: Found) -> None:

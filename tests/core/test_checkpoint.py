@@ -1,5 +1,9 @@
 """Checkpoints: bit-exact, newest good one, nothing half-written."""
 
+import os
+import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -8,9 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import save_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from gcl_spec import checkpoint
+from gcl_spec._checksum import checksum
+from gcl_spec._sealed import seal
 from gcl_spec.errors import CheckpointError
 
 
@@ -87,23 +94,77 @@ def test_a_damaged_newest_one_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_no_flipped_bit_goes_unnoticed(tmp_path: Path) -> None:
-    """A flip in the metadata's own names may pass, but changes no number."""
+    """Anywhere: in the length, the header, its names, blanks and checksum, and in the numbers."""
     path = checkpoint.save(tmp_path, state(3), keep=1, notes={"skipped": 2})
     assert checkpoint.latest(tmp_path).notes == {"skipped": 2}
     content = path.read_bytes()
-    noticed = 0
-    for bit in range(0, 8 * len(content), 3):
+    assert b'"file_sha256"' in content
+    for bit in range(8 * len(content)):
         harmed = bytearray(content)
         harmed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(harmed)
-        try:
-            found = checkpoint.load(path)
-        except CheckpointError:
-            noticed += 1
-        else:
-            for name, want in state(3).items():
-                assert found[name].tobytes() == np.asarray(want, order="C").tobytes(), bit
-    assert noticed > 2 * len(content)
+        for allowed in (False, True):
+            with pytest.raises(CheckpointError, match=re.escape(str(path))):
+                checkpoint.load(path, allow_unverified=allowed)
+
+
+@pytest.mark.parametrize("more", [b"\0", b" ", b"{}", b"\0" * 8])
+def test_nothing_may_stand_after_the_end(tmp_path: Path, more: bytes) -> None:
+    path = checkpoint.save(tmp_path, state(3), keep=1)
+    path.write_bytes(path.read_bytes() + more)
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load(path)
+
+
+SAVE = """
+import sys
+from pathlib import Path
+import numpy as np
+from gcl_spec import checkpoint
+names = {f"params/{n}": np.full((n, 2), n, np.float32) for n in range(9)}
+more = {"optim/updates": np.asarray(2), "step": np.asarray(2), "buffers/b": np.ones(3, np.uint8)}
+state = dict(list((names | more).items())[:: int(sys.argv[2])])
+checkpoint.save(Path(sys.argv[1]), state, keep=1, notes={"skipped": 1, "in_a_row": 0})
+"""
+
+
+def test_the_same_state_gives_the_same_bytes(tmp_path: Path) -> None:
+    """In any process, and in any order of the names; the library's own order is drawn anew."""
+    found = set()
+    for seed, order in (("0", "1"), ("1", "1"), ("2", "-1"), ("random", "-1")):
+        subprocess.run(
+            [sys.executable, "-c", SAVE, str(tmp_path / seed), order],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+        )
+        found.add((tmp_path / seed / "step-00000002.safetensors").read_bytes())
+    assert len(found) == 1
+
+
+def test_other_programs_read_the_file(tmp_path: Path) -> None:
+    kinds = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", ">f4", ">i8")
+    want = {f"buffers/{kind}": np.arange(5).astype(kind) for kind in kinds}
+    want |= {"params/none": np.zeros((0, 3), np.float32), **state(3)}
+    path = checkpoint.save(tmp_path, want, keep=1)
+    found = load_file(path)
+    assert found.keys() == want.keys()
+    for name, x in found.items():
+        assert x.dtype == want[name].dtype.newbyteorder("=")
+        assert x.shape == want[name].shape
+        assert np.array_equal(x, want[name])
+    with safe_open(path, framework="numpy") as file:
+        assert file.metadata()["format"] == "gcl-spec/2"
+    wide = {**state(4), "params/w": np.zeros(2, np.longdouble)}
+    with pytest.raises(CheckpointError, match=r"cannot save step 4: 'params/w' is (float|longd)"):
+        checkpoint.save(tmp_path, wide, keep=1)
+
+
+def test_a_file_under_another_steps_name_is_refused(tmp_path: Path) -> None:
+    path = checkpoint.save(tmp_path, state(3), keep=1)
+    checkpoint.load(path.rename(tmp_path / "mine.safetensors"))
+    (tmp_path / "mine.safetensors").rename(tmp_path / "step-00000009.safetensors")
+    with pytest.raises(CheckpointError, match="it holds step 3, against its name"):
+        checkpoint.of_step(tmp_path, 9)
 
 
 @given(st.floats(0, 1, exclude_max=True))
@@ -115,12 +176,40 @@ def test_no_cut_goes_unnoticed(share: float) -> None:
             checkpoint.load(path)
 
 
-def test_files_without_checksum_still_load(tmp_path: Path) -> None:
-    old = {n: np.asarray(x, order="C") for n, x in state(4).items()}
-    save_file(old, tmp_path / "step-00000004.safetensors", {"format": "gcl-spec/1"})
-    found = checkpoint.latest(tmp_path)
-    assert found.step == 4
+def old_file(path: Path, arrays: dict[str, Any], **metadata: str) -> None:
+    """As older versions wrote it."""
+    arrays = {n: np.asarray(x, order="C") for n, x in arrays.items()}
+    save_file(arrays, path, {"format": "gcl-spec/1", **metadata})
+
+
+def test_files_without_checksum_load_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "step-00000004.safetensors"
+    old_file(path, state(4))
+    for read in (checkpoint.latest, lambda folder: checkpoint.of_step(folder, 4)):
+        with pytest.raises(CheckpointError, match=r"cannot be verified: .* --allow-unverified"):
+            read(tmp_path)
+    found = checkpoint.latest(tmp_path, allow_unverified=True)
+    assert found.step == checkpoint.of_step(tmp_path, 4, allow_unverified=True).step == 4
     assert found.notes == {}
+    arrays = dict(load_file(path))
+    old_file(path, arrays, sha256=checksum(arrays, "{}"), notes="{}")
+    assert checkpoint.latest(tmp_path, allow_unverified=True).step == 4
+    old_file(path, arrays, sha256="0" * 64, notes="{}")
+    with pytest.raises(CheckpointError, match="its checksum does not fit"):
+        checkpoint.load(path, allow_unverified=True)
+
+
+@pytest.mark.parametrize("name", ["gcl-spec/2", "gcl-spec/3", "gcl-spec/", "pt"])
+def test_a_new_file_is_not_taken_for_an_old_one(tmp_path: Path, name: str) -> None:
+    """Whatever its format is called: only the old name goes without the new checksum."""
+    path = tmp_path / "x.safetensors"
+    save_file(dict(state(4)), path, {"format": name})
+    with pytest.raises(CheckpointError, match=r"not a checkpoint|not in place"):
+        checkpoint.load(path, allow_unverified=True)
+    for other in ("gcl-spec/1", "gcl-spec/3"):
+        path.write_bytes(b"".join(bytes(part) for part in seal(state(4), {"format": other})))
+        with pytest.raises(CheckpointError, match=r"not a checkpoint|not in place"):
+            checkpoint.load(path, allow_unverified=True)
 
 
 def test_something_else_is_refused(tmp_path: Path) -> None:
@@ -140,9 +229,9 @@ def test_numbers_that_are_not_finite_are_named(tmp_path: Path, name: str, value:
         checkpoint.save(tmp_path, bad, keep=1)
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000000.safetensors"]
     path = tmp_path / "step-00000001.safetensors"
-    save_file(bad, path, {"format": "gcl-spec/1"})
+    old_file(path, bad)
     with pytest.raises(CheckpointError, match=rf"00001\.safetensors: {name!r} holds NaN or Inf"):
-        checkpoint.load(path)
+        checkpoint.load(path, allow_unverified=True)
     assert checkpoint.latest(tmp_path).step == 0, "the newest good one is still found"
 
 
@@ -162,6 +251,6 @@ def test_entries_that_no_trainer_writes_are_named(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     path = tmp_path / "x.safetensors"
-    save_file({**state(1), **change}, path, {"format": "gcl-spec/1"})
+    old_file(path, {**state(1), **change})
     with pytest.raises(CheckpointError, match=rf"x\.safetensors: {message}"):
-        checkpoint.load(path)
+        checkpoint.load(path, allow_unverified=True)
