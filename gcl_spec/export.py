@@ -39,7 +39,9 @@ _SENTENCE_TRANSFORMERS = [
 ]
 
 
-def export_run(run: Path, out: Path, *, step: str = "newest") -> Path:
+def export_run(
+    run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
+) -> Path:
     """Write the weights of a run as a folder that `from_pretrained` reads.
 
     Its running means, where the run has them. log_scale becomes logit_scale, and LoRA matrices are
@@ -51,13 +53,15 @@ def export_run(run: Path, out: Path, *, step: str = "newest") -> Path:
         run: a folder that `gcl train` wrote.
         out: the new folder.
         step: a number, "best" or "newest".
+        allow_unverified: see `gcl_spec.load_run`.
 
     Raises:
         ConfigError: a run of another kind of model, or `out` exists. CheckpointError: no readable
             checkpoint, or the folder cannot be written. DataError: the checkpoint that the run
             started from is gone.
     """
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, allow_unverified=allow_unverified)
+    folder.check()
     config = folder.config()
     if config.model.kind != "clip":
         raise ConfigError(

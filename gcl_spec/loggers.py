@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.progress import Reporter
+from gcl_spec.run import RunFolder
 
 __all__ = ["Logger", "Loggers", "check_installed"]
 
@@ -56,7 +57,7 @@ class Wandb:
     def __init__(self, folder: Path, config: Config, step: int) -> None:
         known = folder / "wandb-id"
         if not known.exists():
-            known.write_text(uuid.uuid4().hex[:12])
+            RunFolder(folder).write(known.name, uuid.uuid4().hex[:12])
         self._run: Any = import_module("wandb").init(
             project="gcl-spec",
             name=folder.name,

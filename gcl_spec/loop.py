@@ -17,8 +17,9 @@ from gcl_spec.config import Config
 from gcl_spec.data.stream import TrainingData
 from gcl_spec.errors import InputError, NoPairError, StoppedError, TrainingError
 from gcl_spec.loggers import Loggers
+from gcl_spec.metrics import FIGURE
 from gcl_spec.progress import Reporter
-from gcl_spec.run import FIGURE, RunFolder
+from gcl_spec.run import RunFolder
 from gcl_spec.schedule import learning_rate
 from gcl_spec.signals import Stop
 from gcl_spec.world import World, on_first
@@ -209,7 +210,7 @@ class Loop:
 
     def _write(self, state: State) -> None:
         train = self.config.train
-        self.folder.sync_metrics()
+        self.folder.vouch()
         checkpoint.save(
             self.folder.checkpoints,
             state,
@@ -228,6 +229,7 @@ class Loop:
         report = self.data.validation_report(self.trainer)
         line = {FIGURE: report.average("local", "hit@10")}
         self._append(done, line)
+        on_first(self.world, self.folder.vouch, "write the checksums")
         self._rate({"step": done, **line})
         self._begun += self.clock() - begun
 

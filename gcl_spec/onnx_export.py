@@ -57,7 +57,9 @@ class OnnxBackend(Backend, Protocol):
         ...
 
 
-def export_onnx(run: Path, out: Path, *, step: str = "newest") -> list[Parity]:
+def export_onnx(
+    run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
+) -> list[Parity]:
     """Write the weights of a run as `image.onnx` and `text.onnx`, unit rows each.
 
     The graphs take batches of any size and texts of any length. Beside them are the files of the
@@ -68,6 +70,7 @@ def export_onnx(run: Path, out: Path, *, step: str = "newest") -> list[Parity]:
         run: a folder that `gcl train` wrote.
         out: the new folder.
         step: a number, "best" or "newest".
+        allow_unverified: see `gcl_spec.load_run`.
 
     Raises:
         ConfigError: `out` exists, or a library is not installed. CheckpointError: no readable
@@ -77,7 +80,8 @@ def export_onnx(run: Path, out: Path, *, step: str = "newest") -> list[Parity]:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise ConfigError(f"{missing[0]} is not installed: pip install 'gcl-spec[torch,onnx]'")
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, allow_unverified=allow_unverified)
+    folder.check()
     config = folder.config()
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")

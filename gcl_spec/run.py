@@ -8,37 +8,34 @@ examples.json                    what some queries found at the start
 data.json                        what tells a resumed run that its data has changed
 bad_samples.jsonl                samples that could not be used, where there are any
 report.html                      the same to look at
+checksums.json                   what all of these but the checkpoints must be, see `manifest`
 """
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gcl_spec import checkpoint, config_io, registry
+from gcl_spec import checkpoint, config_io, manifest, metrics, registry
 from gcl_spec._files import append, atomic_folder, atomic_write, remove_stale, sync_file
 from gcl_spec._paths import user_path
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
-from gcl_spec.data.bad import forget
+from gcl_spec.data.bad import earlier
 from gcl_spec.data.images import ImageInput
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
 from gcl_spec.evaluate import Report
 from gcl_spec.examples import Example
 
-__all__ = ["FIGURE", "LoadedRun", "RunFolder", "load_run"]
+__all__ = ["LoadedRun", "RunFolder", "load_run"]
 
-FIGURE = "val_hit@10"
-"""By which validation finds the best step."""
-
-
-_WRITTEN = (
-    r"config\.toml|(metrics|bad_samples)\.jsonl|(before|after|examples|data)\.json|report\.html"
-)
+_OTHER_BYTES = "backslashreplace"  # names of files may hold other bytes than text
+_WRITTEN = "|".join(map(re.escape, manifest.FILES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +43,13 @@ class RunFolder:
     """Paths of a run, and how they are written.
 
     rank: of the process that holds it; only 0 writes.
+    allow_unverified: read what has no checksum, as in runs of older versions, and files that were
+        edited; see `checkpoint.load` for checkpoints.
     """
 
     path: Path
     rank: int = 0
+    allow_unverified: bool = False
 
     @classmethod
     def create(
@@ -63,20 +63,24 @@ class RunFolder:
         """
         cls.check_free(path)
         with atomic_folder(path) as temporary:
-            run = cls(temporary)
-            run.write("config.toml", config_io.dumps(config))
-            checkpoint.save(run.checkpoints, state, keep=1)
-            run.write("metrics.jsonl", "")
-            run.write("before.json", json.dumps(before.to_json()))
-            run.write("examples.json", json.dumps([example.to_json() for example in shown]))
+            checkpoint.save(cls(temporary).checkpoints, state, keep=1)
+            for name, text in {
+                "config.toml": config_io.dumps(config),
+                "metrics.jsonl": "",
+                "before.json": json.dumps(before.to_json()),
+                "examples.json": json.dumps([example.to_json() for example in shown]),
+            }.items():
+                with atomic_write(temporary / name) as file:
+                    file.write(text.encode(errors=_OTHER_BYTES))
+            manifest.adopt(temporary)
         return cls(path)
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
+    def open(cls, path: Path, *, allow_unverified: bool = False) -> "RunFolder":
         """An existing run; `CheckpointError` where there is none."""
         if not (path / "config.toml").is_file():
             raise CheckpointError(f"{path}: not a run folder (no config.toml)")
-        return cls(path)
+        return cls(path, allow_unverified=allow_unverified)
 
     @staticmethod
     def check_free(path: Path) -> None:
@@ -98,48 +102,73 @@ class RunFolder:
         Raises:
             ConfigError: another word. CheckpointError: there is none, or it cannot be read.
         """
+        allowed = self.allow_unverified
         if step == "newest":
-            return checkpoint.latest(self.checkpoints)
-        if step == "best":
-            return checkpoint.of_step(self.checkpoints, self._best_step())
-        if not step.isdecimal():
+            return checkpoint.latest(self.checkpoints, allow_unverified=allowed)
+        if step != "best" and not step.isdecimal():
             raise ConfigError(f"step = {step!r}; must be a number, best or newest")
-        return checkpoint.of_step(self.checkpoints, int(step))
+        number = self._best_step() if step == "best" else int(step)
+        return checkpoint.of_step(self.checkpoints, number, allow_unverified=allowed)
 
     def _best_step(self) -> int:
-        lines = [line for line in self.metrics() if FIGURE in line]
-        if not lines:
+        found = metrics.best_step(metrics.parse(self._lines("metrics.jsonl")))
+        if found is None:
             raise CheckpointError(
                 f"{self.path}: no evaluation by which a step is the best; for the next run set "
                 "train.eval_every and train.keep_best"
             )
-        # Of equal ones the first, as training keeps it.
-        return int(max(lines, key=lambda line: float(line[FIGURE]))["step"])
+        return found
 
-    def config(self) -> Config:
-        """The options it was started with, but for what a resume changed."""
-        return config_io.load(path=self.path / "config.toml")
+    def check(self, *, resumes: bool = False) -> list[str]:
+        """Hold all files but the checkpoints to their checksums, see `manifest.check`.
+
+        Raises:
+            CheckpointError: one does not fit; with `allow_unverified` a line a file is returned.
+        """
+        allowed = self.allow_unverified
+        return manifest.check(self.path, resumes=resumes, allow_unverified=allowed)
+
+    def config(self, overrides: Sequence[str] = ()) -> Config:
+        """The options it was started with, but for what a resume changed.
+
+        Args:
+            overrides: "section.key=VALUE".
+
+        Raises:
+            CheckpointError: somebody has edited the file. ConfigError: see `config_io.load`.
+        """
+        path = self.path / "config.toml"
+        try:
+            text = self._content(path.name).decode()
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"cannot read the config {path}: {error}") from error
+        return config_io.loads(text, overrides, where=str(path))
+
+    def _content(self, name: str) -> bytes:
+        return manifest.content(self.path, name, allow_unverified=self.allow_unverified)
+
+    def _lines(self, name: str) -> bytes:
+        return manifest.lines(self.path, name, allow_unverified=self.allow_unverified)
 
     def write(self, name: str, text: str) -> None:
         """Replace a file of the run."""
-        with atomic_write(self.path / name) as file:
-            # Names of files in it may hold other bytes than text.
-            file.write(text.encode(errors="backslashreplace"))
+        manifest.replace(self.path, name, text.encode(errors=_OTHER_BYTES))
 
     def report(self, name: str) -> Report:
         """The evaluation "before" or "after"."""
-        path = self.path / f"{name}.json"
         try:
-            return Report.from_json(json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot read the evaluation: {error}") from error
+            return Report.from_json(json.loads(self._content(f"{name}.json")))
+        except ValueError as error:
+            where = self.path / f"{name}.json"
+            raise DataError(f"{where}: cannot read the evaluation: {error}") from error
 
     def examples(self) -> list[Example]:
         """What some queries found at the start."""
-        path = self.path / "examples.json"
         try:
-            return [Example.from_json(found) for found in json.loads(path.read_text())]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            found = json.loads(self._content("examples.json"))
+            return [Example.from_json(example) for example in found]
+        except (ValueError, KeyError, TypeError) as error:
+            path = self.path / "examples.json"
             raise DataError(f"{path}: cannot read the examples: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -153,36 +182,36 @@ class RunFolder:
 
     def _metrics(self) -> list[dict[str, Any] | None]:
         path = self.path / "metrics.jsonl"
-        content = path.read_bytes() if path.is_file() else b""
-        found = []
-        for line in content.splitlines(keepends=True):
-            try:
-                values = json.loads(line) if line.endswith(b"\n") else None
-            except ValueError:
-                values = None
-            whole = isinstance(values, dict) and isinstance(values.get("step"), int)
-            found.append(values if whole else None)
-        return found
+        return metrics.parse(path.read_bytes() if path.is_file() else b"")
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl; `CheckpointError` where it cannot be written."""
         append(self.path / "metrics.jsonl", (json.dumps(values) + "\n").encode())
 
-    def sync_metrics(self) -> None:
-        """Make the lines durable: before the checkpoint that is their last step."""
+    def vouch(self) -> None:
+        """Make the lines of logs durable, and vouch for them.
+
+        Before the checkpoint that is their last step: what comes after it is written again.
+        """
         sync_file(self.path / "metrics.jsonl")
+        manifest.extend(self.path)
 
     def reopen(self, found: checkpoint.Found, config: Config) -> None:
         """Make ready to go on from `found` by `config`: what came after, and halves of files, go.
 
         Damaged checkpoints get another name; metrics and bad samples after its step are written
-        again.
+        again. With `allow_unverified` what stands there counts as right from now on.
         """
         remove_stale(self.path, _WRITTEN)
         checkpoint.set_aside(found)
-        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= found.step]
-        self.write("metrics.jsonl", "".join(kept))
-        forget(self.path / "bad_samples.jsonl", found.step)
+        if self.allow_unverified:
+            manifest.adopt(self.path)
+        known = metrics.parse(self._lines("metrics.jsonl"))
+        kept = [x for x in known if x is not None and x["step"] <= found.step]
+        self.write("metrics.jsonl", "".join(json.dumps(values) + "\n" for values in kept))
+        if (self.path / "bad_samples.jsonl").exists():
+            bad = earlier(self._lines("bad_samples.jsonl"), found.step)
+            manifest.replace(self.path, "bad_samples.jsonl", bad)
         if config != self.config():
             self.write("config.toml", config_io.dumps(config))
 
@@ -244,6 +273,7 @@ def load_run(
     backend: str = "torch",
     device: str | None = None,
     step: str = "newest",
+    allow_unverified: bool = False,
 ) -> LoadedRun:
     """A checkpoint of a run folder, ready to encode.
 
@@ -252,12 +282,15 @@ def load_run(
         backend: name of a training backend.
         device: one of the backend's devices; its first when not given.
         step: a number, "best" (by validation, with train.keep_best) or "newest".
+        allow_unverified: take runs of older versions, which have no checksums, and edited files.
 
     Raises:
-        CheckpointError: no run there, or no readable checkpoint. BackendLoadError: see
-            `gcl_spec.registry.load_training`.
+        CheckpointError: no run there, no readable checkpoint, or a file that is not as it was
+            written. BackendLoadError: see `gcl_spec.registry.load_training`.
     """
-    run = RunFolder.open(Path(user_path(os.fspath(path))))
+    where = Path(user_path(os.fspath(path)))
+    run = RunFolder.open(where, allow_unverified=allow_unverified)
+    run.check()
     config = run.config()
     found = run.found(step)
     made = registry.load_training(backend)

@@ -43,8 +43,11 @@ def compare(one: RunFolder, two: RunFolder) -> list[Compared]:
     """All parts that do not depend on the clock.
 
     Raises:
-        CheckpointError: a run without a readable checkpoint. DataError: without its reports.
+        CheckpointError: a run without a readable checkpoint, or with files that are missing or not
+            as they were written. DataError: an evaluation that is none.
     """
+    for run in (one, two):
+        run.check()
     first, second = (checkpoint.latest(run.checkpoints).state for run in (one, two))
     lines, others = _lines(one), _lines(two)
     found = [

@@ -54,19 +54,19 @@ def open_data(
     return made[0]
 
 
-def weights_of(init: Path) -> State:
+def weights_of(init: Path, *, allow_unverified: bool = False) -> State:
     """The newest parameters of another run, without its optimiser and step.
 
     Running means of them where it has these, which are what it evaluates. `init` may also be a
-    checkpoint file.
+    checkpoint file. `allow_unverified` as in `checkpoint.load`.
 
     Raises:
         CheckpointError: no run there, or no readable checkpoint.
     """
     if init.is_file():
-        state = checkpoint.load(init)
+        state = checkpoint.load(init, allow_unverified=allow_unverified)
     else:
-        state = checkpoint.latest(RunFolder.open(init).checkpoints).state
+        state = RunFolder.open(init, allow_unverified=allow_unverified).found().state
     found = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
     means = {f"params/{n[4:]}": x for n, x in state.items() if n.startswith("ema/")}
     return found | means

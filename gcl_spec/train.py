@@ -4,11 +4,11 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gcl_spec import checkpoint
 from gcl_spec._files import locked
+from gcl_spec._typing import State
 from gcl_spec.backend import Trainer, TrainingBackend
 from gcl_spec.changes import changes
 from gcl_spec.config import Config
@@ -43,6 +43,7 @@ def run(
     device: str | None = None,
     resume: bool = False,
     init: Path | None = None,
+    allow_unverified: bool = False,
     reporter: Reporter | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunFolder:
@@ -59,13 +60,16 @@ def run(
         resume: go on from the newest readable checkpoint: the same steps as an unbroken run.
         init: another run, whose newest weights are the start, or a checkpoint file of one;
             optimiser and step begin anew.
+        allow_unverified: go on with, or start from, a run of an older version, which has no
+            checksums, or one whose files were edited; what stands there counts from then on.
         reporter: shows progress.
         clock: seconds, for throughput and `train.save_minutes`.
 
     Raises:
         ConfigError: `out` exists, the config is not the run's, or another process trains there.
         DataError: unusable data.
-        CheckpointError: no readable checkpoint, or none can be written.
+        CheckpointError: no readable checkpoint, a file of the run that is not as it was written, or
+            one that cannot be written.
         TrainingError: a loss that is not finite, or a batch without a pair; the last checkpoint
             stays. StoppedError: a signal came.
     """
@@ -74,9 +78,12 @@ def run(
     with caught() as stop, ExitStack() as stack:
         try:
             if resume:
-                opened = _reopen(out, config, backend, device, reporter, stack)
+                old = RunFolder.open(out, allow_unverified=allow_unverified)
+                opened = _reopen(old, config, backend, device, reporter, stack)
             else:
-                opened = _create(out, config or Config(), backend, device, init, reporter, stack)
+                RunFolder.check_free(out)
+                state = _start(init, allow_unverified)
+                opened = _create(out, config or Config(), backend, device, state, reporter, stack)
             return _train(opened, stop, clock)
         except KeyboardInterrupt:
             raise interrupted(out, stop) from None
@@ -96,19 +103,21 @@ class _Opened:
     notes: Mapping[str, int]
 
 
+def _start(init: Path | None, allow_unverified: bool) -> State | None:
+    return None if init is None else weights_of(init, allow_unverified=allow_unverified)
+
+
 def _create(
     out: Path,
     config: Config,
     backend: TrainingBackend,
     device: str,
-    init: Path | None,
+    state: State | None,
     reporter: Reporter,
     stack: ExitStack,
 ) -> _Opened:
-    RunFolder.check_free(out)
     check_installed(config.train.loggers)
     config = resolved(config)
-    state = None if init is None else weights_of(init)
     trainer = backend.trainer(config, device=device, state=state)
     world = world_of(trainer)
     reporter = reporter if world.rank == 0 else Quiet()
@@ -127,24 +136,31 @@ def _create(
 
 
 def _reopen(
-    out: Path,
+    old: RunFolder,
     given: Config | None,
     backend: TrainingBackend,
     device: str,
     reporter: Reporter,
     stack: ExitStack,
 ) -> _Opened:
-    own = RunFolder.open(out).config()
+    out = old.path
+    unverified = old.check(resumes=True)
+    own = old.config()
     config = own if given is None else resolved(given)
     changed = changes(out, own, config)
     check_installed(config.train.loggers)
-    found = checkpoint.latest(RunFolder.open(out).checkpoints)
+    found = old.found()
+    # Wanted at the end only; but then a training is done.
+    old.report("before")
+    old.examples()
     trainer = backend.trainer(config, device=device, state=found.state)
     world = world_of(trainer)
     reporter = reporter if world.rank == 0 else Quiet()
+    for warning in unverified:
+        reporter.say(f"warning: {warning}")
     for warning in found.warnings:
         reporter.say(f"warning: {warning}; going on from {found.path.name}")
-    folder = RunFolder(out, world.rank)
+    folder = replace(old, rank=world.rank)
     world.barrier()  # all have read before the first one changes anything
 
     def lock() -> None:
@@ -166,7 +182,12 @@ def _reopen(
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
     config, folder, step = opened.config, opened.folder, opened.step
-    on_first(opened.world, lambda: opened.data.note(folder.path / _DATA), "note the data")
+
+    def note() -> None:
+        if not (folder.path / _DATA).exists():
+            folder.write(_DATA, opened.data.noted())
+
+    on_first(opened.world, note, "note the data")
     opened.data.list_bad(folder.path / "bad_samples.jsonl")
     names = config.train.loggers if opened.world.rank == 0 else ()
     loggers = Loggers(names, folder.path, config, step, opened.reporter)
@@ -243,6 +264,7 @@ def dry_run(
     *,
     device: str | None = None,
     init: Path | None = None,
+    allow_unverified: bool = False,
 ) -> DryRun:
     """Two steps on real data; writes nothing but may use the cache of tower outputs.
 
@@ -251,7 +273,7 @@ def dry_run(
     import resource
 
     config = resolved(config)
-    state = None if init is None else weights_of(init)
+    state = _start(init, allow_unverified)
     trainer = backend.trainer(config, device=choose_device(backend, device), state=state)
     world = world_of(trainer)
     guard = Guard(config.optim.skip_nonfinite)

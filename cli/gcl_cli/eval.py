@@ -37,6 +37,11 @@ __all__ = ["command"]
     metavar="RUN|FILE",
     help="Compare with another run, or with a file that --json wrote.",
 )
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Take runs of older versions, which have no checksums, and edited files.",
+)
 def command(
     run: Path,
     data: Path | None,
@@ -44,6 +49,7 @@ def command(
     device: str | None,
     json_path: Path | None,
     against: Path | None,
+    allow_unverified: bool,
 ) -> None:
     """Evaluate a run, in each task's own pool and in the union of all pools.
 
@@ -52,8 +58,9 @@ def command(
     Paths of images are relative to DIR.
     """
     check_writable(json_path)
-    other = None if against is None else _other(against, data, backend, device)
-    report = _evaluate(run, data, backend, device)
+    options = (data, backend, device, allow_unverified)
+    other = None if against is None else _other(against, *options)
+    report = _evaluate(run, *options)
     if json_path is not None:
         from gcl_spec._files import atomic_write
 
@@ -64,7 +71,9 @@ def command(
         _compare(report, other, against.name, run.name)
 
 
-def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) -> Report:
+def _evaluate(
+    run: Path, data: Path | None, backend: str, device: str | None, allow_unverified: bool
+) -> Report:
     from gcl_spec.benchmarks.folder import has_tasks, read_tasks
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate import evaluate
@@ -77,14 +86,16 @@ def _evaluate(run: Path, data: Path | None, backend: str, device: str | None) ->
     tasks = read_tasks(root, "tasks" if inside else "")
     for note in (note for task in tasks for note in task.notes):
         say(f"note: {note}", err=True)
-    loaded = load_run(run, backend=backend, device=device)
+    loaded = load_run(run, backend=backend, device=device, allow_unverified=allow_unverified)
     with open_progress() as reporter:
         return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)
 
 
-def _other(against: Path, data: Path | None, backend: str, device: str | None) -> Report:
+def _other(
+    against: Path, data: Path | None, backend: str, device: str | None, allow_unverified: bool
+) -> Report:
     if against.is_dir():
-        return _evaluate(RunFolder.open(against).path, data, backend, device)
+        return _evaluate(RunFolder.open(against).path, data, backend, device, allow_unverified)
     wanted = "give a run folder, or a file that `gcl eval --json` wrote"
     try:
         return Report.from_json(json.loads(against.read_text(encoding="utf-8")))

@@ -21,7 +21,12 @@ __all__ = ["command"]
     metavar="N|best|newest",
     help="Which checkpoint; best by validation.",
 )
-def command(run: Path, out: Path, onnx: bool, step: str) -> None:
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Take runs of older versions, which have no checksums, and edited files.",
+)
+def command(run: Path, out: Path, onnx: bool, step: str, allow_unverified: bool) -> None:
     """Write the weights of RUN into a new folder OUT.
 
     A run of a clip model becomes a checkpoint:
@@ -36,7 +41,7 @@ def command(run: Path, out: Path, onnx: bool, step: str) -> None:
     if onnx:
         from gcl_spec.onnx_export import export_onnx
 
-        for found in export_onnx(run, out, step=step):
+        for found in export_onnx(run, out, step=step, allow_unverified=allow_unverified):
             say(
                 f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
                 f"of the run's own, cosine at least {found.smallest_cosine:.7f}"

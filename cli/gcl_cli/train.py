@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -55,6 +55,11 @@ __all__ = ["command", "launcher"]
     metavar="RUN|FILE",
     help="Start from the weights of another run, or of a checkpoint file of one.",
 )
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="With --resume or --init: take files without checksums, or edited ones.",
+)
 @click.option("--dry-run", is_flag=True, help="Two steps: memory and time; writes no run.")
 @click.option("--list-options", is_flag=True, help="Show every option with its value.")
 def command(
@@ -66,6 +71,7 @@ def command(
     device: str | None,
     resume: str | None,
     init: Path | None,
+    allow_unverified: bool,
     dry_run: bool,
     list_options: bool,
 ) -> None:
@@ -92,26 +98,27 @@ def command(
     name = recipe or (config_path.stem if config_path is not None else "lite")
     out = out or Path("runs") / name
     if resumes and recipe is None and config_path is None:
-        config_path = _own_options(out)
-    used = None if config_path is not None else name
-    config = config_io.load(recipe=used, path=config_path, overrides=overrides)
+        config = _own_options(out, overrides, allow_unverified)
+    else:
+        used = None if config_path is not None else name
+        config = config_io.load(recipe=used, path=config_path, overrides=overrides)
     if list_options:
         click.echo(config_io.describe(config))
         return
     if dry_run:
-        _dry_run(config, backend, device, init)
+        _dry_run(config, backend, device, init, allow_unverified)
         return
     with caught() as stop:  # while libraries are imported; later `run` has handlers of its own
         try:
-            _train(config, backend, out, device, resumes, init)
+            _train(config, backend, out, device, resumes, init, allow_unverified)
         except KeyboardInterrupt:
             raise interrupted(out, stop) from None
 
 
-def _own_options(out: Path) -> Path:
+def _own_options(out: Path, overrides: Sequence[str], allow_unverified: bool) -> Config:
     from gcl_spec.run import RunFolder
 
-    return RunFolder.open(out).path / "config.toml"
+    return RunFolder.open(out, allow_unverified=allow_unverified).config(overrides)
 
 
 def launcher(environment: Mapping[str, str]) -> list[str]:
@@ -137,6 +144,7 @@ def _train(
     device: str | None,
     resume: bool,
     init: Path | None,
+    allow_unverified: bool,
 ) -> None:
     from rich.console import Console
 
@@ -148,7 +156,14 @@ def _train(
     try:
         with open_progress() as reporter:
             folder = run(
-                config, trainer, out, device=device, resume=resume, init=init, reporter=reporter
+                config,
+                trainer,
+                out,
+                device=device,
+                resume=resume,
+                init=init,
+                allow_unverified=allow_unverified,
+                reporter=reporter,
             )
     except StoppedError as error:
         if not error.resumable or not str(error):
@@ -165,10 +180,13 @@ def _train(
     say(f"run: {folder.path}   report: {folder.path / 'report.html'}")
 
 
-def _dry_run(config: Config, backend: str, device: str | None, init: Path | None) -> None:
+def _dry_run(
+    config: Config, backend: str, device: str | None, init: Path | None, allow_unverified: bool
+) -> None:
     from gcl_spec.train import dry_run
 
-    found = dry_run(config, registry.load_training(backend), device=device, init=init)
+    made = registry.load_training(backend)
+    found = dry_run(config, made, device=device, init=init, allow_unverified=allow_unverified)
     if found.rank:
         return
     say(f"trained parameters  {found.parameters:,}")

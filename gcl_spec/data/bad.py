@@ -3,15 +3,14 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
 
-from gcl_spec._files import atomic_write
 from gcl_spec.errors import CheckpointError, DataError
 
-__all__ = ["BadList", "BadSample", "forget"]
+__all__ = ["BadList", "BadSample", "earlier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +145,10 @@ class BadList:
             self._found[bad.place] = (step, bad)
 
 
-def forget(path: Path, step: int) -> None:
-    """Leave out of a list what was found from step `step` on: a resumed run comes to it again.
-
-    Raises:
-        CheckpointError: the list cannot be read or written.
-    """
-    with suppress(FileNotFoundError):
-        lines = path.read_bytes().splitlines(keepends=True)
-        entries = [(line, _parse(line)) for line in lines]
-        kept = [line for line, entry in entries if entry is not None and entry[0] < step]
-        if len(kept) < len(lines):
-            with atomic_write(path) as file:
-                file.write(b"".join(kept))
+def earlier(content: bytes, step: int) -> bytes:
+    """The lines of a list of what was found before step `step`: a resumed run comes to the rest."""
+    entries = [(line, _parse(line)) for line in content.splitlines(keepends=True)]
+    return b"".join(line for line, entry in entries if entry is not None and entry[0] < step)
 
 
 def _parse(line: bytes) -> tuple[int, BadSample] | None:

@@ -6,29 +6,20 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from gcl_spec._files import atomic_write
 from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
 
-__all__ = ["check_same", "note"]
+__all__ = ["check_same", "noted"]
 
 
-def note(path: Path, source: Source) -> None:
-    """Keep in the file `path` what `check_same` compares; one that is there stays.
-
-    Raises:
-        CheckpointError: it cannot be written.
-    """
-    if path.exists():
-        return
+def noted(source: Source) -> str:
+    """What `check_same` compares, to be kept in a file."""
     digest, malformed = _digest(source, ())
-    found = {"samples": len(source), "malformed": malformed, "listing": digest}
-    with atomic_write(path) as file:
-        file.write(json.dumps(found).encode())
+    return json.dumps({"samples": len(source), "malformed": malformed, "listing": digest})
 
 
 def check_same(path: Path, source: Source) -> None:
-    """Compare with what `note` kept; nothing is known of runs of older versions.
+    """Compare with what `noted` gave; nothing is known of runs of older versions.
 
     Where the data lies does not matter, nor do the contents of picture files. Rows that were
     malformed may have been mended.

@@ -47,7 +47,7 @@ class TrainingData:
         reporter: hears of damaged data and of progress.
         only_steps: how many steps will be asked for, and no evaluation; all, when not given.
         rank, size: this process and how many there are; `batch` gives its share.
-        known: a file that `note` made for the run that is resumed.
+        known: a file of what `noted` gave to the run that is resumed.
     """
 
     def __init__(
@@ -108,9 +108,9 @@ class TrainingData:
         """List bad samples in a file from now on, those that are known already among them."""
         self._bad.open(path)
 
-    def note(self, path: Path) -> None:
-        """Keep what tells a resumed run that its data has changed."""
-        fingerprint.note(path, self._all)
+    def noted(self) -> str:
+        """What tells a resumed run that its data has changed."""
+        return fingerprint.noted(self._all)
 
     def close(self) -> None:
         """End the workers."""

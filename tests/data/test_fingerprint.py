@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec.data.fingerprint import check_same, note
+from gcl_spec.data.fingerprint import check_same, noted
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -27,18 +27,16 @@ def test_a_moved_folder_is_the_same(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     KINDS[kind](tmp_path / "data")
     check_same(path, source(tmp_path / "data"))  # a run of an older version
-    note(path, source(tmp_path / "data"))
-    kept = path.read_bytes()
+    path.write_text(noted(source(tmp_path / "data")))
     (tmp_path / "data").rename(tmp_path / "moved")
     check_same(path, source(tmp_path / "moved"))
-    note(path, source(tmp_path / "moved"))
-    assert path.read_bytes() == kept
+    assert noted(source(tmp_path / "moved")) == path.read_text()
 
 
 def test_other_data_is_an_error(tmp_path: Path) -> None:
     path, data = tmp_path / "data.json", tmp_path / "data"
     write_jsonl(data)
-    note(path, source(data))
+    path.write_text(noted(source(data)))
     text = (data / "train.jsonl").read_text()
     for other, message in {
         text.replace("a cat", "a cow"): "other rows or files than when the run was started",
@@ -58,7 +56,7 @@ def test_other_shards_and_vectors_are_an_error(tmp_path: Path) -> None:
     write_tar(tmp_path / "tar" / "0.tar", ROWS)
     write_npz(tmp_path / "npz")
     for kind in ("tar", "npz"):
-        note(tmp_path / kind / "noted", source(tmp_path / kind))
+        (tmp_path / kind / "noted").write_text(noted(source(tmp_path / kind)))
     write_tar(tmp_path / "tar" / "0.tar", [*ROWS[:-1], ("f", None, "other " * 2000)])
     (tmp_path / "npz" / "train.npz").rename(tmp_path / "npz" / "old")
     write_npz(tmp_path / "new", scale=2.0)
@@ -72,7 +70,7 @@ def test_a_mended_row_is_no_change(tmp_path: Path) -> None:
     write_jsonl(data)
     text = (data / "train.jsonl").read_text()
     (data / "train.jsonl").write_text(text.replace('"captions": ["a cat"]', '"captions": 3'))
-    note(path, source(data))
+    path.write_text(noted(source(data)))
     (data / "train.jsonl").write_text(text)
     check_same(path, source(data))
     (data / "train.jsonl").write_text(text.replace("a dog", "a wolf"))

@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> Path:
         checkpoint.save(tmp_path / "run/checkpoints", changed, keep=9)
     figures = [(1, 0.1), (2, 0.5), (3, 0.5)]
     lines = [f'{{"step": {step}, "val_hit@10": {x}}}\n' for step, x in figures]
-    (tmp_path / "run/metrics.jsonl").write_text("".join(lines))
+    RunFolder(tmp_path / "run").write("metrics.jsonl", "".join(lines))
     return tmp_path / "run"
 
 
@@ -48,7 +48,7 @@ def test_any_kept_step_can_leave_the_run(run: Path, tmp_path: Path) -> None:
         RunFolder.open(run).found("7")
     with pytest.raises(ConfigError, match="step = 'last'; must be a number, best or newest"):
         RunFolder.open(run).found("last")
-    (run / "metrics.jsonl").write_text("")
+    RunFolder(run).write("metrics.jsonl", "")
     with pytest.raises(CheckpointError, match=r"no evaluation .* set train\.eval_every"):
         RunFolder.open(run).found("best")
 

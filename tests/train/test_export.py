@@ -14,6 +14,7 @@ from gcl_spec import checkpoint, config_io
 from gcl_spec.batch import Batch, presence
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.export import export_run
+from gcl_spec.run import RunFolder
 from gcl_spec.towers import clip_folder
 from gcl_torch.trainer import TorchTrainer
 
@@ -41,7 +42,7 @@ def trained_run(path: Path, *sets: str) -> TorchTrainer:
     for _ in range(3):
         trainer.step(batch(), lr=1e-2)
     path.mkdir()
-    (path / "config.toml").write_text(config_io.dumps(config))
+    RunFolder(path).write("config.toml", config_io.dumps(config))
     checkpoint.save(path / "checkpoints", trainer.state(), keep=1)
     return trainer
 
@@ -100,7 +101,7 @@ def test_what_cannot_leave_is_said(tmp_path: Path) -> None:
         export_run(tmp_path / "run", tmp_path / "out")
     lite = tmp_path / "lite"
     lite.mkdir()
-    (lite / "config.toml").write_text(config_io.dumps(config_io.load(recipe="lite")))
+    RunFolder(lite).write("config.toml", config_io.dumps(config_io.load(recipe="lite")))
     found = CliRunner().invoke(cli, ["export", str(lite), str(tmp_path / "x")])
     assert isinstance(found.exception, ConfigError)
     assert "only clip runs" in str(found.exception)

@@ -30,8 +30,8 @@ def test_a_run_writes_all_it_promises(config: Config, tmp_path: Path) -> None:
     found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     assert found == [
         "after.json", "before.json", "checkpoints/step-00000015.safetensors",
-        "checkpoints/step-00000020.safetensors", "config.toml", "data.json", "examples.json",
-        "metrics.jsonl", "report.html",
+        "checkpoints/step-00000020.safetensors", "checksums.json", "config.toml", "data.json",
+        "examples.json", "metrics.jsonl", "report.html",
     ]  # fmt: skip
     assert RunFolder.open(folder).config() == config
     lines = numbers(folder)

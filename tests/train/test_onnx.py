@@ -13,6 +13,7 @@ from gcl_cli.main import cli
 from gcl_spec import checkpoint, config_io, onnx_export
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.onnx_export import export_onnx
+from gcl_spec.run import RunFolder
 from gcl_torch.trainer import TorchTrainer
 from tests.train.test_export import trained_run
 
@@ -26,7 +27,7 @@ def fresh_run(path: Path, recipe: str) -> None:
     """A run folder at the start."""
     config = config_io.load(recipe=recipe, overrides=KINDS[recipe])
     path.mkdir()
-    (path / "config.toml").write_text(config_io.dumps(config))
+    RunFolder(path).write("config.toml", config_io.dumps(config))
     checkpoint.save(path / "checkpoints", TorchTrainer(config, device="cpu").state(), keep=1)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gcl_spec.config import Config
 from gcl_spec.config_io import load
-from gcl_spec.errors import ConfigError
+from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.run import RunFolder
 from gcl_spec.train import run
 
@@ -115,6 +115,12 @@ def test_damaged_lines_of_metrics_are_left_out(
     lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
     lines[1] = lines[1][:9] + "\n"
     (folder / "metrics.jsonl").write_text("".join(lines))
-    run(None, FakeBackend(), folder, resume=True, reporter=said)
-    assert said.lines == [f"warning: {folder}/metrics.jsonl: line 2 is damaged, left out"]
+    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: not as it was written"):
+        run(None, FakeBackend(), folder, resume=True)
+    run(None, FakeBackend(), folder, resume=True, allow_unverified=True, reporter=said)
+    log = f"warning: {folder}/metrics.jsonl:"
+    assert said.lines == [
+        f"{log} not as it was written: edited, cut or damaged; taken as it stands",
+        f"{log} line 2 is damaged, left out",
+    ]
     assert [line["step"] for line in numbers(folder)] == [1, *range(3, 21)]
