@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+# A build of torch that the locks do not know: TORCH='torch==2.13.0'. See scripts/install.sh.
+export TORCH
 
 # The options of a new run; a run that was begun before is gone on with, never overwritten.
 new = $(if $(wildcard $(RUNS)/$(1)/config.toml),--resume,$(2))
 
-.PHONY: train test clean
+.PHONY: train test lock sbom clean
 
 # The paper's situation: heads pretrained with CLIP's loss at a fixed scale, then GCL from there.
 train: $(VENV)/.trains
@@ -18,14 +20,22 @@ train: $(VENV)/.trains
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest
 
-# What training needs, and all that tests need.
-$(VENV)/.trains: extras = torch,data
-$(VENV)/.tests: extras = dev
-$(VENV)/.trains $(VENV)/.tests: pyproject.toml constraints.txt
+# What training needs, and all that tests need: from the locks, each file by its hash.
+$(VENV)/.trains: lock = train
+$(VENV)/.tests: lock = dev
+$(VENV)/.trains $(VENV)/.tests: pyproject.toml scripts/install.sh $(wildcard locks/*.txt)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(extras)]"
+	bash scripts/install.sh $(BIN) $(lock)
 	@touch $@
+
+# After a change of the dependencies in pyproject.toml, or of constraints.txt.
+lock:
+	test -x $(BIN)/uv || $(MAKE) $(VENV)/.tests
+	$(BIN)/python scripts/lock.py
+
+# The software bill of materials (CycloneDX) of what the locks install.
+sbom: $(VENV)/.tests
+	$(BIN)/python scripts/sbom.py
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# scripts/install.sh BIN LOCK: installs locks/LOCK.txt (train or dev), torch and this project, editable,
+# by the pip of a virtual environment's folder BIN. Each file must have a hash that the locks name.
+#
+# TORCH='torch==2.13.0' takes a build of torch that locks/torch.txt does not know, without a hash: for
+# example one for CPUs, for a Python other than that of CI.
+set -euo pipefail
+bin=$(cd "$1" && pwd) lock=$2
+cd "$(dirname "$0")/.."
+
+install() {
+    "$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@"
+}
+
+# torch has a lock of its own, and its build for CUDA one of the libraries that it needs: see lock.py.
+# shellcheck disable=SC2086
+install ${TORCH:---require-hashes -r locks/torch.txt}
+if "$bin/python" -c "
+from importlib.metadata import requires
+raise SystemExit(not any(r.startswith(('nvidia-', 'cuda-')) for r in requires('torch') or ()))"; then
+    install --require-hashes -r locks/torch-cuda.txt
+fi
+install --require-hashes -r "locks/$lock.txt"
+# The build backend is in the lock too, so that nothing is fetched to build.
+install --no-build-isolation -e .
+"$bin/python" -m pip check --disable-pip-version-check

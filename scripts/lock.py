@@ -1,0 +1,143 @@
+"""Writes what is installed, and from which files: constraints.txt and locks/*.txt.
+
+python scripts/lock.py [--wheel FILE ...]      (or `make lock`)
+
+Run it after a change of the dependencies in pyproject.toml, or of a version in constraints.txt.
+constraints.txt keeps its versions and gets those of packages that are new; a line that is taken out
+gets the newest version. From it come the locks, with the SHA-256 of every file that the package
+index has of a version, so that a lock holds for every platform and Python:
+
+locks/train.txt       what `make train` needs, locks/dev.txt what tests need; without torch
+locks/torch.txt       torch alone, for one version of it has several builds. Those for CPUs lie on
+                      PyTorch's own index and need no more than the other locks hold; that for CUDA
+                      needs gigabytes of libraries, which are useless beside a build for CPUs:
+locks/torch-cuda.txt  what torch's build for CUDA needs
+
+--wheel adds a build of torch that the package index does not have. Hashes of such builds stay in
+locks/torch.txt until the version changes. `scripts/install.sh` installs from the locks.
+"""
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+LOCKS = REPOSITORY / "locks"
+CONSTRAINTS = REPOSITORY / "constraints.txt"
+# What builds an editable install of this project, beside its build backend.
+BUILD = ("hatchling>=1.27", "editables")
+EXTRAS = {"dev": ("dev",), "train": ("torch", "data")}
+_CUDA = re.compile(r"nvidia-|cuda-|triton$")
+_LINE = re.compile(r"([a-z0-9-]+)==([^\s;]+)(?: ; (.*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """One version of a package. marker: where it applies, or "" for everywhere."""
+
+    name: str
+    version: str
+    marker: str = ""
+    hashes: tuple[str, ...] = ()
+
+    @property
+    def requirement(self) -> str:
+        """As pip reads it, without hashes."""
+        return f"{self.name}=={self.version}" + (f" ; {self.marker}" if self.marker else "")
+
+
+def read(path: Path) -> list[Locked]:
+    """The packages of a lock, or of constraints.txt."""
+    found = []
+    text = path.read_text().replace("\\\n", " ")
+    for line in text.splitlines():
+        requirement, *hashes = re.split(r"\s+--hash=sha256:", line.partition("#")[0].strip())
+        if requirement:
+            match = _LINE.fullmatch(requirement.strip())
+            if match is None:
+                raise SystemExit(f"{path}: not NAME==VERSION: {requirement!r}")
+            found.append(Locked(match[1], match[2], match[3] or "", tuple(hashes)))
+    return found
+
+
+def write(path: Path, what: str, packages: Iterable[Locked]) -> None:
+    """A lock, or constraints.txt where there are no hashes."""
+    head = f"# {what} Written by scripts/lock.py: see there."
+    lines = [head, *(" \\\n    --hash=sha256:".join([p.requirement, *p.hashes]) for p in packages)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def resolve(extras: Sequence[str], constraints: Path, scratch: Path) -> list[Locked]:
+    """Every package that these extras need on any platform, by uv."""
+    (scratch / "build.in").write_text("\n".join(BUILD))
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-config",
+        "--universal",
+    ]
+    command += ["--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate"]
+    command += ["-c", str(constraints), "-o", str(scratch / "out.txt")]
+    command += [part for extra in extras for part in ("--extra", extra)]
+    command += [str(REPOSITORY / "pyproject.toml"), str(scratch / "build.in")]
+    (scratch / "out.txt").unlink(missing_ok=True)
+    if subprocess.run(command).returncode != 0:
+        raise SystemExit("uv found no versions that fit together; see above")
+    return read(scratch / "out.txt")
+
+
+def parts(packages: Sequence[Locked]) -> Mapping[str, list[Locked]]:
+    """torch, what its CUDA build needs, and the rest."""
+    found: dict[str, list[Locked]] = {"torch": [], "cuda": [], "rest": []}
+    for package in packages:
+        torch = package.name == "torch"
+        cuda = _CUDA.match(package.name)
+        found["torch" if torch else "cuda" if cuda else "rest"].append(package)
+    return found
+
+
+def other_builds(torch: Locked, wheels: Iterable[Path]) -> Locked:
+    """With the hashes of builds that the index does not have: of wheels, and of the old lock."""
+    old = LOCKS / "torch.txt"
+    known = [p for p in (read(old) if old.exists() else ()) if p.version == torch.version]
+    new = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
+    every = {*torch.hashes, *new, *(h for package in known for h in package.hashes)}
+    return replace(torch, hashes=tuple(sorted(every)))
+
+
+def main() -> None:
+    """Writes constraints.txt and the four locks."""
+    from tempfile import TemporaryDirectory
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--wheel", type=Path, action="append", default=[], metavar="FILE")
+    wheels = parser.parse_args().wheel
+    with TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        everything = resolve(EXTRAS["dev"], CONSTRAINTS, scratch)
+        versions = [replace(package, hashes=()) for package in everything]
+        write(scratch / "versions.txt", "", versions)
+        train = resolve(EXTRAS["train"], scratch / "versions.txt", scratch)
+    split = parts(everything)
+    torch = [other_builds(package, wheels) for package in split["torch"]]
+    write(CONSTRAINTS, "The version of every package that is installed.", versions)
+    LOCKS.mkdir(exist_ok=True)
+    write(LOCKS / "dev.txt", "What tests need, without torch.", split["rest"])
+    write(LOCKS / "train.txt", "What `make train` needs, without torch.", parts(train)["rest"])
+    write(LOCKS / "torch.txt", "torch, every build of one version.", torch)
+    write(LOCKS / "torch-cuda.txt", "What torch's build for CUDA needs.", split["cuda"])
+
+
+if __name__ == "__main__":
+    main()

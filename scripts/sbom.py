@@ -1,0 +1,156 @@
+"""Writes the software bill of materials (CycloneDX 1.6, JSON) of all that the locks install.
+
+python scripts/sbom.py [--out FILE]      (or `make sbom`; default dist/gcl-spec-VERSION.cdx.json)
+
+Every locked package is a component with its version, purl, the SHA-256 of each file that may be
+installed, and the licence that the installed package declares; packages of other platforms are not
+installed here and have none. scope: "required" without extras, "optional" with an extra of
+gcl-spec[all], "excluded" for what only tests and development need. The same locks and packages give
+the same bytes: there is no time in it, and its serial number comes from its contents.
+"""
+
+import argparse
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+from lock import LOCKS, REPOSITORY, Locked, read
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+_ROOT = "gcl-spec"
+
+
+def licences(found: Distribution) -> list[dict[str, Any]]:
+    """What a package declares: an SPDX expression, else a name, classifiers, its licence's head."""
+    declared = found.metadata
+    if expression := declared.get("License-Expression"):
+        return [{"expression": expression}]
+    name = (declared.get("License") or "").strip()
+    if name and name != "UNKNOWN" and "\n" not in name:
+        return [{"license": {"name": name}}]
+    classes = [c for c in declared.get_all("Classifier") or () if c.startswith("License ::")]
+    if classes:
+        return [{"license": {"name": c.rpartition(" :: ")[2]}} for c in classes]
+    for file in found.files or ():
+        if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
+            text = file.read_text() or ""
+            return [{"license": {"name": text.strip().partition("\n")[0]}}]
+    return []
+
+
+def purl(package: Locked) -> str:
+    """The package URL, which names no index host."""
+    return f"pkg:pypi/{package.name}@{package.version}"
+
+
+def component(package: Locked, scope: str) -> dict[str, Any]:
+    """One locked package. Its hashes are those of its files: one reference a file."""
+    files = [{"alg": "SHA-256", "content": digest} for digest in package.hashes]
+    built: dict[str, Any] = {
+        "type": "library",
+        "bom-ref": purl(package),
+        "name": package.name,
+        "version": package.version,
+        "scope": scope,
+        "purl": purl(package),
+        "externalReferences": [
+            {"type": "distribution", "url": purl(package), "hashes": [file]} for file in files
+        ],
+    }
+    if package.marker:
+        built["properties"] = [{"name": "python:marker", "value": package.marker}]
+    found = installed(package)
+    if found is not None and (declared := licences(found)):
+        built["licenses"] = declared
+    return built
+
+
+def installed(package: Locked) -> Distribution | None:
+    """The package if this version is installed (torch's builds are one version)."""
+    try:
+        found = distribution(package.name)
+    except PackageNotFoundError:
+        return None
+    return found if found.version.partition("+")[0] == package.version else None
+
+
+def needs(name: str, extras: Sequence[str] = ()) -> set[str]:
+    """Names of what an installed package requires here."""
+    wanted = (Requirement(line) for line in distribution(name).requires or ())
+    return {
+        canonicalize_name(need.name)
+        for need in wanted
+        # What an editable install of this project adds to its requirements is not the product's.
+        if need.name != "editables"
+        and (need.marker is None or any(need.marker.evaluate({"extra": e}) for e in ("", *extras)))
+    }
+
+
+def reached(names: set[str]) -> set[str]:
+    """These packages and all that they need in turn."""
+    found: set[str] = set()
+    while names:
+        found |= names
+        names = {need for name in names for need in needs(name)} - found
+    return found
+
+
+def graph(packages: Sequence[Locked]) -> list[dict[str, Any]]:
+    """Who depends on whom, as far as it is installed."""
+    refs: dict[str, str] = {p.name: purl(p) for p in packages if installed(p) is not None}
+    own = needs(_ROOT, ("torch", "jax", "data"))
+    lines: Mapping[str, set[str]] = {_ROOT: own} | {refs[name]: needs(name) for name in refs}
+    return [
+        {"ref": ref, "dependsOn": sorted(refs[name] for name in wanted if name in refs)}
+        for ref, wanted in lines.items()
+    ]
+
+
+def document() -> dict[str, Any]:
+    """The bill of materials of locks/dev.txt, locks/torch.txt and locks/torch-cuda.txt."""
+    packages = [p for name in ("dev", "torch", "torch-cuda") for p in read(LOCKS / f"{name}.txt")]
+    packages.sort(key=lambda package: (package.name, package.version))
+    required = reached(needs(_ROOT))
+    cuda = {package.name for package in read(LOCKS / "torch-cuda.txt")}
+    optional = reached(needs(_ROOT, ("torch", "jax", "data"))) | cuda
+
+    def scope(name: str) -> str:
+        return "required" if name in required else "optional" if name in optional else "excluded"
+
+    own = distribution(_ROOT)
+    root = {"type": "library", "bom-ref": _ROOT, "name": _ROOT, "version": own.version}
+    root |= {"purl": f"pkg:pypi/{_ROOT}@{own.version}", "licenses": licences(own)}
+    body = {
+        "metadata": {"component": root, "lifecycles": [{"phase": "build"}]},
+        "components": [component(package, scope(package.name)) for package in packages],
+        "dependencies": graph(packages),
+    }
+    serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(body, sort_keys=True))
+    head = {"bomFormat": "CycloneDX", "specVersion": "1.6", "serialNumber": f"urn:uuid:{serial}"}
+    return head | {"version": 1} | body
+
+
+def main() -> None:
+    """Writes the file and says how many packages are in it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    default = REPOSITORY / "dist" / f"{_ROOT}-{distribution(_ROOT).version}.cdx.json"
+    parser.add_argument("--out", type=Path, default=default, metavar="FILE")
+    out = parser.parse_args().out
+    try:
+        bill = document()
+    except PackageNotFoundError as error:
+        raise SystemExit(f"{error}; install everything first: scripts/install.sh BIN dev") from None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(bill, indent=1) + "\n")
+    bare = sum("licenses" not in part for part in bill["components"])
+    print(f"{out}: {len(bill['components'])} packages, {bare} of them of other platforms or builds")
+
+
+if __name__ == "__main__":
+    main()

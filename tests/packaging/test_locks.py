@@ -1,0 +1,118 @@
+"""What is installed: locked versions with hashes, all of them, and nothing else."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+import lock  # noqa: E402
+
+LOCKS = ("dev", "train", "torch", "torch-cuda")
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+
+def of(name: str) -> dict[tuple[str, str], lock.Locked]:
+    return {(p.name, p.version): p for p in lock.read(REPOSITORY / "locks" / f"{name}.txt")}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_package_has_hashes_and_names_no_place(name: str) -> None:
+    packages = of(name)
+    assert packages
+    for package in packages.values():
+        assert package.hashes, package.name
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in package.hashes), package.name
+    _, *lines = (REPOSITORY / "locks" / f"{name}.txt").read_text().splitlines()
+    assert not [line for line in lines if re.search(r"[/@\\]\S|--(?!hash=sha256:)", line)]
+
+
+def test_locks_and_constraints_are_one() -> None:
+    found = {**of("dev"), **of("torch"), **of("torch-cuda")}
+    pinned = {(p.name, p.version): p.marker for p in lock.read(REPOSITORY / "constraints.txt")}
+    assert pinned == {key: package.marker for key, package in found.items()}
+    for key, package in of("train").items():
+        assert set(package.hashes) == set(found[key].hashes), package.name
+
+
+def applies(marker: Marker | None, extras: set[str]) -> bool:
+    return marker is None or any(marker.evaluate({"extra": e}) for e in ("", *extras))
+
+
+@pytest.mark.parametrize(("name", "extras"), lock.EXTRAS.items())
+def test_nothing_is_missing(name: str, extras: tuple[str, ...]) -> None:
+    """All that the project needs, and what that needs in turn; else run `make lock`."""
+    packages = {**of(name), **of("torch")}.values()
+    here = {p.name: p.version for p in packages if not p.marker or Marker(p.marker).evaluate()}
+    lines = [*PROJECT["dependencies"], *lock.BUILD]
+    lines += [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
+    todo, seen = [Requirement(line) for line in lines], set[str]()
+    while todo:
+        need = todo.pop()
+        found = canonicalize_name(need.name)
+        if str(need) in seen:
+            continue
+        seen.add(str(need))
+        if found != "gcl-spec":
+            assert found in here, f"locks/{name}.txt has not {need}"
+            assert need.specifier.contains(here[found], prereleases=True), f"{name}: {need}"
+        for line in distribution(found).requires or ():
+            inner = Requirement(line)
+            if applies(inner.marker, need.extras):
+                inner.marker = None
+                todo.append(inner)
+    assert len(seen) > 40
+
+
+def test_make_and_ci_install_by_the_script_alone() -> None:
+    for file in ("Makefile", ".ci/run"):
+        text = (REPOSITORY / file).read_text()
+        assert "scripts/install.sh" in text
+        assert "pip install" not in text
+
+
+@pytest.mark.parametrize("cuda", [True, False])
+def test_the_script_installs_by_hash(tmp_path: Path, cuda: bool) -> None:
+    """A python that only writes down what it is called with."""
+    log, fake = tmp_path / "log", tmp_path / "python"
+    fake.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit {int(not cuda)}\necho "$@" >> {log}\n')
+    fake.chmod(0o755)
+    script = REPOSITORY / "scripts" / "install.sh"
+    subprocess.run(["bash", script, tmp_path, "train"], check=True)
+    *files, own, check = log.read_text().splitlines()
+    names = ["torch", *(["torch-cuda"] if cuda else []), "train"]
+    options = "-m pip install --quiet --disable-pip-version-check --no-deps"
+    assert files == [f"{options} --require-hashes -r locks/{name}.txt" for name in names]
+    assert own == f"{options} --no-build-isolation -e ."
+    assert check.startswith("-m pip check")
+
+
+def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
+    packages = [lock.Locked("a-b", "1.0", "python_version < '3.12'", ("0" * 64, "1" * 64))]
+    packages += [lock.Locked("c", "2.0+cpu", "", ("2" * 64,))]
+    lock.write(tmp_path / "l.txt", "All.", packages)
+    assert lock.read(tmp_path / "l.txt") == packages
+    (tmp_path / "l.txt").write_text("a>=1.0\n")
+    with pytest.raises(SystemExit, match=r"not NAME==VERSION: 'a>=1.0'"):
+        lock.read(tmp_path / "l.txt")
+
+
+def test_other_builds_of_torch_stay(tmp_path: Path) -> None:
+    """Until the version changes."""
+    (torch,) = of("torch").values()
+    (tmp_path / "torch.whl").write_bytes(b"a build")
+    new = lock.Locked("torch", torch.version, "", ("0" * 64,))
+    both = lock.other_builds(new, [tmp_path / "torch.whl"])
+    assert set(both.hashes) > {"0" * 64, *torch.hashes}
+    assert len(both.hashes) == len(torch.hashes) + 2
+    next_version = lock.Locked("torch", "99.0", "", ("0" * 64,))
+    assert lock.other_builds(next_version, []) == next_version
