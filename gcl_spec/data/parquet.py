@@ -1,28 +1,17 @@
-"""Parquet files, of which only the row groups in use are in memory."""
+"""Samples in the rows of parquet files."""
 
-import threading
-from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
-
-from gcl_spec._typing import BoolArray, IntArray
 from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.columns import Columns, find_columns
 from gcl_spec.data.pairs import Sample, clean_captions
+from gcl_spec.data.parquet_table import MEMORY, ParquetTable
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = ["ParquetSource"]
 
-__all__ = ["ParquetSource", "ParquetTable"]
-
-_MEMORY = 256 * 2**20  # bytes of row groups kept, for each kind of column
 _PICTURES = (
     "binary",
     "large_binary",
@@ -36,114 +25,6 @@ _TEXTS = ("string", "large_string", "list<", "large_list<", "dictionary<", "null
 _LARGE = 64 * 2**20  # a row group of this size is a slow one to read a picture from
 
 
-class ParquetTable:
-    """The rows of parquet files of one schema, by number; row groups are read when needed."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """Read the files' ends; `DataError` for a damaged file or another schema."""
-        parquet = _pyarrow_parquet()
-        self.paths = tuple(paths)
-        self._files = []
-        for path in paths:
-            try:
-                self._files.append(parquet.ParquetFile(path, memory_map=True))
-            except Exception as error:  # OSError, ArrowInvalid and more
-                raise DataError(f"{path}: not a readable parquet file: {error}") from error
-        self.schema: pa.Schema = self._files[0].schema_arrow
-        for path, file in zip(paths, self._files, strict=True):
-            if not file.schema_arrow.equals(self.schema):
-                raise DataError(f"{path} has other columns or types than {paths[0]}")
-        self._groups = [
-            (file, group)
-            for file, opened in enumerate(self._files)
-            for group in range(opened.metadata.num_row_groups)
-        ]
-        sizes = [self._files[f].metadata.row_group(g).num_rows for f, g in self._groups]
-        self._ends = list(accumulate(sizes))
-        self._firsts = [0, *self._ends]
-        rows = [opened.metadata.num_rows for opened in self._files]
-        self._file_firsts = [0, *accumulate(rows)]
-        self._cache: OrderedDict[tuple[int, str], pa.ChunkedArray] = OrderedDict()
-        # A byte a row: so that a group is not read again for rows of other processes.
-        self._shown: dict[tuple[int, str], BoolArray] = {}
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
-
-    def place(self, number: int) -> str:
-        """ "file row N", from 0."""
-        file, _ = self._groups[self._group(number)]
-        return f"{self.paths[file]} row {number - self._file_firsts[file]}"
-
-    def parts(self) -> Iterator[str]:
-        """Name, size and rows of each file."""
-        for path, file in zip(self.paths, self._files, strict=True):
-            yield repr((path.name, path.stat().st_size, file.metadata.num_rows))
-
-    def value(self, number: int, column: str) -> Any:
-        """One cell as a Python object; `DataError` for a damaged file or text."""
-        group = self._group(number)
-        try:
-            with self._lock:
-                found = self._read(group, column)
-            return found[number - self._firsts[group]].as_py()
-        except Exception as error:  # ArrowInvalid, OSError, UnicodeDecodeError
-            raise DataError(f"{self.place(number)}: cannot read {column!r}: {error}") from error
-
-    def read_all(self, columns: list[str]) -> "pa.Table":
-        """Whole columns in memory; `DataError` for a damaged file."""
-        import pyarrow
-
-        try:
-            return pyarrow.concat_tables([file.read(columns=columns) for file in self._files])
-        except Exception as error:  # ArrowInvalid, OSError
-            raise DataError(f"{self.paths[0]}: cannot read {columns}: {error}") from error
-
-    def shows(self, number: int, column: str) -> bool:
-        """Is there a picture in the cell, or a path? Nothing of length 0 is one."""
-        group = self._group(number)
-        key = (group, column)
-        try:
-            with self._lock:
-                if key not in self._shown:
-                    self._shown[key] = _filled(self._read(group, column))
-        except Exception as error:  # ArrowInvalid, OSError
-            raise DataError(f"{self.place(number)}: cannot read {column!r}: {error}") from error
-        return bool(self._shown[key][number - self._firsts[group]])
-
-    def bytes_of(self, column: str) -> list[int]:
-        """Sizes of the column's row groups in memory, about."""
-        sizes = []
-        for file, group in self._groups:
-            metadata = self._files[file].metadata.row_group(group)
-            chunks = (metadata.column(n) for n in range(metadata.num_columns))
-            own = (c for c in chunks if c.path_in_schema.partition(".")[0] == column)
-            sizes.append(sum(chunk.total_uncompressed_size for chunk in own))
-        return sizes
-
-    def _group(self, number: int) -> int:
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        return bisect_right(self._ends, number)
-
-    def _read(self, group: int, column: str) -> "pa.ChunkedArray":
-        key = (group, column)
-        if key not in self._cache:
-            file, place = self._groups[group]
-            table = self._files[file].read_row_group(place, columns=[column], use_threads=False)
-            self._cache[key] = table.column(column)
-            while len(self._cache) > 1 and self._used(column) > _MEMORY:
-                del self._cache[next(k for k in self._cache if k[1] == column)]
-        self._cache.move_to_end(key)
-        return self._cache[key]
-
-    def _used(self, column: str) -> int:
-        """Bytes of a column's row groups in memory, 0 where only the newest is left."""
-        sizes = [x.nbytes for (_, name), x in self._cache.items() if name == column]
-        return sum(sizes) if len(sizes) > 1 else 0
-
-
 class ParquetSource:
     """A `Source` of rows with a picture (content, {bytes, path} or path), captions, and a name."""
 
@@ -151,14 +32,14 @@ class ParquetSource:
         """`DataError` where there is neither a column of pictures nor one of captions."""
         self._table, self._images = table, images
         first = table.paths[0]
-        names = table.schema.names
+        names = table.names
         self._columns: Columns = find_columns(str(first), names, columns)
         more = f" and {len(table.paths) - 1} more" if len(table.paths) > 1 else ""
         self.name = f"{first}{more}"
         if not len(table):
             raise DataError(f"{self.name} holds no row")
         for name, kinds in ((self._columns.image, _PICTURES), (self._columns.text, _TEXTS)):
-            found = "" if name is None else str(table.schema.field(name).type)
+            found = "" if name is None else table.type_of(name)
             if found and not found.startswith(kinds):
                 raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
         self.warnings = (*self._columns.warnings, *self._slow())
@@ -227,37 +108,10 @@ class ParquetSource:
         if self._columns.image is None:
             return ()
         sizes = self._table.bytes_of(self._columns.image)
-        if max(sizes) <= _LARGE or sum(sizes) <= _MEMORY:
+        if max(sizes) <= _LARGE or sum(sizes) <= MEMORY:
             return ()
         return (
             f"{self.name}: row groups of up to {max(sizes) / 2**20:.0f} MB; every picture costs "
             "the reading of its whole group; write the files again with row_group_size=256, or as "
             "tar shards",
         )
-
-
-def _filled(column: "pa.ChunkedArray") -> BoolArray:
-    """Where a column of bytes, paths, or {bytes, path} has something."""
-    import pyarrow
-    from pyarrow import compute
-
-    kind = column.type
-    if pyarrow.types.is_null(kind):
-        return np.zeros(len(column), bool)
-    if pyarrow.types.is_struct(kind):
-        parts = [field.name for field in kind if field.name in ("bytes", "path")]
-        filled = [_filled(compute.struct_field(column, name)) for name in parts]
-        found: BoolArray = np.logical_or.reduce([np.zeros(len(column), bool), *filled])
-        return found
-    lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
-    return lengths > 0
-
-
-def _pyarrow_parquet() -> Any:
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise DataError(
-            "reading parquet files needs pyarrow: pip install 'gcl-spec[data]'"
-        ) from error
-    return pyarrow.parquet

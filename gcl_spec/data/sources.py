@@ -103,18 +103,17 @@ def _files(path: str) -> Files:
 
 
 def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
-    from gcl_spec.data.parquet import ParquetSource, ParquetTable
+    from gcl_spec.data.parquet import ParquetSource
+    from gcl_spec.data.parquet_table import ParquetTable
 
     table = ParquetTable(files)
-    names = table.schema.names
+    names = table.names
     columns = find_columns(str(files[0]), names, data.columns)
     used = [name for name in (columns.image, columns.text) if name is not None]
     for name in (*used, columns.id, columns.concept):
-        if name is not None and names.count(name) > 1:
-            raise DataError(
-                f"{files[0]}: {names.count(name)} columns are named {name!r}; rename all but one"
-            )
-    kinds = [str(table.schema.field(name).type) for name in used]
+        if name is not None:
+            table.check(name)
+    kinds = [table.type_of(name) for name in used]
     if kinds and all(_is_vector(kind) for kind in kinds):
         from gcl_spec.data.vectors import read_vectors
 

@@ -18,7 +18,7 @@ from gcl_spec.data.columns import find_columns
 from gcl_spec.data.images import ImageInput
 from gcl_spec.data.packed import BROKEN, Arrays
 from gcl_spec.data.pairs import Sample
-from gcl_spec.data.parquet import ParquetTable
+from gcl_spec.data.parquet_table import ParquetTable
 from gcl_spec.data.twins import connected, first_equal
 from gcl_spec.errors import DataError
 
@@ -218,7 +218,7 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
 
 def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
     """Columns of lists of floats, all in memory; a null is a missing vector."""
-    used = find_columns(str(table.paths[0]), table.schema.names, columns, has_concepts=False)
+    used = find_columns(str(table.paths[0]), table.names, columns, has_concepts=False)
     named = {"image": used.image, "text": used.text}
     whole = table.read_all([name for name in (*named.values(), used.id) if name is not None])
     place = ", ".join(map(str, table.paths[:1])) + (" ..." if len(table.paths) > 1 else "")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gcl_spec.config import ColumnsConfig
-from gcl_spec.data import parquet
+from gcl_spec.data import parquet, parquet_table
 from gcl_spec.data.paths import expand
 from gcl_spec.errors import DataError
 
@@ -96,7 +96,8 @@ def test_few_row_groups_are_in_memory(tmp_path: Path, monkeypatch: pytest.Monkey
     big = [bytes([n]) * 10_000 for n in range(40)]
     table = pa.table({"image": pa.array(big, pa.binary()), "caption": [str(n) for n in range(40)]})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=4, compression="none")
-    monkeypatch.setattr(parquet, "_MEMORY", 100_000)
+    monkeypatch.setattr(parquet, "MEMORY", 100_000)
+    monkeypatch.setattr(parquet_table, "MEMORY", 100_000)
     found = source(tmp_path)
     for n in np.random.default_rng(0).integers(40, size=200):
         assert found.read_bytes(str(n)) == big[n]
