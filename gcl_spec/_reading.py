@@ -92,9 +92,12 @@ def _refuse(found: os.stat_result) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What JSON says; `ValueError`, and no other error, where it is none or cannot be held."""
+    """What JSON says; `ValueError`, and no other error, where it is none or cannot be held.
+
+    A name that stands twice in an object is an error, too: one of the values would be lost.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError, MemoryError) as error:
         raise ValueError(_reason(error)) from error
 
@@ -107,7 +110,16 @@ def parse_json_at(text: str, at: int) -> tuple[Any, int]:
         raise ValueError(_reason(error)) from error
 
 
-_DECODER = json.JSONDecoder()
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice[:40]!r} stands twice in one object")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def parse_toml(text: str) -> dict[str, Any]:

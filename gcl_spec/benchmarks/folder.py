@@ -37,6 +37,11 @@ def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
             f"{place}: no queries.jsonl here or one folder below; a task is a folder with "
             "queries.jsonl, candidates.jsonl and qrels.tsv"
         )
+    for name in root.folders(folder):
+        for file in ("candidates.jsonl", "qrels.tsv"):
+            path = _join(folder, f"{name}/{file}")
+            if name not in names and root.exists(path):
+                raise DataError(f"{root.name}: {path} is there, but no queries.jsonl beside it")
     return tuple(read_task(root, _join(folder, name)) for name in names)
 
 
@@ -52,7 +57,11 @@ def read_task(root: Root, folder: str) -> Task:
         place = f"{root.name}: {path}:{number}"
         parts = line.rstrip("\r").split("\t")
         if len(parts) != 2:
-            raise DataError(f"{place}: wanted a query id, a tab, a candidate id; got {line!r}")
+            hint = "; leave the columns of TREC and BEIR out, and lines of score 0"
+            raise DataError(
+                f"{place}: wanted a query id, a tab, a candidate id; got {line!r:.200}"
+                + (hint if len(parts) in (3, 4) else "")
+            )
         for part, known, file in zip(parts, (queries, candidates), _FILES, strict=True):
             if part not in known:
                 raise DataError(f"{place}: id {part!r} is not in {file}")
@@ -99,7 +108,7 @@ def _read_items(root: Root, path: str) -> tuple[dict[str, Item], tuple[str, ...]
         items[item.id] = item
     if not items:
         raise DataError(f"{root.name}: {path} is empty")
-    for problem in names.warnings(f"{root.name}: {path}"):
+    for problem in names.lost(f"{root.name}: {path}"):
         raise DataError(f"{problem} rename it, or remove it")
     return items, tuple(names.notes(f"{root.name}: {path}"))
 

@@ -4,19 +4,15 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path, PurePath
 
-from gcl_spec.data.names import listed, shown
+from gcl_spec.data.names import listed, shown, split_of
 from gcl_spec.errors import DataError
 
 __all__ = ["TRAIN", "Files", "files_of_folder", "files_of_pattern"]
 
 TRAIN = "train.jsonl"
-_TRAINING = frozenset(("train", "training", "trainval", "trn", "trainset"))
-_HELD_OUT = frozenset(("val", "valid", "validate", "validation", "valset", "minival"))
-_HELD_OUT |= {"dev", "devel", "devset", "test", "testing", "testset", "testdev"}
-_HELD_OUT |= {"eval", "evaluation", "holdout", "heldout"}
 # Kinds that a folder is read as, and those that are named where they are not.
 _STRONG = (".jsonl", ".parquet", ".tar", ".npz")
 _PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
@@ -107,7 +103,7 @@ def _walk(folder: Path, inner: PurePath, depth: int = 0) -> Iterator[PurePath]:
     with os.scandir(folder / inner) as entries:
         for entry in entries:
             if entry.is_dir():
-                reads = entry.name in _FOLDERS or _split(PurePath(entry.name))
+                reads = entry.name in _FOLDERS or split_of(entry.name)
                 if reads and entry.name not in _NOT_DATA and depth < _DEPTH:
                     yield from _walk(folder, inner / entry.name, depth + 1)
             elif PurePath(entry.name).suffix.lower() in _SUFFIXES and entry.name != "images.zip":
@@ -119,7 +115,7 @@ def _other_folders(folder: Path) -> Iterator[str]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if not entry.is_dir() or entry.name in _NOT_DATA | _FOLDERS:
             continue
-        if _split(PurePath(entry.name)) or entry.name.startswith("."):
+        if split_of(entry.name) or entry.name.startswith("."):
             continue
         with os.scandir(entry.path) as inner:
             ends = {PurePath(file.name).suffix.lower() for file in islice(inner, _PEEK)}
@@ -149,15 +145,8 @@ def _split(file: PurePath) -> str:
     >>> [_split(PurePath(x)) for x in ("cc-train-0.tar", "coco_val2017.tar", "val/0.tar", "0.tar")]
     ['training', 'held out', 'held out', '']
     """
-    for part in reversed((*file.parts[:-1], file.stem)):
-        spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", part)
-        words = re.findall(r"[a-z]+", spaced.lower())
-        pairs = {one + two for one, two in pairwise(words)}
-        if _TRAINING & {*words}:
-            return "training"
-        if _HELD_OUT & {*words, *pairs}:
-            return "held out"
-    return ""
+    splits = map(split_of, reversed((*file.parts[:-1], file.stem)))
+    return next(filter(None, splits), "")
 
 
 def _metadata(kinds: dict[str, list[PurePath]]) -> list[PurePath]:

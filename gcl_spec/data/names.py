@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from gcl_spec._text import escaped
@@ -16,12 +17,15 @@ __all__ = [
     "ID",
     "IMAGE",
     "NOT_FETCHED",
+    "SPLITS",
     "Field",
     "Names",
     "is_address",
     "listed",
     "plain",
     "shown",
+    "split_of",
+    "split_warning",
 ]
 
 _SHOWN = 8
@@ -52,10 +56,50 @@ IMAGE = Field(
     ("path", "file", "picture", "photo", "jpg", "jpeg", "png", "webp", "url", "image_url"),
 )
 CAPTIONS = Field(
-    "captions", ("caption", "text", "texts", "txt"), (*_TITLES, "content", "query", "question")
+    "captions",
+    ("caption", "text", "texts", "txt"),
+    (*_TITLES, "content", "conversations", "messages"),
 )
 CONCEPT = Field("concept")
 NOT_FETCHED = "pictures are not fetched; download them, such as by img2dataset, and name the files"
+
+
+_TRAINING = frozenset(("train", "training", "trainval", "trn", "trainset"))
+_HELD_OUT = frozenset(("val", "valid", "validate", "validation", "valset", "minival"))
+_HELD_OUT |= {"dev", "devel", "devset", "test", "testing", "testset", "testdev"}
+_HELD_OUT |= {"eval", "evaluation", "holdout", "heldout"}
+SPLITS = frozenset(("split", "splits", "partition", "subset"))
+"""Names of what says which split a row is of, as `plain` writes them."""
+
+
+def split_of(text: str) -> str:
+    """ "training", "held out" or "": what the words of a name say.
+
+    >>> [split_of(text) for text in ("cc-train", "coco_val2017", "HoldOut", "mine")]
+    ['training', 'held out', 'held out', '']
+    """
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
+    if _TRAINING & {*words}:
+        return "training"
+    pairs = {one + two for one, two in pairwise(words)}
+    return "held out" if _HELD_OUT & {*words, *pairs} else ""
+
+
+def split_warning(where: str, values: Mapping[str, int], unit: str) -> Iterator[str]:
+    """A warning where rows say that they are of another split than training.
+
+    Args:
+        where: the file.
+        values: what rows say of their split, and how many.
+        unit: what a row is, in the plural.
+    """
+    held = {value: count for value, count in values.items() if split_of(value) == "held out"}
+    if held:
+        names = listed(f"{shown(value)} ({count:,})" for value, count in held.items())
+        yield (
+            f"{where}: {sum(held.values()):,} {unit} say that they are of another split than "
+            f"training, and are trained on: {names}; leave them out of the data"
+        )
 
 
 def plain(name: str) -> str:
@@ -129,6 +173,7 @@ class Names:
         self._unsure: Counter[tuple[str, str]] = Counter()
         self._unused: Counter[str] = Counter()
         self._met: Counter[str] = Counter()
+        self._splits: Counter[str] = Counter()
 
     def take(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The values by the fields' own names; other keys are counted and left out."""
@@ -152,7 +197,8 @@ class Names:
     def counts(self, most: int) -> list[list[str | int]]:
         """The counts of at most `most` names of each kind, for `add`."""
         rows: list[list[str | int]] = []
-        rows += [["unused", key, "", count] for key, count in self._unused.most_common(most)]
+        for kind, counts in (("unused", self._unused), ("split", self._splits)):
+            rows += [[kind, key, "", count] for key, count in counts.most_common(most)]
         for kind, counter in (("read", self._read), ("unsure", self._unsure)):
             rows += [[kind, key, field, n] for (key, field), n in counter.most_common(most)]
         return rows
@@ -160,8 +206,8 @@ class Names:
     def add(self, counts: Iterable[Sequence[str | int]]) -> None:
         """Add the `counts` of another."""
         for kind, key, field, count in counts:
-            if kind == "unused":
-                self._unused[str(key)] += int(count)
+            if kind in ("unused", "split"):
+                (self._unused if kind == "unused" else self._splits)[str(key)] += int(count)
             else:
                 counter = self._read if kind == "read" else self._unsure
                 counter[str(key), str(field)] += int(count)
@@ -177,6 +223,11 @@ class Names:
                 )
 
     def warnings(self, where: str) -> Iterator[str]:
+        """What is probably lost, or should not be there, one text a name."""
+        yield from split_warning(where, self._splits, self._unit)
+        yield from self.lost(where)
+
+    def lost(self, where: str) -> Iterator[str]:
         """What is probably lost, one text a name."""
         for (key, field), count in self._unsure.items():
             yield (
@@ -203,6 +254,8 @@ class Names:
         return True
 
     def _count(self, key: str, value: Any, found: Mapping[str, Any]) -> None:
+        if plain(key) in SPLITS and isinstance(value, str):
+            self._splits[value] += 1
         field = self._guess(plain(key))
         lacks = field is not None and _is_nothing(found.get(field))
         if field is not None and lacks and isinstance(value, str | list | dict) and value:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.columns import Columns, find_columns
+from gcl_spec.data.names import SPLITS, plain, split_warning
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.parquet_table import MEMORY, ParquetTable
 from gcl_spec.data.root import Root
@@ -42,7 +43,7 @@ class ParquetSource:
             found = "" if name is None else table.type_of(name)
             if found and not found.startswith(kinds):
                 raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
-        self.warnings = (*self._columns.warnings, *self._slow())
+        self.warnings = (*self._columns.warnings, *self._other_splits(), *self._slow())
         self.notes = self._columns.notes
 
     def __len__(self) -> int:
@@ -103,6 +104,17 @@ class ParquetSource:
         if concept is not None and not isinstance(concept, str):
             raise DataError(f"{self.place(number)}: 'concept' must be a text")
         return concept or ""
+
+    def _other_splits(self) -> Iterator[str]:
+        for name in self._table.names:
+            if plain(name) in SPLITS and self._table.type_of(name).startswith(_TEXTS[:2]):
+                try:
+                    self._table.check(name)
+                except DataError:
+                    continue  # some files lack it
+                counts = self._table.read_all([name]).column(name).value_counts().to_pylist()
+                values = {str(x["values"]): int(x["counts"]) for x in counts}
+                yield from split_warning(self.name, values, "rows")
 
     def _slow(self) -> tuple[str, ...]:
         if self._columns.image is None:

@@ -78,7 +78,7 @@ class TrainingData:
         if isinstance(self._source, VectorSource):
             self._open_vectors(self._source)
         else:
-            self._open_files(only_steps is None)
+            self._open_files(only_steps is None, reporter)
         self._say_notes(reporter)
         count, train = len(self._source), config.train
         self.order = Order(count, train.batch_size, train.seed)
@@ -165,13 +165,15 @@ class TrainingData:
         self._collate = self._test_collate = VectorCollator(source)
         self.test_root = VectorPictures(source)
 
-    def _open_files(self, evaluates: bool) -> None:
+    def _open_files(self, evaluates: bool, reporter: Reporter) -> None:
         config = self._config
         root = data_root(config.data.path)
         self.test_root = root if has_tasks(root, "tasks") else open_root("starter")
         self._collate = Collator(config, self._source)
         self._test_collate = Collator(config, self.test_root)
         if evaluates:
+            if self.test_root is not root:
+                reporter.say(f"note: {root.name} has no tasks/; evaluated on the starter set's")
             self.tests = read_tasks(self.test_root, "tasks")
         if evaluates and config.train.eval_every:
             self._validations = read_tasks(self.test_root, "val_tasks")

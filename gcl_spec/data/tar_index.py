@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gcl_spec._files import atomic_write, remove_stale
+from gcl_spec._reading import parse_json
 from gcl_spec._typing import IntArray
 from gcl_spec.data.names import CAPTIONS, Names
 from gcl_spec.data.tar_members import FIELDS, MISSING, NO_FILE, Scan, Span, contents, scan
@@ -115,8 +116,8 @@ def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter
     alone = (js for _, txt, js in spans if txt[0] == MISSING)
     for data in contents(path, alone, _LONGEST):
         try:
-            record = json.loads(data)
-        except (ValueError, RecursionError):
+            record = parse_json(data)
+        except ValueError:
             continue  # it is a malformed sample
         if isinstance(record, dict):
             names.take(record)

@@ -17,7 +17,7 @@ Span = tuple[int, int]
 # Field to span and extension; 3 is a text of another extension than .txt.
 _Group = dict[int, tuple[Span, str]]
 
-_IMAGES = frozenset({"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"})
+_IMAGES = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"})
 _IMAGE, _TXT, _JSON, _OTHER_TEXT = range(4)
 _OTHER_TEXTS = frozenset({"caption", "captions", "text"})
 _CHUNK = 2**20
@@ -114,7 +114,7 @@ def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: S
     """Put a member to the sample of its name; the sample's key, None where it belongs to none."""
     if member.size < 0:
         raise tarfile.ReadError("a member of negative size")
-    folder, _, name = member.name.rpartition("/")
+    folder, _, name = member.name.removeprefix("./").rpartition("/")
     if member.isdir():
         return None
     # By the last dot: the names of samples may hold dots, such as photo.001.jpg.
@@ -126,6 +126,9 @@ def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: S
         )
         found.left[ending] += 1
         return None
+    inner, _, end = stem.rpartition(".")
+    if kind != _IMAGE and inner and end.lower() in _IMAGES:
+        stem = inner  # the text of 1.jpg may be 1.jpg.txt
     plain = member.isreg() and not member.issparse()
     span = (member.offset_data, member.size) if plain else (NO_FILE, 0)
     if sum(span) > size:

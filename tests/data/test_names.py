@@ -1,7 +1,9 @@
 """Names that are not the documented ones are read and said, or refused: never passed over."""
 
+import io
 import json
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from kinds import png, source
+from kinds import member, png, source
 
 
 def lines(folder: Path, *records: dict[str, Any], name: str = "train.jsonl") -> Path:
@@ -249,3 +251,52 @@ def test_vectors_of_other_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", a=x, b=x)
     with pytest.raises(DataError, match="among its arrays; there are 'a', 'b'"):
         source(tmp_path, "c.npz")
+
+
+@pytest.mark.parametrize("kind", ["train.jsonl", "a.parquet", "a.json", "a.tar"])
+def test_rows_that_say_they_are_of_another_split(kind: str, tmp_path: Path) -> None:
+    splits = ["train", "val", "Test_2017", "val", "restval"]
+    records = [{"id": str(n), "caption": f"text {n}", "split": x} for n, x in enumerate(splits)]
+    if kind == "a.parquet":
+        table(tmp_path / kind, **{key: [x[key] for x in records] for key in records[0]})
+    elif kind == "a.tar":
+        with tarfile.open(tmp_path / kind, "w") as archive:
+            for n, record in enumerate(records):
+                info, data = member(f"{n}.json", json.dumps(record).encode())
+                archive.addfile(info, io.BytesIO(data))
+    elif kind == "a.json":
+        (tmp_path / kind).write_text(json.dumps(records))
+    else:
+        lines(tmp_path, *records)
+    for _ in range(2):
+        (warning,) = source(tmp_path, kind).warnings
+        assert "3 " in warning
+        assert "'val' (2), 'Test_2017' (1)" in warning
+
+
+@pytest.mark.parametrize("kind", ["train.jsonl", "a.json", "a.tar"])
+def test_a_name_that_stands_twice_in_one_object_is_an_error(kind: str, tmp_path: Path) -> None:
+    text = '{"id": "1", "caption": "a", "caption": "b"}'
+    if kind == "a.tar":
+        with tarfile.open(tmp_path / kind, "w") as archive:
+            info, data = member("1.json", text.encode())
+            archive.addfile(info, io.BytesIO(data))
+    else:
+        (tmp_path / kind).write_text(f"[{text}]" if kind == "a.json" else text)
+    with pytest.raises(DataError, match="the name 'caption' stands twice"):
+        source(tmp_path, kind).sample(0)
+
+
+def test_parts_of_tasks_are_not_passed_over(tmp_path: Path) -> None:
+    for task in ("a", "b"):
+        for name in ("queries", "candidates"):
+            lines(tmp_path / task, {"id": "1", "text": "x"}, name=f"{name}.jsonl")
+        (tmp_path / task / "qrels.tsv").write_text("1\t1\n")
+    assert len(read_tasks(open_root(tmp_path))) == 2
+    (tmp_path / "b" / "queries.jsonl").rename(tmp_path / "b" / "query.jsonl")
+    with pytest.raises(DataError, match=r"b/candidates\.jsonl is there, but no queries\.jsonl"):
+        read_tasks(open_root(tmp_path))
+    for text in ("1\t0\t1\t1\n", "1\t1\t0\n"):
+        (tmp_path / "a" / "qrels.tsv").write_text(text)
+        with pytest.raises(DataError, match="leave the columns of TREC and BEIR out"):
+            read_tasks(open_root(tmp_path / "a"))

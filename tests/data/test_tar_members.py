@@ -66,6 +66,17 @@ def test_names_of_webdataset_with_parts(tmp_path: Path) -> None:
     assert "3 samples are put together by the first dot" in found.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [("0001.jpg", "0001.jpg.txt"), ("v1.2_7.JPG", "v1.2_7.JPG.txt"), ("./a/1.jfif", "a/1.txt"),
+     ("1.input.jpg", "1.outputs.txt"), ("1 Track 2.0 (Clean).webp", "1 Track 2.0 (Clean).caption"),
+     ("1.jpg", "1.caption.txt")],
+)  # fmt: skip
+def test_pairs_as_people_name_them(image: str, text: str, tmp_path: Path) -> None:
+    shard(tmp_path / "data" / "a.tar", (image, png(1)), (text, "a dog"))
+    assert list(pairs(source(tmp_path / "data")).values()) == [(png(1), ("a dog",))]
+
+
 def test_parts_beside_a_whole_sample_are_no_samples_and_are_counted(tmp_path: Path) -> None:
     members = [
         (f"{n}.{end}", data)
