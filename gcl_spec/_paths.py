@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
+from gcl_spec._reading import is_folder
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError
 
 __all__ = [
     "PATHS",
     "absolute",
-    "is_path",
     "is_text",
     "path_to_text",
     "text_path",
     "user_path",
+    "why_no_path",
     "with_paths",
 ]
 
@@ -26,6 +27,7 @@ PATHS = ("data.path", "data.images", "data.cache", "model.path")
 """The options that `with_paths` changes."""
 _NAMES = ("starter", "tiny")
 _URI = "file:"
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, on Linux
 
 
 def user_path(text: str) -> str:
@@ -74,13 +76,23 @@ def is_text(text: str) -> bool:
     return True
 
 
-def is_path(text: str) -> bool:
-    """Can a file have this name: text, or bytes that `os.fsdecode` has made text?"""
+def why_no_path(text: str) -> str:
+    """What can be the path of no file: half a surrogate pair, NUL, over-long names; else ""."""
     try:
-        os.fsencode(text)
+        encoded = os.fsencode(text)
     except UnicodeEncodeError:
-        return False
-    return True
+        return "no path"
+    if b"\0" in encoded:
+        return "no path: it holds NUL"
+    longest = max(map(len, encoded.split(b"/")))
+    if b"{" in encoded:  # a list of many paths
+        return ""
+    if longest > _LONGEST_NAME or len(encoded) > _LONGEST_PATH:
+        return (
+            f"no path: it has {len(encoded):,} bytes, up to {longest:,} of them between two "
+            f"slashes; systems take {_LONGEST_PATH:,} and {_LONGEST_NAME}"
+        )
+    return ""
 
 
 def with_paths(config: Config, change: Callable[[str], str]) -> Config:
@@ -108,7 +120,7 @@ def absolute(config: Config) -> Config:
         return path if path in _NAMES else str(Path(path).absolute())
 
     found = with_paths(config, of)
-    if Path(user_path(config.model.path)).is_dir():
+    if is_folder(user_path(config.model.path)):
         return found
     return replace(found, model=config.model)
 

@@ -11,13 +11,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from gcl_spec._paths import PATHS, is_path, is_text, path_to_text, user_path, with_paths
+from gcl_spec._paths import PATHS, is_text, path_to_text, user_path, why_no_path, with_paths
+from gcl_spec._reading import parse_toml, read_regular
 from gcl_spec._text import nearest
 from gcl_spec.config import Config, ObjectiveConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Objective, preset
 
 __all__ = ["describe", "differences", "dumps", "load", "loads", "objective", "recipe_names"]
+
+_LONGEST = 2**20  # bytes of a config
+_DEEPEST = 8
 
 Tables = dict[str, dict[str, Any]]
 
@@ -48,21 +52,23 @@ def load(
     if path is None:
         return loads("", overrides)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the config {path}: {error}") from error
+        text = read_regular(path, most=_LONGEST).decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read the config {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read the config {path}: not UTF-8 text: {error}") from error
     return loads(text, overrides, where=str(path))
 
 
 def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") -> Config:
     """As `load`, from TOML text."""
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tables = parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"{where}: not TOML: {error}") from error
     config = _build(tables, Config(), where)
     for override in overrides:
-        config = _build(_parse(override), config, f"--set {override}")
+        config = _build(_parse(override), config, f"--set {override:.200}")
     config = with_paths(config, user_path)
     _check(config)
     return config
@@ -116,7 +122,7 @@ def differences(first: Config, second: Config) -> list[str]:
     """ "section.key: first value, second value" of every key that differs."""
     a, b = asdict(first), asdict(second)
     return [
-        f"{section}.{key}: {value!r}, {b[section][key]!r}"
+        f"{section}.{key}: {value!r:.200}, {b[section][key]!r}"
         for section, table in a.items()
         for key, value in table.items()
         if value != b[section][key]
@@ -135,11 +141,17 @@ def _parse(override: str) -> Tables:
     name, sign, text = override.partition("=")
     section, dot, key = name.strip().partition(".")
     if not sign or not dot or not key:
-        raise ConfigError(f"--set {override}: wanted section.key=VALUE, such as train.steps=100")
+        raise ConfigError(f"--set {override:.200}: wanted section.key=VALUE, such as train.steps=100")
+    if key.count(".") > _DEEPEST:
+        raise ConfigError(f"--set {override:.200}: no option has so many dots")
+    value: Any = text.strip()  # a bare word is a text
     try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
+        found = parse_toml(f"value = {value}")
+        value = found["value"] if len(found) == 1 else value
     except tomllib.TOMLDecodeError:
-        value = text.strip()  # a bare word is a text
+        pass
+    except ValueError as error:
+        raise ConfigError(f"--set {override:.200}: {error}") from error
     for part in reversed(key.split(".")[1:]):
         value = {part: value}
     return {section: {key.split(".")[0]: value}}
@@ -167,7 +179,7 @@ def _filled(name: str, table: Mapping[str, Any], current: Any, where: str) -> An
             )
         if is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{where}: {name}.{key} must be a table of keys, not {value!r}")
+                raise ConfigError(f"{where}: {name}.{key} must be a table of keys, not {value!r:.200}")
             checked = _filled(f"{name}.{key}", value, getattr(current, key), where)
         else:
             checked = _typed(f"{name}.{key}", value, hints[key], where)
@@ -179,24 +191,25 @@ def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
     if get_origin(wanted) is Literal:
         if value not in get_args(wanted):
             allowed = ", ".join(map(str, get_args(wanted)))
-            raise ConfigError(f"{where}: {name} = {value!r}; must be one of {allowed}")
+            raise ConfigError(f"{where}: {name} = {value!r:.200}; must be one of {allowed}")
         return value
     if get_origin(wanted) is tuple:
         if not isinstance(value, list):
-            raise ConfigError(f'{where}: {name} must be a list such as ["..."], not {value!r}')
+            raise ConfigError(f'{where}: {name} must be a list such as ["..."], not {value!r:.200}')
         return tuple(_typed(name, entry, get_args(wanted)[0], where) for entry in value)
     # bool is an int to Python, not to a user.
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not wanted:
         raise ConfigError(
-            f"{where}: {name} must be {_NAMES[wanted]}, not {value!r} ({_kind(value)})"
+            f"{where}: {name} must be {_NAMES[wanted]}, not {value!r:.200} ({_kind(value)})"
         )
     if wanted is float and not math.isfinite(value):
         raise ConfigError(f"{where}: {name} = {value}; must be finite")
-    if wanted is str and not (is_path(value) if name in PATHS else is_text(value)):
-        what = "no path" if name in PATHS else "not UTF-8 text"
-        raise ConfigError(f"{where}: {name} = {value!r} is {what}")
+    if wanted is str:
+        what = why_no_path(value) if name in PATHS else "" if is_text(value) else "not UTF-8 text"
+        if what:
+            raise ConfigError(f"{where}: {name} = {value!r:.200} is {what}")
     return value
 
 

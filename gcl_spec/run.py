@@ -78,14 +78,14 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path, *, allow_unverified: bool = False) -> "RunFolder":
         """An existing run; `CheckpointError` where there is none."""
-        if not (path / "config.toml").is_file():
+        if not is_file(path / "config.toml"):
             raise CheckpointError(f"{path}: not a run folder (no config.toml)")
         return cls(path, allow_unverified=allow_unverified)
 
     @staticmethod
     def check_free(path: Path) -> None:
         """`ConfigError` where a new run cannot go, before any work is done."""
-        if path.exists():
+        if os.path.lexists(path):
             raise ConfigError(f"{path} exists; go on with --resume, or choose another --out")
 
     @property

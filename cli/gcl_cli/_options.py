@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gcl_spec._paths import user_path
+from gcl_spec._paths import user_path, why_no_path
 
 __all__ = ["FILE", "PATH", "UserPath"]
 
@@ -20,6 +20,8 @@ class UserPath(click.Path):
         """See `click.Path`."""
         if isinstance(value, str):
             value = user_path(value)
+            if problem := why_no_path(value):
+                self.fail(f"{value!r:.200} is {problem}", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -1,16 +1,22 @@
 """Paths with globs and braces to files."""
 
 import glob
+import os
 import re
 from itertools import product
+from math import prod
 from pathlib import Path
 
+from gcl_spec._paths import why_no_path
+from gcl_spec._reading import regular
+from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 
 __all__ = ["expand"]
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _MOST = 1_000_000
+_DIGITS = 18
 
 
 def expand(pattern: str) -> tuple[Path, ...]:
@@ -22,11 +28,13 @@ def expand(pattern: str) -> tuple[Path, ...]:
     Raises:
         DataError: nothing matches, or a brace names a file that is missing.
     """
-    if Path(pattern).exists():
-        return (Path(pattern),)
+    if problem := why_no_path(pattern):
+        raise DataError(f"{pattern!r:.200} is {problem}")
+    if os.path.lexists(pattern):
+        return (_regular(pattern),)
     found: list[Path] = []
     for text in _braces(pattern):
-        matches = [Path(text)] if Path(text).exists() else _matches(text)
+        matches = [_regular(text)] if os.path.lexists(text) else _matches(text)
         if not matches:
             raise DataError(
                 f"no file {text!r}" + (f", which {pattern!r} names" if text != pattern else "")
@@ -36,7 +44,24 @@ def expand(pattern: str) -> tuple[Path, ...]:
 
 
 def _matches(text: str) -> list[Path]:
-    return sorted(map(Path, glob.glob(text)))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    """What wildcards match: names that the folder holds, so that no link of it may lead out."""
+    try:
+        found = sorted(map(Path, glob.glob(text)))  # noqa: PTH207  # Path's takes no absolute one
+    except (OSError, ValueError, RecursionError) as error:  # NUL, what `re` cannot take
+        raise DataError(f"{text!r}: cannot look for it: {error}") from error
+    fixed = re.split(r"[*?\[]", text)[0].rpartition("/")[0]
+    base = Path(fixed or ("/" if text.startswith("/") else "."))
+    root = FolderRoot(base)
+    for path in found:
+        root.check(str(path.relative_to(base)))
+    return found
+
+
+def _regular(text: str) -> Path:
+    try:
+        return regular(Path(text))
+    except OSError as error:
+        raise DataError(f"{text}: cannot read it: {error.strerror}") from error
 
 
 def _braces(pattern: str) -> list[str]:
@@ -49,6 +74,9 @@ def _braces(pattern: str) -> list[str]:
     """
     parts = re.split(r"\{([^{}]*)\}", pattern)
     choices = [_choices(part, pattern) if n % 2 else [part] for n, part in enumerate(parts)]
+    count = prod(map(len, choices))
+    if count > _MOST:  # before the texts are made
+        raise DataError(f"{pattern!r:.200} names {count:,} files; at most {_MOST:,} can be named")
     return ["".join(chosen) for chosen in product(*choices)]
 
 
@@ -56,6 +84,8 @@ def _choices(inner: str, pattern: str) -> list[str]:
     counted = _RANGE.fullmatch(inner)
     if counted is None:
         return inner.split(",") if "," in inner else [f"{{{inner}}}"]
+    if max(map(len, counted.groups())) > _DIGITS:
+        raise DataError(f"{pattern!r:.200}: a number in it has more than {_DIGITS} digits")
     first, last = int(counted[1]), int(counted[2])
     if first > last or last - first >= _MOST:
         raise DataError(f"{pattern!r}: {{{inner}}} must count upwards, to at most {_MOST} files")

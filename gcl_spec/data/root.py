@@ -16,7 +16,7 @@ from gcl_spec.data.packed import BROKEN, Archive
 from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
 
-__all__ = ["FolderRoot", "Root", "ZipRoot", "open_root"]
+__all__ = ["FolderRoot", "Root", "ZipRoot", "open_root", "pictures_root"]
 
 
 class Root(Protocol):
@@ -216,6 +216,13 @@ def open_root(path: str | Path) -> Root:
     if os.path.lexists(place):
         raise _no_file(place)
     raise DataError(f"no folder or zip archive {str(path)!r}; give one, or 'starter'")
+
+
+def pictures_root(images: str, root: Root) -> Root:
+    """Where pictures lie by `data.images`; links of the data's own folder may lead there."""
+    if is_folder(images) and isinstance(root, FolderRoot):
+        return FolderRoot(Path(images), linked=root)
+    return open_root(images)
 
 
 def _no_file(place: Path) -> DataError:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gcl_spec._reading import is_folder
 from gcl_spec.cache import cache_folder
 from gcl_spec.config import DataConfig
 from gcl_spec.data.columns import find_columns
@@ -10,13 +11,14 @@ from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
 from gcl_spec.data.paths import expand
-from gcl_spec.data.root import FolderRoot, Root, open_root
+from gcl_spec.data.root import FolderRoot, Root, open_root, pictures_root
 from gcl_spec.data.source import Source
 from gcl_spec.data.tar import TarSource
 from gcl_spec.errors import DataError
 
 __all__ = ["TRAIN", "data_root", "open_source"]
 
+_ZIPPED = "images.zip"
 _KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip")
 
 
@@ -44,7 +46,7 @@ def open_source(data: DataConfig) -> Source:
 
 
 def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
-    images = open_root(data.images) if data.images else root
+    images = pictures_root(data.images, root) if data.images else root
     suffixes = {path.suffix.lower() for path in files}
     if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar"}):
         raise DataError(
@@ -75,16 +77,15 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
 
 def _beside(root: Root) -> Root:
     """Where pictures lie that no option names: in images.zip, as LCS-558K is downloaded."""
-    zipped = Path(root.name) / "images.zip"
     has_folder = "images" in root.folders("")
-    return root if has_folder or not zipped.is_file() else open_root(zipped)
+    return root if has_folder or not root.exists(_ZIPPED) else open_root(Path(root.name) / _ZIPPED)
 
 
 def data_root(path: str) -> Root:
     """Where pictures and tasks lie: the starter set, the folder, the zip, or the files' folder."""
     kind = Path(path).suffix.lower()
     single = kind not in _KINDS and not set(path) & set("*?[{")
-    if path == "starter" or Path(path).is_dir() or single or kind == ".zip":
+    if path == "starter" or is_folder(path) or single or kind == ".zip":
         return open_root(path)
     return FolderRoot(expand(path)[0].parent)
 
@@ -93,8 +94,12 @@ def _files(path: str) -> Files:
     """The files of samples; none for the train.jsonl of the starter set or a folder."""
     if path == "starter":
         return Files(())
-    if Path(path).is_dir():
-        return files_of_folder(path)
+    if is_folder(path):
+        files = files_of_folder(path)
+        root = FolderRoot(Path(path))
+        for file in files.paths:  # which the folder names, not the user
+            root.check(str(file.relative_to(path)))
+        return files
     found = expand(path)
     for file in found:
         if file.suffix.lower() not in _KINDS:
