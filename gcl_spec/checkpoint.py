@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from gcl_spec._checksum import checksum
 from gcl_spec._files import atomic_write, remove_stale
+from gcl_spec._reading import regular
 from gcl_spec._sealed import seal, seal_fits
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
@@ -119,7 +120,7 @@ def load(path: Path, *, allow_unverified: bool = False) -> State:
 
 def _load(path: Path, allow_unverified: bool) -> tuple[State, Notes]:
     try:
-        fits = seal_fits(path)
+        fits = seal_fits(regular(path))
         if fits is False:
             raise CheckpointError(
                 f"{path}: cannot read the checkpoint: it is damaged, its checksum does not fit"

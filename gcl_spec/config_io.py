@@ -122,7 +122,7 @@ def differences(first: Config, second: Config) -> list[str]:
     """ "section.key: first value, second value" of every key that differs."""
     a, b = asdict(first), asdict(second)
     return [
-        f"{section}.{key}: {value!r:.200}, {b[section][key]!r}"
+        f"{section}.{key}: {value!r}, {b[section][key]!r}"
         for section, table in a.items()
         for key, value in table.items()
         if value != b[section][key]
@@ -141,7 +141,9 @@ def _parse(override: str) -> Tables:
     name, sign, text = override.partition("=")
     section, dot, key = name.strip().partition(".")
     if not sign or not dot or not key:
-        raise ConfigError(f"--set {override:.200}: wanted section.key=VALUE, such as train.steps=100")
+        raise ConfigError(
+            f"--set {override:.200}: wanted section.key=VALUE, such as train.steps=100"
+        )
     if key.count(".") > _DEEPEST:
         raise ConfigError(f"--set {override:.200}: no option has so many dots")
     value: Any = text.strip()  # a bare word is a text
@@ -179,7 +181,9 @@ def _filled(name: str, table: Mapping[str, Any], current: Any, where: str) -> An
             )
         if is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{where}: {name}.{key} must be a table of keys, not {value!r:.200}")
+                raise ConfigError(
+                    f"{where}: {name}.{key} must be a table of keys, not {value!r:.200}"
+                )
             checked = _filled(f"{name}.{key}", value, getattr(current, key), where)
         else:
             checked = _typed(f"{name}.{key}", value, hints[key], where)

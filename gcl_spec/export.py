@@ -14,7 +14,7 @@ from gcl_spec._files import atomic_folder, atomic_write
 from gcl_spec._typing import State
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError
-from gcl_spec.hub import load_weights
+from gcl_spec.hub import load_weights, read_json
 from gcl_spec.run import RunFolder
 from gcl_spec.towers import clip_folder
 
@@ -80,7 +80,7 @@ def export_run(
         content = to_bytes(weights, {"format": "pt"})
         with atomic_write(made / "model.safetensors", size=len(content)) as file:
             file.write(content)
-        if json.loads((source / "config.json").read_text()).get("model_type") == "clip":
+        if read_json(source / "config.json").get("model_type") == "clip":
             (made / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
     return out
 

@@ -3,7 +3,6 @@
 Only safetensors files are read. A pickled `pytorch_model.bin` can run any code when it is loaded.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._reading import parse_json, read_regular
+from gcl_spec._reading import is_folder, parse_json, read_regular
+from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 
 __all__ = ["load_weights", "model_folder", "read_json", "weight_files", "weight_shapes"]
@@ -19,6 +19,8 @@ __all__ = ["load_weights", "model_folder", "read_json", "weight_files", "weight_
 # Configurations, weights, tokenizer; not the exports to other formats in a repository's subfolders.
 _WANTED = ["*.json", "*.safetensors", "*.txt"]
 _UNWANTED = ["*/*"]
+# What we or transformers open in a checkpoint's folder.
+_READ = (".json", ".safetensors", ".txt", ".jinja", ".model")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 _BFLOAT16 = "BF16"  # NumPy has no such type
@@ -38,11 +40,12 @@ def model_folder(path_or_id: str | Path) -> Path:
             there is no connection or HF_HUB_OFFLINE=1.
 
     Raises:
-        DataError: no such folder, an id that cannot be fetched, or weights that are only pickled.
+        DataError: no such folder, an id that cannot be fetched, weights that are only pickled, or a
+            file that is a link out of the folder (of a snapshot: of the hub's cache), or no file.
     """
     name = str(path_or_id)
     folder = Path(name).expanduser()
-    if not name or not folder.is_dir():
+    if not name or not is_folder(folder):
         hub_id, _, revision = name.partition("@")
         if not _HUB_ID.fullmatch(hub_id):
             raise DataError(
@@ -50,6 +53,10 @@ def model_folder(path_or_id: str | Path) -> Path:
                 "'owner/name@revision'"
             )
         folder = _snapshot(hub_id, revision or None)
+    root = FolderRoot(folder, option="model.path")
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _READ and not is_folder(path):
+            root.check(path.name)
     weight_files(folder)
     return folder
 
@@ -178,7 +185,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
             pass
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = cast("dict[str, Any]", json.loads(file.read(length)))
+            header = cast("dict[str, Any]", parse_json(file.read(length)))
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(f"{path}: not a readable safetensors file: {error}") from error
     return {name: x for name, x in header.items() if name != "__metadata__"}, 8 + length

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gcl_spec._files import atomic_write
+from gcl_spec._reading import open_regular, parse_json, read_regular
 from gcl_spec.errors import CheckpointError
 
 __all__ = ["FILES", "adopt", "check", "content", "extend", "lines", "replace"]
@@ -56,8 +57,8 @@ def _read(folder: Path) -> Mapping[str, _States] | None:
     """
     path = folder / _NAME
     try:
-        content = path.read_bytes()
-        files = json.loads(content)["files"]
+        content = read_regular(path)
+        files = parse_json(content)["files"]
         found = {
             str(name): tuple(None if one is None else _Sum(**one) for one in states)
             for name, states in files.items()
@@ -234,7 +235,8 @@ def _fits(name: str, found: bytes, wanted: _Sum | None) -> bool:
 
 def _content(folder: Path, name: str) -> bytes | None:
     try:
-        return (folder / name).read_bytes()
+        with open_regular(folder / name) as file:
+            return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:

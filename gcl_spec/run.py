@@ -23,6 +23,7 @@ from typing import Any
 from gcl_spec import checkpoint, config_io, manifest, metrics, registry
 from gcl_spec._files import append, atomic_folder, atomic_write, remove_stale, sync_file
 from gcl_spec._paths import user_path
+from gcl_spec._reading import is_file, parse_json
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
@@ -157,7 +158,7 @@ class RunFolder:
     def report(self, name: str) -> Report:
         """The evaluation "before" or "after"."""
         try:
-            return Report.from_json(json.loads(self._content(f"{name}.json")))
+            return Report.from_json(parse_json(self._content(f"{name}.json")))
         except ValueError as error:
             where = self.path / f"{name}.json"
             raise DataError(f"{where}: cannot read the evaluation: {error}") from error
@@ -165,7 +166,7 @@ class RunFolder:
     def examples(self) -> list[Example]:
         """What some queries found at the start."""
         try:
-            found = json.loads(self._content("examples.json"))
+            found = parse_json(self._content("examples.json"))
             return [Example.from_json(example) for example in found]
         except (ValueError, KeyError, TypeError) as error:
             path = self.path / "examples.json"

@@ -8,6 +8,7 @@ import click
 from gcl_cli._options import FILE, PATH
 from gcl_cli.lines import say
 from gcl_spec._files import check_writable
+from gcl_spec._reading import is_folder, parse_json, read_regular
 from gcl_spec.evaluate import Report
 from gcl_spec.run import RunFolder, load_run
 
@@ -94,11 +95,11 @@ def _evaluate(
 def _other(
     against: Path, data: Path | None, backend: str, device: str | None, allow_unverified: bool
 ) -> Report:
-    if against.is_dir():
+    if is_folder(against):
         return _evaluate(RunFolder.open(against).path, data, backend, device, allow_unverified)
     wanted = "give a run folder, or a file that `gcl eval --json` wrote"
     try:
-        return Report.from_json(json.loads(against.read_text(encoding="utf-8")))
+        return Report.from_json(parse_json(read_regular(against)))
     except OSError as error:
         raise click.UsageError(f"--against {against}: {error.strerror}; {wanted}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -54,13 +54,17 @@ class FolderRoot:
         folder: named by the user; it may be a link itself.
         linked: another folder whose links may lead into this one, because the user has named both:
             a path that is not in this folder is looked up there.
+        option: that names such a folder, for errors.
     """
 
-    def __init__(self, folder: Path, *, linked: "FolderRoot | None" = None) -> None:
+    def __init__(
+        self, folder: Path, *, linked: "FolderRoot | None" = None, option: str = "data.path"
+    ) -> None:
         self.name = str(folder)
         self._folder = folder.resolve()
         self._blobs = _blobs(self._folder)
         self._linked = linked
+        self._option = option
 
     def read_bytes(self, path: str, /) -> bytes:
         """See `Root`; regular files only, so that none is waited for."""
@@ -105,19 +109,23 @@ class FolderRoot:
             if self._holds(other):
                 return other
         if not self._holds(target):
-            way_in = target
-            # The folder to name is the one in which the same path leads to the same file.
-            for part in reversed(PurePosixPath(path).parts):
-                if way_in.name != part:
-                    way_in = target.parent
-                    break
-                way_in = way_in.parent
-            raise DataError(
-                f"{self.name}: {path!r} is a link that leads out of the folder, to {target}; name "
-                f"that place, for pictures with --set data.images={way_in}, for samples with "
-                "data.path, or copy the folder without links: cp -RL"
-            )
+            raise self._out(path, target)
         return target
+
+    def _out(self, path: str, target: Path) -> DataError:
+        # For pictures the folder to name is the one in which the same path leads to the same file.
+        place = target
+        for part in reversed(PurePosixPath(path).parts):
+            if place.name != part:
+                place = target.parent
+                break
+            place = place.parent
+        pictures = f"for pictures with --set data.images={place}, else with "
+        return DataError(
+            f"{self.name}: {path!r} is a link that leads out of the folder, to {target}; name that "
+            f"place, {pictures if self._option == 'data.path' else 'with '}{self._option}, or copy "
+            f"the folder without links: cp -RL {self.name} COPY"
+        )
 
     def _target(self, path: str) -> Path:
         """Where the path leads through all links; it may be outside."""

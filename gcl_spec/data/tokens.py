@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from gcl_spec._reading import read_regular
 from gcl_spec._typing import IntArray
 from gcl_spec.data.clip_tokens import END, read_clip_tokenizer
 from gcl_spec.errors import DataError
@@ -114,7 +115,7 @@ def _read(path: Path) -> "tokenizers.Tokenizer":
 
     try:
         # Not from_file, which takes no path of other bytes than UTF-8.
-        return tokenizers.Tokenizer.from_buffer(path.read_bytes())
+        return tokenizers.Tokenizer.from_buffer(read_regular(path))
     except Exception as error:  # the Rust side raises bare Exception
         raise DataError(f"{path}: cannot read the tokenizer: {error}") from error
 

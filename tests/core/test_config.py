@@ -1,5 +1,6 @@
 """Recipes, overrides, and errors that name the key."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,11 @@ def test_recipes_load(name: str) -> None:
     assert config_io.load(recipe=name).model.kind == kinds.get(name, "lite")
 
 
-@given(st.integers(1, 10**9), st.floats(1e-12, 1.0), st.booleans(), st.text(max_size=20))
+# No file's name holds NUL.
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+
+
+@given(st.integers(1, 10**9), st.floats(1e-12, 1.0), st.booleans(), NAMES)
 def test_toml_gives_the_config_back(steps: int, lr: float, learn: bool, cache: str) -> None:
     config = Config()
     config = replace(
@@ -138,3 +143,39 @@ def test_columns_are_a_table_in_the_table() -> None:
         with pytest.raises(ConfigError) as caught:
             config_io.loads("", [override])
         assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (f"train.steps={'9' * 6000}", "too many digits"),
+        (f"train.steps=0x{'f' * 6000}", "more than 64 bits"),
+        ("optim.lr=9223372036854775808", "more than 64 bits"),
+        (f"data.path={'[' * 5000}", "nested too deeply"),
+        (f"train.steps={'[' * 50}{']' * 50}", "nested too deeply"),
+        (f"train.steps{'.a' * 5000}=1", "no option has so many dots"),
+        ("train.steps=3\nwidth = 7", "must be a whole number"),
+        ('data.path="a\\u0000b"', "holds NUL"),
+        (f"model.path={'a' * 5000}", "it has 5,000 bytes"),
+        (f"data.cache={'a/' * 2500}", "it has 5,000 bytes"),
+    ],
+)
+def test_no_value_is_too_much(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        config_io.loads("", [override])
+    assert len(str(caught.value)) < 1000
+    name, _, value = override.partition("=")
+    if not value.startswith(("a", "[[[")):
+        (tmp_path / "c.toml").write_text(f"{name} = {value}")
+        with pytest.raises(ConfigError, match=r"c\.toml"):
+            config_io.load(path=tmp_path / "c.toml")
+
+
+def test_a_config_that_is_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zeros.toml").symlink_to("/dev/zero")
+    with (tmp_path / "long.toml").open("wb") as file:
+        file.truncate(2**33)
+    for name, message in {"pipe": "a pipe", "zeros": "a device", "long": "8,589.9 MB"}.items():
+        with pytest.raises(ConfigError, match=message):
+            config_io.load(path=tmp_path / f"{name}.toml")
