@@ -78,10 +78,11 @@ def find_columns(
         for option in ("image", "text")
         if found[option] is None
     ]
+    documented = ("text",) if unit == "arrays" else ()
     notes = [
         f"{where}: {shown(found[option])} is read as {shown(name)}"
         for option, name in (*usual.items(), ("concept", "concept"))
-        if found[option] not in (None, name)
+        if found[option] not in (None, name) and found[option] not in documented
     ]
     if unused:
         notes.append(f"{where}: {unit} that are not used: {listed(map(shown, unused), 20)}")

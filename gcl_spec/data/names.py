@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -61,7 +62,9 @@ CAPTIONS = Field(
     (*_TITLES, "content", "conversations", "messages"),
 )
 CONCEPT = Field("concept")
-NOT_FETCHED = "pictures are not fetched; download them, such as by img2dataset, and name the files"
+NOT_FETCHED = (
+    "pictures are not fetched; download them, such as by img2dataset --output_format=webdataset"
+)
 
 
 _TRAINING = frozenset(("train", "training", "trainval", "trn", "trainset"))
@@ -102,6 +105,7 @@ def split_warning(where: str, values: Mapping[str, int], unit: str) -> Iterator[
         )
 
 
+@lru_cache(10_000)
 def plain(name: str) -> str:
     """A name without blanks at its ends, in small letters, with "_" between words.
 

@@ -174,8 +174,9 @@ def _notes(
     if totals["json beside txt"]:
         count = totals["json beside txt"]
         yield f"{name}: {count:,} .json members are not read: a .txt stands beside them"
+    every = sum(totals[kind] for kind in ("both", "image only", "text only"))
     for kind, what in (("image only", "a picture and no text"), ("text only", "no picture")):
-        if totals["both"] and totals[kind]:
+        if 0 < totals[kind] < every:
             yield f"{name}: {totals[kind]:,} samples have {what} of their name"
     if totals["lines"]:
         yield (

@@ -122,6 +122,15 @@ def test_a_json_whose_caption_is_lost_is_pointed_out(tmp_path: Path) -> None:
     assert "did you mean 'captions'" in warning
 
 
+def test_pictures_and_texts_in_folders_of_their_own_are_said(tmp_path: Path) -> None:
+    shard(tmp_path / "data" / "a.tar", ("images/1.jpg", png(1)), ("texts/1.txt", "a dog"))
+    notes = " ".join(source(tmp_path / "data").notes)
+    assert "1 samples have a picture and no text of their name" in notes
+    assert "1 samples have no picture" in notes
+    shard(tmp_path / "data" / "a.tar", ("1.jpg", png(1)), ("2.jpg", png(2)))
+    assert source(tmp_path / "data").notes == ()
+
+
 def test_samples_without_partner_and_long_texts_are_counted(tmp_path: Path) -> None:
     shard(
         tmp_path / "data" / "a.tar", ("1.jpg", png(1)), ("2.jpg", png(2)), ("3.txt", "a\nb\n"),
