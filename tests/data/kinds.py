@@ -129,6 +129,17 @@ def rows(found: Source) -> list[Row]:
     ]
 
 
+def captions(found: Source) -> list[tuple[str, ...]]:
+    return [found.sample(n).captions for n in range(len(found))]
+
+
+def table(path: Path, **columns: Any) -> Path:
+    pictures = {"image", "Image", "img"} & columns.keys()
+    kinds = {name: pa.binary() if name in pictures else None for name in columns}
+    pq.write_table(pa.table({n: pa.array(x, kinds[n]) for n, x in columns.items()}), path)
+    return path
+
+
 WRITERS = {
     "jsonl": write_jsonl,
     "llava": write_llava,

@@ -1,0 +1,92 @@
+"""Columns and arrays of other names are read and said; a chosen one is there or an error."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gcl_spec.config import ColumnsConfig
+from gcl_spec.errors import DataError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kinds import captions, png, source, table
+
+
+@pytest.mark.parametrize("option", ["text", "image", "id"])
+def test_a_chosen_column_is_there_or_an_error(option: str, tmp_path: Path) -> None:
+    table(tmp_path / "a.parquet", image=[png(1)], title=["a dog"], text=["of the page"], id=["1"])
+    np.savez(tmp_path / "a.npz", image=np.ones((2, 3)), text=np.ones((2, 3)), title=np.ones(2))
+    for name in ("a.parquet", "a.npz"):
+        with pytest.raises(
+            DataError, match=rf"no 'titel', which data\.columns\.{option} .*'title'"
+        ):
+            source(tmp_path, name, columns=ColumnsConfig(**{option: "titel"}))
+    found = source(tmp_path, "a.parquet", columns=ColumnsConfig(text="title"))
+    assert captions(found) == [("a dog",)]
+    assert found.notes == (f"{tmp_path}/a.parquet: columns that are not used: 'text'",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"image": [png(1)], "text": ["a dog"]}, "'text' is read as 'caption'"),
+        ({"Image": [png(1)], "TEXT": ["a dog"]}, "'Image' is read as 'image'"),
+        ({"image": [png(1)], "captions": [["a dog"]]}, "'captions' is read as 'caption'"),
+        ({"img": [png(1)], "caption ": ["a dog"]}, "'caption ' is read as 'caption'"),
+        ({"image": [png(1)], "caption": ["a dog"], "Caption": ["x"], "text": ["y"]},
+         "not used: 'Caption', 'text'"),
+        ({"image": [png(1)], "caption": ["a dog"], "ID": ["7"]}, "'ID' is read as 'id'"),
+    ],
+)  # fmt: skip
+def test_columns_of_other_names_are_read_and_said(
+    columns: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    found = source(tmp_path, table(tmp_path / "a.parquet", **columns).name)
+    assert captions(found) == [("a dog",)]
+    assert found.read_bytes("0") == png(1)
+    assert found.warnings == ()
+    assert said in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"image": [png(1)], "title": ["a dog"]}, "did you mean --set data.columns.text=title?"),
+        ({"image": [png(1)], "captoin": ["a"]}, "did you mean --set data.columns.text=captoin?"),
+        ({"image": [png(1)], "blip_caption": ["a"]}, "data.columns.text=blip_caption"),
+        ({"caption": ["a"], "jpg": [b"x"]}, "did you mean --set data.columns.image=jpg?"),
+        ({"caption": ["a"], "url": ["http"], "status": ["ok"]}, "pictures are not fetched"),
+    ],
+)
+def test_columns_that_may_be_lost_are_pointed_out(
+    columns: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    (warning,) = source(tmp_path, table(tmp_path / "a.parquet", **columns).name).warnings
+    assert said in warning
+
+
+def test_the_concepts_of_a_table_are_read(tmp_path: Path) -> None:
+    table(
+        tmp_path / "a.parquet", caption=["a", "b", "c"], concept=["dog", None, "dog"], n=[1, 2, 3]
+    )
+    found = source(tmp_path, "a.parquet")
+    assert [found.sample(n).concept for n in range(3)] == ["dog", "b", "dog"]
+    assert found.notes == (f"{tmp_path}/a.parquet: columns that are not used: 'n'",)
+
+
+def test_vectors_of_other_names(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", Image=x, texts=x, ids=np.arange(4), logits=x)
+    found = source(tmp_path, "a.npz")
+    assert [found.sample(n).captions for n in range(4)] == [(str(n),) for n in range(4)]
+    said = " ".join(found.notes)
+    for name in ("'Image' is read", "'texts' is read", "'ids' is read", "not used: 'logits'"):
+        assert name in said
+    np.savez(tmp_path / "b.npz", image=x, text_embeds=x)
+    (warning,) = source(tmp_path, "b.npz").warnings
+    assert "did you mean --set data.columns.text=text_embeds?" in warning
+    np.savez(tmp_path / "c.npz", a=x, b=x)
+    with pytest.raises(DataError, match="among its arrays; there are 'a', 'b'"):
+        source(tmp_path, "c.npz")
