@@ -106,7 +106,7 @@ class _Reader:
         self._where = where
         self._entries, self._turns = Names(_FIELDS, "entries"), Names(_TURN, "turns")
         self._unknown: Counter[str] = Counter()
-        self._assistants = self._more = 0
+        self._assistants = self._more = self._silent = 0
 
     def parts(self, place: str, record: Any) -> tuple[str | None, str | None, str | None]:
         """Path, caption and concept of one entry; `DataError` where it is malformed."""
@@ -138,6 +138,7 @@ class _Reader:
                 {str(turn.get("from")) for turn, name in zip(turns, speakers, strict=True)
                  if name not in _OTHERS}
             )  # fmt: skip
+            self._silent += bool(turns)
             return None
         self._assistants += speakers[answers[0]] != _ANSWERS[0]
         self._more += len(answers) > 1
@@ -161,6 +162,8 @@ class _Reader:
         yield from self._turns.notes(self._where)
         if self._assistants:
             yield f"{self._where}: turns by 'assistant' are read as answers: {self._assistants:,}"
+        if self._silent:
+            yield f"{self._where}: entries with turns, but without an answer: {self._silent:,}"
         if self._more:
             yield (
                 f"{self._where}: {self._more:,} entries have several answers or captions; the "

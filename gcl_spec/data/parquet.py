@@ -1,5 +1,6 @@
 """Samples in the rows of parquet files."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,8 @@ class ParquetSource:
             found = "" if name is None else table.type_of(name)
             if found and not found.startswith(kinds):
                 raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
+            if found.startswith("struct") and not re.search(r"\b(bytes|path): ", found):
+                raise DataError(f"{first}: column {name!r} is {found:.200}; wanted bytes or a path")
         self.warnings = (*self._columns.warnings, *self._other_splits(), *self._slow())
         self.notes = self._columns.notes
 

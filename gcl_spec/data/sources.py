@@ -42,6 +42,9 @@ def open_source(data: DataConfig) -> Source:
     source = _open(data, root, files.paths)
     source.warnings = (*files.warnings, *source.warnings)
     source.notes = (*files.notes, *source.notes)
+    if data.images and {path.suffix.lower() for path in files.paths} & {".tar", ".npz"}:
+        note = f"data.images = {data.images!r} is not used: {source.name} names no files"
+        source.notes = (*source.notes, note)
     return source
 
 

@@ -53,7 +53,7 @@ class TarSource:
         return self._ends[-1]
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`; the caption of key.txt comes before that of key.json."""
+        """See `Source`; the caption of key.txt comes before that of key.json, if it has any."""
         shard, row = self._find(number)
         place = self.place(number)
         index = self._shards[shard]
@@ -93,9 +93,11 @@ class TarSource:
         text = self._read(shard, row, "txt")
         if text is not None:
             try:
-                return clean_captions(place, text.decode("utf-8-sig"))
+                captions = clean_captions(place, text.decode("utf-8-sig"))
             except UnicodeDecodeError as error:
                 raise DataError(f"{place}: its txt is not UTF-8: {error}") from error
+            if captions:
+                return captions
         data = self._read(shard, row, "json")
         if data is None:
             return ()

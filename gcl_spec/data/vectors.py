@@ -16,6 +16,7 @@ from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.collate import assemble
 from gcl_spec.data.columns import find_columns
 from gcl_spec.data.images import ImageInput
+from gcl_spec.data.names import plain
 from gcl_spec.data.packed import BROKEN, Arrays
 from gcl_spec.data.pairs import Sample
 from gcl_spec.data.parquet_table import ParquetTable
@@ -193,16 +194,18 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
     """
     try:
         with Arrays(path) as file:
+            masks = [name for name in file.names if plain(name) == "present"]
+            mask = "present" if "present" in masks else next(iter(masks), None)
             used = find_columns(
                 *(str(path), list(file.names), columns),
                 unit="arrays",
-                known=("present",),
+                known=() if mask is None else (mask,),
                 has_concepts=False,
             )
             named = {"image": used.image, "text": used.text}
             found = {kind: file[name] for kind, name in named.items() if name is not None}
             ids = None if used.id is None else file[used.id]
-            present = file["present"] if "present" in file.names else None
+            present = None if mask is None else file[mask]
     except DataError:
         raise
     except BROKEN as error:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gcl_spec.config import ColumnsConfig
@@ -90,3 +92,38 @@ def test_vectors_of_other_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", a=x, b=x)
     with pytest.raises(DataError, match="among its arrays; there are 'a', 'b'"):
         source(tmp_path, "c.npz")
+
+
+def test_a_mask_of_another_case_is_no_other_mask(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
+    mask = np.array([[True, True], [True, False], [False, True]])
+    for name in ("present", "Present"):
+        np.savez(tmp_path / "a.npz", image=x, text=x, **{name: mask})
+        found = source(tmp_path, "a.npz")
+        assert [found.sample(n).image is None for n in range(3)] == [False, False, True]
+    np.savez(tmp_path / "a.npz", image=x, text=x, present=mask, Present=~mask)
+    found = source(tmp_path, "a.npz")
+    assert found.sample(1).captions == ()
+    assert "not used: 'Present'" in found.notes[0]
+
+
+def test_a_struct_without_a_picture_is_refused(tmp_path: Path) -> None:
+    for name in ("content", "bytes", "path"):
+        kind = pa.binary() if name != "path" else pa.string()
+        cell = pa.array([{name: png(1) if name != "path" else "1.png"}], pa.struct({name: kind}))
+        pq.write_table(pa.table({"image": cell, "caption": ["a"]}), tmp_path / "a.parquet")
+        if name != "content":
+            assert source(tmp_path, "a.parquet").sample(0).image == "0"
+    pq.write_table(
+        pa.table({"image": pa.array([{"content": b"x"}]), "caption": ["a"]}), tmp_path / "a.parquet"
+    )
+    with pytest.raises(DataError, match=r"column 'image' is struct<content.*wanted bytes"):
+        source(tmp_path, "a.parquet")
+
+
+def test_pictures_that_no_row_names_are_said(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    x = np.ones((3, 2), np.float32)
+    np.savez(tmp_path / "a.npz", image=x, text=x)
+    found = source(tmp_path, "a.npz", images=str(tmp_path / "pictures"))
+    assert "pictures' is not used" in found.notes[0]

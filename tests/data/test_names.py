@@ -127,6 +127,7 @@ def test_conversations_of_other_layouts(entry: dict[str, Any], said: str, tmp_pa
         ({"conversation s": [{"from": "gpt", "value": "a dog"}]}, "did you mean 'conversations'"),
         ({"conversations": [{"from": "gpt", "valeu": "a dog"}]}, "did you mean 'value'"),
         ({"title": "a dog"}, "did you mean 'conversations'"),
+        ({"conversations": [{"from": "human", "value": "?"}]}, "without an answer: 1"),
     ],
 )
 def test_entries_that_lose_their_answer_are_said(

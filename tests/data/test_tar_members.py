@@ -115,6 +115,13 @@ def test_texts_of_other_names_are_read_and_said(
     assert said in " ".join(found.notes)
 
 
+def test_a_blank_text_does_not_hide_the_json(tmp_path: Path) -> None:
+    """As img2dataset leaves it where no picture is encoded anew (issue 344 there)."""
+    shard(tmp_path / "data" / "a.tar", ("1.jpg", png(1)), ("1.txt", " "),
+          ("1.json", '{"caption": "a dog"}'))  # fmt: skip
+    assert pairs(source(tmp_path / "data"))["1"] == (png(1), ("a dog",))
+
+
 def test_a_json_whose_caption_is_lost_is_pointed_out(tmp_path: Path) -> None:
     shard(tmp_path / "data" / "a.tar", ("1.jpg", png(1)), ("1.json", '{"title": "a dog"}'))
     (warning,) = source(tmp_path / "data").warnings
