@@ -14,7 +14,7 @@ checksums.json                   what all of these but the checkpoints must be, 
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
 from gcl_spec.data.bad import earlier
 from gcl_spec.data.images import ImageInput
-from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
+from gcl_spec.errors import CheckpointError, ConfigError, DataError
 from gcl_spec.evaluate import Report
 from gcl_spec.examples import Example
 
@@ -227,37 +227,25 @@ class LoadedRun:
 
     def encode(
         self,
-        image: Sequence[ImageInput | None] | None = None,
-        text: Sequence[str | None] | None = None,
+        image: Iterable[ImageInput | None] | None = None,
+        text: Iterable[str | None] | None = None,
     ) -> FloatArray:
         """Unit rows for pictures, texts, or both: (n, D) float32, in one space.
 
         Args:
             image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays; None where a
-                sample has no picture, or for all.
-            text: captions; None where a sample has no text, or for all. Where both are given the
-                row is that of the fused image+text embedding.
+                sample has no picture, or for all. A list, tuple, array, Series or generator.
+            text: captions, likewise; None where a sample has no text, or for all. Where both are
+                given the row is that of the fused image+text embedding.
 
         Raises:
-            InputError: neither, lists of different lengths, or a sample with neither.
+            InputError: neither, lists of different lengths, a sample with neither, or an entry of
+                another kind, such as NaN.
             DataError: a picture that cannot be read.
         """
-        from gcl_spec.encoder import encode
+        from gcl_spec.encoder import encode, pairs_of
 
-        if image is None and text is None:
-            raise InputError("give image=[...], text=[...] or both")
-        if isinstance(image, str | bytes) or isinstance(text, str):
-            raise InputError("image and text are lists, one entry a sample")
-        count = len(image if image is not None else text or ())
-        images = [None] * count if image is None else list(image)
-        texts = [None] * count if text is None else list(text)
-        if len(images) != len(texts):
-            raise InputError(f"{len(images)} images and {len(texts)} texts; give one a sample")
-        for n, (i, t) in enumerate(zip(images, texts, strict=True)):
-            if i is None and t is None:
-                raise InputError(f"sample {n} has neither image nor text")
-        if not images:
-            raise InputError("there is no sample to encode")
+        images, texts = pairs_of(image, text)
         size = self.config.eval.batch_size
         return encode(self.trainer, self._collator, images, texts, batch_size=size)
 
