@@ -1,20 +1,22 @@
-"""Checkpoints in the Hugging Face hub's layout: found on disk or fetched, and read into NumPy.
-
-Only safetensors files are read. A pickled `pytorch_model.bin` can run any code when it is loaded.
-"""
+"""Checkpoints in the Hugging Face hub's layout: found on disk, or fetched."""
 
 import re
 from pathlib import Path
-from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
-
-from gcl_spec._reading import is_folder, parse_json, read_regular
+from gcl_spec._reading import is_file, is_folder
+from gcl_spec._text import one_line
 from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
+from gcl_spec.model_config import read_json
+from gcl_spec.weights import load_weights, weight_files, weight_shapes
 
-__all__ = ["load_weights", "model_folder", "read_json", "weight_files", "weight_shapes"]
+__all__ = [
+    "load_weights",
+    "model_folder",
+    "read_json",
+    "weight_files",
+    "weight_shapes",
+]
 
 # Configurations, weights, tokenizer; not the exports to other formats in a repository's subfolders.
 _WANTED = ["*.json", "*.safetensors", "*.txt"]
@@ -22,13 +24,6 @@ _UNWANTED = ["*/*"]
 # What we or transformers open in a checkpoint's folder.
 _READ = (".json", ".safetensors", ".txt", ".jinja", ".model")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-
-_BFLOAT16 = "BF16"  # NumPy has no such type
-_DTYPES = {
-    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", _BFLOAT16: "<u2"},
-    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
-    **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?"},
-}
 
 
 def model_folder(path_or_id: str | Path) -> Path:
@@ -44,13 +39,16 @@ def model_folder(path_or_id: str | Path) -> Path:
             file that is a link out of the folder (of a snapshot: of the hub's cache), or no file.
     """
     name = str(path_or_id)
-    folder = Path(name).expanduser()
-    if not name or not is_folder(folder):
+    folder = _local(name)
+    if folder is None:
         hub_id, _, revision = name.partition("@")
         if not _HUB_ID.fullmatch(hub_id):
+            here = (
+                "" if Path(name).is_absolute() else f" (from {Path.cwd()}, where gcl was started)"
+            )
             raise DataError(
-                f"no folder {name!r}; give a checkpoint's folder, or a hub id: 'owner/name' or "
-                "'owner/name@revision'"
+                f"no folder {name!r}{here}; give as model.path a checkpoint's folder, or a hub id: "
+                "'owner/name' or 'owner/name@revision'"
             )
         folder = _snapshot(hub_id, revision or None)
     root = FolderRoot(folder, option="model.path")
@@ -59,6 +57,41 @@ def model_folder(path_or_id: str | Path) -> Path:
             root.check(path.name)
     weight_files(folder)
     return folder
+
+
+def _expanded(name: str) -> Path:
+    try:
+        folder = Path(name).expanduser()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"model.path = {name[:80]!r}: {one_line(error)}") from error
+    return folder
+
+
+def _local(name: str) -> Path | None:
+    """The folder on disk that a name means, if there is one; of a hub's cache the snapshot."""
+    folder = _expanded(name)
+    if is_file(folder):
+        raise DataError(f"{folder} is a file; give as model.path the folder in which it lies")
+    if not name or not is_folder(folder):
+        return None
+    root = folder.parent if folder.name == "snapshots" else folder
+    if (root / "snapshots").is_dir() and not (root / "config.json").is_file():
+        return _snapshot_in(root)
+    return folder
+
+
+def _snapshot_in(root: Path) -> Path:
+    """The snapshot of a repository in the hub's cache: the one of `main`, or the only one."""
+    there = sorted(path for path in (root / "snapshots").iterdir() if path.is_dir())
+    main = root / "refs" / "main"
+    commit = main.read_text(errors="replace").strip() if main.is_file() else ""
+    chosen = [path for path in there if path.name == commit] or there
+    if len(chosen) != 1:
+        raise DataError(
+            f"{root} is a repository in the hub's cache with {len(there)} snapshots; give one of "
+            f"them as model.path: {', '.join(map(str, there)) or 'download it again'}"
+        )
+    return chosen[0]
 
 
 def _snapshot(hub_id: str, revision: str | None) -> Path:
@@ -98,110 +131,3 @@ def _snapshot(hub_id: str, revision: str | None) -> Path:
             f"{name}: cannot fetch it from the hub: {said[0]}; download it elsewhere and give "
             "the folder"
         ) from error
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint: one, or the shards that its index names.
-
-    Raises:
-        DataError: no weights, only pickled ones, a damaged index, or a missing shard.
-    """
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.is_file():
-        return [single]
-    if index.is_file():
-        return _shards(index)
-    pickled = sorted(path.name for path in folder.glob("*.bin"))
-    found = f"only pickled weights ({pickled[0]}), which are not read" if pickled else "no weights"
-    raise DataError(
-        f"{folder}: {found}; model.safetensors is needed. To convert pickled weights that you "
-        "trust: python -c \"from transformers import AutoModel as M; M.from_pretrained('OLD')"
-        ".save_pretrained('NEW')\" and copy the other files; on the hub, look for a revision with "
-        "safetensors, often 'owner/name@refs/pr/1'"
-    )
-
-
-def _shards(index: Path) -> list[Path]:
-    names = read_json(index).get("weight_map")
-    if not isinstance(names, dict) or not names:
-        raise DataError(f"{index}: no weight_map, so the shards are not known")
-    paths = []
-    for name in sorted(set(names.values()), key=str):
-        if not isinstance(name, str) or Path(name).name != name or "\\" in name:
-            raise DataError(f"{index}: {name!r} is not the name of a file beside it")
-        if not (index.parent / name).is_file():
-            raise DataError(f"{index.parent}: the shard {name} is missing; download it again")
-        paths.append(index.parent / name)
-    return paths
-
-
-def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights, without reading them; errors as `load_weights`."""
-    return {
-        name: tuple(entry["shape"])
-        for path in weight_files(folder)
-        for name, entry in _header(path)[0].items()
-    }
-
-
-def load_weights(folder: Path) -> dict[str, npt.NDArray[Any]]:
-    """A checkpoint's weights by name, with the names and layouts of the file.
-
-    Returns:
-        Every floating type (bfloat16, float16, float64 too) as float32; others as they are.
-
-    Raises:
-        DataError: as `weight_files`, and a damaged file or a type that NumPy cannot hold.
-    """
-    weights: dict[str, npt.NDArray[Any]] = {}
-    for path in weight_files(folder):
-        header, start = _header(path)
-        for name, entry in header.items():
-            if name in weights:
-                raise DataError(f"{path}: {name} is in another shard too")
-            weights[name] = _tensor(path, name, entry, start)
-    return weights
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object; `DataError` when it is missing or damaged."""
-    try:
-        content = parse_json(read_regular(path).decode("utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path.parent}: no {path.name}; is this a checkpoint's folder?") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot read it: {error}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: not a JSON object")
-    return content
-
-
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """The entries of a safetensors file, and where its data starts."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy"):  # checks the header, offsets and sizes
-            pass
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = cast("dict[str, Any]", parse_json(file.read(length)))
-    except (OSError, SafetensorError, ValueError) as error:
-        raise DataError(f"{path}: not a readable safetensors file: {error}") from error
-    return {name: x for name, x in header.items() if name != "__metadata__"}, 8 + length
-
-
-def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> npt.NDArray[Any]:
-    code = entry["dtype"]
-    if code not in _DTYPES:
-        raise DataError(
-            f"{path}: {name} has the type {code}; of quantised checkpoints take the original"
-        )
-    dtype, shape = np.dtype(_DTYPES[code]), tuple(entry["shape"])
-    begin, end = entry["data_offsets"]
-    with path.open("rb") as file:
-        file.seek(start + begin)
-        values = np.fromfile(file, dtype, (end - begin) // dtype.itemsize).reshape(shape)
-    if code == _BFLOAT16:  # the upper half of a float32
-        return np.asarray(values.astype(np.uint32) << 16).view(np.float32)
-    return values.astype(np.float32, copy=False) if dtype.kind == "f" else values

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -88,7 +88,9 @@ def export_onnx(
     state = folder.found(step).state
     backend = registry.load_training("torch")
     assert isinstance(backend, OnnxBackend)
-    trainer = backend.trainer(config, device="cpu", state=state)
+    # The graphs compute in float32, and so does what they are compared with.
+    plain = replace(config.train, precision="float32", compile=False, shard=False)
+    trainer = backend.trainer(replace(config, train=plain), device="cpu", state=state)
     batches = [_samples(config, count) for count in (3, 1, 5)]
     with atomic_folder(out) as made:
         first = {name: _inputs_of(batches[0], name) for name in ("image", "text")}

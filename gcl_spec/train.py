@@ -19,6 +19,7 @@ from gcl_spec.examples import Example, examples
 from gcl_spec.html_report import render
 from gcl_spec.loggers import Loggers, check_installed
 from gcl_spec.loop import Guard, Loop, train_step
+from gcl_spec.model_checks import model_warnings
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.registry import choose_device
 from gcl_spec.resolve import resolved
@@ -121,6 +122,8 @@ def _create(
     trainer = backend.trainer(config, device=device, state=state)
     world = world_of(trainer)
     reporter = reporter if world.rank == 0 else Quiet()
+    for warning in model_warnings(config):
+        reporter.say(f"warning: {warning}")
     data = open_data(config, trainer, world, reporter)
     before = data.test_report(trainer, reporter)
     shown = examples(data.encode_items(trainer), data.tests)
@@ -156,7 +159,7 @@ def _reopen(
     trainer = backend.trainer(config, device=device, state=found.state)
     world = world_of(trainer)
     reporter = reporter if world.rank == 0 else Quiet()
-    for warning in unverified:
+    for warning in (*unverified, *model_warnings(config)):
         reporter.say(f"warning: {warning}")
     for warning in found.warnings:
         reporter.say(f"warning: {warning}; going on from {found.path.name}")

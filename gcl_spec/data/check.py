@@ -21,8 +21,10 @@ from gcl_spec.data.images import load_image
 from gcl_spec.data.preprocess import preprocessing_of, tokenizer_of
 from gcl_spec.data.source import Source
 from gcl_spec.data.sources import data_root, open_source
+from gcl_spec.data.tokens import Tokenizer
 from gcl_spec.data.vectors import VectorSource
 from gcl_spec.errors import DataError
+from gcl_spec.model_checks import text_warnings
 from gcl_spec.progress import Quiet, Reporter
 
 __all__ = ["Findings", "check"]
@@ -144,9 +146,16 @@ def check(
         negatives=false_negatives((look.image, look.captions, look.concept) for look in good),
         batch_size=config.train.batch_size,
         max_tokens=tokenizer.max_tokens if tokenizer else 0,
-        warnings=(*source.warnings, *tested.warnings),
+        warnings=(*source.warnings, *tested.warnings, *_of_texts(config, tokenizer, texts)),
         notes=(*source.notes, *tested.notes),
     )
+
+
+def _of_texts(config: Config, tokenizer: Tokenizer | None, texts: list[str]) -> list[str]:
+    """What is wrong between the texts, the tokenizer and the model."""
+    count, why = (0, "") if tokenizer is None else tokenizer.unknown_in(texts)
+    past = [f"{count} captions have a token that the model does not know: {why}"] if count else []
+    return [*text_warnings(config), *past]
 
 
 Read = Callable[[bytes, str], object]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gcl_spec._reading import read_regular
+from gcl_spec._text import LFS_POINTER, is_lfs_pointer
 from gcl_spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ PREPROCESSING_VERSION = 2
 
 # Pillow's other readers are never started: rare formats, and EPS would run Ghostscript on the file.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+# Formats whose greys of 16 bits some versions of Pillow give as 32-bit numbers.
+_GREY_16 = ("PNG", "PPM")
+_WHITE = 255
 
 ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]
 """A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
@@ -78,12 +82,15 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
         if isinstance(image, np.ndarray):
             return use(Image.fromarray(image))
         data = image if isinstance(image, bytes) else read_regular(Path(image))
+        if is_lfs_pointer(data):
+            raise DataError(LFS_POINTER)
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             # Pillow itself only warns between its limit and twice that; here both are too large.
             check_pixels(picture.width, picture.height, where=where)
             return use(picture)
-    except DataError:
-        raise
+    except DataError as error:
+        said = str(error)
+        raise DataError(said if said.startswith(where) else f"{where}: {said}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{where}: picture is too large: {error}") from error
     except UnidentifiedImageError as error:
@@ -124,9 +131,7 @@ def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
     """
     from PIL import Image
 
-    if picture.mode.startswith("I"):
-        picture = eight_bits(picture)
-    rgba = picture.convert("RGBA")
+    rgba = eight_bits(picture).convert("RGBA")
     turn_upright(rgba)
     # Resized before it is padded: a long thin picture would need the square of its length.
     share = size / max(rgba.size)
@@ -140,8 +145,27 @@ def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
 
 
 def eight_bits(picture: "Image.Image") -> "Image.Image":
-    """A grey picture of 16 bits a pixel in 8; Pillow's own conversion would clip it to white."""
-    return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    """The picture in a mode that Pillow converts to RGB as it should.
+
+    Greys of 16 bits a pixel keep their order; Pillow's own conversion would clip them to white.
+
+    Raises:
+        DataError: 32-bit or decimal numbers that are not from 0 to 255, as Pillow means them, so
+            that nothing says what is black and what is white.
+    """
+    mode = picture.mode
+    if mode.startswith("I;16") or (mode == "I" and picture.format in _GREY_16):
+        return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if mode in ("I", "F"):
+        values = np.asarray(picture)
+        low, high = values.min(), values.max()
+        if not 0 <= low <= high <= _WHITE or (mode == "F" and 0 < high <= 1):
+            raise DataError(
+                f"its pixels are {'decimal' if mode == 'F' else '32-bit'} numbers from {low:g} to "
+                f"{high:g}, which do not say what is black and what is white; convert it to 8 or "
+                "16 bits a channel"
+            )
+    return picture.convert("LA") if mode == "La" else picture  # Pillow has no other way from it
 
 
 def turn_upright(picture: "Image.Image") -> None:

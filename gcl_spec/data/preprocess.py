@@ -11,6 +11,7 @@ from gcl_spec.data.images import ImageInput, load_image
 from gcl_spec.data.processor import ImageProcessor
 from gcl_spec.data.tokens import Tokenizer
 from gcl_spec.errors import InputError
+from gcl_spec.model_checks import check_picture_size
 from gcl_spec.towers import clip_folder, text_folder
 
 __all__ = ["Preprocessing", "preprocessing_of"]
@@ -63,6 +64,7 @@ class _Tokens:
 
     def texts(self, texts: Sequence[str], /) -> dict[str, npt.NDArray[np.generic]]:
         ids, mask = self._tokenizer(texts)
+        self._tokenizer.check_known(ids)
         return {"text/input_ids": ids, "text/attention_mask": mask}
 
 
@@ -89,7 +91,9 @@ class _Checkpoint(_Tokens):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._processor = ImageProcessor.from_folder(clip_folder(config))
+        folder = clip_folder(config)
+        self._processor = ImageProcessor.from_folder(folder)
+        check_picture_size(folder, self._processor.shape)
 
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
         return self._processor(image, where)

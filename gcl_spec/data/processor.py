@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gcl_spec.data.images import ImageInput, check_pixels, decode, eight_bits, turn_upright
 from gcl_spec.errors import DataError
-from gcl_spec.hub import read_json
+from gcl_spec.model_config import read_json
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -114,9 +114,10 @@ class ImageProcessor:
         else:
             kind = _KINDS.get(str(name))
         if kind is None:
+            code = "; code that lies in the folder is never run" if settings.get("auto_map") else ""
             raise DataError(
                 f"{path}: image_processor_type is {name}; known are "
-                f"{', '.join(x + 'ImageProcessor' for x in _DEFAULTS)}"
+                f"{', '.join(x + 'ImageProcessor' for x in _DEFAULTS)}{code}"
             )
         return cls(settings, kind=kind, where=str(path))
 
@@ -148,8 +149,7 @@ def _opaque_rgb(picture: "Image.Image") -> "Image.Image":
     """Upright RGB, on white where the picture is transparent."""
     from PIL import Image
 
-    if picture.mode.startswith("I;16"):
-        picture = eight_bits(picture)
+    picture = eight_bits(picture)
     clear = "A" in picture.getbands() or picture.info.get("transparency") is not None
     found = picture.convert("RGBA" if clear else "RGB")
     turn_upright(found)

@@ -21,23 +21,13 @@ from gcl_jax.towers.layers import (
     recomputed,
 )
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.hub import load_weights as read_weights
-from gcl_spec.hub import read_json
+from gcl_spec.model_config import clip_settings, model_settings
+from gcl_spec.weights import load_weights as read_weights
+from gcl_spec.weights import weight_shapes
 
 __all__ = ["Clip"]
 
 _LEGACY_EOS = 2  # configurations from before transformers 4.31 have this wrong number
-_TEXT = {
-    "vocab_size": 49408, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12,
-    "num_attention_heads": 8, "max_position_embeddings": 77, "hidden_act": "quick_gelu",
-    "layer_norm_eps": 1e-5, "eos_token_id": 49407,
-}  # fmt: skip
-_VISION = {
-    "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "num_channels": 3, "image_size": 224, "patch_size": 32,
-    "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
-}  # fmt: skip
-
 Settings = dict[str, Any]
 
 
@@ -48,16 +38,14 @@ class Clip(nnx.Module):
     """
 
     def __init__(self, settings: Settings) -> None:
-        text, vision = (
-            {**defaults, **settings.get(f"{name}_config", {})}
-            for name, defaults in (("text", _TEXT), ("vision", _VISION))
-        )
-        width = int(settings.get("projection_dim", 512))
+        """Of what `gcl_spec.model_config.clip_settings` gives."""
+        text, vision = settings["text_config"], settings["vision_config"]
+        width = settings["projection_dim"]
         self.text_model = _Text(text)
         self.vision_model = _Vision(vision)
         self.visual_projection = Linear(vision["hidden_size"], width, bias=False)
         self.text_projection = Linear(text["hidden_size"], width, bias=False)
-        self.width, self.max_tokens = width, int(text["max_position_embeddings"])
+        self.width, self.max_tokens = width, text["max_position_embeddings"]
         self.checkpoint_log_scale: float | None = None
 
     @classmethod
@@ -65,20 +53,24 @@ class Clip(nnx.Module):
         """config.json and safetensors weights; without transformers.
 
         Raises:
-            ConfigError: a model of another architecture. DataError: the weights do not fit.
+            ConfigError: a model of another architecture. DataError: settings that mean nothing, or
+                weights that do not fit.
         """
-        settings = read_json(folder / "config.json")
+        settings = model_settings(folder)
         if settings.get("model_type") != "clip":
             raise ConfigError(
                 f"{folder}: JAX runs models of type 'clip', this is {settings.get('model_type')!r};"
                 " use --backend torch, which runs every dual encoder of transformers"
             )
-        model = cls(settings)
+        shapes = weight_shapes(folder)
+        model = cls(clip_settings(settings, shapes, str(folder / "config.json")))
         weights = read_weights(folder)
         unused = ("text_model.embeddings.position_ids", "vision_model.embeddings.position_ids")
         scale = weights.pop("logit_scale", None)
         load_weights(model, weights, where=str(folder), unused=unused)
-        model.checkpoint_log_scale = None if scale is None else float(scale)
+        if scale is not None and scale.size != 1:
+            raise DataError(f"{folder}: logit_scale has the shape {scale.shape}, not one number")
+        model.checkpoint_log_scale = None if scale is None else float(scale.reshape(()))
         return model
 
     def image(self, pixel_values_B3HW: jax.Array) -> jax.Array:
@@ -100,7 +92,7 @@ class _Text(nnx.Module):
         self.embeddings = _TextEmbeddings(settings)
         self.encoder = _Encoder(settings)
         self.final_layer_norm = LayerNorm(width, eps=settings["layer_norm_eps"])
-        self.eos = int(settings["eos_token_id"])
+        self.eos = settings["eos_token_id"]
 
     def __call__(self, ids_BL: jax.Array, mask_BL: jax.Array) -> jax.Array:
         length = ids_BL.shape[1]

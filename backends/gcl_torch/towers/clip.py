@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from gcl_spec._paths import text_path
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.hub import weight_files
+from gcl_spec.model_config import clip_settings, model_settings
+from gcl_spec.weights import load_weights, weight_shapes
 
 __all__ = ["ClipTowers"]
 
@@ -38,13 +38,7 @@ class ClipTowers(nn.Module):
             ConfigError: it has not both `get_image_features` and `get_text_features`.
         """
         super().__init__()
-        methods = ("get_image_features", "get_text_features")
-        missing = [name for name in methods if not hasattr(model, name)]
-        if missing:
-            raise ConfigError(
-                f"{type(model).__name__} has no {' and no '.join(missing)}; a dual encoder is "
-                "needed, such as CLIP or SigLIP"
-            )
+        _check_methods(type(model))
         # One dict, so that a layer replaced here (LoRA, sharding) is replaced in its methods too.
         self._modules = model._modules
         self._whole = (model,)  # not as an attribute: its modules and scale would be counted too
@@ -63,7 +57,6 @@ class ClipTowers(nn.Module):
             ConfigError: no dual encoder.
             DataError: pickled, missing, damaged or misshapen weights; an unknown architecture.
         """
-        weight_files(folder)
         return cls(_load(folder))
 
     def image(self, pixel_values_B3HW: torch.Tensor) -> torch.Tensor:
@@ -117,6 +110,17 @@ class ClipTowers(nn.Module):
         return found
 
 
+def _check_methods(kind: type) -> None:
+    """`ConfigError` for the class of a model that does not encode both images and texts."""
+    methods = ("get_image_features", "get_text_features")
+    missing = [name for name in methods if not hasattr(kind, name)]
+    if missing:
+        raise ConfigError(
+            f"{kind.__name__} has no {' and no '.join(missing)}; a dual encoder is needed, such "
+            "as CLIP or SigLIP"
+        )
+
+
 def _tensor(features: Any, name: str) -> torch.Tensor:
     """The (B, D) tensor itself, or what transformers 5 wraps it in."""
     found = features if isinstance(features, torch.Tensor) else features.pooler_output
@@ -135,25 +139,38 @@ def _log_scale(model: Any) -> float:
 
 
 def _load(folder: Path) -> Any:
-    from transformers import AutoConfig, AutoModel  # takes seconds to import
+    """The model of a folder of which transformers itself reads nothing.
 
+    It would apply an adapter that lies beside the weights, ask on standard input whether to run
+    the folder's code, and fetch kernels that config.json names.
+    """
+    settings, where = model_settings(folder), str(folder / "config.json")
+    if settings.get("model_type") == "clip":
+        for name, found in clip_settings(settings, weight_shapes(folder), where).items():
+            settings[name] = settings.get(name, {}) | found if isinstance(found, dict) else found
+    _check_depth(settings, len(weight_shapes(folder)), where)
+    try:
+        config, kind = _architecture(settings)
+    # KeyError, RuntimeError, the config classes' own and more: no base in common.
+    except Exception as error:
+        raise DataError(f"{folder}: transformers cannot load it: {_said(error)}") from error
+    _check_methods(kind)
+    state = {name: torch.from_numpy(x) for name, x in load_weights(folder).items()}
+    if "logit_scale" in state and settings.get("model_type") == "clip":
+        state["logit_scale"] = _scalar(state["logit_scale"], folder)
     try:
         # Weights that the file lacks would use up random numbers before we refuse them.
-        with text_path(folder) as place, torch.random.fork_rng(devices=[]), _no_progress_bar():
-            config = AutoConfig.from_pretrained(place, local_files_only=True)
-            _without_dropout(config)
-            model, loading = AutoModel.from_pretrained(
-                place,
+        with torch.random.fork_rng(devices=[]), _no_progress_bar(), _offline():
+            model, loading = kind.from_pretrained(
+                None,
                 config=config,
+                state_dict=state,
                 dtype=torch.float32,
-                use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
             )
-    # KeyError, RuntimeError, safetensors' own and more: no base in common.
     except Exception as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"{folder}: transformers cannot load it: {said[0]}") from error
+        raise DataError(f"{folder}: transformers cannot load it: {_said(error)}") from error
     if "logit_scale" in loading["missing_keys"]:  # its memory is not even initialised
         model.logit_scale.data.fill_(_INITIAL_LOG_SCALE)
     missing = sorted(set(loading["missing_keys"]) - {"logit_scale", "logit_bias"})
@@ -163,6 +180,43 @@ def _load(folder: Path) -> Any:
             f"such as {missing[0]}; the files are incomplete or of another model than config.json"
         )
     return model
+
+
+def _architecture(settings: dict[str, Any]) -> tuple[Any, Any]:
+    """transformers' configuration and class of a model, both from transformers itself."""
+    from transformers import CONFIG_MAPPING, MODEL_MAPPING  # takes seconds to import
+
+    name = settings.get("model_type")
+    if not isinstance(name, str) or name not in CONFIG_MAPPING:
+        raise ValueError(
+            f"it knows no model_type {name!r}, and code that lies in the folder is never run"
+        )
+    config = CONFIG_MAPPING[name].from_dict(settings)
+    if type(config) not in MODEL_MAPPING:
+        raise ValueError(f"it has no model of the type {name!r}")
+    _without_dropout(config)
+    kind = MODEL_MAPPING[type(config)]
+    return config, kind[0] if isinstance(kind, list | tuple) else kind
+
+
+def _check_depth(settings: dict[str, Any], most: int, where: str) -> None:
+    """`DataError` for more layers than there are weights, before time is taken to make them."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            _check_depth(value, most, where)
+        elif name.endswith("layers") and isinstance(value, int) and value > most:
+            raise DataError(f"{where}: {name} is {value}, but there are only {most} weights")
+
+
+def _scalar(scale: torch.Tensor, folder: Path) -> torch.Tensor:
+    if scale.numel() != 1:
+        raise DataError(f"{folder}: logit_scale has the shape {tuple(scale.shape)}, not one number")
+    return scale.reshape(())
+
+
+def _said(error: Exception) -> str:
+    """What an error of a library says, in one line."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _without_dropout(config: Any) -> None:
@@ -186,3 +240,16 @@ def _no_progress_bar() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Without the hub: a config.json may name backbones there."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
