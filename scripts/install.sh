@@ -12,12 +12,13 @@ install() {
     "$bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$@"
 }
 
-# torch has a lock of its own, and its build for CUDA one of the libraries that it needs: see lock.py.
+# A build of torch for CPUs where pip finds one, else that of the index with the libraries it needs.
 # shellcheck disable=SC2086
-install ${TORCH:---require-hashes -r locks/torch.txt}
-if "$bin/python" -c "
-from importlib.metadata import requires
-raise SystemExit(not any(r.startswith(('nvidia-', 'cuda-')) for r in requires('torch') or ()))"; then
+if [ -n "${TORCH:-}" ]; then
+    install $TORCH
+elif ! install --require-hashes -r locks/torch-cpu.txt 2>/dev/null; then
+    echo "no build of torch for CPUs that locks/torch-cpu.txt knows is found; taking the index's" >&2
+    install --require-hashes -r locks/torch.txt
     install --require-hashes -r locks/torch-cuda.txt
 fi
 install --require-hashes -r "locks/$lock.txt"

@@ -8,13 +8,13 @@ gets the newest version. From it come the locks, with the SHA-256 of every file 
 index has of a version, so that a lock holds for every platform and Python:
 
 locks/train.txt       what `make train` needs, locks/dev.txt what tests need; without torch
-locks/torch.txt       torch alone, for one version of it has several builds. Those for CPUs lie on
-                      PyTorch's own index and need no more than the other locks hold; that for CUDA
-                      needs gigabytes of libraries, which are useless beside a build for CPUs:
-locks/torch-cuda.txt  what torch's build for CUDA needs
+locks/torch.txt       torch, which has several builds of one version: those that the index has
+locks/torch-cuda.txt  the gigabytes of libraries that the index's builds for Linux need
+locks/torch-cpu.txt   builds for CPUs, which the index does not have and which need nothing more
 
---wheel adds a build of torch that the package index does not have. Hashes of such builds stay in
-locks/torch.txt until the version changes. `scripts/install.sh` installs from the locks.
+--wheel FILE adds a build to locks/torch-cpu.txt; the others stay until the version changes. They
+are apart, and tried first, because pip would rather take a file whose hash the index tells.
+`scripts/install.sh` installs from the locks.
 """
 
 import argparse
@@ -105,13 +105,20 @@ def parts(packages: Sequence[Locked]) -> Mapping[str, list[Locked]]:
     return found
 
 
-def other_builds(torch: Locked, wheels: Iterable[Path]) -> Locked:
-    """With the hashes of builds that the index does not have: of wheels, and of the old lock."""
-    old = LOCKS / "torch.txt"
-    known = [p for p in (read(old) if old.exists() else ()) if p.version == torch.version]
-    new = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
-    every = {*torch.hashes, *new, *(h for package in known for h in package.hashes)}
-    return replace(torch, hashes=tuple(sorted(every)))
+def cpu_builds(version: str, wheels: Iterable[Path]) -> list[Locked]:
+    """Builds for CPUs of a version of torch: those of the old lock, and wheels."""
+    old = LOCKS / "torch-cpu.txt"
+    builds: dict[str, set[str]] = {}
+    for package in read(old) if old.exists() else ():
+        builds.setdefault(package.version, set()).update(package.hashes)
+    for wheel in wheels:
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        builds.setdefault(wheel.name.split("-")[1], set()).add(digest)
+    return [
+        Locked("torch", build, "", tuple(sorted(hashes)))
+        for build, hashes in builds.items()
+        if build.partition("+")[0] == version
+    ]
 
 
 def main() -> None:
@@ -130,12 +137,13 @@ def main() -> None:
         write(scratch / "versions.txt", "", versions)
         train = resolve(EXTRAS["train"], scratch / "versions.txt", scratch)
     split = parts(everything)
-    torch = [other_builds(package, wheels) for package in split["torch"]]
+    cpu = cpu_builds(split["torch"][0].version, wheels)
     write(CONSTRAINTS, "The version of every package that is installed.", versions)
     LOCKS.mkdir(exist_ok=True)
     write(LOCKS / "dev.txt", "What tests need, without torch.", split["rest"])
     write(LOCKS / "train.txt", "What `make train` needs, without torch.", parts(train)["rest"])
-    write(LOCKS / "torch.txt", "torch, every build of one version.", torch)
+    write(LOCKS / "torch.txt", "torch, every build that the index has.", split["torch"])
+    write(LOCKS / "torch-cpu.txt", "torch, builds for CPUs.", cpu)
     write(LOCKS / "torch-cuda.txt", "What torch's build for CUDA needs.", split["cuda"])
 
 

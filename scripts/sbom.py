@@ -13,6 +13,7 @@ import argparse
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,10 @@ def graph(packages: Sequence[Locked]) -> list[dict[str, Any]]:
 
 
 def document() -> dict[str, Any]:
-    """The bill of materials of locks/dev.txt, locks/torch.txt and locks/torch-cuda.txt."""
-    packages = [p for name in ("dev", "torch", "torch-cuda") for p in read(LOCKS / f"{name}.txt")]
+    """The bill of materials of all locks; builds of torch are files of one version."""
+    packages = [p for name in ("dev", "torch-cuda") for p in read(LOCKS / f"{name}.txt")]
+    builds = [p for name in ("torch", "torch-cpu") for p in read(LOCKS / f"{name}.txt")]
+    packages.append(replace(builds[0], hashes=tuple(h for build in builds for h in build.hashes)))
     packages.sort(key=lambda package: (package.name, package.version))
     required = reached(needs(_ROOT))
     cuda = {package.name for package in read(LOCKS / "torch-cuda.txt")}

@@ -1,5 +1,6 @@
 """What is installed: locked versions with hashes, all of them, and nothing else."""
 
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import lock  # noqa: E402
 
-LOCKS = ("dev", "train", "torch", "torch-cuda")
+LOCKS = ("dev", "train", "torch", "torch-cuda", "torch-cpu")
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
@@ -80,18 +81,21 @@ def test_make_and_ci_install_by_the_script_alone() -> None:
         assert "pip install" not in text
 
 
-@pytest.mark.parametrize("cuda", [True, False])
-def test_the_script_installs_by_hash(tmp_path: Path, cuda: bool) -> None:
-    """A python that only writes down what it is called with."""
+@pytest.mark.parametrize("given", ["", "torch==2.13.0+cpu --pre"])
+@pytest.mark.parametrize("has_cpu_build", [True, False])
+def test_the_script_installs_by_hash(tmp_path: Path, has_cpu_build: bool, given: str) -> None:
+    """A python that only writes down what it is called with, and may find no torch for CPUs."""
     log, fake = tmp_path / "log", tmp_path / "python"
-    fake.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit {int(not cuda)}\necho "$@" >> {log}\n')
+    refuses = f"case $* in *torch-cpu.txt) exit {int(not has_cpu_build)};; esac"
+    fake.write_text(f'#!/bin/sh\necho "$@" >> {log}\n{refuses}\n')
     fake.chmod(0o755)
-    script = REPOSITORY / "scripts" / "install.sh"
-    subprocess.run(["bash", script, tmp_path, "train"], check=True)
+    script, environment = REPOSITORY / "scripts" / "install.sh", {**os.environ, "TORCH": given}
+    subprocess.run(["bash", script, tmp_path, "train"], check=True, env=environment)
     *files, own, check = log.read_text().splitlines()
-    names = ["torch", *(["torch-cuda"] if cuda else []), "train"]
     options = "-m pip install --quiet --disable-pip-version-check --no-deps"
-    assert files == [f"{options} --require-hashes -r locks/{name}.txt" for name in names]
+    names = ["torch-cpu", *(() if has_cpu_build else ("torch", "torch-cuda")), "train"]
+    wanted = [f"{options} --require-hashes -r locks/{name}.txt" for name in names]
+    assert files == ([f"{options} {given}", wanted[-1]] if given else wanted)
     assert own == f"{options} --no-build-isolation -e ."
     assert check.startswith("-m pip check")
 
@@ -106,13 +110,13 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
         lock.read(tmp_path / "l.txt")
 
 
-def test_other_builds_of_torch_stay(tmp_path: Path) -> None:
-    """Until the version changes."""
-    (torch,) = of("torch").values()
-    (tmp_path / "torch.whl").write_bytes(b"a build")
-    new = lock.Locked("torch", torch.version, "", ("0" * 64,))
-    both = lock.other_builds(new, [tmp_path / "torch.whl"])
-    assert set(both.hashes) > {"0" * 64, *torch.hashes}
-    assert len(both.hashes) == len(torch.hashes) + 2
-    next_version = lock.Locked("torch", "99.0", "", ("0" * 64,))
-    assert lock.other_builds(next_version, []) == next_version
+def test_builds_for_cpus_stay_until_the_version_changes(tmp_path: Path) -> None:
+    """They are files that the index does not have, or pip would take the index's."""
+    (torch,), known = of("torch").values(), of("torch-cpu").values()
+    assert not {h for build in known for h in build.hashes} & set(torch.hashes)
+    wheel = tmp_path / f"torch-{torch.version}+cpu-cp399-cp399-any.whl"
+    wheel.write_bytes(b"a build")
+    (build,) = lock.cpu_builds(torch.version, [wheel])
+    assert build.version == f"{torch.version}+cpu"
+    assert len(build.hashes) == sum(len(other.hashes) for other in known) + 1
+    assert lock.cpu_builds("99.0", [wheel]) == []
