@@ -16,7 +16,7 @@ from gcl_spec._sealed import seal, seal_fits
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["Found", "check", "latest", "load", "of_step", "prune", "save", "set_aside"]
+__all__ = ["Found", "check", "latest", "load", "newest", "of_step", "prune", "save", "set_aside"]
 
 _PATTERN = r"step-\d{8}\.safetensors"
 _NAME = re.compile(_PATTERN)
@@ -211,6 +211,25 @@ def latest(folder: Path, *, allow_unverified: bool = False) -> Found:
             return Found(path, state, notes, damaged)
     found = f": {'; '.join(damaged.values())}" if damaged else ""
     raise CheckpointError(f"{folder}: no readable checkpoint{found}")
+
+
+def newest(folder: Path, *, allow_unverified: bool = False) -> Found:
+    """The newest checkpoint, for those who use its weights: no other one in its place unasked.
+
+    Args:
+        folder: of checkpoints.
+        allow_unverified: see `load`; then also an earlier one, where the newest cannot be read.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+    """
+    found = latest(folder, allow_unverified=allow_unverified)
+    if found.warnings and not allow_unverified:
+        raise CheckpointError(
+            f"{found.warnings[0]}; the newest that can be read is of step {found.step}: go on from "
+            f"it with gcl train --resume {folder.parent}, or choose it by --step {found.step}"
+        )
+    return found
 
 
 def of_step(folder: Path, step: int, *, allow_unverified: bool = False) -> Found:

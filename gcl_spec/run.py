@@ -95,7 +95,7 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def found(self, step: str = "newest") -> checkpoint.Found:
-        """The checkpoint of a step, of the step with the best figure, or the newest readable one.
+        """The checkpoint of a step, of the step with the best figure, or the newest one.
 
         Args:
             step: a number, "best" or "newest".
@@ -105,7 +105,7 @@ class RunFolder:
         """
         allowed = self.allow_unverified
         if step == "newest":
-            return checkpoint.latest(self.checkpoints, allow_unverified=allowed)
+            return checkpoint.newest(self.checkpoints, allow_unverified=allowed)
         if step != "best" and not step.isdecimal():
             raise ConfigError(f"step = {step!r}; must be a number, best or newest")
         number = self._best_step() if step == "best" else int(step)

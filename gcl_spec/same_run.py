@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gcl_spec import checkpoint
 from gcl_spec._typing import State
 from gcl_spec.run import RunFolder
 
@@ -48,7 +47,7 @@ def compare(one: RunFolder, two: RunFolder) -> list[Compared]:
     """
     for run in (one, two):
         run.check()
-    first, second = (checkpoint.latest(run.checkpoints).state for run in (one, two))
+    first, second = (run.found().state for run in (one, two))
     lines, others = _lines(one), _lines(two)
     found = [
         Compared("metrics", len(lines), next(_json("metrics.jsonl", lines, others), None)),

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gcl_spec import checkpoint
 from gcl_spec._files import locked
 from gcl_spec._typing import State
 from gcl_spec.backend import Trainer, TrainingBackend
@@ -152,7 +153,7 @@ def _reopen(
     config = own if given is None else resolved(given)
     changed = changes(out, own, config)
     check_installed(config.train.loggers)
-    found = old.found()
+    found = checkpoint.latest(old.checkpoints, allow_unverified=old.allow_unverified)
     # Wanted at the end only; but then a training is done.
     old.report("before")
     old.examples()

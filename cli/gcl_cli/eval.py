@@ -24,6 +24,13 @@ __all__ = ["command"]
     help="A task, a folder of tasks, or a zip of either.  [default: the starter tasks]",
 )
 @click.option("--backend", default="torch", show_default=True, metavar="NAME")
+@click.option(
+    "--step",
+    default="newest",
+    show_default=True,
+    metavar="N|best|newest",
+    help="Which checkpoint of RUN; best by validation.",
+)
 @click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
 @click.option(
     "--json",
@@ -50,6 +57,7 @@ def command(
     device: str | None,
     json_path: Path | None,
     against: Path | None,
+    step: str,
     allow_unverified: bool,
 ) -> None:
     """Evaluate a run, in each task's own pool and in the union of all pools.
@@ -61,7 +69,7 @@ def command(
     check_writable(json_path)
     options = (data, backend, device, allow_unverified)
     other = None if against is None else _other(against, *options)
-    report = _evaluate(run, *options)
+    report = _evaluate(run, *options, step=step)
     if json_path is not None:
         from gcl_spec._files import atomic_write
 
@@ -73,7 +81,12 @@ def command(
 
 
 def _evaluate(
-    run: Path, data: Path | None, backend: str, device: str | None, allow_unverified: bool
+    run: Path,
+    data: Path | None,
+    backend: str,
+    device: str | None,
+    allow_unverified: bool,
+    step: str = "newest",
 ) -> Report:
     from gcl_spec.benchmarks.folder import has_tasks, read_tasks
     from gcl_spec.data.root import open_root
@@ -87,7 +100,9 @@ def _evaluate(
     tasks = read_tasks(root, "tasks" if inside else "")
     for note in (note for task in tasks for note in task.notes):
         say(f"note: {note}", err=True)
-    loaded = load_run(run, backend=backend, device=device, allow_unverified=allow_unverified)
+    loaded = load_run(
+        run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
+    )
     with open_progress() as reporter:
         return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)
 

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from loop_config import fast, numbers, state, steps
 
 from gcl_spec.config_io import dumps
+from gcl_spec.run import RunFolder
 
 KINDS = {
     "write", "fsync", "replace", "rename", "unlink", "chmod", "mkstemp", "mkdtemp", "step", "encode"
@@ -43,5 +44,8 @@ def test_killed_runs_are_unbroken_runs(data_folder: Path, tmp_path: Path) -> Non
         ours, theirs = state(out), state(whole)
         assert all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs), line
         assert steps(out) == steps(whole), line
+        for path in (out / "checkpoints").iterdir():
+            assert path.read_bytes() == (whole / "checkpoints" / path.name).read_bytes(), line
+        assert RunFolder.open(out).check(resumes=True) == [], line
         assert [p.name for p in out.rglob(".*")] == [], "nothing is left of what was half-written"
     assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []

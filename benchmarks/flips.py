@@ -1,0 +1,258 @@
+"""Flip bits, cut files and lose lines of real run folders, then do what a user does.
+
+    python benchmarks/flips.py --count 2400
+
+Two runs of the recipe tiny on pictures of its own: one broken off after a checkpoint, one at its
+end. Each damage is done to a fresh copy, in a file drawn from all of the folder, and followed by
+every action: the run goes on (`gcl train --resume`), is loaded and encodes (as `gcl eval` and
+`gcl export` do), and its reports are read. What comes of it is
+
+    refused     an error of one line that names the folder
+    said        a warning, such as of a damaged checkpoint, and the results of an undamaged run
+    identical   the results of an undamaged run: what was damaged is not needed, or is written anew
+    traceback   any other error, or one of several lines
+    silent      other results without a word
+
+The exit code is 1 where there is a traceback or a silent one.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from PIL import Image
+
+from gcl_spec import checkpoint, config_io, load_run, loop, registry
+from gcl_spec.config import Config
+from gcl_spec.errors import GclError
+from gcl_spec.run import RunFolder
+from gcl_spec.train import run
+
+SETS = (
+    "train.steps=8", "train.batch_size=6", "train.save_every=2", "train.log_every=1",
+    "train.eval_every=2", "train.keep_best=true", "data.workers=0", "data.max_bad=0.2",
+    "optim.warmup_steps=2",
+)  # fmt: skip
+BROKEN_OFF = 6
+PICTURES = 24
+WAYS = ("flip", "flip", "flip", "flip", "cut", "line", "zeros", "more", "removed")
+
+
+class Said:
+    """A reporter that keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def update(self, phase: str, done: int, total: int, note: str = "") -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def write_data(folder: Path) -> None:
+    """Pictures of one colour with captions, one of them unreadable, and tasks."""
+    folder.mkdir(parents=True)
+    rows = []
+    for n in range(PICTURES):
+        Image.new("RGB", (32, 32), (10 * n, 250 - 10 * n, 9 * n % 255)).save(folder / f"{n}.png")
+        rows.append({"id": str(n), "image": f"{n}.png", "captions": [f"tile {n}", f"number {n}"]})
+    (folder / "7.png").write_bytes(b"no picture")
+    write_lines(folder / "train.jsonl", rows)
+    for kind in ("tasks", "val_tasks"):
+        task = folder / kind / "t2i"
+        task.mkdir(parents=True)
+        write_lines(
+            task / "queries.jsonl", [{"id": f"q{n}", "text": f"tile {n}"} for n in range(6)]
+        )
+        write_lines(
+            task / "candidates.jsonl", [{"id": f"c{n}", "image": f"{n}.png"} for n in range(6)]
+        )
+        (task / "qrels.tsv").write_text("".join(f"q{n}\tc{n}\n" for n in range(6)))
+
+
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    """A file of JSON lines."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def harm(path: Path, rng: random.Random) -> str:
+    """Damage a file; what was done."""
+    way, content = rng.choice(WAYS), path.read_bytes()
+    if way == "removed" and path.parent.name == "checkpoints":
+        way = "cut"  # whoever deletes a checkpoint takes a step back on purpose
+    if way == "removed" or not content:
+        path.unlink()
+        return "removed"
+    place = rng.randrange(len(content))
+    if way == "flip":
+        bit = 1 << rng.randrange(8)
+        changed = content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :]
+    elif way == "cut":
+        changed = content[:place]
+    elif way == "zeros":
+        size = min(rng.choice((1, 16, 4096)), len(content) - place)
+        changed = content[:place] + bytes(size) + content[place + size :]
+    elif way == "more":
+        changed = content + rng.choice((b"\n", b"\0", b"{}\n", content[-40:]))
+    else:
+        lines = content.splitlines(keepends=True)
+        del lines[rng.randrange(len(lines))]
+        changed = b"".join(lines)
+    path.write_bytes(changed)
+    return way
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What of a finished run must not change."""
+    opened = RunFolder.open(folder)
+    lines = [{k: v for k, v in x.items() if k != "samples_per_s"} for x in opened.metrics()]
+    found: dict[str, Any] = {"metrics": lines, "config": opened.config()}
+    names = ("before.json", "after.json", "examples.json", "data.json", "report.html")
+    paths = [folder / name for name in names]
+    paths += sorted((folder / "checkpoints").glob("step-*tensors"))
+    found["bad"] = sorted((folder / "bad_samples.jsonl").read_bytes().splitlines())
+    return found | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
+
+
+def unreadable(folder: Path) -> set[str]:
+    """Checkpoints that are damaged, but were not needed: whoever wants one is told."""
+    found = set()
+    for path in (folder / "checkpoints").glob("step-*tensors"):
+        try:
+            checkpoint.load(path)
+        except GclError:
+            found.add(path.name)
+    return found
+
+
+class Campaign:
+    """The two runs, and what a user does with a damaged copy of one."""
+
+    def __init__(self, place: Path, backend: str) -> None:
+        self._place, self._name = place, backend
+        self._backend = registry.load_training(backend)
+        write_data(place / "data")
+        sets = [*SETS, f"data.path='{place / 'data'}'", f"data.cache='{place / 'cache'}'"]
+        config = config_io.load(recipe="tiny", overrides=sets)
+        self.runs = [place / "one" / "run", place / "two" / "run"]
+        self._break_off(self.runs[0], config)
+        run(config, self._backend, self.runs[1])
+        self.actions: dict[str, Callable[[Path], tuple[Any, bool]]] = {
+            "resume": self._resume, "load": self._load, "read": self._read
+        }  # fmt: skip
+        self._wanted: dict[tuple[Path, str], Any] = {}
+        for made in self.runs:
+            for name, action in self.actions.items():
+                self._wanted[made, name] = action(self._copy(made))[0]
+        ends = [self._wanted[made, "resume"] for made in self.runs]
+        assert ends[0] == ends[1], "a run that goes on is not the unbroken one"
+
+    def _break_off(self, out: Path, config: Config) -> None:
+        step = loop.train_step
+
+        def breaks(*args: Any) -> Any:
+            if args[2] == BROKEN_OFF + 1:
+                raise GclError("broken off")
+            return step(*args)
+
+        with mock.patch.object(loop, "train_step", breaks):
+            try:
+                run(config, self._backend, out)
+            except GclError as error:
+                assert str(error) == "broken off"  # noqa: PT017
+
+    def _copy(self, made: Path) -> Path:
+        copy = self._place / "copy" / "run"
+        shutil.rmtree(copy.parent, ignore_errors=True)
+        shutil.copytree(made, copy)
+        return copy
+
+    def _resume(self, folder: Path) -> tuple[Any, bool]:
+        said = Said()
+        run(None, self._backend, folder, resume=True, reporter=said)
+        return results(folder), bool(said.lines)
+
+    def _load(self, folder: Path) -> tuple[Any, bool]:
+        loaded = load_run(folder, backend=self._name)
+        rows = loaded.encode(text=["tile 1", "number 2"])
+        best = load_run(folder, backend=self._name, step="best")
+        return (loaded.config, loaded.step, rows.tobytes(), best.step), False
+
+    def _read(self, folder: Path) -> tuple[Any, bool]:
+        opened = RunFolder.open(folder)
+        opened.check()
+        names = [n for n in ("before", "after") if (folder / f"{n}.json").exists()]
+        reports = [opened.report(name).to_json() for name in names]
+        page = folder / "report.html"
+        kept = page.read_bytes() if page.exists() else b""
+        return (reports, opened.examples(), opened.config(), kept), False
+
+    def outcome(self, made: Path, path: Path, action: str, rng: random.Random) -> tuple[str, str]:
+        """Damage a copy of `path` in the run `made`, then act: what comes of it, and the words."""
+        copy = self._copy(made)
+        way = harm(copy / path, rng)
+        try:
+            found, said = self.actions[action](copy)
+        except GclError as error:
+            text = str(error)
+            good = "\n" not in text and str(copy) in text
+            return "refused" if good else "traceback", f"{way} {path}: {text}"
+        except Exception as error:  # what no user should see
+            return "traceback", f"{way} {path}: {type(error).__name__}: {error}"
+        wanted = self._wanted[made, action]
+        if action == "resume":
+            left_out = unreadable(copy)
+            found, wanted = (
+                {name: x for name, x in values.items() if name not in left_out}
+                for values in (found, wanted)
+            )
+        same = found == wanted
+        return ("said" if said else "identical") if same else "silent", f"{way} {path}"
+
+
+def main() -> int:
+    """Print the counts by action and file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=2400)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--backend", default="torch")
+    args = parser.parse_args()
+    rng, counts = random.Random(args.seed), Counter[tuple[str, str, str]]()
+    with tempfile.TemporaryDirectory() as place:
+        campaign = Campaign(Path(place), args.backend)
+        files = [
+            (made, path.relative_to(made))
+            for made in campaign.runs
+            for path in sorted(made.rglob("*"))
+            if path.is_file()
+        ]
+        for n in range(args.count):
+            made, path = files[n % len(files)]
+            action = tuple(campaign.actions)[n // len(files) % len(campaign.actions)]
+            found, words = campaign.outcome(made, path, action, rng)
+            kind = "checkpoints" if path.parent.name == "checkpoints" else path.name
+            counts[action, kind, found] += 1
+            if found in ("traceback", "silent"):
+                print(f"{found} at {action}: {words}", flush=True)
+    outcomes = ("refused", "said", "identical", "traceback", "silent")
+    for action, kind in sorted({(a, k) for a, k, _ in counts}):
+        row = "  ".join(f"{found} {counts[action, kind, found]:4}" for found in outcomes)
+        print(f"{action:8}{kind:20}{row}")
+    totals = {x: sum(c for (_, _, found), c in counts.items() if found == x) for x in outcomes}
+    print("all     " + "  ".join(f"{name} {count}" for name, count in totals.items()))
+    return 1 if totals["traceback"] or totals["silent"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
