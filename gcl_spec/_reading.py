@@ -18,6 +18,7 @@ __all__ = [
     "parse_json_at",
     "parse_toml",
     "read_regular",
+    "reason",
     "regular",
 ]
 
@@ -85,6 +86,12 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
+def reason(error: Exception) -> str:
+    """What an error says, without number and name of the file; never nothing."""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return strerror or str(error) or type(error).__name__
+
+
 def _refuse(found: os.stat_result) -> None:
     for is_kind, words in _WORDS:
         if is_kind(found.st_mode):
@@ -99,7 +106,7 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(_reason(error)) from error
+        raise ValueError(_why(error)) from error
 
 
 def parse_json_at(text: str, at: int) -> tuple[Any, int]:
@@ -107,7 +114,7 @@ def parse_json_at(text: str, at: int) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(_reason(error)) from error
+        raise ValueError(_why(error)) from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -134,7 +141,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError:
         raise
     except (ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(_reason(error)) from error
+        raise ValueError(_why(error)) from error
     level: list[Any] = [found]
     for _ in range(_DEEPEST):
         if not level:
@@ -151,7 +158,7 @@ _INNER = (dict, list)
 _NESTED = "its brackets or tables are nested too deeply"
 
 
-def _reason(error: Exception) -> str:
+def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return _NESTED
     if isinstance(error, MemoryError):

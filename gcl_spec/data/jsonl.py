@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from io import SEEK_END
 from typing import Any
 
-from gcl_spec._reading import megabytes, parse_json
+from gcl_spec._reading import megabytes, parse_json, reason
 from gcl_spec.data.packed import BROKEN
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
@@ -86,8 +86,7 @@ def _lines(root: Root, path: str) -> Iterator[bytes]:
 def _unreadable(root: Root, path: str, error: Exception) -> DataError:
     if isinstance(error, DataError):
         return error
-    said = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-    return DataError(f"{root.name}: cannot read {path!r}: {said}")
+    return DataError(f"{root.name}: cannot read {path!r}: {reason(error)}")
 
 
 def _parse(place: str, line: bytes) -> dict[str, Any] | DataError:

@@ -1,5 +1,6 @@
 """The rows of parquet files by number, of which only the row groups in use are in memory."""
 
+import errno
 import os
 import threading
 from bisect import bisect_right
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gcl_spec._reading import megabytes, reason, regular
 from gcl_spec._text import LFS_POINTER, is_lfs_pointer
 from gcl_spec._typing import BoolArray, IntArray
 from gcl_spec.data.arrow_types import common_type, converted, plain_type
+from gcl_spec.data.parquet_pages import check_rows, pages_of
 from gcl_spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -105,7 +108,9 @@ class ParquetTable:
                 found = self._read(group, column)
             return found[number - self._firsts[group]].as_py()
         except Exception as error:  # ArrowInvalid, OSError, UnicodeDecodeError
-            raise DataError(f"{self.place(number)}: cannot read {column!r}: {error}") from error
+            raise DataError(
+                f"{self.place(number)}: cannot read {column!r}: {reason(error)}"
+            ) from error
 
     def read_all(self, columns: list[str]) -> "pa.Table":
         """Whole columns in memory; `DataError` for a damaged file."""
@@ -114,13 +119,13 @@ class ParquetTable:
         parts: dict[str, list[pa.Array]] = {name: [] for name in columns}
         for file, path in enumerate(self.paths):
             try:
-                with self._lock:
-                    table = self._files.open(file).read(columns=columns)
                 for name in columns:
-                    kind = self._kinds[name]
-                    parts[name] += converted(table.column(name), kind).chunks
+                    for group in range(self._metadata[file].num_row_groups):
+                        with self._lock:
+                            found = self._group_of(file, group, name, self._kinds[name])
+                        parts[name] += found.chunks
             except Exception as error:  # ArrowInvalid, OSError
-                raise DataError(f"{path}: cannot read {columns}: {error}") from error
+                raise DataError(f"{path}: cannot read {columns}: {reason(error)}") from error
         kinds = [self._kinds[name] for name in columns]
         whole = [pyarrow.chunked_array(parts[n], k) for n, k in zip(columns, kinds, strict=True)]
         return pyarrow.table(whole, names=columns)
@@ -134,18 +139,47 @@ class ParquetTable:
                 if key not in self._shown:
                     self._shown[key] = _filled(self._read(group, column))
         except Exception as error:  # ArrowInvalid, OSError
-            raise DataError(f"{self.place(number)}: cannot read {column!r}: {error}") from error
+            raise DataError(
+                f"{self.place(number)}: cannot read {column!r}: {reason(error)}"
+            ) from error
         return bool(self._shown[key][number - self._firsts[group]])
 
     def bytes_of(self, column: str) -> list[int]:
         """Sizes of the column's row groups in memory, about."""
         sizes = []
         for file, group in self._groups:
-            metadata = self._metadata[file].row_group(group)
-            chunks = (metadata.column(n) for n in range(metadata.num_columns))
-            own = (c for c in chunks if c.path_in_schema.partition(".")[0] == column)
-            sizes.append(sum(chunk.total_uncompressed_size for chunk in own))
+            chunks = self._chunks(file, group, column)
+            sizes.append(sum(chunk.total_uncompressed_size for chunk in chunks))
         return sizes
+
+    def _chunks(self, file: int, group: int, column: str) -> list[Any]:
+        metadata = self._metadata[file].row_group(group)
+        chunks = (metadata.column(n) for n in range(metadata.num_columns))
+        return [c for c in chunks if c.path_in_schema.partition(".")[0] == column]
+
+    def _group_of(self, file: int, group: int, column: str, kind: Any) -> "pa.ChunkedArray":
+        """A column of a row group; `OSError` where it is far larger in memory than in the file."""
+        import pyarrow
+
+        pages = pages_of(self.paths[file], self._chunks(file, group, column))
+        opened = self._files.open(file)
+        rows = self._metadata[file].row_group(group).num_rows
+        if not pages.expands or rows * pages.longest <= MEMORY:
+            table = opened.read_row_group(group, columns=[column], use_threads=False)
+            return converted(table.column(column), kind)
+        parts: list[pa.Array] = []
+        size = 0
+        count = max(1, MEMORY // max(1, pages.longest))
+        for batch in opened.iter_batches(count, [group], columns=[column], use_threads=False):
+            found = converted(pyarrow.chunked_array([batch.column(0)]), kind)
+            parts += found.chunks
+            size += found.nbytes
+            if size > pages.most:
+                raise OSError(errno.EFBIG, f"it unpacks to more than {megabytes(pages.most)}")
+        return pyarrow.chunked_array(parts, kind)
+
+    def _unreadable(self, number: int, column: str, error: Exception) -> DataError:
+        return DataError(f"{self.place(number)}: cannot read {column!r}: {reason(error)}")
 
     def _common_types(self) -> dict[str, Any]:
         """A type for each column that fits all files; where none does, `check` says so."""
@@ -166,10 +200,8 @@ class ParquetTable:
         key = (group, column)
         if key not in self._cache:
             file, place = self._groups[group]
-            opened = self._files.open(file)
-            table = opened.read_row_group(place, columns=[column], use_threads=False)
-            found = table.column(column)
-            self._cache[key] = converted(found, plain_type(found.type))
+            kind = plain_type(self._schemas[file].field(column).type)
+            self._cache[key] = self._group_of(file, place, column, kind)
             while len(self._cache) > 1 and self._used(column) > MEMORY:
                 del self._cache[next(k for k in self._cache if k[1] == column)]
         self._cache.move_to_end(key)
@@ -207,7 +239,7 @@ class _Files:
         import pyarrow
 
         try:
-            status = path.stat()
+            status = regular(path).stat()
             stamp = (status.st_size, status.st_mtime_ns)
             known, metadata = self._known.get(number, (stamp, None))
             if known != stamp:
@@ -215,6 +247,7 @@ class _Files:
             # By bytes: a name need not be UTF-8.
             source = pyarrow.memory_map(os.fsencode(path))
             found = parquet.ParquetFile(source, metadata=metadata)
+            check_rows(found.metadata.num_rows, status.st_size)
         except DataError:
             raise
         except Exception as error:  # OSError, ArrowInvalid and more
@@ -230,7 +263,7 @@ def _why(path: Path, error: Exception) -> str:
                 return LFS_POINTER
     except OSError as unreadable:
         return f"cannot read it: {unreadable.strerror}"
-    return f"not a readable parquet file: {error}"
+    return f"not a readable parquet file: {reason(error)}"
 
 
 def _filled(column: "pa.ChunkedArray") -> BoolArray:

@@ -10,6 +10,7 @@ from gcl_spec._reading import (
     is_folder,
     open_regular,
     read_regular,
+    reason,
     regular,
 )
 from gcl_spec.data.packed import BROKEN, Archive
@@ -162,7 +163,7 @@ class ZipRoot:
         try:
             self._zip = Archive(archive)
         except BROKEN as error:
-            raise DataError(f"{archive}: cannot read the archive: {_said(error)}") from error
+            raise DataError(f"{archive}: cannot read the archive: {reason(error)}") from error
 
     def read_bytes(self, path: str, /) -> bytes:
         """See `Root`."""
@@ -183,7 +184,7 @@ class ZipRoot:
             return error
         if isinstance(error, KeyError):
             return DataError(f"{self.name}: no file {path!r} in the archive")
-        return DataError(f"{self.name}: cannot read {path!r}: {_said(error)}")
+        return DataError(f"{self.name}: cannot read {path!r}: {reason(error)}")
 
     def exists(self, path: str, /) -> bool:
         """See `Root`."""
@@ -239,11 +240,6 @@ def _no_file(place: Path) -> DataError:
     except OSError as error:
         return DataError(f"{place}: cannot read it: {error.strerror}")
     return DataError(f"{place}: cannot read it")
-
-
-def _said(error: Exception) -> str:
-    strerror = error.strerror if isinstance(error, OSError) else None
-    return strerror or str(error) or type(error).__name__
 
 
 def _relative(root: str, path: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from gcl_spec._reading import parse_json
+from gcl_spec._reading import MOST_BYTES, megabytes, open_regular, parse_json
 from gcl_spec.data.names import Names, listed, shown
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.tar_index import TarIndex, json_names, read_indexes
@@ -16,6 +16,7 @@ from gcl_spec.errors import DataError
 
 __all__ = ["TarSource"]
 
+_LONGEST_TEXT = 64 * 2**20
 _OPEN = 64  # shards that are open at a time; the usual limit of a process is 1024 files
 
 
@@ -113,6 +114,12 @@ class TarSource:
         if span is None:
             return None
         offset, size = span
+        most = MOST_BYTES if field == "image" else _LONGEST_TEXT
+        if size > most:
+            raise DataError(
+                f"{self._paths[shard]}: {self._shards[shard].keys[row]}: its {field} has "
+                f"{megabytes(size)}; at most {megabytes(most)} fit"
+            )
         try:
             file = self._file(shard)  # held by a name: another thread may close it otherwise
             data = os.pread(file.number, size, offset)
@@ -147,11 +154,12 @@ class TarSource:
 
 class _File:
     def __init__(self, path: Path) -> None:
-        self.number = os.open(path, os.O_RDONLY)
+        self._file = open_regular(path)
+        self.number = self._file.fileno()
 
     def __del__(self) -> None:
-        if hasattr(self, "number"):
-            os.close(self.number)
+        if hasattr(self, "_file"):
+            self._file.close()
 
 
 def _notes(

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gcl_spec._reading import open_regular
+from gcl_spec.data.packed import BROKEN
 from gcl_spec.errors import DataError
 
 __all__ = ["FIELDS", "MISSING", "NO_FILE", "Scan", "Span", "contents", "scan"]
@@ -71,7 +73,7 @@ def scan(path: Path) -> Scan:
     """
     found = Scan()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             start: int | None = 0
             while start is not None and not found.problem:
@@ -97,8 +99,10 @@ def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
                 end = archive.offset
         # Where a header is damaged tarfile stops as it does at the end.
         problem = "" if _is_end(path, end) else "cut off or damaged"
-    except (tarfile.TarError, EOFError) as error:
-        problem = str(error)
+    except OSError:
+        raise
+    except (*BROKEN, tarfile.TarError) as error:  # ValueError and more by damaged extended headers
+        problem = str(error) or type(error).__name__
     if start and found.headers == headers:
         found.rest = size - start  # these bytes are no archive: the ones before end as they should
         return None

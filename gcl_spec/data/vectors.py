@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._reading import reason
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.config import ColumnsConfig
@@ -209,8 +210,9 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
     except DataError:
         raise
     except BROKEN as error:
-        said = (isinstance(error, OSError) and error.strerror) or error
-        raise DataError(f"{path}: not a readable npz file of plain arrays: {said}") from error
+        raise DataError(
+            f"{path}: not a readable npz file of plain arrays: {reason(error)}"
+        ) from error
     if ids is not None and ids.ndim != 1:
         raise DataError(f"{path}: the ids have shape {ids.shape}; wanted (N,)")
     names = None if ids is None else _names(ids.tolist())

@@ -208,3 +208,43 @@ def test_options_of_columns_do_not_name_members(tmp_path: Path) -> None:
     for name in ("a.tar", "a.json"):
         with pytest.raises(DataError, match=r"data\.columns\.text = 'title'"):
             source(tmp_path / "data", name, columns=ColumnsConfig(text="title"))
+
+
+def block(name: str, kind: bytes, data: bytes) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, len(data)
+    return info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        block("././@LongLink", b"L", b"abc\0") * 3000,
+        block("pax", b"x", b"30 GNU.sparse.map=a,b\n"),
+        block("pax", b"x", b"22 GNU.sparse.size=zz\n"),
+        block("pax", b"x", b"24 GNU.sparse.major=1\n24 GNU.sparse.minor=0\n"),
+        block("pax", b"x", b"6013 size=" + b"9" * 6002 + b"\n"),
+        block("pax", b"x", b"11 size=-5\n"),
+        block("pax", b"x", b"99999999999999999999 path=x\n"),
+    ],
+)
+def test_headers_that_make_tarfile_raise(tmp_path: Path, hostile: bytes) -> None:
+    data, folder = block("a.png", b"0", png(1)) + block("a.txt", b"0", b"a cup"), tmp_path / "data"
+    folder.mkdir()
+    data += block("b.png", b"0", png(2)) + hostile + block("b.txt", b"0", b"a dog" * 200)
+    (folder / "a.tar").write_bytes(data + bytes(1024))
+    found = source(folder)
+    assert pairs(found)["a"] == (png(1), ("a cup",))
+
+
+def test_a_member_that_is_too_long(tmp_path: Path) -> None:
+    shard(tmp_path / "data" / "a.tar", ("a.png", b""), ("a.txt", "a cup"))
+    info = tarfile.TarInfo("b.png")
+    info.size = 600 * 2**20
+    with (tmp_path / "data" / "a.tar").open("r+b") as file:
+        file.seek(3 * 512)
+        file.write(info.tobuf(tarfile.GNU_FORMAT))
+        file.truncate(700 * 2**20)
+    found = source(tmp_path / "data")
+    with pytest.raises(DataError, match=r"b: its image has 629\.1 MB; at most 536\.9 MB fit"):
+        found.read_bytes(str([found.label(n) for n in range(len(found))].index("b")))
