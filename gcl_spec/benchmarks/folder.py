@@ -4,6 +4,8 @@ A line of the JSONL files is {"id", "image"?: path under the root, "text"?}; a l
 a query's id, a tab, and the id of one relevant candidate.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from gcl_spec.benchmarks.task import Item, Task
@@ -27,7 +29,8 @@ def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
         DataError: there is none, or one is malformed.
     """
     if root.exists(_join(folder, "queries.jsonl")):
-        return (read_task(root, folder),)
+        task = read_task(root, folder)
+        return (replace(task, notes=(*task.notes, *_inner_tasks(root, folder))),)
     names = [
         name for name in root.folders(folder) if root.exists(_join(folder, f"{name}/queries.jsonl"))
     ]
@@ -43,6 +46,18 @@ def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
             if name not in names and root.exists(path):
                 raise DataError(f"{root.name}: {path} is there, but no queries.jsonl beside it")
     return tuple(read_task(root, _join(folder, name)) for name in names)
+
+
+def _inner_tasks(root: Root, folder: str) -> Iterator[str]:
+    """A note where there are tasks below a task, which are not read."""
+    inner = [_join(folder, name) for name in root.folders(folder)]
+    inner += [f"{name}/{task}" for name in inner for task in root.folders(name)]
+    found = [name for name in inner if root.exists(f"{name}/queries.jsonl")]
+    if found:
+        yield (
+            f"{root.name}: there is a task in {folder or 'it'}, and those below are not read: "
+            f"{listed(map(shown, found))}"
+        )
 
 
 def read_task(root: Root, folder: str) -> Task:

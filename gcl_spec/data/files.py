@@ -15,9 +15,10 @@ __all__ = ["TRAIN", "Files", "files_of_folder", "files_of_pattern"]
 TRAIN = "train.jsonl"
 # Kinds that a folder is read as, and those that are named where they are not.
 _STRONG = (".jsonl", ".parquet", ".tar", ".npz")
+_SINGLE = (".json",)  # read where there is one such file, and none of the kinds above
 _PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
 _OTHERS = (".csv", ".tsv", ".arrow", ".feather", ".npy", ".h5", ".pkl", ".pt")
-_SUFFIXES = frozenset((*_STRONG, ".json", *_PACKED, *_OTHERS))
+_SUFFIXES = frozenset((*_STRONG, *_SINGLE, *_PACKED, *_OTHERS))
 _NO_SAMPLES = ("_meta.json", "_stats.json", "dataset_infos.json", "dataset_info.json")
 _FOLDERS = frozenset(("data", "default"))  # that the Hugging Face hub has
 _NOT_DATA = frozenset(("images", "tasks", "val_tasks"))
@@ -51,22 +52,23 @@ def files_of_folder(path: str) -> Files:
     every = sorted(_walk(folder, PurePath()))
     hidden = [file for file in every if file.name.startswith(".")]
     files = [file for file in every if not file.name.startswith(".")]
-    kinds = {kind: _training(_of_kind(files, kind)) for kind in (*_STRONG, ".json")}
+    kinds = {kind: _training(_of_kind(files, kind)) for kind in (*_STRONG, *_SINGLE)}
     metadata = _metadata(kinds)
     if metadata:
         kinds[".parquet"] = []
-    chosen = [kind for kind in _STRONG if kinds[kind]] or [".json"]
+    chosen = [kind for kind in _STRONG if kinds[kind]]
     if len(chosen) > 1:
         ways = " or ".join(f"--set data.path='{_pattern(folder, kinds[kind])}'" for kind in chosen)
         raise DataError(
             f"{path} holds files of several kinds, such as "
             f"{listed(shown(kinds[kind][0]) for kind in chosen)}; choose with {ways}"
         )
-    used = kinds[chosen[0]]
+    single = [file for kind in _SINGLE for file in kinds[kind]]
+    used = kinds[chosen[0]] if chosen else single if len(single) == 1 else []
     held = [file for file in files if _split(file) == "held out"]
     rest = [*(x for x in files if x not in {*used, *held, *metadata}), *hidden]
     folders = list(_other_folders(folder)) if folder.is_dir() else []
-    if (len(used) != 1 and chosen == [".json"]) or not used:
+    if not used:
         raise DataError(_nothing(path, held, [*map(str, rest), *folders]))
     notes = tuple(_notes(path, metadata, held, rest, folders))
     if used == [PurePath(TRAIN)]:

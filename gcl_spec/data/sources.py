@@ -10,6 +10,7 @@ from gcl_spec.data.columns import find_columns
 from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
+from gcl_spec.data.names import shown
 from gcl_spec.data.paths import expand
 from gcl_spec.data.root import FolderRoot, Root, open_root, pictures_root
 from gcl_spec.data.source import Source
@@ -59,6 +60,12 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
         case ".jsonl":
             return JsonlSource(root, files[0].name if files else TRAIN, images, data.columns)
         case ".zip":
+            inner = [name for name in root.folders("") if root.exists(f"{name}/{TRAIN}")]
+            if inner and not root.exists(TRAIN):
+                raise DataError(
+                    f"{root.name}: {TRAIN} lies in a folder of the archive, {shown(inner[0])}; "
+                    "pack what is in the folder, or unpack the archive and name the folder"
+                )
             return JsonlSource(root, TRAIN, images, data.columns)
         case ".json" | ".tar" if data.columns.chosen():
             option, name = next(iter(data.columns.chosen().items()))

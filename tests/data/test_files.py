@@ -1,6 +1,7 @@
 """A folder is trained on by its training files alone, of one kind; what is not used is named."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -167,3 +168,12 @@ def test_a_file_of_no_bytes_stops_nothing(kind: str, tmp_path: Path) -> None:
         assert f"{tmp_path}/0{kind}" in warning
     with pytest.raises(DataError):
         source(tmp_path, f"0{kind}")
+
+
+def test_an_archive_of_a_folder_says_where_its_samples_lie(tmp_path: Path) -> None:
+    write(tmp_path / "data" / "mine" / "train.jsonl")
+    shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "data")
+    with pytest.raises(DataError, match=r"train\.jsonl lies in a folder of the archive, 'mine'"):
+        source(tmp_path, "a.zip")
+    shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "data" / "mine")
+    assert captions(tmp_path, "a.zip") == {"x"}

@@ -201,6 +201,12 @@ def test_parts_of_tasks_are_not_passed_over(tmp_path: Path) -> None:
             lines(tmp_path / task, {"id": "1", "text": "x"}, name=f"{name}.jsonl")
         (tmp_path / task / "qrels.tsv").write_text("1\t1\n")
     assert len(read_tasks(open_root(tmp_path))) == 2
+    (tmp_path / "queries.jsonl").write_text('{"id": "1", "text": "x"}')
+    (tmp_path / "candidates.jsonl").write_text('{"id": "1", "text": "x"}')
+    (tmp_path / "qrels.tsv").write_text("1\t1\n")
+    (task,) = read_tasks(open_root(tmp_path))
+    assert "those below are not read: 'a', 'b'" in task.notes[0]
+    (tmp_path / "queries.jsonl").unlink()
     (tmp_path / "b" / "queries.jsonl").rename(tmp_path / "b" / "query.jsonl")
     with pytest.raises(DataError, match=r"b/candidates\.jsonl is there, but no queries\.jsonl"):
         read_tasks(open_root(tmp_path))
