@@ -57,6 +57,8 @@ class LossOptions(TypedDict, total=False):
 
 def namespace_of(embeddings: Mapping[str, Array], options: LossOptions) -> ArrayNamespace:
     """The Array API namespace that is given, or that of the embeddings."""
+    if not embeddings:
+        raise InputError("no embeddings given; the objective wants rows by modality, (B, D) each")
     return options.get("xp") or array_namespace(*embeddings.values())
 
 

@@ -26,6 +26,11 @@ BAD = {
     "ids has shape": lambda i, t: (i, t, {"ids": np.arange(3)}),
     "present of 'audio'": lambda i, t: (i, t, {"present": {"audio": np.ones(4, bool)}}),
     "present of 'text' has shape": lambda i, t: (i, t, {"present": {"text": np.ones(3, bool)}}),
+    "present of 'image' has shape (5,); wanted (4,)": lambda i, t: (
+        i,
+        t,
+        {"present": {"image": np.ones(5, bool)}},
+    ),
     "B >= 1": lambda i, t: (i[:0], t[:0], {}),
     "row 0 of 'image' has norm 0": lambda i, t: (i * [[0], [1], [1], [1]], t, {}),
     "log_scale is 1000, whose exponential no float64 holds; wanted ln(1 / temperature): ln(100)": (
@@ -94,3 +99,36 @@ def test_a_plus_in_a_name_is_a_fusion_only_of_other_modalities() -> None:
     with pytest.raises(InputError, match=r"wanted \(M, B, D\) = \(2, B"):
         stacked_loss(unit_rows(20, 1, 4, 5), 1.0, objective=objective)
     assert np.isfinite(float(stacked_loss(unit_rows(21, 2, 4, 5), 1.0, objective=objective)))
+
+
+@pytest.mark.parametrize(
+    ("modalities", "given"),
+    [
+        (("image", "text"), ("image",)),
+        (("image", "text", "image+text"), ("image", "image+text")),
+        # The fused rows want a part that is no modality of the objective itself.
+        (("image", "image+text"), ("image",)),
+        (("image", "text"), ("image", "text", "audio")),
+    ],
+)
+def test_embeddings_that_are_not_the_objective_s(
+    modalities: tuple[str, ...], given: tuple[str, ...]
+) -> None:
+    rows = {name: unit_rows(n, 4, 5) for n, name in enumerate(given)}
+    with pytest.raises(InputError, match=r"embeddings of .* given; the objective wants 'image'"):
+        contrastive_loss(rows, log_scale=0.0, objective=Objective(modalities=modalities))
+
+
+def test_no_embeddings() -> None:
+    with pytest.raises(InputError, match="no embeddings given"):
+        contrastive_loss({}, log_scale=0.0, objective=Objective(modalities=("image", "text")))
+
+
+def test_rows_of_16_bits_near_opposite_have_a_fusion() -> None:
+    """Their sum is exact in 32 bits, and as large as 16 bits would make its rounding error."""
+    image = np.asarray([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float16)
+    text = np.asarray([[-1.0, 0.004, 0.0], [0.0, -1.0, 0.004]], np.float16)
+    wide = gcl_loss(image.astype(np.float32), text.astype(np.float32), log_scale=1.0)
+    assert gcl_loss(image, text, log_scale=1.0) == wide
+    with pytest.raises(InputError, match="row 1 of 'image' and 'text' sum to 0"):
+        gcl_loss(image, np.stack([text[0], -image[1]]), log_scale=1.0)

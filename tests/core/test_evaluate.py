@@ -10,6 +10,7 @@ from gcl_spec.benchmarks.task import Item, Task, union_pool
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate import Report, evaluate
 from gcl_spec.examples import Example, examples
+from gcl_spec.geometry import norm_imbalance
 from gcl_spec.html_report import render
 from gcl_spec.tables import comparison_rows, geometry_rows, markdown, report_rows, tie_width
 
@@ -208,3 +209,28 @@ def test_damaged_reports_are_refused(harm: dict[str, object]) -> None:
         broken["results"][0][key] = {}
         with pytest.raises(DataError, match="not a report"):
             Report.from_json(broken)
+
+
+def test_the_geometry_is_that_of_the_kinds_that_are_there() -> None:
+    t2t = Task("t2t", TEXTS, TEXTS[::-1], {t.id: frozenset({t.id}) for t in TEXTS})
+    both = tuple(Item(f"b-{n}", f"{n}.png", n) for n in NAMES)
+    b2t = Task(
+        "b2t", both, TEXTS, {b.id: frozenset({t.id}) for b, t in zip(both, TEXTS, strict=True)}
+    )
+
+    def keys(*kinds: str) -> set[str]:
+        own = {f"{what}, {kind}" for kind in kinds for what in ("effective rank", "anisotropy")}
+        return {"effective rank", *own}
+
+    two = {"cosine of image and text means", "distance of image and text means"}
+    assert set(evaluate(gapped(1.0), [t2t]).geometry) == keys("text")
+    assert set(evaluate(gapped(1.0), [b2t]).geometry) == keys("text", "image+text")
+    assert set(evaluate(gapped(1.0), [I2T]).geometry) == keys("image", "text") | two
+    found = set(evaluate(gapped(1.0), [T2I]).geometry)
+    assert found == keys("image", "text") | two | {"mean distance of text and its image"}
+
+
+def test_norm_imbalance_is_a_ratio_of_mean_norms() -> None:
+    x, y = np.diag([2.0, 6.0]), np.diag([0.25, 0.75])
+    assert norm_imbalance(x, y) == pytest.approx(8.0)
+    assert norm_imbalance(y, x) == pytest.approx(0.125)

@@ -266,3 +266,25 @@ def test_kill_9_keeps_what_was_saved(data: tuple[Config, Collator], tmp_path: Pa
     config, collator = data
     FeatureStore(config, collator, again).prepare([], [f"text {n}" for n in range(200)])
     assert 0 < again.seen <= 200 - 3 * 2
+
+
+def test_pictures_of_which_none_can_be_read(data: tuple[Config, Collator], tmp_path: Path) -> None:
+    config, collator = data
+    for name in ("x.png", "y.png"):
+        (tmp_path / name).write_bytes(f"no picture: {name}".encode())
+    counting, bad = Counting(), {}  # type: Counting, dict[str, str]
+    store = FeatureStore(config, collator, counting)
+    store.prepare(["x.png", "y.png", "gone.png"], ["a"], bad=bad)
+    assert set(bad) == {"x.png", "y.png", "gone.png"}
+    assert counting.seen == 1, "the text alone"
+    assert [file.name.partition("-")[0] for file in (tmp_path / "cache").iterdir()] == ["text"]
+    met: dict[str, str] = {}
+    batch = store(["x.png", "gone.png", None], ["a", None, "a"], bad=met, both=True)
+    assert met == {name: bad[name] for name in ("x.png", "gone.png")}
+    # Of a sample whose picture is bad nothing is used.
+    assert batch.present.tolist() == [[False] * 3, [False, False, True], [False] * 3]
+    assert set(batch.inputs) == {"text/features"}
+    again: dict[str, str] = {}
+    FeatureStore(config, collator, counting).prepare(["x.png", "y.png"], [], bad=again)
+    assert again == {name: bad[name] for name in ("x.png", "y.png")}
+    assert counting.seen == 1

@@ -58,3 +58,16 @@ def test_shares_of_processes_are_the_batch(samples: int, batch: int, size: int, 
 def test_ranks_are_checked() -> None:
     with pytest.raises(DataError, match="ranks go from 0 to 1"):
         Order(5, 4, 0).local(0, 2, 2)
+
+
+def test_any_caption_of_many_is_drawn_as_often() -> None:
+    """Draws are large, so that the remainder is even, for hundreds of captions too."""
+    draws = np.concatenate([Order(5_000, 5_000, seed=3).batch(step)[1] for step in range(8)])
+    assert draws.min() >= 0
+    assert 2**31 * 0.999 < draws.max() < 2**31
+    for captions in (63, 100, 1_000):
+        counts = np.bincount(draws % captions, minlength=captions)
+        assert len(counts) == captions
+        even = len(draws) / captions
+        excess = ((counts - even) ** 2 / even).sum() - (captions - 1)
+        assert abs(excess) < 4 * (2 * (captions - 1)) ** 0.5, "chi-squared, four deviations"

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import sys
 import tarfile
@@ -219,3 +220,21 @@ def test_files_of_macos_are_no_data(tmp_path: Path) -> None:
     write_parquet(tmp_path / "data")
     (tmp_path / "data" / "._train-000.parquet").write_bytes(b"junk")
     assert rows(source(tmp_path / "data")) == ROWS
+
+
+def test_names_that_hold_braces(tmp_path: Path) -> None:
+    """A path that is there is itself; in a pattern a brace without choices is a brace."""
+    names = ["a{b}1.tar", "a{b}2.tar", "c{1,2}.tar", "d{0..3}.tar", "ab1.tar", "c1.tar"]
+    for name in names:
+        (tmp_path / name).touch()
+
+    def found(pattern: str) -> list[str]:
+        return [path.name for path in expand(str(tmp_path / pattern))]
+
+    for name in names:
+        assert found(name) == [name]
+    assert found("a{b}*.tar") == ["a{b}1.tar", "a{b}2.tar"]
+    assert found("a{b}{1,2}.tar") == ["a{b}1.tar", "a{b}2.tar"]
+    assert found("a{b}{2..2}.tar") == ["a{b}2.tar"]
+    with pytest.raises(DataError, match=re.escape("a{b}3.tar'")):
+        found("a{b}{2..3}.tar")

@@ -107,6 +107,12 @@ def test_bad_samples_are_marked_and_listed(frozen: str, tmp_path: Path) -> None:
     assert len(listed) == 4
     assert {record["id"] for record in listed} == {"1", "2", "20", ""}
     assert all("train.jsonl:" in record["place"] for record in listed)
+    # With frozen towers all are known before the first step; else with the batch that has them.
+    steps = {str(n): step for step in range(5) for n in holed.order.batch(step)[0]}
+    for record in listed:
+        met = steps[record["id"] or "10"]
+        assert record["step"] == (0 if frozen == "both" else met), record
+    assert len({record["step"] for record in listed}) == (1 if frozen == "both" else 3)
     reasons = " ".join(record["reason"] for record in listed)
     assert "20.png" in reasons
     assert "train.jsonl:11" in reasons

@@ -257,3 +257,15 @@ def test_parameters_without_gradient_are_refused(name: str) -> None:
     both = {"params": W, "loss_params": W, name: {"n": np.ones(2, np.int32)}}
     with pytest.raises(InputTypeError, match=rf"{name}\['n'\] has dtype int32"):
         step(both["params"], X, both["loss_params"])
+
+
+@pytest.mark.parametrize("microbatch", [2, 5])
+def test_only_the_scale_is_trained(microbatch: int) -> None:
+    """Frozen towers: the gradient comes in the loss alone."""
+    with jax.enable_x64(True):
+        towers, batch, log_scale = make(5)
+        want, (_, grad) = plain(towers, batch, log_scale)
+        step = cached_value_and_grad(lambda p, b: encode(towers, b), loss, microbatch=microbatch)
+        found, (nothing, by_scale) = step({}, batch, log_scale)
+        assert nothing == {}
+        close((found, by_scale), (want, grad))

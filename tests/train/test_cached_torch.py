@@ -240,3 +240,25 @@ def test_the_name_is_imported_when_it_is_used() -> None:
     assert "cached_step" in dir(gcl_torch)
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         _ = gcl_torch.other
+
+
+@pytest.mark.parametrize("microbatch", [2, 3, 5, 9])
+@pytest.mark.parametrize("where", ["loss", "encoder"])
+def test_only_the_scale_is_trained(where: str, microbatch: int) -> None:
+    """Frozen towers: the gradient comes in the loss, or through one value of the encoder."""
+    model, batch = Towers(nn.Tanh), inputs(5)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name == "log_scale")
+
+    def encode(batch: Batch) -> dict[str, torch.Tensor]:
+        scale = {} if where == "loss" else {"log_scale": model.log_scale}
+        return model(batch) | scale
+
+    loss = model.loss if where == "loss" else gcl_loss
+    want = model.loss(**model(batch))
+    want.backward()
+    grad, model.log_scale.grad = model.log_scale.grad, None
+    found = cached_step(encode, batch, loss, microbatch=microbatch)
+    assert found.item() == pytest.approx(want.item(), rel=1e-12)
+    close([model.log_scale.grad], [grad])
+    assert all(p.grad is None for p in model.parameters() if p is not model.log_scale)
