@@ -4,7 +4,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["LFS_POINTER", "escaped", "is_lfs_pointer", "nearest", "one_line", "shortened"]
+__all__ = ["LFS_POINTER", "brief", "escaped", "is_lfs_pointer", "nearest", "one_line", "shortened"]
 
 LFS_POINTER = (
     "a Git LFS pointer stands here in place of the file: run `git lfs pull` in the clone, or "
@@ -16,6 +16,16 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _JOINERS = "\u200c\u200d"
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)  # what Python makes of bytes of a path that are not UTF-8
 _BEGIN, _END = 2500, 1000  # characters that stay of a text that is too long
+
+
+def brief(text: object, most: int = 120) -> str:
+    """A path, id or other reference of a user as messages name it: its beginning, where it is long.
+
+    >>> brief("images/1.jpg"), brief("x" * 5000, 10)
+    ('images/1.jpg', 'xxxxxxxxxx... (5,000 characters)')
+    """
+    said = str(text)
+    return said if len(said) <= most else f"{said[:most]}... ({len(said):,} characters)"
 
 
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:

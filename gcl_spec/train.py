@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gcl_spec import checkpoint
 from gcl_spec._files import locked
+from gcl_spec._text import brief
 from gcl_spec._typing import State
 from gcl_spec.backend import Trainer, TrainingBackend
 from gcl_spec.changes import changes
@@ -234,7 +235,7 @@ def _write_report(
     data: TrainingData, folder: RunFolder, after: Report, last: Sequence[Example]
 ) -> None:
     def read_image(path: str) -> bytes:
-        return thumbnail(data.test_root.read_bytes(path), side=_THUMBNAIL, where=path)
+        return thumbnail(data.test_root.read_bytes(path), side=_THUMBNAIL, where=brief(path))
 
     folder.write("after.json", json.dumps(after.to_json()))
     page = render(

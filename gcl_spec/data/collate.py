@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._text import brief
 from gcl_spec._typing import IntArray
 from gcl_spec.batch import Batch, presence
 from gcl_spec.config import Config
@@ -116,7 +117,7 @@ class Collator:
     def _pixels(self, image: ImageInput | None) -> npt.NDArray[np.generic]:
         if image is None:
             return self._preprocessing.blank()
-        place = str(image) if isinstance(image, str) or hasattr(image, "parts") else "image"
+        place = brief(image) if isinstance(image, str) or hasattr(image, "parts") else "image"
         where = f"{self._root.name}: {place}" if self._root is not None else place
         return self._preprocessing.image(self.read(image), where)
 

@@ -1,7 +1,7 @@
 """Which columns of a table, or arrays of an npz file, are pictures, captions and names."""
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gcl_spec.config import ColumnsConfig
@@ -37,6 +37,7 @@ def find_columns(
     unit: str = "columns",
     known: Collection[str] = (),
     has_concepts: bool = True,
+    more: Mapping[str, Sequence[str]] | None = None,
 ) -> Columns:
     """The columns that are read: those of `options`, else the nearest of another known name.
 
@@ -47,6 +48,7 @@ def find_columns(
         unit: what a column is called there, in the plural.
         known: other names that are read.
         has_concepts: is a column `concept` read?
+        more: further names that are read for "image" or "text".
 
     Raises:
         DataError: a column that `options` names on purpose is missing, or there are neither
@@ -62,7 +64,8 @@ def find_columns(
     usual = {"image": options.image, "text": options.text, "id": options.id}
     found: dict[str, str | None] = {}
     for option, name in usual.items():
-        others = _SAME[option] if option not in options.chosen() else ()
+        others = (*_SAME[option], *(more or {}).get(option, ()))
+        others = others if option not in options.chosen() else ()
         taken = {x for x in found.values() if x is not None}
         found[option] = _find([x for x in names if x not in taken], (name, *others))
     if found["image"] is None and found["text"] is None:

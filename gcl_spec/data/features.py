@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._text import brief
 from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.cache import cache_folder
@@ -84,7 +85,7 @@ class FeatureStore:
                     self._rows[kind][item] = found[digest]
                 elif bad is not None and item not in bad:
                     twin = missing[digest]
-                    bad[item] = f"{item}: the same content as {twin}; {bad[twin]}"
+                    bad[item] = f"{brief(item)}: the same content as {brief(twin)}; {bad[twin]}"
         self._bad |= bad or {}
 
     def __call__(
@@ -114,7 +115,7 @@ class FeatureStore:
 
     def _row(self, kind: str, item: ImageInput) -> FloatArray:
         if not isinstance(item, str) or item not in self._rows[kind]:
-            raise DataError(f"{kind} {item!r} was not prepared; call prepare with it first")
+            raise DataError(f"{kind} {brief(item)!r} was not prepared; call prepare with it first")
         return self._rows[kind][item]
 
     def _digests(
@@ -175,8 +176,8 @@ class FeatureStore:
         if not np.all(finite_B):
             item = items[int(np.argmin(finite_B))]
             raise DataError(
-                f"the {kind} tower's output for {item!r} holds NaN or Inf; check the weights, "
-                "and the device with `gcl verify-backends`"
+                f"the {kind} tower's output for {brief(item)!r} holds NaN or Inf; check the "
+                "weights, and the device with `gcl verify-backends`"
             )
         if width not in (None, computed_BF.shape[1]):
             raise DataError(

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 from gcl_spec.data.names import listed, shown, split_of
+from gcl_spec.data.other_kinds import kind_of
 from gcl_spec.errors import DataError
 
 __all__ = ["TRAIN", "Files", "files_of_folder", "files_of_pattern"]
@@ -15,10 +16,11 @@ __all__ = ["TRAIN", "Files", "files_of_folder", "files_of_pattern"]
 TRAIN = "train.jsonl"
 # Kinds that a folder is read as, and those that are named where they are not.
 _STRONG = (".jsonl", ".parquet", ".tar", ".npz")
-_SINGLE = (".json",)  # read where there is one such file, and none of the kinds above
 _PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
-_OTHERS = (".csv", ".tsv", ".arrow", ".feather", ".npy", ".h5", ".pkl", ".pt")
-_SUFFIXES = frozenset((*_STRONG, *_SINGLE, *_PACKED, *_OTHERS))
+_SINGLE = (".json", ".csv", ".tsv")  # read where there is one such file, and none of those above
+_OTHERS = (".arrow", ".feather", ".npy", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth")
+_RECORDS = (".lmdb", ".mdb", ".tfrecord", ".tfrecords", ".xlsx", ".beton", ".rec")
+_SUFFIXES = frozenset((*_STRONG, *_SINGLE, *_PACKED, *_OTHERS, *_RECORDS))
 _NO_SAMPLES = ("_meta.json", "_stats.json", "dataset_infos.json", "dataset_info.json")
 _FOLDERS = frozenset(("data", "default"))  # that the Hugging Face hub has
 _NOT_DATA = frozenset(("images", "tasks", "val_tasks"))
@@ -40,10 +42,11 @@ class Files:
 def files_of_folder(path: str) -> Files:
     """The files of a folder that are trained on.
 
-    train.jsonl; *.parquet or *.tar; train.npz; or the one *.json. Parquet and tar files may lie in
-    data/, default/ or folders of splits, too. Where a name has `train` in it, or its folder's, only
-    such files are read; those of other splits never are. Parquet files beside tar files of the same
-    names are what img2dataset knows of the pictures: the tar files are read.
+    train.jsonl; *.parquet or *.tar; train.npz; or the one *.json, *.csv or *.tsv. Parquet and tar
+    files may lie in data/, default/ or folders of splits, too. Where a name has `train`
+    in it, or its folder's, only such files are read; those of other splits never are. Parquet files
+    beside tar files of the same names are what img2dataset knows of the pictures: the tar files are
+    read.
 
     Raises:
         DataError: no file, files of other splits alone, or files of several kinds.
@@ -63,7 +66,8 @@ def files_of_folder(path: str) -> Files:
             f"{path} holds files of several kinds, such as "
             f"{listed(shown(kinds[kind][0]) for kind in chosen)}; choose with {ways}"
         )
-    single = [file for kind in _SINGLE for file in kinds[kind]]
+    # A table beside LLaVA's json is about it.
+    single = kinds[".json"] or [file for kind in _SINGLE for file in kinds[kind]]
     used = kinds[chosen[0]] if chosen else single if len(single) == 1 else []
     held = [file for file in files if _split(file) == "held out"]
     rest = [*(x for x in files if x not in {*used, *held, *metadata}), *hidden]
@@ -196,8 +200,12 @@ def _nothing(path: str, held: Sequence[PurePath], rest: Sequence[str]) -> str:
         )
     there = f"; there are {listed(shown(name, _NAME) for name in rest)}" if rest else ""
     packed = any(name.lower().endswith(_PACKED) for name in rest)
+    other = next((name for name in rest if name.lower().endswith((*_OTHERS, *_RECORDS))), None)
+    if other is not None:
+        there += f"; {shown(other, _NAME)} is {kind_of(Path(path) / other)}"
     return (
-        f"{path}: no {TRAIN}, *.parquet, *.tar, train.npz or single *.json in this folder{there}; "
+        f"{path}: no {TRAIN}, *.parquet, *.tar, train.npz or single *.json, *.csv or *.tsv in this "
+        f"folder{there}; "
         + ("unpack what is compressed, or " if packed else "")
         + "name the files with --set data.path=..."
     )

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from gcl_spec._reading import read_regular
 from gcl_spec._text import LFS_POINTER, is_lfs_pointer
+from gcl_spec.data.embedded import embedded, unwrapped
+from gcl_spec.data.png_chunks import is_png, without_notes
 from gcl_spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -81,13 +83,15 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
             return use(image)
         if isinstance(image, np.ndarray):
             return use(Image.fromarray(image))
-        data = image if isinstance(image, bytes) else read_regular(Path(image))
+        data = _content(image)
         if is_lfs_pointer(data):
             raise DataError(LFS_POINTER)
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-            # Pillow itself only warns between its limit and twice that; here both are too large.
-            check_pixels(picture.width, picture.height, where=where)
-            return use(picture)
+        try:
+            return _opened(data, use, where)
+        except ValueError:  # such as a text of more than 1 MiB, which the pixels do not need
+            if not is_png(data):
+                raise
+            return _opened(without_notes(data), use, where)
     except DataError as error:
         said = str(error)
         raise DataError(said if said.startswith(where) else f"{where}: {said}") from error
@@ -100,6 +104,23 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
         ) from error
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise DataError(f"{where}: not a readable picture: {error}") from error
+
+
+def _content(image: str | Path | bytes) -> bytes:
+    """The file of a picture, by path or content, of which either may be base64."""
+    picture = embedded(image) if isinstance(image, str) else None
+    if picture is not None:
+        return picture
+    return unwrapped(image if isinstance(image, bytes) else read_regular(Path(image)))
+
+
+def _opened(data: bytes, use: Callable[["Image.Image"], T], where: str) -> T:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        # Pillow itself only warns between its limit and twice that; here both are too large.
+        check_pixels(picture.width, picture.height, where=where)
+        return use(picture)
 
 
 def check_pixels(width: int, height: int, *, where: str) -> None:

@@ -8,6 +8,7 @@ from io import SEEK_END
 from typing import Any
 
 from gcl_spec._reading import megabytes, parse_json, reason
+from gcl_spec._text import LFS_POINTER, is_lfs_pointer
 from gcl_spec.data.packed import BROKEN
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
@@ -22,6 +23,8 @@ _LONGEST_TEXT = 4 * 2**30  # LLaVA's largest files have a quarter of it
 def read_text(root: Root, path: str) -> str:
     """The file as UTF-8 text; `DataError` where it is none, or longer than any such file is."""
     data = b"".join(_blocks(root, path))
+    if is_lfs_pointer(data):
+        raise DataError(f"{root.name}: {path}: {LFS_POINTER}")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -39,6 +42,8 @@ def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
     """As `read_jsonl`, with the error in the place of a line that is no object."""
     for number, line in enumerate(_lines(root, path), 1):
+        if number == 1 and is_lfs_pointer(line):
+            raise DataError(f"{root.name}: {path}: {LFS_POINTER}")
         if line.strip():
             place = f"{root.name}: {path}:{number}"
             yield place, _parse(place, line.removeprefix(BOM_UTF8) if number == 1 else line)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from gcl_spec.config import ColumnsConfig
+from gcl_spec.data.embedded import EMBEDDED, is_embedded
 from gcl_spec.data.jsonl import read_rows
 from gcl_spec.data.names import Names
 from gcl_spec.data.pairs import FIELDS, Sample, sample_of
@@ -42,6 +43,8 @@ class JsonlSource:
         names.check_chosen(self.name)
         self.warnings = tuple(names.warnings(self.name))
         self.notes = tuple(names.notes(self.name))
+        if any(isinstance(row, Sample) and is_embedded(row.image) for row in self._rows):
+            self.notes = (*self.notes, f"{self.name}: {EMBEDDED}")
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gcl_spec._reading import parse_json_at
+from gcl_spec.data.embedded import EMBEDDED, embedded, is_embedded
 from gcl_spec.data.jsonl import read_text
 from gcl_spec.data.names import CAPTIONS, CONCEPT, IMAGE, Field, Names, listed, shown
 from gcl_spec.data.pairs import Sample, clean_captions, one_path
@@ -52,6 +53,8 @@ class LlavaSource:
             raise DataError(f"{self.name} holds no sample")
         self.warnings = tuple(reader.warnings())
         self.notes = tuple(reader.notes())
+        if any(map(is_embedded, self._paths)):
+            self.notes = (*self.notes, f"{self.name}: {EMBEDDED}")
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -80,6 +83,9 @@ class LlavaSource:
 
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`."""
+        picture = embedded(reference)
+        if picture is not None:
+            return picture
         inner = f"{_FOLDER}/{reference}"
         if not self._images.exists(reference) and self._images.exists(inner):
             return self._images.read_bytes(inner)

@@ -7,6 +7,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -88,6 +89,10 @@ class Archive:
     def names(self) -> list[str]:
         """Of all members."""
         return self._zip.namelist()
+
+    def names_and_flags(self) -> Iterator[tuple[str, int]]:
+        """Of all members; the flags say how a name is encoded."""
+        return ((info.filename, info.flag_bits) for info in self._zip.infolist())
 
     def size(self, name: str) -> int:
         """Bytes that a member unpacks to by its header; `KeyError` where there is none."""

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from gcl_spec._text import brief
 from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.columns import Columns, find_columns
+from gcl_spec.data.embedded import EMBEDDED, is_embedded, unwrapped
 from gcl_spec.data.names import SPLITS, plain, split_warning
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.parquet_table import MEMORY, ParquetTable
@@ -47,7 +49,8 @@ class ParquetSource:
             if found.startswith("struct") and not re.search(r"\b(bytes|path): ", found):
                 raise DataError(f"{first}: column {name!r} is {found:.200}; wanted bytes or a path")
         self.warnings = (*self._columns.warnings, *self._other_splits(), *self._slow())
-        self.notes = self._columns.notes
+        embeds = is_embedded(self._first_picture())
+        self.notes = (*self._columns.notes, *([f"{self.name}: {EMBEDDED}"] if embeds else []))
 
     def __len__(self) -> int:
         return len(self._table)
@@ -84,16 +87,25 @@ class ParquetSource:
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`; a reference is the row's number."""
         if not reference.isdecimal() or int(reference) >= len(self):
-            raise DataError(f"{self.name}: no picture {reference!r}; a row's number is meant")
+            raise DataError(
+                f"{self.name}: no picture {brief(reference)!r}; a row's number is meant"
+            )
         number = int(reference)
         cell = self._cell(number, self._columns.image)
         if isinstance(cell, dict):
-            cell = cell.get("bytes") or cell.get("path")
+            cell = cell.get("bytes") or cell.get("path")  # bytes may be base64 in a text, too
         if isinstance(cell, str) and cell:
             return self._images.read_bytes(cell)
         if not isinstance(cell, bytes) or not cell:
             raise DataError(f"{self.place(number)}: its picture is {type(cell).__name__}, no file")
-        return cell
+        return unwrapped(cell)
+
+    def _first_picture(self) -> Any:
+        try:
+            cell = self._cell(0, self._columns.image)
+        except DataError:  # which is said of the row
+            return None
+        return cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell
 
     def _shows(self, number: int) -> bool:
         column = self._columns.image

@@ -2,6 +2,7 @@
 
 import os
 from functools import cached_property
+from os.path import lexists
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
@@ -13,7 +14,11 @@ from gcl_spec._reading import (
     reason,
     regular,
 )
+from gcl_spec._text import brief
+from gcl_spec.data.embedded import embedded
+from gcl_spec.data.other_kinds import kind_of
 from gcl_spec.data.packed import BROKEN, Archive
+from gcl_spec.data.spellings import NOT_DATA, ZipNames, existing, with_slashes
 from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
 
@@ -69,6 +74,9 @@ class FolderRoot:
 
     def read_bytes(self, path: str, /) -> bytes:
         """See `Root`; regular files only, so that none is waited for."""
+        picture = embedded(path)
+        if picture is not None:
+            return picture
         try:
             return read_regular(self._inside(path))
         except OSError as error:
@@ -89,9 +97,10 @@ class FolderRoot:
         """See `Root`."""
         folder = self._inside(path)
         try:
-            return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+            found = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
         except OSError as error:
             raise self._unreadable(path, error) from error
+        return sorted(set(found).difference(NOT_DATA))
 
     def check(self, path: str, /) -> None:
         """`DataError` where there is no regular file of this path inside."""
@@ -101,7 +110,8 @@ class FolderRoot:
             raise self._unreadable(path, error) from error
 
     def _unreadable(self, path: str, error: OSError) -> DataError:
-        return DataError(f"{self.name}: cannot read {path!r}: {error.strerror}")
+        also = ", nor one with '/' for '\\'" if "\\" in path else ""
+        return DataError(f"{self.name}: cannot read {brief(path)!r}: {error.strerror}{also}")
 
     def _inside(self, path: str) -> Path:
         target = self._target(path)
@@ -121,28 +131,48 @@ class FolderRoot:
                 place = target.parent
                 break
             place = place.parent
-        pictures = f"for pictures with --set data.images={place}, else with "
+        pictures = f"for pictures with --set data.images={place}, else "
+        option = f"{pictures if self._option == 'data.path' else ''}with {self._option}"
         return DataError(
-            f"{self.name}: {path!r} is a link that leads out of the folder, to {target}; name that "
-            f"place, {pictures if self._option == 'data.path' else 'with '}{self._option}, or copy "
-            f"the folder without links: cp -RL {self.name} COPY"
+            f"{self.name}: {brief(path)!r} is a link that leads out of the folder, to {target}; "
+            f"name that place, {option}, or copy the folder without links: cp -RL {self.name} COPY"
         )
 
     def _target(self, path: str) -> Path:
         """Where the path leads through all links; it may be outside."""
-        relative = _relative(self.name, path)
+        if len(path) > _LONGEST:
+            raise DataError(
+                f"{self.name}: {brief(path)!r} is no path; base64 is read where it is that of a "
+                "PNG, JPEG, WebP, GIF, BMP or TIFF file"
+            )
         try:
-            target = (self._folder / relative).resolve()
+            target = self._folder / _relative(self.name, self._below(path))
+            if not lexists(target):
+                slashed = _relative(self.name, with_slashes(self._below(path)))
+                target = existing(self._folder, PurePosixPath(slashed)) or target
+            target = target.resolve()
             target.is_file()  # an over-long name is found out here
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a lone surrogate
-            raise DataError(f"{self.name}: cannot follow the path {path!r}: {error}") from error
+            raise DataError(
+                f"{self.name}: cannot follow the path {brief(path)!r}: {error}"
+            ) from error
         return target
+
+    def _below(self, path: str) -> str:
+        """An absolute path to what is in the folder as a path from there; others as they are."""
+        if not path.startswith("/"):
+            return path
+        for folder in (Path(self.name).absolute(), self._folder):
+            if PurePosixPath(path).is_relative_to(folder):
+                return str(PurePosixPath(path).relative_to(folder))
+        return path
 
     def _holds(self, target: Path) -> bool:
         inside = target.is_relative_to(self._folder)
         return inside or (self._blobs is not None and target.is_relative_to(self._blobs))
 
 
+_LONGEST = 4096  # characters; Linux takes no longer paths
 _REPOSITORIES = ("datasets--", "models--", "spaces--")
 
 
@@ -163,19 +193,23 @@ class ZipRoot:
         try:
             self._zip = Archive(archive)
         except BROKEN as error:
-            raise DataError(f"{archive}: cannot read the archive: {reason(error)}") from error
+            why = kind_of(archive) or f"cannot read the archive: {reason(error)}"
+            raise DataError(f"{archive}: {why}") from error
 
     def read_bytes(self, path: str, /) -> bytes:
         """See `Root`."""
+        picture = embedded(path)
+        if picture is not None:
+            return picture
         try:
-            return self._zip.read(_relative(self.name, path))
+            return self._zip.read(self._member(path))
         except BROKEN as error:
             raise self._unreadable(path, error) from error
 
     def open(self, path: str, /) -> BinaryIO:
         """See `Root`."""
         try:
-            return self._zip.open(_relative(self.name, path))
+            return self._zip.open(self._member(path))
         except BROKEN as error:
             raise self._unreadable(path, error) from error
 
@@ -183,22 +217,26 @@ class ZipRoot:
         if isinstance(error, DataError):
             return error
         if isinstance(error, KeyError):
-            return DataError(f"{self.name}: no file {path!r} in the archive")
-        return DataError(f"{self.name}: cannot read {path!r}: {reason(error)}")
+            return DataError(f"{self.name}: no file {brief(path)!r} in the archive")
+        return DataError(f"{self.name}: cannot read {brief(path)!r}: {reason(error)}")
 
     def exists(self, path: str, /) -> bool:
         """See `Root`."""
-        return _relative(self.name, path) in self._names
+        return self._names.find(self._relative(path)) is not None
 
     def folders(self, path: str, /) -> list[str]:
         """See `Root`."""
-        prefix = f"{path}/" if path else ""
-        inner = (name[len(prefix) :] for name in self._names if name.startswith(prefix))
-        return sorted({name.partition("/")[0] for name in inner if "/" in name})
+        return self._names.folders(path)
+
+    def _member(self, path: str) -> str:
+        return self._names.find(self._relative(path)) or path
+
+    def _relative(self, path: str) -> str:
+        return _relative(self.name, with_slashes(path))
 
     @cached_property
-    def _names(self) -> frozenset[str]:
-        return frozenset(self._zip.names())
+    def _names(self) -> ZipNames:
+        return ZipNames(self._zip.names_and_flags())
 
 
 _COMPRESSED = (".gz", ".tgz", ".bz2", ".xz", ".zst")
@@ -224,7 +262,7 @@ def open_root(path: str | Path) -> Root:
         return ZipRoot(place)
     if os.path.lexists(place):
         raise _no_file(place)
-    raise DataError(f"no folder or zip archive {str(path)!r}; give one, or 'starter'")
+    raise DataError(f"no folder or zip archive {brief(path)!r}; give one, or 'starter'")
 
 
 def pictures_root(images: str, root: Root) -> Root:
@@ -245,6 +283,15 @@ def _no_file(place: Path) -> DataError:
 def _relative(root: str, path: str) -> str:
     """The path without "./" and "//"; `DataError` where it leads out."""
     pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
-        raise DataError(f"{root}: {path!r} leads out of the data; paths are relative, without '..'")
+    # A drive, as in C:/images, is none here, but no folder has such a name either.
+    drive = len(path) > 2 and path[1] == ":" and path[2] in "/\\" and path[0].isalpha()
+    if pure.is_absolute() or drive:
+        raise DataError(
+            f"{root}: {brief(path)!r} leads out of the data; paths are relative: where all begin "
+            "alike, take that off, and name the folder with data.images"
+        )
+    if ".." in pure.parts or "\0" in path:
+        raise DataError(
+            f"{root}: {brief(path)!r} leads out of the data; paths are relative, without '..'"
+        )
     return str(pure)

@@ -11,16 +11,18 @@ from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
 from gcl_spec.data.names import shown
+from gcl_spec.data.other_kinds import check_pointer, kind_of
 from gcl_spec.data.paths import expand
 from gcl_spec.data.root import FolderRoot, Root, open_root, pictures_root
 from gcl_spec.data.source import Source
 from gcl_spec.data.tar import TarSource
+from gcl_spec.data.text_table import TextTableSource
 from gcl_spec.errors import DataError
 
 __all__ = ["TRAIN", "data_root", "open_source"]
 
 _ZIPPED = "images.zip"
-_KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip")
+_KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip", ".csv", ".tsv")
 
 
 def open_source(data: DataConfig) -> Source:
@@ -31,6 +33,7 @@ def open_source(data: DataConfig) -> Source:
     a folder                       its train.jsonl, *.parquet, *.tar, train.npz or one *.json, with
                                    the pictures in images/ or images.zip; see `files_of_folder`
     a .jsonl, .json or .npz file   lines as in train.jsonl; the LLaVA-pretrain layout; vectors
+    a .csv or .tsv file            with a header line, as open_clip's
     .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
 
     Parquet files whose picture and text columns are lists of floats are vectors.
@@ -77,6 +80,8 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
             return LlavaSource(root, files[0].name, images if data.images else _beside(root))
         case ".tar":
             return TarSource(files, cache_folder(data))
+        case ".csv" | ".tsv":
+            return TextTableSource(files[0], data.columns, images)
         case ".npz":
             from gcl_spec.data.vectors import read_npz
 
@@ -109,12 +114,23 @@ def _files(path: str) -> Files:
         root = FolderRoot(Path(path))
         for file in files.paths:  # which the folder names, not the user
             root.check(str(file.relative_to(path)))
+        _check_pointers(files.paths)
         return files
     found = expand(path)
     for file in found:
         if file.suffix.lower() not in _KINDS:
-            raise DataError(f"{file}: not one of the kinds {', '.join(_KINDS)}")
+            what = kind_of(file) or f"not one of the kinds {', '.join(_KINDS)}"
+            raise DataError(f"{file}: {what}")
+    _check_pointers(found)
     return files_of_pattern(path, found)
+
+
+def _check_pointers(files: Sequence[Path]) -> None:
+    for file in files:
+        # A pointer has some 130 bytes.
+        pointer = check_pointer(file) if file.stat().st_size < 1024 else ""
+        if pointer:
+            raise DataError(f"{file}: {pointer}")
 
 
 def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:

@@ -148,7 +148,7 @@ def test_what_is_not_used_is_named(tmp_path: Path) -> None:
     assert "images" not in notes
 
 
-@pytest.mark.parametrize("name", ["a.tar.gz", "sub/0.tar", "a.jsonl", "b.csv", "x.npz"])
+@pytest.mark.parametrize("name", ["a.tar.gz", "sub/0.tar", "a.jsonl", "b.feather", "x.npz"])
 def test_what_is_there_is_named_where_nothing_can_be_read(name: str, tmp_path: Path) -> None:
     write(tmp_path / name)
     with pytest.raises(DataError, match=r"no train\.jsonl, \*\.parquet") as caught:
