@@ -7,6 +7,7 @@ import click
 
 from gcl_cli._options import FILE, PATH
 from gcl_cli.lines import say
+from gcl_spec import manifest
 from gcl_spec._files import check_writable
 from gcl_spec._reading import is_folder, parse_json, read_regular
 from gcl_spec.evaluate import Report
@@ -112,9 +113,13 @@ def _other(
 ) -> Report:
     if is_folder(against):
         return _evaluate(RunFolder.open(against).path, data, backend, device, allow_unverified)
+    content = None
+    if against.name in manifest.FILES and (against.parent / "config.toml").is_file():
+        # That of a run, such as its before.json, has a checksum there.
+        content = manifest.content(against.parent, against.name, allow_unverified=allow_unverified)
     wanted = "give a run folder, or a file that `gcl eval --json` wrote"
     try:
-        return Report.from_json(parse_json(read_regular(against)))
+        return Report.from_json(parse_json(content or read_regular(against)))
     except OSError as error:
         raise click.UsageError(f"--against {against}: {error.strerror}; {wanted}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -139,6 +139,12 @@ def test_an_edited_config_is_told_of_with_the_way_to_change_options(broken: Path
     run(None, FakeBackend(), broken, resume=True)  # what was accepted counts from then on
 
 
+def test_a_report_of_a_run_is_verified_where_it_is_compared_with(broken: Path, whole: Path) -> None:
+    path = whole / "before.json"
+    path.write_text(path.read_text().replace("0.", "1.", 1))
+    assert f"{path}: not as it was written" in refused("eval", broken, "--against", path)
+
+
 def make_old(folder: Path) -> None:
     """As version 0.1 left it: no checksums anywhere."""
     (folder / "checksums.json").unlink()
