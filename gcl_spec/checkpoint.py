@@ -227,7 +227,8 @@ def newest(folder: Path, *, allow_unverified: bool = False) -> Found:
     if found.warnings and not allow_unverified:
         raise CheckpointError(
             f"{found.warnings[0]}; the newest that can be read is of step {found.step}: go on from "
-            f"it with gcl train --resume {folder.parent}, or choose it by --step {found.step}"
+            f"it with gcl train --resume {folder.parent}, or choose it by --step {found.step} (for "
+            f"--init by its file {found.path})"
         )
     return found
 

@@ -50,4 +50,5 @@ def command(run: Path, out: Path, onnx: bool, step: str, allow_unverified: bool)
         return
     from gcl_spec.export import export_run
 
-    say(f"written: {export_run(run, out, step=step)}")
+    made = export_run(run, out, step=step, allow_unverified=allow_unverified)
+    say(f"written: {made}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import load_file, save_file
 
 import gcl_spec
 from gcl_cli.main import cli
@@ -77,3 +78,31 @@ def test_lora_matrices_need_their_layers(tmp_path: Path) -> None:
     config = config_io.load(recipe="tiny", overrides=[f"train.batch_size={SIZE}"])
     with pytest.raises(CheckpointError, match=r"gcl export .* model\.path"):
         TorchTrainer(config, device="cpu", state=weights_of(tmp_path / "lora"))
+
+
+def test_every_command_takes_an_older_run_where_it_is_asked(
+    run: Path, tmp_path: Path, data_folder: Path
+) -> None:
+    """One without checksums: without the flag an error, with it the same as before."""
+    (run / "checksums.json").unlink()
+    for path in (run / "checkpoints").iterdir():
+        arrays = load_file(path)
+        save_file(arrays, path, {"format": "gcl-spec/1"})
+    checkpoint_file = run / "checkpoints/step-00000002.safetensors"
+    tasks = ("--data", str(data_folder))
+    sets = ("--recipe", "tiny", "--dry-run", "--set", f"data.path={data_folder}")
+    commands = [
+        ("export", str(run), str(tmp_path / "out")),
+        ("export", str(run), str(tmp_path / "best"), "--step", "best"),
+        ("eval", str(run), *tasks),
+        ("eval", str(run), *tasks, "--step", "2", "--against", str(run)),
+        ("train", *sets, "--set", "train.batch_size=8", "--init", str(run)),
+        ("train", *sets, "--set", "train.batch_size=8", "--init", str(checkpoint_file)),
+    ]
+    for command in commands:
+        refused = CliRunner().invoke(cli, command)
+        assert isinstance(refused.exception, CheckpointError), command
+        assert "--allow-unverified" in str(refused.exception)
+        done = CliRunner().invoke(cli, [*command, "--allow-unverified"])
+        assert done.exit_code == 0, (command, done.output, done.exception)
+    assert gcl_spec.load_run(run, step="best", allow_unverified=True).step == 2
