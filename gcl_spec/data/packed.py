@@ -27,6 +27,11 @@ BROKEN = (
 _RATIO = 100  # photos do not shrink at all, text to a tenth
 _SMALL = 64 * 2**20  # up to here any ratio is as good
 _SMALL_ARRAY = 256 * 2**20
+_MEMBER = b"PK\x03\x04"
+_JOINED = (
+    "another archive stands before it in the same file, and would not be read; split them, or pack "
+    "the files of both into one"
+)
 _SINGLE = b"\x93NUMPY"
 _BLOCK = 2**20
 # zipfile unpacks at once what it reads of other methods: of so few bytes 100 MB at most (bzip2).
@@ -73,6 +78,10 @@ class Archive:
         self._size = self._file.seek(0, io.SEEK_END)
         try:
             self._zip = zipfile.ZipFile(self._file)
+            first = min((info.header_offset for info in self._zip.infolist()), default=0)
+            self._file.seek(0)
+            if first and self._file.read(4) == _MEMBER:
+                raise zipfile.BadZipFile(_JOINED)
         except BaseException:
             self._file.close()
             raise

@@ -14,7 +14,7 @@ from typing import Any
 from gcl_spec._reading import megabytes, open_regular
 from gcl_spec.data.packed import most_unpacked
 
-__all__ = ["Pages", "check_rows", "pages_of"]
+__all__ = ["Pages", "check_rows", "check_single", "pages_of"]
 
 _SMALL = 256 * 2**20
 _FEW_ROWS = 10_000_000
@@ -24,6 +24,8 @@ _VALUE = 8  # bytes of a number, or of the place where a text begins and ends
 # Encodings by which a value may be longer than its share of the page: dictionaries, and prefixes.
 _EXPANDING = (2, 7, 8)
 _DATA, _DICTIONARY, _DATA_2 = 5, 7, 8  # fields of a page's header
+_MAGIC = b"PAR1"  # a file begins and ends with it
+_INDEX = 256 * 2**20  # bytes that are looked through for a second file
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +151,31 @@ class _Header:
             case 12:
                 return self._struct(depth + 1)
         raise ValueError("the header of a page is damaged")
+
+
+def check_single(path: Path, metadata: Any, size: int) -> None:
+    """`OSError` where another file stands before this one, as `cat` joins them.
+
+    The end of a file counts bytes from its own beginning: pages of the other would be read.
+
+    Args:
+        path: the file.
+        metadata: what pyarrow reads at its end.
+        size: its bytes.
+    """
+    ends = [0]
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
+            first = min(offset for offset in offsets if offset is not None)
+            ends.append(first + chunk.total_compressed_size)
+    with path.open("rb") as file:
+        file.seek(max(ends))
+        # Here is an index of pages, or nothing.
+        between = file.read(min(_INDEX, max(0, size - max(ends) - metadata.serialized_size)))
+    if _MAGIC + _MAGIC in between:
+        raise OSError(
+            errno.EINVAL,
+            "two parquet files stand in it, one behind the other, and only the last would be read; "
+            "split them",
+        )

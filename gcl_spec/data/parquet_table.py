@@ -17,7 +17,7 @@ from gcl_spec._reading import megabytes, reason, regular
 from gcl_spec._text import LFS_POINTER, is_lfs_pointer
 from gcl_spec._typing import BoolArray, IntArray
 from gcl_spec.data.arrow_types import common_type, converted, plain_type
-from gcl_spec.data.parquet_pages import check_rows, pages_of
+from gcl_spec.data.parquet_pages import check_rows, check_single, pages_of
 from gcl_spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -248,6 +248,8 @@ class _Files:
             source = pyarrow.memory_map(os.fsencode(path))
             found = parquet.ParquetFile(source, metadata=metadata)
             check_rows(found.metadata.num_rows, status.st_size)
+            if metadata is None:
+                check_single(path, found.metadata, status.st_size)
         except DataError:
             raise
         except Exception as error:  # OSError, ArrowInvalid and more

@@ -177,3 +177,27 @@ def test_an_archive_of_a_folder_says_where_its_samples_lie(tmp_path: Path) -> No
         source(tmp_path, "a.zip")
     shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "data" / "mine")
     assert captions(tmp_path, "a.zip") == {"x"}
+
+
+def test_archives_joined_by_cat_lose_nothing_without_a_word(tmp_path: Path) -> None:
+    for n in range(2):
+        lines = [{"id": f"{n} {k}", "captions": ["x"]} for k in range(3)]
+        write(tmp_path / str(n) / "train.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        shutil.make_archive(str(tmp_path / f"{n}"), "zip", tmp_path / str(n))
+        table = pa.table({"caption": [f"text {n} {k}" for k in range(300)]})
+        for index in (True, False):
+            name = tmp_path / f"{n}{index}.parquet"
+            pq.write_table(table, name, write_page_index=index, row_group_size=100)
+            assert len(source(tmp_path, name.name)) == 300
+    for names in (["0.zip", "1.zip"], ["0True.parquet", "1True.parquet"],
+                  ["0False.parquet", "1False.parquet"]):  # fmt: skip
+        end = names[0].partition(".")[2]
+        parts = [(tmp_path / name).read_bytes() for name in names]
+        (tmp_path / f"both.{end}").write_bytes(b"".join(parts))
+        with pytest.raises(DataError, match="stand"):
+            source(tmp_path, f"both.{end}")
+    text = "".join((tmp_path / str(n) / "train.jsonl").read_text() for n in range(2))
+    (tmp_path / "both.jsonl").write_text(text)
+    found = source(tmp_path, "both.jsonl")
+    with pytest.raises(DataError, match=r"both\.jsonl:3: not JSON"):
+        found.sample(2)
