@@ -1,15 +1,16 @@
 """Where things that can be made again are kept."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gcl_spec._files import atomic_folder, remove_stale_folders
 from gcl_spec._paths import user_path
 from gcl_spec.config import DataConfig
 from gcl_spec.errors import CheckpointError, ConfigError
 
-__all__ = ["CACHE_OPTIONS", "cache_errors", "cache_folder"]
+__all__ = ["CACHE_OPTIONS", "cache_errors", "cache_folder", "made_once"]
 
 CACHE_OPTIONS = "set the variable GCL_CACHE or --set data.cache=DIR to a folder for the cache"
 
@@ -30,3 +31,22 @@ def cache_errors() -> Iterator[None]:
         yield
     except CheckpointError as error:
         raise CheckpointError(f"{error}: {CACHE_OPTIONS}") from error
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache, which `make` fills where it is not there yet.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    if folder.is_dir():
+        # Of several processes that made it at a time, one may have been killed.
+        remove_stale_folders(folder)
+        return folder
+    try:
+        with cache_errors(), atomic_folder(folder) as temporary:
+            make(temporary)
+    except CheckpointError:
+        if not folder.is_dir():  # of several processes the first one makes it
+            raise
+    return folder

@@ -8,6 +8,7 @@ from gcl_spec._text import one_line
 from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 from gcl_spec.model_config import read_json
+from gcl_spec.open_clip import is_open_clip
 from gcl_spec.weights import load_weights, weight_files, weight_shapes
 
 __all__ = [
@@ -55,7 +56,8 @@ def model_folder(path_or_id: str | Path) -> Path:
     for path in sorted(folder.iterdir()):
         if path.suffix in _READ and not is_folder(path):
             root.check(path.name)
-    weight_files(folder)
+    if not is_open_clip(folder):
+        weight_files(folder)
     return folder
 
 

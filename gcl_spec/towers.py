@@ -4,12 +4,12 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from gcl_spec._files import atomic_folder, remove_stale_folders
-from gcl_spec.cache import cache_errors, cache_folder
+from gcl_spec.cache import cache_folder, made_once
 from gcl_spec.config import Config, ModelConfig
 from gcl_spec.data import images, tokens
-from gcl_spec.errors import CheckpointError, ConfigError, DataError
+from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.hub import model_folder
+from gcl_spec.open_clip import converted, is_open_clip
 from gcl_spec.tiny import write_tiny
 
 __all__ = ["clip_folder", "image_tower_key", "image_weights", "text_folder", "text_tower_key"]
@@ -35,6 +35,8 @@ def text_folder() -> Path:
 def clip_folder(config: Config) -> Path:
     """The folder of `model.path`: on disk, in the hub, or of the small model that "tiny" names.
 
+    Of a checkpoint in open_clip's layout the one in the cache that is made of it.
+
     Raises:
         ConfigError: no path is given. DataError: there is none, or it cannot be fetched.
         CheckpointError: "tiny" cannot be made.
@@ -45,20 +47,11 @@ def clip_folder(config: Config) -> Path:
             "openai/clip-vit-base-patch32"
         )
     if config.model.path != "tiny":
-        return model_folder(config.model.path)
+        found = model_folder(config.model.path)
+        return converted(found, cache_folder(config.data)) if is_open_clip(found) else found
     seed = config.train.seed
     folder = cache_folder(config.data) / f"tiny-clip-{_TINY_VERSION}-{seed}"
-    if folder.is_dir():
-        # Of several processes that made it at a time, one may have been killed.
-        remove_stale_folders(folder)
-    else:
-        try:
-            with cache_errors(), atomic_folder(folder) as temporary:
-                write_tiny(temporary, seed)
-        except CheckpointError:
-            if not folder.is_dir():  # of several processes the first one makes it
-                raise
-    return folder
+    return made_once(folder, lambda temporary: write_tiny(temporary, seed))
 
 
 def image_tower_key(config: ModelConfig) -> str:

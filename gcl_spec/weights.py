@@ -3,7 +3,7 @@
 Only safetensors files are read. A pickled `pytorch_model.bin` can run any code when it is loaded.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from gcl_spec._text import LFS_POINTER, is_lfs_pointer, one_line
 from gcl_spec.errors import DataError
 from gcl_spec.model_config import read_json
 
-__all__ = ["load_weights", "weight_files", "weight_shapes"]
+__all__ = ["load_weights", "read_weights", "weight_files", "weight_shapes"]
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _INDEX_PARTS = ["safetensors", "index", "json"]
@@ -67,7 +67,7 @@ def weight_files(folder: Path) -> list[Path]:
 def _variants(folder: Path) -> list[tuple[str, str]]:
     """Names of the file and the index of the one variant that is there, such as "fp16"."""
     names = [path.name.split(".") for path in folder.glob("model.*")]
-    found = {x[1] for x in names if len(x) == 3 and x[2] == "safetensors"}
+    found = {x[1] for x in names if len(x) == 3 and x[2] == "safetensors" and "-of-" not in x[1]}
     found |= {x[3] for x in names if len(x) == 5 and [*x[1:3], x[4]] == _INDEX_PARTS}
     if len(found) > 1 and not any((folder / name).is_file() for name in (_SINGLE, _INDEX)):
         raise DataError(
@@ -93,9 +93,9 @@ def _what_else(folder: Path) -> str:
         )
     if any(folder.glob("open_clip_*")):
         return (
-            "a checkpoint in open_clip's own layout; take the same model in the layout of "
-            "transformers (config.json, model.safetensors), or convert it with transformers' "
-            "convert_clip_original_pytorch_to_hf.py"
+            "a checkpoint in open_clip's own layout, of which open_clip_config.json and "
+            "open_clip_model.safetensors are read, and pickled weights are not; take one with "
+            "both, or the same model in the layout of transformers (model.safetensors)"
         )
     if any(folder.glob("models--*")):
         return "a cache of the hub; give the folder of one model in it, models--OWNER--NAME"
@@ -153,8 +153,15 @@ def load_weights(folder: Path, only: Collection[str] | None = None) -> dict[str,
     Raises:
         DataError: as `weight_files`, and a damaged file or a type that NumPy cannot hold.
     """
+    return read_weights(weight_files(folder), only)
+
+
+def read_weights(
+    paths: Iterable[Path], only: Collection[str] | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """As `load_weights`, of the files themselves."""
     weights: dict[str, npt.NDArray[Any]] = {}
-    for path in weight_files(folder):
+    for path in paths:
         header, start = _header(path)
         for name, entry in header.items():
             if name in weights:

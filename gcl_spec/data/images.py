@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 # Enters the key of cached tower outputs: raise it whenever `load_image` gives other pixels for the
 # same file, or caches go on giving the outputs of the old ones.
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 
 # Pillow's other readers are never started: rare formats, and EPS would run Ghostscript on the file.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")

@@ -180,3 +180,61 @@ def test_bad_files_and_texts(clip: Path, tmp_path: Path) -> None:
         Tokenizer.from_folder(tmp_path)
     with pytest.raises(DataError, match=r"not valid Unicode: 'a \\ud800'"):
         Tokenizer.from_folder(clip)(["good", "a \ud800"])
+
+
+@pytest.mark.parametrize("settings", [{}, {"padding_side": "right"}, {"padding_side": "left"}])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("siglip", "Siglip2Tokenizer"),
+        ("siglip2", "GemmaTokenizer"),
+        ("siglip2", "GemmaTokenizerFast"),
+        ("siglip2", None),
+        ("siglip", "GemmaTokenizer"),
+    ],
+)
+def test_siglip_2(kind: str, name: str | None, settings: dict[str, str], tmp_path: Path) -> None:
+    """Its class in transformers makes texts lower case; the file does not say so."""
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "\u2581", *"abcdtABCDT"]
+    vocabulary = {piece: n for n, piece in enumerate([*pieces, "ca", "CA"])}
+    made = tokenizers.Tokenizer(
+        tokenizers.models.BPE(vocabulary, [("c", "a"), ("C", "A")], unk_token="<unk>")
+    )
+    made.normalizer = tokenizers.normalizers.Replace(" ", "\u2581")
+    made.post_processor = tokenizers.processors.TemplateProcessing(
+        "$A <eos>", "$A <eos> $B <eos>", [("<eos>", 1)]
+    )
+    made.add_special_tokens(pieces[:5])
+    made.save(str(tmp_path / "tokenizer.json"))
+    write(tmp_path, "config.json", {"model_type": kind, "text_config": {"vocab_size": 20}})
+    named = {"tokenizer_class": name, "pad_token": "<pad>", "eos_token": "<eos>"}
+    named |= {"model_max_length": 64, "unk_token": "<unk>", "bos_token": "<bos>"}
+    write(tmp_path, "tokenizer_config.json", {**named, **settings})
+    check(tmp_path, ["A CAT", "a cat", "", "Bad Cab"], padding="max_length")
+
+
+ODD = {
+    "model_input_names": [None, 3, "attention_mask", []],
+    "model_max_length": [None, "77", -1, 0, 1, 2, float("nan"), True, [], 10**400],
+    "padding_side": [None, 3, []],
+    "truncation_side": [None, {}],
+    "pad_token": [None, 3, [], {"content": None}, "", "no-such"],
+    "tokenizer_class": [None, 3, [], "x"],
+    "auto_map": [None, 3, [], {}, "x.Y", {"AutoTokenizer": None}, {"AutoTokenizer": [None, None]}],
+}
+
+
+@pytest.mark.parametrize("key", ODD)
+def test_odd_settings_work_or_are_an_error(key: str, clip: Path, tmp_path: Path) -> None:
+    said = []
+    for value in ODD[key]:
+        folder = changed(clip, tmp_path)
+        old = json.loads((folder / "tokenizer_config.json").read_text())
+        write(folder, "tokenizer_config.json", old | {key: value})
+        try:
+            said.append(str(len(Tokenizer.from_folder(folder)(["a cat", "a"])[0])))
+        except DataError as error:
+            said.append(str(error))
+    assert len(said) == len(ODD[key])
+    assert all(text == "2" or str(tmp_path) in text for text in said)
+    assert "\n" not in "".join(said)

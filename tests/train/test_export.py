@@ -1,5 +1,6 @@
 """A clip run leaves as a checkpoint that transformers loads, with the same embeddings."""
 
+import json
 import resource
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.numpy import load_file, save_file
 
 from gcl_cli.main import cli
 from gcl_spec import checkpoint, config_io
@@ -15,6 +17,7 @@ from gcl_spec.batch import Batch, presence
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.export import export_run
 from gcl_spec.run import RunFolder
+from gcl_spec.tiny import write_tiny
 from gcl_spec.towers import clip_folder
 from gcl_torch.trainer import TorchTrainer
 
@@ -143,3 +146,31 @@ def test_sentence_transformers_loads_what_was_trained(tmp_path: Path) -> None:
         Image.fromarray(rng.integers(0, 255, (40 + i, 50, 3), dtype=np.uint8)).save(path)
     found = model.encode([Image.open(path) for path in paths])
     assert np.allclose(found, run.encode(image=[str(path) for path in paths]), atol=1e-5)
+
+
+@pytest.mark.parametrize("key", ["torch_dtype", "dtype", None])
+def test_the_type_of_the_weights_is_named(key: str | None, tmp_path: Path) -> None:
+    """A run that starts from 16-bit weights leaves float32 ones: nobody may round them again."""
+    from transformers import AutoModel
+
+    start = tmp_path / "start"
+    write_tiny(start, 0)
+    settings = json.loads((start / "config.json").read_text())
+    if key is not None:
+        settings[key] = settings["text_config"][key] = settings["vision_config"][key] = "float16"
+    settings["transformers_weights"] = "elsewhere.safetensors"
+    (start / "config.json").write_text(json.dumps(settings))
+    weights = load_file(start / "model.safetensors")
+    half = {name: x.astype(np.float16) for name, x in weights.items()}
+    half["logit_scale"] = half["logit_scale"].reshape(1)
+    save_file(half, start / "model.safetensors", {"format": "pt"})
+    trainer = trained_run(tmp_path / "run", f"model.path='{start}'")
+    out = export_run(tmp_path / "run", tmp_path / "out")
+    found = json.loads((out / "config.json").read_text())
+    named = [found, found["text_config"], found["vision_config"]] if key else [found]
+    assert {x[key or "torch_dtype"] for x in named} == {"float32"}
+    assert "transformers_weights" not in found
+    assert load_file(out / "model.safetensors")["logit_scale"].shape == ()
+    model = AutoModel.from_pretrained(out).eval()
+    assert model.dtype == torch.float32
+    assert np.allclose(embedded(model), trainer.encode(batch())[:2], atol=1e-6)

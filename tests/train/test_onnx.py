@@ -23,9 +23,9 @@ KINDS = {
 }
 
 
-def fresh_run(path: Path, recipe: str) -> None:
+def fresh_run(path: Path, recipe: str, *sets: str) -> None:
     """A run folder at the start."""
-    config = config_io.load(recipe=recipe, overrides=KINDS[recipe])
+    config = config_io.load(recipe=recipe, overrides=[*KINDS[recipe], *sets])
     path.mkdir()
     RunFolder(path).write("config.toml", config_io.dumps(config))
     checkpoint.save(path / "checkpoints", TorchTrainer(config, device="cpu").state(), keep=1)
@@ -35,6 +35,13 @@ def run_graph(path: Path, **inputs: np.ndarray) -> np.ndarray:
     from onnxruntime import InferenceSession
 
     return InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, inputs)[0]
+
+
+def test_graphs_of_a_run_in_16_bits(tmp_path: Path) -> None:
+    """The weights are in float32, and the graphs compute in it; the run itself in bfloat16."""
+    trained_run(tmp_path / "run", "train.precision=bfloat16")
+    found = export_onnx(tmp_path / "run", tmp_path / "out")
+    assert all(parity.largest_difference < 1e-5 for parity in found)
 
 
 def test_graphs_of_a_clip(tmp_path: Path) -> None:
@@ -65,9 +72,10 @@ def test_graphs_of_a_clip(tmp_path: Path) -> None:
     assert np.allclose(row, run.encode(image=[grey]), atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("recipe", ["lite", "adapter"])
-def test_graphs_of_other_models(recipe: str, tmp_path: Path) -> None:
-    fresh_run(tmp_path / "run", recipe)
+def test_graphs_of_other_models(recipe: str, precision: str, tmp_path: Path) -> None:
+    fresh_run(tmp_path / "run", recipe, f"train.precision={precision}")
     done = CliRunner().invoke(
         cli, ["export", "--onnx", str(tmp_path / "run"), str(tmp_path / "out")]
     )

@@ -185,12 +185,17 @@ def _load(folder: Path) -> Any:
 def _architecture(settings: dict[str, Any]) -> tuple[Any, Any]:
     """transformers' configuration and class of a model, both from transformers itself."""
     from transformers import CONFIG_MAPPING, MODEL_MAPPING  # takes seconds to import
+    from transformers.activations import ACT2FN
 
     name = settings.get("model_type")
     if not isinstance(name, str) or name not in CONFIG_MAPPING:
         raise ValueError(
             f"it knows no model_type {name!r}, and code that lies in the folder is never run"
         )
+    for part in (settings, *(x for x in settings.values() if isinstance(x, dict))):
+        act = part.get("hidden_act")
+        if isinstance(act, str) and act not in ACT2FN:
+            raise ValueError(f"it knows no hidden_act {act!r}")
     config = CONFIG_MAPPING[name].from_dict(settings)
     if type(config) not in MODEL_MAPPING:
         raise ValueError(f"it has no model of the type {name!r}")
