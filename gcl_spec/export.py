@@ -14,10 +14,10 @@ from gcl_spec._files import atomic_folder, atomic_write
 from gcl_spec._typing import State
 from gcl_spec.config import Config
 from gcl_spec.errors import ConfigError
-from gcl_spec.model_config import read_json
+from gcl_spec.model_config import read_json, whole_settings
 from gcl_spec.run import RunFolder
 from gcl_spec.towers import clip_folder
-from gcl_spec.weights import load_weights
+from gcl_spec.weights import load_weights, weight_shapes
 
 __all__ = ["LORA_ALPHA", "export_run", "merged", "trained_weights"]
 
@@ -29,7 +29,6 @@ _COPIED = (
     "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
     "spiece.model", "added_tokens.json",
 )  # fmt: skip
-_TYPES = ("dtype", "torch_dtype")  # of transformers 5, and of those before
 _SENTENCE_TRANSFORMERS = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.CLIPModel"},
     {
@@ -78,7 +77,8 @@ def export_run(
         for name in _COPIED:
             if name != "config.json" and (source / name).is_file():
                 shutil.copy(source / name, made / name)
-        settings = exported_settings(read_json(source / "config.json"))
+        # The type of the written weights, whatever that of the start: consumers would round them.
+        settings = whole_settings(source, weight_shapes(source)) | {"torch_dtype": "float32"}
         (made / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         # transformers refuses files that do not say which framework's layouts they have.
         content = to_bytes(weights, {"format": "pt"})
@@ -87,27 +87,6 @@ def export_run(
         if settings.get("model_type") == "clip":
             (made / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
     return out
-
-
-def exported_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A config.json that names the type of the written weights, float32, whatever it named.
-
-    Consumers would round the trained weights to that of the start. Code and files of other names
-    that the start had beside it are not named either.
-
-    >>> exported_settings({"text_config": {"dtype": "float16"}, "auto_map": {}})
-    {'text_config': {'dtype': 'float32'}, 'torch_dtype': 'float32'}
-    """
-    found = _with_own_type(settings)
-    return found if "dtype" in found else found | {"torch_dtype": "float32"}
-
-
-def _with_own_type(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _with_own_type(x) if isinstance(x, dict) else ("float32" if key in _TYPES else x)
-        for key, x in settings.items()
-        if key not in ("auto_map", "transformers_weights", "_name_or_path")
-    }
 
 
 def merged(parameters: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

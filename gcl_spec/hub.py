@@ -49,7 +49,8 @@ def model_folder(path_or_id: str | Path) -> Path:
             )
             raise DataError(
                 f"no folder {name!r}{here}; give as model.path a checkpoint's folder, or a hub id: "
-                "'owner/name' or 'owner/name@revision'"
+                "'owner/name' or 'owner/name@revision' (a run keeps it in its config.toml, which "
+                "gcl train --resume RUN --set model.path=FOLDER changes)"
             )
         folder = _snapshot(hub_id, revision or None)
     root = FolderRoot(folder, option="model.path")

@@ -9,7 +9,7 @@ from gcl_spec._reading import parse_json, read_regular
 from gcl_spec._text import LFS_POINTER, is_lfs_pointer
 from gcl_spec.errors import DataError
 
-__all__ = ["clip_settings", "model_settings", "read_json"]
+__all__ = ["clip_settings", "model_settings", "read_json", "whole_settings"]
 
 Settings = dict[str, Any]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -99,6 +99,21 @@ def _without(settings: Settings, path: Path) -> Settings:
 
 def _without_nulls(settings: Settings, known: Any) -> Settings:
     return {k: x for k, x in settings.items() if x is not None or k not in known}
+
+
+def whole_settings(folder: Path, shapes: Shapes) -> Settings:
+    """As `model_settings`, with those of a CLIP checked and each one there.
+
+    shapes: of the weights, by name.
+
+    Raises:
+        DataError: as `model_settings` and `clip_settings`.
+    """
+    found = model_settings(folder)
+    if found.get("model_type") == "clip":
+        for name, part in clip_settings(found, shapes, str(folder / "config.json")).items():
+            found[name] = found.get(name, {}) | part if isinstance(part, dict) else part
+    return found
 
 
 def clip_settings(settings: Settings, shapes: Shapes, where: str) -> Settings:

@@ -97,6 +97,9 @@ def _what_else(folder: Path) -> str:
             "open_clip_model.safetensors are read, and pickled weights are not; take one with "
             "both, or the same model in the layout of transformers (model.safetensors)"
         )
+    inner = sorted(path.parent for path in folder.glob("*/model*.safetensors"))
+    if inner:
+        return f"no weights here, but in {inner[0]}; give that folder as model.path"
     if any(folder.glob("models--*")):
         return "a cache of the hub; give the folder of one model in it, models--OWNER--NAME"
     for pattern, what in _OTHERS.items():

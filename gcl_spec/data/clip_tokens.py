@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gcl_spec._reading import read_regular
+from gcl_spec._text import LFS_POINTER, is_lfs_pointer
 from gcl_spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -62,8 +64,13 @@ def read_clip_tokenizer(folder: Path) -> "Tokenizer":
 
     files = folder / "vocab.json", folder / "merges.txt"
     try:
+        for file in files:
+            if is_lfs_pointer(read_regular(file)):
+                raise DataError(f"{file}: {LFS_POINTER}")
         vocabulary, merges = BPE.read_file(*map(str, files))
         return clip_tokenizer(vocabulary, merges)
+    except DataError:
+        raise
     except Exception as error:  # the Rust side raises bare Exception
         raise DataError(
             f"{folder}: no tokenizer.json, and cannot read vocab.json and merges.txt: {error}"

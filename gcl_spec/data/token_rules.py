@@ -42,7 +42,16 @@ def read_tokenizer(path: Path) -> "tokenizers.Tokenizer":
     except DataError:
         raise
     except Exception as error:  # the Rust side raises bare Exception
-        raise DataError(f"{path}: cannot read the tokenizer: {one_line(error)}") from error
+        way = (
+            ""
+            if path.exists()
+            else (
+                "; where there are other tokenizer files, transformers writes this one: python -c "
+                '"from transformers import AutoTokenizer as T; '
+                "T.from_pretrained('FOLDER').save_pretrained('FOLDER')\""
+            )
+        )
+        raise DataError(f"{path}: cannot read the tokenizer: {one_line(error)}{way}") from error
 
 
 @dataclass(frozen=True, slots=True)

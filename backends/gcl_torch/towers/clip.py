@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.model_config import clip_settings, model_settings
+from gcl_spec.model_config import whole_settings
 from gcl_spec.weights import load_weights, weight_shapes
 
 __all__ = ["ClipTowers"]
@@ -144,11 +144,9 @@ def _load(folder: Path) -> Any:
     It would apply an adapter that lies beside the weights, ask on standard input whether to run
     the folder's code, and fetch kernels that config.json names.
     """
-    settings, where = model_settings(folder), str(folder / "config.json")
-    if settings.get("model_type") == "clip":
-        for name, found in clip_settings(settings, weight_shapes(folder), where).items():
-            settings[name] = settings.get(name, {}) | found if isinstance(found, dict) else found
-    _check_depth(settings, len(weight_shapes(folder)), where)
+    shapes = weight_shapes(folder)
+    settings = whole_settings(folder, shapes)
+    _check_depth(settings, len(shapes), str(folder / "config.json"))
     try:
         config, kind = _architecture(settings)
     # KeyError, RuntimeError, the config classes' own and more: no base in common.
