@@ -171,12 +171,14 @@ def eight_bits(picture: "Image.Image") -> "Image.Image":
     Greys of 16 bits a pixel keep their order; Pillow's own conversion would clip them to white.
 
     Raises:
-        DataError: 32-bit or decimal numbers that are not from 0 to 255, as Pillow means them, so
-            that nothing says what is black and what is white.
+        DataError: colours in CIE L*a*b*; 32-bit or decimal numbers that are not from 0 to 255, as
+            Pillow means them, so that nothing says what is black and what is white.
     """
     mode = picture.mode
     if mode.startswith("I;16") or (mode == "I" and picture.format in _GREY_16):
         return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if mode == "LAB":  # Pillow's own conversion gives white
+        raise DataError("its colours are CIE L*a*b*, which are not read; convert it to RGB")
     if mode in ("I", "F"):
         values = np.asarray(picture)
         low, high = values.min(), values.max()

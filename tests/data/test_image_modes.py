@@ -57,7 +57,6 @@ GOOD: dict[str, Any] = {
     "CMYK": file(TURNED.convert("CMYK")),
     "YCbCr": file(TURNED.convert("YCbCr")),
     "HSV": TURNED.convert("HSV"),
-    "LAB": TURNED.convert("LAB"),
 }
 
 
@@ -92,3 +91,12 @@ def test_numbers_whose_white_is_not_known(name: str, reader: str, opened: bool) 
     picture: Any = Image.fromarray(BAD[name]) if opened else file(BAD[name])
     with pytest.raises(DataError, match=r"^x: its pixels are .* convert it to 8 or 16 bits"):
         READERS[reader](picture)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_colours_that_pillow_does_not_convert(reader: str) -> None:
+    neutral = Image.new("L", (SIDE, SIDE), 128)
+    grey = Image.merge("LAB", [GREY, neutral, neutral])
+    for picture in (grey, file(grey)):
+        with pytest.raises(DataError, match=r"^x: its colours are CIE .* convert it to RGB"):
+            READERS[reader](picture)
