@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gcl_spec._memory import check_memory
 from gcl_spec._paths import absolute
 from gcl_spec.config import Config
 from gcl_spec.data.sources import open_source
@@ -15,9 +16,11 @@ def resolved(config: Config) -> Config:
     """The config with paths from the root folder, and the widths of an adapter's vectors.
 
     Raises:
-        ConfigError: vectors without an adapter, an adapter without vectors or for other ones.
+        ConfigError: vectors without an adapter, an adapter without vectors or for other ones; more
+            memory than there is.
         DataError: the vectors cannot be read.
     """
+    check_memory(config)
     config = absolute(config)
     path = config.data.path
     if config.model.kind != "adapter":

@@ -91,3 +91,15 @@ def main(argv: Sequence[str] | None = None) -> None:
             traceback.print_exc()
         say(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        from gcl_spec._memory import lacks_memory
+
+        if "--debug" in args or not lacks_memory(error):
+            raise
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        say(
+            f"error: there is not enough memory: {said}; lower train.microbatch, eval.batch_size "
+            "or what else was set, or take a larger machine",
+            err=True,
+        )
+        sys.exit(1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gcl_spec._memory import check_memory
 from gcl_spec._typing import BoolArray
 from gcl_spec.benchmarks.folder import has_tasks, read_tasks
 from gcl_spec.config import Config
@@ -112,9 +113,10 @@ def check(
     of a draw are estimates of those of all.
 
     Raises:
-        DataError: no data, or unusable as a whole.
+        DataError: no data, or unusable as a whole. ConfigError: more memory than there is.
     """
     reporter = reporter or Quiet()
+    check_memory(config)
     source = open_source(config.data)
     numbers = np.arange(len(source))
     if sample is not None and sample < len(source):

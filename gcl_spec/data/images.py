@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, Union
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._reading import read_regular
+from gcl_spec._reading import read_regular, reason
 from gcl_spec._text import LFS_POINTER, is_lfs_pointer
 from gcl_spec.data.embedded import embedded, unwrapped
 from gcl_spec.data.png_chunks import is_png, without_notes
@@ -103,7 +103,9 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
             "convert it to one of them"
         ) from error
     except (OSError, SyntaxError, TypeError, ValueError) as error:
-        raise DataError(f"{where}: not a readable picture: {error}") from error
+        raise DataError(f"{where}: not a readable picture: {reason(error)}") from error
+    except MemoryError as error:
+        raise DataError(f"{where}: there is not enough memory to decode this picture") from error
 
 
 def _content(image: str | Path | bytes) -> bytes:
