@@ -13,9 +13,11 @@ from gcl_spec.data.packed import BROKEN
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
-__all__ = ["read_jsonl", "read_rows", "read_text"]
+__all__ = ["check_malformed", "read_jsonl", "read_rows", "read_text"]
 
 _BLOCK = 2**20
+_MOST_MALFORMED = 100_000
+_MOST_BLANK = 1_000_000
 _LONGEST_LINE = 64 * 2**20
 _LONGEST_TEXT = 4 * 2**30  # LLaVA's largest files have a quarter of it
 
@@ -41,12 +43,30 @@ def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
     """As `read_jsonl`, with the error in the place of a line that is no object."""
+    blank = 0
     for number, line in enumerate(_lines(root, path), 1):
         if number == 1 and is_lfs_pointer(line):
             raise DataError(f"{root.name}: {path}: {LFS_POINTER}")
-        if line.strip():
+        if not line.strip():
+            blank += 1
+            if blank > _MOST_BLANK and 2 * blank > number:
+                raise DataError(f"{root.name}: {path}: {blank:,} of {number:,} lines are blank")
+        else:
             place = f"{root.name}: {path}:{number}"
             yield place, _parse(place, line.removeprefix(BOM_UTF8) if number == 1 else line)
+
+
+def check_malformed(name: str, malformed: int, count: int, error: DataError) -> None:
+    """Give a file up that is something else: each malformed line takes memory.
+
+    Raises:
+        DataError: over 100,000 of `count` lines or entries so far, and over half, are malformed.
+    """
+    if malformed > _MOST_MALFORMED and 2 * malformed > count:
+        raise DataError(
+            f"{name}: {malformed:,} of the first {count:,} samples are malformed ({error}); is it "
+            "a file of another kind?"
+        )
 
 
 def _blocks(root: Root, path: str) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.embedded import EMBEDDED, is_embedded
-from gcl_spec.data.jsonl import read_rows
+from gcl_spec.data.jsonl import check_malformed, read_rows
 from gcl_spec.data.names import Names
 from gcl_spec.data.pairs import FIELDS, Sample, sample_of
 from gcl_spec.data.root import Root
@@ -30,14 +30,19 @@ class JsonlSource:
         self._places: list[str] = []
         self._labels: dict[int, str] = {}  # of malformed rows
         seen: dict[str, str] = {}
+        malformed = 0
         names = Names(FIELDS, "lines", _chosen(columns))
         for place, record in read_rows(root, path):
             self._places.append(place)
             row = record if isinstance(record, DataError) else names.take(record)
             self._rows.append(_row(place, row, seen))
             name = row.get("id") if isinstance(row, dict) else None
-            if isinstance(self._rows[-1], DataError) and isinstance(name, str):
-                self._labels[len(self._rows) - 1] = name
+            last = self._rows[-1]
+            if isinstance(last, DataError):
+                malformed += 1
+                check_malformed(self.name, malformed, len(self._rows), last)
+                if isinstance(name, str):
+                    self._labels[len(self._rows) - 1] = name
         if not self._rows:
             raise DataError(f"{self.name} holds no sample")
         names.check_chosen(self.name)
@@ -88,7 +93,7 @@ def _row(
     try:
         sample = sample_of(place, record)
     except DataError as error:
-        return error
+        return error.with_traceback(None)  # which would hold the record
     if seen.setdefault(sample.id, place) != place:
         return DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
     return sample

@@ -6,7 +6,7 @@ from typing import Any
 
 from gcl_spec._reading import parse_json_at
 from gcl_spec.data.embedded import EMBEDDED, embedded, is_embedded
-from gcl_spec.data.jsonl import read_text
+from gcl_spec.data.jsonl import check_malformed, read_text
 from gcl_spec.data.names import CAPTIONS, CONCEPT, IMAGE, Field, Names, listed, shown
 from gcl_spec.data.pairs import Sample, clean_captions, one_path
 from gcl_spec.data.root import Root
@@ -98,7 +98,8 @@ class LlavaSource:
             if concept:
                 self._concepts[number] = concept
         except DataError as error:
-            self._errors[number] = error
+            self._errors[number] = error.with_traceback(None)
+            check_malformed(self.name, len(self._errors), number + 1, error)
         name = record.get("id") if isinstance(record, dict) else None
         self._ids.append(str(name) if isinstance(name, str | int) else str(number))
         self._paths.append(image)

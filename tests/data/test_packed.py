@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec.config import ColumnsConfig
+from gcl_spec.config import ColumnsConfig, DataConfig
 from gcl_spec.data.jsonl import read_rows, read_text
 from gcl_spec.data.packed import BROKEN, Archive, Arrays, most_unpacked
 from gcl_spec.data.root import open_root
+from gcl_spec.data.sources import open_source
 from gcl_spec.data.vectors import read_npz
 from gcl_spec.errors import DataError
 
@@ -87,6 +88,20 @@ def test_a_line_without_an_end(tmp_path: Path) -> None:
         next(rows)
     with pytest.raises(DataError, match=r"'train.jsonl': it has more than"):
         read_text(open_root(tmp_path), "train.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [(b"1\n", "100,001 of the first 100,001 samples"), (b"\n", "1,000,001 of 1,000,001 lines")],
+)
+def test_lines_that_are_no_samples_have_a_bound(tmp_path: Path, line: bytes, message: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train.jsonl", line * 5_000_000)
+    with pytest.raises(DataError, match=message):
+        open_source(DataConfig(path=str(tmp_path / "a.zip")))
+    (tmp_path / "a.json").write_text("[" + "1," * 1_000_000 + "1]")
+    with pytest.raises(DataError, match="100,001 of the first 100,001 samples"):
+        open_source(DataConfig(path=str(tmp_path / "a.json")))
 
 
 def npy(text: str, data: bytes = b"", version: tuple[int, int] = (1, 0)) -> bytes:
