@@ -3,7 +3,9 @@
 import csv
 import os
 from array import array
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from gcl_spec._reading import megabytes, open_regular
@@ -11,6 +13,7 @@ from gcl_spec._text import brief
 from gcl_spec.config import ColumnsConfig
 from gcl_spec.data.columns import find_columns
 from gcl_spec.data.embedded import EMBEDDED, is_embedded
+from gcl_spec.data.names import SPLITS, plain, split_warning
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
@@ -51,7 +54,7 @@ class TextTableSource:
         self._find_rows(len(header_bytes))
         if not self._lines:
             raise DataError(f"{path} holds no row below its header; {_WANTED}")
-        self.warnings = self._columns.warnings
+        self.warnings = (*self._columns.warnings, *self._other_splits())
         read = [repr(x) for x in (self._columns.image, self._columns.text) if x is not None]
         told = f"{path}: the values of {' and '.join(read)} are read as the columns of parquet are"
         self.notes = (*self._columns.notes, told)
@@ -91,6 +94,15 @@ class TextTableSource:
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`."""
         return self._images.read_bytes(reference)
+
+    def _other_splits(self) -> Iterator[str]:
+        for name in self._names:
+            if plain(name) in SPLITS:
+                values: Counter[str] = Counter()
+                for number in range(len(self)):
+                    with suppress(DataError):
+                        values[self._row(number)[name]] += 1
+                yield from split_warning(self.name, values, "rows")
 
     def _first(self, column: str) -> str:
         try:

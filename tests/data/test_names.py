@@ -161,7 +161,7 @@ def test_other_keys_of_a_task_are_noted(tmp_path: Path) -> None:
     assert "'split' (1)" in task.notes[1]
 
 
-@pytest.mark.parametrize("kind", ["train.jsonl", "a.parquet", "a.json", "a.tar"])
+@pytest.mark.parametrize("kind", ["train.jsonl", "a.parquet", "a.json", "a.tar", "a.csv"])
 def test_rows_that_say_they_are_of_another_split(kind: str, tmp_path: Path) -> None:
     splits = ["train", "val", "Test_2017", "val", "restval"]
     records = [{"id": str(n), "caption": f"text {n}", "split": x} for n, x in enumerate(splits)]
@@ -172,6 +172,9 @@ def test_rows_that_say_they_are_of_another_split(kind: str, tmp_path: Path) -> N
             for n, record in enumerate(records):
                 info, data = member(f"{n}.json", json.dumps(record).encode())
                 archive.addfile(info, io.BytesIO(data))
+    elif kind == "a.csv":
+        rows = [",".join(record) for record in (records[0], *(x.values() for x in records))]
+        (tmp_path / kind).write_text("\n".join(rows))
     elif kind == "a.json":
         (tmp_path / kind).write_text(json.dumps(records))
     else:
