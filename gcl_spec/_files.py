@@ -6,29 +6,30 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec._locks import let_go, lock
+from gcl_spec._os_errors import cannot_write, not_durable, tidying, way_out
+from gcl_spec._reading import reason
+from gcl_spec.errors import CheckpointError
 
 __all__ = [
     "append",
     "atomic_folder",
     "atomic_write",
     "check_writable",
-    "locked",
     "remove_stale",
     "remove_stale_folders",
     "sync_file",
-    "sync_folder",
 ]
 
 _FOLDER = ".creating"
 _FILE = ".writing"
 _RANDOM = "[a-z0-9_]{8}"
-# No space, no quota, and a limit on the size of a file.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Some file systems, such as FAT and some over a network, know no fsync of a folder.
+_NO_SYNC = (errno.EBADF, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
@@ -46,33 +47,27 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
     Raises:
         CheckpointError: the file cannot be written, such as on a full disk.
     """
-    temporary: Path | None = None
-    lock: int | None = None
+    replaced = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_stale(path.parent, re.escape(path.name))
-        temporary, file, lock = _temporary_file(path)
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            written = os.fstat(file.fileno()).st_size
-        if size is not None and written != size:
-            raise OSError(errno.EIO, f"{written:,} bytes of {size:,} were written")
-        # mkstemp makes private files; give this one the rights of an ordinary new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-        temporary = None
-        sync_folder(path.parent)
+        with _beside(path) as (temporary, number):
+            with os.fdopen(number, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                written = os.fstat(file.fileno()).st_size
+            if size is not None and written != size:
+                raise OSError(errno.EIO, f"{written:,} bytes of {size:,} were written")
+            # mkstemp makes private files; give this one the rights of an ordinary new file.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+            replaced = True
+        _sync_folder(path.parent)
     except OSError as error:
-        raise _cannot_write(path, error, size) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if lock is not None:
-            os.close(lock)
+        raise (not_durable(path, error) if replaced else cannot_write(path, error, size)) from error
 
 
 def check_writable(path: Path | None) -> None:
@@ -90,7 +85,7 @@ def check_writable(path: Path | None) -> None:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        raise _cannot_write(path, error, None) from error
+        raise cannot_write(path, error, None) from error
 
 
 def append(path: Path, data: bytes) -> None:
@@ -103,7 +98,7 @@ def append(path: Path, data: bytes) -> None:
         with path.open("ab") as file:
             file.write(data)
     except OSError as error:
-        raise _cannot_write(path, error, len(data)) from error
+        raise cannot_write(path, error, len(data)) from error
 
 
 def remove_stale(folder: Path, name: str) -> None:
@@ -115,50 +110,57 @@ def remove_stale(folder: Path, name: str) -> None:
             still writing is locked, and stays.
     """
     own = re.compile(rf"\.(?:{name})\.{_RANDOM}{re.escape(_FILE)}")
-    for found in folder.iterdir() if folder.is_dir() else ():
-        if not own.fullmatch(found.name) or found.is_symlink() or not found.is_file():
-            continue
-        lock = _lock(found, wait=False)
-        if lock is not None:
-            found.unlink(missing_ok=True)
-            os.close(lock)
+    for found in _left_in(folder, own):
+        with tidying("remove", found):
+            if not found.is_symlink() and found.is_file():
+                number = lock(found, wait=False)
+                try:
+                    if number is not None:
+                        found.unlink(missing_ok=True)
+                finally:
+                    let_go(number)
 
 
-def _temporary_file(path: Path) -> tuple[Path, BinaryIO, int | None]:
-    """A file beside `path`, open, and the second open file that locks it until it is closed."""
+def _left_in(folder: Path, own: re.Pattern[str]) -> list[Path]:
+    """What has such a name in a folder, which may be missing."""
+    with tidying("look for what killed processes left in", folder):
+        if folder.is_dir():
+            return [found for found in folder.iterdir() if own.fullmatch(found.name)]
+    return []
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[tuple[Path, int]]:
+    """A temporary file beside `path`, locked and open; it is removed where the block fails.
+
+    The lock has an open file of its own, because the one that is given is closed, which may fail,
+    before the file gets its final name.
+    """
     while True:
         number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_FILE, dir=path.parent)
-        made = Path(name)
-        # Of its own, because the file is closed, which may fail, before it gets its final name.
-        lock = _lock(made, wait=True)
-        if made.exists():
-            return made, os.fdopen(number, "wb"), lock
-        # Before it was locked another process took it for a stale one.
-        os.close(number)
-        if lock is not None:
-            os.close(lock)
+        made, held = Path(name), lock(Path(name), wait=True)
+        try:
+            if not _is_gone(made):
+                yield made, number
+                return
+            # Before it was locked another process took it for a stale one.
+            os.close(number)
+        except BaseException:
+            with tidying("remove", made):
+                made.unlink(missing_ok=True)
+            raise
+        finally:
+            let_go(held)
 
 
-def _cannot_write(path: Path, error: OSError, size: int | None) -> CheckpointError:
-    what = error.strerror or str(error)
-    if error.errno in _FULL:
-        needed = "" if size is None else f"{_megabytes(size)} are needed, "
-        what += f" ({needed}{_megabytes(shutil.disk_usage(path.parent).free)} are free)"
-    return CheckpointError(
-        f"cannot write {path}: {what}; {_way_out(error)}, what was there before is untouched"
-    )
-
-
-def _way_out(error: OSError) -> str:
-    if error.errno in _FULL:
-        return "free some space or choose another place"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "make it writable or choose another place"
-    return "choose another place"
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # what comes next tells
+        return False
+    return False
 
 
 @contextmanager
@@ -171,38 +173,40 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         CheckpointError: it cannot be made, or there is something at `path` by now.
     """
-    temporary: Path | None = None
-    number: int | None = None
+    made = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_stale_folders(path)
-        temporary, number = _temporary_folder(path)
-        yield temporary
-        temporary.chmod(0o755)
-        temporary.rename(path)
-        sync_folder(path.parent)
+        with _folder_beside(path) as temporary:
+            yield temporary
+            temporary.chmod(0o755)
+            temporary.rename(path)
+            made = True
+        _sync_folder(path.parent)
     except OSError as error:
-        what = error.strerror or str(error)
+        if made:
+            raise not_durable(path, error) from error
         raise CheckpointError(
-            f"cannot make the folder {path}: {what}; {_way_out(error)}"
+            f"cannot make the folder {path}: {reason(error)}; {way_out(error)}"
         ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-        if number is not None:
-            os.close(number)
 
 
-def _temporary_folder(path: Path) -> tuple[Path, int | None]:
-    """A folder beside `path`, and the open file that locks it while this process lives."""
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path`, locked; it is removed where the block fails."""
     while True:
         made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_FOLDER, dir=path.parent))
-        number = _lock(made, wait=True)
-        if made.exists():
-            return made, number
-        # Before it was locked another process took it for a stale one.
-        if number is not None:
-            os.close(number)
+        held = lock(made, wait=True)
+        try:
+            if not _is_gone(made):
+                yield made
+                return
+            # Before it was locked another process took it for a stale one.
+        except BaseException:
+            _remove_tree(made)
+            raise
+        finally:
+            let_go(held)
 
 
 def remove_stale_folders(path: Path) -> None:
@@ -210,63 +214,24 @@ def remove_stale_folders(path: Path) -> None:
 
     A folder that its process is still making is locked, and stays.
     """
-    own = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]+{re.escape(_FOLDER)}")
-    for found in path.parent.iterdir() if path.parent.is_dir() else ():
-        if not own.fullmatch(found.name) or found.is_symlink() or not found.is_dir():
-            continue
-        number = _lock(found, wait=False)
-        if number is not None:
-            shutil.rmtree(found, ignore_errors=True)
-            os.close(number)
+    own = re.compile(rf"\.{re.escape(path.name)}\.{_RANDOM}{re.escape(_FOLDER)}")
+    for found in _left_in(path.parent, own):
+        with tidying("remove", found):
+            if not found.is_symlink() and found.is_dir():
+                held = lock(found, wait=False)
+                try:
+                    if held is not None:
+                        _remove_tree(found)
+                finally:
+                    let_go(held)
 
 
-def _lock(folder: Path, *, wait: bool) -> int | None:
-    """Lock a folder or file; None where another process holds it, or where there are no locks.
-
-    The lock ends with the process, even by kill -9, or when the returned file is closed.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    try:
-        number = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(number)
-        return None
-    return number
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Train in a run folder alone; the lock ends with the process, even by kill -9.
-
-    No lock where the system, or a file system over a network, has none.
-
-    Raises:
-        ConfigError: another process has it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigError(
-                    f"another process trains in {folder}: wait for its end, or end it first"
-                ) from None
-        yield
-    finally:
-        os.close(number)
+def _remove_tree(folder: Path) -> None:
+    """Remove as much of a folder as can be; what stays is said."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with tidying("remove", folder):
+        if folder.exists():
+            folder.rmdir()  # for the system's reason
 
 
 def sync_file(path: Path) -> None:
@@ -275,15 +240,18 @@ def sync_file(path: Path) -> None:
         with path.open("ab") as file:
             os.fsync(file.fileno())
     except OSError as error:
-        raise _cannot_write(path, error, None) from error
+        raise not_durable(path, error) from error
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable; a no-op where folders cannot be opened."""
+def _sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable; a no-op where the system knows no such thing."""
     if os.name != "posix":
         return
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
-        os.close(number)
+        let_go(number)

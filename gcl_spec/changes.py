@@ -14,7 +14,7 @@ _FREE = {
     "data.prefetch", "data.workers_kind", "model.path",
     # Memory and time.
     "train.microbatch", "train.checkpointing", "train.compile", "train.shard", "train.devices",
-    "eval.batch_size",
+    "eval.batch_size", "train.timeout",
     # What is written, and when.
     "train.log_every", "train.eval_every", "train.save_every", "train.save_minutes", "train.keep",
     "train.keep_every", "train.keep_best", "train.loggers", "optim.skip_nonfinite",

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from gcl_spec._checksum import checksum
 from gcl_spec._files import atomic_write, remove_stale
+from gcl_spec._os_errors import one_line, tidying
 from gcl_spec._reading import regular
 from gcl_spec._sealed import seal, seal_fits
 from gcl_spec._typing import State
@@ -96,12 +98,17 @@ def prune(
         keep: this many of the newest stay, at least 1;
         keep_every: and all whose step is a multiple of this, if it is not 0;
         also: and those of these steps.
+
+    One that cannot be removed is said, and stays.
     """
-    past = [(int(path.stem[5:]), path) for path in _checkpoints(folder)]
-    past = [(number, path) for number, path in past if number <= step]
+    found: list[Path] = []
+    with tidying("look for old checkpoints in", folder):
+        found = _names(folder)
+    past = [(number, path) for path in found if (number := int(path.stem[5:])) <= step]
     for number, path in past[:-keep]:
         if number not in also and not (keep_every and number % keep_every == 0):
-            path.unlink(missing_ok=True)
+            with tidying("remove the old checkpoint", path):
+                path.unlink(missing_ok=True)
 
 
 def load(path: Path, *, allow_unverified: bool = False) -> State:
@@ -244,9 +251,9 @@ def of_step(folder: Path, step: int, *, allow_unverified: bool = False) -> Found
     Raises:
         CheckpointError: there is none, with the steps that there are, or it cannot be read.
     """
-    path = _path(folder, step)
-    if not path.is_file():
-        known = [str(int(other.stem[5:])) for other in _checkpoints(folder)]
+    path, there = _path(folder, step), _checkpoints(folder)
+    if path not in there:
+        known = [str(int(other.stem[5:])) for other in there]
         raise CheckpointError(
             f"{folder}: no checkpoint of step {step}; there are those of {', '.join(known)}"
         )
@@ -260,7 +267,8 @@ def set_aside(found: Found) -> None:
     """
     remove_stale(found.path.parent, _PATTERN)
     for path in found.damaged:
-        path.replace(path.with_name(f"{path.name}.damaged"))
+        with tidying("set aside", path):
+            path.replace(path.with_name(f"{path.name}.damaged"))
 
 
 def _path(folder: Path, step: int) -> Path:
@@ -268,4 +276,11 @@ def _path(folder: Path, step: int) -> Path:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if _NAME.fullmatch(path.name))
+    with one_line("list the checkpoints in", folder):
+        return _names(folder)
+
+
+def _names(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError):
+        return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    return []

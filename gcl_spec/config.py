@@ -126,6 +126,8 @@ class TrainConfig:
     """torch: spread weights and optimiser over the processes by FSDP2, where towers do not fit."""
     devices: int = 1
     """JAX: devices of this process that share the batch; torch has a process for each."""
+    timeout: float = 60.0
+    """Seconds of silence after which a process that hangs ends the run for all; 0: never."""
     seed: int = 0
     """Seeds the weights and the order of the data."""
     log_every: int = 10

@@ -2,8 +2,10 @@
 
 import sys
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from gcl_spec._text import escaped
@@ -11,7 +13,7 @@ from gcl_spec._text import escaped
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Quiet", "Reporter", "open_progress"]
+__all__ = ["Quiet", "Reporter", "open_progress", "warn", "warnings_to"]
 
 _LINE_SECONDS = 10.0
 
@@ -39,6 +41,37 @@ class Quiet:
 
     def say(self, text: str) -> None:
         """See `Reporter`."""
+
+
+_Told = tuple[Callable[[str], object], set[str]]
+_told: ContextVar[_Told | None] = ContextVar("_told", default=None)
+
+
+@contextmanager
+def warnings_to(say: Callable[[str], object]) -> Iterator[None]:
+    """In this block `say` is given the lines of `warn`, each once."""
+    token = _told.set((say, set()))
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def warn(text: str, *, about: str = "") -> None:
+    """Say that something of no consequence for the results failed; where nobody listens, to Python.
+
+    Args:
+        text: one line.
+        about: what several lines have in common of which one is enough; the text, when not given.
+    """
+    told = _told.get()
+    if told is None:
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+        return
+    say, known = told
+    if (about or text) not in known:
+        known.add(about or text)
+        say(f"warning: {text}")
 
 
 class _Bars:

@@ -15,6 +15,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 
 from gcl_spec import checkpoint, config_io, manifest, metrics, registry
 from gcl_spec._files import append, atomic_folder, atomic_write, remove_stale, sync_file
+from gcl_spec._os_errors import one_line
 from gcl_spec._paths import user_path
 from gcl_spec._reading import is_file, parse_json
 from gcl_spec._typing import FloatArray, State
@@ -183,7 +185,10 @@ class RunFolder:
 
     def _metrics(self) -> list[dict[str, Any] | None]:
         path = self.path / "metrics.jsonl"
-        return metrics.parse(path.read_bytes() if path.is_file() else b"")
+        content = b""
+        with one_line("read", path), suppress(FileNotFoundError):
+            content = path.read_bytes()
+        return metrics.parse(content)
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl; `CheckpointError` where it cannot be written."""

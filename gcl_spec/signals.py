@@ -2,14 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from gcl_spec.errors import StoppedError
 
-__all__ = ["Stop", "caught", "interrupted"]
+__all__ = ["Stop", "caught", "ends_alike", "interrupted"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,6 +23,7 @@ class Stop:
     def __init__(self) -> None:
         self.asked = ""
         self._waits = False
+        self._handled: tuple[signal.Signals, ...] = ()
 
     @contextmanager
     def at_step_ends(self) -> Iterator[None]:
@@ -38,7 +39,7 @@ class Stop:
     def handle(self, number: int, frame: FrameType | None) -> None:
         """The handler; from now on a second signal ends the process at once."""
         self.asked = signal.Signals(number).name
-        for known in _SIGNALS:
+        for known in self._handled:
             signal.signal(known, signal.SIG_DFL)
         if not self._waits:
             raise KeyboardInterrupt
@@ -48,21 +49,42 @@ class Stop:
 def caught() -> Iterator[Stop]:
     """Handlers for this block, then those from before; none outside of the main thread.
 
-    A signal that is ignored, as SIGINT under nohup, stays ignored.
+    A signal that is ignored stays ignored, also after another one: SIGINT is where a shell without
+    job control, cron or a CI system started the process in the background.
     """
     stop = Stop()
+    with _handled(_SIGNALS, stop.handle) as stop._handled:
+        yield stop
+
+
+@contextmanager
+def ends_alike() -> Iterator[None]:
+    """In this block SIGTERM is a `KeyboardInterrupt`, as Ctrl-C is: nothing stays behind."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        raise KeyboardInterrupt
+
+    with _handled((signal.SIGTERM,), handle):
+        yield
+
+
+@contextmanager
+def _handled(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
+) -> Iterator[tuple[signal.Signals, ...]]:
+    """Gives those that were not ignored."""
     before = {}
     if threading.current_thread() is threading.main_thread():
-        for number in _SIGNALS:
-            handler = signal.getsignal(number)
-            if handler not in (signal.SIG_IGN, None):
-                before[number] = handler
-                signal.signal(number, stop.handle)
+        found = {number: signal.getsignal(number) for number in numbers}
+        before = {n: old for n, old in found.items() if old not in (signal.SIG_IGN, None)}
     try:
-        yield stop
-    finally:
-        for number, handler in before.items():
+        for number in before:
             signal.signal(number, handler)
+        yield tuple(before)
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def interrupted(out: Path, stop: Stop) -> StoppedError:

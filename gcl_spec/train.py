@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gcl_spec import checkpoint
-from gcl_spec._files import locked
+from gcl_spec._locks import locked
+from gcl_spec._os_errors import one_line
 from gcl_spec._text import brief
 from gcl_spec._typing import State
 from gcl_spec.backend import Trainer, TrainingBackend
@@ -16,20 +17,20 @@ from gcl_spec.changes import changes
 from gcl_spec.config import Config
 from gcl_spec.data.images import thumbnail
 from gcl_spec.data.stream import TrainingData
+from gcl_spec.dry_run import DryRun, dry_run
 from gcl_spec.evaluate import Report
 from gcl_spec.examples import Example, examples
+from gcl_spec.heartbeat import watched
 from gcl_spec.html_report import render
 from gcl_spec.loggers import Loggers, check_installed
-from gcl_spec.loop import Guard, Loop, train_step
+from gcl_spec.loop import Guard, Loop
 from gcl_spec.model_checks import model_warnings
-from gcl_spec.progress import Quiet, Reporter
+from gcl_spec.progress import Quiet, Reporter, warnings_to
 from gcl_spec.registry import choose_device
 from gcl_spec.resolve import resolved
 from gcl_spec.run import RunFolder
-from gcl_spec.schedule import learning_rate
 from gcl_spec.signals import Stop, caught, interrupted
 from gcl_spec.start import open_data, weights_of
-from gcl_spec.training_state import trained_size
 from gcl_spec.world import World, on_first, world_of
 
 __all__ = ["DryRun", "dry_run", "run"]
@@ -78,7 +79,9 @@ def run(
     """
     reporter = reporter or Quiet()
     device = choose_device(backend, device)
-    with caught() as stop, ExitStack() as stack:
+    # What no part of it has put in words by itself is one line, too.
+    said = one_line("go on, because of", out)
+    with caught() as stop, said, warnings_to(reporter.say), ExitStack() as stack:
         try:
             if resume:
                 old = RunFolder.open(out, allow_unverified=allow_unverified)
@@ -123,6 +126,7 @@ def _create(
     config = resolved(config)
     trainer = backend.trainer(config, device=device, state=state)
     world = world_of(trainer)
+    stack.enter_context(watched(world, config.train.timeout))
     reporter = reporter if world.rank == 0 else Quiet()
     for warning in model_warnings(config):
         reporter.say(f"warning: {warning}")
@@ -160,6 +164,7 @@ def _reopen(
     old.examples()
     trainer = backend.trainer(config, device=device, state=found.state)
     world = world_of(trainer)
+    stack.enter_context(watched(world, config.train.timeout))
     reporter = reporter if world.rank == 0 else Quiet()
     for warning in (*unverified, *model_warnings(config)):
         reporter.say(f"warning: {warning}")
@@ -247,53 +252,3 @@ def _write_report(
         read_image=read_image,
     )
     folder.write("report.html", page)
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What `gcl train --dry-run` found out.
-
-    rank: of the process, whose memory it is.
-    """
-
-    parameters: int
-    seconds_per_step: float
-    seconds_in_all: float
-    peak_memory_mb: float
-    rank: int = 0
-
-
-def dry_run(
-    config: Config,
-    backend: TrainingBackend,
-    *,
-    device: str | None = None,
-    init: Path | None = None,
-    allow_unverified: bool = False,
-) -> DryRun:
-    """Two steps on real data; writes nothing but may use the cache of tower outputs.
-
-    The estimate covers the steps, not the towers' first pass and the evaluation.
-    """
-    import resource
-
-    config = resolved(config)
-    state = _start(init, allow_unverified)
-    trainer = backend.trainer(config, device=choose_device(backend, device), state=state)
-    world = world_of(trainer)
-    guard = Guard(config.optim.skip_nonfinite)
-    times = []
-    with open_data(config, trainer, world, Quiet(), only_steps=2) as data:
-        for step in range(2):
-            begun = time.monotonic()
-            lr = learning_rate(step, steps=config.train.steps, optim=config.optim)
-            guard.add(step + 1, lr, train_step(trainer, data, step, lr))
-            guard.read()
-            times.append(time.monotonic() - begun)
-    return DryRun(
-        parameters=trained_size(trainer.state()),
-        seconds_per_step=times[-1],
-        seconds_in_all=times[-1] * config.train.steps,
-        peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        rank=world.rank,
-    )

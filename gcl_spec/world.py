@@ -26,8 +26,21 @@ class World(Protocol):
         """How many there are."""
         ...
 
+    @property
+    def host(self) -> str:
+        """The address of the machine of process 0; empty where processes need no watch."""
+        ...
+
     def barrier(self) -> None:
         """Return when all have called it."""
+        ...
+
+    def first(self, number: int, /) -> int:
+        """The number that process 0 has given, from 0 to 2^31 - 1; the same for all."""
+        ...
+
+    def lost(self, error: Exception, /) -> bool:
+        """Is it what an exchange raises where another process has gone?"""
         ...
 
     def any(self, flag: bool, /) -> bool:
@@ -39,9 +52,16 @@ class World(Protocol):
 class _Single:
     rank: int = 0
     size: int = 1
+    host: str = ""
 
     def barrier(self) -> None:
         pass
+
+    def first(self, number: int, /) -> int:
+        return number
+
+    def lost(self, error: Exception, /) -> bool:
+        return False
 
     def any(self, flag: bool, /) -> bool:
         return flag

@@ -1,6 +1,8 @@
 """Backends under test are declared, never discovered: a missing one is a failure, not a skip."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 # Before anything is imported. Tests run in two processes, so one thread each; and compiling, which
 # is most of the time of JAX's tests, takes half as long without LLVM's optimisations.
@@ -18,6 +20,23 @@ BACKENDS = tuple(os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(","))
 # Shared machines stall; a slow draw is no failure. The same draws every time, so CI is repeatable.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """What tests and the processes they start assume of signals, however pytest was started.
+
+    A shell without job control, cron and CI systems start what runs in the background with SIGINT
+    ignored, nohup with SIGHUP ignored, and children inherit that.
+    """
+    wanted = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    wanted |= {signal.SIGHUP: signal.SIG_DFL, signal.SIGCHLD: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,6 +1,7 @@
 """The devices and processes of a run: a mesh whose one axis is that of the samples."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,13 @@ __all__ = ["AXIS", "JaxWorld", "join_processes"]
 
 AXIS = "samples"
 
+# JAX's service aborts all processes with a trace of its own after this many seconds of silence of
+# one. `gcl_spec.heartbeat` is to be first, and says which one it was.
+_HEARTBEAT = 600
+
+# XLA raises errors of several classes, which only their text tells from others.
+_LOST = re.compile("gloo|nccl|coordination|connection|unavailable|deadline|barrier", re.IGNORECASE)
+
 
 def join_processes() -> None:
     """Join the other processes where `JAX_COORDINATOR_ADDRESS` and its companions tell of them.
@@ -28,7 +36,12 @@ def join_processes() -> None:
         return
     try:
         count, place = (int(os.environ[f"JAX_{key}"]) for key in ("NUM_PROCESSES", "PROCESS_ID"))
-        jax.distributed.initialize(address, num_processes=count, process_id=place)
+        jax.distributed.initialize(
+            address,
+            num_processes=count,
+            process_id=place,
+            heartbeat_timeout_seconds=_HEARTBEAT,
+        )
     except (KeyError, ValueError, RuntimeError) as error:
         raise ConfigError(
             f"the processes of this run do not find each other: {error!r}; start each with "
@@ -75,6 +88,11 @@ class JaxWorld:
         """Number of processes."""
         return int(jax.process_count())
 
+    @property
+    def host(self) -> str:
+        """The coordinator's, which is process 0."""
+        return os.environ.get("JAX_COORDINATOR_ADDRESS", "").rpartition(":")[0].strip("[]")
+
     def barrier(self) -> None:
         """Wait until all processes are here."""
         from jax.experimental import multihost_utils
@@ -87,6 +105,17 @@ class JaxWorld:
 
         found = multihost_utils.process_allgather(np.asarray(flag, np.float32))
         return bool(np.any(found))
+
+    def first(self, number: int, /) -> int:
+        """Process 0's number."""
+        from jax.experimental import multihost_utils
+
+        return int(multihost_utils.broadcast_one_to_all(np.asarray(number, np.int32)))
+
+    def lost(self, error: Exception, /) -> bool:
+        """Has an exchange failed?"""
+        kinds = (jax.errors.JaxRuntimeError, RuntimeError, ValueError)
+        return isinstance(error, kinds) and _LOST.search(str(error)) is not None
 
     def largest(self, number: int, /) -> int:
         """Of the numbers of all processes."""

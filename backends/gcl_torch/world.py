@@ -1,6 +1,7 @@
 """The processes that torchrun started, as the training loop sees them."""
 
 import os
+import re
 
 import torch
 import torch.distributed as dist
@@ -10,12 +11,17 @@ from gcl_spec.errors import ConfigError
 __all__ = ["TorchWorld", "join_world"]
 
 
+# Gloo and NCCL raise a RuntimeError, which only its text tells from others.
+_LOST = re.compile("gloo|nccl|connection|socket|timed out|process group|store", re.IGNORECASE)
+
+
 class TorchWorld:
     """`gcl_spec.world.World` of the default process group."""
 
     def __init__(self, device: torch.device) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self._device = device
+        self.host = os.environ.get("MASTER_ADDR", "")
 
     def barrier(self) -> None:
         """Wait until all processes are here."""
@@ -26,6 +32,18 @@ class TorchWorld:
         found = torch.tensor([float(flag)], device=self._device)
         dist.all_reduce(found, dist.ReduceOp.MAX)
         return bool(found.item())
+
+    def first(self, number: int, /) -> int:
+        """Process 0's number."""
+        found = torch.tensor([number], device=self._device)
+        dist.broadcast(found, 0)
+        return int(found.item())
+
+    def lost(self, error: Exception, /) -> bool:
+        """Has an exchange failed?"""
+        if isinstance(error, dist.DistError):
+            return True
+        return isinstance(error, RuntimeError) and _LOST.search(str(error)) is not None
 
 
 def join_world(device: torch.device) -> TorchWorld | None:

@@ -1,10 +1,13 @@
 """The `gcl` command: a group that imports a command's module only when it is called for."""
 
 import io
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 
@@ -13,6 +16,8 @@ import click
 from gcl_cli.lines import say
 from gcl_spec._text import escaped, nearest, shortened
 from gcl_spec.errors import GclError, StoppedError
+from gcl_spec.progress import warnings_to
+from gcl_spec.signals import ends_alike
 
 __all__ = ["cli", "main"]
 
@@ -74,7 +79,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0)
+        with ends_alike(), warnings_to(partial(say, err=True)):
+            code = cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk can still be said
+        sys.exit(code)
     except click.ClickException as error:
         vars(error)["message"] = shortened(escaped(error.message))
         error.show()
@@ -86,20 +95,41 @@ def main(argv: Sequence[str] | None = None) -> None:
         if str(error):  # empty in processes other than the first
             say(error, err=True)
         sys.exit(error.exit_code)
-    except GclError as error:
+    except BrokenPipeError:
+        _drop_output()  # its reader has gone, as `head` does, and needs no word
+        sys.exit(1)
+    except (GclError, MemoryError, RuntimeError, OSError) as error:
         if "--debug" in args:
             traceback.print_exc()
-        say(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except (MemoryError, RuntimeError) as error:
-        from gcl_spec._memory import lacks_memory
+        line, code = _line_of(error)
+        say(f"error: {line}", err=True)
+        _drop_output()
+        sys.exit(code)
 
-        if "--debug" in args or not lacks_memory(error):
-            raise
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        say(
-            f"error: there is not enough memory: {said}; lower train.microbatch, eval.batch_size "
-            "or what else was set, or take a larger machine",
-            err=True,
-        )
-        sys.exit(1)
+
+def _line_of(error: Exception) -> tuple[str, int]:
+    """What is said of an error, and the exit code; one of the program itself is raised again."""
+    from gcl_spec._memory import lacks_memory
+
+    if isinstance(error, GclError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        said = error.strerror or str(error) or type(error).__name__
+        return f"{where}{said}; check its rights and the disk, try again", GclError.exit_code
+    if not lacks_memory(error):
+        raise error
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (
+        f"there is not enough memory: {said}; lower train.microbatch, eval.batch_size or what else "
+        "was set, or take a larger machine"
+    ), 1
+
+
+def _drop_output() -> None:
+    """Let Python not try again at its end to write what cannot be written to stdout."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+        return
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

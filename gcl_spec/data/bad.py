@@ -1,5 +1,6 @@
 """Samples that cannot be used: listed once each, and counted against a limit."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +9,8 @@ from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
 
-from gcl_spec.errors import CheckpointError, DataError
+from gcl_spec._os_errors import one_line
+from gcl_spec.errors import DataError
 
 __all__ = ["BadList", "BadSample", "earlier"]
 
@@ -106,22 +108,22 @@ class BadList:
 
     def _write(self) -> None:
         """Read what other processes, or this run before, have listed, and add what is missing."""
-        if self._path is None or not (self._found or self._path.exists()):
+        if self._path is None:
             return
-        try:
+        with one_line("write", self._path):
+            if not self._found and not self._path.exists():
+                return
             with _locked(self._path) as number:
                 self._read(number)
                 missing = [x for place, x in self._found.items() if place not in self._listed]
                 lines = [json.dumps({**asdict(bad), "step": step}) + "\n" for step, bad in missing]
                 data = "".join(lines).encode()
                 if data and os.pwrite(number, data, self._read_to) != len(data):
-                    raise OSError(28, "no space left on the disk")
+                    raise OSError(errno.ENOSPC, "no space left on the disk")
                 if data:
                     os.fsync(number)
                 self._read_to += len(data)
                 self._listed |= {bad.place for _, bad in missing}
-        except OSError as error:
-            raise CheckpointError(f"cannot write {self._path}: {error.strerror}") from error
 
     def _read(self, number: int) -> None:
         """Read what is new in the file; a line that a crash has cut off is written over."""

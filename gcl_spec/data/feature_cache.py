@@ -10,6 +10,7 @@ from safetensors.numpy import save
 
 from gcl_spec._checksum import checksum
 from gcl_spec._files import atomic_write, remove_stale
+from gcl_spec._os_errors import tidying
 from gcl_spec._typing import FloatArray
 from gcl_spec.cache import cache_errors
 
@@ -43,7 +44,8 @@ class FeatureCache:
         What killed processes left half-written is removed.
         """
         remove_stale(self.path.parent, _NAMES)
-        self._parts |= set(self.path.parent.glob(f"{self._stem}.part-*.safetensors"))
+        with tidying("look for tower outputs in", self.path.parent):
+            self._parts |= set(self.path.parent.glob(f"{self._stem}.part-*.safetensors"))
         rows: dict[str, FloatArray] = {}
         warnings = []
         for path in (self.path, *sorted(self._parts)):
@@ -72,7 +74,8 @@ class FeatureCache:
         """
         _write(self.path, rows)
         for part in self._parts:
-            part.unlink(missing_ok=True)
+            with tidying("remove", part):
+                part.unlink(missing_ok=True)
         self._parts.clear()
 
     @property

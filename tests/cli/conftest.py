@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 Gcl = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -23,3 +25,20 @@ def gcl(tmp_path: Path) -> Gcl:
         )
 
     return call
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """`gcl` in the background; it is gone, and its pipes are closed, when the test has ended."""
+    with ExitStack() as stack:
+
+        def call(*args: object, **more: object) -> subprocess.Popen[str]:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "gcl_cli", *map(str, args)],
+                cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
+            )  # fmt: skip
+            stack.enter_context(child)  # closes the pipes, then waits
+            stack.callback(child.kill)
+            return child
+
+        yield call

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,23 +26,28 @@ def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [part for value in values for part in ("--set", value)]
 
 
-def test_ctrl_c_says_how_to_go_on(gcl, sets: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_a_signal_says_how_to_go_on(
+    gcl, start, sets: list[str], tmp_path: Path, background: bool
+) -> None:
+    """Ctrl-C; or SIGTERM to what was started with SIGINT ignored, as in the background."""
+    if background:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    name = "SIGTERM" if background else "SIGINT"
     more = ["--set", "train.steps=100000", "--set", "train.log_every=1", "--out", "run"]
-    child = subprocess.Popen(
-        [sys.executable, "-m", "gcl_cli", "train", "--backend", "fake:FakeBackend", *sets, *more],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    child = start("train", "--backend", "fake:FakeBackend", *sets, *more)
     metrics = tmp_path / "run" / "metrics.jsonl"
-    while not (metrics.exists() and metrics.stat().st_size):
-        assert child.poll() is None
-        time.sleep(0.01)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=60)
+    for lines in (1, 3):
+        while not (metrics.exists() and metrics.read_bytes().count(b"\n") >= lines):
+            assert child.poll() is None
+            time.sleep(0.01)
+        if background and lines == 1:
+            child.send_signal(signal.SIGINT)  # which it does not heed
+    child.send_signal(signal.Signals[name])
+    _, said = child.communicate(timeout=240)
     assert child.returncode == 130, said
     line = said.strip().splitlines()[-1]
-    assert line.startswith("stopped by SIGINT after step ")
+    assert line.startswith(f"stopped by {name} after step ")
     again = "gcl train --resume run --backend fake:FakeBackend"
     assert line.endswith(f"; go on with: {again}")
     assert "Traceback" not in said
@@ -57,19 +61,13 @@ def test_ctrl_c_says_how_to_go_on(gcl, sets: list[str], tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "run" / "checkpoints")  # noqa: PTH208
 
 
-def test_a_signal_while_libraries_are_imported(tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text("print(1, flush=True)\nimport time\ntime.sleep(60)\n")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "gcl_cli", "train", "--backend", "slow:Backend"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_a_signal_while_libraries_are_imported(start, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("print(1, flush=True)\nimport time\ntime.sleep(600)\n")
+    child = start("train", "--backend", "slow:Backend")
     assert child.stdout is not None
     assert child.stdout.readline() == "1\n"
     child.send_signal(signal.SIGTERM)
-    _, said = child.communicate(timeout=60)
+    _, said = child.communicate(timeout=240)
     assert (child.returncode, said) == (130, "stopped by SIGTERM before there was a run\n")
 
 

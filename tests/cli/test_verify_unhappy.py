@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -123,17 +122,18 @@ def test_a_thorough_finding_is_run_again_thoroughly(verify, tmp_path: Path) -> N
     assert command.startswith(f"gcl verify-backends --backend b:Exits {options}")
 
 
-def test_ctrl_c_leaves_what_there_is(verify, tmp_path: Path) -> None:
-    command = "gcl_cli verify-backends --backend b:Slow --json v.json --junit v.xml --jobs 2"
-    child = subprocess.Popen(
-        [sys.executable, "-m", *command.split()],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+@pytest.mark.parametrize("background", [False, True])
+def test_a_signal_leaves_what_there_is(start, verify, tmp_path: Path, background: bool) -> None:
+    """Ctrl-C; or SIGTERM to what was started with SIGINT ignored, as in the background."""
+    if background:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    command = "verify-backends --backend b:Slow --json v.json --junit v.xml --jobs 2"
+    child = start(*command.split())
     while not (tmp_path / "busy").exists():
         assert child.poll() is None
         time.sleep(0.02)
-    child.send_signal(signal.SIGINT)
-    out, said = child.communicate(timeout=20)
+    child.send_signal(signal.SIGTERM if background else signal.SIGINT)
+    out, said = child.communicate(timeout=240)
     assert child.returncode == 130, said
     assert said.strip() == "error: interrupted"
     assert "slow" in out

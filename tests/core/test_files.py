@@ -1,7 +1,9 @@
 """Files appear whole or not at all: full disks, limits, kills."""
 
+import errno
 import io
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,9 @@ import numpy as np
 import pytest
 
 from gcl_spec import _files, checkpoint
-from gcl_spec._files import atomic_write, check_writable
+from gcl_spec._files import atomic_folder, atomic_write, check_writable
 from gcl_spec.errors import CheckpointError
+from gcl_spec.progress import warnings_to
 
 
 def state(step: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -62,7 +65,7 @@ def test_an_error_inside_leaves_the_old_file(tmp_path: Path) -> None:
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from gcl_spec._files import atomic_write, check_writable
+from gcl_spec._files import atomic_folder, atomic_write, check_writable
 with atomic_write(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
@@ -93,7 +96,7 @@ def test_half_a_file_goes_when_its_process_is_gone(tmp_path: Path) -> None:
 def test_a_file_removed_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, stolen = _files._lock, []
+    lock, stolen = _files.lock, []
 
     def late(path: Path, *, wait: bool) -> int | None:
         if wait and not stolen:
@@ -101,7 +104,7 @@ def test_a_file_removed_before_it_was_locked_is_made_again(
             path.unlink()
         return lock(path, wait=wait)
 
-    monkeypatch.setattr(_files, "_lock", late)
+    monkeypatch.setattr(_files, "lock", late)
     checkpoint.save(tmp_path, state(1), keep=1)
     assert len(stolen) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000001.safetensors"]
@@ -113,6 +116,7 @@ from pathlib import Path
 import numpy as np
 from gcl_spec import checkpoint
 from gcl_spec.errors import CheckpointError
+from gcl_spec.progress import warnings_to
 folder = Path(sys.argv[1])
 big = {"step": np.asarray(2), "params/w": np.zeros(100_000)}
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
@@ -179,7 +183,7 @@ def test_a_full_disk_is_said_wherever_it_shows(
     ],
 )
 def test_the_way_out_fits_what_is_wrong(tmp_path: Path, number: int, way_out: str) -> None:
-    error = _files._cannot_write(tmp_path / "x", OSError(number, "said"), None)
+    error = _files.cannot_write(tmp_path / "x", OSError(number, "said"), None)
     assert f"; {way_out}, what was there" in str(error)
 
 
@@ -196,3 +200,56 @@ def test_the_next_write_of_a_name_removes_what_a_killed_one_left(tmp_path: Path)
     with atomic_write(target) as file:
         file.write(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+@pytest.mark.parametrize("made", ["file", "folder"])
+def test_a_name_that_may_not_last_is_not_called_untouched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    target, fsync = tmp_path / "it", os.fsync
+    if made == "file":
+        target.write_text("old")
+
+    def refuses(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(code, os.strerror(code))
+        fsync(number)
+
+    def write() -> None:
+        if made == "folder":
+            with atomic_folder(target):
+                pass
+        else:
+            with atomic_write(target) as file:
+                file.write(b"new")
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    code = errno.EIO
+    with pytest.raises(CheckpointError, match=r"it is written, .* power cut may lose it") as raised:
+        write()
+    assert "untouched" not in str(raised.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["it"]
+    if made == "folder":
+        target.rmdir()
+    else:
+        assert target.read_bytes() == b"new"
+    code = errno.EINVAL  # of file systems that know no such thing
+    write()
+
+
+def test_where_nobody_listens_python_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(path: Path, **more: bool) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    checkpoint.save(tmp_path, state(1), keep=1)
+    monkeypatch.setattr(Path, "unlink", refuses)
+    with pytest.warns(RuntimeWarning, match=r"old checkpoint .*step-00000001.* not permitted"):
+        checkpoint.save(tmp_path, state(2), keep=1)
+    said: list[str] = []
+    with warnings_to(said.append):
+        for step in (3, 4):
+            checkpoint.save(tmp_path, state(step), keep=1)
+    assert len(said) == 1
+    assert checkpoint.latest(tmp_path).step == 4

@@ -101,7 +101,7 @@ def test_a_folder_removed_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other process saw it in the moment between its making and its lock."""
-    lock, stolen = _files._lock, []
+    lock, stolen = _files.lock, []
 
     def late(folder: Path, *, wait: bool) -> int | None:
         if wait and not stolen:
@@ -109,14 +109,14 @@ def test_a_folder_removed_before_it_was_locked_is_made_again(
             folder.rmdir()
         return lock(folder, wait=wait)
 
-    monkeypatch.setattr(_files, "_lock", late)
+    monkeypatch.setattr(_files, "lock", late)
     create(tmp_path / "run")
     assert len(stolen) == 1
     assert names(tmp_path) == ["run"]
 
 
 def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_files, "_lock", lambda folder, wait: None)
+    monkeypatch.setattr(_files, "lock", lambda folder, wait: None)
     (tmp_path / ".run.cccccccc.creating").mkdir()
     create(tmp_path / "run")
     assert names(tmp_path) == [".run.cccccccc.creating", "run"]

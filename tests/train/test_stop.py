@@ -140,6 +140,22 @@ def test_handlers_are_for_the_main_thread_and_not_for_ignored_signals() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_ignored_signal_stays_ignored_after_the_other(number: signal.Signals) -> None:
+    """As in a job that a shell started in the background: SIGTERM alone ends it."""
+    other = signal.SIGTERM if number == signal.SIGINT else signal.SIGINT
+    signal.signal(number, signal.SIG_IGN)
+    with signals.caught() as stop:
+        os.kill(os.getpid(), number)
+        assert stop.asked == ""
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), other)
+        assert stop.asked == other.name
+        assert signal.getsignal(other) is signal.SIG_DFL
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is signal.SIG_IGN
+
+
 def test_minutes_save_more_and_change_no_number(
     make: Callable[..., Config], tmp_path: Path
 ) -> None:
@@ -250,7 +266,7 @@ def test_a_full_disk_while_training_leaves_a_run_to_resume(
         if len(calls) == 4:
             with (self.path / "metrics.jsonl").open("a") as file:
                 file.write('{"step": 12, "lo')
-            raise _files._cannot_write(self.path, OSError(28, "No space left on device"), 100)
+            raise _files.cannot_write(self.path, OSError(28, "No space left on device"), 100)
         append(self, values)
 
     monkeypatch.setattr(RunFolder, "append_metrics", full)

@@ -22,50 +22,7 @@ from gcl_spec.train import dry_run, run
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer
 from loop_config import fast, numbers, state, steps
-
-SIZE = 2
-WAIT = 20.0  # seconds; a thread that waits for a failed one breaks the barrier, and the test
-
-
-class Threads:
-    """A world of threads; `any` is two barriers around a shared list."""
-
-    def __init__(self) -> None:
-        self.barrier = threading.Barrier(SIZE)
-        self.flags = [False] * SIZE
-        self.parts: list[Any] = [None] * SIZE
-
-
-class Member:
-    size = SIZE
-
-    def __init__(self, threads: Threads, rank: int) -> None:
-        self._threads = threads
-        self.rank = rank
-        self.calls = 0
-
-    def barrier(self) -> None:
-        self._threads.barrier.wait(WAIT)
-
-    def gather(self, batch: Batch) -> Batch:
-        """The whole batch, of which every process has its share."""
-        self._threads.parts[self.rank] = batch
-        self.barrier()
-        parts = list(self._threads.parts)
-        self.barrier()
-        return Batch(
-            {name: np.concatenate([part.inputs[name] for part in parts]) for name in batch.inputs},
-            np.concatenate([part.present for part in parts], axis=1),
-            np.concatenate([part.ids for part in parts]),
-        )
-
-    def any(self, flag: bool, /) -> bool:
-        self.calls += 1
-        self._threads.flags[self.rank] = flag
-        self.barrier()
-        found = any(self._threads.flags)
-        self.barrier()
-        return found
+from thread_world import SIZE, Member, Threads, in_threads
 
 
 class Trainer(FakeTrainer):
@@ -99,24 +56,6 @@ def together(
 ) -> list[RunFolder | Exception]:
     """What each process returned or raised."""
     return in_threads(lambda member: run(config, Backend(member, at), out, **more))
-
-
-def in_threads(call: Callable[[Member], Any]) -> list[Any]:
-    threads = Threads()
-    found: list[Any] = [None] * SIZE
-
-    def one(rank: int) -> None:
-        try:
-            found[rank] = call(Member(threads, rank))
-        except Exception as error:
-            found[rank] = error
-
-    members = [threading.Thread(target=one, args=(rank,)) for rank in range(SIZE)]
-    for member in members:
-        member.start()
-    for member in members:
-        member.join()
-    return found
 
 
 @pytest.fixture

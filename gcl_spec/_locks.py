@@ -1,0 +1,86 @@
+"""Locks on files and folders that end with their process, even by kill -9."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.progress import warn
+
+__all__ = ["let_go", "lock", "locked"]
+
+# What systems say that know no locks, such as some file systems over a network.
+_NO_LOCKS = {
+    getattr(errno, name)
+    for name in ("EBADF", "EINVAL", "ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP")
+    if hasattr(errno, name)
+}
+
+
+def lock(path: Path, *, wait: bool) -> int | None:
+    """Lock a folder or file; None where another process holds it, or where there are no locks.
+
+    The lock ends with the process, or when the returned file is closed.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        let_go(number)
+        return None
+    return number
+
+
+def let_go(number: int | None) -> None:
+    """Close the file of a lock; nothing was written to it that an error could lose."""
+    if number is not None:
+        with suppress(OSError):
+            os.close(number)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Train in a run folder alone.
+
+    No lock where the system, or a file system over a network, has none.
+
+    Raises:
+        ConfigError: another process has it. CheckpointError: the folder cannot be opened.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        number = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot lock {folder}: {error.strerror or error}; make it readable, or choose "
+            "another place"
+        ) from error
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"another process trains in {folder}: wait for its end, or end it first"
+            ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                warn(
+                    f"cannot lock {folder}: {error.strerror or error}; see to it that no other "
+                    "process trains there"
+                )
+        yield
+    finally:
+        let_go(number)

@@ -1,0 +1,111 @@
+"""A process that is stopped, killed or fails: the others end by themselves and say which it was."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
+from conftest import write_data
+
+TIMEOUT = 4
+SETS = [
+    "model.width=4", "model.image_size=32", "train.batch_size=6", "train.steps=1000000",
+    "train.log_every=1", "train.save_every=1000000", f"train.timeout={TIMEOUT}",
+]  # fmt: skip
+SIZE = 2
+
+
+def free_port() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+def variables(backend: str, rank: int, port: str) -> dict[str, str]:
+    if backend == "torch":
+        return {
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(SIZE),
+            "RANK": str(rank), "LOCAL_RANK": str(rank),
+        }  # fmt: skip
+    return {
+        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(SIZE),
+        "JAX_PROCESS_ID": str(rank), "JAX_PLATFORMS": "cpu",
+    }  # fmt: skip
+
+
+class Run:
+    """The processes of a training, started one by one as by hand; all are gone after the block."""
+
+    def __init__(self, stack: ExitStack, backend: str, folder: Path, *more: str) -> None:
+        data, port = write_data(folder / "tiles"), free_port()
+        sets = [*SETS, f"data.path={data}", f"data.cache={folder / 'cache'}", *more]
+        words = [word for value in sets for word in ("--set", value)]
+        self.logs = [folder / f"{rank}.log" for rank in range(SIZE)]
+        self.children = []
+        self._metrics = folder / "run" / "metrics.jsonl"
+        for rank, log in enumerate(self.logs):
+            child = subprocess.Popen(
+                [sys.executable, "-m", "gcl_cli", "train", "--backend", backend, *words,
+                 "--device", "cpu" if backend == "torch" else "cpu:0", "--out", "run"],
+                cwd=folder, env={**os.environ, **variables(backend, rank, port)},
+                stdout=stack.enter_context(log.open("w")), stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            self.children.append(child)
+            stack.callback(child.wait)
+            stack.callback(child.kill)
+
+    def wait_for_steps(self) -> None:
+        deadline = time.monotonic() + 240
+        while not (self._metrics.exists() and self._metrics.read_bytes().count(b"\n") >= 2):
+            assert time.monotonic() < deadline
+            assert [child.poll() for child in self.children] == [None] * SIZE, self.said()
+            time.sleep(0.05)
+
+    def said(self) -> list[str]:
+        return [log.read_text() for log in self.logs]
+
+    def end_of(self, rank: int) -> tuple[int, str]:
+        """Its exit code and its last line."""
+        code = self.children[rank].wait(timeout=240)
+        lines = self.logs[rank].read_text().splitlines()
+        return code, next((line for line in reversed(lines) if line.startswith("error:")), "")
+
+
+@pytest.mark.parametrize(
+    ("rank", "number"), [(0, signal.SIGSTOP), (1, signal.SIGSTOP), (1, signal.SIGKILL)]
+)
+def test_the_others_end_and_say_which_it_was(
+    backend_name: str, tmp_path: Path, rank: int, number: signal.Signals
+) -> None:
+    with ExitStack() as stack:
+        run = Run(stack, backend_name, tmp_path)
+        run.wait_for_steps()
+        run.children[rank].send_signal(number)
+        code, said = run.end_of(1 - rank)
+        text = "\n".join(run.said())
+        assert code == 1, text
+        why = "has gone" if number == signal.SIGKILL else f"has not answered for {TIMEOUT} s"
+        assert said.startswith(f"error: process {1 - rank} of 2 cannot go on: process {rank} {why}")
+        assert "Traceback" not in text
+        if number == signal.SIGSTOP:
+            run.children[rank].send_signal(signal.SIGCONT)
+            run.children[rank].wait(timeout=240)  # whom nobody waits for ends, too
+            assert "Traceback" not in "\n".join(run.said())
+        config = (tmp_path / "run" / "config.toml").read_text()
+        assert re.search(rf"timeout = {TIMEOUT}\.0", config)
+
+
+def test_a_signal_to_one_is_no_failure(backend_name: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        run = Run(stack, backend_name, tmp_path)
+        run.wait_for_steps()
+        run.children[1].send_signal(signal.SIGTERM)  # stops all, after the same step
+        assert [run.end_of(rank) for rank in range(SIZE)] == [(130, ""), (130, "")], run.said()
