@@ -154,15 +154,18 @@ def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
     """
     from PIL import Image
 
-    rgba = eight_bits(picture).convert("RGBA")
-    turn_upright(rgba)
+    found = eight_bits(picture)
+    clear = found.has_transparency_data  # without it three copies of a large picture are spared
+    found = found.convert("RGBA" if clear else "RGB")
+    turn_upright(found)
+    if clear:
+        white = Image.new("RGBA", found.size, (255, 255, 255, 255))
+        found = Image.alpha_composite(white, found).convert("RGB")
     # Resized before it is padded: a long thin picture would need the square of its length.
-    share = size / max(rgba.size)
-    width, height = (max(1, round(share * side)) for side in rgba.size)
-    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-    opaque = Image.alpha_composite(white, rgba).convert("RGB")
+    share = size / max(found.size)
+    width, height = (max(1, round(share * side)) for side in found.size)
     square = Image.new("RGB", (size, size), (255, 255, 255))
-    small = opaque.resize((width, height), Image.Resampling.BICUBIC)
+    small = found.resize((width, height), Image.Resampling.BICUBIC)
     square.paste(small, ((size - width) // 2, (size - height) // 2))
     return np.asarray(square)
 

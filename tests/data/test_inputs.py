@@ -11,7 +11,7 @@ from PIL import Image
 
 from gcl_spec.batch import embeddings, presence
 from gcl_spec.data import images
-from gcl_spec.data.images import load_image
+from gcl_spec.data.images import load_image, square_image
 from gcl_spec.data.tokens import Tokenizer
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.towers import text_folder
@@ -205,3 +205,11 @@ def test_other_formats_are_refused(kind: str) -> None:
         load_image(data, size=8, where="cat.png")
     assert str(raised.value).startswith("cat.png: not a readable picture")
     assert "PNG, JPEG, WEBP, GIF, BMP, TIFF" in str(raised.value)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "YCbCr", "CMYK", "HSV"])
+def test_pixels_without_transparency_are_those_put_on_white(mode: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 20, 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels).convert(mode)
+    on_white = square_image(picture.convert("RGB").convert("RGBA"), 16)
+    np.testing.assert_array_equal(square_image(picture, 16), on_white)
