@@ -1,5 +1,7 @@
 """The one L2 convention of this library."""
 
+from math import sqrt
+
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
@@ -10,8 +12,10 @@ __all__ = ["l2_normalize"]
 def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
     """Rows divided by their Euclidean norm, z = x / |x|, along the last axis.
 
-    A zero row, which has no direction, stays zero with zero gradient instead of turning into NaN:
-    it stands for a missing modality, and `gcl_spec.loss` reports it unless it is marked absent.
+    The norm may be anything that the dtype holds: rows whose squares would overflow or vanish are
+    divided by their largest entry first. A zero row, which has no direction, stays zero with zero
+    gradient instead of turning into NaN: it stands for a missing modality, and `gcl_spec.loss`
+    reports it unless it is marked absent.
 
     Args:
         x: shape (..., D), real floating.
@@ -26,6 +30,15 @@ def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
            [0. , 0. ]])
     """
     xp = array_namespace(x) if xp is None else xp
+    if x.shape[-1] == 0:
+        return x
+    info = xp.finfo(x.dtype)
+    low = sqrt(float(info.smallest_normal) / float(info.eps))
+    high = sqrt(float(info.max) / x.shape[-1])
+    size = xp.max(xp.abs(x), axis=-1, keepdims=True)
+    zero, ones = size == 0, xp.ones_like(size)
+    extreme = ((size < low) & ~zero) | ((size > high) & (size <= float(info.max)))
+    x = x / xp.where(extreme, size, ones)
     squared = xp.sum(x * x, axis=-1, keepdims=True)
     # The inner `where` keeps the root's infinite slope at 0 out of the gradient.
-    return x / xp.sqrt(xp.where(squared > 0, squared, xp.ones_like(squared)))
+    return xp.where(zero, xp.zeros_like(x), x) / xp.sqrt(xp.where(zero, ones, squared))

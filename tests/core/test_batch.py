@@ -1,0 +1,113 @@
+"""Unit rows of images, texts and pairs: fusion, absence, gradients, types."""
+
+import numpy as np
+import pytest
+import torch
+
+from gcl_spec.batch import MODALITIES, Batch, embeddings, presence
+from gcl_spec.errors import ConfigError
+from gcl_spec.normalize import l2_normalize
+
+IMAGE = np.asarray([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0], [1.0, 0.0]])
+TEXT = np.asarray([[4.0, -3.0], [5.0, 0.0], [1.0, 1.0], [0.0, 0.5]])
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    return x / np.sqrt((x**2).sum(-1, keepdims=True))
+
+
+@pytest.mark.parametrize("fuse", ["raw", "unit"])
+def test_rows_in_the_order_of_the_modalities(fuse: str) -> None:
+    assert MODALITIES == ("image", "text", "image+text")
+    found = embeddings(IMAGE, TEXT, fuse=fuse)  # type: ignore[arg-type]
+    total = IMAGE + TEXT if fuse == "raw" else unit(IMAGE) + unit(TEXT)
+    np.testing.assert_allclose(found, np.stack([unit(IMAGE), unit(TEXT), unit(total)]))
+    np.testing.assert_array_equal(embeddings(IMAGE, TEXT), embeddings(IMAGE, TEXT, fuse="raw"))
+
+
+@pytest.mark.parametrize("fuse", ["raw", "unit"])
+def test_what_is_absent_is_zero_and_changes_nothing(fuse: str) -> None:
+    """Each flag hides its own rows, also a fused row of which both parts are there."""
+    here = np.asarray([[1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]], bool)
+    image, text = IMAGE.copy(), TEXT.copy()
+    image[1], text[2] = np.nan, np.inf
+    found = embeddings(image, text, fuse=fuse, present_MB=here)  # type: ignore[arg-type]
+    whole = embeddings(np.where(here[0, :, None], IMAGE, 0), np.where(here[1, :, None], TEXT, 0))
+    assert not found[~here].any()
+    np.testing.assert_array_equal(found[:, 0], embeddings(IMAGE, TEXT, fuse=fuse)[:, 0])  # type: ignore[arg-type]
+    np.testing.assert_allclose(found[2, 1:3], whole[2, 1:3], err_msg="the other part alone")
+
+
+def test_gradients_of_what_is_absent_are_zero() -> None:
+    here = torch.tensor([[1, 0, 1, 1], [1, 1, 0, 1], [1, 0, 0, 0]], dtype=torch.bool)
+    image, text = torch.tensor(IMAGE, requires_grad=True), torch.tensor(TEXT, requires_grad=True)
+    embeddings(image, text, present_MB=here).sum().backward()
+    for rows, part in ((image, here[0]), (text, here[1])):
+        assert rows.grad is not None
+        assert not rows.grad[~part].any()
+        assert rows.grad[part].abs().sum(-1).all()
+
+
+def test_a_fusion_of_another_name() -> None:
+    with pytest.raises(ConfigError, match="fuse = 'sum': must be raw or unit"):
+        embeddings(IMAGE, TEXT, fuse="sum")  # type: ignore[arg-type]
+
+
+def test_a_pair_is_there_where_both_parts_are() -> None:
+    image, text = np.asarray([1, 1, 0, 0], bool), np.asarray([1, 0, 1, 0], bool)
+    assert presence(image, text).tolist() == [image.tolist(), text.tolist(), [1, 0, 0, 0]]
+
+
+def test_the_length_is_the_number_of_samples() -> None:
+    batch = Batch({"image/features": np.zeros((5, 2))}, np.ones((3, 5), bool), np.arange(5))
+    assert len(batch) == 5
+
+
+def test_normalised_rows() -> None:
+    x = np.stack([IMAGE, TEXT])
+    np.testing.assert_allclose(l2_normalize(x), unit(x))
+    assert l2_normalize(x.astype(np.float32)).dtype == np.float32
+    np.testing.assert_allclose(l2_normalize(np.asarray([[0.3, 0.4]])), [[0.6, 0.8]])
+
+
+def test_a_zero_row_has_no_direction_and_no_gradient() -> None:
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0]], dtype=torch.float64, requires_grad=True)
+    unit_rows = l2_normalize(x)
+    assert unit_rows.tolist() == [[0.0, 0.0], [0.6, 0.8]]
+    (unit_rows * torch.tensor([[1.0, 2.0], [1.0, 0.0]])).sum().backward()
+    # That of x / |x| is orthogonal to the row: (I - u u^T) v / |x|.
+    assert x.grad is not None
+    assert x.grad[1].tolist() == pytest.approx([0.128, -0.096])
+    assert x.grad[0].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_norms_far_from_1(dtype: torch.dtype) -> None:
+    """Unit rows, with their gradient, wherever the dtype holds the row."""
+    info = torch.finfo(dtype)
+    close = 4 * info.eps
+    for size in (info.max / 2, info.max**0.6, 1.0, info.tiny**0.6, info.tiny * 8):
+        x = (torch.tensor([[0.6, -0.8, 0.0]], dtype=torch.float64) * size).to(dtype)
+        x.requires_grad_()
+        found = l2_normalize(x)
+        want = torch.tensor([[0.6, -0.8, 0.0]], dtype=torch.float64)
+        assert (found.double() - want).abs().max() < close, size
+        if 1 / size < info.max / 4:
+            found[0, 2].backward()
+            assert x.grad is not None
+            assert x.grad[0, 2].item() * size == pytest.approx(1.0, rel=8 * info.eps)
+
+
+@pytest.mark.parametrize("size", [1e-40, 1e-22, 1e-15, 1.0, 1e15, 1e22, 1e38])
+def test_norms_far_from_1_without_a_warning(size: float) -> None:
+    x = np.asarray([[3.0, 4.0], [0.0, 0.0]], np.float32) * np.float32(size / 5)
+    tolerance = 1e-6 if size > 1e-37 else 1e-4  # the row itself has lost digits
+    np.testing.assert_allclose(l2_normalize(x), [[0.6, 0.8], [0.0, 0.0]], rtol=tolerance)
+
+
+def test_what_is_not_finite_stays_so() -> None:
+    with np.errstate(invalid="ignore"):
+        found = l2_normalize(np.asarray([[np.nan, 1.0], [np.inf, 1.0], [3.0, 4.0]]))
+    assert np.isnan(found[:2, 0]).all()
+    assert found[2].tolist() == [0.6, 0.8]
+    assert l2_normalize(np.zeros((3, 0))).shape == (3, 0)
