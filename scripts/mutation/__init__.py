@@ -1,0 +1,1 @@
+"""A small mutation tool: `scripts/mutate.py` runs it."""
