@@ -171,7 +171,7 @@ class DataConfig:
     """What to train on."""
 
     path: str = "starter"
-    """starter; a folder or zip with train.jsonl; parquet files, tar shards, LLaVA json, vectors."""
+    """starter; a folder or zip with train.jsonl; parquet, csv, tar shards, LLaVA json, vectors."""
     images: str = ""
     """Folder or zip of the pictures that rows name by path; empty: where the rows are."""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)

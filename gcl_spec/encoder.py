@@ -99,7 +99,7 @@ def _entries(name: str, value: Any) -> Iterable[Any]:
     """One entry a sample, also of arrays and Series, whose truth must not be asked for."""
     if isinstance(value, str | bytes | bytearray | os.PathLike) or hasattr(value, "convert"):
         raise InputError(f"{name} is {_named(value)}: image and text are lists, one entry a sample")
-    if hasattr(value, "columns") or isinstance(value, Mapping):
+    if hasattr(type(value), "columns") or isinstance(value, Mapping):
         raise InputError(f"{name} is a table; give one of its columns, such as {name}=table[NAME]")
     if isinstance(value, Set):
         raise InputError(f"{name} is a set, which has no order; {_ONE}")

@@ -13,9 +13,7 @@ _ARROW = (
     "an Arrow file; write it as parquet: pyarrow.parquet.write_table(TABLE, 'train.parquet'), or "
     "datasets.load_from_disk(FOLDER).to_parquet('train.parquet')"
 )
-_PICKLE = (
-    f"a pickle, which can run any code and is not read; load it where you trust it, {_VECTORS}"
-)
+_PICKLE = f"a pickle, which can run any code and is not read; where you trust it, {_VECTORS}"
 _RECORDS = "not read; write its samples as tar shards (webdataset) or parquet"
 _PACKED = "compressed, and cannot be read in any order; decompress it, and name what comes out"
 _WORDS = {
