@@ -64,7 +64,8 @@ def check(
     """Find what must be mended in the data at PATH; the exit code is 1 where something must.
 
     PATH is what data.path takes: starter, a folder or zip with train.jsonl, parquet files, tar
-    shards, a csv or tsv file, a json of LLaVA's layout, or vectors; with `{00000..00003}`, `{a,b}` and `*`.
+    shards, a csv or tsv file, a json of LLaVA's layout, or vectors; with `{00000..00003}`, `{a,b}`
+    and `*`.
     """
     from gcl_spec._files import atomic_write, check_writable
     from gcl_spec.data.check import check

@@ -188,9 +188,10 @@ def test_a_file_that_changes_while_it_is_used(
     for n in range(2):
         write(tmp_path / "d" / f"{n}.parquet", ROWS[:2], **kinds)
     found = source(tmp_path / "d")
-    write(tmp_path / "d" / "0.parquet", ROWS, **kinds)
+    assert found.sample(0).id == "a"  # file 0 is open, file 1 is not
+    write(tmp_path / "d" / "1.parquet", ROWS, **kinds)
     with pytest.raises(DataError, match="has changed since it was opened"):
-        found.sample(0)
+        found.sample(2)
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
