@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._files import atomic_write
-from gcl_spec._reading import parse_json
+from gcl_spec._reading import parse_json, reason
 from gcl_spec.conformance.case import Case
 from gcl_spec.data.packed import BROKEN, Arrays
 from gcl_spec.errors import DataError, GclError
@@ -59,9 +59,10 @@ def read_case(path: Path) -> Case:
             found.get("weights"),
         )
     except (*BROKEN, AttributeError) as error:
-        reason = error if isinstance(error, GclError) else f"{type(error).__name__}: {error}"
+        is_said = isinstance(error, GclError | OSError)
+        said = reason(error) if is_said else f"{type(error).__name__}: {error}"
         raise DataError(
-            f"cannot read the case {path}: {reason}; give a .npz file that "
+            f"cannot read the case {path}: {said}; give a .npz file that "
             "`gcl verify-backends` wrote"
         ) from error
 

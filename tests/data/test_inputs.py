@@ -51,7 +51,7 @@ def test_a_change_of_the_pixels_raises_the_version() -> None:
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 256, (23, 41, 4), np.uint8), "RGBA")
     pixels = load_image(png(picture), size=16, where="x").astype(int)
-    assert images.PREPROCESSING_VERSION == 2
+    assert images.PREPROCESSING_VERSION == 3
     assert pixels[2].min() == 255
     known = [[177, 203, 210], [196, 205, 207], [193, 182, 199]]
     assert np.abs(pixels[[8, 8, 11], [3, 4, 14]] - known).max() <= 1
