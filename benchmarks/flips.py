@@ -89,8 +89,8 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 def harm(path: Path, rng: random.Random) -> str:
     """Damage a file; what was done."""
     way, content = rng.choice(WAYS), path.read_bytes()
-    if way == "removed" and path.parent.name == "checkpoints":
-        way = "cut"  # whoever deletes a checkpoint takes a step back on purpose
+    if way == "removed" and path.suffix in (".safetensors", ".html"):
+        way = "cut"  # who deletes a checkpoint takes a step back; a page that is gone shows nothing
     if way == "removed" or not content:
         path.unlink()
         return "removed"
@@ -186,17 +186,15 @@ class Campaign:
     def _load(self, folder: Path) -> tuple[Any, bool]:
         loaded = load_run(folder, backend=self._name)
         rows = loaded.encode(text=["tile 1", "number 2"])
-        best = load_run(folder, backend=self._name, step="best")
+        best = RunFolder.open(folder).found("best")
         return (loaded.config, loaded.step, rows.tobytes(), best.step), False
 
     def _read(self, folder: Path) -> tuple[Any, bool]:
         opened = RunFolder.open(folder)
         opened.check()
-        names = [n for n in ("before", "after") if (folder / f"{n}.json").exists()]
+        names = ("before", "after") if (folder / "report.html").exists() else ("before",)
         reports = [opened.report(name).to_json() for name in names]
-        page = folder / "report.html"
-        kept = page.read_bytes() if page.exists() else b""
-        return (reports, opened.examples(), opened.config(), kept), False
+        return (reports, opened.examples(), opened.config()), False
 
     def outcome(self, made: Path, path: Path, action: str, rng: random.Random) -> tuple[str, str]:
         """Damage a copy of `path` in the run `made`, then act: what comes of it, and the words."""
