@@ -37,7 +37,7 @@ ERRORS = ("EIO", "ENOSPC", "EACCES", "EPERM", "EROFS", "ESTALE")
 SETS = (
     "model.width=4", "model.image_size=32", "train.batch_size=6", "optim.warmup_steps=2",
     "train.steps=4", "train.save_every=1", "train.log_every=1", "train.keep=1",
-    "train.eval_every=2", "train.keep_best=true", "data.workers=0", "train.loggers=['tensorboard']",
+    "train.eval_every=2", "train.keep_best=true", "data.workers=0",
 )  # fmt: skip
 
 
@@ -131,14 +131,17 @@ class Campaign:
         # A run that stopped in its third step, after two checkpoints.
         assert self._plain(folder / "broken" / "run", resume=False, FAKE_NAN="3")[0] == 1
 
-    def run(self, *, resume: bool, every: int) -> None:
+    def run(self, *, resume: bool, every: int, minutes: float) -> None:
         """A start, or a resume, with each of its calls failing once."""
         self._begin(resume)
         assert self._traced(resume)[0] == 0, self._said()
         found = calls(self._log, self._place)
         print(f"{'resume' if resume else 'start'}: {len(found)} calls,", dict(
             Counter(call.name for call in found).most_common()))  # fmt: skip
+        deadline = time.monotonic() + 60 * minutes
         for number, call in list(enumerate(found))[::every]:
+            if time.monotonic() > deadline:
+                break
             self._begin(resume)
             error = ERRORS[number // every % len(ERRORS)]
             where = f"{call.name} {call.number} {error}"
@@ -206,11 +209,12 @@ class Campaign:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="only each N-th call")
-    every = parser.parse_args().every
+    parser.add_argument("--minutes", type=float, default=120.0, help="of a start, and of a resume")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign(Path(folder).resolve())
         for resume in (False, True):
-            campaign.run(resume=resume, every=every)
+            campaign.run(resume=resume, every=given.every, minutes=given.minutes)
     print(dict(campaign.outcomes))
     sys.exit(any(outcome.isupper() for outcome in campaign.outcomes))
 

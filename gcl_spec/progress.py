@@ -4,7 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
@@ -118,13 +118,14 @@ class _Lines:
         self.say(", ".join([*said, *([note] if note else [])]))
 
     def say(self, text: str) -> None:
-        print(escaped(text), file=sys.stderr, flush=True)
+        with suppress(OSError):  # a full disk, or a terminal that has gone: no reason to stop
+            print(escaped(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def open_progress() -> Iterator[Reporter]:
     """Bars on a terminal, lines elsewhere; always on stderr, so that stdout stays usable."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield _Lines()
         return
     from rich.console import Console

@@ -1,5 +1,7 @@
 """Lines that commands print; nothing in them moves the cursor of a terminal."""
 
+from contextlib import nullcontext, suppress
+
 import click
 
 from gcl_spec._text import escaped
@@ -9,4 +11,6 @@ __all__ = ["say"]
 
 def say(text: object, *, err: bool = False) -> None:
     """One line on stdout, or on stderr; names of others in it are escaped."""
-    click.echo(escaped(text), err=err)
+    # Where standard error itself fails, nothing is left to say that on.
+    with suppress(OSError) if err else nullcontext():
+        click.echo(escaped(text), err=err)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 
@@ -75,14 +76,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = list(sys.argv[1:] if argv is None else argv)
     # Pillow's, on metadata and large pictures: of no use, or said as the sample's fault.
     warnings.filterwarnings("ignore", module="PIL")
+    _open_streams()
     # A file's name may have bytes that are no text; standard error escapes them by itself.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with ends_alike(), warnings_to(partial(say, err=True)):
             code = cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here, where a full disk can still be said
+        sys.stdout.flush()  # here, where a full disk can still be said
         sys.exit(code)
     except click.ClickException as error:
         vars(error)["message"] = shortened(escaped(error.message))
@@ -105,6 +106,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         say(f"error: {line}", err=True)
         _drop_output()
         sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Stand-ins for streams that are closed, as cron and some service managers leave them.
+
+    Else a file of a run could be opened in the place of standard error, and be written to as such.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # for all of the process
 
 
 def _line_of(error: Exception) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """What `gcl` says where its output, its input or its files give up."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,10 @@ import pytest
 
 from gcl_cli import main as cli
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
+from conftest import write_data
+
+TRAIN = Path(__file__).parents[1] / "train"
 ADVICE = "check its rights and the disk, try again"
 GCL = [sys.executable, "-m", "gcl_cli"]
 
@@ -39,6 +44,23 @@ def test_closed_streams_are_no_error(closed: str) -> None:
     done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, check=False)
     assert done.returncode == 0
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&- <&-"])
+def test_training_needs_no_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TRAIN), prepend=os.pathsep)
+    monkeypatch.chdir(tmp_path)
+    values = [
+        f"data.path={write_data(tmp_path / 'tiles')}", "data.cache=cache", "train.steps=2",
+        "model.width=4", "model.image_size=32", "train.batch_size=6",
+    ]  # fmt: skip
+    sets = " ".join(f"--set {value}" for value in values)
+    line = f'"$0" -m gcl_cli train --backend fake:FakeBackend {sets} --out run {streams}'
+    done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_what_no_command_foresees_is_one_line(
