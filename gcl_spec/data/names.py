@@ -53,7 +53,19 @@ _TITLES = ("title", "titel", "alt", "alt_text", "description", "sentence", "sent
 ID = Field("id", like=("key", "uid", "_id", "image_id", "name"))
 IMAGE = Field(
     "image",
-    ("images", "img", "image_path", "img_path", "image_file", "file_name", "filename", "filepath"),
+    (
+        "images",
+        "img",
+        "image_path",
+        "img_path",
+        "image_file",
+        "file_name",
+        "filename",
+        "filepath",
+        "image_base64",
+        "base64",
+        "image_bytes",
+    ),
     ("path", "file", "picture", "photo", "jpg", "jpeg", "png", "webp", "url", "image_url"),
 )
 CAPTIONS = Field(

@@ -6,6 +6,7 @@ from os.path import lexists
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
+from gcl_spec._paths import user_path
 from gcl_spec._reading import (
     is_file,
     is_folder,
@@ -160,6 +161,7 @@ class FolderRoot:
 
     def _below(self, path: str) -> str:
         """An absolute path to what is in the folder as a path from there; others as they are."""
+        path = user_path(path) if path.startswith("file:") else path
         if not path.startswith("/"):
             return path
         for folder in (Path(self.name).absolute(), self._folder):

@@ -50,7 +50,10 @@ class TextTableSource:
         if not any(self._names) or twice is not None:
             what = "has no header" if twice is None else f"has two columns {brief(twice)!r}"
             raise DataError(f"{path} {what}; {_WANTED}")
-        self._columns = find_columns(self.name, self._names, columns, more=_MORE)
+        try:
+            self._columns = find_columns(self.name, self._names, columns, more=_MORE)
+        except DataError as error:
+            raise DataError(f"{error}; the first line must name the columns") from error
         self._find_rows(len(header_bytes))
         if not self._lines:
             raise DataError(f"{path} holds no row below its header; {_WANTED}")

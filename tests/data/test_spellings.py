@@ -64,7 +64,10 @@ def test_no_spelling_leads_out(path: str, tmp_path: Path) -> None:
 def test_paths_from_the_root_into_the_folder_itself(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.png").write_bytes(png(1))
-    assert open_root(tmp_path / "d").read_bytes(f"{tmp_path}/d/a.png") == png(1)
+    for path in (f"{tmp_path}/d/a.png", f"file://{tmp_path}/d/a.png"):
+        assert open_root(tmp_path / "d").read_bytes(path) == png(1)
+    with pytest.raises(DataError, match="leads out"):
+        open_root(tmp_path / "d").read_bytes(f"file://{tmp_path}/d/../x.png")
     with pytest.raises(DataError, match=r"data\.images"):
         open_root(tmp_path / "d").read_bytes(f"{tmp_path}/e/a.png")
 

@@ -82,6 +82,7 @@ def test_a_malformed_row_takes_no_other_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"", "has no header"), (b"image,caption\n", "no row below its header"),
+     (b"a cat\tb.png\na dog\td.png\n", "the first line must name the columns"),
      (b"image,image\na,b\n", "two columns 'image'"), (b"a,b\n1,2\n", "data.columns.image=NAME"),
      ("image,caption\na,b\n".encode("utf-16"), "UTF-16"), (b"image,caf\xe9\na,b\n", "not UTF-8"),
      (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS")],
