@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gcl_spec._reading import is_file, is_folder
+from gcl_spec._reading import is_file, is_folder, read_regular
 from gcl_spec._text import one_line
 from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
@@ -44,17 +44,14 @@ def model_folder(path_or_id: str | Path) -> Path:
     if folder is None:
         hub_id, _, revision = name.partition("@")
         if not _HUB_ID.fullmatch(hub_id):
-            here = (
-                "" if Path(name).is_absolute() else f" (from {Path.cwd()}, where gcl was started)"
-            )
             raise DataError(
-                f"no folder {name!r}{here}; give as model.path a checkpoint's folder, or a hub id: "
+                f"no folder {name!r}; give as model.path a checkpoint's folder, or a hub id: "
                 "'owner/name' or 'owner/name@revision' (a run keeps it in its config.toml, which "
                 "gcl train --resume RUN --set model.path=FOLDER changes)"
             )
         folder = _snapshot(hub_id, revision or None)
     root = FolderRoot(folder, option="model.path")
-    for path in sorted(folder.iterdir()):
+    for path in _inside(folder):
         if path.suffix in _READ and not is_folder(path):
             root.check(path.name)
     if not is_open_clip(folder):
@@ -78,16 +75,25 @@ def _local(name: str) -> Path | None:
     if not name or not is_folder(folder):
         return None
     root = folder.parent if folder.name == "snapshots" else folder
-    if (root / "snapshots").is_dir() and not (root / "config.json").is_file():
-        return _snapshot_in(root)
-    return folder
+    cached = is_folder(root / "snapshots") and not is_file(folder / "config.json")
+    return _snapshot_in(root) if cached else folder
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted; `DataError` where that cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot read this folder: {error.strerror}") from error
 
 
 def _snapshot_in(root: Path) -> Path:
     """The snapshot of a repository in the hub's cache: the one of `main`, or the only one."""
-    there = sorted(path for path in (root / "snapshots").iterdir() if path.is_dir())
-    main = root / "refs" / "main"
-    commit = main.read_text(errors="replace").strip() if main.is_file() else ""
+    there = [path for path in _inside(root / "snapshots") if is_folder(path)]
+    try:
+        commit = read_regular(root / "refs" / "main").decode(errors="replace").strip()
+    except OSError:  # a snapshot by its commit alone
+        commit = ""
     chosen = [path for path in there if path.name == commit] or there
     if len(chosen) != 1:
         raise DataError(

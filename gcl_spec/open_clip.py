@@ -28,6 +28,7 @@ _TOKENIZER = (
     "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"
 )  # fmt: skip
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_LARGEST = 1e6
 _FILTERS = {"bicubic": 3, "bilinear": 2}
 # What is known of each part; another setting makes another architecture.
 _KNOWN = {
@@ -132,7 +133,7 @@ def _settings(
     """config.json; values are checked where it is read."""
     act = "quick_gelu" if model.get("quick_gelu") else "gelu"
     image_width, text_width = vision.get("width", 768), text.get("width", 512)
-    size = vision.get("image_size", 224)
+    head = vision.get("head_width", 64)
     words = text.get("vocab_size", 49408)
     return {
         "architectures": ["CLIPModel"],
@@ -151,33 +152,43 @@ def _settings(
         "vision_config": {
             "hidden_size": image_width,
             "intermediate_size": _times(image_width, vision.get("mlp_ratio", 4)),
-            "num_attention_heads": _times(image_width, 1 / max(vision.get("head_width", 64), 1)),
+            "num_attention_heads": _times(image_width, 1 / head) if _is_size(head) else head,
             "num_hidden_layers": vision.get("layers", 12),
-            "image_size": size[0] if isinstance(size, list) and len(set(size)) == 1 else size,
+            "image_size": _side(vision),
             "patch_size": vision.get("patch_size", 16),
             "hidden_act": act,
         },
     }
 
 
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _side(vision: dict[str, Any]) -> Any:
+    """Of the square pictures; some files give it twice."""
+    size = vision.get("image_size", 224)
+    twice = isinstance(size, list) and len(size) == 2 and size[0] == size[1]
+    return size[0] if twice else size
+
+
 def _times(width: Any, ratio: Any) -> Any:
-    numbers = isinstance(width, int) and isinstance(ratio, int | float)
+    numbers = _is_size(width) and type(ratio) in (int, float) and 0 < ratio < _LARGEST
     return round(width * ratio) if numbers else ratio
 
 
 def _pictures(settings: dict[str, Any], vision: dict[str, Any], path: Path) -> dict[str, Any]:
     mode, named = settings.get("resize_mode", "shortest"), settings.get("interpolation", "bicubic")
-    if mode not in ("shortest", "squash") or named not in _FILTERS:
+    if mode not in ("shortest", "squash") or str(named) not in _FILTERS:
         raise DataError(f"{path}: preprocess_cfg: resizing by {mode!r} and {named!r} is not known")
-    size = vision.get("image_size", 224)
-    side = size[0] if isinstance(size, list) and len(set(size)) == 1 else size
+    side = _side(vision)
     square = {"height": side, "width": side}
     return {
         "image_processor_type": "CLIPImageProcessor",
         "size": {"shortest_edge": side} if mode == "shortest" else square,
         "do_center_crop": mode == "shortest",
         "crop_size": square,
-        "resample": _FILTERS[named],
+        "resample": _FILTERS[str(named)],
         "image_mean": settings.get("mean", _MEAN),
         "image_std": settings.get("std", _STD),
     }
@@ -205,7 +216,7 @@ def _of_block(name: str, x: npt.NDArray[Any], folder: Path) -> dict[str, npt.NDA
         part, _, kind = inner.rpartition(".")
         if part in _BLOCK:
             return {f"{layer}.{_BLOCK[part]}.{kind}": x}
-        if inner in ("attn.in_proj_weight", "attn.in_proj_bias") and len(x) % 3 == 0:
+        if inner in ("attn.in_proj_weight", "attn.in_proj_bias") and x.ndim and not len(x) % 3:
             kind = inner.rpartition("_")[2]
             return {
                 f"{layer}.self_attn.{letter}_proj.{kind}": np.ascontiguousarray(third)

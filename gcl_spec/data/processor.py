@@ -28,6 +28,8 @@ _ALWAYS = {"do_resize": True, "do_rescale": True, "do_normalize": True, "rescale
 _SQUARE = {"height": 224, "width": 224}
 _SIGLIP = _ALWAYS | {"size": _SQUARE, "resample": 3, "image_mean": _HALF, "image_std": _HALF}
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 # The defaults of transformers' processors, for what a checkpoint leaves out.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "CLIP": _ALWAYS
@@ -254,7 +256,7 @@ def _numbers(found: Mapping[str, Any], key: str, where: str) -> tuple[float, ...
     """Three numbers, one a channel; a single one is meant for all."""
     value = found[key]
     values = list(value) if isinstance(value, list | tuple) else [value] * 3
-    good = all(type(x) in (int, float) and np.isfinite(x) for x in values) and len(values) == 3
+    good = all(type(x) in (int, float) and abs(x) <= _LARGEST for x in values) and len(values) == 3
     if not good or (key == "image_std" and 0 in values):
         raise DataError(f"{where}: {key} is {value!r}; a finite number a channel is meant")
     return tuple(float(x) for x in values)

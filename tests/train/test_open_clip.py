@@ -15,7 +15,8 @@ from gcl_jax.towers.clip import Clip
 from gcl_spec.config import Config
 from gcl_spec.config_io import load
 from gcl_spec.data.preprocess import preprocessing_of
-from gcl_spec.errors import DataError
+from gcl_spec.data.processor import ImageProcessor
+from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.tiny import write_tiny
 from gcl_spec.towers import clip_folder
 from gcl_torch.towers.clip import ClipTowers
@@ -187,3 +188,27 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (tmp_path / "model" / "open_clip_model.safetensors").unlink()
     with pytest.raises(DataError, match="open_clip's own layout, of which"):
         clip_folder(options)
+
+
+def test_odd_values_are_an_error(tmp_path: Path) -> None:
+    made(tmp_path / "model", quick=False)
+    path, original = tmp_path / "model" / "open_clip_config.json", settings()
+    parts = [original["model_cfg"]["vision_cfg"], original["model_cfg"]["text_cfg"]]
+    parts += [original["model_cfg"], original["preprocess_cfg"]]
+    for part in parts:
+        for key, good in list(part.items()):
+            # One number for all channels is a mean, or a standard deviation.
+            numbers = () if key in ("mean", "std") else (10**12, -1, 0)
+            for value in ([], {}, "x", *numbers, [[1], [1]], 1e300):
+                part[key] = value
+                path.write_text(json.dumps(original))
+                with pytest.raises((DataError, ConfigError)) as raised:
+                    load_both(config(tmp_path / "model", tmp_path / "cache"))
+                assert "\n" not in str(raised.value), (key, value)
+            part[key] = good
+
+
+def load_both(options: Config) -> None:
+    folder = clip_folder(options)
+    ImageProcessor.from_folder(folder)
+    Clip.from_folder(folder)
