@@ -6,11 +6,15 @@ its own sample's. A kernel computes these; `plain_blocks` here is the direct one
 `gcl_spec.gram`.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import log2
+from numbers import Real
 from typing import NamedTuple, Protocol, TypeAlias
 
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.normalize import inverse_norm, largest_mix
 from gcl_spec.plan import Softmax
 
 __all__ = [
@@ -21,12 +25,15 @@ __all__ = [
     "embeddings_of",
     "inverse_norm",
     "mixed",
+    "or_nan",
     "place_of_mixed",
     "plain_blocks",
     "term_values",
     "without_arrays",
 ]
 
+
+Multiply: TypeAlias = Callable[[Array, Array], Array]
 
 Part: TypeAlias = int | tuple[int, int]
 """The given row that a modality is, or the two that it is mixed of."""
@@ -115,19 +122,41 @@ class Kernel(Protocol):
         ...
 
 
-def plain_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
-    """The direct kernel: whole (B, B) blocks, differentiated by the framework."""
-    return direct_blocks(mixed(problem, xp), scale, xp=xp)
+def plain_blocks(
+    problem: Problem,
+    scale: Array | float,
+    /,
+    *,
+    xp: ArrayNamespace,
+    multiply: Multiply = operator.matmul,
+) -> Blocks:
+    """The direct kernel: whole (B, B) blocks, differentiated by the framework.
+
+    multiply: x @ y, of stacks of matrices.
+    """
+    info = xp.finfo(problem.rows[0].dtype)
+    largest = float(info.eps) / float(info.smallest_normal)
+    known = or_nan(mixed(problem, xp), xp, largest)
+    return direct_blocks(known, scale, xp=xp, multiply=multiply)
 
 
-def direct_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespace) -> Blocks:
+def direct_blocks(
+    problem: Problem,
+    scale: Array | float,
+    /,
+    *,
+    xp: ArrayNamespace,
+    multiply: Multiply = operator.matmul,
+) -> Blocks:
     """`plain_blocks` of a problem that has its `mix`."""
-    embeddings = embeddings_of(problem)
+    lift = _lift(scale, problem.rows[0], xp)
+    embeddings = [lift * x for x in embeddings_of(problem)]
+    scale = scale / lift**2
     queries_KBD = xp.stack([embeddings[m] for m, _ in problem.blocks])
     pools_KBD = xp.stack([embeddings[n] for _, n in problem.blocks])
     own_BB, alike_BB = _classes(problem, xp)
-    s_KBB = scale * (queries_KBD @ xp.matrix_transpose(pools_KBD))
-    damping_KBB = None if problem.damp is None else _damping(problem, xp)
+    s_KBB = scale * multiply(queries_KBD, xp.matrix_transpose(pools_KBD))
+    damping_KBB = None if problem.damp is None else _damping(problem, multiply, xp)
     if damping_KBB is not None:
         s_KBB = s_KBB * damping_KBB
     here_KB = None
@@ -148,9 +177,21 @@ def direct_blocks(problem: Problem, scale: Array | float, /, *, xp: ArrayNamespa
     )
 
 
-def _damping(problem: Problem, xp: ArrayNamespace) -> Array:
+def _lift(scale: Array | float, like: Array, xp: ArrayNamespace) -> Array | float:
+    """The power of 2 that both rows of a product take of a scale far from 1; else 1.
+
+    Products of rows that are as small as such a scale is large would underflow.
+    """
+    far = 2.0 ** (-log2(float(xp.finfo(like.dtype).smallest_normal)) // 3)
+    if isinstance(scale, Real):
+        return far if scale > far else 1 / far if scale < 1 / far else 1.0
+    one = xp.ones_like(scale)
+    return xp.where(scale > far, far * one, xp.where(scale < 1 / far, one / far, one))
+
+
+def _damping(problem: Problem, multiply: Multiply, xp: ArrayNamespace) -> Array:
     """(K, B, B): 1 - s_j . s_k for the blocks within one modality, 1 for the others."""
-    damp_BB = 1 - problem.damp @ xp.matrix_transpose(problem.damp)
+    damp_BB = 1 - multiply(problem.damp, xp.matrix_transpose(problem.damp))
     return xp.stack([damp_BB if m == n else xp.ones_like(damp_BB) for m, n in problem.blocks])
 
 
@@ -158,11 +199,15 @@ def _and(mask_BB: Array, here_KB: Array | None) -> Array:
     return mask_BB[None, :, :] if here_KB is None else mask_BB[None, :, :] & here_KB[:, None, :]
 
 
-def inverse_norm(a_BD: Array, b_BD: Array, xp: ArrayNamespace) -> Array:
-    """1 / |a + b|, (B,); 1, with no gradient, where the sum is zero."""
-    total_BD = a_BD + b_BD
-    squared_B = xp.sum(total_BD * total_BD, axis=-1)
-    return 1 / xp.sqrt(xp.where(squared_B > 0, squared_B, xp.ones_like(squared_B)))
+def or_nan(problem: Problem, xp: ArrayNamespace, largest: float | None = None) -> Problem:
+    """The problem with NaN for factors over a largest one, by which digits would be lost.
+
+    Values that can be read were refused before. largest: `largest_mix` when not given.
+    """
+    if problem.mix is None:
+        return problem
+    largest = largest_mix(problem.mix.dtype, xp) if largest is None else largest
+    return replace(problem, mix=xp.where(xp.abs(problem.mix) > largest, xp.nan, problem.mix))
 
 
 def mixed(

@@ -37,15 +37,15 @@ def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) ->
     lowest_power = log2(float(info.smallest_normal))
     room = min(log2(float(info.max)) - 1, -lowest_power - 24) - terms
     depth = log2(float(info.eps)) - lowest_power - terms
-    dots = OwnDots(problem, xp)
+    dots = OwnDots(problem, scale2, xp)
     norms = [xp.max(dots(m, m)) for m in range(len(problem.parts))]
-    largest = scale2 * xp.max(xp.stack(norms))
+    largest = xp.max(xp.stack(norms))
     if problem.damp is not None:  # factors of logits: 1 - s_j . s_k
         largest = largest * (1 + xp.max(xp.sum(problem.damp * problem.damp, axis=-1)))
     shift = xp.where(largest > room, largest - room, xp.zeros_like(largest))
     lowest = []
     for query, target in problem.targets:
-        logit_B = scale2 * dots(query, target)
+        logit_B = dots(query, target)
         if problem.present is not None:
             valid_B = problem.present[query, ...] & problem.present[target, ...]
             logit_B = xp.where(valid_B, logit_B, largest)

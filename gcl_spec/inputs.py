@@ -25,6 +25,7 @@ from gcl_spec.value_checks import (
     check_pairs,
     check_rows,
     check_scale,
+    largest_norm,
 )
 
 __all__ = [
@@ -149,11 +150,13 @@ def check(
     check_options(first, log_scale, objective, options.get("ids"), xp, whole=whole)
     captions, weights = options.get("captions"), _pairs(options.get("weights"), first, xp)
     flags = _flags(embeddings, options.get("present"), objective, xp)
-    check_scale(log_scale, at_least_32_bits(first.dtype, xp), xp)
-    check_rows(embeddings, flags, xp)
+    dtype = at_least_32_bits(first.dtype, xp)
+    check_scale(log_scale, dtype, xp)
     if captions is not None:
         check_captions(captions, first, xp)
         check_features(captions, xp)
+    terms = max(1, first.shape[0]) * sum(max(1.0, d.weight) for d in objective.directions)
+    check_rows(embeddings, flags, largest_norm(log_scale, captions, terms, dtype, xp), xp)
     if whole:
         check_pairs(objective, flags, xp)
     check_fusion(embeddings, parts, weights, flags, xp)

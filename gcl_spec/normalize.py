@@ -1,21 +1,20 @@
-"""The one L2 convention of this library."""
+"""The one L2 convention of this library, for numbers of any size."""
 
-from math import sqrt
+from math import log2
 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 
-__all__ = ["l2_normalize"]
+__all__ = ["inverse_norm", "l2_normalize", "largest_mix", "power_of_two", "row_norms"]
 
 
 def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
     """Rows divided by their Euclidean norm, z = x / |x|, along the last axis.
 
-    The norm may be anything that the dtype holds: rows whose squares would overflow or vanish are
-    divided by their largest entry first. A zero row, which has no direction, stays zero with zero
-    gradient instead of turning into NaN: it stands for a missing modality, and `gcl_spec.loss`
-    reports it unless it is marked absent.
+    The norm may be anything that the dtype holds. A zero row, which has no direction, stays zero
+    with zero gradient instead of turning into NaN: it stands for a missing modality, and
+    `gcl_spec.loss` reports it unless it is marked absent.
 
     Args:
         x: shape (..., D), real floating.
@@ -32,13 +31,60 @@ def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
     xp = array_namespace(x) if xp is None else xp
     if x.shape[-1] == 0:
         return x
-    info = xp.finfo(x.dtype)
-    low = sqrt(float(info.smallest_normal) / float(info.eps))
-    high = sqrt(float(info.max) / x.shape[-1])
-    size = xp.max(xp.abs(x), axis=-1, keepdims=True)
-    zero, ones = size == 0, xp.ones_like(size)
-    extreme = ((size < low) & ~zero) | ((size > high) & (size <= float(info.max)))
-    x = x / xp.where(extreme, size, ones)
+    leveled, root = _leveled(x, xp)
+    zero = xp.max(xp.abs(x), axis=-1, keepdims=True) == 0  # and not NaN, which stays
+    leveled = xp.where(zero, xp.zeros_like(leveled), leveled)
+    return xp.astype(leveled / root, x.dtype, copy=False)
+
+
+def row_norms(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
+    """The Euclidean norms of rows, (...,), with gradient 0 for a zero row; at least 32 bits."""
+    xp = array_namespace(x) if xp is None else xp
+    leveled, root = _leveled(x, xp)
+    some = xp.any(leveled != 0, axis=-1)
+    power = power_of_two(xp.astype(x, leveled.dtype, copy=False), xp)
+    norms = xp.squeeze(root / power, axis=-1)
+    return xp.where(some, norms, xp.zeros_like(norms))
+
+
+def inverse_norm(a_BD: Array, b_BD: Array, xp: ArrayNamespace) -> Array:
+    """1 / |a + b|, (B,); the largest number, with no gradient, where the sum is zero."""
+    power_B1 = power_of_two(xp.maximum(xp.abs(a_BD), xp.abs(b_BD)), xp)
+    total_BD = power_B1 * a_BD + power_B1 * b_BD
+    squared_B = xp.sum(total_BD * total_BD, axis=-1)
+    some_B = squared_B > 0
+    root_B = xp.sqrt(xp.where(some_B, squared_B, xp.ones_like(squared_B)))
+    # The power is a factor of the cotangent, too, before that is divided by the root's square.
+    return xp.where(some_B, power_B1[:, 0] * (1 / root_B), float(xp.finfo(a_BD.dtype).max))
+
+
+def largest_mix(dtype: object, xp: ArrayNamespace) -> float:
+    """Above this factor of a part the logits of a mixed row are lost in those of its parts.
+
+    They are products of products of parts, which underflow where those are that small.
+    """
+    info = xp.finfo(dtype)
+    return float(2.0 ** ((log2(float(info.eps)) - log2(float(info.smallest_normal)) - 13) // 2))
+
+
+def power_of_two(x: Array, xp: ArrayNamespace) -> Array:
+    """A factor for each row, (..., 1), with which squares neither overflow nor underflow.
+
+    It is 1 for numbers of the usual size, and for a zero row; it has no derivative.
+    """
+    exponent = -log2(float(xp.finfo(x.dtype).smallest_normal))
+    usual, half = 2.0 ** (exponent // 8), 2.0 ** (exponent // 2)
+    largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
+    power = xp.where(largest > usual, 1 / half, xp.ones_like(largest))
+    power = xp.where((largest < 1 / usual) & (largest > 0), half, power)
+    tiny = (largest < 1 / (half * usual)) & (largest > 0)
+    return xp.where(tiny, half * usual**3, power)
+
+
+def _leveled(x: Array, xp: ArrayNamespace) -> tuple[Array, Array]:
+    """Rows times their power of 2, in 32 bits or more, and the norms of these, 1 for a zero row."""
+    x = xp.astype(x, xp.float32, copy=False) if xp.finfo(x.dtype).bits < 32 else x
+    x = x * power_of_two(x, xp)
     squared = xp.sum(x * x, axis=-1, keepdims=True)
     # The inner `where` keeps the root's infinite slope at 0 out of the gradient.
-    return xp.where(zero, xp.zeros_like(x), x) / xp.sqrt(xp.where(zero, ones, squared))
+    return x, xp.sqrt(xp.where(squared > 0, squared, xp.ones_like(squared)))

@@ -17,15 +17,20 @@ __all__ = ["OwnDots", "own_sums"]
 
 
 class OwnDots:
-    """e_m . e_n of one sample's rows, (B,), from the dot products of the given rows.
+    """scale * e_m . e_n of one sample's rows, (B,), from the products of the given rows.
 
     dtype: to compute in; None: the rows'. step: so many samples at a time; None: all.
     """
 
     def __init__(
-        self, problem: Problem, xp: ArrayNamespace, dtype: Any = None, step: int | None = None
+        self,
+        problem: Problem,
+        scale: Array | float,
+        xp: ArrayNamespace,
+        dtype: Any = None,
+        step: int | None = None,
     ) -> None:
-        self._problem, self._xp = problem, xp
+        self._problem, self._scale, self._xp = problem, scale, xp
         self._dtype = problem.rows[0].dtype if dtype is None else dtype
         size = problem.rows[0].shape[0]
         step = step or size
@@ -40,8 +45,10 @@ class OwnDots:
         """Of every two kinds of given rows."""
         xp = self._xp
         rows = [xp.astype(x[at, :], self._dtype, copy=False) for x in self._problem.rows]
+        # The scale first: products of tiny rows would underflow without it.
+        scaled = [self._scale * x for x in rows]
         pairs = combinations_with_replacement(range(len(rows)), 2)
-        return {(c, k): xp.sum(rows[c] * rows[k], axis=-1) for c, k in pairs}
+        return {(c, k): xp.sum(scaled[c] * rows[k], axis=-1) for c, k in pairs}
 
     def __call__(self, m: int, n: int) -> Array:
         """For modalities m and n."""
@@ -57,7 +64,7 @@ class OwnDots:
         xp = self._xp
         (a, f), (b, g) = ((c, xp.astype(x, self._dtype)) for c, x in factors)
         square = f * f * self._given(a, a) + 2 * f * g * self._given(a, b)
-        square = square + g * g * self._given(b, b)
+        square = (square + g * g * self._given(b, b)) / self._scale
         # Of rows that are not there, or whose sum is nothing, it is not near 1.
         near = xp.abs(square - 1) < 1e-3
         unit = 1 / xp.sqrt(xp.where(near, square, xp.ones_like(square)))
@@ -79,8 +86,8 @@ def own_sums(
 
     scale: of the dot products, which gives the unit. dtype, step: as in `OwnDots`.
     """
-    dots = OwnDots(problem, xp, dtype, step)
-    linear = xp.stack([scale * dots(m, n) for m, n in problem.blocks])
+    dots = OwnDots(problem, scale, xp, dtype, step)
+    linear = xp.stack([dots(m, n) for m, n in problem.blocks])
     if problem.damp is not None:
         damp = xp.astype(problem.damp, linear.dtype)
         damping = 1 - xp.sum(damp * damp, axis=-1)

@@ -15,12 +15,21 @@ from array_api_compat import numpy as numpy_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, NoPairError
+from gcl_spec.normalize import largest_mix, power_of_two, row_norms
 from gcl_spec.objective import Objective
 
-__all__ = ["check_features", "check_fusion", "check_pairs", "check_rows", "check_scale"]
+__all__ = [
+    "check_features",
+    "check_fusion",
+    "check_pairs",
+    "check_rows",
+    "check_scale",
+    "largest_norm",
+]
 
 Parts = tuple[str, str]
 _ABSENT = "mark missing ones absent in `present`"
+_NORMALISE = "normalise rows first (gcl_spec.normalize.l2_normalize)"
 
 
 def check_scale(log_scale: Array | float, dtype: Any, xp: ArrayNamespace) -> None:
@@ -42,17 +51,51 @@ def check_scale(log_scale: Array | float, dtype: Any, xp: ArrayNamespace) -> Non
             )
 
 
-def check_rows(rows: Mapping[str, Array], flags: Mapping[str, Array], xp: ArrayNamespace) -> None:
-    """NaN, Inf and zero rows, by name and number."""
+def largest_norm(
+    log_scale: Array | float,
+    features: Array | None,
+    terms: float,
+    dtype: Any,
+    xp: ArrayNamespace,
+) -> float:
+    """Of rows whose logits, and the sum of so many terms, `dtype` holds; inf if it is not known.
+
+    terms: their number, each as often as it weighs.
+    """
+    found = _values(xp, log_scale, *([] if features is None else [features]))
+    if found is None:
+        return math.inf
+    xp_, scale, *captions = found
+    power = scale if isinstance(scale, Real) else xp_.max(scale)
+    damping = 1 + float(xp_.max(row_norms(captions[0], xp=xp_))) ** 2 if captions else 1.0
+    top = math.log2(float(xp.finfo(dtype).max))
+    room = top - float(power) / math.log(2) - math.log2(8 * damping * terms)
+    return float(2.0 ** min(room / 2, top - 1))
+
+
+def check_rows(
+    rows: Mapping[str, Array], flags: Mapping[str, Array], largest: float, xp: ArrayNamespace
+) -> None:
+    """NaN, Inf and rows whose norm is 0, nearly 0, or over `largest`, by name and number."""
     for name, x_BD in rows.items():
         found = _values(xp, x_BD, *([flags[name]] if name in flags else []))
         if found is None:
             continue
         xp_, x, *here = found
-        size_B = xp_.max(xp_.abs(x), axis=-1)
+        wide = xp_.float32 if xp_.finfo(x.dtype).bits < 32 else x.dtype
+        size_B = xp_.astype(xp_.max(xp_.abs(x), axis=-1), wide)
         here_B = here[0] if here else True
-        _refuse(~xp_.isfinite(size_B) & here_B, f"of {name!r}", "holds", "hold", "NaN or Inf")
-        _refuse((size_B == 0) & here_B, f"of {name!r}", "has", "have", "norm 0")
+        whose = f"of {name!r}"
+        _refuse(~xp_.isfinite(size_B) & here_B, whose, "holds", "hold", "NaN or Inf")
+        _refuse((size_B == 0) & here_B, whose, "has", "have", "norm 0")
+        info = xp_.finfo(wide)
+        tiny = float(info.smallest_normal) / float(info.eps)
+        what = f"a norm under {tiny:.0e}, too small for {info.dtype}"
+        _refuse((size_B < tiny) & here_B, whose, "has", "have", what, _NORMALISE)
+        if bool(xp_.any((size_B > largest / x.shape[1] ** 0.5) & here_B)):
+            kept = xp_.where(here[0][:, None], x, xp_.zeros_like(x)) if here else x
+            what = f"a norm over {largest:.0e}, whose logits at this scale {info.dtype} cannot hold"
+            _refuse(row_norms(kept, xp=xp_) > largest, whose, "has", "have", what, _NORMALISE)
 
 
 def check_pairs(objective: Objective, flags: Mapping[str, Array], xp: ArrayNamespace) -> None:
@@ -71,12 +114,17 @@ def check_pairs(objective: Objective, flags: Mapping[str, Array], xp: ArrayNames
 
 
 def check_features(captions: Array, xp: ArrayNamespace) -> None:
-    """Features of captions are finite."""
+    """Features of captions are finite, and products of them far from the largest number."""
     found = _values(xp, captions)
     if found is not None:
-        bad_B = ~found[0].all(found[0].isfinite(found[1]), axis=-1)
-        way_out = "give zeros for a missing caption"
-        _refuse(bad_B, "of 'captions'", "holds", "hold", "NaN or Inf", way_out)
+        xp_, x = found
+        whose, way_out = "of 'captions'", "give zeros for a missing caption"
+        bad_B = ~xp_.all(xp_.isfinite(x), axis=-1)
+        _refuse(bad_B, whose, "holds", "hold", "NaN or Inf", way_out)
+        norm_B = row_norms(x, xp=xp_)
+        largest = float(xp_.finfo(norm_B.dtype).max) ** 0.25
+        what = f"a norm over {largest:.0e}, where unit rows are wanted"
+        _refuse(norm_B > largest, whose, "has", "have", what, _NORMALISE)
 
 
 def check_fusion(
@@ -86,7 +134,7 @@ def check_fusion(
     flags: Mapping[str, Array],
     xp: ArrayNamespace,
 ) -> None:
-    """Weights that are not finite, and parts whose weighted sum has no direction."""
+    """Weights that are not finite, and parts whose weighted sum has no direction or is tiny."""
     for name, parts in fused.items():
         here = [flags.get(part, True) for part in parts]
         used = [rows[part] for part in parts], weights.get(name, (1.0, 1.0))
@@ -98,15 +146,38 @@ def check_fusion(
             finite = math.isfinite if isinstance(weight, Real) else xp_.isfinite
             if not bool(xp_.all(xp_.asarray(finite(weight)))):
                 raise InputError(f"the weights of {part!r} in {name!r} hold NaN or Inf")
-        a, b = (
-            _part(x, weight, flag, xp_)
-            for x, weight, flag in zip(terms[:2], terms[2:4], terms[4:], strict=True)
-        )
-        sizes_B = [xp_.linalg.vector_norm(x, axis=-1) for x in (a, b, a + b)]
-        # Below this the sum's direction is rounding error of the two parts.
-        undefined_B = ~(sizes_B[2] > 4 * xp_.finfo(a.dtype).eps * (sizes_B[0] + sizes_B[1]))
-        what = "sum to 0, so their fusion has no direction"
-        _refuse(undefined_B & of_all, f"of {parts[0]!r} and {parts[1]!r}", what, what, "")
+        with np.errstate(over="ignore"):
+            a, b = (
+                _part(x, weight, flag, xp_)
+                for x, weight, flag in zip(terms[:2], terms[2:4], terms[4:], strict=True)
+            )
+            _check_sum(a, b, terms[2:4], f"of {parts[0]!r} and {parts[1]!r}", of_all, xp_)
+
+
+def _check_sum(
+    a: Any, b: Any, weights: Sequence[Any], whose: str, of_all: Any, xp: ArrayNamespace
+) -> None:
+    """The sum of two weighted parts has a direction, and logits of it are not lost."""
+    finite_B = xp.all(xp.isfinite(a) & xp.isfinite(b), axis=-1)
+    what = "times the weights of their fusion overflow"
+    _refuse(~finite_B & of_all, whose, what, what, "", _NORMALISE)
+    sizes_B1 = xp.maximum(xp.abs(a), xp.abs(b))
+    power_B1 = power_of_two(sizes_B1, xp)
+    info = xp.finfo(a.dtype)
+    lost_B = xp.max(sizes_B1, axis=-1) < float(info.smallest_normal) / float(info.eps)
+    for weight in weights:  # that are 0 have another error
+        lost_B = lost_B & (abs(weight) > 0)
+    a, b = a * power_B1, b * power_B1
+    sizes_B = [xp.linalg.vector_norm(x, axis=-1) for x in (a, b, a + b)]
+    # Below this the sum's direction is rounding error of the two parts.
+    undefined_B = ~lost_B & ~(sizes_B[2] > 4 * info.eps * (sizes_B[0] + sizes_B[1]))
+    what = "sum to 0, so their fusion has no direction"
+    _refuse(undefined_B & of_all, whose, what, what, "")
+    most = largest_mix(a.dtype, xp)
+    for weight in weights:
+        lost_B = lost_B | (abs(weight) * power_B1[:, 0] > most * sizes_B[2])
+    what = f"a sum under {1 / most:.0e} times a weight, too small for {info.dtype}"
+    _refuse(lost_B & of_all, whose, "have", "have", what, _NORMALISE)
 
 
 def _part(x_BD: Array, weight: Any, here: Array | bool, xp: ArrayNamespace) -> Array:
@@ -136,12 +207,20 @@ def _values(xp: ArrayNamespace, *arrays: Any) -> Sequence[Any] | None:
 
     JAX's are looked at in NumPy: under `jit` its operations on concrete arrays are traced, too.
     """
+    arrays = tuple(x if isinstance(x, Real) else _outside(x) for x in arrays)
     given = [x for x in arrays if not isinstance(x, Real)]
     if not all(map(_is_plain, given)):
         return None
     if all(is_jax_array(x) or _is_numpy(x) for x in given):
         return (numpy_namespace, *(x if isinstance(x, Real) else _in_numpy(x) for x in arrays))
     return (xp, *(x.detach() if is_torch_array(x) else x for x in arrays))
+
+
+def _outside(x: Any) -> Any:
+    """The array of which JAX takes a derivative; in a compiled function that has no value."""
+    while is_jax_array(x) and hasattr(x, "primal"):
+        x = x.primal
+    return x
 
 
 def _in_numpy(x: Any) -> Any:

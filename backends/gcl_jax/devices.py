@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from gcl_spec.log_sums import log_sum_over
 from gcl_spec.row_sums import RowSums
 from gcl_spec.softmax_tiles import Own
 
-__all__ = ["Share", "of_first", "over_devices", "share_of"]
+__all__ = ["Share", "of_first", "over_devices", "share_of", "whole"]
 
 
 class Share(NamedTuple):
@@ -48,3 +49,22 @@ def over_devices(sums: RowSums, axis_name: str) -> RowSums:
 
     others, own = (log_sum_over(x, largest, total, jnp) for x in (sums.others, sums.own.logs))
     return RowSums(others, Own(own, total(sums.own.linear), total(sums.own.count)))
+
+
+def whole(tree: Any) -> Any:
+    """All arrays on every device, where they lie along axes of a mesh that are Explicit.
+
+    Such axes, which `jax.make_mesh` makes unless told otherwise, are part of an array's type, and
+    operations across samples do not take it; over Auto axes XLA does the same by itself.
+    """
+
+    def one(x: Any) -> Any:
+        if not isinstance(x, jax.Array):
+            return x
+        sharding: Any = jax.typeof(x).sharding
+        if all(axis is None for axis in sharding.spec):
+            return x
+        alone = NamedSharding(sharding.mesh, PartitionSpec(*[None] * x.ndim))  # type: ignore[no-untyped-call]
+        return jax.sharding.reshard(x, alone)  # type: ignore[no-untyped-call]
+
+    return jax.tree.map(one, tree)

@@ -1,15 +1,15 @@
 """The tiled kernel for JAX: scans over pairs of tiles, with a derivative in closed form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from gcl_jax.devices import of_first, over_devices
+from gcl_jax.devices import of_first, over_devices, whole
 from gcl_jax.tiles import Tiles
-from gcl_spec.blocks import Blocks, Problem, mixed, plain_blocks
+from gcl_spec.blocks import Blocks, Problem, mixed, or_nan, plain_blocks
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2, Layout, layout_of
 from gcl_spec.log_sums import LogSums
@@ -19,6 +19,8 @@ from gcl_spec.softmax_tiles import Own
 from gcl_spec.tiles import Gradients
 
 __all__ = ["GramKernel"]
+
+_ARRAYS = ("rows", "weights", "present", "ids", "damp")
 
 _PLAIN_BELOW = 128
 """Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
@@ -39,9 +41,11 @@ class GramKernel:
     def __call__(self, problem: Problem, scale: jax.Array | float, /, *, xp: Any = jnp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
         size = problem.rows[0].shape[0]
+        arrays = whole({name: getattr(problem, name) for name in _ARRAYS})
+        problem = replace(problem, **arrays)
         if self.tile is None and size < _PLAIN_BELOW:
-            return plain_blocks(problem, scale, xp=xp)
-        problem = mixed(problem, xp)
+            return plain_blocks(problem, scale, xp=xp)._replace(present=problem.present)
+        problem = or_nan(mixed(problem, xp), xp)
         tile = min(self.tile or 256, size)
         static = _Static(layout_of(problem), problem.targets, tile, self.axis_name)
         number = jnp.asarray(scale, problem.rows[0].dtype)
@@ -50,7 +54,7 @@ class GramKernel:
             number = jax.lax.pcast(number, self.axis_name, to="varying")
         data = _Data(problem.rows, problem.mix, problem.damp, number)
         others, own, mean, rest, _ = _row_sums(static, data, problem.present, problem.ids)
-        return Blocks(others, own, mean, rest=rest)
+        return Blocks(others, own, mean, problem.present, rest)
 
 
 class _Static(NamedTuple):

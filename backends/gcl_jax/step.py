@@ -15,7 +15,7 @@ from gcl_jax.optimizer import AdamW
 from gcl_jax.parameters import Functional, Params
 from gcl_jax.world import AXIS, JaxWorld
 from gcl_spec.batch import MODALITIES, Fuse
-from gcl_spec.normalize import l2_normalize
+from gcl_spec.normalize import l2_normalize, row_norms
 from gcl_spec.objective import Objective
 
 __all__ = ["StepOptions", "cast", "make_step"]
@@ -123,7 +123,7 @@ def _loss(
     known = {*options.objective.modalities, "image", "text"}
     weights = None
     if options.fuse == "raw":
-        weights = (_norm(image), _norm(text))
+        weights = (row_norms(image, xp=jnp), row_norms(text, xp=jnp))
     found = gcl_terms(
         l2_normalize(image, xp=jnp),
         l2_normalize(text, xp=jnp),
@@ -136,10 +136,3 @@ def _loss(
     )
     seen = {f"loss/{name}": x for name, x in found.directions.items()}
     return found.loss, seen | {f"gap/{name}": x for name, x in found.gap.items()}
-
-
-def _norm(x: jax.Array) -> jax.Array:
-    """Of rows, with gradient 0 for a zero row."""
-    squared = jnp.sum(x * x, axis=1)
-    some = squared > 0
-    return jnp.where(some, jnp.sqrt(jnp.where(some, squared, 1.0)), 0.0)

@@ -1,5 +1,6 @@
 """The loss tile by tile in JAX: `gcl_spec.tiles` as scans, compiled once for all tiles."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -89,8 +90,7 @@ class Tiles:
                 own = _set(own, k, at.valid, _add_own(_at(own, k), y))
             return (others, own), None
 
-        carry, _ = jax.lax.scan(of_one, start, self.diagonal)
-        (others, own), _ = jax.lax.scan(of_two, carry, self.pairs)
+        others, own = _scan(of_two, _scan(of_one, start, self.diagonal), self.pairs)
         others, own = jax.tree.map(self._joined, (others, own))
         if shift is not None:
             others = LogSums(jnp.broadcast_to(shift, others.shape), log2_sum(others, jnp))
@@ -112,10 +112,10 @@ class Tiles:
 
         sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
         start = jax.tree.map(lambda x: self.zero + jnp.zeros_like(x), sides), self.zero
-        carry, _ = jax.lax.scan(
+        carry = _scan(
             lambda carry, at: add(carry, at, at.pair[0], at.pair[0], True), start, self.diagonal
         )
-        (found, total), _ = jax.lax.scan(
+        found, total = _scan(
             lambda carry, at: add(carry, at, at.pair[0], at.pair[1], False), carry, self.pairs
         )
         found, total = jax.tree.map(lambda x: x * derivatives.factor, (found, total))
@@ -177,6 +177,11 @@ class Tiles:
     def _joined(self, x: jax.Array) -> jax.Array:
         """(tiles, K, T) to (K, B)."""
         return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
+
+
+def _scan(step: Callable[[Any, Share], tuple[Any, None]], start: Any, turns: Share) -> Any:
+    """What is carried after all turns; with JAX_DISABLE_JIT there must be one."""
+    return jax.lax.scan(step, start, turns)[0] if turns.valid.shape[0] else start
 
 
 def _at(sums: Any, k: jax.Array) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from array_api_compat import torch as xp
 
-from gcl_spec.blocks import Blocks, Problem, inverse_norm, mixed, plain_blocks
+from gcl_spec.blocks import Blocks, Problem, inverse_norm, mixed, or_nan
 from gcl_spec.errors import InputError
 from gcl_spec.exponents import shared_shift
 from gcl_spec.gram import LN2
@@ -15,6 +15,7 @@ from gcl_spec.softmax_tiles import backward_tile, forward_tile
 from gcl_spec.tiles import Processes, Tiles
 from gcl_torch.passes import NO_FORWARD_MODE, Pass, TiledSums
 from gcl_torch.stacked import StackedTiles
+from gcl_torch.whole import whole_blocks
 
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 
@@ -68,7 +69,8 @@ class GramKernel:
         """See `gcl_spec.blocks.Kernel`."""
         samples, device = problem.rows[0].shape[0], problem.rows[0].device.type
         if tile_of(self.tile, samples, device) is None:
-            return plain_blocks(problem, scale, xp=xp)
+            whole: Blocks = whole_blocks(problem, scale)
+            return whole
         blocks: Blocks = self._tiled(problem, scale)
         return blocks
 
@@ -77,7 +79,7 @@ class GramKernel:
     def _tiled(self, problem: Problem, scale: torch.Tensor | float) -> Blocks:
         if not isinstance(scale, torch.Tensor):
             scale = torch.tensor(scale, dtype=problem.rows[0].dtype, device=problem.rows[0].device)
-        problem = mixed(problem, xp, _inverse_norm)
+        problem = or_nan(mixed(problem, xp, _inverse_norm), xp)
         arrays = (problem.mix, problem.damp, problem.present, problem.ids, *problem.rows)
         keeps = replace(self, cache_bytes=self.cache_bytes if torch.is_grad_enabled() else 0)
         found = TiledSums.apply(Pass(problem, keeps.tiles), scale, *arrays)  # type: ignore[no-untyped-call]
@@ -135,7 +137,9 @@ class _InverseNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         a, b, inverse = ctx.saved_tensors
-        by_sum = (a + b) * (-gradients[0] * inverse**3)[:, None]
+        # In this order no step overflows where the gradient does not.
+        by_size = -(gradients[0] * inverse) * inverse
+        by_sum = (a * inverse[:, None] + b * inverse[:, None]) * by_size[:, None]
         return by_sum, by_sum
 
     @staticmethod

@@ -44,8 +44,10 @@ def gcl_loss(
     """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
 
     Equals `gcl_spec.loss.gcl_loss`, whose arguments these are, at a fraction of its time and
-    memory. Works under autocast (computes in float32 all the same), DDP, torch.func and
-    torch.compile (as one graph break). A second derivative is an error.
+    memory. Works under autocast (computes in float32 all the same, gradients too, also where
+    `backward` is called inside), DDP, torch.func and torch.compile (as one graph break). Batches of
+    any size have first derivatives only: a second one, and forward mode, are an error that names
+    the way out.
 
     Args:
         tile: samples of a tile; the measured best when not given.

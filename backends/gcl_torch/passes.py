@@ -12,19 +12,19 @@ from gcl_spec.errors import InputError
 from gcl_spec.row_sums import blocks_of, parts_of, sums_of, weights_of
 from gcl_spec.tiles import Tiles
 
-__all__ = ["NO_FORWARD_MODE", "Pass", "TiledSums"]
+__all__ = ["NO_FORWARD_MODE", "NO_SECOND_DERIVATIVE", "Pass", "TiledSums"]
 
 _PARTS = 6
 """Arrays of `parts_of`."""
 
 MakeTiles: TypeAlias = Callable[[Problem, torch.Tensor], Tiles]
 
-_NO_SECOND_DERIVATIVE = (
-    "the tiled loss has no second derivative; gcl_spec.loss.gcl_loss(..., "
+NO_SECOND_DERIVATIVE = (
+    "this loss has no second derivative; gcl_spec.loss.gcl_loss(..., "
     "kernel=gcl_spec.blocks.plain_blocks) has every one, at the memory of autograd"
 )
 NO_FORWARD_MODE = (
-    "the tiled loss has no forward mode (jvp, jacfwd, hessian); gcl_spec.loss.gcl_loss(..., "
+    "this loss has no forward mode (jvp, jacfwd, hessian); gcl_spec.loss.gcl_loss(..., "
     "kernel=gcl_spec.blocks.plain_blocks) has it, at the memory of autograd"
 )
 
@@ -115,11 +115,11 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> None:
-        raise InputError(_NO_SECOND_DERIVATIVE)
+        raise InputError(NO_SECOND_DERIVATIVE)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> None:
-        raise InputError(_NO_SECOND_DERIVATIVE)
+        raise InputError(NO_SECOND_DERIVATIVE)
 
     @staticmethod
     def vmap(

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from array_api_compat import torch as xp
 
-from gcl_spec.blocks import Blocks, Problem, mixed, without_arrays
+from gcl_spec.blocks import Blocks, Problem, mixed, or_nan, without_arrays
 from gcl_spec.gram import LN2
 from gcl_spec.log_sums import log_add
 from gcl_spec.row_sums import Derivatives, RowSums, blocks_of, parts_of, sums_of, weights_of
@@ -44,7 +44,7 @@ class RingKernel:
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """See `gcl_spec.blocks.Kernel`."""
-        problem = mixed(problem, xp)
+        problem = or_nan(mixed(problem, xp), xp)
         like = problem.rows[0]
         if not isinstance(scale, torch.Tensor):
             scale = torch.tensor(scale, dtype=like.dtype, device=like.device)

@@ -15,7 +15,7 @@ from gcl_spec.batch import MODALITIES, Batch, embeddings
 from gcl_spec.config import Config
 from gcl_spec.config_io import objective
 from gcl_spec.errors import InputError
-from gcl_spec.normalize import l2_normalize
+from gcl_spec.normalize import l2_normalize, row_norms
 from gcl_spec.training_state import MOMENTS, Snapshot, StateLayout, decays, lr_ratio
 from gcl_spec.world import single
 from gcl_torch import shard as sharding
@@ -142,7 +142,7 @@ class TorchTrainer:
         known = {*self._objective.modalities, "image", "text"}
         weights = None
         if self._config.model.fuse == "raw":
-            weights = tuple(torch.linalg.vector_norm(x, dim=1) for x in (image, text))
+            weights = tuple(row_norms(x, xp=torch_namespace) for x in (image, text))
         try:
             found = gcl_terms(
                 l2_normalize(image, xp=torch_namespace),

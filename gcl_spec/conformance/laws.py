@@ -133,6 +133,18 @@ def _scaled(backend: Backend, seed: int) -> None:
     assert abs(parts.sum() - 2 * found.dlog_scale) <= 1e-11 * np.abs(parts).sum()
 
 
+def _scaled_far(backend: Backend, seed: int) -> None:
+    """The loss of c E at scale s is that of E at scale c c s; its gradient 1 / c of that by E."""
+    case, power = draw_case(seed), int(np.random.default_rng(seed).integers(-60, 61))
+    far = replace(
+        case,
+        z_MBD=case.z_MBD * 2.0**power,
+        log_scale=case.log_scale - 2 * power * float(np.log(2)),
+    )
+    found = run(backend, far)
+    near(found._replace(grads=found.grads * 2.0**power), run(backend, case))
+
+
 def _sample_masked(backend: Backend, seed: int) -> None:
     case, kept = draw_case(seed), np.arange(B) != 2
     present, ids = _masks(case)
@@ -198,6 +210,7 @@ LAWS: Mapping[str, Law] = MappingProxyType(
         "a rotation turns the gradient with it": _rotated,
         "the gradient is orthogonal to rotations": _orthogonal_to_rotations,
         "scaling the rows is scaling the temperature": _scaled,
+        "rows c times as long are a scale c c times as large": _scaled_far,
         "a masked sample is a removed sample": _sample_masked,
         "a masked row is a removed row": _row_masked,
         "names of ids do not matter": _ids_renamed,

@@ -42,6 +42,7 @@ def test_law(backend: Backend, law: str, seed: int) -> None:
         ("a rotation turns the gradient with it", "rows rounded to bfloat16"),
         ("the gradient is orthogonal to rotations", "gradient of the next sample"),
         ("scaling the rows is scaling the temperature", "gradient halved"),
+        ("rows c times as long are a scale c c times as large", "scale capped at 100"),
         ("a masked sample is a removed sample", "mean over missing samples"),
         ("a masked row is a removed row", "missing rows compete"),
         ("a masked row is a removed row", "missing rows get a gradient"),

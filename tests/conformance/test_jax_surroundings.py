@@ -1,0 +1,22 @@
+"""JAX as a process sets it up: without jit, and on a mesh of the default kind of axes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FLAGS = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+
+
+@pytest.mark.parametrize(("kind", "without_jit"), [("explicit", "0"), ("disabled", "1")])
+def test_losses_and_gradients_are_those_of_one_device(kind: str, without_jit: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("jax_surroundings.py")), kind],
+        env={**os.environ, "XLA_FLAGS": FLAGS, "JAX_DISABLE_JIT": without_jit},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("done\n"), done.stderr
