@@ -26,7 +26,7 @@ from gcl_spec import checkpoint
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "train"))
 from conftest import write_data
 
-STEPS, SAVED, TIMEOUT = 1000, 50, 4
+STEPS, SAVED, TIMEOUT = 60, 5, 4
 SETS = (
     "model.width=4", "model.image_size=32", "train.batch_size=6", f"train.steps={STEPS}",
     f"train.save_every={SAVED}", "train.log_every=1", "train.keep=1000", f"train.timeout={TIMEOUT}",
@@ -45,6 +45,16 @@ def train(said: Path, *words: str) -> "subprocess.Popen[bytes]":
         )  # fmt: skip
 
 
+def ended(agent: "subprocess.Popen[bytes]") -> int:
+    """Its exit code; what hangs is ended, and is an error."""
+    try:
+        return agent.wait(WAIT)
+    finally:
+        if agent.poll() is None:
+            os.killpg(agent.pid, signal.SIGKILL)  # of its own session: nobody else's
+            agent.wait()
+
+
 def ranks(agent: int) -> list[int]:
     """The processes that an agent has started."""
     return [int(x) for x in Path(f"/proc/{agent}/task/{agent}/children").read_text().split()]
@@ -61,7 +71,7 @@ def stopped(run: Path, said: Path, rank: int) -> str:
         time.sleep(0.02)
     children = ranks(agent.pid)
     os.kill(children[rank], signal.SIGSTOP)
-    code = agent.wait(WAIT)  # torchrun kills who is left
+    code = ended(agent)  # torchrun kills who is left
     text = said.read_text(errors="replace")
     left = [pid for pid in children if Path(f"/proc/{pid}").exists()]
     if left or code == 0 or f"process {rank} has not answered for {TIMEOUT} s" not in text:
@@ -71,7 +81,7 @@ def stopped(run: Path, said: Path, rank: int) -> str:
 
 def resumed(run: Path, said: Path, whole: Path) -> str:
     """A plain resume: how it ended."""
-    code = train(said, "--resume", str(run)).wait(WAIT)
+    code = ended(train(said, "--resume", str(run)))
     if code:
         return f"RESUME FAILED with {code}\n{said.read_text(errors='replace')[-3000:]}"
     ours, theirs = (checkpoint.latest(x / "checkpoints").state for x in (run, whole))
@@ -91,7 +101,7 @@ def main() -> None:
         values = (*SETS, f"data.path={write_data(Path(folder) / 'tiles')}",
                   f"data.cache={Path(folder) / 'cache'}")  # fmt: skip
         sets = [word for text in values for word in ("--set", text)]
-        if train(said, *sets, "--out", str(whole)).wait(WAIT):
+        if ended(train(said, *sets, "--out", str(whole))):
             sys.exit(said.read_text())
         run = Path(folder) / "run"
         for number in range(given.count):
