@@ -19,6 +19,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "gcl_spec/exponents.py": ("tests/core/test_exponents.py", *_TILES),
     "gcl_spec/compare.py": ("tests/core/test_compare.py",),
     "backends/gcl_jax/step.py": (
+        "tests/train/test_jax_step.py",
         "tests/train/test_trainer_parity.py",
         "tests/distributed/test_jax_mesh.py",
     ),

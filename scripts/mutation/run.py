@@ -42,6 +42,7 @@ def load(scratch: Path) -> None:
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     for name in ("hypothesis", "jax.numpy", "numpy", "pytest", "scipy", "torch"):
         __import__(name)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     os.chdir(scratch)
 
 
@@ -51,15 +52,20 @@ def outcome(tests: Sequence[str], seconds: float, log: Path) -> str:
     if child == 0:
         _run(tests, log)
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return "passed" if os.waitstatus_to_exitcode(status) == 0 else "failed"
-        time.sleep(0.05)
-    with suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "timed out"
+    try:
+        while time.monotonic() < until:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                child = 0
+                return "passed" if os.waitstatus_to_exitcode(status) == 0 else "failed"
+            time.sleep(0.05)
+        return "timed out"
+    finally:
+        # It has a session of its own, which no Ctrl-C of ours reaches.
+        if child:
+            with suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def _run(tests: Sequence[str], log: Path) -> None:
@@ -67,6 +73,7 @@ def _run(tests: Sequence[str], log: Path) -> None:
     code = 1
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         number = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         for stream in (1, 2):
             os.dup2(number, stream)

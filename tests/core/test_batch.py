@@ -48,6 +48,19 @@ def test_gradients_of_what_is_absent_are_zero() -> None:
         assert rows.grad[part].abs().sum(-1).all()
 
 
+def test_the_namespace_that_is_given_is_used() -> None:
+    used = set()
+
+    class Spy:
+        def __getattr__(self, name: str) -> object:
+            used.add(name)
+            return getattr(np, name)
+
+    found = embeddings(IMAGE, TEXT, xp=Spy())  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found, embeddings(IMAGE, TEXT))
+    assert {"stack", "sqrt", "where"} <= used
+
+
 def test_a_fusion_of_another_name() -> None:
     with pytest.raises(ConfigError, match="fuse = 'sum': must be raw or unit"):
         embeddings(IMAGE, TEXT, fuse="sum")  # type: ignore[arg-type]
