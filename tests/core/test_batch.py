@@ -118,6 +118,13 @@ def test_norms_far_from_1_without_a_warning(size: float) -> None:
     np.testing.assert_allclose(l2_normalize(x), [[0.6, 0.8], [0.0, 0.0]], rtol=tolerance)
 
 
+@pytest.mark.parametrize("shape", [(1, 400), (400, 1), (2, 3, 50)])
+def test_wide_rows_of_large_numbers(shape: tuple[int, ...]) -> None:
+    """Each square is a float32, their sum is none."""
+    found = l2_normalize(np.full(shape, 1.7e19, np.float32))
+    np.testing.assert_allclose(found, np.full(shape, shape[-1] ** -0.5), rtol=1e-6)
+
+
 def test_what_is_not_finite_stays_so() -> None:
     with np.errstate(invalid="ignore"):
         found = l2_normalize(np.asarray([[np.nan, 1.0], [np.inf, 1.0], [3.0, 4.0]]))
