@@ -104,6 +104,8 @@ def parse_json(text: str | bytes) -> Any:
     A name that stands twice in an object is an error, too: one of the values would be lost.
     """
     try:
+        if isinstance(text, str):  # without a decoder of its own each time
+            return _DECODER.decode(text)
         return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError, MemoryError) as error:
         raise ValueError(_why(error)) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from gcl_spec.benchmarks.task import Item, Task
 from gcl_spec.data.jsonl import read_jsonl, read_text
 from gcl_spec.data.names import IMAGE, Field, Names, listed, shown
+from gcl_spec.data.pairs import as_id
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 
@@ -108,6 +109,7 @@ def _read_items(root: Root, path: str) -> tuple[dict[str, Item], tuple[str, ...]
     names = Names(_FIELDS, "lines", {field.name: field.name for field in _FIELDS})
     for place, line in read_jsonl(root, path):
         record = names.take(line)
+        record["id"] = as_id(record.get("id"))
         for key in ("id", "image", "text"):
             value = record.get(key)
             if value is not None and (not isinstance(value, str) or not value):

@@ -3,10 +3,14 @@
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from gcl_spec._typing import BoolArray, IntArray
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["common_type", "converted", "plain_type"]
+__all__ = ["common_type", "converted", "filled", "plain_type"]
 
 
 def plain_type(kind: Any) -> Any:
@@ -84,6 +88,34 @@ def converted(column: "pa.ChunkedArray", kind: Any) -> "pa.ChunkedArray":
         return pa.chunked_array(
             [pa.array(chunk.to_pylist(), kind) for chunk in column.chunks], kind
         )
+
+
+def filled(column: "pa.ChunkedArray") -> BoolArray:
+    """Where a column of bytes, paths, {bytes, path}, or lists of such has something."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.zeros(len(column), bool)
+    if pa.types.is_struct(kind):
+        parts = [field.name for field in kind if field.name in ("bytes", "path")]
+        found = [filled(compute.struct_field(column, name)) for name in parts]
+        return reduce(np.logical_or, found, np.zeros(len(column), bool))
+    if hasattr(kind, "value_type"):  # lists, of which any element may be one
+        return np.concatenate([np.zeros(0, bool), *map(_any_filled, column.chunks)])
+    lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
+    return lengths > 0
+
+
+def _any_filled(lists: Any) -> BoolArray:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    inner = filled(pa.chunked_array([compute.list_flatten(lists)]))
+    found = np.zeros(len(lists), bool)
+    found[np.asarray(compute.list_parent_indices(lists))[inner]] = True
+    return found
 
 
 def _common_struct(first: Any, second: Any) -> Any:

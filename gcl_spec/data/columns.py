@@ -5,7 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gcl_spec.config import ColumnsConfig
-from gcl_spec.data.names import CAPTIONS, IMAGE, NOT_FETCHED, is_address, listed, plain, shown
+from gcl_spec.data.names import (
+    CAPTIONS,
+    IMAGE,
+    NOT_FETCHED,
+    OTHER_WORDS,
+    is_address,
+    listed,
+    plain,
+    shown,
+)
 from gcl_spec.errors import DataError
 
 __all__ = ["Columns", "find_columns"]
@@ -14,7 +23,6 @@ _CLOSE = 0.75
 _SAME = {"image": IMAGE.same, "text": ("text", "captions", "texts", "txt"), "id": ("ids",)}
 _LIKE = {"image": IMAGE.like, "text": CAPTIONS.like}
 _WHAT = {"image": "picture", "text": "caption"}
-_OTHER_WORDS = frozenset(("id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ def _lost(where: str, option: str, name: str, unused: Sequence[str], unit: str) 
         words = plain(other).split("_")
         close = difflib.get_close_matches(plain(other), list(likely), 1, _CLOSE)
         close += likely & set(words)
-        if close and not _OTHER_WORDS & set(words):
+        if close and not OTHER_WORDS & set(words):
             meant = f"did you mean --set data.columns.{option}={other}?"
             return (
                 f"{where}: no {_WHAT[option]} in any row: {shown(name)} is not among its {unit}; "

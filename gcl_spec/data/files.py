@@ -18,10 +18,25 @@ TRAIN = "train.jsonl"
 _STRONG = (".jsonl", ".parquet", ".tar", ".npz")
 _PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
 _SINGLE = (".json", ".csv", ".tsv")  # read where there is one such file, and none of those above
-_OTHERS = (".arrow", ".feather", ".npy", ".h5", ".hdf5", ".pkl", ".pickle", ".pt", ".pth")
+_OTHERS = (
+    ".ndjson",
+    ".jsonlines",
+    ".arrow",
+    ".feather",
+    ".npy",
+    ".h5",
+    ".hdf5",
+    ".pkl",
+    ".pickle",
+    ".pt",
+    ".pth",
+)
 _RECORDS = (".lmdb", ".mdb", ".tfrecord", ".tfrecords", ".xlsx", ".beton", ".rec")
 _SUFFIXES = frozenset((*_STRONG, *_SINGLE, *_PACKED, *_OTHERS, *_RECORDS))
-_NO_SAMPLES = ("_meta.json", "_stats.json", "dataset_infos.json", "dataset_info.json")
+_NO_SAMPLES = (
+    *("_meta.json", "_stats.json", "dataset_infos.json"),
+    *("dataset_info.json", "dataset_dict.json", "state.json"),  # of save_to_disk
+)
 _FOLDERS = frozenset(("data", "default"))  # that the Hugging Face hub has
 _NOT_DATA = frozenset(("images", "tasks", "val_tasks"))
 _PEEK = 200  # entries of a folder that is not read, to see whether it holds data
@@ -42,7 +57,8 @@ class Files:
 def files_of_folder(path: str) -> Files:
     """The files of a folder that are trained on.
 
-    train.jsonl; *.parquet or *.tar; train.npz; or the one *.json, *.csv or *.tsv. Parquet and tar
+    train.jsonl; *.parquet or *.tar; train.npz; or the one *.json, *.csv or *.tsv, or several, or
+    *.jsonl, whose names differ in digits alone. Parquet and tar
     files may lie in data/, default/ or folders of splits, too. Where a name has `train`
     in it, or its folder's, only such files are read; those of other splits never are. Parquet files
     beside tar files of the same names are what img2dataset knows of the pictures: the tar files are
@@ -68,7 +84,9 @@ def files_of_folder(path: str) -> Files:
         )
     # A table beside LLaVA's json is about it.
     single = kinds[".json"] or [file for kind in _SINGLE for file in kinds[kind]]
-    used = kinds[chosen[0]] if chosen else single if len(single) == 1 else []
+    lines = _training([file for file in files if file.suffix.lower() == ".jsonl"])
+    single = single if single or not _is_series(lines) else lines
+    used = kinds[chosen[0]] if chosen else single if _is_series(single) else []
     held = [file for file in files if _split(file) == "held out"]
     rest = [*(x for x in files if x not in {*used, *held, *metadata}), *hidden]
     folders = list(_other_folders(folder)) if folder.is_dir() else []
@@ -143,6 +161,16 @@ def _training(files: list[PurePath]) -> list[PurePath]:
         if found:
             return [file for file in found if len(file.parts) == depth]
     return []
+
+
+def _is_series(files: Sequence[PurePath]) -> bool:
+    """Is it one file, or some whose names differ in digits alone, such as part-000.csv?
+
+    A single file of lines is not: it may be anything.
+    """
+    names = {re.sub(r"\d+", "", str(file)) for file in files}
+    alone = len(files) == 1 and files[0].suffix.lower() != ".jsonl"
+    return len(names) == 1 and (alone or len(files) > 1)
 
 
 def _split(file: PurePath) -> str:

@@ -84,8 +84,8 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
         if isinstance(image, np.ndarray):
             return use(Image.fromarray(image))
         data = _content(image)
-        if is_lfs_pointer(data):
-            raise DataError(LFS_POINTER)
+        if not data or is_lfs_pointer(data):
+            raise DataError(LFS_POINTER if data else "not a readable picture: the file is empty")
         try:
             return _opened(data, use, where)
         except ValueError:  # such as a text of more than 1 MiB, which the pixels do not need

@@ -2,7 +2,8 @@
 
 import errno
 import json
-from codecs import BOM_UTF8
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from io import SEEK_END
 from typing import Any
@@ -16,6 +17,8 @@ from gcl_spec.errors import DataError
 __all__ = ["check_malformed", "read_jsonl", "read_rows", "read_text"]
 
 _BLOCK = 2**20
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SIXTEEN_BITS = (BOM_UTF16_LE, BOM_UTF16_BE, b"{\0", b"[\0", b"\0{", b"\0[")
 _MOST_MALFORMED = 100_000
 _MOST_BLANK = 1_000_000
 _LONGEST_LINE = 64 * 2**20
@@ -27,6 +30,7 @@ def read_text(root: Root, path: str) -> str:
     data = b"".join(_blocks(root, path))
     if is_lfs_pointer(data):
         raise DataError(f"{root.name}: {path}: {LFS_POINTER}")
+    _check_encoding(root, path, data)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -47,6 +51,8 @@ def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | Dat
     for number, line in enumerate(_lines(root, path), 1):
         if number == 1 and is_lfs_pointer(line):
             raise DataError(f"{root.name}: {path}: {LFS_POINTER}")
+        if number == 1:
+            _check_encoding(root, path, line)
         if not line.strip():
             blank += 1
             if blank > _MOST_BLANK and 2 * blank > number:
@@ -66,6 +72,13 @@ def check_malformed(name: str, malformed: int, count: int, error: DataError) -> 
         raise DataError(
             f"{name}: {malformed:,} of the first {count:,} samples are malformed ({error}); is it "
             "a file of another kind?"
+        )
+
+
+def _check_encoding(root: Root, path: str, beginning: bytes) -> None:
+    if beginning.startswith(_SIXTEEN_BITS):
+        raise DataError(
+            f"{root.name}: {path}: UTF-16 or UTF-32 text, as Windows writes it; save it as UTF-8"
         )
 
 
@@ -117,7 +130,8 @@ def _unreadable(root: Root, path: str, error: Exception) -> DataError:
 def _parse(place: str, line: bytes) -> dict[str, Any] | DataError:
     try:
         record = parse_json(line.decode())
-        json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        if _SURROGATE.search(line):  # half a pair is no text
+            json.dumps(record, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         return DataError(f"{place}: not UTF-8 text: {error}")
     except ValueError as error:

@@ -189,7 +189,10 @@ def _records(name: str, text: str) -> Iterator[Any]:
     """The entries of a JSON array one by one, never all at once as objects."""
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
-        raise DataError(f"{name}: wanted a JSON array of conversations, as in LLaVA-Pretrain")
+        raise DataError(
+            f"{name}: wanted a JSON array of conversations, as in LLaVA-Pretrain, or of "
+            f'{{"image": ..., "caption": ...}}{_other_layout(text, at)}'
+        )
     at = _skip(text, at + 1)
     number = 0
     while text[at : at + 1] != "]":
@@ -211,6 +214,21 @@ def _records(name: str, text: str) -> Iterator[Any]:
             f"{name}: not JSON: more text after the array's end, at character {at + 1}; is it two "
             "files in one?"
         )
+
+
+def _other_layout(text: str, at: int) -> str:
+    """What else a file is that begins with an object; "" where that cannot be known."""
+    try:
+        found, end = parse_json_at(text, at)
+    except ValueError:
+        return ""
+    if text[_skip(text, end) :][:1] == "{":
+        return "; it has many objects, as JSON lines do: give it a name that ends in .jsonl"
+    if not isinstance(found, dict):
+        return ""
+    coco = {"images", "annotations"} <= found.keys()
+    layout = "COCO's layout" if coco else "one object"
+    return f"; it is {layout}, of {listed(map(shown, found))}: write an object a line as .jsonl"
 
 
 def _skip(text: str, at: int) -> int:

@@ -18,6 +18,7 @@ __all__ = [
     "ID",
     "IMAGE",
     "NOT_FETCHED",
+    "OTHER_WORDS",
     "SPLITS",
     "Field",
     "Names",
@@ -31,6 +32,8 @@ __all__ = [
 
 _SHOWN = 8
 _LENGTH = 40  # letters of a name in a message
+_NAMES = frozenset(("id", "concept", "from"))
+OTHER_WORDS = frozenset(("id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"))
 _CLOSE = 0.75  # the likeness of difflib from which a name may be meant for another
 
 
@@ -185,6 +188,7 @@ class Names:
             for name in (field.name, *field.same, *field.like)
         }
         self._guesses: dict[str, str | None] = dict(self._likely)
+        self._words = {name for name, field in self._likely.items() if field not in _NAMES}
         self._read: Counter[tuple[str, str]] = Counter()
         self._unsure: Counter[tuple[str, str]] = Counter()
         self._unused: Counter[str] = Counter()
@@ -282,6 +286,8 @@ class Names:
     def _guess(self, name: str) -> str | None:
         if name not in self._guesses:
             close = difflib.get_close_matches(name[:_LENGTH], list(self._likely), 1, _CLOSE)
+            words = [] if OTHER_WORDS & {*name.split("_")} else name.split("_")
+            close = close or [word for word in words if word in self._words]
             self._guesses[name] = self._likely[close[0]] if close else None
         return self._guesses[name]
 

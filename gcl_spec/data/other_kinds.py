@@ -43,6 +43,8 @@ _MAGIC = {
     b"SQLite": _WORDS[".db .sqlite .duckdb"],
     b"PAR1": "a parquet file; give it a name that ends in .parquet",
     b"\x1f\x8b": _PACKED,
+    b"{": "JSON; give it a name that ends in .jsonl, for an object a line",
+    b"[": "JSON; give it a name that ends in .json, for one array",
 }
 LISTED = tuple(end for ends in _WORDS for end in ends.split())
 """The ends of names that `kind_of` knows."""

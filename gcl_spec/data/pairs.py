@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gcl_spec._paths import is_text
+from gcl_spec._reading import parse_json
 from gcl_spec._typing import IntArray
 from gcl_spec.data.jsonl import read_jsonl
 from gcl_spec.data.names import CAPTIONS, CONCEPT, ID, IMAGE, Names
@@ -14,6 +16,7 @@ from gcl_spec.errors import DataError
 __all__ = [
     "FIELDS",
     "Sample",
+    "as_id",
     "class_ids",
     "clean_captions",
     "one_path",
@@ -21,6 +24,8 @@ __all__ = [
     "sample_of",
 ]
 
+_LARGEST = 2**64
+_LISTS = ('["', "['")
 FIELDS = (ID, IMAGE, CAPTIONS, CONCEPT)
 
 
@@ -82,8 +87,12 @@ def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArr
 def sample_of(place: str, record: dict[str, object]) -> Sample:
     """The sample of one line, by the names of `FIELDS`; `DataError` where it is malformed."""
     name, concept = record.get("id"), record.get("concept")
+    name = as_id(name)
     if not isinstance(name, str) or not name:
-        raise DataError(f"{place}: 'id' must be a text")
+        raise DataError(
+            f"{place}: 'id' must be a text or an integer, another one on each line; a key of "
+            "another name is chosen by data.columns.id"
+        )
     image = one_path(place, record.get("image"))
     captions = clean_captions(place, record.get("captions"))
     if concept is not None and not isinstance(concept, str):
@@ -94,8 +103,20 @@ def sample_of(place: str, record: dict[str, object]) -> Sample:
     return Sample(name, image, captions, concept or fallback)
 
 
+def as_id(value: object) -> object:
+    """An integer as text, as ids are compared; anything else as it is.
+
+    >>> as_id(7), as_id("7"), as_id(True)
+    ('7', '7', True)
+    """
+    # Python writes no integers of thousands of digits.
+    return str(value) if type(value) is int and abs(value) < _LARGEST else value
+
+
 def one_path(place: str, value: object) -> str | None:
-    """A path, or the one path of a list; None for nothing.
+    """A path, or the one of a list, or of {"path", "bytes"}, as data sets of Hugging Face have it.
+
+    None for nothing; of `bytes` text is taken, which is base64.
 
     Raises:
         DataError: something else, or several pictures.
@@ -104,13 +125,15 @@ def one_path(place: str, value: object) -> str | None:
         value = value[0] if value else None
     if isinstance(value, list):
         raise DataError(f"{place}: {len(value)} images; a sample has one")
+    if isinstance(value, dict) and not value.keys().isdisjoint(("path", "bytes")):
+        value = value.get("bytes") or value.get("path")
     if value is not None and not isinstance(value, str):
         raise DataError(f"{place}: 'image' must be a path relative to the data")
     return value or None
 
 
 def clean_captions(place: str, value: object) -> tuple[str, ...]:
-    """A text or a list of texts, without blank ones; none for null.
+    """A text or a list of texts, without blank ones; none for null. A JSON list may be a text.
 
     >>> clean_captions("row 1", ["a dog ", "", None])
     ('a dog',)
@@ -122,8 +145,31 @@ def clean_captions(place: str, value: object) -> tuple[str, ...]:
     for text in value if isinstance(value, list | tuple) else (value,):
         if text is None:
             continue
-        if not isinstance(text, str) or any("\ud800" <= char <= "\udfff" for char in text):
+        if not isinstance(text, str) or not (text.isascii() or is_text(text)):
             raise DataError(f"{place}: captions must be texts, not {text!r:.80}")
-        if text.strip():
-            captions.append(text.strip())
+        clean = text.strip()
+        if clean.startswith(_LISTS) and clean.endswith("]"):
+            captions += _of_list(place, clean)
+        elif clean:
+            captions.append(clean)
     return tuple(captions)
+
+
+def _of_list(place: str, text: str) -> list[str]:
+    """The captions of a list that was written as text, as tables have it; `DataError` for Python's.
+
+    >>> _of_list("row 1", '["a dog", " "]'), _of_list("row 1", '["A sign", it says]')
+    (['a dog'], ['["A sign", it says]'])
+    """
+    try:
+        found = parse_json(text)
+    except ValueError:
+        if not text.startswith("['") or not text.endswith(("']", '"]')):
+            return [text]
+        raise DataError(
+            f"{place}: captions in Python's notation, {text!r:.80}; write them as JSON does, such "
+            'as ["a dog", "a pup"]'
+        ) from None
+    if not all(isinstance(item, str) and is_text(item) for item in found):
+        return [text]
+    return [item.strip() for item in found if item.strip()]

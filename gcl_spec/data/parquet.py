@@ -44,7 +44,9 @@ class ParquetSource:
             raise DataError(f"{self.name} holds no row")
         for name, kinds in ((self._columns.image, _PICTURES), (self._columns.text, _TEXTS)):
             found = "" if name is None else table.type_of(name)
-            if found and not found.startswith(kinds):
+            inner = re.sub(r"^(large_)?list<\w+: |^fixed_size_list<\w+: ", "", found)
+            inner = found if kinds is _TEXTS else inner  # a list of one picture is one
+            if found and not inner.startswith(kinds):
                 raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
             if found.startswith("struct") and not re.search(r"\b(bytes|path): ", found):
                 raise DataError(f"{first}: column {name!r} is {found:.200}; wanted bytes or a path")
@@ -92,8 +94,9 @@ class ParquetSource:
             )
         number = int(reference)
         cell = self._cell(number, self._columns.image)
-        if isinstance(cell, dict):
-            cell = cell.get("bytes") or cell.get("path")  # bytes may be base64 in a text, too
+        if isinstance(cell, list) and len(cell) > 1:
+            raise DataError(f"{self.place(number)}: {len(cell)} images; a sample has one")
+        cell = _picture(cell)
         if isinstance(cell, str) and cell:
             return self._images.read_bytes(cell)
         if not isinstance(cell, bytes) or not cell:
@@ -105,7 +108,7 @@ class ParquetSource:
             cell = self._cell(0, self._columns.image)
         except DataError:  # which is said of the row
             return None
-        return cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell
+        return _picture(cell)
 
     def _shows(self, number: int) -> bool:
         column = self._columns.image
@@ -142,3 +145,10 @@ class ParquetSource:
             "the reading of its whole group; write the files again with row_group_size=256, or as "
             "tar shards",
         )
+
+
+def _picture(cell: Any) -> Any:
+    """What a cell holds of a picture: bytes, which may be base64 in a text, or a path."""
+    if isinstance(cell, list):
+        cell = cell[0] if cell else None
+    return cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell

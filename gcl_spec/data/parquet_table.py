@@ -6,17 +6,14 @@ import threading
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from functools import reduce
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gcl_spec._reading import megabytes, reason, regular
 from gcl_spec._text import LFS_POINTER, is_lfs_pointer
-from gcl_spec._typing import BoolArray, IntArray
-from gcl_spec.data.arrow_types import common_type, converted, plain_type
+from gcl_spec._typing import BoolArray
+from gcl_spec.data.arrow_types import common_type, converted, filled, plain_type
 from gcl_spec.data.parquet_pages import check_rows, check_single, pages_of
 from gcl_spec.errors import DataError
 
@@ -71,16 +68,23 @@ class ParquetTable:
         """The name of a column's type."""
         return str(self._kinds[column])
 
-    def check(self, column: str) -> None:
-        """`DataError` where a file lacks the column, has it twice, or with another content."""
+    def check(self, column: str, *, optional: bool = False) -> None:
+        """`DataError` where a file lacks the column, has it twice, or with another content.
+
+        Rows of a file that lacks an optional one have null there.
+        """
         first = self._kinds[column]
         for path, schema in zip(self.paths, self._schemas, strict=True):
             count = schema.names.count(column)
             if count > 1:
                 raise DataError(f"{path}: {count} columns are named {column!r}; rename all but one")
+            if not count and optional:
+                continue
             if not count:
+                has = (x for x, other in zip(self.paths, self._schemas, strict=True)
+                       if column in other.names)  # fmt: skip
                 raise DataError(
-                    f"{path} has no column {column!r}, which {self.paths[0]} has; there are "
+                    f"{path} has no column {column!r}, which {next(has)} has; there are "
                     f"{', '.join(schema.names)}; name the files that have it with data.path"
                 )
             kind = plain_type(schema.field(column).type)
@@ -108,9 +112,7 @@ class ParquetTable:
                 found = self._read(group, column)
             return found[number - self._firsts[group]].as_py()
         except Exception as error:  # ArrowInvalid, OSError, UnicodeDecodeError
-            raise DataError(
-                f"{self.place(number)}: cannot read {column!r}: {reason(error)}"
-            ) from error
+            raise self._unreadable(number, column, error) from error
 
     def read_all(self, columns: list[str]) -> "pa.Table":
         """Whole columns in memory; `DataError` for a damaged file."""
@@ -137,11 +139,9 @@ class ParquetTable:
         try:
             with self._lock:
                 if key not in self._shown:
-                    self._shown[key] = _filled(self._read(group, column))
+                    self._shown[key] = filled(self._read(group, column))
         except Exception as error:  # ArrowInvalid, OSError
-            raise DataError(
-                f"{self.place(number)}: cannot read {column!r}: {reason(error)}"
-            ) from error
+            raise self._unreadable(number, column, error) from error
         return bool(self._shown[key][number - self._firsts[group]])
 
     def bytes_of(self, column: str) -> list[int]:
@@ -152,6 +152,9 @@ class ParquetTable:
             sizes.append(sum(chunk.total_uncompressed_size for chunk in chunks))
         return sizes
 
+    def _rows(self, file: int, group: int) -> int:
+        return int(self._metadata[file].row_group(group).num_rows)
+
     def _chunks(self, file: int, group: int, column: str) -> list[Any]:
         metadata = self._metadata[file].row_group(group)
         chunks = (metadata.column(n) for n in range(metadata.num_columns))
@@ -161,10 +164,11 @@ class ParquetTable:
         """A column of a row group; `OSError` where it is far larger in memory than in the file."""
         import pyarrow
 
+        if column not in self._schemas[file].names:
+            return pyarrow.chunked_array([pyarrow.nulls(self._rows(file, group), kind)])
         pages = pages_of(self.paths[file], self._chunks(file, group, column))
         opened = self._files.open(file)
-        rows = self._metadata[file].row_group(group).num_rows
-        if not pages.expands or rows * pages.longest <= MEMORY:
+        if not pages.expands or self._rows(file, group) * pages.longest <= MEMORY:
             table = opened.read_row_group(group, columns=[column], use_threads=False)
             return converted(table.column(column), kind)
         parts: list[pa.Array] = []
@@ -200,12 +204,16 @@ class ParquetTable:
         key = (group, column)
         if key not in self._cache:
             file, place = self._groups[group]
-            kind = plain_type(self._schemas[file].field(column).type)
-            self._cache[key] = self._group_of(file, place, column, kind)
+            self._cache[key] = self._group_of(file, place, column, self._kind_in(file, column))
             while len(self._cache) > 1 and self._used(column) > MEMORY:
                 del self._cache[next(k for k in self._cache if k[1] == column)]
         self._cache.move_to_end(key)
         return self._cache[key]
+
+    def _kind_in(self, file: int, column: str) -> Any:
+        schema = self._schemas[file]
+        known = column in schema.names
+        return plain_type(schema.field(column).type) if known else self._kinds[column]
 
     def _used(self, column: str) -> int:
         """Bytes of a column's row groups in memory, 0 where only the newest is left."""
@@ -266,22 +274,6 @@ def _why(path: Path, error: Exception) -> str:
     except OSError as unreadable:
         return f"cannot read it: {unreadable.strerror}"
     return f"not a readable parquet file: {reason(error)}"
-
-
-def _filled(column: "pa.ChunkedArray") -> BoolArray:
-    """Where a column of bytes, paths, or {bytes, path} has something."""
-    import pyarrow
-    from pyarrow import compute
-
-    kind = column.type
-    if pyarrow.types.is_null(kind):
-        return np.zeros(len(column), bool)
-    if pyarrow.types.is_struct(kind):
-        parts = [field.name for field in kind if field.name in ("bytes", "path")]
-        filled = [_filled(compute.struct_field(column, name)) for name in parts]
-        return reduce(np.logical_or, filled, np.zeros(len(column), bool))
-    lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
-    return lengths > 0
 
 
 def _pyarrow_parquet() -> Any:

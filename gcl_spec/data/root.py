@@ -7,16 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from gcl_spec._paths import user_path
-from gcl_spec._reading import (
-    is_file,
-    is_folder,
-    open_regular,
-    read_regular,
-    reason,
-    regular,
-)
+from gcl_spec._reading import is_file, is_folder, open_regular, read_regular, reason, regular
 from gcl_spec._text import brief
 from gcl_spec.data.embedded import embedded
+from gcl_spec.data.names import NOT_FETCHED
 from gcl_spec.data.other_kinds import kind_of
 from gcl_spec.data.packed import BROKEN, Archive
 from gcl_spec.data.spellings import NOT_DATA, ZipNames, existing, with_slashes
@@ -111,8 +105,7 @@ class FolderRoot:
             raise self._unreadable(path, error) from error
 
     def _unreadable(self, path: str, error: OSError) -> DataError:
-        also = ", nor one with '/' for '\\'" if "\\" in path else ""
-        return DataError(f"{self.name}: cannot read {brief(path)!r}: {error.strerror}{also}")
+        return DataError(f"{self.name}: cannot read {brief(path)!r}: {error.strerror}{_also(path)}")
 
     def _inside(self, path: str) -> Path:
         target = self._target(path)
@@ -153,7 +146,7 @@ class FolderRoot:
                 target = existing(self._folder, PurePosixPath(slashed)) or target
             target = target.resolve()
             target.is_file()  # an over-long name is found out here
-        except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a lone surrogate
+        except (OSError, RuntimeError, UnicodeError) as error:  # a loop of links, a lone surrogate
             raise DataError(
                 f"{self.name}: cannot follow the path {brief(path)!r}: {error}"
             ) from error
@@ -219,7 +212,7 @@ class ZipRoot:
         if isinstance(error, DataError):
             return error
         if isinstance(error, KeyError):
-            return DataError(f"{self.name}: no file {brief(path)!r} in the archive")
+            return DataError(f"{self.name}: no file {brief(path)!r} in the archive{_also(path)}")
         return DataError(f"{self.name}: cannot read {brief(path)!r}: {reason(error)}")
 
     def exists(self, path: str, /) -> bool:
@@ -280,6 +273,13 @@ def _no_file(place: Path) -> DataError:
     except OSError as error:
         return DataError(f"{place}: cannot read it: {error.strerror}")
     return DataError(f"{place}: cannot read it")
+
+
+def _also(path: str) -> str:
+    """What more there is to say of a path that leads to no file."""
+    if "://" in path:
+        return f"; {NOT_FETCHED}"
+    return ", nor one with '/' for '\\'" if "\\" in path else ""
 
 
 def _relative(root: str, path: str) -> str:

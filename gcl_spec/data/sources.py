@@ -1,5 +1,6 @@
 """Which kind of data lies at a path."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from gcl_spec.cache import cache_folder
 from gcl_spec.config import DataConfig
 from gcl_spec.data.columns import find_columns
 from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
+from gcl_spec.data.joined import JoinedSource, NearestRoot
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
 from gcl_spec.data.names import shown
@@ -22,6 +24,7 @@ from gcl_spec.errors import DataError
 __all__ = ["TRAIN", "data_root", "open_source"]
 
 _ZIPPED = "images.zip"
+_LINES = frozenset((".jsonl", ".json", ".csv", ".tsv"))
 _KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip", ".csv", ".tsv")
 
 
@@ -55,12 +58,21 @@ def open_source(data: DataConfig) -> Source:
 def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
     images = pictures_root(data.images, root) if data.images else root
     suffixes = {path.suffix.lower() for path in files}
-    if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar"}):
+    if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar", *_LINES}):
         raise DataError(
-            f"{data.path!r} names {len(files)} files; wanted parquet files or tar shards"
+            f"{data.path!r} names {len(files)} files; wanted files of one kind: parquet files, tar "
+            "shards, or .jsonl, .json, .csv or .tsv"
         )
+    if len(files) > 1 and suffixes <= _LINES:
+        return JoinedSource(
+            [_open(data, root, [file]) for file in files], unique=suffixes == {".jsonl"}
+        )
+    if files and is_folder(data.path) and not data.images:
+        images = _nearest(root, files[0].parent)
     match suffixes.pop() if suffixes else ".jsonl":
         case ".jsonl":
+            if files:
+                root = FolderRoot(files[0].parent)
             return JsonlSource(root, files[0].name if files else TRAIN, images, data.columns)
         case ".zip":
             inner = [name for name in root.folders("") if root.exists(f"{name}/{TRAIN}")]
@@ -77,7 +89,8 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
                 "tables, arrays and keys of train.jsonl have names to choose; drop the option"
             )
         case ".json":
-            return LlavaSource(root, files[0].name, images if data.images else _beside(root))
+            images = images if data.images or images is not root else _beside(root)
+            return LlavaSource(FolderRoot(files[0].parent), files[0].name, images)
         case ".tar":
             return TarSource(files, cache_folder(data))
         case ".csv" | ".tsv":
@@ -88,6 +101,12 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
             return read_npz(files[0], data.columns)
         case _:
             return _parquet(files, data, images)
+
+
+def _nearest(root: Root, folder: Path) -> Root:
+    """Where the pictures lie of a file in a folder of the data: from the data, or from there."""
+    inner = os.path.relpath(folder, root.name)
+    return root if inner == "." else NearestRoot(root, inner)
 
 
 def _beside(root: Root) -> Root:
@@ -143,7 +162,7 @@ def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
     used = [name for name in (columns.image, columns.text) if name is not None]
     for name in (*used, columns.id, columns.concept):
         if name is not None:
-            table.check(name)
+            table.check(name, optional=name not in {*used, *data.columns.chosen().values()})
     kinds = [table.type_of(name) for name in used]
     if kinds and all(_is_vector(kind) for kind in kinds):
         from gcl_spec.data.vectors import read_vectors

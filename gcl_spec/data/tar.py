@@ -45,6 +45,11 @@ class TarSource:
         for shard in self._shards:
             self._names.add(shard.names)
         warnings = [text for shard in self._shards for text in shard.warnings]
+        if count := _totals(self._shards, "samples")["base64"]:
+            warnings.append(
+                f"{self.name}: {count:,} .json members hold a picture as base64, and none stands "
+                "beside them: it is not read; write it as key.jpg, or the members as train.jsonl"
+            )
         self.warnings = (*warnings, *self._names.warnings(self.name))
         self.notes = tuple(_notes(self.name, self._paths, self._shards, self._names))
         self._lock = threading.Lock()
@@ -106,8 +111,9 @@ class TarSource:
             record = parse_json(data)
         except ValueError as error:
             raise DataError(f"{place}: its json cannot be read: {error}") from error
-        fields = self._names.take(record) if isinstance(record, dict) else {}
-        return clean_captions(place, fields.get("captions"))
+        if isinstance(record, dict):
+            record = self._names.take(record).get("captions")
+        return clean_captions(place, record)
 
     def _read(self, shard: int, row: int, field: str) -> bytes | None:
         span = self._span(shard, row, field)

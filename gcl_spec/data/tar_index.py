@@ -14,13 +14,14 @@ import numpy as np
 from gcl_spec._files import atomic_write, remove_stale
 from gcl_spec._reading import parse_json
 from gcl_spec._typing import IntArray
+from gcl_spec.data.embedded import is_embedded
 from gcl_spec.data.names import CAPTIONS, Names
 from gcl_spec.data.tar_members import FIELDS, MISSING, NO_FILE, Scan, Span, contents, scan
 from gcl_spec.errors import CheckpointError, DataError
 
 __all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
-_VERSION = 3
+_VERSION = 4
 _LONGEST = 2**20  # bytes of a text that is looked into for what it holds
 _KINDS = 100  # different endings and keys that are kept, of what is not read
 
@@ -113,14 +114,18 @@ def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter
     found["lines"] = sum(
         b"\n" in data.strip().replace(b"\r", b"\n") for data in contents(path, texts, _LONGEST)
     )
-    alone = (js for _, txt, js in spans if txt[0] == MISSING)
-    for data in contents(path, alone, _LONGEST):
+    alone = [(image, js) for image, txt, js in spans if txt[0] == MISSING and js[0] >= 0]
+    alone = [(image, js) for image, js in alone if js[1] <= _LONGEST]
+    texts = (js for _, js in alone)
+    for (image, _), data in zip(alone, contents(path, texts, _LONGEST), strict=True):
         try:
             record = parse_json(data)
         except ValueError:
             continue  # it is a malformed sample
         if isinstance(record, dict):
             names.take(record)
+            if image[0] == MISSING:
+                found["base64"] += any(map(is_embedded, record.values()))
     return {"samples": found}, names
 
 

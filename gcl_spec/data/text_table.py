@@ -194,6 +194,9 @@ class _File:
             with open_regular(path) as file:
                 self._number = os.dup(file.fileno())
                 self.size = os.fstat(self._number).st_size
+                beginning = os.pread(self._number, _BLOCK, 0)
+                # As old spreadsheets on the Macintosh end lines.
+                self._returns = b"\r" in beginning and b"\n" not in beginning
         except OSError as error:
             raise self._unreadable(error) from error
 
@@ -204,7 +207,8 @@ class _File:
     def read(self, start: int, size: int) -> bytes:
         """These bytes, fewer at the end; from several threads at once."""
         try:
-            return os.pread(self._number, size, start)
+            data = os.pread(self._number, size, start)
+            return data.replace(b"\r", b"\n") if self._returns else data
         except OSError as error:
             raise self._unreadable(error) from error
 

@@ -67,7 +67,7 @@ def faulty(folder: Path) -> Path:
     Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
     (folder / "2.png").write_bytes(buffer.getvalue())
     (folder / "9.png").write_bytes((folder / "10.png").read_bytes())
-    lines[3]["id"] = 7
+    lines[3]["id"] = [7]
     lines[4] |= {"captions": ["word " * 200, "-"]}
     del lines[5]["image"]
     lines[6]["captions"] = []

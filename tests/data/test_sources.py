@@ -89,7 +89,7 @@ def test_columns_have_other_names(tmp_path: Path) -> None:
         source(tmp_path)
     found = source(tmp_path, columns=ColumnsConfig(image="jpg", text="alt")).sample(0)
     assert found.captions == ("one", "two")
-    with pytest.raises(DataError, match="column 'alt' is list<"):
+    with pytest.raises(DataError, match="column 'jpg' is binary, not string"):
         source(tmp_path, columns=ColumnsConfig(image="alt", text="jpg"))
 
 
