@@ -14,6 +14,7 @@ from numbers import Real
 from typing import NamedTuple, Protocol, TypeAlias
 
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.logsumexp import logsumexp, masked_logsumexp, masked_mean
 from gcl_spec.normalize import inverse_norm, largest_mix
 from gcl_spec.plan import Softmax
 
@@ -162,11 +163,11 @@ def direct_blocks(
     here_KB = None
     if problem.present is not None:
         here_KB = xp.stack([problem.present[n, ...] for _, n in problem.blocks])
-    others = _masked_logsumexp(s_KBB, _and(~alike_BB, here_KB), xp)
+    others = masked_logsumexp(s_KBB, _and(~alike_BB, here_KB), xp)
     if not problem.own_is_one:
         mask_KBB = _and(own_BB, here_KB)
-        own = _masked_logsumexp(s_KBB, mask_KBB, xp)
-        return Blocks(others, own, _masked_mean(s_KBB, mask_KBB, xp))
+        own = masked_logsumexp(s_KBB, mask_KBB, xp)
+        return Blocks(others, own, masked_mean(s_KBB, mask_KBB, xp))
     own = scale * xp.sum(queries_KBD * pools_KBD, axis=-1)
     if damping_KBB is not None:
         own = own * xp.sum(xp.where(own_BB, damping_KBB, 0.0), axis=-1)
@@ -268,7 +269,7 @@ def term_values(
             # A single positive next to itself is 0 without a derivative: no digit is lost to it.
             zero = xp.zeros_like(blocks.mean[k, :])
             sums += [zero if single and i == k else _difference(blocks, i, k) for i in own]
-            values[target.term] = _logsumexp(xp.stack(sums), 0, xp)
+            values[target.term] = logsumexp(xp.stack(sums), 0, xp)
     return values
 
 
@@ -287,27 +288,3 @@ def _classes(problem: Problem, xp: ArrayNamespace) -> tuple[Array, Array]:
         return own_BB, own_BB
     alike_BB = problem.ids[:, None] == problem.ids[None, :]
     return (alike_BB if problem.positives else own_BB), alike_BB
-
-
-def _masked_logsumexp(s_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array:
-    # Masked before the maximum: a self logit far above the others would underflow all of them.
-    return _logsumexp(xp.where(mask_KBB, s_KBB, -xp.inf), 2, xp)
-
-
-def _logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
-    """log sum exp over an axis; -inf, with gradient 0, where all are -inf."""
-    # Any number near the maximum serves. That of floor is without a derivative: a compiler that
-    # computes x twice, rounded differently, finds no element that is the maximum, and divides by 0.
-    top = xp.floor(xp.max(x, axis=axis, keepdims=True))
-    some = top != -xp.inf  # of NaN, too
-    top = xp.where(some, top, xp.zeros_like(top))
-    sums = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
-    sums = xp.where(some, sums, xp.ones_like(sums))
-    return xp.squeeze(xp.where(some, xp.log(sums) + top, -xp.inf), axis=axis)
-
-
-def _masked_mean(x_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array:
-    weight_KBB = xp.astype(mask_KBB, x_KBB.dtype)
-    count_KB = xp.sum(weight_KBB, axis=2)
-    sum_KB = xp.sum(xp.where(mask_KBB, x_KBB, xp.zeros_like(x_KBB)), axis=2)
-    return sum_KB / xp.where(count_KB > 0, count_KB, xp.ones_like(count_KB))

@@ -179,10 +179,29 @@ def _end(value: Any, place: str, where: str) -> int:
 
 def _fits(found: Settings, shapes: Shapes, where: str) -> None:
     """`DataError` where sizes are not those of the weights, before memory is taken for them."""
+    for name, sizes in _sizes(found).items():
+        for (key, size), own in zip(sizes.items(), shapes.get(name, ()), strict=False):
+            if size != own:
+                raise DataError(
+                    f"{where}: {key} is {size}, but the weight {name} has shape {shapes[name]}; "
+                    "config.json and weights are not of one model"
+                )
+    for tower in ("text", "vision"):
+        layers = {n.split(".")[3] for n in shapes if n.startswith(f"{tower}_model.encoder.layers.")}
+        if layers and found[f"{tower}_config"]["num_hidden_layers"] > len(layers):
+            raise DataError(
+                f"{where}: {tower}_config.num_hidden_layers is "
+                f"{found[f'{tower}_config']['num_hidden_layers']}, but there are weights of "
+                f"{len(layers)} layers"
+            )
+
+
+def _sizes(found: Settings) -> dict[str, dict[str, int]]:
+    """The leading sizes of a CLIP's weights by name, each with the settings that give them."""
     text, vision, width = found["text_config"], found["vision_config"], found["projection_dim"]
     patch = vision["patch_size"]
     places = (vision["image_size"] // patch) ** 2 + 1
-    wanted = {
+    return {
         "text_model.embeddings.token_embedding.weight": {
             "text_config.vocab_size": text["vocab_size"],
             "text_config.hidden_size": text["hidden_size"],
@@ -207,21 +226,6 @@ def _fits(found: Settings, shapes: Shapes, where: str) -> None:
         "text_projection.weight": {"projection_dim": width},
         "visual_projection.weight": {"projection_dim": width},
     }
-    for name, sizes in wanted.items():
-        for (key, size), own in zip(sizes.items(), shapes.get(name, ()), strict=False):
-            if size != own:
-                raise DataError(
-                    f"{where}: {key} is {size}, but the weight {name} has shape {shapes[name]}; "
-                    "config.json and weights are not of one model"
-                )
-    for tower in ("text", "vision"):
-        layers = {n.split(".")[3] for n in shapes if n.startswith(f"{tower}_model.encoder.layers.")}
-        if layers and found[f"{tower}_config"]["num_hidden_layers"] > len(layers):
-            raise DataError(
-                f"{where}: {tower}_config.num_hidden_layers is "
-                f"{found[f'{tower}_config']['num_hidden_layers']}, but there are weights of "
-                f"{len(layers)} layers"
-            )
 
 
 def _short(value: Any) -> str:

@@ -9,10 +9,12 @@ from gcl_cli import main
 OPTIONS = {
     "train": {
         "--backend", "--recipe", "--config", "--set", "--out", "--device", "--resume", "--init",
-        "--dry-run", "--list-options",
+        "--dry-run", "--list-options", "--allow-unverified",
     },
-    "eval": {"--data", "--backend", "--device", "--json", "--against"},
-    "export": {"--onnx", "--step"},
+    "eval": {
+        "--data", "--backend", "--device", "--json", "--against", "--allow-unverified", "--step",
+    },
+    "export": {"--allow-unverified", "--onnx", "--step"},
     "verify-backends": {
         "--backend", "--thorough", "--draws", "--seed", "--case", "--self-test", "--matrix",
         "--json", "--junit", "--failures", "--jobs", "--dtype", "--processes",

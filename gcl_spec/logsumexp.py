@@ -1,0 +1,31 @@
+"""Log-sum-exps and means over masked logits, right and with finite gradients for empty rows too."""
+
+from gcl_spec._typing import Array, ArrayNamespace
+
+__all__ = ["logsumexp", "masked_logsumexp", "masked_mean"]
+
+
+def masked_logsumexp(s_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array:
+    """The log-sum-exp of what `mask_KBB` lets through, over the last axis: (K, B)."""
+    # Masked before the maximum: a self logit far above the others would underflow all of them.
+    return logsumexp(xp.where(mask_KBB, s_KBB, -xp.inf), 2, xp)
+
+
+def logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
+    """The log-sum-exp of `x` over an axis; -inf, with gradient 0, where all are -inf."""
+    # Any number near the maximum serves. That of floor is without a derivative: a compiler that
+    # computes x twice, rounded differently, finds no element that is the maximum, and divides by 0.
+    top = xp.floor(xp.max(x, axis=axis, keepdims=True))
+    some = top != -xp.inf  # of NaN, too
+    top = xp.where(some, top, xp.zeros_like(top))
+    sums = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
+    sums = xp.where(some, sums, xp.ones_like(sums))
+    return xp.squeeze(xp.where(some, xp.log(sums) + top, -xp.inf), axis=axis)
+
+
+def masked_mean(x_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array:
+    """The mean of what `mask_KBB` lets through over the last axis, (K, B); 0 for nothing."""
+    weight_KBB = xp.astype(mask_KBB, x_KBB.dtype)
+    count_KB = xp.sum(weight_KBB, axis=2)
+    sum_KB = xp.sum(xp.where(mask_KBB, x_KBB, xp.zeros_like(x_KBB)), axis=2)
+    return sum_KB / xp.where(count_KB > 0, count_KB, xp.ones_like(count_KB))
