@@ -75,12 +75,7 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
                 root = FolderRoot(files[0].parent)
             return JsonlSource(root, files[0].name if files else TRAIN, images, data.columns)
         case ".zip":
-            inner = [name for name in root.folders("") if root.exists(f"{name}/{TRAIN}")]
-            if inner and not root.exists(TRAIN):
-                raise DataError(
-                    f"{root.name}: {TRAIN} lies in a folder of the archive, {shown(inner[0])}; "
-                    "pack what is in the folder, or unpack the archive and name the folder"
-                )
+            _check_top(root)
             return JsonlSource(root, TRAIN, images, data.columns)
         case ".json" | ".tar" if data.columns.chosen():
             option, name = next(iter(data.columns.chosen().items()))
@@ -101,6 +96,16 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
             return read_npz(files[0], data.columns)
         case _:
             return _parquet(files, data, images)
+
+
+def _check_top(root: Root) -> None:
+    """`DataError` where an archive has its samples in a folder of its own."""
+    inner = [name for name in root.folders("") if root.exists(f"{name}/{TRAIN}")]
+    if inner and not root.exists(TRAIN):
+        raise DataError(
+            f"{root.name}: {TRAIN} lies in a folder of the archive, {shown(inner[0])}; "
+            "pack what is in the folder, or unpack the archive and name the folder"
+        )
 
 
 def _nearest(root: Root, folder: Path) -> Root:
