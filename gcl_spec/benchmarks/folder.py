@@ -73,10 +73,11 @@ def read_task(root: Root, folder: str) -> Task:
         place = f"{root.name}: {path}:{number}"
         parts = line.rstrip("\r").split("\t")
         if len(parts) != 2:
+            trec = len(parts) in (3, 4) or len(line.split()) == _TREC
             hint = "; leave the columns of TREC and BEIR out, and lines of score 0"
             raise DataError(
                 f"{place}: wanted a query id, a tab, a candidate id; got {line!r:.200}"
-                + (hint if len(parts) in (3, 4) else "")
+                + (hint if trec else "")
             )
         for part, known, file in zip(parts, (queries, candidates), _FILES, strict=True):
             if part not in known:
@@ -95,11 +96,13 @@ def read_task(root: Root, folder: str) -> Task:
 
 
 _FILES = ("queries.jsonl", "candidates.jsonl")
+_TREC = 4  # columns, with blanks between them
+_INSTRUCTIONS = ("modification", "instruction", "query", "question", "prompt")
 # A name that is meant for one of these would change what is searched for: it is an error.
 _FIELDS = (
     Field("id"),
     Field("image", like=IMAGE.same),
-    Field("text", like=("caption", "captions", "texts", "txt")),
+    Field("text", like=("caption", "captions", "texts", "txt", *_INSTRUCTIONS)),
 )
 
 
@@ -116,7 +119,8 @@ def _read_items(root: Root, path: str) -> tuple[dict[str, Item], tuple[str, ...]
                 raise DataError(f"{place}: {key!r} must be a text that is not empty")
         item = Item(record.get("id") or "", record.get("image"), record.get("text"))
         if not item.id or "\t" in item.id:
-            raise DataError(f"{place}: 'id' must be a text without tabs")
+            there = "" if item.id else f"; there are {listed(map(shown, line))}"
+            raise DataError(f"{place}: 'id' must be a text without tabs{there}")
         if item.image is None and item.text is None:
             there = listed(map(shown, line))
             raise DataError(f"{place}: {item.id!r} has neither image nor text; there are {there}")

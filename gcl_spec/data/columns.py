@@ -9,7 +9,6 @@ from gcl_spec.data.names import (
     CAPTIONS,
     IMAGE,
     NOT_FETCHED,
-    OTHER_WORDS,
     is_address,
     listed,
     plain,
@@ -22,6 +21,7 @@ __all__ = ["Columns", "find_columns"]
 _CLOSE = 0.75
 _SAME = {"image": IMAGE.same, "text": ("text", "captions", "texts", "txt"), "id": ("ids",)}
 _LIKE = {"image": IMAGE.like, "text": CAPTIONS.like}
+_OTHER_WORDS = frozenset(("id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"))
 _WHAT = {"image": "picture", "text": "caption"}
 
 
@@ -114,7 +114,7 @@ def _lost(where: str, option: str, name: str, unused: Sequence[str], unit: str) 
         words = plain(other).split("_")
         close = difflib.get_close_matches(plain(other), list(likely), 1, _CLOSE)
         close += likely & set(words)
-        if close and not OTHER_WORDS & set(words):
+        if close and not _OTHER_WORDS & set(words):
             meant = f"did you mean --set data.columns.{option}={other}?"
             return (
                 f"{where}: no {_WHAT[option]} in any row: {shown(name)} is not among its {unit}; "

@@ -226,7 +226,11 @@ def _nothing(path: str, held: Sequence[PurePath], rest: Sequence[str]) -> str:
             f"{path} holds files of other splits than training alone: {_grouped(held)}; to train "
             f"on them, name them: --set data.path='{_pattern(Path(path), held)}'"
         )
+    if not rest:  # whatever is there, such as pictures alone
+        rest = sorted(entry.name for entry in islice(os.scandir(path), _PEEK))
     there = f"; there are {listed(shown(name, _NAME) for name in rest)}" if rest else ""
+    if all((Path(path) / name).is_file() for name in ("config.toml", "metrics.jsonl")):
+        there += "; it is the folder of a run: name the data that it was trained on"
     packed = any(name.lower().endswith(_PACKED) for name in rest)
     other = next((name for name in rest if name.lower().endswith((*_OTHERS, *_RECORDS))), None)
     if other is not None:

@@ -18,7 +18,6 @@ __all__ = [
     "ID",
     "IMAGE",
     "NOT_FETCHED",
-    "OTHER_WORDS",
     "SPLITS",
     "Field",
     "Names",
@@ -33,7 +32,6 @@ __all__ = [
 _SHOWN = 8
 _LENGTH = 40  # letters of a name in a message
 _NAMES = frozenset(("id", "concept", "from"))
-OTHER_WORDS = frozenset(("id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"))
 _CLOSE = 0.75  # the likeness of difflib from which a name may be meant for another
 
 
@@ -286,8 +284,8 @@ class Names:
     def _guess(self, name: str) -> str | None:
         if name not in self._guesses:
             close = difflib.get_close_matches(name[:_LENGTH], list(self._likely), 1, _CLOSE)
-            words = [] if OTHER_WORDS & {*name.split("_")} else name.split("_")
-            close = close or [word for word in words if word in self._words]
+            last = name.rpartition("_")[2]  # such as the caption of long_caption
+            close = close or [last] * (last in self._words)
             self._guesses[name] = self._likely[close[0]] if close else None
         return self._guesses[name]
 

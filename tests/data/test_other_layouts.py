@@ -228,7 +228,7 @@ def test_names_with_a_word_that_is_known_are_pointed_out(key: str, folder: Path)
     assert f"'{key}' of 3 lines is not a known name" in found.warnings[0]
 
 
-@pytest.mark.parametrize("key", ["image_id", "text_width", "score", "label"])
+@pytest.mark.parametrize("key", ["image_id", "text_width", "caption_source", "label"])
 def test_names_of_other_things_are_not(key: str, folder: Path) -> None:
     lines = [{"id": str(n), "captions": [text], key: "x"} for n, text in enumerate(TEXTS)]
     assert source(write_lines(folder / "train.jsonl", *lines).parent).warnings == ()
@@ -255,3 +255,30 @@ def write_members(path: Path, members: dict[str, bytes]) -> None:
         for name, data in members.items():
             info, content = member(name, data)
             archive.addfile(info, io.BytesIO(content))
+
+
+@pytest.mark.parametrize("key", ["modification", "instruction", "relative_caption", "query_txt"])
+def test_texts_of_composed_queries_are_not_passed_over(key: str, tmp_path: Path) -> None:
+    write_lines(tmp_path / "queries.jsonl", {"id": "q", "image": "1.png", key: "make it red"})
+    write_lines(tmp_path / "candidates.jsonl", {"id": "c", "image": "2.png", "text_source": "x"})
+    (tmp_path / "qrels.tsv").write_text("q\tc\n")
+    with pytest.raises(DataError, match=rf"'{key}' of 1 lines .* did you mean 'text'\? rename it"):
+        read_tasks(open_root(tmp_path))
+    text = {"id": "q", "image": "1.png", "text": "make it red", key: "x"}
+    write_lines(tmp_path / "queries.jsonl", text)
+    assert read_tasks(open_root(tmp_path))[0].kind == "image+text->image"
+
+
+@pytest.mark.parametrize("line", ["q 0 c 1", "q\t0\tc\t1", "q\tc\t1"])
+def test_judgements_of_trec_and_beir_are_named(line: str, tmp_path: Path) -> None:
+    write_lines(tmp_path / "queries.jsonl", {"id": "q", "text": "a"})
+    write_lines(tmp_path / "candidates.jsonl", {"id": "c", "text": "b"})
+    (tmp_path / "qrels.tsv").write_text(line)
+    with pytest.raises(DataError, match="leave the columns of TREC and BEIR out"):
+        read_tasks(open_root(tmp_path))
+
+
+def test_items_of_m_beir_are_named(tmp_path: Path) -> None:
+    write_lines(tmp_path / "queries.jsonl", {"qid": "9:1", "query_txt": "a"})
+    with pytest.raises(DataError, match=r"'id' must be .*; there are 'qid', 'query_txt'"):
+        read_tasks(open_root(tmp_path))

@@ -143,3 +143,13 @@ def test_lines_under_another_name_are_named(name: str, folder: Path) -> None:
     for inner in ("", name):
         with pytest.raises(DataError, match=r"JSON; give it a name that ends in \.jsonl"):
             source(folder, inner)
+
+
+def test_what_a_folder_without_data_holds_is_said(folder: Path) -> None:
+    (folder / "1.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match=r"there are '1\.jpg', 'images'; name the files"):
+        source(folder)
+    for name in ("config.toml", "metrics.jsonl"):
+        (folder / name).write_text("")
+    with pytest.raises(DataError, match="it is the folder of a run: name the data"):
+        source(folder)
