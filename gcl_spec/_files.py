@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from gcl_spec._locks import let_go, lock
 from gcl_spec._os_errors import cannot_write, not_durable, tidying, way_out
-from gcl_spec._reading import reason
+from gcl_spec._reading import reason, regular
 from gcl_spec.errors import CheckpointError
 
 __all__ = [
@@ -50,6 +50,7 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
     replaced = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_special(path)
         remove_stale(path.parent, re.escape(path.name))
         with _beside(path) as (temporary, number):
             with os.fdopen(number, "wb") as file:
@@ -81,11 +82,21 @@ def check_writable(path: Path | None) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _refuse_special(path)
         there = next(folder for folder in path.absolute().parents if folder.exists())
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise cannot_write(path, error, None) from error
+
+
+def _refuse_special(path: Path) -> None:
+    """`OSError` for a pipe, socket or device, whose place a renamed file would take.
+
+    Where root runs this, /dev/null is among them.
+    """
+    if path.exists() and not path.is_dir():
+        regular(path)
 
 
 def append(path: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -122,8 +123,8 @@ def parse_json_at(text: str, at: int) -> tuple[Any, int]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the name {twice[:40]!r} stands twice in one object")
     return found
 

@@ -6,9 +6,9 @@ from gcl_spec.config import Config
 from gcl_spec.config_io import differences
 from gcl_spec.errors import ConfigError
 
-__all__ = ["changes"]
+__all__ = ["FREE", "changes"]
 
-_FREE = {
+FREE = {
     # Where things are and who prepares them.
     "data.path", "data.images", "data.columns", "data.cache", "data.max_bad", "data.workers",
     "data.prefetch", "data.workers_kind", "model.path",
@@ -28,7 +28,7 @@ def changes(run: Path, own: Config, given: Config) -> list[str]:
         ConfigError: one of them changes the numbers of a step.
     """
     found = [tuple(text.split(": ", 1)) for text in differences(own, given)]
-    refused = [f"{name}: {values}" for name, values in found if name not in _FREE]
+    refused = [f"{name}: {values}" for name, values in found if name not in FREE]
     if refused:
         steps = any(name == "train.steps" for name, _ in found)
         why = "; train.steps stretches the schedule of the learning rate" if steps else ""

@@ -55,7 +55,7 @@ def dry_run(
     times = []
     watch = watched(world, config.train.timeout)
     with watch, open_data(config, trainer, world, Quiet(), only_steps=2) as data:
-        for step in range(2):
+        for step in range(min(2, config.train.steps)):
             begun = time.monotonic()
             lr = learning_rate(step, steps=config.train.steps, optim=config.optim)
             guard.add(step + 1, lr, train_step(trainer, data, step, lr))

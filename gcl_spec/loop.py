@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from gcl_spec import checkpoint
+from gcl_spec import checkpoint, run_id
 from gcl_spec._typing import State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
@@ -210,6 +210,7 @@ class Loop:
 
     def _write(self, state: State) -> None:
         train = self.config.train
+        noted = {"skipped": self.guard.skipped, "in_a_row": self.guard.in_a_row}
         self.folder.vouch()
         checkpoint.save(
             self.folder.checkpoints,
@@ -217,7 +218,7 @@ class Loop:
             keep=train.keep,
             keep_every=train.keep_every,
             also=self._kept(),
-            notes={"skipped": self.guard.skipped, "in_a_row": self.guard.in_a_row},
+            notes=noted | run_id.notes(self.folder.path),
         )
 
     def _evaluates(self, done: int) -> bool:

@@ -15,7 +15,7 @@ from gcl_spec._files import atomic_write
 from gcl_spec._reading import open_regular, parse_json, read_regular
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["FILES", "adopt", "check", "content", "extend", "lines", "replace"]
+__all__ = ["FILES", "adopt", "check", "content", "extend", "lines", "replace", "stored"]
 
 _NAME = "checksums.json"
 _LOGS = ("metrics.jsonl", "bad_samples.jsonl")
@@ -23,7 +23,8 @@ _DERIVED = ("after.json", "report.html")
 """Written again whenever a run goes on."""
 
 FILES = (
-    "config.toml", "before.json", "examples.json", "data.json", "wandb-id", *_LOGS, *_DERIVED, _NAME
+    "config.toml", "before.json", "examples.json", "data.json", "run-id", "wandb-id",
+    *_LOGS, *_DERIVED, _NAME,
 )  # fmt: skip
 """All of a run but its checkpoints, which have checksums in them, and what loggers write."""
 
@@ -96,7 +97,7 @@ def replace(folder: Path, name: str, data: bytes) -> None:
         CheckpointError: it cannot be written, or checksums.json is damaged.
     """
     files = dict(_read(folder) or {})
-    before = files.get(name) or (_Sum.of(old) if (old := _content(folder, name)) else None,)
+    before = files.get(name) or (_Sum.of(old) if (old := stored(folder, name)) else None,)
     files[name] = tuple(dict.fromkeys((*before, _Sum.of(data))))
     _write(folder, files)
     with atomic_write(folder / name, size=len(data)) as file:
@@ -116,7 +117,7 @@ def extend(folder: Path, names: Collection[str] = _LOGS) -> None:
     files = dict(_read(folder) or {})
     known = dict(files)
     for name in names:
-        found = _content(folder, name)
+        found = stored(folder, name)
         if found is not None and _problem(folder, name, files) is None:
             files[name] = (_Sum.of(found[: found.rfind(b"\n") + 1]),)
     if files != known:
@@ -129,7 +130,7 @@ def adopt(folder: Path) -> None:
     Raises:
         CheckpointError: checksums.json cannot be written.
     """
-    found = {name: _content(folder, name) for name in FILES if name != _NAME}
+    found = {name: stored(folder, name) for name in FILES if name != _NAME}
     _write(folder, {name: (_Sum.of(x),) for name, x in found.items() if x is not None})
 
 
@@ -193,7 +194,7 @@ def content(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes
         CheckpointError: it is not, or is missing.
     """
     check(folder, [name], allow_unverified=allow_unverified)
-    found = _content(folder, name)
+    found = stored(folder, name)
     if found is None:
         raise CheckpointError(f"{folder / name}: missing; restore it, or start a new run")
     return found
@@ -206,8 +207,8 @@ def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
         CheckpointError: a part of that is not as it was written.
     """
     if check(folder, [name], allow_unverified=allow_unverified):
-        return _content(folder, name) or b""
-    found = _content(folder, name) or b""
+        return stored(folder, name) or b""
+    found = stored(folder, name) or b""
     states = (_read(folder) or {}).get(name, ())
     fitting = [one.size for one in states if one is not None and _fits(name, found, one)]
     return found[: max(fitting, default=0)]
@@ -215,7 +216,7 @@ def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
 
 def _problem(folder: Path, name: str, files: Mapping[str, _States]) -> str | None:
     """What is wrong with a file; None for one that is as it was written, or may be missing."""
-    found = _content(folder, name)
+    found = stored(folder, name)
     states = files.get(name, (None,) if name in _LOGS else ())
     if found is None:
         return None if not states or None in states else _MISSING
@@ -233,7 +234,8 @@ def _fits(name: str, found: bytes, wanted: _Sum | None) -> bool:
     return _Sum.of(begun) == wanted
 
 
-def _content(folder: Path, name: str) -> bytes | None:
+def stored(folder: Path, name: str) -> bytes | None:
+    """A file as it stands there; None where it is missing, `CheckpointError` if unreadable."""
     try:
         with open_regular(folder / name) as file:
             return file.read()

@@ -6,6 +6,7 @@ checkpoints/step-*.safetensors   the newest ones, and those that train.keep_* ke
 before.json, after.json          evaluation at the start and at the end
 examples.json                    what some queries found at the start
 data.json                        what tells a resumed run that its data has changed
+run-id                           which the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
 report.html                      the same to look at
 checksums.json                   what all of these but the checkpoints must be, see `manifest`
@@ -15,17 +16,16 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gcl_spec import checkpoint, config_io, manifest, metrics, registry
+from gcl_spec import checkpoint, config_io, manifest, metrics, registry, run_id
 from gcl_spec._files import append, atomic_folder, atomic_write, remove_stale, sync_file
-from gcl_spec._os_errors import one_line
 from gcl_spec._paths import user_path
 from gcl_spec._reading import is_file, parse_json
+from gcl_spec._text import brief
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Trainer
 from gcl_spec.config import Config
@@ -65,12 +65,16 @@ class RunFolder:
             CheckpointError: it cannot be written.
         """
         cls.check_free(path)
+        begun = json.dumps(before.to_json())
         with atomic_folder(path) as temporary:
-            checkpoint.save(cls(temporary).checkpoints, state, keep=1)
+            own = run_id.make(config, begun)
+            notes = {run_id.NOTE: int(own)}
+            checkpoint.save(cls(temporary).checkpoints, state, keep=1, notes=notes)
             for name, text in {
                 "config.toml": config_io.dumps(config),
                 "metrics.jsonl": "",
-                "before.json": json.dumps(before.to_json()),
+                "before.json": begun,
+                run_id.NAME: own,
                 "examples.json": json.dumps([example.to_json() for example in shown]),
             }.items():
                 with atomic_write(temporary / name) as file:
@@ -107,11 +111,16 @@ class RunFolder:
         """
         allowed = self.allow_unverified
         if step == "newest":
-            return checkpoint.newest(self.checkpoints, allow_unverified=allowed)
-        if step != "best" and not step.isdecimal():
-            raise ConfigError(f"step = {step!r}; must be a number, best or newest")
-        number = self._best_step() if step == "best" else int(step)
-        return checkpoint.of_step(self.checkpoints, number, allow_unverified=allowed)
+            found = checkpoint.newest(self.checkpoints, allow_unverified=allowed)
+            if not allowed and is_file(self.path / "after.json"):
+                run_id.check_last(found, self.path, self.config().train.steps)
+        elif step == "best" or re.fullmatch("[0-9]{1,9}", step):
+            number = self._best_step() if step == "best" else int(step)
+            found = checkpoint.of_step(self.checkpoints, number, allow_unverified=allowed)
+        else:
+            raise ConfigError(f"step = {brief(step)!r}; must be a number, best or newest")
+        run_id.check_whose(found, self.path, allow_unverified=allowed)
+        return found
 
     def _best_step(self) -> int:
         found = metrics.best_step(metrics.parse(self._lines("metrics.jsonl")))
@@ -184,11 +193,7 @@ class RunFolder:
         return [n for n, values in enumerate(lines, 1) if values is None and n < len(lines)]
 
     def _metrics(self) -> list[dict[str, Any] | None]:
-        path = self.path / "metrics.jsonl"
-        content = b""
-        with one_line("read", path), suppress(FileNotFoundError):
-            content = path.read_bytes()
-        return metrics.parse(content)
+        return metrics.parse(manifest.stored(self.path, "metrics.jsonl") or b"")
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl; `CheckpointError` where it cannot be written."""

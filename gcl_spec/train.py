@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gcl_spec import checkpoint
+from gcl_spec import checkpoint, run_id
 from gcl_spec._locks import locked
 from gcl_spec._os_errors import one_line
 from gcl_spec._text import brief
@@ -159,6 +159,7 @@ def _reopen(
     changed = changes(out, own, config)
     check_installed(config.train.loggers)
     found = checkpoint.latest(old.checkpoints, allow_unverified=old.allow_unverified)
+    run_id.check_whose(found, out, allow_unverified=old.allow_unverified)
     # Wanted at the end only; but then a training is done.
     old.report("before")
     old.examples()

@@ -79,7 +79,8 @@ def _parts(
     image: Hashable | None, captions: Sequence[Hashable], concept: Hashable | None
 ) -> dict[Part, float]:
     """The probability of what a sample may share: "i", "c", "k" for image, caption, concept."""
-    found: dict[Part, float] = {("c", x): captions.count(x) / len(captions) for x in captions}
+    counts = Counter(captions)
+    found: dict[Part, float] = {("c", x): n / len(captions) for x, n in counts.items()}
     for name, value in (("i", image), ("k", concept)):
         if value is not None:
             found[name, value] = 1.0

@@ -46,7 +46,8 @@ class TextTableSource:
         header = _text(f"{path}:1", header_bytes)
         self._delimiter = _delimiter(header, path)
         self._names = [x.strip() for x in self._fields(f"{path}:1", header)]
-        twice = next((x for x in self._names if x and self._names.count(x) > 1), None)
+        counts = Counter(filter(None, self._names))
+        twice = next((name for name, count in counts.items() if count > 1), None)
         if not any(self._names) or twice is not None:
             what = "has no header" if twice is None else f"has two columns {brief(twice)!r}"
             raise DataError(f"{path} {what}; {_WANTED}")

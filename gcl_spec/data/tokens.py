@@ -21,6 +21,8 @@ __all__ = ["TOKENIZING_VERSION", "Tokenizer"]
 TOKENIZING_VERSION = 1
 
 _CHUNK = 256
+_MOST_CHARACTERS = 2**16
+_CHARACTERS_A_TOKEN = 32  # more than words have, so that longer texts are cut by either bound
 
 
 class Tokenizer:
@@ -145,12 +147,20 @@ class Tokenizer:
 
     def _encode(self, texts: Sequence[str]) -> "list[tokenizers.Encoding]":
         try:
-            return self._tokenizer.encode_batch(list(texts))
+            return self._tokenizer.encode_batch([self._end_cut(text) for text in texts])
         except (TypeError, UnicodeError):
             bad = next(text for text in texts if not _is_unicode(text))
             raise DataError(
                 f"a text is not valid Unicode: {ascii(bad)[:80]}; remove its lone surrogates"
             ) from None
+
+    def _end_cut(self, text: str) -> str:
+        """What of a text the tokens are made of; a book would take minutes and gigabytes."""
+        most = max(_MOST_CHARACTERS, _CHARACTERS_A_TOKEN * self.max_tokens)
+        if not isinstance(text, str) or len(text) <= most:
+            return text
+        truncation = self._tokenizer.truncation or {}
+        return text[-most:] if truncation.get("direction") == "left" else text[:most]
 
     @property
     def key(self) -> str:

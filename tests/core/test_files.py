@@ -33,6 +33,20 @@ def test_a_place_is_tried_and_nothing_stays(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_no_file_takes_the_place_of_a_pipe_socket_or_device(tmp_path: Path) -> None:
+    """As that of /dev/null would be taken where root names it for results."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(os.devnull)
+    for path, word in ((pipe, "pipe"), (link, "device")):
+        for write in (check_writable, lambda path: atomic_write(path).__enter__()):
+            with pytest.raises(CheckpointError, match=f"cannot write .*it is a {word}, not a reg"):
+                write(path)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
 def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "file"
     target.write_text("old")

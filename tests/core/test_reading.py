@@ -94,6 +94,13 @@ def test_toml(text: str, message: str) -> None:
         parse_toml(text)
 
 
+def test_names_of_an_object_are_counted_once() -> None:
+    """A comparison of each with all, as of 300,000 here, would not end."""
+    names = ",".join(f'"k{n}":0' for n in range(300_000))
+    with pytest.raises(ValueError, match="'k299999' stands twice"):
+        parse_json(f'{{{names},"k299999":1}}')
+
+
 def test_good_toml_and_none() -> None:
     text = "a = 9223372036854775807\n[b.c]\nd = [[1], [[-9223372036854775808]]]"
     assert parse_toml(text) == tomllib.loads(text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcl_spec.config import Config
+from gcl_spec.config import Config, TrainConfig
 from gcl_spec.evaluate import METRICS, Report, TaskResult
 from gcl_spec.run import RunFolder
 from gcl_spec.same_run import compare, states
@@ -23,7 +23,8 @@ REPORT = Report(
 
 def create(path: Path) -> RunFolder:
     state = {"step": np.asarray(3), "params/w": np.arange(6.0).reshape(2, 3)}
-    folder = RunFolder.create(path, Config(), state, REPORT, [])
+    config = Config(train=TrainConfig(steps=3))
+    folder = RunFolder.create(path, config, state, REPORT, [])
     folder.write("after.json", json.dumps(REPORT.to_json()))
     folder.append_metrics({"step": 3, "loss": 0.5, "samples_per_s": float(len(path.name))})
     return folder

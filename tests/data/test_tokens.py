@@ -238,3 +238,26 @@ def test_odd_settings_work_or_are_an_error(key: str, clip: Path, tmp_path: Path)
     assert len(said) == len(ODD[key])
     assert all(text == "2" or str(tmp_path) in text for text in said)
     assert "\n" not in "".join(said)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_of_a_book_only_what_tokens_are_made_of_is_looked_at(side: str, clip: Path) -> None:
+    """All of it would take minutes and gigabytes."""
+    made = Tokenizer.from_folder(clip)
+    made._tokenizer.enable_truncation(9, direction=side)
+    seen = []
+
+    class Counted:
+        truncation = made._tokenizer.truncation
+
+        def encode_batch(self, texts: list[str]) -> Any:
+            seen.extend(map(len, texts))
+            return rust.encode_batch(texts)
+
+    rust, book = made._tokenizer, "the first words " + "ab " * 100_000 + "the last words"
+    wanted = made([book])[0]
+    made._tokenizer = Counted()  # type: ignore[assignment]
+    assert made([book])[0].tolist() == wanted.tolist() == made([book])[0].tolist()
+    assert made.count_cut([book, "ab"]) == 1
+    assert max(seen) < 100_000
+    assert rust.encode_batch([book])[0].ids == wanted[0].tolist(), "as of the whole book"

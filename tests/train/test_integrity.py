@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -238,3 +239,41 @@ def test_bad_samples_are_vouched_for(data_folder: Path, tmp_path: Path, config: 
     path.unlink()
     with pytest.raises(CheckpointError, match=r"bad_samples\.jsonl: missing"):
         run(None, FakeBackend(), folder, resume=True)
+
+
+def test_a_checkpoint_of_another_run_is_refused(
+    data_folder: Path, whole: Path, tmp_path: Path
+) -> None:
+    """Each is whole by its own checksum; runs with the same start may differ in one option."""
+    newest = f"checkpoints/step-{20:08d}.safetensors"
+    for n, option in enumerate(("train.seed=7", "optim.lr=0.02")):
+        config = fast(data_folder, tmp_path / "cache", "train.eval_every=5", option)
+        other = run(config, FakeBackend(), tmp_path / f"other{n}").path
+        copy = shutil.copytree(whole, tmp_path / f"copy{n}")
+        shutil.copy(other / newest, copy / newest)
+        for use in (
+            lambda copy=copy: load_run(copy, backend="torch"),
+            lambda copy=copy: RunFolder.open(copy).found("20"),
+            lambda copy=copy: weights_of(copy),
+            lambda copy=copy: run(None, FakeBackend(), copy, resume=True),
+        ):
+            with pytest.raises(CheckpointError, match="a checkpoint of another run than") as raised:
+                use()
+            assert "\n" not in str(raised.value)
+        assert RunFolder.open(copy, allow_unverified=True).found().step == 20
+        for file in other.iterdir():  # all but the checkpoints
+            if file.is_file():
+                shutil.copy(whole / file.name, other / file.name)
+        with pytest.raises(CheckpointError, match="a checkpoint of another run than"):
+            RunFolder.open(other).found()
+
+
+def test_the_last_checkpoint_of_a_run_that_has_ended(whole: Path, tmp_path: Path) -> None:
+    """No earlier one takes its place without a word; a resumed run makes it again."""
+    copy = shutil.copytree(whole, tmp_path / "copy")
+    (copy / f"checkpoints/step-{20:08d}.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="the run has ended, but its last checkpoint, of st"):
+        weights_of(copy)
+    assert RunFolder.open(copy).found("15").step == 15
+    run(None, FakeBackend(), copy, resume=True)
+    same(copy, whole)

@@ -31,7 +31,7 @@ def test_a_run_writes_all_it_promises(config: Config, tmp_path: Path) -> None:
     assert found == [
         "after.json", "before.json", "checkpoints/step-00000015.safetensors",
         "checkpoints/step-00000020.safetensors", "checksums.json", "config.toml", "data.json",
-        "examples.json", "metrics.jsonl", "report.html",
+        "examples.json", "metrics.jsonl", "report.html", "run-id",
     ]  # fmt: skip
     assert RunFolder.open(folder).config() == config
     lines = numbers(folder)
@@ -156,3 +156,9 @@ def test_dry_run_writes_nothing(config: Config, tmp_path: Path) -> None:
     assert found.seconds_in_all == pytest.approx(20 * found.seconds_per_step)
     assert found.peak_memory_mb > 1
     assert {p.name for p in tmp_path.iterdir()} <= {"cache"}
+
+
+def test_a_dry_run_of_one_step(data_folder: Path, tmp_path: Path) -> None:
+    """The schedule has no second step to ask for."""
+    config = fast(data_folder, tmp_path / "cache", "train.steps=1")
+    assert dry_run(config, FakeBackend()).seconds_in_all > 0

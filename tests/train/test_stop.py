@@ -210,10 +210,8 @@ def test_skipped_steps_are_counted_and_resumed(
     at_step(monkeypatch, 7, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(StoppedError):
         run(config, FakeBackend(), tmp_path / "run")
-    assert checkpoint.latest(tmp_path / "run" / "checkpoints").notes == {
-        "skipped": 3,
-        "in_a_row": 2,
-    }
+    notes = checkpoint.latest(tmp_path / "run" / "checkpoints").notes
+    assert {name: notes[name] for name in ("skipped", "in_a_row")} == {"skipped": 3, "in_a_row": 2}
     run(None, FakeBackend(), tmp_path / "run", resume=True)
     same(tmp_path / "run", whole)
 
