@@ -10,6 +10,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "EmptyDataError",
     "DuplicateBackendError",
     "GclError",
     "InputError",
@@ -56,6 +57,10 @@ class ConfigError(GclError, ValueError):
 
 class DataError(GclError, ValueError):
     """A missing file, a corrupt archive, an unreadable picture, an empty split."""
+
+
+class EmptyDataError(DataError):
+    """A file of training data without a sample."""
 
 
 class CheckpointError(GclError, ValueError):

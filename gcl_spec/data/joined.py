@@ -1,30 +1,52 @@
 """Several files of samples as one source, and their pictures in two places."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import BinaryIO
 
 from gcl_spec.data.embedded import is_embedded
+from gcl_spec.data.names import listed, shown
 from gcl_spec.data.pairs import Sample
 from gcl_spec.data.root import Root
 from gcl_spec.data.source import Source
-from gcl_spec.errors import DataError
+from gcl_spec.errors import DataError, EmptyDataError
 
-__all__ = ["JoinedSource", "NearestRoot"]
+__all__ = ["JoinedSource", "NearestRoot", "joined"]
+
+
+def joined(open_file: Callable[[Path], Source], files: Sequence[Path]) -> Source:
+    """One source of several files of a kind; those without a sample are left out, and said."""
+    sources, empty = [], []
+    for file in files:
+        try:
+            sources.append(open_file(file))
+        except EmptyDataError:
+            empty.append(file)
+    if not sources:
+        return open_file(files[0])
+    found = JoinedSource(sources, unique=files[0].suffix.lower() == ".jsonl")
+    if empty:
+        found.warnings = (
+            *found.warnings,
+            f"files without a sample: {len(empty):,}, such as {listed(map(shown, empty), 3)}",
+        )
+    return found
 
 
 class JoinedSource:
     """A `Source` of the samples of several, one after the other, whose pictures lie in one place.
 
     Args:
-        sources: two or more.
+        sources: one or more.
         unique: is a sample malformed whose id an earlier file has, as on an earlier line of a file?
     """
 
     def __init__(self, sources: Sequence[Source], *, unique: bool) -> None:
         """Look through the ids, if they shall be unique."""
-        self.name = f"{sources[0].name} and {len(sources) - 1} more"
+        more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+        self.name = f"{sources[0].name}{more}"
         self._sources = tuple(sources)
         self._ends = list(accumulate(map(len, sources)))
         self.warnings = _merged(self._sources, "warnings")

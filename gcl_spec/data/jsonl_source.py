@@ -8,7 +8,7 @@ from gcl_spec.data.jsonl import check_malformed, read_rows
 from gcl_spec.data.names import Names
 from gcl_spec.data.pairs import FIELDS, Sample, sample_of
 from gcl_spec.data.root import Root
-from gcl_spec.errors import DataError
+from gcl_spec.errors import DataError, EmptyDataError
 
 __all__ = ["JsonlSource"]
 
@@ -44,7 +44,7 @@ class JsonlSource:
                 if isinstance(name, str):
                     self._labels[len(self._rows) - 1] = name
         if not self._rows:
-            raise DataError(f"{self.name} holds no sample")
+            raise EmptyDataError(f"{self.name} holds no sample")
         names.check_chosen(self.name)
         self.warnings = tuple(names.warnings(self.name))
         self.notes = tuple(names.notes(self.name))

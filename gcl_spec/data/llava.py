@@ -10,7 +10,7 @@ from gcl_spec.data.jsonl import check_malformed, read_text
 from gcl_spec.data.names import CAPTIONS, CONCEPT, IMAGE, Field, Names, listed, shown
 from gcl_spec.data.pairs import Sample, clean_captions, one_path
 from gcl_spec.data.root import Root
-from gcl_spec.errors import DataError
+from gcl_spec.errors import DataError, EmptyDataError
 
 __all__ = ["LlavaSource"]
 
@@ -50,7 +50,7 @@ class LlavaSource:
         for number, record in enumerate(_records(self.name, read_text(root, path))):
             self._add(number, record, reader)
         if not self._ids:
-            raise DataError(f"{self.name} holds no sample")
+            raise EmptyDataError(f"{self.name} holds no sample")
         self.warnings = tuple(reader.warnings())
         self.notes = tuple(reader.notes())
         if any(map(is_embedded, self._paths)):

@@ -9,7 +9,7 @@ from gcl_spec.cache import cache_folder
 from gcl_spec.config import DataConfig
 from gcl_spec.data.columns import find_columns
 from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
-from gcl_spec.data.joined import JoinedSource, NearestRoot
+from gcl_spec.data.joined import NearestRoot, joined
 from gcl_spec.data.jsonl_source import JsonlSource
 from gcl_spec.data.llava import LlavaSource
 from gcl_spec.data.names import shown
@@ -64,9 +64,7 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
             "shards, or .jsonl, .json, .csv or .tsv"
         )
     if len(files) > 1 and suffixes <= _LINES:
-        return JoinedSource(
-            [_open(data, root, [file]) for file in files], unique=suffixes == {".jsonl"}
-        )
+        return joined(lambda file: _open(data, root, [file]), files)
     if files and is_folder(data.path) and not data.images:
         images = _nearest(root, files[0].parent)
     match suffixes.pop() if suffixes else ".jsonl":

@@ -16,7 +16,7 @@ from gcl_spec.data.embedded import EMBEDDED, is_embedded
 from gcl_spec.data.names import SPLITS, plain, split_warning
 from gcl_spec.data.pairs import Sample, clean_captions
 from gcl_spec.data.root import Root
-from gcl_spec.errors import DataError
+from gcl_spec.errors import DataError, EmptyDataError
 
 __all__ = ["TextTableSource"]
 
@@ -57,7 +57,7 @@ class TextTableSource:
             raise DataError(f"{error}; the first line must name the columns") from error
         self._find_rows(len(header_bytes))
         if not self._lines:
-            raise DataError(f"{path} holds no row below its header; {_WANTED}")
+            raise EmptyDataError(f"{path} holds no row below its header; {_WANTED}")
         self.warnings = (*self._columns.warnings, *self._other_splits())
         read = [repr(x) for x in (self._columns.image, self._columns.text) if x is not None]
         told = f"{path}: the values of {' and '.join(read)} are read as the columns of parquet are"
@@ -187,31 +187,36 @@ class TextTableSource:
 
 
 class _File:
-    """A file that is open as long as this; `DataError` where it cannot be read."""
+    """A file that is open while it is read alone: there may be thousands.
+
+    `DataError` where it cannot be read, or has changed since it was looked at first.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            with open_regular(path) as file:
-                self._number = os.dup(file.fileno())
-                self.size = os.fstat(self._number).st_size
-                beginning = os.pread(self._number, _BLOCK, 0)
-                # As old spreadsheets on the Macintosh end lines.
-                self._returns = b"\r" in beginning and b"\n" not in beginning
-        except OSError as error:
-            raise self._unreadable(error) from error
-
-    def __del__(self) -> None:
-        if hasattr(self, "_number"):
-            os.close(self._number)
+        self._stamp: tuple[int, int] | None = None
+        self._returns = False
+        beginning = self.read(0, _BLOCK)
+        # As old spreadsheets on the Macintosh end lines.
+        self._returns = b"\r" in beginning and b"\n" not in beginning
+        self.size = self._stamp[0] if self._stamp else 0
 
     def read(self, start: int, size: int) -> bytes:
         """These bytes, fewer at the end; from several threads at once."""
         try:
-            data = os.pread(self._number, size, start)
-            return data.replace(b"\r", b"\n") if self._returns else data
+            with open_regular(self._path) as file:
+                status = os.fstat(file.fileno())
+                stamp = (status.st_size, status.st_mtime_ns)
+                if stamp != (self._stamp or stamp):
+                    raise DataError(
+                        f"{self._path} has changed since it was opened: it is newer, longer or "
+                        "shorter; start again"
+                    )
+                self._stamp = stamp
+                data = os.pread(file.fileno(), size, start)
         except OSError as error:
             raise self._unreadable(error) from error
+        return data.replace(b"\r", b"\n") if self._returns else data
 
     def lines(self, start: int) -> Iterator[bytes]:
         """The lines from a place on; one that is too long is cut where that is seen."""

@@ -153,3 +153,32 @@ def test_what_a_folder_without_data_holds_is_said(folder: Path) -> None:
         (folder / name).write_text("")
     with pytest.raises(DataError, match="it is the folder of a run: name the data"):
         source(folder)
+
+
+@pytest.mark.parametrize(
+    ("end", "text", "empty"),
+    [("csv", CSV, "image,caption\n"), ("json", json.dumps(LINES), "[]"), ("jsonl", "", "\n")],
+)
+def test_files_of_a_series_that_hold_nothing(end: str, text: str, empty: str, folder: Path) -> None:
+    full = text or "".join(json.dumps(line) + "\n" for line in LINES)
+    for n, content in enumerate((empty, full, empty)):
+        (folder / f"p-{n}.{end}").write_text(content)
+    found = source(folder)
+    assert pictures(found) == PNGS
+    (warning,) = found.warnings
+    assert warning.startswith("files without a sample: 2, such as '")
+    (folder / f"p-1.{end}").write_text(empty)
+    with pytest.raises(DataError, match=rf"p-0\.{end} holds no"):
+        source(folder)
+
+
+def test_a_long_series_leaves_no_file_open(folder: Path) -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
+    for n in range(50):
+        (folder / f"p-{n}.csv").write_text(CSV)
+    found = source(folder)
+    assert len(found) == 150
+    assert len(list(Path("/dev/fd").iterdir())) <= before + 1
+    (folder / "p-7.csv").write_text(CSV + "images/0.png,more\n")
+    with pytest.raises(DataError, match=r"p-\d+\.csv has changed since it was opened"):
+        captions(found)
