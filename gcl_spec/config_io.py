@@ -230,12 +230,15 @@ _AT_LEAST_ONE = (
     "data.prefetch",
 )  # fmt: skip
 _POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
+_RATES = ("optim.lr", "optim.tower_lr", "optim.weight_decay")
+_MOST = 1e6
+"""Of a rate; what optimisers make of it must be a number in float32."""
 _NOT_NEGATIVE = (
     "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
     "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
     "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
 )  # fmt: skip
-_SHARES = ("data.max_bad", "data.holdout")
+_SHARES = ("optim.beta1", "optim.beta2", "optim.ema", "data.max_bad", "data.holdout")
 
 
 def _check(config: Config) -> None:
@@ -245,23 +248,18 @@ def _check(config: Config) -> None:
         section, key = name.split(".")
         return getattr(getattr(config, section), key)
 
-    for name in _AT_LEAST_ONE:
-        if value(name) < 1:
-            raise ConfigError(f"{name} = {value(name)}; must be at least 1")
-    for name in _POSITIVE:
-        if value(name) <= 0:
-            raise ConfigError(f"{name} = {value(name)}; must be above 0")
-    for name in _NOT_NEGATIVE:
-        if value(name) < 0:
-            raise ConfigError(f"{name} = {value(name)}; must not be negative")
-    for name in ("optim.beta1", "optim.beta2", "optim.ema"):
-        if not 0 <= value(name) < 1:
-            raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
+    for names, fits, words in (
+        (_AT_LEAST_ONE, lambda x: x >= 1, "must be at least 1"),
+        (_POSITIVE, lambda x: x > 0, "must be above 0"),
+        (_RATES, lambda x: x <= _MOST, f"must be at most {_MOST:g}"),
+        (_NOT_NEGATIVE, lambda x: x >= 0, "must not be negative"),
+        (_SHARES, lambda x: 0 <= x < 1, "must be in [0, 1)"),
+    ):
+        wrong = next((name for name in names if not fits(value(name))), None)
+        if wrong is not None:
+            raise ConfigError(f"{wrong} = {value(wrong)}; {words}")
     if config.train.keep_best and not config.train.eval_every:
         raise ConfigError("train.keep_best needs evaluations: set train.eval_every above 0")
-    for name in _SHARES:
-        if not 0 <= value(name) < 1:
-            raise ConfigError(f"{name} = {value(name)}; must be in [0, 1)")
     if config.data.workers < 0:
         raise ConfigError(f"data.workers = {config.data.workers}; must not be negative")
     if config.model.image_size < 32:
