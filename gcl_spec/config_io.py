@@ -4,7 +4,7 @@ import ast
 import inspect
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from importlib.resources import files
 from itertools import pairwise
@@ -248,13 +248,14 @@ def _check(config: Config) -> None:
         section, key = name.split(".")
         return getattr(getattr(config, section), key)
 
-    for names, fits, words in (
+    ranges: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
         (_AT_LEAST_ONE, lambda x: x >= 1, "must be at least 1"),
         (_POSITIVE, lambda x: x > 0, "must be above 0"),
         (_RATES, lambda x: x <= _MOST, f"must be at most {_MOST:g}"),
         (_NOT_NEGATIVE, lambda x: x >= 0, "must not be negative"),
         (_SHARES, lambda x: 0 <= x < 1, "must be in [0, 1)"),
-    ):
+    )
+    for names, fits, words in ranges:
         wrong = next((name for name in names if not fits(value(name))), None)
         if wrong is not None:
             raise ConfigError(f"{wrong} = {value(wrong)}; {words}")

@@ -189,7 +189,16 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
             header = cast("dict[str, Any]", parse_json(file.read(length)))
     except (OSError, SafetensorError, ValueError) as error:
         raise DataError(f"{path}: not a readable safetensors file: {error}") from error
+    if len(header) > _MOST_TENSORS:
+        raise DataError(
+            f"{path}: it holds {len(header):,} tensors, which no model of this kind has; at most "
+            f"{_MOST_TENSORS:,} are read"
+        )
     return {name: x for name, x in header.items() if name != "__metadata__"}, 8 + length
+
+
+_MOST_TENSORS = 2**16
+"""Of one file; models of a billion weights have a few thousand."""
 
 
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> npt.NDArray[Any]:

@@ -156,3 +156,11 @@ def test_weights_keep_their_numbers(tiny: Path) -> None:
     for name, x in load_weights(tiny).items():
         assert x.dtype == np.float32
         assert np.array_equal(x, half[name].astype(np.float32))
+
+
+def test_a_header_of_countless_tensors_is_refused(tiny: Path) -> None:
+    """Each would be read apart, and compared with the model's: minutes for a small file."""
+    save_file({f"t{n}": np.zeros(0, np.float32) for n in range(70_000)}, tiny / "model.safetensors")
+    for read in (load_weights, weight_shapes):
+        with pytest.raises(DataError, match="it holds 70,000 tensors"):
+            read(tiny)
