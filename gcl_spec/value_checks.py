@@ -151,13 +151,17 @@ def check_fusion(
                 _part(x, weight, flag, xp_)
                 for x, weight, flag in zip(terms[:2], terms[2:4], terms[4:], strict=True)
             )
-            _check_sum(a, b, terms[2:4], f"of {parts[0]!r} and {parts[1]!r}", of_all, xp_)
+            whose = f"of {parts[0]!r} and {parts[1]!r}"
+            _check_sum(a, b, terms[2:4], whose, of_all, terms[4] | terms[5], xp_)
 
 
 def _check_sum(
-    a: Any, b: Any, weights: Sequence[Any], whose: str, of_all: Any, xp: ArrayNamespace
+    a: Any, b: Any, weights: Sequence[Any], whose: str, of_all: Any, some: Any, xp: ArrayNamespace
 ) -> None:
-    """The sum of two weighted parts has a direction, and logits of it are not lost."""
+    """The sum of two weighted parts has a direction, and logits of it are not lost.
+
+    some: whether one of the parts is present: zeros of others have no size that could be lost.
+    """
     finite_B = xp.all(xp.isfinite(a) & xp.isfinite(b), axis=-1)
     what = "times the weights of their fusion overflow"
     _refuse(~finite_B & of_all, whose, what, what, "", _NORMALISE)
@@ -165,6 +169,7 @@ def _check_sum(
     power_B1 = power_of_two(sizes_B1, xp)
     info = xp.finfo(a.dtype)
     lost_B = xp.max(sizes_B1, axis=-1) < float(info.smallest_normal) / float(info.eps)
+    lost_B = lost_B & some
     for weight in weights:  # that are 0 have another error
         lost_B = lost_B & (abs(weight) > 0)
     a, b = a * power_B1, b * power_B1
