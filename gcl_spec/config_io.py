@@ -230,9 +230,9 @@ _AT_LEAST_ONE = (
     "data.prefetch",
 )  # fmt: skip
 _POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
-_RATES = ("optim.lr", "optim.tower_lr", "optim.weight_decay")
-_MOST = 1e6
-"""Of a rate; what optimisers make of it must be a number in float32."""
+_RATES = ("optim.lr", "optim.tower_lr")
+_MOST = 1e30
+"""Of a learning rate, and 1e6 of the decay: their product must be a number in float32."""
 _NOT_NEGATIVE = (
     "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
     "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
@@ -252,6 +252,7 @@ def _check(config: Config) -> None:
         (_AT_LEAST_ONE, lambda x: x >= 1, "must be at least 1"),
         (_POSITIVE, lambda x: x > 0, "must be above 0"),
         (_RATES, lambda x: x <= _MOST, f"must be at most {_MOST:g}"),
+        (("optim.weight_decay",), lambda x: x <= 1e6, "must be at most 1e+06"),
         (_NOT_NEGATIVE, lambda x: x >= 0, "must not be negative"),
         (_SHARES, lambda x: 0 <= x < 1, "must be in [0, 1)"),
     )
