@@ -27,6 +27,10 @@ _GRACE = 5.0
 """Seconds in which a process that has lost another may end by itself, such as after a save."""
 
 
+_LONGEST = 4096
+"""Bytes of a line."""
+
+
 @contextmanager
 def watched(world: World, seconds: float) -> Iterator[None]:
     """In this block a process that has been silent for `seconds`, or has gone, ends the others.
@@ -79,7 +83,7 @@ def _opened(world: World, seconds: float) -> "_Watch | None":
     listener = None
     if world.rank == 0:
         with suppress(OSError):
-            listener = socket.create_server(("", 0), backlog=world.size)
+            listener = socket.create_server((_own_address(world.host), 0), backlog=world.size)
             listener.setblocking(False)
     port = world.first(listener.getsockname()[1] if listener is not None else 0)
     word = str(world.first(random.SystemRandom().randrange(2**31)))
@@ -93,6 +97,11 @@ def _opened(world: World, seconds: float) -> "_Watch | None":
         warn(f"process {world.rank} cannot be watched: no connection to {world.host}:{port}")
         return None
     return _Watch(world, seconds, listener, peer, word)
+
+
+def _own_address(host: str) -> str:
+    """Where the first process listens: for processes of one machine, nothing outside reaches it."""
+    return host if host == "localhost" or host.startswith("127.") else ""
 
 
 class _Peer:
@@ -114,6 +123,8 @@ class _Peer:
             return None
         self.heard = time.monotonic()
         *lines, self._text = (self._text + found).split(b"\n")
+        if len(self._text) > _LONGEST:  # none of ours: nothing of it is kept
+            return None
         return [line.decode(errors="replace") for line in lines] if found else None
 
     def say(self, line: str) -> None:

@@ -85,3 +85,21 @@ def test_strangers_are_none_of_ours() -> None:
             member.barrier()
 
     assert in_threads(one) == [None, None]
+
+
+def test_a_stranger_is_not_listened_to_for_long() -> None:
+    """A peer that never ends its line is let go; what it has sent is not collected."""
+    ours, theirs = socket.socketpair()
+    peer = heartbeat._Peer(ours, None)
+    with ours, theirs:
+        theirs.sendall(b"x" * 3000)
+        assert peer.lines() == []
+        theirs.sendall(b"x" * 3000)
+        assert peer.lines() is None
+
+
+@pytest.mark.parametrize(
+    ("host", "found"), [("127.0.0.1", "127.0.0.1"), ("localhost", "localhost"), ("node-3", "")]
+)
+def test_processes_of_one_machine_listen_to_nothing_outside(host: str, found: str) -> None:
+    assert heartbeat._own_address(host) == found
