@@ -53,8 +53,8 @@ class _FirstOnly(torch.autograd.Function):
         raise InputError(NO_FORWARD_MODE)
 
 
-class _Guarded(_FirstOnly):
-    """Its argument, whose derivative has none."""
+class _Same(_FirstOnly):
+    """Its argument."""
 
     @staticmethod
     def forward(x: torch.Tensor) -> torch.Tensor:
@@ -63,6 +63,10 @@ class _Guarded(_FirstOnly):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
         """Nothing is kept."""
+
+
+class _Guarded(_Same):
+    """Its argument, whose derivative has none."""
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
@@ -70,16 +74,8 @@ class _Guarded(_FirstOnly):
         return found
 
 
-class _Derivative(_FirstOnly):
+class _Derivative(_Same):
     """Its argument, which has no derivative."""
-
-    @staticmethod
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        """Nothing is kept."""
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> None:
