@@ -7,40 +7,16 @@ from typing import Any
 
 import pytest
 
-from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kinds import captions, png, source
-
-TEXTS = ("a dog", "a cat", "a cup")
-PATHS = [f"images/{n}.png" for n in range(3)]
-CSV = "image,caption\n" + "".join(f"{p},{t}\n" for p, t in zip(PATHS, TEXTS, strict=True))
-LINES = [
-    {"id": str(n), "image": path, "captions": [text]}
-    for n, (path, text) in enumerate(zip(PATHS, TEXTS, strict=True))
-]
+from three import CSV, LINES, PNGS, TEXTS, folder_of_three, pictures, write_lines
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "data" / "images").mkdir(parents=True)
-    for n in range(3):
-        (tmp_path / "data" / "images" / f"{n}.png").write_bytes(png(n))
-    return tmp_path / "data"
-
-
-def write_lines(path: Path, *records: Any, encoding: str = "utf-8") -> Path:
-    path.write_bytes("".join(json.dumps(record) + "\n" for record in records).encode(encoding))
-    return path
-
-
-def pictures(found: Source) -> list[bytes]:
-    samples = [found.sample(n) for n in range(len(found))]
-    return [found.read_bytes(sample.image) for sample in samples if sample.image is not None]
-
-
-PNGS = [png(n) for n in range(3)]
+    return folder_of_three(tmp_path / "data")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

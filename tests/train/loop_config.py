@@ -1,4 +1,4 @@
-"""A config for the NumPy trainer, and what of a run does not depend on the clock."""
+"""A config for the NumPy trainer, what it says, and what of a run no clock changes."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,19 @@ from gcl_spec import checkpoint
 from gcl_spec.config import Config
 from gcl_spec.config_io import loads
 from gcl_spec.run import RunFolder
+
+
+class Said:
+    """A reporter that keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def update(self, phase: str, done: int, total: int, note: str = "") -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
 
 def fast(data_folder: Path, cache: Path, *more: str) -> Config:

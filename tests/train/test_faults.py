@@ -17,22 +17,9 @@ from gcl_spec.train import run
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend
 from faults import ERRORS, Faults, injected
-from loop_config import fast, numbers, state
+from loop_config import Said, fast, numbers, state
 
 PARTS = 4  # of the calls, so that processes of a test run share them
-
-
-class Said:
-    """A reporter that keeps the lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def update(self, phase: str, done: int, total: int, note: str = "") -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from gcl_spec.train import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer
-from loop_config import fast, numbers, state, steps
+from loop_config import Said, fast, numbers, state, steps
 
 
 @pytest.fixture
@@ -53,19 +53,6 @@ def test_one_process_at_a_time_trains_in_a_folder(
     assert len(said) == 1
     assert numbers(folder) == numbers(run(config, FakeBackend(), tmp_path / "whole").path)
     run(None, FakeBackend(), folder, resume=True)  # it is free again
-
-
-class Said:
-    """A reporter that keeps the lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def update(self, phase: str, done: int, total: int, note: str = "") -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def test_options_that_change_no_number_may_change(
