@@ -3,9 +3,9 @@
 python benchmarks/coverage.py [--trials 2000]
 
 draws queries whose true mean difference is known, and prints for each setting the share of
-intervals that hold it and their mean width: of `gcl_spec.compare.paired`, of the same t interval
-without added queries, and of the percentile bootstrap. The settings are queries a task times what a
-query can do.
+intervals that hold it and their mean width: of `gcl_spec.evaluate.significance.paired`, of the
+same t interval without added queries, and of the percentile bootstrap. The settings are queries a
+task times what a query can do.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from gcl_spec.compare import paired
-from gcl_spec.evaluate import Report, TaskResult
+from gcl_spec.evaluate.evaluation import Report, TaskResult
+from gcl_spec.evaluate.significance import paired
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 Interval = Callable[[Sequence[np.ndarray], np.random.Generator], tuple[float, float]]

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gcl_jax.towers.layers import Conv2d
+from gcl_jax.models.towers.layers import Conv2d
 
 SHAPES = ((32, 80, 3, 1), (96, 80, 3, 2), (144, 40, 5, 2), (480, 10, 5, 1), (1152, 5, 5, 1))
 """Channels, side, kernel, stride, at pictures of 160 pixels."""

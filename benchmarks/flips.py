@@ -31,11 +31,14 @@ from unittest import mock
 
 from PIL import Image
 
-from gcl_spec import checkpoint, config_io, load_run, loop, registry
-from gcl_spec.config import Config
+from gcl_spec import load_run, registry
+from gcl_spec.config import toml
+from gcl_spec.config.options import Config
 from gcl_spec.errors import GclError
-from gcl_spec.run import RunFolder
-from gcl_spec.train import run
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train import loop
+from gcl_spec.train.training import run
 
 SETS = (
     "train.steps=8", "train.batch_size=6", "train.save_every=2", "train.log_every=1",
@@ -144,7 +147,7 @@ class Campaign:
         self._backend = registry.load_training(backend)
         write_data(place / "data")
         sets = [*SETS, f"data.path='{place / 'data'}'", f"data.cache='{place / 'cache'}'"]
-        config = config_io.load(recipe="tiny", overrides=sets)
+        config = toml.load(recipe="tiny", overrides=sets)
         self.runs = [place / "one" / "run", place / "two" / "run"]
         self._break_off(self.runs[0], config)
         run(config, self._backend, self.runs[1])

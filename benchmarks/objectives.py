@@ -17,18 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from gcl_spec import config_io, registry
+from gcl_spec import registry
 from gcl_spec._typing import FloatArray
-from gcl_spec.benchmarks.folder import read_tasks
-from gcl_spec.benchmarks.task import Item, Task
+from gcl_spec.config import toml
 from gcl_spec.data.root import open_root
-from gcl_spec.evaluate import Report, evaluate
+from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.progress import Quiet
-from gcl_spec.run import RunFolder, load_run
-from gcl_spec.tables import markdown, short_kind
-from gcl_spec.train import run
-from gcl_spec.trained import encode_items
+from gcl_spec.report.tables import markdown, short_kind
+from gcl_spec.run.folder import RunFolder, load_run
+from gcl_spec.run.trained import encode_items
+from gcl_spec.tasks.folder import read_tasks
+from gcl_spec.tasks.task import Item, Task
+from gcl_spec.train.training import run
 
 FINE_TUNED = {"+ CLIP": "clip", "+ GCL": "gcl", "+ GCL drop": "gcl-drop"}
 FROM_SCRATCH = {"scratch CLIP": "clip", "scratch GCL": "gcl"}
@@ -80,7 +81,7 @@ def train(out: Path, recipe: str, overrides: Sequence[str], init: Path | None = 
     torch = registry.load_training("torch")
     if out.exists():
         return run(None, torch, out, resume=True)
-    return run(config_io.load(recipe=recipe, overrides=overrides), torch, out, init=init)
+    return run(toml.load(recipe=recipe, overrides=overrides), torch, out, init=init)
 
 
 def both(path: Path, *, centred: bool = False) -> Pair:

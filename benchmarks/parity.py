@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gcl_spec import config_io, registry
-from gcl_spec.config import Config
-from gcl_spec.data.stream import TrainingData
+from gcl_spec import registry
+from gcl_spec.config import toml
+from gcl_spec.config.options import Config
 from gcl_spec.progress import Quiet
-from gcl_spec.schedule import learning_rate
+from gcl_spec.train.data import TrainingData
+from gcl_spec.train.optimizer_rules import learning_rate
 
 _WARM_UP = 5
 """Steps that are not timed: compiled by then, but for other lengths of text."""
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="sets")
     given = parser.parse_args()
     sets = [f"train.steps={given.steps}", *given.sets]
-    config = config_io.load(recipe=given.recipe, overrides=sets)
+    config = toml.load(recipe=given.recipe, overrides=sets)
     torch = train("torch", config, None)
     jax = train("jax", config, torch.start)
     print(f"{'step':>6} {'torch':>12} {'jax':>12} {'relative':>10}")

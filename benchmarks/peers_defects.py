@@ -23,11 +23,11 @@ from torch.nn.functional import normalize
 
 from gcl_spec import registry
 from gcl_spec.errors import InputError
-from gcl_spec.loss import contrastive_loss
+from gcl_spec.loss.equation import contrastive_loss
 from gcl_spec.objective import CLIP, Objective
 from gcl_spec.recall import Ranking
 from gcl_torch import gcl_loss
-from gcl_torch.bench_peers import open_clip_loss
+from gcl_torch.bench.peers import open_clip_loss
 
 WORLD = 4
 TWO = Objective(modalities=("image", "text"))

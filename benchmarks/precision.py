@@ -17,8 +17,8 @@ import torch
 
 import gcl_jax
 import gcl_torch
-from gcl_spec.blocks import plain_blocks
-from gcl_spec.loss import gcl_loss
+from gcl_spec.loss.equation import gcl_loss
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.normalize import l2_normalize
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from gcl_cli.main import main as gcl
-from gcl_spec.data import preprocess
-from gcl_spec.run import RunFolder
-from gcl_spec.same_run import compare
+from gcl_spec.data.prepare import recipes
+from gcl_spec.run.compare_runs import compare
+from gcl_spec.run.folder import RunFolder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "train"))
 from conftest import write_data
@@ -123,7 +123,7 @@ class Campaign:
         self._sets = [word for text in sets for word in ("--set", text)]
         # The first fills the cache of tower outputs, in this process: what it has imported, and the
         # tokenizer that it has read, is there in all that are forked.
-        preprocess.Tokenizer = cache(preprocess.Tokenizer)  # type: ignore[misc]
+        recipes.Tokenizer = cache(recipes.Tokenizer)  # type: ignore[misc]
         with suppress(SystemExit):
             gcl(["train", *self._words(folder / "first", False)])
         assert self._plain(folder / "whole", resume=False) == (0, ""), self._said()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gcl_spec import checkpoint
+from gcl_spec.run import checkpoint
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "train"))
 from conftest import write_data

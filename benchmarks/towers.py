@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from transformers import CLIPConfig, CLIPModel
 
-from gcl_jax.parameters import Functional
-from gcl_jax.towers.clip import Clip
-from gcl_spec.loss import gcl_loss
-from gcl_spec.tiny import write_tiny
-from gcl_torch.towers.clip import ClipTowers
+from gcl_jax.models.functional import Functional
+from gcl_jax.models.towers.clip import Clip
+from gcl_spec.loss.equation import gcl_loss
+from gcl_spec.models.tiny_clip import write_tiny
+from gcl_torch.models.towers.clip import ClipTowers
 
 LOG_SCALE = float(np.log(20.0))
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from gcl_spec._typing import Array, ArrayNamespace, FloatArray, State
 from gcl_spec.batch import Batch
-from gcl_spec.config import Config
+from gcl_spec.config.options import Config
 from gcl_spec.objective import Objective
 
 __all__ = ["Backend", "LossAndGrads", "SpreadBackend", "Trainer", "TrainingBackend"]
@@ -97,15 +97,15 @@ class TrainingBackend(Backend, Protocol):
 class Trainer(Protocol):
     """One model with its optimiser.
 
-    One that runs in several processes also has `world`, a `gcl_spec.world.World`; each process then
-    gets its share of every batch, and the state is the same on all.
+    One that runs in several processes also has `world`, a `gcl_spec.train.world.World`; each
+    process then gets its share of every batch, and the state is the same on all.
     """
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, Array]:
         """One update; returns device scalars, which the loop reads.
 
         They are loss, scale and grad_norm; "loss/<direction>", "gap/distance" and "gap/cosine" for
-        the log (`gcl_spec.terms`); and "skipped", 1 where loss or gradient was not finite and
+        the log (`gcl_spec.loss.terms`); and "skipped", 1 where loss or gradient was not finite and
         nothing but the step count changed.
         """
         ...
@@ -127,7 +127,7 @@ class Trainer(Protocol):
     def state(self) -> State:
         """Parameters, optimiser moments and step as flat NumPy arrays, copied.
 
-        Names as `gcl_spec.training_state.Snapshot.to_state` makes them, so that every backend can
+        Names as `gcl_spec.run.state.Snapshot.to_state` makes them, so that every backend can
         go on from the state of any other.
         """
         ...

@@ -3,7 +3,7 @@
 All derive from `GclError`; `gcl` prints the line and exits with `exit_code`.
 """
 
-from gcl_spec._text import escaped, shortened
+from gcl_spec._words import escaped, shortened
 
 __all__ = [
     "BackendLoadError",

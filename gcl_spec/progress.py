@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
-from gcl_spec._text import escaped
+from gcl_spec._words import escaped
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -8,7 +8,7 @@ import re
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
-from gcl_spec._text import nearest, one_line
+from gcl_spec._words import nearest, one_line
 from gcl_spec.backend import Backend, TrainingBackend
 from gcl_spec.errors import (
     ConfigError,

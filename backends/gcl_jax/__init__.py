@@ -8,12 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gcl_jax.cached import cached_value_and_grad
-    from gcl_jax.loss import contrastive_loss, gcl_loss
+    from gcl_jax.cached.step import cached_value_and_grad
+    from gcl_jax.loss.functions import contrastive_loss, gcl_loss
 
 __all__ = ["cached_value_and_grad", "contrastive_loss", "gcl_loss"]
 
-_HOMES = {"cached_value_and_grad": "cached", "contrastive_loss": "loss", "gcl_loss": "loss"}
+_HOMES = {
+    "cached_value_and_grad": "cached",
+    "contrastive_loss": "loss.functions",
+    "gcl_loss": "loss.functions",
+}
 
 
 def __getattr__(name: str) -> Any:

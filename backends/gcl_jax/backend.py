@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from gcl_jax.loss import loss_and_grads
-from gcl_jax.world import join_processes
+from gcl_jax.loss.functions import loss_and_grads
+from gcl_jax.train.world import join_processes
 from gcl_spec._typing import ArrayNamespace, State
 from gcl_spec.backend import Backend, LossAndGrads, Trainer
 from gcl_spec.bench.protocol import Bench
-from gcl_spec.config import Config
+from gcl_spec.config.options import Config
 from gcl_spec.objective import Objective
 
 __all__ = ["JaxBackend"]
@@ -72,18 +72,18 @@ class JaxBackend:
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """See `gcl_spec.backend.SpreadBackend.spread`."""
-        from gcl_jax.processes import JaxDevices  # which is a backend of this kind
+        from gcl_jax.conformance.devices import JaxDevices  # which is a backend of this kind
 
         return JaxDevices(size)
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
         """See `gcl_spec.backend.TrainingBackend.trainer`."""
-        from gcl_jax.trainer import JaxTrainer  # flax and the towers take a second to import
+        from gcl_jax.train.trainer import JaxTrainer  # flax and the towers take a second to import
 
         return JaxTrainer(config, device=device, state=state)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
         """See `gcl_spec.bench.protocol.BenchBackend.bench`."""
-        from gcl_jax.bench import JaxBench
+        from gcl_jax.bench.losses import JaxBench
 
         return JaxBench(device=device, dtype=dtype)

@@ -8,16 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gcl_torch.cached import cached_step
-    from gcl_torch.loss import GCLLoss, contrastive_loss, gcl_loss
+    from gcl_torch.cached.step import cached_step
+    from gcl_torch.loss.functions import GCLLoss, contrastive_loss, gcl_loss
 
 __all__ = ["GCLLoss", "cached_step", "contrastive_loss", "gcl_loss"]
 
 _HOMES = {
-    "GCLLoss": "loss",
+    "GCLLoss": "loss.functions",
     "cached_step": "cached",
-    "contrastive_loss": "loss",
-    "gcl_loss": "loss",
+    "contrastive_loss": "loss.functions",
+    "gcl_loss": "loss.functions",
 }
 
 

@@ -12,9 +12,9 @@ from array_api_compat import torch as torch_namespace
 from gcl_spec._typing import AnyArray, ArrayNamespace, State
 from gcl_spec.backend import Backend, LossAndGrads, Trainer
 from gcl_spec.bench.protocol import Bench
-from gcl_spec.config import Config
+from gcl_spec.config.options import Config
 from gcl_spec.objective import Objective
-from gcl_torch.loss import loss_and_grads
+from gcl_torch.loss.functions import loss_and_grads
 
 __all__ = ["TorchBackend"]
 
@@ -62,26 +62,30 @@ class TorchBackend:
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """See `gcl_spec.backend.SpreadBackend.spread`."""
-        from gcl_torch.processes import TorchProcesses  # which is a backend of this kind
+        from gcl_torch.conformance.processes import (
+            TorchProcesses,  # which is a backend of this kind
+        )
 
         return TorchProcesses(size)
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
         """See `gcl_spec.backend.TrainingBackend.trainer`."""
-        from gcl_torch.trainer import TorchTrainer  # the towers' libraries take seconds to import
+        from gcl_torch.train.trainer import (
+            TorchTrainer,  # the towers' libraries take seconds to import
+        )
 
         return TorchTrainer(config, device=device, state=state)
 
     def write_onnx(
         self, config: Config, state: State, inputs: Mapping[str, Mapping[str, AnyArray]], out: Path
     ) -> None:
-        """See `gcl_spec.onnx_export.OnnxBackend.write_onnx`."""
-        from gcl_torch.onnx import write_onnx
+        """See `gcl_spec.export.onnx.OnnxBackend.write_onnx`."""
+        from gcl_torch.models.onnx import write_onnx
 
         write_onnx(config, state, inputs, out)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
         """See `gcl_spec.bench.protocol.BenchBackend.bench`."""
-        from gcl_torch.bench import TorchBench
+        from gcl_torch.bench.losses import TorchBench
 
         return TorchBench(device=device, dtype=dtype, threads=threads)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gcl_spec._paths import user_path, why_no_path
+from gcl_spec.config.user_paths import user_path, why_no_path
 
 __all__ = ["FILE", "PATH", "UserPath"]
 

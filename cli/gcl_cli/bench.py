@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gcl_cli._options import FILE
-from gcl_spec._files import check_writable
+from gcl_spec._files.atomic import check_writable
 from gcl_spec.objective import PRESETS
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _show(settings: "Settings", backends: "list[Described]", outcomes: "list[Out
     from rich.console import Console
 
     from gcl_spec.bench.table import notes, rows, title
-    from gcl_spec.tables import rich_table
+    from gcl_spec.report.tables import rich_table
 
     console = Console()
     for described in backends:
@@ -121,7 +121,7 @@ def _write(
 ) -> None:
     import json
 
-    from gcl_spec._files import atomic_write
+    from gcl_spec._files.atomic import atomic_write
     from gcl_spec.bench.suite import to_json
 
     with atomic_write(path) as file:

@@ -9,10 +9,10 @@ import click
 
 from gcl_cli._options import FILE, PATH, UserPath
 from gcl_cli.lines import say
-from gcl_spec import config_io
+from gcl_spec.config import toml
 
 if TYPE_CHECKING:
-    from gcl_spec.data.check import Findings
+    from gcl_spec.audit.findings import Findings
 
 __all__ = ["command"]
 
@@ -67,15 +67,15 @@ def check(
     shards, a csv or tsv file, a json of LLaVA's layout, or vectors; with `{00000..00003}`, `{a,b}`
     and `*`.
     """
-    from gcl_spec._files import atomic_write, check_writable
-    from gcl_spec.data.check import check
+    from gcl_spec._files.atomic import atomic_write, check_writable
+    from gcl_spec.audit.findings import check
     from gcl_spec.errors import ConfigError
     from gcl_spec.progress import open_progress
 
     check_writable(json_path)
     if recipe is not None and config_path is not None:
         raise ConfigError("give --recipe or --config, not both")
-    config = config_io.load(recipe=recipe, path=config_path, overrides=overrides)
+    config = toml.load(recipe=recipe, path=config_path, overrides=overrides)
     config = replace(config, data=replace(config.data, path=path))
     with open_progress() as reporter:
         found = check(config, sample=sample, seed=seed, reporter=reporter)

@@ -7,11 +7,11 @@ import click
 
 from gcl_cli._options import FILE, PATH
 from gcl_cli.lines import say
-from gcl_spec import manifest
-from gcl_spec._files import check_writable
-from gcl_spec._reading import is_folder, parse_json, read_regular
-from gcl_spec.evaluate import Report
-from gcl_spec.run import RunFolder, load_run
+from gcl_spec._files.atomic import check_writable
+from gcl_spec._files.reading import is_folder, parse_json, read_regular
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.run import manifest
+from gcl_spec.run.folder import RunFolder, load_run
 
 __all__ = ["command"]
 
@@ -72,7 +72,7 @@ def command(
     other = None if against is None else _other(against, *options)
     report = _evaluate(run, *options, step=step)
     if json_path is not None:
-        from gcl_spec._files import atomic_write
+        from gcl_spec._files.atomic import atomic_write
 
         with atomic_write(json_path) as file:
             file.write(json.dumps(report.to_json()).encode())
@@ -89,11 +89,11 @@ def _evaluate(
     allow_unverified: bool,
     step: str = "newest",
 ) -> Report:
-    from gcl_spec.benchmarks.folder import has_tasks, read_tasks
     from gcl_spec.data.root import open_root
-    from gcl_spec.evaluate import evaluate
+    from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.progress import open_progress
-    from gcl_spec.trained import encode_items
+    from gcl_spec.run.trained import encode_items
+    from gcl_spec.tasks.folder import has_tasks, read_tasks
 
     root = open_root("starter" if data is None else data)
     # A folder that was trained on has its tasks in tasks/, and its pictures beside that.
@@ -129,7 +129,7 @@ def _other(
 def _show(report: Report) -> None:
     from rich.console import Console
 
-    from gcl_spec.tables import geometry_rows, report_rows, rich_table, tie_width
+    from gcl_spec.report.tables import geometry_rows, report_rows, rich_table, tie_width
 
     console = Console()
     for pool in ("local", "global"):
@@ -143,8 +143,8 @@ def _show(report: Report) -> None:
 def _compare(report: Report, other: Report, other_name: str, name: str) -> None:
     from rich.console import Console
 
-    from gcl_spec.compare import paired
-    from gcl_spec.tables import comparison_rows, rich_table
+    from gcl_spec.evaluate.significance import paired
+    from gcl_spec.report.tables import comparison_rows, rich_table
 
     tests = {
         pool: paired(other, report, pool=pool, metric="hit@10") for pool in ("local", "global")

@@ -39,7 +39,7 @@ def command(run: Path, out: Path, onnx: bool, step: str, allow_unverified: bool)
     the run's own model before it is written.
     """
     if onnx:
-        from gcl_spec.onnx_export import export_onnx
+        from gcl_spec.export.onnx import export_onnx
 
         for found in export_onnx(run, out, step=step, allow_unverified=allow_unverified):
             say(
@@ -48,7 +48,7 @@ def command(run: Path, out: Path, onnx: bool, step: str, allow_unverified: bool)
             )
         say(f"written: {out}")
         return
-    from gcl_spec.export import export_run
+    from gcl_spec.export.transformers import export_run
 
     made = export_run(run, out, step=step, allow_unverified=allow_unverified)
     say(f"written: {made}")

@@ -4,7 +4,7 @@ from contextlib import nullcontext, suppress
 
 import click
 
-from gcl_spec._text import escaped
+from gcl_spec._words import escaped
 
 __all__ = ["say"]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 
 from gcl_cli.lines import say
-from gcl_spec._text import escaped, nearest, shortened
+from gcl_spec._words import escaped, nearest, shortened
 from gcl_spec.errors import GclError, StoppedError
 from gcl_spec.progress import warnings_to
-from gcl_spec.signals import ends_alike
+from gcl_spec.train.signals import ends_alike
 
 __all__ = ["cli", "main"]
 
@@ -120,7 +120,7 @@ def _open_streams() -> None:
 
 def _line_of(error: Exception) -> tuple[str, int]:
     """What is said of an error, and the exit code; one of the program itself is raised again."""
-    from gcl_spec._memory import lacks_memory
+    from gcl_spec.config.memory import lacks_memory
 
     if isinstance(error, GclError):
         return str(error), error.exit_code

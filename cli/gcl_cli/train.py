@@ -9,11 +9,12 @@ import click
 
 from gcl_cli._options import PATH
 from gcl_cli.lines import say
-from gcl_spec import config_io, registry
-from gcl_spec._paths import user_path
-from gcl_spec.config import Config
+from gcl_spec import registry
+from gcl_spec.config import toml
+from gcl_spec.config.options import Config
+from gcl_spec.config.user_paths import user_path
 from gcl_spec.errors import ConfigError, StoppedError
-from gcl_spec.signals import caught, interrupted
+from gcl_spec.train.signals import caught, interrupted
 
 __all__ = ["command", "launcher"]
 
@@ -101,9 +102,9 @@ def command(
         config = _own_options(out, overrides, allow_unverified)
     else:
         used = None if config_path is not None else name
-        config = config_io.load(recipe=used, path=config_path, overrides=overrides)
+        config = toml.load(recipe=used, path=config_path, overrides=overrides)
     if list_options:
-        click.echo(config_io.describe(config))
+        click.echo(toml.describe(config))
         return
     if dry_run:
         _dry_run(config, backend, device, init, allow_unverified)
@@ -116,7 +117,7 @@ def command(
 
 
 def _own_options(out: Path, overrides: Sequence[str], allow_unverified: bool) -> Config:
-    from gcl_spec.run import RunFolder
+    from gcl_spec.run.folder import RunFolder
 
     return RunFolder.open(out, allow_unverified=allow_unverified).config(overrides)
 
@@ -149,8 +150,8 @@ def _train(
     from rich.console import Console
 
     from gcl_spec.progress import open_progress
-    from gcl_spec.tables import comparison_rows, geometry_rows, rich_table
-    from gcl_spec.train import run
+    from gcl_spec.report.tables import comparison_rows, geometry_rows, rich_table
+    from gcl_spec.train.training import run
 
     trainer = registry.load_training(backend)
     try:
@@ -183,7 +184,7 @@ def _train(
 def _dry_run(
     config: Config, backend: str, device: str | None, init: Path | None, allow_unverified: bool
 ) -> None:
-    from gcl_spec.train import dry_run
+    from gcl_spec.train.training import dry_run
 
     made = registry.load_training(backend)
     found = dry_run(config, made, device=device, init=init, allow_unverified=allow_unverified)

@@ -12,9 +12,9 @@ import click
 
 from gcl_cli._options import FILE, UserPath
 from gcl_spec import registry
-from gcl_spec._files import check_writable
+from gcl_spec._files.atomic import check_writable
 from gcl_spec.backend import Backend, SpreadBackend
-from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.cases.fixed import Case
 from gcl_spec.conformance.verify import DTYPES, Verdict, spread_over, verify
 from gcl_spec.errors import BackendLoadError, MissingFrameworkError
 
@@ -145,9 +145,9 @@ def _code(verdict: Verdict) -> int:
 
 
 def _cases(paths: Sequence[Path], thorough: bool, draws: int, seed: int) -> list[Case]:
-    from gcl_spec.conformance.case_file import read_case
-    from gcl_spec.conformance.cases import fixed_cases, quick_cases
-    from gcl_spec.conformance.draws import drawn_cases
+    from gcl_spec.conformance.cases.drawn import drawn_cases
+    from gcl_spec.conformance.cases.file import read_case
+    from gcl_spec.conformance.cases.fixed import fixed_cases, quick_cases
 
     if paths:
         return [read_case(path) for path in paths]
@@ -189,7 +189,7 @@ def _show(verdict: Verdict, matrix: bool) -> None:
 
 
 def _write(verdict: Verdict, json_path: Path | None, junit_path: Path | None) -> None:
-    from gcl_spec._files import atomic_write
+    from gcl_spec._files.atomic import atomic_write
     from gcl_spec.conformance.junit import junit_xml
 
     if json_path is not None:
@@ -209,8 +209,8 @@ def _write_failures(
     thorough: bool,
 ) -> None:
     """The worst case of every backend and place, shrunk, with the command to run it."""
-    from gcl_spec.conformance.case_file import write_case
-    from gcl_spec.conformance.shrink import fails, shrink
+    from gcl_spec.conformance.cases.file import write_case
+    from gcl_spec.conformance.cases.shrink import fails, shrink
 
     by_name = {case.name: case for case in cases}
     loaded = {backend.name: (backend, asked) for backend, asked in backends}
@@ -237,8 +237,8 @@ def _write_failures(
 
 
 def _self_test(backends: Sequence[Backend], cases: Sequence[Case] | None) -> int:
-    from gcl_spec.conformance.cases import telling_cases
-    from gcl_spec.conformance.self_test import self_test
+    from gcl_spec.conformance.bugs.self_test import self_test
+    from gcl_spec.conformance.cases.fixed import telling_cases
 
     reference = registry.load("reference")
     survived = 0

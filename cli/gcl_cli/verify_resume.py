@@ -12,12 +12,12 @@ import click
 
 from gcl_cli._options import PATH
 from gcl_cli.lines import say
-from gcl_spec import config_io
-from gcl_spec.broken_run import Kill, break_run, unbroken_run
-from gcl_spec.config import Config
+from gcl_spec.config import toml
+from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, TrainingError
-from gcl_spec.run import RunFolder
-from gcl_spec.same_run import Compared, compare
+from gcl_spec.run.compare_runs import Compared, compare
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.kill_and_resume import Kill, break_run, unbroken_run
 
 __all__ = ["command"]
 
@@ -65,11 +65,11 @@ def command(
     if recipe is not None and config_path is not None:
         raise ConfigError("give --recipe or --config, not both")
     used = None if config_path is not None else recipe or "lite"
-    config = _shorter(config_io.load(recipe=used, path=config_path, overrides=overrides), steps)
+    config = _shorter(toml.load(recipe=used, path=config_path, overrides=overrides), steps)
     folder = Path(tempfile.mkdtemp(prefix="gcl-verify-resume-"))
     keeps = False
     try:
-        (folder / "config.toml").write_text(config_io.dumps(config))
+        (folder / "config.toml").write_text(toml.dumps(config))
         until = time.monotonic() + 60 * minutes
         found = _compared(folder, backend, device, kills, seed, until)
         _show(found)

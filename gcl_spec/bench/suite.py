@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gcl_spec import registry
-from gcl_spec._text import nearest
+from gcl_spec._words import nearest
 from gcl_spec.bench.measure import TEMPERATURE, Case
 from gcl_spec.bench.process import ask
 from gcl_spec.errors import ConfigError, UnknownBackendError

@@ -1,8 +1,8 @@
 """Checks that hold every backend to the reference: cases, bounds, comparison, known bugs."""
 
-from gcl_spec.conformance.cases import Case, describe, fixed_cases, quick_cases, telling_cases
-from gcl_spec.conformance.checks import Disagreement, Error, check, compare
-from gcl_spec.conformance.draws import drawn_cases
+from gcl_spec.conformance.cases.drawn import drawn_cases
+from gcl_spec.conformance.cases.fixed import Case, describe, fixed_cases, quick_cases, telling_cases
+from gcl_spec.conformance.compare import Disagreement, Error, check, compare
 from gcl_spec.conformance.verify import Result, Row, Verdict, verify
 
 __all__ = [

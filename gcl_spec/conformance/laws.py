@@ -12,8 +12,8 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.backend import Backend
-from gcl_spec.conformance.case import Case
-from gcl_spec.conformance.checks import QUANTITIES
+from gcl_spec.conformance.cases.case import Case
+from gcl_spec.conformance.compare import QUANTITIES
 from gcl_spec.objective import GCL, Direction, Objective
 
 __all__ = ["LAWS", "Law", "Result", "draw_case", "near", "rotation", "run"]

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.conformance.case import Case
+from gcl_spec.conformance.cases.case import Case
 
 __all__ = ["Bounds", "bounds", "computed_in", "rounded", "unit_roundoff"]
 

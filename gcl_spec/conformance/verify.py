@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 from gcl_spec import registry
 from gcl_spec.backend import Backend, SpreadBackend
-from gcl_spec.conformance.case import Case
-from gcl_spec.conformance.cases import fixed_cases
-from gcl_spec.conformance.checks import (
+from gcl_spec.conformance.cases.case import Case
+from gcl_spec.conformance.cases.degenerate import accepted, degenerate_cases
+from gcl_spec.conformance.cases.fixed import fixed_cases
+from gcl_spec.conformance.compare import (
     QUANTITIES,
     Disagreement,
     Error,
@@ -23,7 +24,6 @@ from gcl_spec.conformance.checks import (
     expected,
     has_fusion,
 )
-from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.errors import ConfigError
 
 __all__ = ["DTYPES", "PLACE", "Result", "Row", "Verdict", "spread_over", "verify"]

@@ -5,7 +5,7 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-from gcl_spec._text import brief
+from gcl_spec._words import brief
 from gcl_spec.errors import DataError
 
 __all__ = ["EMBEDDED", "embedded", "is_embedded", "unwrapped"]

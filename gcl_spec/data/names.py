@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from gcl_spec._text import escaped
+from gcl_spec._words import escaped
 from gcl_spec.errors import DataError
 
 __all__ = [

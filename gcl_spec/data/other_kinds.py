@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gcl_spec._reading import open_regular
-from gcl_spec._text import LFS_POINTER, is_lfs_pointer
+from gcl_spec._files.reading import open_regular
+from gcl_spec._words import LFS_POINTER, is_lfs_pointer
 
 __all__ = ["LISTED", "check_pointer", "kind_of"]
 

@@ -7,8 +7,8 @@ from itertools import product
 from math import prod
 from pathlib import Path
 
-from gcl_spec._paths import why_no_path
-from gcl_spec._reading import regular
+from gcl_spec._files.reading import regular
+from gcl_spec.config.user_paths import why_no_path
 from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 

@@ -6,13 +6,13 @@ from os.path import lexists
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from gcl_spec._paths import user_path
-from gcl_spec._reading import is_file, is_folder, open_regular, read_regular, reason, regular
-from gcl_spec._text import brief
+from gcl_spec._files.packed import BROKEN, Archive
+from gcl_spec._files.reading import is_file, is_folder, open_regular, read_regular, reason, regular
+from gcl_spec._words import brief
+from gcl_spec.config.user_paths import user_path
 from gcl_spec.data.embedded import embedded
 from gcl_spec.data.names import NOT_FETCHED
 from gcl_spec.data.other_kinds import kind_of
-from gcl_spec.data.packed import BROKEN, Archive
 from gcl_spec.data.spellings import NOT_DATA, ZipNames, existing, with_slashes
 from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
@@ -32,7 +32,7 @@ class Root(Protocol):
     def open(self, path: str, /) -> BinaryIO:
         """A file of any size for reading; `DataError` as `read_bytes`.
 
-        Whatever is damaged raises one of `gcl_spec.data.packed.BROKEN` while it is read.
+        Whatever is damaged raises one of `gcl_spec._files.packed.BROKEN` while it is read.
         """
         ...
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from gcl_spec.data.pairs import Sample
+from gcl_spec.data.sample import Sample
 
 __all__ = ["Source"]
 

@@ -9,16 +9,19 @@ def _examples(module: str) -> str:
 
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "gcl_spec/plan.py": _LOSS,
-    "gcl_spec/scales.py": (*_LOSS, "tests/conformance/test_torch_derivatives.py"),
+    "gcl_spec/loss/plan.py": _LOSS,
+    "gcl_spec/loss/scales.py": (*_LOSS, "tests/conformance/test_torch_derivatives.py"),
     "gcl_spec/batch.py": ("tests/core/test_batch.py", _examples("gcl_spec.batch")),
     "gcl_spec/normalize.py": ("tests/core/test_batch.py", _examples("gcl_spec.normalize")),
-    "gcl_spec/schedule.py": ("tests/core/test_schedule.py", _examples("gcl_spec.schedule")),
-    "gcl_spec/log_sums.py": ("tests/core/test_log_sums.py", *_TILES),
-    "gcl_spec/own.py": _TILES,
-    "gcl_spec/exponents.py": ("tests/core/test_exponents.py", *_TILES),
-    "gcl_spec/compare.py": ("tests/core/test_compare.py",),
-    "backends/gcl_jax/step.py": (
+    "gcl_spec/train/optimizer_rules.py": (
+        "tests/core/test_schedule.py",
+        _examples("gcl_spec.train.optimizer_rules"),
+    ),
+    "gcl_spec/loss/tiled/log_sums.py": ("tests/core/test_log_sums.py", *_TILES),
+    "gcl_spec/loss/tiled/own_logits.py": _TILES,
+    "gcl_spec/loss/tiled/shared_shift.py": ("tests/core/test_exponents.py", *_TILES),
+    "gcl_spec/evaluate/significance.py": ("tests/core/test_compare.py",),
+    "backends/gcl_jax/train/step.py": (
         "tests/train/test_jax_step.py",
         "tests/train/test_trainer_parity.py",
         "tests/distributed/test_jax_mesh.py",

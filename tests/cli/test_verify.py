@@ -75,8 +75,8 @@ def test_self_test(gcl, tmp_path: Path) -> None:
     found, of = re.search(r"(\d+) of (\d+) known bugs noticed", done.stdout).groups()
     assert int(found) == int(of) >= 40
     small = tmp_path / "small.npz"
-    from gcl_spec.conformance.case_file import write_case
-    from gcl_spec.conformance.cases import quick_cases
+    from gcl_spec.conformance.cases.file import write_case
+    from gcl_spec.conformance.cases.fixed import quick_cases
 
     write_case(small, quick_cases()[0])
     blind = gcl("verify-backends", "--self-test", "--case", small)

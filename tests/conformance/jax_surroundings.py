@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 import gcl_jax
-from gcl_spec.loss import gcl_loss as neutral_loss
+from gcl_spec.loss.equation import gcl_loss as neutral_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gcl_spec.backend import Backend
-from gcl_spec.loss import gcl_loss
+from gcl_spec.loss.equation import gcl_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import GCL, Objective
 

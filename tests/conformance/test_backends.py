@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 
 from gcl_spec.backend import Backend
 from gcl_spec.conformance import Case, check, fixed_cases
-from gcl_spec.conformance.cases import quick_cases
-from gcl_spec.conformance.strategies import cases
-from gcl_spec.loss import stacked_loss
+from gcl_spec.conformance.cases.fixed import quick_cases
+from gcl_spec.conformance.cases.strategies import cases
+from gcl_spec.loss.equation import stacked_loss
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

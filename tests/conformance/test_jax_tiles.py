@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gcl_jax import gcl_loss
-from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
-from gcl_spec.loss import gcl_loss as plain_loss
+from gcl_spec.loss.equation import gcl_loss as plain_loss
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, SEPARATION, Objective
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from gcl_spec.backend import Backend
 from gcl_spec.conformance import Case, fixed_cases, quick_cases
-from gcl_spec.conformance.checks import check
+from gcl_spec.conformance.bugs.all import BUGS, Mutant
+from gcl_spec.conformance.cases.strategies import cases
+from gcl_spec.conformance.compare import check
 from gcl_spec.conformance.laws import LAWS, draw_case, run
-from gcl_spec.conformance.mutants import BUGS, Mutant
-from gcl_spec.conformance.strategies import cases
 from gcl_spec.conformance.tolerances import bounds, rounded
 from gcl_spec.errors import InputError
-from gcl_spec.loss import stacked_loss
+from gcl_spec.loss.equation import stacked_loss
 
 SEEDS = st.integers(0, 2**32 - 1)
 

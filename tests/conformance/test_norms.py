@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import gcl_jax
 import gcl_torch
-from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
-from gcl_spec.loss import contrastive_loss, gcl_loss
+from gcl_spec.loss.equation import contrastive_loss, gcl_loss
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.normalize import l2_normalize, row_norms
 from gcl_spec.objective import CLIP, GCL, PAIRWISE, Objective
 

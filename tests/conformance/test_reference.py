@@ -6,8 +6,8 @@ from hypothesis import given, settings
 
 from gcl_reference.fusion import Fusion
 from gcl_reference.loss import Samples, gradients, loss
-from gcl_spec.conformance.cases import Case
-from gcl_spec.conformance.strategies import cases
+from gcl_spec.conformance.cases.fixed import Case
+from gcl_spec.conformance.cases.strategies import cases
 from gcl_spec.objective import Objective
 
 STEP = 1e-30

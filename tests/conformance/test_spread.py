@@ -11,7 +11,7 @@ from gcl_reference.backend import ReferenceBackend
 from gcl_spec import registry
 from gcl_spec.backend import Backend, LossAndGrads, SpreadBackend
 from gcl_spec.conformance import quick_cases, verify
-from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.cases.fixed import Case
 
 
 def small() -> list[Case]:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
-from gcl_spec.loss import gcl_loss
+from gcl_spec.loss.equation import gcl_loss
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.objective import CLIP, GCL, Objective
-from gcl_torch import gram
-from gcl_torch.gram import GramKernel
+from gcl_torch.loss import kernel as gram
+from gcl_torch.loss.kernel import GramKernel
 
 TILED = partial(gcl_loss, kernel=GramKernel(8))
 

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_spec.blocks import Problem, plain_blocks
 from gcl_spec.errors import InputError, InputTypeError
-from gcl_spec.loss import contrastive_loss, gcl_loss
+from gcl_spec.loss.equation import contrastive_loss, gcl_loss
+from gcl_spec.loss.plain import Problem, plain_blocks
+from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, PAIRWISE, PRESETS, Objective
-from gcl_spec.softmax_tiles import backward_tile, forward_tile
-from gcl_torch import GCLLoss, gram
+from gcl_torch import GCLLoss
 from gcl_torch import gcl_loss as torch_loss
-from gcl_torch.gram import GramKernel, tile_of
+from gcl_torch.loss import kernel as gram
+from gcl_torch.loss.kernel import GramKernel, tile_of
 
 
 def unit_rows(seed: int, samples: int, width: int, noise: float | None = None) -> tuple[Any, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from gcl_spec.blocks import plain_blocks
 from gcl_spec.errors import InputError
-from gcl_spec.loss import gcl_loss as neutral_loss
+from gcl_spec.loss.equation import gcl_loss as neutral_loss
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.objective import CLIP, GCL, SEPARATION
 from gcl_torch import GCLLoss, cached_step, contrastive_loss, gcl_loss
-from gcl_torch.terms import gcl_terms
+from gcl_torch.loss.terms import gcl_terms
 
 SIZES = (20, 80)
 """Whole blocks, and tiles."""

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from gcl_spec import checkpoint
-from gcl_spec._checksum import checksum
-from gcl_spec._sealed import seal
+from gcl_spec._files.checksum import checksum
+from gcl_spec._files.sealed import seal
 from gcl_spec.errors import CheckpointError
+from gcl_spec.run import checkpoint
 
 
 def state(step: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -120,7 +120,7 @@ SAVE = """
 import sys
 from pathlib import Path
 import numpy as np
-from gcl_spec import checkpoint
+from gcl_spec.run import checkpoint
 names = {f"params/{n}": np.full((n, 2), n, np.float32) for n in range(9)}
 more = {"optim/updates": np.asarray(2), "step": np.asarray(2), "buffers/b": np.ones(3, np.uint8)}
 state = dict(list((names | more).items())[:: int(sys.argv[2])])

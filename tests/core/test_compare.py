@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from gcl_spec.compare import Paired, paired
 from gcl_spec.errors import InputError
-from gcl_spec.evaluate import Report, TaskResult
+from gcl_spec.evaluate.evaluation import Report, TaskResult
+from gcl_spec.evaluate.significance import Paired, paired
 
 Values = Mapping[str, Sequence[float]]
 

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcl_spec import config_io
-from gcl_spec.config import ColumnsConfig, Config, ObjectiveConfig, OptimConfig, TrainConfig
+from gcl_spec.config import toml
+from gcl_spec.config.options import ColumnsConfig, Config, ObjectiveConfig, OptimConfig, TrainConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import GCL
-from gcl_spec.schedule import learning_rate
+from gcl_spec.train.optimizer_rules import learning_rate
 
 
-@pytest.mark.parametrize("name", config_io.recipe_names())
+@pytest.mark.parametrize("name", toml.recipe_names())
 def test_recipes_load(name: str) -> None:
     kinds = {"adapter": "adapter", "clip": "clip", "tiny": "clip"}
-    assert config_io.load(recipe=name).model.kind == kinds.get(name, "lite")
+    assert toml.load(recipe=name).model.kind == kinds.get(name, "lite")
 
 
 # No file's name holds NUL.
@@ -34,12 +34,12 @@ def test_toml_gives_the_config_back(steps: int, lr: float, learn: bool, cache: s
         optim=replace(config.optim, lr=lr, learn_scale=learn),
         data=replace(config.data, cache=cache),
     )
-    assert config_io.loads(config_io.dumps(config)) == config
+    assert toml.loads(toml.dumps(config)) == config
 
 
 def test_overrides() -> None:
     sets = ["train.steps=7", "optim.lr=1", "data.path=a b", "model.freeze=none"]
-    config = config_io.load(recipe="lite", overrides=sets)
+    config = toml.load(recipe="lite", overrides=sets)
     assert config.train.steps == 7
     assert config.optim.lr == 1.0
     assert isinstance(config.optim.lr, float)
@@ -48,15 +48,15 @@ def test_overrides() -> None:
 
 
 def test_lists_come_back() -> None:
-    config = config_io.loads("", ["train.loggers=['wandb', 'tensorboard']"])
+    config = toml.loads("", ["train.loggers=['wandb', 'tensorboard']"])
     assert config.train.loggers == ("wandb", "tensorboard")
-    assert config_io.loads(config_io.dumps(config)) == config
-    assert "train.loggers = []" in config_io.describe(Config())
+    assert toml.loads(toml.dumps(config)) == config
+    assert "train.loggers = []" in toml.describe(Config())
 
 
 def test_objective_options_change_the_preset() -> None:
-    assert config_io.objective(ObjectiveConfig()) == GCL
-    changed = config_io.objective(ObjectiveConfig(same_sample="drop", balance="direction"))
+    assert toml.objective(ObjectiveConfig()) == GCL
+    changed = toml.objective(ObjectiveConfig(same_sample="drop", balance="direction"))
     assert changed == replace(GCL, same_sample="drop", balance="direction")
 
 
@@ -91,7 +91,7 @@ def test_objective_options_change_the_preset() -> None:
 )
 def test_errors_name_the_key(override: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config_io.load(recipe="lite", overrides=[override])
+        toml.load(recipe="lite", overrides=[override])
     assert message in str(caught.value)
 
 
@@ -99,26 +99,26 @@ def test_files(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
     good.write_text("[train]\nsteps = 3\n")
     bad.write_text("[train\n")
-    assert config_io.load(path=good).train.steps == 3
+    assert toml.load(path=good).train.steps == 3
     with pytest.raises(ConfigError, match=r"bad\.toml: not TOML"):
-        config_io.load(path=bad)
+        toml.load(path=bad)
     with pytest.raises(ConfigError, match="cannot read"):
-        config_io.load(path=tmp_path / "none.toml")
+        toml.load(path=tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="did you mean lite"):
-        config_io.load(recipe="lit")
+        toml.load(recipe="lit")
     with pytest.raises(ConfigError, match="must be a table"):
-        config_io.loads("train = 3")
+        toml.loads("train = 3")
 
 
 def test_every_option_is_documented() -> None:
-    text = config_io.describe(Config())
+    text = toml.describe(Config())
     assert "over all processes and devices.\ntrain.batch_size = 256" in text
     assert text.count("\n") + 1 == 2 * text.count(" = ")
 
 
 def test_differences_are_named() -> None:
     other = replace(Config(), train=TrainConfig(steps=5))
-    assert config_io.differences(Config(), other) == ["train.steps: 600, 5"]
+    assert toml.differences(Config(), other) == ["train.steps: 600, 5"]
 
 
 @given(st.integers(1, 200), st.integers(0, 50))
@@ -132,10 +132,10 @@ def test_schedule_stays_in_range(steps: int, warmup: int) -> None:
 
 
 def test_columns_are_a_table_in_the_table() -> None:
-    config = config_io.loads("[data.columns]\ntext = 'alt'\n", ["data.columns.image=jpg"])
+    config = toml.loads("[data.columns]\ntext = 'alt'\n", ["data.columns.image=jpg"])
     assert config.data.columns == ColumnsConfig(image="jpg", text="alt")
-    assert config_io.loads(config_io.dumps(config)) == config
-    assert "data.columns.text = 'caption'" in config_io.describe(Config())
+    assert toml.loads(toml.dumps(config)) == config
+    assert "data.columns.text = 'caption'" in toml.describe(Config())
     for override, message in {
         "data.columns.txt=x": "no key data.columns.txt; did you mean data.columns.text?",
         "data.columns=x": "data.columns must be a table of keys",
@@ -144,7 +144,7 @@ def test_columns_are_a_table_in_the_table() -> None:
         "data.workers=-1": "must not be negative",
     }.items():
         with pytest.raises(ConfigError) as caught:
-            config_io.loads("", [override])
+            toml.loads("", [override])
         assert message in str(caught.value)
 
 
@@ -165,13 +165,13 @@ def test_columns_are_a_table_in_the_table() -> None:
 )
 def test_no_value_is_too_much(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        config_io.loads("", [override])
+        toml.loads("", [override])
     assert len(str(caught.value)) < 1000
     name, _, value = override.partition("=")
     if not value.startswith(("a", "[[[")):
         (tmp_path / "c.toml").write_text(f"{name} = {value}")
         with pytest.raises(ConfigError, match=r"c\.toml"):
-            config_io.load(path=tmp_path / "c.toml")
+            toml.load(path=tmp_path / "c.toml")
 
 
 def test_a_config_that_is_no_regular_file(tmp_path: Path) -> None:
@@ -181,4 +181,4 @@ def test_a_config_that_is_no_regular_file(tmp_path: Path) -> None:
         file.truncate(2**33)
     for name, message in {"pipe": "a pipe", "zeros": "a device", "long": "8,589.9 MB"}.items():
         with pytest.raises(ConfigError, match=message):
-            config_io.load(path=tmp_path / f"{name}.toml")
+            toml.load(path=tmp_path / f"{name}.toml")

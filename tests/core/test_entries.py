@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from gcl_spec.encoder import pairs_of
+from gcl_spec.embed.encode import pairs_of
 from gcl_spec.errors import InputError
 
 PICTURE = np.zeros((4, 5, 3), np.uint8)

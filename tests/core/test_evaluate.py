@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gcl_spec.benchmarks.task import Item, Task, union_pool
 from gcl_spec.errors import DataError, InputError
-from gcl_spec.evaluate import Report, evaluate
-from gcl_spec.examples import Example, examples
+from gcl_spec.evaluate.evaluation import Report, evaluate
+from gcl_spec.evaluate.examples import Example, examples
 from gcl_spec.geometry import norm_imbalance
-from gcl_spec.html_report import render
-from gcl_spec.tables import comparison_rows, geometry_rows, markdown, report_rows, tie_width
+from gcl_spec.report.html import render
+from gcl_spec.report.tables import comparison_rows, geometry_rows, markdown, report_rows, tie_width
+from gcl_spec.tasks.task import Item, Task, union_pool
 
 NAMES = ("ant", "bee", "cat", "dog")
 TEXTS = tuple(Item(f"t-{n}", None, n) for n in NAMES)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_spec.blocks import Problem, plain_blocks
-from gcl_spec.exponents import shared_shift
-from gcl_spec.gram import LN2
-from gcl_spec.loss import contrastive_loss
+from gcl_spec.loss.equation import contrastive_loss
+from gcl_spec.loss.plain import Problem, plain_blocks
+from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.tiled.shared_shift import shared_shift
+from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.objective import CLIP, GCL
-from gcl_spec.plan import make_plan
-from gcl_torch.gram import GramKernel
+from gcl_torch.loss.kernel import GramKernel
 
 SAMPLES = 4096
 

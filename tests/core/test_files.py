@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gcl_spec import _files, checkpoint
-from gcl_spec._files import atomic_folder, atomic_write, check_writable
+from gcl_spec._files import atomic
+from gcl_spec._files.atomic import atomic_folder, atomic_write, check_writable
 from gcl_spec.errors import CheckpointError
 from gcl_spec.progress import warnings_to
+from gcl_spec.run import checkpoint
 
 
 def state(step: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -54,7 +55,7 @@ def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
     def full(number: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left"), atomic_write(target) as file:
         file.write(b"new")
     assert target.read_text() == "old"
@@ -79,7 +80,7 @@ def test_an_error_inside_leaves_the_old_file(tmp_path: Path) -> None:
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from gcl_spec._files import atomic_folder, atomic_write, check_writable
+from gcl_spec._files.atomic import atomic_folder, atomic_write, check_writable
 with atomic_write(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
@@ -110,7 +111,7 @@ def test_half_a_file_goes_when_its_process_is_gone(tmp_path: Path) -> None:
 def test_a_file_removed_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, stolen = _files.lock, []
+    lock, stolen = atomic.lock, []
 
     def late(path: Path, *, wait: bool) -> int | None:
         if wait and not stolen:
@@ -118,7 +119,7 @@ def test_a_file_removed_before_it_was_locked_is_made_again(
             path.unlink()
         return lock(path, wait=wait)
 
-    monkeypatch.setattr(_files, "lock", late)
+    monkeypatch.setattr(atomic, "lock", late)
     checkpoint.save(tmp_path, state(1), keep=1)
     assert len(stolen) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000001.safetensors"]
@@ -128,7 +129,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from gcl_spec import checkpoint
+from gcl_spec.run import checkpoint
 from gcl_spec.errors import CheckpointError
 from gcl_spec.progress import warnings_to
 folder = Path(sys.argv[1])
@@ -175,10 +176,10 @@ def test_a_full_disk_is_said_wherever_it_shows(
                 full()
 
     if place in ("fsync", "replace"):
-        owner = _files.os if place == "fsync" else Path
+        owner = atomic.os if place == "fsync" else Path
         monkeypatch.setattr(owner, place, full)
     else:
-        monkeypatch.setattr(_files.os, "fdopen", lambda n, mode: Writer(n, mode))
+        monkeypatch.setattr(atomic.os, "fdopen", lambda n, mode: Writer(n, mode))
     wanted = "bytes of" if place == "short" else "needed, .* MB are free"
     with pytest.raises(CheckpointError, match=wanted):
         checkpoint.save(tmp_path, state(2), keep=1)
@@ -197,7 +198,7 @@ def test_a_full_disk_is_said_wherever_it_shows(
     ],
 )
 def test_the_way_out_fits_what_is_wrong(tmp_path: Path, number: int, way_out: str) -> None:
-    error = _files.cannot_write(tmp_path / "x", OSError(number, "said"), None)
+    error = atomic.cannot_write(tmp_path / "x", OSError(number, "said"), None)
     assert f"; {way_out}, what was there" in str(error)
 
 

@@ -12,17 +12,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.blocks import Blocks, Problem, direct_blocks, mixed, plain_blocks
-from gcl_spec.conformance.cases import Case
-from gcl_spec.conformance.strategies import cases
-from gcl_spec.exponents import shared_shift
-from gcl_spec.gram import LN2
-from gcl_spec.inputs import given_modalities, prepare
-from gcl_spec.loss import stacked_loss
-from gcl_spec.plan import make_plan
-from gcl_spec.row_sums import blocks_of, weights_of
-from gcl_spec.tiles import Tiles
-from gcl_torch.gram import GramKernel
+from gcl_spec.conformance.cases.fixed import Case
+from gcl_spec.conformance.cases.strategies import cases
+from gcl_spec.loss.equation import stacked_loss
+from gcl_spec.loss.inputs import given_modalities, prepare
+from gcl_spec.loss.plain import Blocks, Problem, direct_blocks, mixed, plain_blocks
+from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.tiled.loop import Tiles
+from gcl_spec.loss.tiled.row_sums import blocks_of, weights_of
+from gcl_spec.loss.tiled.shared_shift import shared_shift
+from gcl_spec.loss.tiled.tile_logits import LN2
+from gcl_torch.loss.kernel import GramKernel
 
 TILES = (1, 3, 100)
 

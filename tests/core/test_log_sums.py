@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from gcl_spec.log_sums import LogSums, log2_sum, log_add, log_sum_over
+from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add, log_sum_over
 
 X = LogSums(np.asarray([3.0, -2.0, 700.0, -np.inf, 1.0]), np.asarray([0.5, 0.0, 1.5, -np.inf, 2.0]))
 Y = LogSums(

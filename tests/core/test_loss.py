@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcl_spec.batch import embeddings
-from gcl_spec.conformance.cases import Case
+from gcl_spec.conformance.cases.fixed import Case
+from gcl_spec.conformance.cases.strategies import cases
 from gcl_spec.conformance.laws import rotation
-from gcl_spec.conformance.strategies import cases
-from gcl_spec.loss import (
+from gcl_spec.loss.equation import (
     LossTerms,
     contrastive_loss,
     gcl_loss,

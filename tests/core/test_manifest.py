@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import pytest
 
-from gcl_spec import manifest
-from gcl_spec.config import Config
+from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError
-from gcl_spec.evaluate import Report
-from gcl_spec.run import RunFolder
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.run import manifest
+from gcl_spec.run.folder import RunFolder
 
 BAD = '{"id": "a", "place": "row 1", "reason": "no picture", "step": 0}\n'
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gcl_spec import config_io
-from gcl_spec._memory import check_memory, lacks_memory
-from gcl_spec.data.check import check
+from gcl_spec.audit.findings import check
+from gcl_spec.config import toml
+from gcl_spec.config.memory import check_memory, lacks_memory
 from gcl_spec.errors import ConfigError
-from gcl_spec.resolve import resolved
+from gcl_spec.train.adapter_widths import resolved
 
 HUGE = 2**63 - 1
 
@@ -24,7 +24,7 @@ HUGE = 2**63 - 1
     ],
 )
 def test_too_much_memory_is_said_before(override: str, message: str) -> None:
-    config = config_io.load(recipe="lite", overrides=[override])
+    config = toml.load(recipe="lite", overrides=[override])
     for use in (check_memory, resolved, check):
         with pytest.raises(ConfigError, match=message):
             use(config)
@@ -33,14 +33,14 @@ def test_too_much_memory_is_said_before(override: str, message: str) -> None:
 def test_lora_and_vectors() -> None:
     overrides = [f"model.lora={HUGE}", "model.freeze=none"]
     with pytest.raises(ConfigError, match=r"model\.lora = 9223372036854775807 would take"):
-        check_memory(config_io.load(recipe="tiny", overrides=overrides))
+        check_memory(toml.load(recipe="tiny", overrides=overrides))
     with pytest.raises(ConfigError, match=r"model\.image_vector = 9223372036854775807 and"):
-        check_memory(config_io.load(recipe="adapter", overrides=[f"model.image_vector={HUGE}"]))
+        check_memory(toml.load(recipe="adapter", overrides=[f"model.image_vector={HUGE}"]))
 
 
-@pytest.mark.parametrize("name", config_io.recipe_names())
+@pytest.mark.parametrize("name", toml.recipe_names())
 def test_recipes_fit(name: str) -> None:
-    check_memory(config_io.load(recipe=name))
+    check_memory(toml.load(recipe=name))
 
 
 def test_how_libraries_say_that_memory_lacks() -> None:

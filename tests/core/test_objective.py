@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 
 from gcl_reference.loss import Samples
-from gcl_spec.conformance.strategies import objectives
+from gcl_spec.conformance.cases.strategies import objectives
 from gcl_spec.errors import ConfigError
+from gcl_spec.loss.plan import make_plan
 from gcl_spec.objective import CLIP, GCL, PRESETS, Direction, Objective, preset
-from gcl_spec.plan import make_plan
 
 
 @given(objectives())

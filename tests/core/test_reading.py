@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gcl_spec._reading import (
+from gcl_spec._files.reading import (
     is_file,
     is_folder,
     open_regular,
@@ -39,7 +39,7 @@ def test_a_pipe_that_comes_between_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setattr("gcl_spec._reading.regular", lambda path: path)
+    monkeypatch.setattr("gcl_spec._files.reading.regular", lambda path: path)
     with pytest.raises(OSError, match="it is a pipe"):
         open_regular(tmp_path / "pipe")
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec import _files
-from gcl_spec.config import Config
+from gcl_spec._files import atomic
+from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, ConfigError
-from gcl_spec.evaluate import Report
-from gcl_spec.run import RunFolder
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.run.folder import RunFolder
 
 CREATE = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from gcl_spec import checkpoint
+from gcl_spec.run import checkpoint
 from gcl_spec.config import Config
 from gcl_spec.evaluate import Report
 from gcl_spec.run import RunFolder
@@ -101,7 +101,7 @@ def test_a_folder_removed_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other process saw it in the moment between its making and its lock."""
-    lock, stolen = _files.lock, []
+    lock, stolen = atomic.lock, []
 
     def late(folder: Path, *, wait: bool) -> int | None:
         if wait and not stolen:
@@ -109,14 +109,14 @@ def test_a_folder_removed_before_it_was_locked_is_made_again(
             folder.rmdir()
         return lock(folder, wait=wait)
 
-    monkeypatch.setattr(_files, "lock", late)
+    monkeypatch.setattr(atomic, "lock", late)
     create(tmp_path / "run")
     assert len(stolen) == 1
     assert names(tmp_path) == ["run"]
 
 
 def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_files, "lock", lambda folder, wait: None)
+    monkeypatch.setattr(atomic, "lock", lambda folder, wait: None)
     (tmp_path / ".run.cccccccc.creating").mkdir()
     create(tmp_path / "run")
     assert names(tmp_path) == [".run.cccccccc.creating", "run"]
@@ -134,7 +134,7 @@ def test_creation_leaves_no_open_file_and_no_folder(
     def full(number: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left"):
         create(tmp_path / "new")
     assert names(tmp_path) == ["run"]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcl_spec.config import Config, TrainConfig
-from gcl_spec.evaluate import METRICS, Report, TaskResult
-from gcl_spec.run import RunFolder
-from gcl_spec.same_run import compare, states
+from gcl_spec.config.options import Config, TrainConfig
+from gcl_spec.evaluate.evaluation import METRICS, Report, TaskResult
+from gcl_spec.run.compare_runs import compare, states
+from gcl_spec.run.folder import RunFolder
 
 REPORT = Report(
     (TaskResult("t", "text->image", "local", 1, 1, dict.fromkeys(METRICS, (0.0, 0.5, 1.0)),

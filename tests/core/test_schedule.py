@@ -4,8 +4,8 @@ from math import cos, pi
 
 import pytest
 
-from gcl_spec.config import OptimConfig
-from gcl_spec.schedule import learning_rate
+from gcl_spec.config.options import OptimConfig
+from gcl_spec.train.optimizer_rules import learning_rate
 
 
 def rates(steps: int, warmup: int, lr: float = 3.0) -> list[float]:

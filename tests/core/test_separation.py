@@ -9,7 +9,7 @@ import torch
 
 from gcl_reference.loss import Samples, gradients, loss
 from gcl_spec.errors import ConfigError, InputError, InputTypeError
-from gcl_spec.loss import contrastive_loss, gcl_loss, stacked_loss
+from gcl_spec.loss.equation import contrastive_loss, gcl_loss, stacked_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import (
     CLIP,

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from gcl_spec import errors
-from gcl_spec._text import escaped
-from gcl_spec.benchmarks.task import Item
-from gcl_spec.html_report import _item
+from gcl_spec._words import escaped
 from gcl_spec.progress import open_progress
-from gcl_spec.tables import rich_table
+from gcl_spec.report.html import _item
+from gcl_spec.report.tables import rich_table
+from gcl_spec.tasks.task import Item
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\r\nb\u202egnp.exe\u2028\x9b1m\udce9\ud800"
 SHOWN = r"a\x1b[2J\x1b]0;title\x07\r\nb\u202egnp.exe\u2028\x9b1m\xe9\ud800"

@@ -10,14 +10,14 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from gcl_spec.blocks import Blocks, Problem, direct_blocks, mixed
-from gcl_spec.exponents import shared_shift
-from gcl_spec.gram import LN2
+from gcl_spec.loss.plain import Blocks, Problem, direct_blocks, mixed
+from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.tiled.loop import Gradients, Tiles
+from gcl_spec.loss.tiled.row_sums import RowSums, blocks_of, weights_of
+from gcl_spec.loss.tiled.shared_shift import shared_shift
+from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, Objective
-from gcl_spec.plan import make_plan
-from gcl_spec.row_sums import RowSums, blocks_of, weights_of
-from gcl_spec.tiles import Gradients, Tiles
 
 SAMPLES, WIDTH, TILE = 24, 5, 4
 
@@ -81,7 +81,7 @@ def test_sums_that_share_a_shift_are_in_float64(dtype: Any) -> None:
 
 
 class Thread:
-    """One of several threads as a `gcl_spec.tiles.Processes`."""
+    """One of several threads as a `gcl_spec.loss.tiled.processes.Processes`."""
 
     def __init__(self, rank: int, barrier: threading.Barrier, slots: list[Any]) -> None:
         self.rank, self.size = rank, len(slots)

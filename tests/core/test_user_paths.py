@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcl_spec import config_io
-from gcl_spec._paths import PATHS, absolute, path_to_text, text_path, user_path
-from gcl_spec.cache import cache_folder
-from gcl_spec.config import Config, DataConfig
+from gcl_spec.config import toml
+from gcl_spec.config.cache_folder import cache_folder
+from gcl_spec.config.options import Config, DataConfig
+from gcl_spec.config.user_paths import PATHS, absolute, path_to_text, text_path, user_path
 from gcl_spec.errors import ConfigError
-from gcl_spec.resolve import resolved
+from gcl_spec.train.adapter_widths import resolved
 
 LATIN = os.fsdecode(b"d\xe9j\xe0")
 
@@ -25,8 +25,8 @@ def test_the_home_folder_is_meant_in_every_path_option(
     monkeypatch.setenv("HOME", "/home/me")
     section, key = option.split(".")
     for config in (
-        config_io.loads("", [f"{option}=~/x"]),
-        config_io.loads(f'{section}.{key} = "~/x"'),
+        toml.loads("", [f"{option}=~/x"]),
+        toml.loads(f'{section}.{key} = "~/x"'),
     ):
         assert getattr(getattr(config, section), key) == "/home/me/x"
     assert cache_folder(DataConfig(cache="~/x")) == Path("/home/me/x")
@@ -38,7 +38,7 @@ def test_a_home_folder_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     monkeypatch.delenv("GCL_CACHE", raising=False)
     with pytest.raises(ConfigError, match=r"\$HOME is not set"):
-        config_io.loads("", ["data.path=~/x"])
+        toml.loads("", ["data.path=~/x"])
     with pytest.raises(ConfigError, match=r"GCL_CACHE or --set data\.cache=DIR"):
         cache_folder(DataConfig())
 
@@ -61,21 +61,21 @@ def test_every_name_of_a_file_comes_back_from_a_config(name: bytes) -> None:
 def test_configs_with_such_paths_come_back(path: str) -> None:
     config = Config(data=DataConfig(path=path, images=path, cache=path))
     config = replace(config, model=replace(config.model, path=path))
-    text = config_io.dumps(config)
-    assert config_io.loads(text.encode().decode()) == config
+    text = toml.dumps(config)
+    assert toml.loads(text.encode().decode()) == config
 
 
 def test_file_uris_are_paths() -> None:
     for uri in ("file:///a%20b/c", "file:/a%20b/c", "file://localhost/a%20b/c"):
-        assert config_io.loads("", [f"data.path={uri}"]).data.path == "/a b/c"
+        assert toml.loads("", [f"data.path={uri}"]).data.path == "/a b/c"
 
 
 def test_text_that_no_config_can_hold_is_refused() -> None:
     for option in ("data.columns.text", "train.attention", "model.kind"):
         with pytest.raises(ConfigError):
-            config_io.loads("", [f"{option}={LATIN}"])
+            toml.loads("", [f"{option}={LATIN}"])
     with pytest.raises(ConfigError, match=r"data\.path"):
-        config_io.loads("", ["data.path=a\ud800"])
+        toml.loads("", ["data.path=a\ud800"])
 
 
 def test_a_started_run_knows_its_paths_from_every_folder(
@@ -84,12 +84,12 @@ def test_a_started_run_knows_its_paths_from_every_folder(
     monkeypatch.chdir(tmp_path)
     Path("ck").mkdir()
     overrides = ["data.path=d/{0..3}.tar", "data.images=i", "data.cache=c", "model.path=ck"]
-    config = resolved(config_io.loads("", overrides))
+    config = resolved(toml.loads("", overrides))
     data = config.data
     found = (data.path, data.images, data.cache, config.model.path)
     assert found == tuple(f"{tmp_path}/{name}" for name in ("d/{0..3}.tar", "i", "c", "ck"))
     for name in ("openai/clip-vit-base-patch32", "tiny", ""):
-        kept = absolute(config_io.loads("", [f"model.path={name}"]))
+        kept = absolute(toml.loads("", [f"model.path={name}"]))
         assert (kept.model.path, kept.data.path, kept.data.images) == (name, "starter", "")
 
 

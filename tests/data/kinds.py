@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from gcl_spec.config import DataConfig
+from gcl_spec.config.options import DataConfig
+from gcl_spec.data.open import open_source
 from gcl_spec.data.source import Source
-from gcl_spec.data.sources import open_source
 
 Row = tuple[str, bytes | None, str | None]
 

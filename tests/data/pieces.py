@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from gcl_spec.batch import Batch
-from gcl_spec.config import Config
-from gcl_spec.config_io import loads
-from gcl_spec.data.stream import TrainingData
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import loads
 from gcl_spec.progress import Quiet
+from gcl_spec.train.data import TrainingData
 
 
 class Towers:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gcl_spec.data.bad import BadList, BadSample, earlier
-from gcl_spec.data.order import Order
 from gcl_spec.errors import DataError
+from gcl_spec.run.bad_samples import BadList, BadSample, earlier
+from gcl_spec.train.feed.order import Order
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pieces import lines_of

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gcl_cli.main import main
-from gcl_spec.config_io import load, loads
-from gcl_spec.data.check import check
-from gcl_spec.data.false_negatives import false_negatives
-from gcl_spec.data.stream import TrainingData
+from gcl_spec.audit.false_negatives import false_negatives
+from gcl_spec.audit.findings import check
+from gcl_spec.config.toml import load, loads
 from gcl_spec.progress import Quiet
+from gcl_spec.train.data import TrainingData
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
 from conftest import write_data

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gcl_spec._text import LFS_POINTER
-from gcl_spec.data.processor import ImageProcessor
-from gcl_spec.data.tokens import Tokenizer
+from gcl_spec._words import LFS_POINTER
+from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
+from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.errors import DataError
-from gcl_spec.hub import load_weights, model_folder, weight_shapes
-from gcl_spec.model_config import model_settings
-from gcl_spec.tiny import write_tiny
+from gcl_spec.models.config_json import model_settings
+from gcl_spec.models.hub import load_weights, model_folder, weight_shapes
+from gcl_spec.models.tiny_clip import write_tiny
 
 POINTER = (
     f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 605157884\n".encode()

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gcl_spec.config import ColumnsConfig
+from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))

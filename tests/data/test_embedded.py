@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gcl_spec.data.embedded import embedded, is_embedded, unwrapped
-from gcl_spec.data.images import load_image
+from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from gcl_spec.config_io import loads
-from gcl_spec.data import feature_cache
-from gcl_spec.data.feature_cache import FeatureCache
-from gcl_spec.data.tar import TarSource
-from gcl_spec.towers import clip_folder
+from gcl_spec.config.toml import loads
+from gcl_spec.data.features import cache as feature_cache
+from gcl_spec.data.features.cache import FeatureCache
+from gcl_spec.data.formats.tar import TarSource
+from gcl_spec.models.pretrained import clip_folder
 
 
 def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path) -> None:
@@ -67,19 +67,20 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from gcl_spec import _files
+from gcl_spec._files import atomic
 def die(number):
     os.kill(os.getpid(), signal.SIGKILL)
-_files.os.fsync = die
+atomic.os.fsync = die
 {}
 """
 ROWS = "{'05' * 32: np.ones(3, np.float32)}"
 CACHE = (
-    "from gcl_spec.data.feature_cache import FeatureCache\nFeatureCache(Path(sys.argv[1]), 'image',"
+    "from gcl_spec.data.features.cache import FeatureCache\n"
+    "FeatureCache(Path(sys.argv[1]), 'image',"
 )
-SHARD = "from gcl_spec.data.tar_index import read_index\n"
+SHARD = "from gcl_spec.data.formats.tar_index import read_index\n"
 TINY = (
-    "from gcl_spec.config_io import loads\nfrom gcl_spec.towers import clip_folder\n"
+    "from gcl_spec.config.toml import loads\nfrom gcl_spec.models.pretrained import clip_folder\n"
     "clip_folder(loads('', ['model.path=tiny', f\"data.cache='{sys.argv[1]}'\"]))"
 )
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from gcl_spec.batch import Batch
-from gcl_spec.config import Config, DataConfig
-from gcl_spec.data import features
-from gcl_spec.data.collate import Collator
-from gcl_spec.data.features import FeatureStore
+from gcl_spec.config.options import Config, DataConfig
+from gcl_spec.data.features import store as features
+from gcl_spec.data.features.store import FeatureStore
+from gcl_spec.data.prepare.collate import Collator
 from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
@@ -89,7 +89,7 @@ def test_cache_goes_by_content(data: tuple[Config, Collator], tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("version", "kind"),
-    [("images.PREPROCESSING_VERSION", "image"), ("tokens.TOKENIZING_VERSION", "text")],
+    [("pictures.PREPROCESSING_VERSION", "image"), ("tokenizer.TOKENIZING_VERSION", "text")],
 )
 def test_cache_goes_by_the_version_of_the_preprocessing(
     data: tuple[Config, Collator], monkeypatch: pytest.MonkeyPatch, version: str, kind: str
@@ -97,7 +97,7 @@ def test_cache_goes_by_the_version_of_the_preprocessing(
     config, collator = data
     wanted = (["0.png"], []) if kind == "image" else ([], ["a"])
     FeatureStore(config, collator, Counting()).prepare(*wanted)
-    monkeypatch.setattr(f"gcl_spec.data.{version}", 99)
+    monkeypatch.setattr(f"gcl_spec.data.prepare.{version}", 99)
     later = Counting()
     FeatureStore(config, collator, later).prepare(*wanted)
     assert later.seen == 1
@@ -244,7 +244,7 @@ from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_features import Counting, settings
 from gcl_spec.data import features
-from gcl_spec.data.features import FeatureStore
+from gcl_spec.data.features.store import FeatureStore
 features._BATCH, features._SAVE_EVERY = 1, 2
 class Slow(Counting):
     def __call__(self, batch):

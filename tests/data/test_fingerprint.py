@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec.data.fingerprint import check_same, noted
 from gcl_spec.errors import DataError
+from gcl_spec.train.feed.fingerprint import check_same, noted
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kinds import ROWS, WRITERS, source, write_jsonl, write_tar

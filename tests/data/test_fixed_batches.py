@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from gcl_spec import registry
-from gcl_spec.config import Config, DataConfig, ModelConfig
-from gcl_spec.data.collate import Collator
-from gcl_spec.data.features import FeatureStore
-from gcl_spec.data.fixed_batches import fixed_batches
+from gcl_spec.config.options import Config, DataConfig, ModelConfig
+from gcl_spec.data.features.fixed_batches import fixed_batches
+from gcl_spec.data.features.store import FeatureStore
+from gcl_spec.data.prepare.collate import Collator
 from gcl_spec.data.root import FolderRoot
 
 WORDS = [

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
 from gcl_spec.errors import DataError
-from gcl_spec.hub import load_weights, model_folder, weight_files, weight_shapes
+from gcl_spec.models.hub import load_weights, model_folder, weight_files, weight_shapes
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -98,7 +98,7 @@ def test_without_the_hub_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def offline(cache: Path, name: str) -> subprocess.CompletedProcess[str]:
     """`model_folder` in a new process: the hub's package reads its settings when imported."""
-    script = f"from gcl_spec.hub import model_folder as f; print(f({name!r}))"
+    script = f"from gcl_spec.models.hub import model_folder as f; print(f({name!r}))"
     environment = os.environ | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True

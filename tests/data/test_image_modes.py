@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gcl_spec.data.images import load_image
-from gcl_spec.data.processor import ImageProcessor
+from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
+from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.errors import DataError
 
 SIDE = 16

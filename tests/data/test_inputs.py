@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from gcl_spec.batch import embeddings, presence
-from gcl_spec.data import images
-from gcl_spec.data.images import load_image, square_image
-from gcl_spec.data.tokens import Tokenizer
+from gcl_spec.data.prepare import pictures
+from gcl_spec.data.prepare.pictures import load_image, square_image
+from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.towers import text_folder
+from gcl_spec.models.pretrained import text_folder
 
 
 def png(picture: Image.Image) -> bytes:
@@ -51,7 +51,7 @@ def test_a_change_of_the_pixels_raises_the_version() -> None:
     rng = np.random.default_rng(0)
     picture = Image.fromarray(rng.integers(0, 256, (23, 41, 4), np.uint8), "RGBA")
     pixels = load_image(png(picture), size=16, where="x").astype(int)
-    assert images.PREPROCESSING_VERSION == 3
+    assert pictures.PREPROCESSING_VERSION == 3
     assert pixels[2].min() == 255
     known = [[177, 203, 210], [196, 205, 207], [193, 182, 199]]
     assert np.abs(pixels[[8, 8, 11], [3, 4, 14]] - known).max() <= 1

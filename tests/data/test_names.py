@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gcl_spec.benchmarks.folder import read_tasks
-from gcl_spec.config import ColumnsConfig
+from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.folder import read_tasks
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kinds import captions, member, source, table

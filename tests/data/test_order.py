@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcl_spec.data.order import Order
 from gcl_spec.errors import DataError
+from gcl_spec.train.feed.order import Order
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 5), st.integers(0, 3))

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gcl_spec.benchmarks.folder import read_tasks
-from gcl_spec.config import ColumnsConfig
-from gcl_spec.data.images import load_image
-from gcl_spec.data.jsonl_source import JsonlSource
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.formats.folder import JsonlSource
+from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.folder import read_tasks
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kinds import captions, member, source, table, write_tar

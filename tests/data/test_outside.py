@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec.benchmarks.folder import read_tasks
-from gcl_spec.config import Config, DataConfig
-from gcl_spec.data.check import check
+from gcl_spec.audit.findings import check
+from gcl_spec.config.options import Config, DataConfig
+from gcl_spec.data.open import open_source
 from gcl_spec.data.paths import expand
 from gcl_spec.data.root import FolderRoot, open_root
-from gcl_spec.data.sources import open_source
 from gcl_spec.errors import DataError
-from gcl_spec.hub import model_folder
-from gcl_spec.tiny import write_tiny
+from gcl_spec.models.hub import model_folder
+from gcl_spec.models.tiny_clip import write_tiny
+from gcl_spec.tasks.folder import read_tasks
 from tests.data.kinds import rows, source, write_jsonl, write_llava, write_parquet, write_tars
 
 

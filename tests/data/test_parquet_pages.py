@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gcl_spec.data import parquet_pages, parquet_table
-from gcl_spec.data.parquet_pages import check_rows, pages_of
-from gcl_spec.data.parquet_table import ParquetTable
+from gcl_spec.data.formats import parquet_pages, parquet_table
+from gcl_spec.data.formats.parquet_pages import check_rows, pages_of
+from gcl_spec.data.formats.parquet_table import ParquetTable
 from gcl_spec.errors import DataError
 
 MB = 2**20

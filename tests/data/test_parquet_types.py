@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gcl_spec.config import ColumnsConfig
-from gcl_spec.data.vectors import VectorSource
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -180,7 +180,7 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
 def test_a_file_that_changes_while_it_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gcl_spec.data import parquet_table
+    from gcl_spec.data.formats import parquet_table
 
     monkeypatch.setattr(parquet_table, "_OPEN", 1)
     monkeypatch.setattr(parquet_table, "MEMORY", 0)

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.data.prefetch import Prefetcher
 from gcl_spec.errors import DataError
+from gcl_spec.train.feed.prefetch import Prefetcher
 
 
 def open_prefetcher(make, **options):
@@ -113,7 +113,7 @@ CHILD = """
 import math, os, time
 from functools import partial
 from pathlib import Path
-from gcl_spec.data.prefetch import Prefetcher
+from gcl_spec.train.feed.prefetch import Prefetcher
 
 def slow(step):
     time.sleep(0.2)

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gcl_spec.data.processor import ImageProcessor
+from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
 from gcl_spec.errors import DataError
 
 MODES = ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr", "HSV", "I", "F", "tRNS", "P-tRNS"]

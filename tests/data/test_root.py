@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.benchmarks.folder import read_tasks
-from gcl_spec.data.pairs import class_ids, read_samples
 from gcl_spec.data.root import FolderRoot, ZipRoot, open_root
+from gcl_spec.data.sample import class_ids, read_samples
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.folder import read_tasks
 
 QUERY, CANDIDATE, PAIR = '{"id": "q", "text": "a"}', '{"id": "c", "image": "c.png"}', "q\tc"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.data import tar
+from gcl_spec.data.formats import tar
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))

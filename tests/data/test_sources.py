@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gcl_spec.config import ColumnsConfig
-from gcl_spec.data import parquet, parquet_table
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.formats import parquet, parquet_table
 from gcl_spec.data.paths import expand
 from gcl_spec.errors import DataError
 

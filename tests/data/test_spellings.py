@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gcl_spec.benchmarks.folder import has_tasks
-from gcl_spec.data.images import load_image
+from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.folder import has_tasks
 
 sys.path.insert(0, str(Path(__file__).parent))
 from kinds import png, source

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gcl_spec.benchmarks.folder import read_tasks
-from gcl_spec.benchmarks.task import Task, union_pool
 from gcl_spec.data import starter
-from gcl_spec.data.pairs import read_samples
 from gcl_spec.data.root import open_root
+from gcl_spec.data.sample import read_samples
 from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.folder import read_tasks
+from gcl_spec.tasks.task import Task, union_pool
 
 ROOT = open_root("starter")
 TASKS = read_tasks(ROOT, "tasks")

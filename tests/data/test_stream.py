@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.data.batches import BatchMaker
-from gcl_spec.data.pairs import class_ids
-from gcl_spec.data.stream import TrainingData
+from gcl_spec.data.sample import class_ids
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
+from gcl_spec.train.data import TrainingData
+from gcl_spec.train.feed.batches import BatchMaker
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pieces import Towers, data, equal, lines_of, options, write

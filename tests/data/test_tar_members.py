@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gcl_spec.config import ColumnsConfig
+from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
 

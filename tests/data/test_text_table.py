@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gcl_spec.config import ColumnsConfig
-from gcl_spec.data import text_table
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.formats import text_table
 from gcl_spec.errors import DataError
 
 sys.path.insert(0, str(Path(__file__).parent))

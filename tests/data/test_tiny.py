@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gcl_spec.data.processor import ImageProcessor
-from gcl_spec.hub import load_weights, model_folder
-from gcl_spec.tiny import write_tiny
+from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
+from gcl_spec.models.hub import load_weights, model_folder
+from gcl_spec.models.tiny_clip import write_tiny
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,8 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_same_seed_same_bytes_and_no_framework(tiny: Path, tmp_path: Path) -> None:
     script = (
-        "import sys, pathlib, gcl_spec.tiny as t; t.write_tiny(pathlib.Path(sys.argv[1]), 7);"
+        "import sys, pathlib, gcl_spec.models.tiny_clip as t;"
+        "t.write_tiny(pathlib.Path(sys.argv[1]), 7);"
         "assert not {'torch', 'jax', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
@@ -71,7 +72,7 @@ def test_the_weights_have_the_spread_that_transformers_draws(tiny: Path) -> None
 
 
 def test_every_byte_has_a_token(tiny: Path) -> None:
-    from gcl_spec.data.tokens import Tokenizer
+    from gcl_spec.data.prepare.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.from_folder(tiny)
     texts = [chr(x) for x in [*range(33, 127), 0xA9, 0x20AC, 0x1F408]]

@@ -10,10 +10,10 @@ import tokenizers
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gcl_spec.data.tokens import Tokenizer
+from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.errors import DataError
-from gcl_spec.tiny import write_tiny
-from gcl_spec.towers import text_folder
+from gcl_spec.models.pretrained import text_folder
+from gcl_spec.models.tiny_clip import write_tiny
 
 LONG = "a very long caption " * 60
 TEXTS = ["", " ", "A cat, isn't it?", "42 ÄÖ ﬀ e\u0301", "🐈‍⬛ 中文 \n\t x", LONG, "a\0b", "\u200b"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_spec.data.torch_file import read_state_dict
 from gcl_spec.errors import DataError
+from gcl_spec.models.torch_file import read_state_dict
 
 
 def save(path: Path, what: object) -> Path:

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from gcl_spec.config import DataConfig
-from gcl_spec.data.holdout import hold_out
-from gcl_spec.data.sources import open_source
-from gcl_spec.data.stream import TrainingData
-from gcl_spec.data.vectors import VectorCollator, VectorSource
+from gcl_spec.config.options import DataConfig
+from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
+from gcl_spec.data.open import open_source
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
+from gcl_spec.tasks.held_out import hold_out
+from gcl_spec.train.data import TrainingData
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pieces import Towers, data, options

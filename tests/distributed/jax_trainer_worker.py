@@ -10,9 +10,9 @@ import sys
 import jax
 import numpy as np
 
-from gcl_jax.trainer import JaxTrainer
+from gcl_jax.train.trainer import JaxTrainer
 from gcl_spec.batch import Batch, presence
-from gcl_spec.config_io import loads
+from gcl_spec.config.toml import loads
 
 SIZE, STEPS = 12, 3
 

@@ -10,8 +10,8 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from gcl_jax import gcl_loss
-from gcl_jax.devices import share_of
-from gcl_spec.loss import gcl_loss as plain_loss
+from gcl_jax.loss.mesh import share_of
+from gcl_spec.loss.equation import gcl_loss as plain_loss
 from gcl_spec.objective import CLIP
 
 jax.config.update("jax_enable_x64", True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gcl_jax.world import JaxWorld
+from gcl_jax.train.world import JaxWorld
 from gcl_spec.errors import ConfigError
 
 WORKER = Path(__file__).parent / "jax_trainer_worker.py"

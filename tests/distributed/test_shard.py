@@ -9,10 +9,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from gcl_jax.trainer import JaxTrainer
-from gcl_spec.config_io import loads
+from gcl_jax.train.trainer import JaxTrainer
+from gcl_spec.config.toml import loads
 from gcl_spec.errors import ConfigError
-from gcl_torch.shard import shard
+from gcl_torch.train.shard import shard
 from tests.distributed.processes import run
 from tests.distributed.trainer_cases import train_clip
 

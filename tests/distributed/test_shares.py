@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec.data.order import Order
+from gcl_spec.train.feed.order import Order
 from tests.distributed.test_jax_trainer import free_port
 from tests.distributed.test_torchrun import TWO, make_data
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gcl_spec import checkpoint
+from gcl_spec.run import checkpoint
 
 STEPS, SAVED = 4, 2
 SETS = [

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from gcl_spec.batch import Batch, presence
-from gcl_spec.config_io import load, loads
-from gcl_torch.trainer import TorchTrainer
+from gcl_spec.config.toml import load, loads
+from gcl_torch.train.trainer import TorchTrainer
 
 SIZE = 13
 

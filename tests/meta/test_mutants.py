@@ -10,10 +10,10 @@ from gcl_reference.backend import ReferenceBackend
 from gcl_spec import registry
 from gcl_spec.backend import Backend, LossAndGrads
 from gcl_spec.conformance import Case, check, describe, fixed_cases, quick_cases, verify
-from gcl_spec.conformance.dense import Call, Dense
-from gcl_spec.conformance.draws import drawn_cases
-from gcl_spec.conformance.mutants import BUGS, Mutant
-from gcl_spec.conformance.self_test import self_test
+from gcl_spec.conformance.bugs.all import BUGS, Mutant
+from gcl_spec.conformance.bugs.dense import Call, Dense
+from gcl_spec.conformance.bugs.self_test import self_test
+from gcl_spec.conformance.cases.drawn import drawn_cases
 from gcl_spec.objective import GCL, PRESETS, Direction, Objective
 
 

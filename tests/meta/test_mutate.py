@@ -68,10 +68,16 @@ def test_listed_mutants_are_mutants() -> None:
 
 def test_a_campaign(tmp_path: Path) -> None:
     out = tmp_path / "found.json"
-    command = [sys.executable, "scripts/mutate.py", "gcl_spec/schedule.py", "--count", "3"]
+    command = [
+        sys.executable,
+        "scripts/mutate.py",
+        "gcl_spec/train/optimizer_rules.py",
+        "--count",
+        "3",
+    ]
     done = subprocess.run([*command, "--json", out], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| `gcl_spec/schedule.py` | 3 | 0 | 0 |" in done.stdout
+    assert "| `gcl_spec/train/optimizer_rules.py` | 3 | 0 | 0 |" in done.stdout
     assert [record["outcome"] for record in json.loads(out.read_text())] == ["killed"] * 3
     unknown = subprocess.run(
         [sys.executable, "scripts/mutate.py", "x.py"],

@@ -29,8 +29,8 @@ def test_only_our_names_are_installed(wheel: Path) -> None:
     for file in (
         "data/starter/starter.zip",
         "data/starter/manifest.json",
-        "recipes/lite.toml",
-        "report.css",
+        "config/recipes/lite.toml",
+        "report/report.css",
     ):
         assert f"gcl_spec/{file}" in names
     assert not [name for name in names if Path(name).name.startswith(("test_", "conftest"))]
@@ -40,10 +40,11 @@ def test_it_works_from_another_folder(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     code = (
-        "import gcl_spec, numpy as np; from gcl_spec import config_io, registry;"
+        "import gcl_spec, numpy as np; from gcl_spec import registry;"
+        "from gcl_spec.config import toml;"
         f"assert gcl_spec.__file__.startswith({str(site)!r}), gcl_spec.__file__;"
         "from gcl_spec.data.starter import starter_path; starter_path();"
-        "assert 'lite' in config_io.recipe_names();"
+        "assert 'lite' in toml.recipe_names();"
         "print(gcl_spec.gcl_loss(np.eye(4), np.eye(4), log_scale=0.0).round(6))"
     )
     environment = {**os.environ, "PYTHONPATH": str(site)}

@@ -9,7 +9,7 @@ import numpy as np
 from gcl_reference.backend import ReferenceBackend
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.batch import Batch, embeddings
-from gcl_spec.config import Config
+from gcl_spec.config.options import Config
 
 
 class FakeTrainer:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fake import FakeBackend, FakeTrainer
 
-from gcl_spec.config import Config
+from gcl_spec.config.options import Config
 
 
 class ForgetfulTrainer(FakeTrainer):

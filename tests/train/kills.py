@@ -19,11 +19,11 @@ from typing import Any
 from fake import FakeBackend, FakeTrainer
 from PIL import Image
 
-from gcl_spec.config import Config
-from gcl_spec.config_io import load
-from gcl_spec.data import preprocess
-from gcl_spec.data.collate import Collator
-from gcl_spec.train import run
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import load
+from gcl_spec.data.prepare import recipes
+from gcl_spec.data.prepare.collate import Collator
+from gcl_spec.train.training import run
 
 
 class Killer:
@@ -49,7 +49,7 @@ class Killer:
         setattr(owner, name, wrapped)
 
     def install(self) -> None:
-        from gcl_spec import _files
+        from gcl_spec._files import atomic
 
         for owner, name in (
             (os, "fsync"), (Path, "replace"), (Path, "rename"), (Path, "unlink"), (Path, "chmod"),
@@ -71,8 +71,8 @@ class Killer:
                 file.write(data)
 
         os.fdopen = lambda number, mode: Writer(number, mode)  # type: ignore[assignment]
-        _files.append = append
-        sys.modules["gcl_spec.run"].append = append
+        atomic.append = append
+        sys.modules["gcl_spec.run.folder"].append = append
 
 
 def die() -> None:
@@ -113,10 +113,10 @@ def part(config: Config, out: Path, at: int, names: Path | None = None) -> int |
 def main(config_file: Path, folder: Path, seed: int, count: int) -> None:
     config, rng = load(path=config_file), random.Random(seed)
     # Read once and forked, not read again by each of a hundred runs; and no time for thumbnails.
-    preprocess.Tokenizer = functools.cache(preprocess.Tokenizer)  # type: ignore[misc]
+    recipes.Tokenizer = functools.cache(recipes.Tokenizer)  # type: ignore[misc]
     Collator(config)
     Image.init()
-    sys.modules["gcl_spec.train"].thumbnail = lambda *args, **more: b""
+    sys.modules["gcl_spec.train.training"].thumbnail = lambda *args, **more: b""
     part(config, folder / "cached", -1)  # later runs find the tower outputs
     part(config, folder / "whole", -1, folder / "names.json")
     names = json.loads((folder / "names.json").read_text())

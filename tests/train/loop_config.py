@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from gcl_spec import checkpoint
-from gcl_spec.config import Config
-from gcl_spec.config_io import loads
-from gcl_spec.run import RunFolder
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import loads
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
 
 
 class Said:

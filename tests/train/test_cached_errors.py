@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gcl_spec.errors import InputError, InputTypeError
-from gcl_torch.cached import cached_step
+from gcl_torch.cached.step import cached_step
 
 X = torch.ones(4, 2)
 REFUSED: dict[str, tuple[Any, ...]] = {

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gcl_jax
-from gcl_jax.cached import cached_value_and_grad
+from gcl_jax.cached.step import cached_value_and_grad
 from gcl_spec.errors import InputError, InputTypeError
-from gcl_spec.loss import gcl_loss
+from gcl_spec.loss.equation import gcl_loss
 
 SIZES = {"image": 6, "text": 4}
 

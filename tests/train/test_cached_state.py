@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from gcl_spec.errors import TrainingError
-from gcl_spec.loss import gcl_loss
-from gcl_torch.cached import cached_step
+from gcl_spec.loss.equation import gcl_loss
+from gcl_torch.cached.step import cached_step
 
 Batch = dict[str, torch.Tensor]
 

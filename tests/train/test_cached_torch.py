@@ -14,8 +14,8 @@ from torch import nn
 
 import gcl_torch
 from gcl_spec.errors import InputError
-from gcl_spec.loss import gcl_loss
-from gcl_torch.cached import cached_step
+from gcl_spec.loss.equation import gcl_loss
+from gcl_torch.cached.step import cached_step
 
 Batch = dict[str, torch.Tensor]
 

@@ -9,13 +9,14 @@ from safetensors.numpy import load_file, save_file
 
 import gcl_spec
 from gcl_cli.main import cli
-from gcl_spec import checkpoint, config_io
+from gcl_spec.config import toml
 from gcl_spec.errors import CheckpointError, ConfigError
-from gcl_spec.hub import load_weights
-from gcl_spec.run import RunFolder
-from gcl_spec.start import weights_of
-from gcl_spec.training_state import trained_size
-from gcl_torch.trainer import TorchTrainer
+from gcl_spec.models.hub import load_weights
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.state import trained_size
+from gcl_spec.train.open_data import weights_of
+from gcl_torch.train.trainer import TorchTrainer
 from tests.train.test_export import SIZE, batch, trained_run
 
 
@@ -60,7 +61,7 @@ def test_a_run_starts_from_a_file_or_from_running_means(run: Path, tmp_path: Pat
     assert np.array_equal(found["params/log_scale"], checkpoint.load(path)["params/log_scale"])
     assert all(name.startswith(("params/", "buffers/")) for name in found)
     first = trained_run(tmp_path / "means", "optim.ema=0.5")
-    config = config_io.load(recipe="tiny", overrides=[f"train.batch_size={SIZE}"])
+    config = toml.load(recipe="tiny", overrides=[f"train.batch_size={SIZE}"])
     second = TorchTrainer(config, device="cpu", state=weights_of(tmp_path / "means"))
     assert np.array_equal(second.encode(batch()), first.encode(batch()))
 
@@ -75,7 +76,7 @@ def test_frozen_weights_are_not_counted_as_trained(tmp_path: Path) -> None:
 
 def test_lora_matrices_need_their_layers(tmp_path: Path) -> None:
     trained_run(tmp_path / "lora", "model.lora=2")
-    config = config_io.load(recipe="tiny", overrides=[f"train.batch_size={SIZE}"])
+    config = toml.load(recipe="tiny", overrides=[f"train.batch_size={SIZE}"])
     with pytest.raises(CheckpointError, match=r"gcl export .* model\.path"):
         TorchTrainer(config, device="cpu", state=weights_of(tmp_path / "lora"))
 

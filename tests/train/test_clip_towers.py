@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.tiny import write_tiny
-from gcl_torch.towers.clip import ClipTowers
+from gcl_spec.models.tiny_clip import write_tiny
+from gcl_torch.models.towers.clip import ClipTowers
 
 SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
 SMALL |= {"num_hidden_layers": 2}
@@ -250,5 +250,5 @@ def test_features_of_other_forms() -> None:
 
 
 def test_importing_the_towers_does_not_import_transformers() -> None:
-    script = "import sys, gcl_torch.towers.clip; assert 'transformers' not in sys.modules"
+    script = "import sys, gcl_torch.models.towers.clip; assert 'transformers' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)

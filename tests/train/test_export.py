@@ -12,14 +12,15 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from gcl_cli.main import cli
-from gcl_spec import checkpoint, config_io
 from gcl_spec.batch import Batch, presence
+from gcl_spec.config import toml
 from gcl_spec.errors import CheckpointError, ConfigError
-from gcl_spec.export import export_run
-from gcl_spec.run import RunFolder
-from gcl_spec.tiny import write_tiny
-from gcl_spec.towers import clip_folder
-from gcl_torch.trainer import TorchTrainer
+from gcl_spec.export.transformers import export_run
+from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.tiny_clip import write_tiny
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
+from gcl_torch.train.trainer import TorchTrainer
 
 SIZE = 6
 
@@ -40,12 +41,12 @@ def batch() -> Batch:
 def trained_run(path: Path, *sets: str) -> TorchTrainer:
     """A run folder of a few steps, without the evaluation that `gcl train` makes."""
     overrides = [f"data.cache={path.parent / 'cache'}", f"train.batch_size={SIZE}", *sets]
-    config = config_io.load(recipe="tiny", overrides=overrides)
+    config = toml.load(recipe="tiny", overrides=overrides)
     trainer = TorchTrainer(config, device="cpu")
     for _ in range(3):
         trainer.step(batch(), lr=1e-2)
     path.mkdir()
-    RunFolder(path).write("config.toml", config_io.dumps(config))
+    RunFolder(path).write("config.toml", toml.dumps(config))
     checkpoint.save(path / "checkpoints", trainer.state(), keep=1)
     return trainer
 
@@ -82,11 +83,11 @@ def test_transformers_loads_what_was_trained(tmp_path: Path, sets: tuple[str, ..
 
 def test_an_export_is_a_start(tmp_path: Path) -> None:
     """Another run can start from the folder, on torch and on JAX."""
-    from gcl_jax.trainer import JaxTrainer
+    from gcl_jax.train.trainer import JaxTrainer
 
     trainer = trained_run(tmp_path / "run")
     out = export_run(tmp_path / "run", tmp_path / "out")
-    config = config_io.load(
+    config = toml.load(
         recipe="tiny",
         overrides=[f"model.path={out}", "optim.scale=0", f"train.batch_size={SIZE}"],
     )
@@ -104,7 +105,7 @@ def test_what_cannot_leave_is_said(tmp_path: Path) -> None:
         export_run(tmp_path / "run", tmp_path / "out")
     lite = tmp_path / "lite"
     lite.mkdir()
-    RunFolder(lite).write("config.toml", config_io.dumps(config_io.load(recipe="lite")))
+    RunFolder(lite).write("config.toml", toml.dumps(toml.load(recipe="lite")))
     found = CliRunner().invoke(cli, ["export", str(lite), str(tmp_path / "x")])
     assert isinstance(found.exception, ConfigError)
     assert "only clip runs" in str(found.exception)
@@ -116,7 +117,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     calls = {
         "out": lambda: export_run(tmp_path / "run", tmp_path / "out"),
-        "tiny": lambda: clip_folder(config_io.load(recipe="tiny", overrides=["train.seed=7"])),
+        "tiny": lambda: clip_folder(toml.load(recipe="tiny", overrides=["train.seed=7"])),
     }
     monkeypatch.setenv("GCL_CACHE", str(tmp_path))
     for call in calls.values():

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gcl_spec.config import Config
-from gcl_spec.data import preprocess
+from gcl_spec.config.options import Config
+from gcl_spec.data.prepare import recipes
 from gcl_spec.errors import GclError
-from gcl_spec.train import run
+from gcl_spec.train.training import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend
@@ -25,8 +25,8 @@ PARTS = 4  # of the calls, so that processes of a test run share them
 @pytest.fixture
 def config(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     # What takes most of the time of so short a run, and reads or writes nothing of it.
-    monkeypatch.setattr("gcl_spec.train.thumbnail", lambda *args, **more: b"")
-    monkeypatch.setattr(preprocess, "Tokenizer", cache(preprocess.Tokenizer))
+    monkeypatch.setattr("gcl_spec.train.training.thumbnail", lambda *args, **more: b"")
+    monkeypatch.setattr(recipes, "Tokenizer", cache(recipes.Tokenizer))
     more = ("eval_every=2", "keep_best=true", "steps=4", "save_every=1", "log_every=1", "keep=1")
     return fast(
         data_folder, tmp_path / "cache", "data.workers=0", *(f"train.{text}" for text in more)

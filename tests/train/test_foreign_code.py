@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gcl_spec.tiny import write_tiny
+from gcl_spec.models.tiny_clip import write_tiny
 
 CANARY = "from pathlib import Path\nPath({place!r}).write_text('ran')\n"
 
@@ -29,10 +29,10 @@ def said(call):
         print("loaded")
     except gcl_spec.errors.GclError as error:
         print("refused:", error)
-from gcl_torch.towers.clip import ClipTowers
-from gcl_jax.towers.clip import Clip
-from gcl_spec.data.tokens import Tokenizer
-from gcl_spec.data.processor import ImageProcessor
+from gcl_torch.models.towers.clip import ClipTowers
+from gcl_jax.models.towers.clip import Clip
+from gcl_spec.data.prepare.tokenizer import Tokenizer
+from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
 for kind in (ClipTowers, Clip, Tokenizer, ImageProcessor):
     said(kind.from_folder)
 """
@@ -159,7 +159,7 @@ def test_no_code_is_run_and_nothing_is_asked(
 
 
 def test_an_adapter_beside_the_weights_changes_nothing(tiny: Path, tmp_path: Path) -> None:
-    from gcl_torch.towers.clip import ClipTowers
+    from gcl_torch.models.towers.clip import ClipTowers
 
     folder = tmp_path / "model"
     shutil.copytree(tiny, folder)

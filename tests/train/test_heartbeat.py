@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gcl_spec import heartbeat
 from gcl_spec.errors import CheckpointError, TrainingError
+from gcl_spec.train import heartbeat
 
 sys.path.insert(0, str(Path(__file__).parent))
 from thread_world import SIZE, Member, in_threads

@@ -13,14 +13,15 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from gcl_cli.main import cli
-from gcl_spec import checkpoint, registry
-from gcl_spec.config import Config
+from gcl_spec import registry
+from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, GclError
-from gcl_spec.export import export_run
-from gcl_spec.run import RunFolder, load_run
-from gcl_spec.same_run import compare
-from gcl_spec.start import weights_of
-from gcl_spec.train import run
+from gcl_spec.export.transformers import export_run
+from gcl_spec.run import checkpoint
+from gcl_spec.run.compare_runs import compare
+from gcl_spec.run.folder import RunFolder, load_run
+from gcl_spec.train.open_data import weights_of
+from gcl_spec.train.training import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend

@@ -9,20 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gcl_jax.optimizer import AdamW
-from gcl_jax.step import StepOptions, cast, make_step
-from gcl_jax.world import JaxWorld
+from gcl_jax.train.optimizer import AdamW
+from gcl_jax.train.step import StepOptions, cast, make_step
+from gcl_jax.train.world import JaxWorld
 from gcl_spec.batch import MODALITIES, embeddings
-from gcl_spec.blocks import plain_blocks
-from gcl_spec.config import OptimConfig
-from gcl_spec.loss import gcl_loss
+from gcl_spec.config.options import OptimConfig
+from gcl_spec.loss.equation import gcl_loss
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.objective import CLIP, GCL
 
 SIZE, LR = 6, 1e-2
 
 
 class Model:
-    """Stands for `gcl_jax.parameters.Functional`; notes the dtypes that the towers see."""
+    """Stands for `gcl_jax.models.functional.Functional`; notes the dtypes that the towers see."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()

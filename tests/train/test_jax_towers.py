@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_jax.parameters import Functional
-from gcl_jax.towers.clip import Clip
-from gcl_jax.towers.efficientnet_lite import EfficientNetLite0
-from gcl_jax.towers.minilm import MiniLM
+from gcl_jax.models.functional import Functional
+from gcl_jax.models.towers.clip import Clip
+from gcl_jax.models.towers.efficientnet_lite import EfficientNetLite0
+from gcl_jax.models.towers.minilm import MiniLM
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.tiny import write_tiny
-from gcl_torch.towers import clip as torch_clip
-from gcl_torch.towers import efficientnet_lite as torch_net
-from gcl_torch.towers import minilm as torch_minilm
+from gcl_spec.models.tiny_clip import write_tiny
+from gcl_torch.models.towers import clip as torch_clip
+from gcl_torch.models.towers import efficientnet_lite as torch_net
+from gcl_torch.models.towers import minilm as torch_minilm
 
 Arrays = dict[str, np.ndarray]
 RNG = np.random.default_rng(0)

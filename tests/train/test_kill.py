@@ -8,8 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from loop_config import fast, numbers, state, steps
 
-from gcl_spec.config_io import dumps
-from gcl_spec.run import RunFolder
+from gcl_spec.config.toml import dumps
+from gcl_spec.run.folder import RunFolder
 
 KINDS = {
     "write", "fsync", "replace", "rename", "unlink", "chmod", "mkstemp", "mkdtemp", "step", "encode"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec.config import Config
-from gcl_spec.config_io import loads
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import loads
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.run import RunFolder
-from gcl_spec.train import run
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train.training import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import write_data

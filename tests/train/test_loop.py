@@ -9,11 +9,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from gcl_spec.config import Config
-from gcl_spec.config_io import loads
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import loads
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError, TrainingError
-from gcl_spec.run import RunFolder
-from gcl_spec.train import dry_run, run
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train.training import dry_run, run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer

@@ -11,14 +11,14 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from gcl_cli.main import cli
-from gcl_jax.towers.clip import Clip
-from gcl_spec.config import Config
-from gcl_spec.config_io import load
-from gcl_spec.data.preprocess import preprocessing_of
+from gcl_jax.models.towers.clip import Clip
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import load
+from gcl_spec.data.prepare.check_checkpoint import model_warnings, text_warnings
+from gcl_spec.data.prepare.recipes import preprocessing_of
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.model_checks import model_warnings, text_warnings
-from gcl_spec.tiny import write_tiny
-from gcl_torch.towers.clip import ClipTowers
+from gcl_spec.models.tiny_clip import write_tiny
+from gcl_torch.models.towers.clip import ClipTowers
 
 END = 513
 

@@ -10,11 +10,13 @@ from PIL import Image
 
 import gcl_spec
 from gcl_cli.main import cli
-from gcl_spec import checkpoint, config_io, onnx_export
+from gcl_spec.config import toml
 from gcl_spec.errors import CheckpointError, ConfigError
-from gcl_spec.onnx_export import export_onnx
-from gcl_spec.run import RunFolder
-from gcl_torch.trainer import TorchTrainer
+from gcl_spec.export import onnx
+from gcl_spec.export.onnx import export_onnx
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
+from gcl_torch.train.trainer import TorchTrainer
 from tests.train.test_export import trained_run
 
 KINDS = {
@@ -25,9 +27,9 @@ KINDS = {
 
 def fresh_run(path: Path, recipe: str, *sets: str) -> None:
     """A run folder at the start."""
-    config = config_io.load(recipe=recipe, overrides=[*KINDS[recipe], *sets])
+    config = toml.load(recipe=recipe, overrides=[*KINDS[recipe], *sets])
     path.mkdir()
-    RunFolder(path).write("config.toml", config_io.dumps(config))
+    RunFolder(path).write("config.toml", toml.dumps(config))
     checkpoint.save(path / "checkpoints", TorchTrainer(config, device="cpu").state(), keep=1)
 
 
@@ -91,10 +93,10 @@ def test_graphs_that_differ_are_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh_run(tmp_path / "run", "adapter")
-    monkeypatch.setattr(onnx_export, "BOUND", 0.0)
+    monkeypatch.setattr(onnx, "BOUND", 0.0)
     with pytest.raises(CheckpointError, match=r"image\.onnx differs by .* not written"):
         export_onnx(tmp_path / "run", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
-    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
+    monkeypatch.setattr(onnx, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"onnx is not installed: pip install"):
         export_onnx(tmp_path / "run", tmp_path / "out")

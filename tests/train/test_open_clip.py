@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from gcl_jax.towers.clip import Clip
-from gcl_spec.config import Config
-from gcl_spec.config_io import load
-from gcl_spec.data.preprocess import preprocessing_of
-from gcl_spec.data.processor import ImageProcessor
+from gcl_jax.models.towers.clip import Clip
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import load
+from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
+from gcl_spec.data.prepare.recipes import preprocessing_of
 from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.tiny import write_tiny
-from gcl_spec.towers import clip_folder
-from gcl_torch.towers.clip import ClipTowers
+from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.tiny_clip import write_tiny
+from gcl_torch.models.towers.clip import ClipTowers
 
 WIDTH, LAYERS, WORDS, LENGTH, SIDE, PATCH, JOINT = 64, 2, 514, 20, 32, 8, 24
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gcl_spec.config import Config
-from gcl_spec.config_io import load
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import load
 from gcl_spec.errors import CheckpointError, ConfigError
-from gcl_spec.run import RunFolder
-from gcl_spec.train import run
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train.training import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gcl_spec import checkpoint, signals
-from gcl_spec.config import Config
+from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, StoppedError, TrainingError
-from gcl_spec.loop import Guard
-from gcl_spec.run import RunFolder
-from gcl_spec.train import run
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train import signals
+from gcl_spec.train.loop import Guard
+from gcl_spec.train.training import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer
@@ -173,11 +174,11 @@ def test_minutes_save_more_and_change_no_number(
 def test_some_checkpoints_are_kept_for_good(
     make: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gcl_spec.evaluate import Report
+    from gcl_spec.evaluate.evaluation import Report
 
     figures = iter([0.1, 0.5, 0.5, 0.3])
     monkeypatch.setattr(Report, "average", lambda *args: next(figures))
-    monkeypatch.setattr("gcl_spec.train.render", lambda *args, **more: "")
+    monkeypatch.setattr("gcl_spec.train.training.render", lambda *args, **more: "")
     more = ("train.eval_every=4", "train.keep_best=true", "train.keep=1", "train.keep_every=10")
     folder = run(make(*more), FakeBackend(), tmp_path / "run").path
     assert steps(folder) == [0, 8, 10, 20]
@@ -257,14 +258,14 @@ def test_a_full_disk_while_training_leaves_a_run_to_resume(
     make: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append, calls = RunFolder.append_metrics, []
-    from gcl_spec import _files
+    from gcl_spec._files import atomic
 
     def full(self: RunFolder, values: Mapping[str, Any]) -> None:
         calls.append(values)
         if len(calls) == 4:
             with (self.path / "metrics.jsonl").open("a") as file:
                 file.write('{"step": 12, "lo')
-            raise _files.cannot_write(self.path, OSError(28, "No space left on device"), 100)
+            raise atomic.cannot_write(self.path, OSError(28, "No space left on device"), 100)
         append(self, values)
 
     monkeypatch.setattr(RunFolder, "append_metrics", full)

@@ -8,9 +8,9 @@ import torch
 
 from gcl_spec import geometry
 from gcl_spec.batch import Batch, presence
-from gcl_spec.config_io import loads
-from gcl_spec.training_state import trained_size
-from gcl_torch.trainer import TorchTrainer
+from gcl_spec.config.toml import loads
+from gcl_spec.run.state import trained_size
+from gcl_torch.train.trainer import TorchTrainer
 
 SMALL = ["model.width=16", "model.hidden=32", "train.batch_size=12"]
 WHOLE = ["model.freeze=none", "model.image_size=32"]

@@ -9,12 +9,12 @@ import torch
 from array_api_compat import torch as torch_namespace
 
 from gcl_spec.batch import Batch, embeddings, presence
-from gcl_spec.config import Config, ModelConfig
-from gcl_spec.config_io import loads
+from gcl_spec.config.options import Config, ModelConfig
+from gcl_spec.config.toml import loads
 from gcl_spec.errors import CheckpointError
-from gcl_spec.loss import stacked_loss
+from gcl_spec.loss.equation import stacked_loss
 from gcl_spec.objective import GCL
-from gcl_torch.trainer import TorchTrainer
+from gcl_torch.train.trainer import TorchTrainer
 
 SMALL = ["model.width=16", "model.hidden=32", "train.batch_size=12", "train.steps=8"]
 

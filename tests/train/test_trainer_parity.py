@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gcl_jax.trainer import JaxTrainer
+from gcl_jax.train.trainer import JaxTrainer
 from gcl_spec.batch import Batch, presence
-from gcl_spec.config_io import loads
-from gcl_torch.trainer import TorchTrainer
+from gcl_spec.config.toml import loads
+from gcl_torch.train.trainer import TorchTrainer
 
 SMALL = ["model.width=16", "model.hidden=32", "train.batch_size=12"]
 STEPS = 8

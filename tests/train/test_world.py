@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gcl_spec import checkpoint, world
 from gcl_spec.batch import Batch
-from gcl_spec.config import Config
-from gcl_spec.data.stream import TrainingData
+from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, GclError, StoppedError, TrainingError
-from gcl_spec.run import RunFolder
-from gcl_spec.signals import Stop
-from gcl_spec.train import dry_run, run
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train import world
+from gcl_spec.train.data import TrainingData
+from gcl_spec.train.signals import Stop
+from gcl_spec.train.training import dry_run, run
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fake import FakeBackend, FakeTrainer
@@ -115,7 +116,7 @@ def test_a_signal_to_one_stops_all_at_the_same_step(
         if (step, rank) == (7, asked):
             stops[threading.get_ident()].asked = "SIGTERM"
 
-    monkeypatch.setattr("gcl_spec.train.caught", caught)
+    monkeypatch.setattr("gcl_spec.train.training.caught", caught)
     found = together(config, tmp_path / "run", at)
     assert all(isinstance(error, StoppedError) for error in found), found
     assert "after step 7 of 20" in str(found[0])

@@ -1,0 +1,1 @@
+"""What `gcl verify-backends` needs of JAX beside the backend."""

@@ -1,0 +1,132 @@
+"""The loss spread over devices of a mesh, for `gcl verify-backends --processes`."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, PartitionSpec
+
+from gcl_jax.backend import JaxBackend
+from gcl_jax.loss.functions import contrastive_loss
+from gcl_spec.backend import Backend, LossAndGrads
+from gcl_spec.conformance.workers import Workers
+from gcl_spec.loss.equation import unstacked
+from gcl_spec.objective import Objective
+
+__all__ = ["JaxDevices"]
+
+
+class _Question(NamedTuple):
+    """One case: arrays by name, and the rest."""
+
+    arrays: dict[str, np.ndarray[Any, Any]]
+    objective: Objective
+    tile: int | None
+
+
+class JaxDevices(JaxBackend):
+    """JAX on a mesh of `size` devices, which one process of its own makes of the CPU.
+
+    The samples are padded with ones that are not present, since a mesh has even shares.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={size}"
+        self._workers = Workers(_make_mesh, 1, {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"})
+
+    def __enter__(self) -> Backend:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._workers.close()
+
+    def devices(self) -> Sequence[str]:
+        """The CPU."""
+        return ("cpu:0",)
+
+    def loss_and_grads(
+        self,
+        z_MBD: jax.Array,
+        log_scale: jax.Array,
+        /,
+        *,
+        objective: Objective,
+        present: jax.Array | None = None,
+        ids: jax.Array | None = None,
+        weights: jax.Array | None = None,
+        tile: int | None = None,
+    ) -> LossAndGrads:
+        """See `gcl_spec.backend.Backend.loss_and_grads`."""
+        given = {"z": z_MBD, "s": log_scale, "present": present, "ids": ids, "weights": weights}
+        arrays = {name: np.asarray(x) for name, x in given.items() if x is not None}
+        samples = z_MBD.shape[1]
+        question = _Question(_padded(arrays, -samples % self.size, objective), objective, tile)
+        (loss, (grads, by_scale)), *_ = self._workers.ask(question)
+        return LossAndGrads(loss, grads[:, :samples], by_scale)
+
+
+def _padded(arrays: dict[str, Any], pad: int, objective: Objective) -> dict[str, Any]:
+    """With `pad` more samples, which are not present."""
+    samples = arrays["z"].shape[1]
+    if pad and "present" not in arrays:
+        arrays["present"] = np.ones((len(objective.modalities), samples), bool)
+
+    def longer(x: np.ndarray[Any, Any], axis: int | None) -> np.ndarray[Any, Any]:
+        widths = [(0, pad if k == axis else 0) for k in range(x.ndim)]
+        return x if axis is None else np.pad(x, widths)
+
+    return {name: longer(x, _axis(name, x)) for name, x in arrays.items()}
+
+
+def _axis(name: str, x: np.ndarray[Any, Any]) -> int | None:
+    """That of the samples."""
+    return {"z": 1, "s": None}.get(name, x.ndim - 1)
+
+
+def _cut(x: np.ndarray[Any, Any], axis: int | None) -> PartitionSpec:
+    """The mesh's axis at that of the samples."""
+    names = ["data" if k == axis else None for k in range(x.ndim)]
+    return PartitionSpec(*names)  # type: ignore[no-untyped-call]
+
+
+def _make_mesh(rank: int, size: int, folder: str) -> Callable[[_Question], Any]:
+    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    mesh = jax.make_mesh((len(jax.devices()),), ("data",), axis_types=(AxisType.Auto,))
+
+    def answer(x: _Question) -> Any:
+        def loss(arrays: dict[str, jax.Array]) -> jax.Array:
+            rows, options = unstacked(
+                arrays["z"],
+                x.objective,
+                present_MB=arrays.get("present"),
+                ids_B=arrays.get("ids"),
+                weights=arrays.get("weights"),
+                xp=jnp,
+            )
+            given: Any = {name: options.get(name) for name in ("present", "ids", "weights")}
+            return contrastive_loss(
+                rows,
+                log_scale=arrays["s"],
+                objective=x.objective,
+                tile=x.tile,
+                axis_name="data",
+                **given,
+            )
+
+        specs = {name: _cut(array, _axis(name, array)) for name, array in x.arrays.items()}
+        whole = _cut(x.arrays["s"], None)
+        spread = jax.shard_map(loss, mesh=mesh, in_specs=(specs,), out_specs=whole)
+        rest = {n: jnp.asarray(a) for n, a in x.arrays.items() if n not in ("z", "s")}
+
+        def of(z: jax.Array, s: jax.Array) -> Any:
+            return spread({"z": z, "s": s, **rest})
+
+        step = jax.jit(jax.value_and_grad(of, argnums=(0, 1)))
+        found = step(jnp.asarray(x.arrays["z"]), jnp.asarray(x.arrays["s"]))
+        return jax.tree.map(np.asarray, found)
+
+    return answer

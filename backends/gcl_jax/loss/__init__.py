@@ -1,0 +1,1 @@
+"""The loss in JAX: kernels, meshes, derivatives."""

@@ -1,0 +1,249 @@
+"""The loss for JAX: the neutral equation with the tiled kernel."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from array_api_compat import numpy as numpy_namespace
+
+from gcl_jax.loss.kernel import GramKernel
+from gcl_spec.backend import LossAndGrads
+from gcl_spec.loss.equation import check_stacked, contrastive_terms, stacked_loss
+from gcl_spec.loss.equation import contrastive_loss as neutral_loss
+from gcl_spec.loss.inputs import Weights, pair_rows
+from gcl_spec.loss.terms import direction_losses, mean_term, modality_gap
+from gcl_spec.objective import GCL, Objective
+
+__all__ = ["DirectionLosses", "contrastive_loss", "gcl_loss", "gcl_terms", "loss_and_grads"]
+
+
+def gcl_loss(
+    image: jax.Array,
+    text: jax.Array,
+    fused: jax.Array | None = None,
+    *,
+    log_scale: jax.Array | float,
+    objective: Objective = GCL,
+    weights: Weights | None = None,
+    present: Mapping[str, jax.Array] | None = None,
+    ids: jax.Array | None = None,
+    captions: jax.Array | None = None,
+    tile: int | None = None,
+    axis_name: str | None = None,
+) -> jax.Array:
+    """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
+
+    Equals `gcl_spec.loss.gcl_loss`, whose arguments these are, at a fraction of its time and
+    memory. Works under jit, grad, value_and_grad and vmap. Where tiles are used (from 128 samples,
+    or with `tile`) the loss has no forward mode: `jax.jvp` and `jax.jacfwd` of it are a TypeError.
+    Second derivatives, either mode over `jax.grad`, are right, with the memory of every tile.
+
+    Args:
+        tile: samples of a tile; the measured best when not given.
+        axis_name: inside `jax.shard_map`, the mesh axis over which the samples are spread: the loss
+            is that of the whole batch, the same on every device, and the work is shared. Without
+            it, under jit on sharded arrays, the loss is the same, but every device does all of it.
+
+    Returns:
+        0-d array, float32 for 16-bit rows, else of the rows' dtype.
+
+    Raises:
+        InputError: as `gcl_spec.loss.gcl_loss`.
+
+    >>> image = text = jnp.eye(4)
+    >>> value, grad = jax.value_and_grad(gcl_loss)(image, text, log_scale=0.0)
+    >>> round(float(value), 5), grad.shape
+    (1.66976, (4, 4))
+    """
+    return contrastive_loss(
+        pair_rows(image, text, fused, objective),
+        log_scale=log_scale,
+        objective=objective,
+        weights=None if weights is None else {"image+text": weights},
+        present=present,
+        ids=ids,
+        captions=captions,
+        tile=tile,
+        axis_name=axis_name,
+    )
+
+
+def contrastive_loss(
+    embeddings: Mapping[str, jax.Array],
+    *,
+    log_scale: jax.Array | float,
+    objective: Objective,
+    weights: Mapping[str, Weights] | None = None,
+    present: Mapping[str, jax.Array] | None = None,
+    ids: jax.Array | None = None,
+    captions: jax.Array | None = None,
+    tile: int | None = None,
+    axis_name: str | None = None,
+) -> jax.Array:
+    """The objective on any modalities, tile by tile; `gcl_loss` is its common case.
+
+    Equals `gcl_spec.loss.contrastive_loss`, whose arguments these are.
+
+    Args:
+        embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
+        tile, axis_name: as in `gcl_loss`.
+
+    Returns:
+        0-d array, float32 for 16-bit rows, else of the rows' dtype.
+
+    Raises:
+        InputError: as `gcl_spec.loss.gcl_loss`.
+
+    >>> audio_text = Objective(modalities=("audio", "text"))
+    >>> rows = {"audio": jnp.eye(4), "text": jnp.eye(4)}
+    >>> round(float(contrastive_loss(rows, log_scale=0.0, objective=audio_text)), 5)
+    1.16542
+    """
+    given = {"weights": weights, "present": present, "ids": ids, "captions": captions}
+    rows, extras = _gathered((dict(embeddings), given), axis_name)
+    loss: jax.Array = neutral_loss(
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        xp=jnp,
+        kernel=GramKernel(tile, axis_name),
+        **extras,
+    )
+    whole: jax.Array = _one_value(loss, axis_name)
+    return whole
+
+
+class DirectionLosses(NamedTuple):
+    """A loss, the mean of each direction's terms by its name ("image->text"), and the gap."""
+
+    loss: jax.Array
+    directions: dict[str, jax.Array]
+    gap: dict[str, jax.Array]
+    """`gcl_spec.loss.terms.modality_gap`"""
+
+
+def gcl_terms(
+    image: jax.Array,
+    text: jax.Array,
+    *,
+    log_scale: jax.Array | float,
+    objective: Objective = GCL,
+    weights: Weights | None = None,
+    present: Mapping[str, jax.Array] | None = None,
+    ids: jax.Array | None = None,
+    axis_name: str | None = None,
+) -> DirectionLosses:
+    """`gcl_loss` and the losses of its directions, which are 0 where no sample has both parts.
+
+    >>> found = gcl_terms(jnp.eye(4), jnp.eye(4), log_scale=0.0)
+    >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}
+    {'image->text': 1.67, 'text->image': 1.67}
+    """
+    by_name = None if weights is None else {"image+text": weights}
+    given = ({"image": image, "text": text}, {"weights": by_name, "present": present, "ids": ids})
+    rows, extras = _gathered(given, axis_name)
+    terms = contrastive_terms(
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        xp=jnp,
+        kernel=GramKernel(None, axis_name),
+        **extras,
+    )
+    still = jax.tree.map(jax.lax.stop_gradient, (rows, terms))
+    found = (
+        mean_term(terms, objective, xp=jnp),
+        direction_losses(still[1], objective, xp=jnp),
+        modality_gap(still[0]["image"], still[0]["text"], extras["present"], xp=jnp),
+    )
+    return DirectionLosses(*_one_value(found, axis_name))
+
+
+def _one_value(tree: Any, axis_name: str | None) -> Any:
+    """Numbers that all devices computed alike from gathered rows, as numbers of the whole mesh.
+
+    Their mean, so that of the gradient every device has its part.
+    """
+    if axis_name is None:
+        return tree
+    return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)  # type: ignore[no-untyped-call]
+
+
+def _gathered(tree: Any, axis_name: str | None) -> Any:
+    """The samples of all devices; what has none, such as one weight for all, as it is."""
+    if axis_name is None:
+        return tree
+
+    def gather(x: Any) -> Any:
+        if not isinstance(x, jax.Array) or x.ndim == 0:
+            return x
+        return jax.lax.all_gather(x, axis_name, tiled=True)
+
+    return jax.tree.map(gather, tree)
+
+
+def loss_and_grads(
+    z_MBD: jax.Array,
+    log_scale: jax.Array,
+    /,
+    *,
+    objective: Objective,
+    present: jax.Array | None = None,
+    ids: jax.Array | None = None,
+    weights: jax.Array | None = None,
+    tile: int | None = None,
+) -> LossAndGrads:
+    """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`."""
+    inputs: tuple[Any, ...] = (z_MBD, log_scale, present, ids, weights)
+    xp: Any = jnp
+    if all(x is None or _is_on_host(x) for x in inputs):
+        # Operation by operation, JAX would compile each check.
+        xp, inputs = numpy_namespace, tuple(None if x is None else _on_host(x) for x in inputs)
+    z, s, flags, numbers, factors = inputs
+    check_stacked(
+        z, s, objective=objective, present_MB=flags, ids_B=numbers, weights=factors, xp=xp
+    )
+    found: LossAndGrads = _compiled(
+        z_MBD, log_scale, present, ids, weights, objective=objective, kernel=GramKernel(tile)
+    )
+    return found
+
+
+def _on_host(x: jax.Array) -> np.ndarray[Any, Any]:
+    # NumPy has no bfloat16 of its own.
+    return np.asarray(x, np.float32) if x.dtype == jnp.bfloat16 else np.asarray(x)
+
+
+def _is_on_host(x: jax.Array) -> bool:
+    return not isinstance(x, jax.core.Tracer) and all(d.platform == "cpu" for d in x.devices())
+
+
+@partial(jax.jit, static_argnames=("objective", "kernel"))
+def _compiled(
+    z_MBD: jax.Array,
+    log_scale: jax.Array,
+    present: jax.Array | None,
+    ids: jax.Array | None,
+    weights: jax.Array | None,
+    *,
+    objective: Objective,
+    kernel: GramKernel,
+) -> LossAndGrads:
+    def loss(z: jax.Array, s: jax.Array) -> jax.Array:
+        value: jax.Array = stacked_loss(
+            z,
+            s,
+            objective=objective,
+            present_MB=present,
+            ids_B=ids,
+            weights=weights,
+            xp=jnp,
+            kernel=kernel,
+        )
+        return value
+
+    value, (grads, dlog_scale) = jax.value_and_grad(loss, argnums=(0, 1))(z_MBD, log_scale)
+    return LossAndGrads(value, grads, dlog_scale)

@@ -1,0 +1,70 @@
+"""Pairs of tiles shared by the devices of a mesh axis, inside `jax.shard_map`."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from gcl_spec.loss.tiled.log_sums import log_sum_over
+from gcl_spec.loss.tiled.row_sums import RowSums
+from gcl_spec.loss.tiled.tile_softmax import Own
+
+__all__ = ["Share", "of_first", "over_devices", "share_of", "whole"]
+
+
+class Share(NamedTuple):
+    """A device's pairs of tiles; with several devices the last may be no pair of its own."""
+
+    pair: jax.Array
+    valid: jax.Array
+
+
+def share_of(pairs: np.ndarray[Any, Any], rank: jax.Array | int, size: int) -> Share:
+    """Every `size`-th of the pairs, from the `rank`-th on."""
+    count = -(-len(pairs) // size)
+    turns = jnp.arange(count) * size + rank
+    valid = turns < len(pairs)
+    padded = jnp.asarray(np.concatenate([pairs, np.zeros((1, pairs.shape[1]), int)]), jnp.int32)
+    return Share(padded[jnp.where(valid, turns, len(pairs))], valid)
+
+
+def of_first(x: jax.Array, axis_name: str | None) -> jax.Array:
+    """What every device has computed, as one value of them all."""
+    if axis_name is None:
+        return x
+    first = jax.lax.axis_index(axis_name) == 0
+    return jnp.asarray(jax.lax.psum(jnp.where(first, x, 0), axis_name))  # type: ignore[no-untyped-call]
+
+
+def over_devices(sums: RowSums, axis_name: str) -> RowSums:
+    """The sums of all devices, on each."""
+
+    def largest(x: jax.Array) -> jax.Array:
+        return jnp.asarray(jax.lax.pmax(jax.lax.stop_gradient(x), axis_name))  # type: ignore[no-untyped-call]
+
+    def total(x: jax.Array) -> jax.Array:
+        return jnp.asarray(jax.lax.psum(x, axis_name))  # type: ignore[no-untyped-call]
+
+    others, own = (log_sum_over(x, largest, total, jnp) for x in (sums.others, sums.own.logs))
+    return RowSums(others, Own(own, total(sums.own.linear), total(sums.own.count)))
+
+
+def whole(tree: Any) -> Any:
+    """All arrays on every device, where they lie along axes of a mesh that are Explicit.
+
+    Such axes, which `jax.make_mesh` makes unless told otherwise, are part of an array's type, and
+    operations across samples do not take it; over Auto axes XLA does the same by itself.
+    """
+
+    def one(x: Any) -> Any:
+        if not isinstance(x, jax.Array):
+            return x
+        sharding: Any = jax.typeof(x).sharding
+        if all(axis is None for axis in sharding.spec):
+            return x
+        alone = NamedSharding(sharding.mesh, PartitionSpec(*[None] * x.ndim))  # type: ignore[no-untyped-call]
+        return jax.sharding.reshard(x, alone)  # type: ignore[no-untyped-call]
+
+    return jax.tree.map(one, tree)

@@ -1,0 +1,203 @@
+"""The loss tile by tile in JAX: `gcl_spec.loss.tiled.loop` as scans, compiled once for all."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gcl_jax.loss.mesh import Share, share_of
+from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add
+from gcl_spec.loss.tiled.loop import Gradients
+from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
+from gcl_spec.loss.tiled.tile_logits import LN2, BlockMap, Layout, Side, products
+from gcl_spec.loss.tiled.tile_softmax import Own, Weights, backward_tile, forward_tile
+
+__all__ = ["Tiles"]
+
+Carry = tuple[Any, Own]
+
+
+class _Part(NamedTuple):
+    """Gradients by the arrays of a `Side`, of all tiles or of one."""
+
+    z: jax.Array
+    mix: jax.Array | None
+    damp: jax.Array | None
+
+
+class Tiles:
+    """The rows of a problem in tiles along a first axis, padded with rows that are not present."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        layout: Layout,
+        scale2: jax.Array,
+        tile: int,
+        axis_name: str | None,
+    ) -> None:
+        self.layout, self.tile, self.scale2 = layout, tile, scale2
+        self.size, self.problem = problem.rows[0].shape[0], problem
+        self.count = -(-self.size // tile)
+        pad = self.count * tile - self.size
+        dtype = problem.rows[0].dtype
+        rows = jnp.stack(problem.rows)
+        present = problem.present
+        if pad and present is None:
+            present = jnp.ones((len(problem.parts), self.size), bool)
+        self.sides = Side(
+            z=self._cut(rows, 1, pad).reshape(self.count, layout.rows * tile, -1),
+            mix=None if problem.mix is None else self._cut(problem.mix, 2, pad),
+            present=None if present is None else self._cut(present.astype(dtype), 1, pad),
+            ids=None if problem.ids is None else self._cut(problem.ids, 0, pad),
+            damp=None if problem.damp is None else self._cut(problem.damp, 0, pad),
+        )
+        # A varying zero: what a scan carries must vary over the devices like what it adds.
+        self.zero = jnp.zeros((), dtype)
+        rank, size = jnp.asarray(0), 1
+        if axis_name is not None:
+            rank, size = jax.lax.axis_index(axis_name), jax.lax.axis_size(axis_name)
+            self.zero = self.zero * rank
+        self.diagonal = share_of(np.arange(self.count)[:, None], rank, size)
+        self.pairs = share_of(np.stack(np.triu_indices(self.count, 1), axis=1), rank, size)
+
+    def sums(self, shift: jax.Array | None) -> RowSums:
+        """The first pass; `shift` None: with maxima of their own."""
+        layout = self.layout
+        empty = jnp.broadcast_to(self.zero, (self.count, len(layout.blocks), self.tile))
+        no_logs = LogSums(empty - jnp.inf, empty - jnp.inf)
+        start = (empty if shift is not None else no_logs, Own(no_logs, empty, empty))
+
+        def of_one(carry: Carry, at: Share) -> tuple[Carry, None]:
+            i = at.pair[0]
+            a, (others, own) = self._side(i), carry
+            found = forward_tile(self._products(a, a), a, a, layout, True, shift, jnp)
+            others = _set(others, i, at.valid, found.others_a)
+            return (others, _set(own, i, at.valid, found.own_a)), None
+
+        def of_two(carry: Carry, at: Share) -> tuple[Carry, None]:
+            (i, j), (others, own) = at.pair, carry
+            a, b = self._side(i), self._side(j)
+            found = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp)
+            x: Any
+            for k, x in ((i, found.others_a), (j, found.others_b)):
+                total = log_add(_at(others, k), x, jnp) if shift is None else others[k] + x
+                others = _set(others, k, at.valid, total)
+            for k, y in ((i, found.own_a), (j, found.own_b)):
+                own = _set(own, k, at.valid, _add_own(_at(own, k), y))
+            return (others, own), None
+
+        others, own = _scan(of_two, _scan(of_one, start, self.diagonal), self.pairs)
+        others, own = jax.tree.map(self._joined, (others, own))
+        if shift is not None:
+            others = LogSums(jnp.broadcast_to(shift, others.shape), log2_sum(others, jnp))
+        return RowSums(others, own)
+
+    def gradients(self, derivatives: Derivatives, shift: jax.Array | None) -> Gradients:
+        """The second pass; weights are (K, B)."""
+        pad = self.count * self.tile - self.size
+        cut = Weights(*(self._cut(w, 1, pad) for w in derivatives.weights))
+
+        def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
+            found, total = carry
+            w_a, w_b = (Weights(*(w[k] for w in cut)) for k in (i, j))
+            by_scale, *parts = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
+            valid = at.valid.astype(by_scale.dtype)
+            for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
+                found = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), found, part)
+            return (found, total + valid * by_scale), None
+
+        sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
+        start = jax.tree.map(lambda x: self.zero + jnp.zeros_like(x), sides), self.zero
+        carry = _scan(
+            lambda carry, at: add(carry, at, at.pair[0], at.pair[0], True), start, self.diagonal
+        )
+        found, total = _scan(
+            lambda carry, at: add(carry, at, at.pair[0], at.pair[1], False), carry, self.pairs
+        )
+        found, total = jax.tree.map(lambda x: x * derivatives.factor, (found, total))
+        return self._gathered(found, total)
+
+    def _tile(
+        self, a: Side, b: Side, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
+    ) -> tuple[Any, ...]:
+        """By the scale, by side a, and of two different tiles by side b."""
+        layout = self.layout
+        given = self._products(a, b)
+        found = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp)
+        d_a, d_b = self._row_grads(found.products, a, b)
+        of_a = of_b = None
+        if a.damp is not None and b.damp is not None and found.damp is not None:
+            of_a, of_b = found.damp @ b.damp, found.damp.T @ a.damp
+        parts = _Part(d_a, found.mix_a, of_a), _Part(d_b, found.mix_b, of_b)
+        return found.log_scale, *parts[: 1 if same else 2]
+
+    def _products(self, a: Side, b: Side) -> BlockMap:
+        return products(a._replace(z=a.z * self.scale2), b, self.layout, jnp)
+
+    def _row_grads(self, d: BlockMap, a: Side, b: Side) -> tuple[jax.Array, jax.Array]:
+        """D z_b and D^T z_a."""
+        layout, kinds = self.layout, range(self.layout.rows)
+        if layout.whole:
+            whole = jnp.block([[d[c, k] for k in kinds] for c in kinds])
+            return whole @ b.z, whole.T @ a.z
+        # Rows that no asked block has keep this.
+        d_a, d_b = ([jnp.zeros_like(side.kind(c, layout)) for c in kinds] for side in (a, b))
+        for (c, k), block in d.items():
+            d_a[c] += block @ b.kind(k, layout)
+            d_b[k] += block.T @ a.kind(c, layout)
+        return jnp.concatenate(d_a), jnp.concatenate(d_b)
+
+    def _gathered(self, found: "_Part", total: jax.Array) -> Gradients:
+        layout, (rows, mix, damp) = self.layout, found
+        by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
+        by_kind = by_kind.reshape(layout.rows, self.count * self.tile, -1)[:, : self.size]
+        by_kind = by_kind * (self.scale2 * LN2)
+        if mix is not None:
+            mix = jnp.moveaxis(mix, 0, 2).reshape(*mix.shape[1:3], -1)[:, :, : self.size] * LN2
+            if layout.factors == 1:
+                given = jnp.asarray(self.problem.mix)
+                mix = jnp.where(given == 0, 0, mix / jnp.where(given == 0, 1, given))
+        if damp is not None:
+            damp = damp.reshape(self.count * self.tile, -1)[: self.size]
+        return Gradients(tuple(by_kind), mix, total, damp)
+
+    def _side(self, i: jax.Array) -> Side:
+        return Side(*(None if x is None else x[i] for x in self.sides))
+
+    def _cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
+        """The axis of samples padded, cut into tiles, and the axis of tiles first."""
+        x = jnp.pad(x, [(0, pad if k == axis else 0) for k in range(x.ndim)])
+        shape = (*x.shape[:axis], self.count, self.tile, *x.shape[axis + 1 :])
+        return jnp.moveaxis(x.reshape(shape), axis, 0)
+
+    def _joined(self, x: jax.Array) -> jax.Array:
+        """(tiles, K, T) to (K, B)."""
+        return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
+
+
+def _scan(step: Callable[[Any, Share], tuple[Any, None]], start: Any, turns: Share) -> Any:
+    """What is carried after all turns; with JAX_DISABLE_JIT there must be one."""
+    return jax.lax.scan(step, start, turns)[0] if turns.valid.shape[0] else start
+
+
+def _at(sums: Any, k: jax.Array) -> Any:
+    """Those of tile k."""
+    return jax.tree.map(lambda x: x[k], sums)
+
+
+def _set(sums: Any, k: jax.Array, valid: jax.Array, found: Any) -> Any:
+    """`found` in the place of those of tile k, where there is anything and it is ours."""
+    if found is None:
+        return sums
+    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, x[k])), sums, found)
+
+
+def _add_own(own: Own, found: Own | None) -> Own | None:
+    if found is None:
+        return None
+    logs = log_add(own.logs, found.logs, xp=jnp)
+    return Own(logs, own.linear + found.linear, own.count + found.count)

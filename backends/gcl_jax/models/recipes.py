@@ -1,0 +1,199 @@
+"""The models of the recipes: two towers and their projections, or heads alone, in flax.nnx.
+
+Dotted paths and layouts of parameters are those of `gcl_torch.models.recipes`, so that one
+checkpoint serves both.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from gcl_jax.models.towers.clip import Clip
+from gcl_jax.models.towers.efficientnet_lite import EfficientNetLite0
+from gcl_jax.models.towers.layers import Activation, LayerNorm, Linear
+from gcl_jax.models.towers.minilm import MiniLM
+from gcl_spec.config.options import Config
+from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.models.head import head_weights
+from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.start import start_scale, vector_widths
+
+__all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
+
+Inputs = Mapping[str, jax.Array]
+
+
+class Model(nnx.Module):
+    """Projections of images and texts into one space, and the temperature."""
+
+    log_scale: nnx.Param[jax.Array]
+    max_tokens = 512
+
+    def __call__(self, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
+        """Image and text projections, (B, width) each; zeros for a modality without inputs."""
+        features = self.features(inputs)
+        if not features:
+            raise DataError("a batch with neither image nor text inputs for this model")
+        found = {name: self.project(name, x) for name, x in features.items()}
+        zeros = jnp.zeros_like(next(iter(found.values())))
+        return found.get("image", zeros), found.get("text", zeros)
+
+    def features(self, inputs: Inputs) -> dict[str, jax.Array]:
+        """Tower outputs by modality, (B, F): given ones, or computed from pixels and tokens."""
+        found = {}
+        for name in ("image", "text"):
+            if f"{name}/features" in inputs:
+                found[name] = inputs[f"{name}/features"]
+            else:
+                x = self.tower_output(name, inputs)
+                if x is not None:
+                    found[name] = x
+        return found
+
+    def project(self, name: str, features: jax.Array) -> jax.Array:
+        """Tower outputs to the common space."""
+        raise NotImplementedError
+
+    def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
+        """What the tower of a modality makes of its inputs; None where there are none."""
+        raise NotImplementedError
+
+    def checkpointing(self) -> None:
+        """Compute activations of the towers again in backward instead of keeping them."""
+
+    def _start_scale(self, config: Config, own: float | None = None) -> None:
+        self.log_scale = nnx.Param(jnp.asarray(start_scale(config, own), jnp.float32))
+
+
+def make_model(config: Config) -> Model:
+    """The model of `config.model.kind`, its own weights drawn from `config.train.seed`."""
+    if config.model.lora:
+        raise ConfigError("model.lora is for --backend torch")
+    if config.train.shard:
+        raise ConfigError("train.shard is for --backend torch")
+    kinds: dict[str, type[LiteModel | ClipModel | AdapterModel]] = {
+        "lite": LiteModel,
+        "clip": ClipModel,
+        "adapter": AdapterModel,
+    }
+    model = kinds[config.model.kind](config)
+    if config.train.checkpointing:
+        model.checkpointing()
+    return model
+
+
+class _Heads(Model):
+    def __init__(self, config: Config, image_width: int, text_width: int) -> None:
+        self.image_head = _head("image_head", image_width, config)
+        self.text_head = _head("text_head", text_width, config)
+        self._start_scale(config)
+
+    def project(self, name: str, features: jax.Array) -> jax.Array:
+        """See `Model`."""
+        x = features
+        for layer in getattr(self, f"{name}_head"):
+            x = layer(x)
+        return x
+
+
+class LiteModel(_Heads):
+    """EfficientNet-Lite0 and MiniLM, pretrained, with a projection head each.
+
+    A frozen tower is not part of the model, which then wants its outputs: `frozen_tower`.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, EfficientNetLite0.width, MiniLM.width)
+        for name in ("image", "text"):
+            if not config.model.freezes(name):
+                setattr(self, f"{name}_tower", frozen_tower(name))
+
+    def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
+        """See `Model`."""
+        tower = getattr(self, f"{name}_tower", None)
+        return None if tower is None else run_tower(tower, name, inputs)
+
+    def checkpointing(self) -> None:
+        """See `Model`."""
+        for name in ("image", "text"):
+            if hasattr(self, f"{name}_tower"):
+                getattr(self, f"{name}_tower").checkpointing()
+
+
+def frozen_tower(name: str) -> EfficientNetLite0 | MiniLM:
+    """The pretrained tower of `lite` for "image" or "text"."""
+    return EfficientNetLite0.pretrained() if name == "image" else MiniLM.pretrained()
+
+
+def run_tower(tower: Any, name: str, inputs: Inputs) -> jax.Array | None:
+    """What the tower of a modality makes of pixels or tokens; None where there are none."""
+    wanted = _INPUTS[name]
+    if wanted[0] not in inputs:
+        return None
+    found: jax.Array = tower(*(inputs[key] for key in wanted))
+    return found
+
+
+_INPUTS = {
+    "image": ("image/pixels",),
+    "text": ("text/input_ids", "text/attention_mask"),
+}
+
+
+class AdapterModel(_Heads):
+    """Heads on vectors of any two models, whose widths the config tells."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, *vector_widths(config.model))
+
+    def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
+        """There are no towers: vectors are all that goes in."""
+        return None
+
+
+class ClipModel(Model):
+    """Two towers of a checkpoint in the hub's format, projections included.
+
+    A frozen tower stays in the parameters, so that a checkpoint of ours needs no other folder.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.clip = Clip.from_folder(clip_folder(config))
+        self._start_scale(config, self.clip.checkpoint_log_scale)
+        self.max_tokens = self.clip.max_tokens
+
+    def project(self, name: str, features: jax.Array) -> jax.Array:
+        """Nothing: what the towers give is projected."""
+        return features
+
+    def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
+        """See `Model`."""
+        if name == "image" and "image/pixel_values" in inputs:
+            return self.clip.image(inputs["image/pixel_values"])
+        if name == "text" and "text/input_ids" in inputs:
+            return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
+        return None
+
+    def checkpointing(self) -> None:
+        """See `Model`."""
+        self.clip.checkpointing(True)
+
+
+def _head(name: str, inputs: int, config: Config) -> nnx.List[Any]:
+    model = config.model
+    weights = head_weights(name, inputs, model.hidden, model.width, config.train.seed)
+    layers = nnx.List(
+        [
+            LayerNorm(inputs, affine=False),
+            Linear(inputs, model.hidden),
+            Activation("gelu"),
+            Linear(model.hidden, model.width),
+        ]
+    )
+    for key, x in weights.items():
+        place, _, attribute = key.partition(".")
+        setattr(layers[int(place)], attribute, nnx.Param(jnp.asarray(x)))
+    return layers

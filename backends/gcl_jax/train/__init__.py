@@ -1,0 +1,1 @@
+"""Training steps in JAX, on one device or a mesh."""

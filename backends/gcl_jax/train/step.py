@@ -1,0 +1,138 @@
+"""One training step as a pure function: forward, loss, backward, update."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+from gcl_jax.cached.step import cached_value_and_grad
+from gcl_jax.loss.functions import gcl_terms
+from gcl_jax.models.functional import Functional, Params
+from gcl_jax.train.optimizer import AdamW
+from gcl_jax.train.world import AXIS, JaxWorld
+from gcl_spec.batch import MODALITIES, Fuse
+from gcl_spec.normalize import l2_normalize, row_norms
+from gcl_spec.objective import Objective
+
+__all__ = ["StepOptions", "cast", "make_step"]
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """What of a config belongs to the step; see `gcl_spec.config`."""
+
+    objective: Objective
+    fuse: Fuse
+    precision: str
+    microbatch: int
+    max_log_scale: float | None
+    """Where a learned temperature is clamped; None: it is not learned."""
+    ema: float
+
+
+def make_step(
+    model: Functional, rules: AdamW, options: StepOptions, world: JaxWorld
+) -> Callable[..., Any]:
+    """`step(moving, still, buffers, batch, lr) -> (moving, values)`, to be compiled.
+
+    moving: trained parameters, optimiser and running means. still: parameters that are not trained.
+    batch: inputs by name, "present" (B, 3) and "ids" (B,). values: scalars for the log.
+    """
+    loss = _spread_loss(options, world)
+
+    def step(moving: Any, still: Params, buffers: Params, batch: Params, lr: jax.Array) -> Any:
+        trained, optimizer, averages = moving
+        scale = (trained | still)["log_scale"]
+
+        def encode(params: Params, part: Params) -> Params:
+            inputs = {n: x for n, x in part.items() if "/" in n}
+            known = still | {"log_scale": scale} | params
+            whole, inputs = cast((known, inputs), options.precision)
+            image, text = model.call(whole, buffers, lambda module: module(inputs))
+            labels = {n: x for n, x in part.items() if n not in inputs}
+            return {"image": jnp.float32(image), "text": jnp.float32(text), **labels}
+
+        size = batch["ids"].shape[0]
+        towers = {n: x for n, x in trained.items() if n != "log_scale"}
+        both = cached_value_and_grad(
+            encode, loss, microbatch=options.microbatch * world.size or size, has_aux=True
+        )
+        (value, seen), (grads, by_scale) = both(towers, batch, scale)
+        if "log_scale" in trained:
+            grads["log_scale"] = by_scale
+        norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
+        new, held = rules.update(rules.cut(grads, norm), optimizer, trained, lr)
+        if options.max_log_scale is not None:
+            new["log_scale"] = jnp.minimum(new["log_scale"], options.max_log_scale)
+        means = {n: options.ema * x + (1 - options.ema) * new[n] for n, x in averages.items()}
+        usable = jnp.isfinite(value) & jnp.isfinite(norm)
+        kept = jax.tree.map(
+            lambda a, b: jnp.where(usable, a, b), (new, held, means), (trained, optimizer, averages)
+        )
+        skipped = 1 - usable.astype(jnp.float32)
+        values = {"loss": value, "scale": jnp.exp(scale), "grad_norm": norm, "skipped": skipped}
+        return kept, values | seen
+
+    return step
+
+
+def cast(tree: Any, precision: str) -> Any:
+    """Floating arrays in the precision of the towers."""
+    if precision == "float32":
+        return tree
+    wide = jnp.dtype(precision)
+    return jax.tree.map(
+        lambda x: x.astype(wide) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
+    )
+
+
+def _spread_loss(options: StepOptions, world: JaxWorld) -> Callable[..., Any]:
+    """The loss of rows that lie on one device, or on all of a mesh, which share its work."""
+    loss = partial(_loss, options)
+    if len(world.devices) == 1:
+        return loss
+    whole, rows = PartitionSpec(), PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
+
+    def spread(log_scale: jax.Array, **parts: jax.Array) -> Any:
+        run = jax.shard_map(
+            lambda s, p: loss(s, **p, axis_name=AXIS),
+            mesh=world.mesh,
+            in_specs=(whole, rows),
+            out_specs=whole,
+        )
+        return run(log_scale, parts)  # type: ignore[no-untyped-call]
+
+    return spread
+
+
+def _loss(
+    options: StepOptions,
+    log_scale: jax.Array,
+    *,
+    image: jax.Array,
+    text: jax.Array,
+    present: jax.Array,
+    ids: jax.Array,
+    axis_name: str | None = None,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Of unit rows; "image+text" is fused inside, where it costs no product of its own."""
+    known = {*options.objective.modalities, "image", "text"}
+    weights = None
+    if options.fuse == "raw":
+        weights = (row_norms(image, xp=jnp), row_norms(text, xp=jnp))
+    found = gcl_terms(
+        l2_normalize(image, xp=jnp),
+        l2_normalize(text, xp=jnp),
+        log_scale=log_scale,
+        objective=options.objective,
+        weights=weights,
+        present={name: present[:, m] for m, name in enumerate(MODALITIES) if name in known},
+        ids=ids,
+        axis_name=axis_name,
+    )
+    seen = {f"loss/{name}": x for name, x in found.directions.items()}
+    return found.loss, seen | {f"gap/{name}": x for name, x in found.gap.items()}

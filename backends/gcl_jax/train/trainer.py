@@ -1,0 +1,241 @@
+"""The JAX trainer: towers, the verified loss, AdamW, on one device or a mesh."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from math import log
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from array_api_compat import numpy as numpy_namespace
+
+from gcl_jax.models.functional import Functional, Params
+from gcl_jax.models.recipes import frozen_tower, make_model, run_tower
+from gcl_jax.train.optimizer import AdamW, Optimizer
+from gcl_jax.train.step import StepOptions, cast, make_step
+from gcl_jax.train.world import JaxWorld, join_processes
+from gcl_spec._typing import FloatArray, State
+from gcl_spec.batch import Batch, embeddings
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import objective
+from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
+
+__all__ = ["JaxTrainer"]
+
+_LENGTHS = 16  # token counts are rounded up to multiples: each length is compiled anew
+
+
+class JaxTrainer:
+    """One model and its optimiser; see `gcl_spec.backend.Trainer`.
+
+    Of several processes each has its own part of every batch. The state is the same on all.
+    """
+
+    def __init__(self, config: Config, *, device: str, state: State | None = None) -> None:
+        join_processes()
+        self._config = config
+        platform, _, number = device.partition(":")
+        first = jax.local_devices(backend=platform)[int(number or 0)]
+        self.world = JaxWorld.of(first, config.train.devices)
+        self.world.check_divides(config.train.batch_size)
+        with jax.default_device(first):
+            model = make_model(config)
+        self._model, self._most_tokens = Functional(model), model.max_tokens
+        self._trained = tuple(name for name in self._model.params if self._trains(name))
+        trained = {name: self._model.params[name] for name in self._trained}
+        self._rules = AdamW.of(config.optim, {n: x.ndim for n, x in trained.items()})
+        self._params, self._buffers = dict(self._model.params), dict(self._model.buffers)
+        self._optimizer = self._rules.start(trained)
+        self._averages = dict(trained) if config.optim.ema else {}
+        self._step = 0
+        if state is not None:
+            self._load(state)
+        self._place()
+
+    def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, jax.Array]:
+        """See `Trainer.step`; waits for the device nowhere."""
+        inputs = self._inputs(batch, longest=self.world.largest)
+        labels = {"present": np.ascontiguousarray(batch.present.T), "ids": batch.ids}
+        moving = {n: self._params[n] for n in self._trained}
+        still = {n: x for n, x in self._params.items() if n not in moving}
+        (moving, self._optimizer, self._averages), values = self._compiled_step(
+            (moving, self._optimizer, self._averages),
+            still,
+            self._buffers,
+            self.world.spread(inputs | {k: _narrow(x) for k, x in labels.items()}),
+            jnp.float32(lr),
+        )
+        self._params |= moving
+        self._step += 1
+        seen: dict[str, jax.Array] = values
+        return seen
+
+    def encode(self, batch: Batch, /) -> FloatArray:
+        """See `Trainer.encode`; by the running means of the weights, where there are any."""
+        size = len(batch)
+        params = self.world.here(self._params | self._averages)
+        inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
+        image, text = self._compiled_model(params, self.world.here(self._buffers), inputs)
+        rows = [np.asarray(x, np.float32)[:size] for x in (image, text)]
+        fuse = self._config.model.fuse
+        return np.asarray(
+            embeddings(*rows, fuse=fuse, present_MB=batch.present, xp=numpy_namespace)
+        )
+
+    def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
+        """See `Trainer.features`."""
+        inputs = self._inputs(batch)
+        raw = {name.partition("/")[0] for name in inputs if not name.endswith("/features")}
+        if raw:
+            params, buffers = self.world.here((self._params, self._buffers))
+            found = self._compiled_features(params, buffers, inputs)
+        else:
+            found = {name.partition("/")[0]: x for name, x in inputs.items()}
+        return {name: np.asarray(x, np.float32) for name, x in found.items()}
+
+    def state(self) -> State:
+        """See `Trainer.state`; frozen towers of `lite` are not in it, their packages hold them."""
+        return Snapshot(
+            parameters=_copies(self._params),
+            buffers=_copies(self._buffers),
+            moments={m: _copies(getattr(self._optimizer, m)) for m in MOMENTS},
+            averages=_copies(self._averages),
+            step=self._step,
+            updates=int(self._optimizer.count),
+        ).to_state()
+
+    @cached_property
+    def _compiled_step(self) -> Any:
+        config = self._config
+        options = StepOptions(
+            objective=objective(config.objective),
+            fuse=config.model.fuse,
+            precision=config.train.precision,
+            microbatch=config.train.microbatch,
+            max_log_scale=log(config.optim.max_scale) if config.optim.learn_scale else None,
+            ema=config.optim.ema,
+        )
+        return jax.jit(make_step(self._model, self._rules, options, self.world), donate_argnums=0)
+
+    @cached_property
+    def _compiled_model(self) -> Any:
+        def run(params: Params, buffers: Params, inputs: Params) -> Any:
+            whole, inputs = cast((params, inputs), self._config.train.precision)
+            return self._model.call(whole, buffers, lambda model: model(inputs))
+
+        return jax.jit(run)
+
+    @cached_property
+    def _compiled_features(self) -> Any:
+        def run(params: Params, buffers: Params, inputs: Params) -> Any:
+            return self._model.call(params, buffers, lambda model: model.features(inputs))
+
+        return jax.jit(run)
+
+    @cached_property
+    def _frozen(self) -> dict[str, tuple[Functional, Any]]:
+        """Towers that are not part of the model, loaded when they are first needed."""
+        found = {}
+        for name in ("image", "text"):
+            if self._config.model.kind == "lite" and self._config.model.freezes(name):
+                tower = Functional(frozen_tower(name))
+
+                def run(
+                    params: Params, buffers: Params, inputs: Params, n: str = name, t: Any = tower
+                ) -> Any:
+                    return t.call(params, buffers, lambda module: run_tower(module, n, inputs))
+
+                found[name] = (tower, jax.jit(run))
+        return found
+
+    def _inputs(self, batch: Batch, *, longest: Callable[[int], int] = int) -> dict[str, Any]:
+        """A batch's inputs; of frozen towers, which are no part of the model, the outputs.
+
+        `longest` makes of the length of this process's texts that of all.
+        """
+        inputs = {name: _narrow(x) for name, x in batch.inputs.items()}
+        inputs = _even_lengths(inputs, self._most_tokens, longest)
+        raw = {n.partition("/")[0] for n in inputs if not n.endswith("/features")}
+        if self._config.model.kind != "lite":
+            return inputs
+        for name in raw:
+            if self._config.model.freezes(name):
+                own = {n: inputs.pop(n) for n in list(inputs) if n.startswith(f"{name}/")}
+                tower, run = self._frozen[name]
+                output = run(tower.params, tower.buffers, _padded(own, _round_up(len(batch), 32)))
+                inputs[f"{name}/features"] = np.asarray(output)[: len(batch)]
+        return inputs
+
+    def _trains(self, name: str) -> bool:
+        if name == "log_scale":
+            return self._config.optim.learn_scale
+        frozen = {"image": ("clip.vision_model.", "clip.visual_"), "text": ("clip.text_",)}
+        prefixes = [
+            p for n, parts in frozen.items() if self._config.model.freezes(n) for p in parts
+        ]
+        return not name.startswith(tuple(prefixes))
+
+    def _load(self, state: State) -> None:
+        """See `gcl_spec.run.state.StateLayout.read`."""
+        found = StateLayout(
+            parameters={name: x.shape for name, x in self._params.items()},
+            buffers={name: x.shape for name, x in self._buffers.items()},
+            trained=self._trained,
+            averaged=bool(self._averages),
+        ).read(state)
+        held: Any = (self._params, self._buffers, self._averages)
+        averages = found.averages or found.parameters
+        for target, source in zip(held, (found.parameters, found.buffers, averages), strict=True):
+            target |= {name: source[name] for name in target if name in source}
+        self._step = found.step
+        if found.moments:
+            moments = {m: dict(found.moments[m]) for m in MOMENTS}
+            self._optimizer = Optimizer(np.asarray(found.updates, np.int32), **moments)
+
+    def _place(self) -> None:
+        """Everything on the devices of the run."""
+        put = self.world.everywhere
+        self._params, self._buffers = put(self._params), put(self._buffers)
+        self._optimizer, self._averages = put(self._optimizer), put(self._averages)
+
+
+def _narrow(x: Any) -> np.ndarray[Any, Any]:
+    """JAX has 32-bit integers, which token and sample numbers fit."""
+    return np.asarray(x, np.int32) if x.dtype == np.int64 else np.asarray(x)
+
+
+def _round_up(size: int, most: int) -> int:
+    """Sizes are compiled one by one: a few, powers of two up to `most`, serve all."""
+    rounded = 1 << (size - 1).bit_length()
+    return size if size > most else min(rounded, most)
+
+
+def _padded(inputs: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """Rows of zeros up to `size` samples; a padded text has one token: no mean of none."""
+    found = {}
+    for name, x in inputs.items():
+        rows = np.zeros((size, *x.shape[1:]), x.dtype)
+        rows[: len(x)] = x
+        if name == "text/attention_mask":
+            rows[len(x) :, 0] = 1
+        found[name] = rows
+    return found
+
+
+def _even_lengths(
+    inputs: dict[str, Any], most: int, longest: Callable[[int], int]
+) -> dict[str, Any]:
+    """Token arrays (B, L) with columns of padding to a multiple of `_LENGTHS`, or to `most`."""
+    if "text/input_ids" not in inputs:
+        return inputs
+    own = inputs["text/input_ids"].shape[1]
+    length = longest(own)
+    wanted = max(min(-(-length // _LENGTHS) * _LENGTHS, most), length)
+    padding = ((0, 0), (0, wanted - own))
+    padded = {n: np.pad(inputs[n], padding) for n in ("text/input_ids", "text/attention_mask")}
+    return inputs | padded
+
+
+def _copies(arrays: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    return {name: np.array(x) for name, x in arrays.items()}

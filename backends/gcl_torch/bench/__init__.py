@@ -1,0 +1,1 @@
+"""What `gcl bench` measures in PyTorch."""

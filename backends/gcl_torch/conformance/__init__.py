@@ -1,0 +1,1 @@
+"""What `gcl verify-backends` needs of PyTorch beside the backend."""

@@ -1,0 +1,130 @@
+"""The loss spread over processes of this machine, for `gcl verify-backends --processes`."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from array_api_compat import torch as torch_namespace
+
+from gcl_spec.backend import Backend, LossAndGrads
+from gcl_spec.conformance.workers import Workers
+from gcl_spec.loss.equation import unstacked
+from gcl_spec.objective import Objective
+from gcl_torch.backend import TorchBackend
+from gcl_torch.loss.functions import contrastive_loss
+
+__all__ = ["TorchProcesses"]
+
+_SECONDS = 120
+"""For one exchange between the processes."""
+
+
+class _Question(NamedTuple):
+    """One case; its tensors are on the CPU."""
+
+    z: torch.Tensor
+    log_scale: torch.Tensor
+    objective: Objective
+    present: torch.Tensor | None
+    ids: torch.Tensor | None
+    weights: torch.Tensor | None
+    tile: int | None
+
+
+class TorchProcesses(TorchBackend):
+    """PyTorch on `size` processes over gloo, each with its own share of the samples.
+
+    The shares are uneven, and of a small batch empty for some. Gradients are reduced as DDP does
+    it, by their mean.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._workers = Workers(_join, size)
+
+    def __enter__(self) -> Backend:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._workers.close()
+
+    def devices(self) -> Sequence[str]:
+        """The CPU."""
+        return ("cpu",)
+
+    def loss_and_grads(
+        self,
+        z_MBD: torch.Tensor,
+        log_scale: torch.Tensor,
+        /,
+        *,
+        objective: Objective,
+        present: torch.Tensor | None = None,
+        ids: torch.Tensor | None = None,
+        weights: torch.Tensor | None = None,
+        tile: int | None = None,
+    ) -> LossAndGrads:
+        """See `gcl_spec.backend.Backend.loss_and_grads`."""
+        question = _Question(z_MBD, log_scale, objective, present, ids, weights, tile)
+        answers = self._workers.ask(question)
+        losses = [loss.item() for loss, _, _ in answers]
+        if len(set(losses)) > 1:
+            raise RuntimeError(f"the processes found the losses {losses}; they must be the same")
+        grads = torch.cat([grads for _, grads, _ in answers], dim=1) / self.size
+        by_scale = torch.stack([by_scale for _, _, by_scale in answers]).mean()
+        return LossAndGrads(answers[0][0], grads, by_scale)
+
+
+def share_of(samples: int, rank: int, size: int) -> slice:
+    """Uneven shares: later processes have more samples.
+
+    >>> [share_of(8, rank, 3) for rank in range(3)]
+    [slice(0, 1, None), slice(1, 4, None), slice(4, 8, None)]
+    """
+    bounds = [samples * r * (r + 1) // (size * (size + 1)) for r in (rank, rank + 1)]
+    return slice(*bounds)
+
+
+def _join(rank: int, size: int, folder: str) -> Callable[[_Question], Any]:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo",
+        init_method=(Path(folder) / "store").as_uri(),
+        rank=rank,
+        world_size=size,
+        timeout=timedelta(seconds=_SECONDS),
+    )
+    return _answer
+
+
+def _answer(x: _Question) -> tuple[torch.Tensor, ...]:
+    """The loss, and the gradients by the own rows and by log_scale, before DDP's mean."""
+    own = share_of(x.z.shape[1], dist.get_rank(), dist.get_world_size())
+
+    def cut(y: torch.Tensor | None) -> torch.Tensor | None:
+        return None if y is None else y[..., own].contiguous()
+
+    z = x.z[:, own].contiguous().requires_grad_()
+    scale = x.log_scale.clone().requires_grad_()
+    rows, options = unstacked(
+        z,
+        x.objective,
+        present_MB=cut(x.present),
+        ids_B=cut(x.ids),
+        weights=cut(x.weights),
+        xp=torch_namespace,
+    )
+    given: Any = {name: options.get(name) for name in ("present", "ids", "weights")}
+    loss = contrastive_loss(
+        rows,
+        log_scale=scale,
+        objective=x.objective,
+        tile=x.tile,
+        group=dist.group.WORLD,
+        **given,
+    )
+    grads, by_scale = torch.autograd.grad(loss, (z, scale))
+    return loss.detach(), grads, by_scale

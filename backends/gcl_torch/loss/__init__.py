@@ -1,0 +1,1 @@
+"""The loss in PyTorch: kernels, processes, autograd."""

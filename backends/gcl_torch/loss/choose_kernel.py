@@ -1,0 +1,115 @@
+"""How a loss is computed: which kernel, and on the rows of which processes."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args
+
+import torch
+import torch.distributed as dist
+
+from gcl_spec.errors import GclError, InputError
+from gcl_spec.loss.inputs import check
+from gcl_spec.loss.plain import Kernel
+from gcl_spec.objective import Objective
+from gcl_torch.loss.gathered_rows import (
+    GradientReduction,
+    ProcessGroup,
+    gathered,
+    gradient_factor,
+    in_words,
+    shared_scale,
+)
+from gcl_torch.loss.kernel import CACHE_BYTES, GramKernel, Operands
+from gcl_torch.loss.ring import RingKernel
+
+__all__ = ["KernelOptions", "Spread", "spread"]
+
+
+class KernelOptions(TypedDict, total=False):
+    """The options of `gcl_torch.gcl_loss` that change how it is computed, not what."""
+
+    tile: int | None
+    cache_bytes: int
+    group: dist.ProcessGroup | Literal["world"] | None
+    reduction: GradientReduction
+    operands: Operands | None
+    ring: bool
+
+
+class Spread(NamedTuple):
+    """What the neutral loss is to be called with."""
+
+    rows: dict[str, torch.Tensor]
+    log_scale: torch.Tensor | float
+    extras: dict[str, Any]
+    kernel: Kernel
+
+
+def spread(
+    rows: Mapping[str, torch.Tensor],
+    log_scale: torch.Tensor | float,
+    objective: Objective,
+    extras: Mapping[str, Any],
+    **options: Unpack[KernelOptions],
+) -> Spread:
+    """The rows by modality, and all else that has samples, of every process of `group`.
+
+    Raises:
+        InputError: options that differ between processes, or that go with no other; on every
+            process what is wrong with the input of one.
+    """
+    group = _checked(options)
+    tile, operands = options.get("tile"), options.get("operands")
+    cache_bytes, ring = options.get("cache_bytes", CACHE_BYTES), options.get("ring", False)
+    if group is None:
+        alone = GramKernel(tile, cache_bytes, operands=operands)
+        return Spread(dict(rows), log_scale, dict(extras), alone)
+    processes, reduction = ProcessGroup(group), options.get("reduction", "mean")
+    factor = gradient_factor(processes, reduction)
+    alike = {"rows": rows, "log_scale": log_scale, "objective": objective, **extras}
+    alike |= {"tile": tile, "reduction": reduction, "operands": operands, "ring": ring}
+    words = tuple((name, in_words(x)) for name, x in alike.items())
+    scale = shared_scale(log_scale, processes, factor)
+    if not ring:
+        every = gathered({"rows": rows, **extras}, processes, factor, words)
+        shared = GramKernel(tile, cache_bytes, processes, operands)
+        return Spread(every.pop("rows"), scale, every, shared)
+    first = next(iter(rows.values()))
+    problem = _problem(rows, log_scale, objective, extras)
+    sizes = processes.sizes(first.shape[0], first.device, words, problem)
+    if operands is not None:
+        raise InputError("rows that travel the ring are not rounded; leave `operands` out")
+    kernel = RingKernel(processes, factor, tuple(sizes), tile)
+    return Spread(dict(rows), scale, dict(extras), kernel)
+
+
+def _checked(options: KernelOptions) -> dist.ProcessGroup | None:
+    """The group, of options that make sense."""
+    tile, group = options.get("tile"), options.get("group")
+    operands, reduction = options.get("operands"), options.get("reduction", "mean")
+    if tile is not None and tile < 1:
+        raise InputError(f"tile = {tile}: must be 1 or more samples")
+    if operands not in (None, *get_args(Operands)):
+        raise InputError(f"operands = {operands!r}: must be bfloat16, or None")
+    if reduction not in get_args(GradientReduction):
+        raise InputError(f"reduction = {reduction!r}: must be mean or sum")
+    if group == "world":
+        if not dist.is_initialized():
+            raise InputError("group = 'world': call torch.distributed.init_process_group first")
+        return dist.group.WORLD
+    if group is None and options.get("ring"):
+        raise InputError("ring = True needs a group, such as 'world'")
+    return group
+
+
+def _problem(
+    rows: Mapping[str, torch.Tensor],
+    log_scale: torch.Tensor | float,
+    objective: Objective,
+    extras: Mapping[str, Any],
+) -> str:
+    """What is wrong with this process's own input; empty where all is well."""
+    try:
+        check(rows, log_scale=log_scale, objective=objective, whole=False, **extras)
+    except GclError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,265 @@
+"""The loss for PyTorch: the neutral equation with the tiled kernel."""
+
+from collections.abc import Mapping
+from math import inf, log
+from typing import Literal, Unpack
+
+import torch
+import torch.distributed as dist
+from array_api_compat import torch as torch_namespace
+from torch import nn
+
+from gcl_spec.backend import LossAndGrads
+from gcl_spec.errors import InputError, InputTypeError
+from gcl_spec.loss.check_shapes import check_objective
+from gcl_spec.loss.equation import contrastive_loss as neutral_loss
+from gcl_spec.loss.equation import stacked_loss
+from gcl_spec.loss.inputs import Weights, pair_rows
+from gcl_spec.objective import GCL, Objective
+from gcl_torch.loss.choose_kernel import KernelOptions, spread
+from gcl_torch.loss.gathered_rows import GradientReduction
+from gcl_torch.loss.kernel import CACHE_BYTES, GramKernel, Operands
+
+__all__ = ["GCLLoss", "contrastive_loss", "gcl_loss", "loss_and_grads"]
+
+
+def gcl_loss(
+    image: torch.Tensor,
+    text: torch.Tensor,
+    fused: torch.Tensor | None = None,
+    *,
+    log_scale: torch.Tensor | float,
+    objective: Objective = GCL,
+    weights: Weights | None = None,
+    present: Mapping[str, torch.Tensor] | None = None,
+    ids: torch.Tensor | None = None,
+    captions: torch.Tensor | None = None,
+    tile: int | None = None,
+    cache_bytes: int = CACHE_BYTES,
+    group: dist.ProcessGroup | Literal["world"] | None = None,
+    reduction: GradientReduction = "mean",
+    operands: Operands | None = None,
+    ring: bool = False,
+) -> torch.Tensor:
+    """Generalized contrastive loss (arXiv 2509.25638, eq. 2), tile by tile: memory O(B D).
+
+    Equals `gcl_spec.loss.gcl_loss`, whose arguments these are, at a fraction of its time and
+    memory. Works under autocast (computes in float32 all the same, gradients too, also where
+    `backward` is called inside), DDP, torch.func and torch.compile (as one graph break). Batches of
+    any size have first derivatives only: a second one, and forward mode, are an error that names
+    the way out.
+
+    Args:
+        tile: samples of a tile; the measured best when not given.
+        cache_bytes: memory for products of tiles that backward then need not compute again. All
+            of them take about 8 B^2 bytes in float32 (134 MB for 4096 pairs).
+        group: the processes over which the batch is spread, each with its own samples (their
+            numbers may differ); "world" for all. The loss is that of the whole batch, the same on
+            every process, and the work is shared. All processes must give the same options; where
+            they do not, each raises an error that names the first. Their numbers of samples are
+            exchanged, for which CUDA devices are waited for. All must call `backward`, and none
+            has a second derivative.
+        reduction: how gradients of parameters are reduced over these processes afterwards: "mean"
+            (DDP and FSDP) or "sum". With it they equal those of one process with the whole batch.
+        operands: "bfloat16" rounds the factors of products, never the logits, to 16 bits: faster on
+            GPUs. Gradients are within 0.5 percent of their norm, those of pairs that 16 bits cannot
+            tell apart, too: a sample's own logits are computed apart, in float64, except where ids
+            make samples each other's positives.
+        ring: with `group`, let blocks of rows travel instead of gathering them: a process holds the
+            rows of two processes at a time, not those of all. Slower, for when rows fill memory.
+
+    Returns:
+        0-d tensor, float32 for 16-bit rows, else of the rows' dtype.
+
+    Raises:
+        InputError: as `gcl_spec.loss.gcl_loss`; options that differ between processes; `operands`
+            with `ring`.
+
+    >>> image = torch.eye(4, requires_grad=True)
+    >>> loss = gcl_loss(image, torch.eye(4), log_scale=0.0)
+    >>> round(loss.item(), 5)
+    1.66976
+    >>> loss.backward()
+    >>> image.grad.shape
+    torch.Size([4, 4])
+    """
+    return contrastive_loss(
+        pair_rows(image, text, fused, objective),
+        log_scale=log_scale,
+        objective=objective,
+        weights=None if weights is None else {"image+text": weights},
+        present=present,
+        ids=ids,
+        captions=captions,
+        tile=tile,
+        cache_bytes=cache_bytes,
+        group=group,
+        reduction=reduction,
+        operands=operands,
+        ring=ring,
+    )
+
+
+def contrastive_loss(
+    embeddings: Mapping[str, torch.Tensor],
+    *,
+    log_scale: torch.Tensor | float,
+    objective: Objective,
+    weights: Mapping[str, Weights] | None = None,
+    present: Mapping[str, torch.Tensor] | None = None,
+    ids: torch.Tensor | None = None,
+    captions: torch.Tensor | None = None,
+    **options: Unpack[KernelOptions],
+) -> torch.Tensor:
+    """The objective on any modalities, tile by tile; `gcl_loss` is its common case.
+
+    Equals `gcl_spec.loss.contrastive_loss`, whose arguments these are.
+
+    Args:
+        embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
+        options: `tile`, `cache_bytes`, `group`, `reduction`, `operands` and `ring` of `gcl_loss`.
+
+    Returns:
+        0-d tensor, float32 for 16-bit rows, else of the rows' dtype.
+
+    Raises:
+        InputError: as `gcl_loss`.
+
+    >>> audio_text = Objective(modalities=("audio", "text"))
+    >>> rows = {"audio": torch.eye(4), "text": torch.eye(4)}
+    >>> round(contrastive_loss(rows, log_scale=0.0, objective=audio_text).item(), 5)
+    1.16542
+    """
+    first = next(iter(embeddings.values()))
+    if not isinstance(first, torch.Tensor):
+        raise InputTypeError(
+            f"the embeddings are of type {type(first).__name__}; wanted tensors "
+            "(gcl_spec.loss takes arrays of every framework)"
+        )
+    extras = {"weights": weights, "present": present, "ids": ids, "captions": captions}
+    # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
+    with torch.autocast(first.device.type, enabled=False):
+        rows, scale, every, kernel = spread(embeddings, log_scale, objective, extras, **options)
+        loss: torch.Tensor = neutral_loss(
+            rows,
+            log_scale=scale,
+            objective=objective,
+            xp=torch_namespace,
+            kernel=kernel,
+            **every,
+        )
+    return loss
+
+
+class GCLLoss(nn.Module):
+    """`gcl_loss` with its temperature, as a module.
+
+    Args:
+        objective: which directions are contrasted with which pool.
+        scale: 1 / temperature at the start; CLIP's 1 / 0.07 when not given.
+        learn_scale: is `log_scale` a trained parameter, or a buffer?
+        max_scale: the scale is kept at or below this (CLIP's 100), as it is before every forward.
+        per_direction: learn one temperature for each of the objective's directions.
+        tile, cache_bytes, group, reduction, operands, ring: as in `gcl_loss`.
+
+    >>> criterion = GCLLoss()
+    >>> criterion(torch.eye(4), torch.eye(4)).backward()
+    >>> criterion.log_scale.grad.shape
+    torch.Size([])
+    """
+
+    log_scale: torch.Tensor
+
+    def __init__(
+        self,
+        objective: Objective = GCL,
+        *,
+        scale: float = 1 / 0.07,
+        learn_scale: bool = True,
+        max_scale: float = 100.0,
+        per_direction: bool = False,
+        tile: int | None = None,
+        cache_bytes: int = CACHE_BYTES,
+        group: dist.ProcessGroup | Literal["world"] | None = None,
+        reduction: GradientReduction = "mean",
+        operands: Operands | None = None,
+        ring: bool = False,
+    ) -> None:
+        super().__init__()
+        check_objective(objective)
+        if not (0 < scale < inf and 0 < max_scale < inf):
+            raise InputError(f"scale = {scale}, max_scale = {max_scale}: must be positive numbers")
+        self.objective, self.max_scale = objective, max_scale
+        self.tile, self.cache_bytes = tile, cache_bytes
+        self.group, self.reduction = group, reduction
+        self.operands, self.ring = operands, ring
+        shape = (len(objective.directions),) if per_direction else ()
+        value = torch.full(shape, log(scale))
+        if learn_scale:
+            self.log_scale = nn.Parameter(value)
+        else:
+            self.register_buffer("log_scale", value)
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        text: torch.Tensor,
+        fused: torch.Tensor | None = None,
+        *,
+        weights: Weights | None = None,
+        present: Mapping[str, torch.Tensor] | None = None,
+        ids: torch.Tensor | None = None,
+        captions: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """See `gcl_loss`."""
+        # Not in place for autograd: a term of the caller's own may have saved the parameter.
+        self.log_scale.data.clamp_(max=log(self.max_scale))
+        return gcl_loss(
+            image,
+            text,
+            fused,
+            log_scale=self.log_scale,
+            objective=self.objective,
+            weights=weights,
+            present=present,
+            ids=ids,
+            captions=captions,
+            tile=self.tile,
+            cache_bytes=self.cache_bytes,
+            group=self.group,
+            reduction=self.reduction,
+            operands=self.operands,
+            ring=self.ring,
+        )
+
+
+def loss_and_grads(
+    z_MBD: torch.Tensor,
+    log_scale: torch.Tensor,
+    /,
+    *,
+    objective: Objective,
+    present: torch.Tensor | None = None,
+    ids: torch.Tensor | None = None,
+    weights: torch.Tensor | None = None,
+    tile: int | None = None,
+) -> LossAndGrads:
+    """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`.
+
+    The inputs are leaves here: hand `grads` to `z_MBD.backward` to go on into the towers.
+    """
+    with torch.enable_grad(), torch.autocast(z_MBD.device.type, enabled=False):
+        z = z_MBD.detach().requires_grad_()
+        s = log_scale.detach().requires_grad_()
+        loss = stacked_loss(
+            z,
+            s,
+            objective=objective,
+            present_MB=present,
+            ids_B=ids,
+            weights=weights,
+            xp=torch_namespace,
+            kernel=GramKernel(tile),
+        )
+        grads, dlog_scale = torch.autograd.grad(loss, (z, s))
+    return LossAndGrads(loss.detach(), grads, dlog_scale)

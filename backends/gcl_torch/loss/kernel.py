@@ -1,0 +1,178 @@
+"""The tiled kernel for PyTorch: `gcl_spec.loss.tiled.loop` as an autograd function."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from array_api_compat import torch as xp
+
+from gcl_spec.errors import InputError
+from gcl_spec.loss.plain import Blocks, Problem, inverse_norm, mixed, or_nan
+from gcl_spec.loss.tiled.loop import Tiles
+from gcl_spec.loss.tiled.processes import Processes
+from gcl_spec.loss.tiled.shared_shift import shared_shift
+from gcl_spec.loss.tiled.tile_logits import LN2
+from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
+from gcl_torch.loss.autograd import NO_FORWARD_MODE, Pass, TiledSums
+from gcl_torch.loss.stacked_tiles import StackedTiles
+from gcl_torch.loss.whole_blocks import whole_blocks
+
+__all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
+
+CACHE_BYTES = 2**24
+"""Memory that saves a few percent of the time for batches of some thousand samples."""
+
+_PLAIN_BELOW = 64
+"""Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
+
+_TILE = {"cpu": 192, "cuda": 4096}
+"""Samples of a tile by kind of device; others may lack float64 (MPS does), which tiles sum in."""
+
+Operands = Literal["bfloat16"]
+
+
+def tile_of(tile: int | None, samples: int, device: str) -> int | None:
+    """Samples of a tile on a kind of device, `tile` where it is given; None for whole blocks.
+
+    >>> tile_of(None, 4096, "cpu"), tile_of(None, 50, "cpu"), tile_of(64, 4096, "mps")
+    (192, None, None)
+    """
+    if device not in _TILE or (tile is None and samples < _PLAIN_BELOW):
+        return None
+    return tile or _TILE[device]
+
+
+def _on_host(device: torch.device) -> bool:
+    """May values be read without waiting for a device?"""
+    return device.type == "cpu"
+
+
+@dataclass(frozen=True)
+class GramKernel:
+    """A `gcl_spec.loss.plain.Kernel` with memory O(B D).
+
+    tile: samples of a tile; None: the measured best, and whole blocks for small batches. On devices
+        other than a CPU or CUDA (MPS has no float64) blocks are always whole.
+    cache_bytes: memory for products of tiles that backward need not compute again; with a
+        temperature for each direction, for each of them.
+    processes: processes that hold the same rows and share the work.
+    operands: "bfloat16" rounds the factors of every product to 16 bits; sums and exponentials stay
+        in 32. Logits are never rounded: that would cost half the gradient of a trained model.
+    """
+
+    tile: int | None = None
+    cache_bytes: int = CACHE_BYTES
+    processes: Processes | None = None
+    operands: Operands | None = None
+
+    def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
+        """See `gcl_spec.loss.plain.Kernel`."""
+        samples, device = problem.rows[0].shape[0], problem.rows[0].device.type
+        if tile_of(self.tile, samples, device) is None:
+            whole: Blocks = whole_blocks(problem, scale)
+            return whole
+        blocks: Blocks = self._tiled(problem, scale)
+        return blocks
+
+    # Loops over tiles and chooses by values: it has no graph of its own.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _tiled(self, problem: Problem, scale: torch.Tensor | float) -> Blocks:
+        if not isinstance(scale, torch.Tensor):
+            scale = torch.tensor(scale, dtype=problem.rows[0].dtype, device=problem.rows[0].device)
+        problem = or_nan(mixed(problem, xp, _inverse_norm), xp)
+        arrays = (problem.mix, problem.damp, problem.present, problem.ids, *problem.rows)
+        keeps = replace(self, cache_bytes=self.cache_bytes if torch.is_grad_enabled() else 0)
+        found = TiledSums.apply(Pass(problem, keeps.tiles), scale, *arrays)  # type: ignore[no-untyped-call]
+        return Blocks(*found[:3])
+
+    def tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
+        """The work of both passes."""
+        like = problem.rows[0]
+        on_host = _on_host(like.device)
+        scale2: Any = float(scale) / LN2 if on_host else scale.to(like.dtype) / LN2
+        tile = tile_of(self.tile, like.shape[0], like.device.type) or like.shape[0]
+        options: dict[str, Any] = {} if on_host else {**_compiled(), "own_step": tile}
+        if self.operands == "bfloat16":
+            options |= {"multiply": _multiply_16, "add_product": _add_product_16}
+            options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
+        else:
+            options["add_product"] = _add_product
+        # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
+        shift = self._shift(problem, scale2) if on_host else None
+        stacked = on_host and self.operands is None and StackedTiles.serve(problem, shift)
+        return (StackedTiles if stacked else Tiles)(
+            problem,
+            scale2,
+            tile,
+            shift,
+            xp,
+            self.cache_bytes,
+            processes=self.processes,
+            **options,
+        )
+
+    def _shift(self, problem: Problem, scale2: float) -> float | None:
+        found = shared_shift(problem, scale2, xp)
+        choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
+        if self.processes is not None:
+            # All must take the same path, also where rounding differs between machines.
+            choice = self.processes.max(choice)
+        shift, overflows = choice.tolist()
+        return None if overflows else shift
+
+
+class _InverseNorm(torch.autograd.Function):
+    """`gcl_spec.loss.plain.inverse_norm`, which keeps only its inputs for backward."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return inverse_norm(a, b, xp)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        a, b, inverse = ctx.saved_tensors
+        # In this order no step overflows where the gradient does not.
+        by_size = -(gradients[0] * inverse) * inverse
+        by_sum = (a * inverse[:, None] + b * inverse[:, None]) * by_size[:, None]
+        return by_sum, by_sum
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> None:
+        raise InputError(NO_FORWARD_MODE)
+
+
+def _inverse_norm(a: torch.Tensor, b: torch.Tensor, xp: Any) -> torch.Tensor:
+    found: torch.Tensor = _InverseNorm.apply(a, b)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
+    out.addmm_(x, y)
+
+
+def _multiply_16(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """x @ y with factors rounded to bfloat16 and sums in float32."""
+    x, y = x.bfloat16(), y.bfloat16()
+    if x.device.type == "cuda":
+        return torch.mm(x, y, out_dtype=torch.float32)
+    return x.float() @ y.float()
+
+
+def _add_product_16(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
+    out += _multiply_16(x, y)
+
+
+@cache
+def _compiled() -> dict[str, Any]:
+    """Tiles as fused kernels: on a GPU each elementwise step would be a trip to memory."""
+    return {
+        "forward_tile": torch.compile(forward_tile, fullgraph=True),
+        "backward_tile": torch.compile(backward_tile, fullgraph=True),
+    }

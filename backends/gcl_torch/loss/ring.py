@@ -1,0 +1,225 @@
+"""Many processes without gathered rows: blocks of rows travel, each pair of processes meets once.
+
+A process meets half of the others, computes the tiles of its rows with theirs, and sends their part
+of the sums (forward) or of the gradients (backward) back: half of what a full ring computes. Rows
+of two processes are in memory at a time.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from array_api_compat import torch as xp
+
+from gcl_spec.loss.plain import Blocks, Problem, mixed, or_nan, without_arrays
+from gcl_spec.loss.tiled.log_sums import log_add
+from gcl_spec.loss.tiled.loop import Tiles
+from gcl_spec.loss.tiled.row_sums import (
+    Derivatives,
+    RowSums,
+    blocks_of,
+    parts_of,
+    sums_of,
+    weights_of,
+)
+from gcl_spec.loss.tiled.tile_logits import LN2
+from gcl_spec.loss.tiled.tile_softmax import Own, Weights
+from gcl_torch.loss.gathered_rows import ProcessGroup, once
+
+__all__ = ["RingKernel"]
+
+Rows = Sequence[torch.Tensor]
+Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class RingKernel:
+    """A `gcl_spec.loss.plain.Kernel` over the rows of all processes of a group, each with its own.
+
+    factor: of the gradients by the own rows; the group's size where they are averaged afterwards.
+    sizes: the number of samples of every process.
+    tile: samples of a tile.
+    """
+
+    group: ProcessGroup
+    factor: float
+    sizes: tuple[int, ...]
+    tile: int | None = None
+    partial = True
+
+    def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
+        """See `gcl_spec.loss.plain.Kernel`."""
+        problem = or_nan(mixed(problem, xp), xp)
+        like = problem.rows[0]
+        if not isinstance(scale, torch.Tensor):
+            scale = torch.tensor(scale, dtype=like.dtype, device=like.device)
+        walk = _Walk(self, problem)
+        others, own, mean, _ = _RingSums.apply(  # type: ignore[no-untyped-call]
+            walk, scale, problem.mix, problem.damp, *problem.rows
+        )
+        return Blocks(others, own, mean, walk.present)
+
+
+class _Walk:
+    """A process's way around the ring, forward and backward.
+
+    What belongs to n samples travels as one matrix (n, columns): the given rows, the factors of
+    mixed ones and the captions' features, or the gradients by them.
+    """
+
+    def __init__(self, kernel: RingKernel, problem: Problem) -> None:
+        self.group, self.tile, self.factor = kernel.group, kernel.tile or 256, kernel.factor
+        self.factors = None if problem.mix is None else problem.mix.shape[:2]
+        self.widths = [x.shape[1] for x in problem.rows]
+        self.widths.append(0 if self.factors is None else self.factors.numel())
+        self.widths.append(0 if problem.damp is None else problem.damp.shape[1])
+        self.static = without_arrays(problem)
+        self.sizes = kernel.sizes
+        ends = [sum(self.sizes[: r + 1]) for r in range(len(self.sizes))]
+        self.places = [slice(e - s, e) for e, s in zip(ends, self.sizes, strict=True)]
+        gather, present = self.group.gather, problem.present
+        self.present = None if present is None else gather(present.mT.contiguous(), self.sizes).mT
+        self.ids = None if problem.ids is None else gather(problem.ids, self.sizes)
+
+    def sums(self, scale2: float, packed: torch.Tensor) -> RowSums:
+        """Of the rows of all processes, on each of them."""
+
+        def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
+            if problem.rows[0].shape[0] == 0:
+                return packed.new_empty(0, 6 * len(problem.blocks), dtype=torch.float64)
+            return _flat(self._tiles(problem, scale2, cut).sums())
+
+        def add(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            a, b = _sums_of(x), _sums_of(y)
+            logs = log_add(a.own.logs, b.own.logs, xp)
+            own = Own(logs, a.own.linear + b.own.linear, a.own.count + b.own.count)
+            return _flat(RowSums(log_add(a.others, b.others, xp), own))
+
+        mine = self._visit(packed, of, add)
+        return _sums_of(self.group.gather(mine.contiguous(), self.sizes))
+
+    def gradients(
+        self, scale2: float, packed: torch.Tensor, derivatives: Derivatives
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """By what `packed` holds, and the whole group's by log_scale."""
+        by_scale = torch.zeros((), dtype=torch.float64, device=packed.device)
+
+        def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
+            nonlocal by_scale
+            if problem.rows[0].shape[0] == 0:
+                return packed[:0]
+            given = derivatives.weights
+            weights = Weights(*(torch.cat([w[:, at] for at in places], 1) for w in given))
+            mine = derivatives._replace(weights=weights)
+            found = self._tiles(problem, scale2, cut).gradients(mine)
+            by_scale = by_scale + found.log_scale
+            return self.pack(found.rows, found.mix, found.damp)
+
+        return self._visit(packed, of, torch.add), self.group.sum(by_scale)
+
+    def pack(self, rows: Rows, mix: torch.Tensor | None, damp: torch.Tensor | None) -> torch.Tensor:
+        """(n, columns)"""
+        columns = [None if mix is None else mix.flatten(0, 1).mT, damp]
+        return torch.cat([*rows, *(x for x in columns if x is not None)], dim=1)
+
+    def unpack(self, packed: torch.Tensor) -> tuple[Rows, torch.Tensor | None, torch.Tensor | None]:
+        """The rows of each kind, (n, D), the factors, and the captions' features."""
+        *rows, mix, damp = torch.split(packed, self.widths, dim=1)
+        factors = None if self.factors is None else mix.mT.reshape(*self.factors, -1)
+        return rows, factors, damp if self.widths[-1] else None
+
+    def _visit(self, packed: torch.Tensor, of: Callable[..., Any], add: Combine) -> torch.Tensor:
+        """The own rows' total of `of` over the own block and every meeting."""
+        rank, size, samples = self.group.rank, self.group.size, packed.shape[0]
+        total: torch.Tensor = of(self._problem([rank], [packed]), None, [self.places[rank]])
+        for hop in range(1, size // 2 + 1):
+            to, source = (rank - hop) % size, (rank + hop) % size
+            # At the last hop of an even ring both could compute the meeting: the first half does.
+            computes = 2 * hop != size or rank < hop
+            sends = 2 * hop != size or rank >= hop
+            theirs = packed.new_empty(self.sizes[source], packed.shape[1]) if computes else None
+            self._exchange(packed if sends else None, to, theirs, source)
+            back = None
+            if theirs is not None:
+                problem = self._problem([rank, source], [packed, theirs])
+                both = of(problem, samples, [self.places[rank], self.places[source]])
+                total, back = add(total, both[:samples]), both[samples:].contiguous()
+            answer = total.new_empty(total.shape) if sends else None
+            self._exchange(back, source, answer, to)
+            if answer is not None:
+                total = add(total, answer)
+        return total
+
+    def _exchange(
+        self, out: torch.Tensor | None, to: int, into: torch.Tensor | None, source: int
+    ) -> None:
+        group, moves = self.group.group, []
+        if out is not None:
+            peer = dist.get_global_rank(group, to)
+            moves.append(dist.P2POp(dist.isend, out.contiguous(), peer, group))
+        if into is not None:
+            peer = dist.get_global_rank(group, source)
+            moves.append(dist.P2POp(dist.irecv, into, peer, group))
+        for work in dist.batch_isend_irecv(moves) if moves else []:
+            work.wait()
+
+    def _problem(self, ranks: Sequence[int], packed: Rows) -> Problem:
+        rows, mix, damp = self.unpack(torch.cat(list(packed)))
+        places = [self.places[rank] for rank in ranks]
+        present, ids = self.present, self.ids
+        return replace(
+            self.static,
+            rows=tuple(rows),
+            mix=mix,
+            present=None if present is None else torch.cat([present[:, at] for at in places], 1),
+            ids=None if ids is None else torch.cat([ids[at] for at in places]),
+            damp=damp,
+        )
+
+    def _tiles(self, problem: Problem, scale2: float, cut: int | None) -> Tiles:
+        by_damp = problem.damp is not None
+        return Tiles(problem, scale2, self.tile, None, xp, cut=cut, by_damp=by_damp)
+
+
+def _flat(sums: RowSums) -> torch.Tensor:
+    """(n, columns)"""
+    return torch.cat([x.double() for x in parts_of(sums)]).mT
+
+
+def _sums_of(flat: torch.Tensor) -> RowSums:
+    return sums_of(flat.mT.chunk(6))
+
+
+class _RingSums(torch.autograd.Function):
+    """Log-sums of the rows of all processes: others, own, mean, and the number of positives."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        walk: _Walk,
+        scale: torch.Tensor,
+        mix: torch.Tensor | None,
+        damp: torch.Tensor | None,
+        *rows: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        with torch.autocast(scale.device.type, enabled=False):
+            sums = walk.sums(float(scale) / LN2, walk.pack(rows, mix, damp))
+        ctx.walk, ctx.sums = walk, sums
+        ctx.save_for_backward(scale, mix, damp, *rows)
+        ctx.mark_non_differentiable(sums.own.count)
+        return (*blocks_of(sums, xp)[:3], sums.own.count)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        scale, mix, damp, *rows = ctx.saved_tensors
+        walk: _Walk = ctx.walk
+        one = walk.ids is None or not walk.static.positives
+        with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
+            weights = weights_of(Blocks(*gradients[:3]), ctx.sums, one, rows[0].dtype, xp)
+            packed = walk.pack(rows, mix, damp)
+            found, by_scale = walk.gradients(float(scale) / LN2, packed, weights)
+            by_rows, by_mix, by_damp = walk.unpack(found * walk.factor)
+            every = ((by_scale / scale).to(scale.dtype), by_mix, by_damp, *by_rows)
+        return (None, *(None if x is None else once(x, *gradients[:3]) for x in every))

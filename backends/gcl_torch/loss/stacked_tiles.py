@@ -1,0 +1,228 @@
+"""Tiles on a CPU, in place: all blocks of a pair of tiles are one matrix in reused memory.
+
+The arithmetic is that of `gcl_spec.loss.tiled.tile_softmax`, for the batches that are most common:
+every modality is contrasted with every other and with itself, and one shift serves all
+exponentials. A step of it is one operation on one matrix, where PyTorch would otherwise start one
+for every block and allocate its result.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+
+from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.tiled.loop import Gradients, Tiles
+from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
+from gcl_spec.loss.tiled.tile_logits import LN2, layout_of
+
+__all__ = ["StackedTiles"]
+
+_PAD = 16
+"""Numbers between rows: those a power of 2 apart are in each other's way in a cache."""
+
+
+class _Matrix:
+    """Views of one matrix over the rows of Ta and of Tb samples, C of whose M kinds are given."""
+
+    def __init__(self, memory: torch.Tensor, kinds: int, given: int, a: int, b: int) -> None:
+        width = kinds * b + _PAD
+        self.all = memory[: kinds * a * width].view(kinds * a, width)[:, : kinds * b]
+        """(M Ta, M Tb)"""
+        self.blocks = self.all.view(kinds, a, kinds, b)
+        """(M, Ta, M, Tb)"""
+        self.diagonal = self.blocks.diagonal(dim1=1, dim2=3)
+        """(M, M, T): each sample with itself."""
+        self.given = self.all[: given * a, : given * b]
+        """(C Ta, C Tb)"""
+        self.mixed_rows = self.all[given * a :]
+        """(F Ta, M Tb), F = M - C"""
+        self.mixed_columns = self.all[: given * a, given * b :]
+        """(C Ta, F Tb)"""
+        self.all_mixed_columns = self.all[:, given * b :]
+        """(M Ta, F Tb)"""
+        self.rows = torch.split(self.all, a)
+        """Of every kind, (Ta, M Tb)"""
+        self.columns = torch.split(self.all[: given * a], b, dim=1)
+        """Of every kind, (C Ta, Tb), where the other side's rows are given ones."""
+        self.given_rows = torch.split(self.given, a)
+        """(Ta, C Tb) each"""
+        self.given_columns = [x.mT for x in torch.split(self.given, b, dim=1)]
+        """(Tb, C Ta) each"""
+
+
+class _Factor(NamedTuple):
+    """Of the mixed rows of a tile, to multiply the columns or the rows of a matrix with."""
+
+    columns: torch.Tensor
+    """(T,)"""
+    rows: torch.Tensor
+    """(T, 1)"""
+
+
+class _Matrices:
+    """Three matrices in memory that every pair of tiles uses again."""
+
+    def __init__(self, like: torch.Tensor, kinds: int, given: int, sizes: Sequence[int]) -> None:
+        self._kinds, self._given = kinds, given
+        side = kinds * max(sizes)
+        self._memory = [like.new_empty(side * (side + _PAD)) for _ in range(3)]
+        self._views: dict[tuple[int, int], list[_Matrix]] = {}
+
+    def __call__(self, a: int, b: int) -> list[_Matrix]:
+        """For tiles of a and of b samples."""
+        if (a, b) not in self._views:
+            shape = (self._kinds, self._given, a, b)
+            self._views[a, b] = [_Matrix(memory, *shape) for memory in self._memory]
+        return self._views[a, b]
+
+
+class StackedTiles(Tiles):
+    """`Tiles` for a problem that they `serve`."""
+
+    @staticmethod
+    def serve(problem: Problem, shift: float | None) -> bool:
+        """Is every block asked for, with one shift, nothing damped and one positive a row?"""
+        layout = layout_of(problem)
+        return (
+            shift is not None
+            and problem.damp is None
+            and not layout.positives
+            and layout.factors < 2
+            and len(layout.pairs) == len(layout.parts) ** 2
+            and layout.parts[: layout.rows] == tuple(range(layout.rows))
+        )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        problem, self._kinds = self.problem, len(self.layout.parts)
+        self._sizes = [at.stop - at.start for at in self._slices]
+        self._mixed = [p for p in self.layout.parts if not isinstance(p, int)]
+        cut = zip(*self._cut(*problem.rows, dim=0), strict=True)
+        # One block of memory: many would leave holes that nothing larger fits into.
+        z = torch.cat([x for kinds in cut for x in kinds])
+        self._z = torch.split(z, [self.layout.rows * size for size in self._sizes])
+        self._factors: list[list[_Factor]] = [[] for _ in self._sizes]
+        if problem.mix is not None:
+            mix = torch.split(problem.mix, self._sizes, dim=2)
+            self._factors = [[_Factor(w, w[:, None]) for w in x[:, 0]] for x in mix]
+
+    def _cut(self, *x: torch.Tensor, dim: int) -> list[tuple[torch.Tensor, ...]]:
+        """Views of each array's samples, by tiles."""
+        return [torch.split(y, self._sizes, dim) for y in x]
+
+    def sums(self) -> RowSums:
+        """The first pass."""
+        like, kinds = self.problem.rows[0], self._kinds
+        others = like.new_zeros(kinds, kinds, len(like), dtype=torch.float64)
+        (others_of,) = self._cut(others, dim=2)
+        for i, j, _, e, _ in self._walk():
+            self._drop_absent(e, i, j)
+            others_of[i].add_(e.blocks.sum(3).mT)  # (M, Ta, M) -> query, pool, sample
+            if i != j:
+                others_of[j].add_(e.blocks.sum(1).transpose(0, 1))
+        return RowSums(self._shifted(others.flatten(0, 1)), self._all_own([None] * len(others_of)))
+
+    def gradients(self, derivatives: Derivatives) -> Gradients:
+        """The second pass."""
+        rows = [torch.zeros_like(x) for x in self.problem.rows]
+        mix = None if self.problem.mix is None else torch.zeros_like(self.problem.mix)
+        rows_of = self._cut(*rows, dim=0)
+        mix_of = [] if mix is None else torch.split(mix, self._sizes, 2)
+        weights = derivatives.weights
+        others, mean = (
+            w.unflatten(0, (self._kinds, self._kinds)) for w in (weights.others, weights.mean)
+        )
+        others_of, own_of = self._cut(others, mean + mean.transpose(0, 1), dim=2)
+        by_row = [w.mT[..., None].contiguous() for w in others_of]
+        by_column = [w.transpose(0, 1)[:, None].contiguous() for w in others_of]
+        for i, j, s, e, p in self._walk(last=True):
+            torch.add(by_row[i], by_column[j], out=p.blocks)
+            p.all.mul_(e.all)
+            if i == j:
+                p.diagonal.copy_(own_of[i])
+            if mix_of:
+                self._add_mix(mix_of, s, p, i, j)
+            self._fold(p, i, j)
+            for c, x in enumerate(rows_of):
+                x[i].addmm_(p.given_rows[c], self._z[j])
+                if i != j:
+                    x[j].addmm_(p.given_columns[c], self._z[i])
+        return self._gathered(rows, mix, self._by_log_scale(rows), derivatives.factor)
+
+    def _by_log_scale(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits are bilinear in rows: half of these times the gradients by them."""
+        found = rows[0].new_zeros((), dtype=torch.float64)
+        cut = zip(self._cut(*self.problem.rows, dim=0), self._cut(*rows, dim=0), strict=True)
+        for x, d in (pair for tiles in cut for pair in zip(*tiles, strict=True)):
+            found += (x * d).sum(dtype=torch.float64)
+        return found * (0.5 * LN2 * self.scale2)
+
+    def _walk(self, last: bool = False) -> Iterator[tuple[int, int, _Matrix, _Matrix, _Matrix]]:
+        """Pairs of tiles with their logits, the exponentials of them, and a matrix to use."""
+        matrices = _Matrices(self.problem.rows[0], self._kinds, self.layout.rows, self._sizes)
+        for i, others in self._turns():
+            scaled = self._z[i] * self.scale2
+            for j in others:
+                s, e, p = matrices(self._sizes[i], self._sizes[j])
+                self._fill(s, scaled, i, j, last)
+                if self.shift == 0.0:
+                    torch.exp2(s.all, out=e.all)
+                else:
+                    torch.sub(s.all, self.shift, out=e.all).exp2_()  # type: ignore[arg-type]
+                self._drop_alike(e, i, j)
+                yield i, j, s, e, p
+
+    def _fill(self, s: _Matrix, scaled: torch.Tensor, i: int, j: int, last: bool) -> None:
+        """The logits: of given rows by a product, of mixed ones from those of their parts."""
+        given, found = self.layout.rows, self._cache.pop((i, j), None) if last else None
+        if found is not None:
+            s.given.copy_(found[0, 0])
+        else:
+            torch.mm(scaled, self._z[j].mT, out=s.given)
+            if not last and self._takes(s.given.numel()):
+                self._cache[i, j] = {(0, 0): s.given.clone()}
+        for m, (c, k) in enumerate(self._mixed, given):
+            torch.add(s.columns[c], s.columns[k], out=s.columns[m]).mul_(self._factor(j, m).columns)
+        for m, (c, k) in enumerate(self._mixed, given):
+            torch.add(s.rows[c], s.rows[k], out=s.rows[m]).mul_(self._factor(i, m).rows)
+
+    def _factor(self, i: int, m: int) -> _Factor:
+        """Of the rows of mixed modality m in tile i."""
+        return self._factors[i][m - self.layout.rows]
+
+    def _drop_alike(self, e: _Matrix, i: int, j: int) -> None:
+        """No terms of the own sample, and of those with the same id."""
+        if self.problem.ids is not None:
+            a, b = self.problem.ids[self._slices[i]], self.problem.ids[self._slices[j]]
+            e.blocks.mul_((a[:, None] != b)[None, :, None, :])
+        elif i == j:
+            e.diagonal.zero_()
+
+    def _drop_absent(self, e: _Matrix, i: int, j: int) -> None:
+        """No terms of rows that are not there."""
+        present = self.problem.present
+        if present is not None:
+            a, b = (present[:, self._slices[k]].flatten() for k in (i, j))
+            e.all.mul_(a[:, None]).mul_(b)
+
+    def _add_mix(self, mix: Sequence[torch.Tensor], s: _Matrix, p: _Matrix, i: int, j: int) -> None:
+        """Add the gradient by the factors of mixed rows, times these factors, for each tile.
+
+        It is the sum over such a row of d loss / d logit times logit. Uses up the latter.
+        """
+        s.mixed_rows.mul_(p.mixed_rows)
+        s.mixed_columns.mul_(p.mixed_columns)
+        mix[i].add_(s.mixed_rows.sum(1).view_as(mix[i]))
+        if i != j:
+            mix[j].add_(s.all_mixed_columns.sum(0).view_as(mix[j]))
+
+    def _fold(self, p: _Matrix, i: int, j: int) -> None:
+        """From the gradient by all logits to that by the products of given rows."""
+        given = self.layout.rows
+        for m, parts in enumerate(self._mixed, given):
+            for c in parts:
+                p.rows[c].addcmul_(p.rows[m], self._factor(i, m).rows)
+        for m, parts in enumerate(self._mixed, given):
+            for c in parts:
+                p.columns[c].addcmul_(p.columns[m], self._factor(j, m).columns)

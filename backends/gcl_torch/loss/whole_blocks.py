@@ -1,0 +1,101 @@
+"""Whole blocks for small batches under the rules of tiles: 32 bits, first derivatives only."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from array_api_compat import torch as xp
+
+from gcl_spec.errors import InputError
+from gcl_spec.loss.plain import Blocks, Problem, plain_blocks
+from gcl_torch.loss.autograd import NO_FORWARD_MODE, NO_SECOND_DERIVATIVE
+
+__all__ = ["whole_blocks"]
+
+
+# As the tiles, one break in a graph: a compiled backward pass would be the caller's autocast's.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def whole_blocks(problem: Problem, scale: torch.Tensor | float) -> Blocks:
+    """`gcl_spec.loss.plain.plain_blocks` whose products are never rounded to 16 bits."""
+    with torch.autocast(problem.rows[0].device.type, enabled=False):
+        weights = problem.weights
+        guarded = replace(
+            problem,
+            rows=tuple(map(_guarded, problem.rows)),
+            weights=None
+            if weights is None
+            else tuple((_guarded(a), _guarded(b)) for a, b in weights),
+            damp=None if problem.damp is None else _guarded(problem.damp),
+        )
+        if isinstance(scale, torch.Tensor):
+            scale = _guarded(scale)
+        return plain_blocks(guarded, scale, xp=xp, multiply=_multiply)
+
+
+def _guarded(x: torch.Tensor) -> torch.Tensor:
+    same: torch.Tensor = _Guarded.apply(x)  # type: ignore[no-untyped-call]
+    return same
+
+
+def _multiply(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    product: torch.Tensor = _Product.apply(x, y)  # type: ignore[no-untyped-call]
+    return product
+
+
+class _FirstOnly(torch.autograd.Function):
+    """A function without a forward mode."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> None:
+        """An error."""
+        raise InputError(NO_FORWARD_MODE)
+
+
+class _Same(_FirstOnly):
+    """Its argument."""
+
+    @staticmethod
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        """Nothing is kept."""
+
+
+class _Guarded(_Same):
+    """Its argument, whose derivative has none."""
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = _Derivative.apply(*gradients)  # type: ignore[no-untyped-call]
+        return found
+
+
+class _Derivative(_Same):
+    """Its argument, which has no derivative."""
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> None:
+        raise InputError(NO_SECOND_DERIVATIVE)
+
+
+class _Product(_FirstOnly):
+    """x @ y, of which `backward` inside an autocast region would round the products."""
+
+    @staticmethod
+    def forward(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return x @ y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x, y = ctx.saved_tensors
+        (by_product,) = gradients
+        with torch.autocast(x.device.type, enabled=False):
+            return by_product @ y.mT, x.mT @ by_product

@@ -1,0 +1,58 @@
+"""LoRA matrices (Hu et al. 2021, arXiv 2106.09685) in the towers of a checkpoint, by PEFT."""
+
+import torch
+from torch import nn
+
+from gcl_spec.config.options import Config
+from gcl_spec.errors import ConfigError, MissingFrameworkError
+from gcl_spec.export.transformers import LORA_ALPHA
+
+__all__ = ["add_lora", "plain_name"]
+
+_TARGETS = ("q_proj", "k_proj", "v_proj", "out_proj", "query", "key", "value", "fc1", "fc2")
+
+
+def add_lora(model: nn.Module, config: Config) -> None:
+    """Put LoRA matrices beside the projections of attention and MLPs; freeze all other weights.
+
+    The tower that `model.freeze` names gets none; with "both" each has its own matrices, since
+    their weights are frozen in any case. The temperature is trained as before.
+
+    Raises:
+        MissingFrameworkError: PEFT is not installed. ConfigError: no layer of a known name.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise MissingFrameworkError(
+            "model.lora needs PEFT, which is not installed: pip install peft"
+        ) from error
+    frozen = {"image": "vision_model.", "text": "text_model."}
+    skipped = [part for name, part in frozen.items() if config.model.freeze == name]
+    targets = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and name.rpartition(".")[2] in _TARGETS
+        and not any(part in name for part in skipped)
+    ]
+    if not targets:
+        raise ConfigError(f"model.lora: no linear layer named one of {', '.join(_TARGETS)}")
+    learns_scale = config.optim.learn_scale
+    rank = config.model.lora
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        inject_adapter_in_model(
+            LoraConfig(r=rank, lora_alpha=LORA_ALPHA * rank, target_modules=targets), model
+        )
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in name or (name == "log_scale" and learns_scale))
+
+
+def plain_name(name: str) -> str:
+    """A parameter's name without what PEFT puts in: base weights are called as without LoRA.
+
+    >>> plain_name("clip.q_proj.base_layer.weight"), plain_name("clip.q_proj.lora_A.default.weight")
+    ('clip.q_proj.weight', 'clip.q_proj.lora_A.weight')
+    """
+    return name.replace(".base_layer.", ".").replace(".default.", ".")

@@ -1,0 +1,100 @@
+"""A trained model as ONNX graphs, one for each modality."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gcl_spec._typing import AnyArray, State
+from gcl_spec.config.options import Config
+from gcl_spec.errors import CheckpointError
+from gcl_spec.export.transformers import trained_weights
+from gcl_torch.models.recipes import Model, make_model
+
+__all__ = ["write_onnx"]
+
+
+def write_onnx(
+    config: Config, state: State, inputs: Mapping[str, Mapping[str, AnyArray]], folder: Path
+) -> None:
+    """Write `<modality>.onnx` for each modality of `inputs`.
+
+    Args:
+        config, state: of a run of any training backend. Running means of the weights are used
+            where the run has them, and LoRA matrices are added to the weights.
+        inputs: by modality, sample inputs of a batch by name; axis 0 of each, and axis 1 of tokens,
+            may have other lengths later.
+    """
+    model = _trained(config, state)
+    for modality, given in inputs.items():
+        _write(_Tower(model, modality, tuple(given)), given, folder / f"{modality}.onnx")
+
+
+class _Tower(nn.Module):
+    """One modality's unit rows, from positional inputs."""
+
+    def __init__(self, model: Model, modality: str, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model, self._modality, self._names = model, modality, names
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        features = self.model.features(dict(zip(self._names, inputs, strict=True)))
+        projected = self.model.project(self._modality, features[self._modality])
+        return nn.functional.normalize(projected.float(), dim=-1)
+
+
+def _trained(config: Config, state: State) -> Model:
+    config = replace(
+        config,
+        model=replace(config.model, lora=0),
+        train=replace(config.train, checkpointing=False),
+    )
+    model = make_model(config).eval()
+    weights = {name: torch.from_numpy(x) for name, x in trained_weights(state, config).items()}
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise CheckpointError(f"the checkpoint is of another model: {(*missing, *unexpected)[0]}")
+    return model
+
+
+def _write(tower: _Tower, inputs: Mapping[str, AnyArray], path: Path) -> None:
+    names = [name.partition("/")[2] for name in inputs]
+    batch = torch.export.Dim.DYNAMIC
+    axes = {
+        name: {0: batch, 1: batch} if x.ndim == 2 and x.dtype.kind == "i" else {0: batch}
+        for name, x in zip(names, inputs.values(), strict=True)
+    }
+    given = tuple(torch.from_numpy(x) for x in inputs.values())
+    with torch.no_grad(), _quiet():
+        tower.eval()(*given)  # loads a frozen tower, which a graph cannot
+        program = torch.onnx.export(
+            tower,
+            given,
+            input_names=names,
+            output_names=["unit_row"],
+            dynamic_shapes=(tuple(axes.values()),),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(path, external_data=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of the exporter's own libraries, such as of torchvision's absence."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

@@ -1,0 +1,193 @@
+"""The models of the recipes: two towers and their projections, or heads alone, in PyTorch."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from gcl_spec.config.options import Config
+from gcl_spec.errors import DataError
+from gcl_spec.models.head import head_weights
+from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.start import start_scale, vector_widths
+from gcl_torch.models.towers.clip import ClipTowers
+from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0
+from gcl_torch.models.towers.minilm import MiniLM
+
+__all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
+
+Inputs = Mapping[str, torch.Tensor]
+
+
+class Model(nn.Module):
+    """Projections of images and texts into one space, and the temperature."""
+
+    log_scale: nn.Parameter
+
+    def forward(self, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image and text projections, (B, width) each; zeros for a modality without inputs."""
+        features = self.features(inputs)
+        if not features:
+            raise DataError("a batch with neither image nor text inputs for this model")
+        found = {name: self.project(name, x) for name, x in features.items()}
+        zeros = torch.zeros_like(next(iter(found.values())))
+        return found.get("image", zeros), found.get("text", zeros)
+
+    def features(self, inputs: Inputs) -> dict[str, torch.Tensor]:
+        """Tower outputs by modality, (B, F): given ones, or computed from pixels and tokens."""
+        found = {}
+        for name in ("image", "text"):
+            if f"{name}/features" in inputs:
+                found[name] = inputs[f"{name}/features"]
+            else:
+                x = self.tower_output(name, inputs)
+                if x is not None:
+                    found[name] = x
+        return found
+
+    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
+        """Tower outputs to the common space."""
+        raise NotImplementedError
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """What the tower of a modality makes of its inputs; None where there are none."""
+        raise NotImplementedError
+
+    def checkpointing(self) -> None:
+        """Compute activations of the towers again in backward instead of keeping them."""
+
+    def _start_scale(self, config: Config, own: float | None = None) -> None:
+        scale = torch.tensor(start_scale(config, own))
+        self.log_scale = nn.Parameter(scale, requires_grad=config.optim.learn_scale)
+
+
+def make_model(config: Config) -> Model:
+    """The model of `config.model.kind`, its own weights drawn from `config.train.seed`."""
+    kinds: dict[str, type[LiteModel | ClipModel | AdapterModel]] = {
+        "lite": LiteModel,
+        "clip": ClipModel,
+        "adapter": AdapterModel,
+    }
+    model = kinds[config.model.kind](config)
+    if config.train.checkpointing:
+        model.checkpointing()
+    return model
+
+
+class _Heads(Model):
+    def __init__(self, config: Config, image_width: int, text_width: int) -> None:
+        super().__init__()
+        self.image_head = _head("image_head", image_width, config)
+        self.text_head = _head("text_head", text_width, config)
+        self._start_scale(config)
+
+    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
+        """See `Model`."""
+        projected: torch.Tensor = getattr(self, f"{name}_head")(features)
+        return projected
+
+
+class LiteModel(_Heads):
+    """EfficientNet-Lite0 and MiniLM, pretrained, with a projection head each.
+
+    Frozen towers are loaded when they are first needed, which with cached outputs is never, and are
+    not part of the parameters.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, EfficientNetLite0.width, MiniLM.width)
+        self._frozen: dict[str, nn.Module] = {}
+        if not config.model.freezes("image"):
+            self.image_tower = EfficientNetLite0.pretrained()
+        if not config.model.freezes("text"):
+            self.text_tower = MiniLM()
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """See `Model`."""
+        if name == "image" and "image/pixels" in inputs:
+            pooled: torch.Tensor = self._tower("image")(inputs["image/pixels"])
+            return pooled
+        if name == "text" and "text/input_ids" in inputs:
+            ids, mask = inputs["text/input_ids"], inputs["text/attention_mask"]
+            mean: torch.Tensor = self._tower("text")(ids, mask)
+            return mean
+        return None
+
+    def checkpointing(self) -> None:
+        """See `Model`."""
+        for tower in self.children():
+            if isinstance(tower, EfficientNetLite0 | MiniLM):
+                tower.checkpointing()
+
+    def _tower(self, name: str) -> nn.Module:
+        if hasattr(self, f"{name}_tower"):
+            tower: nn.Module = getattr(self, f"{name}_tower")
+            return tower
+        if name not in self._frozen:
+            made: nn.Module = (
+                EfficientNetLite0.pretrained().folded() if name == "image" else MiniLM()
+            )
+            # In a plain dict: a frozen tower belongs to its package, not to the parameters.
+            self._frozen[name] = made.to(self.log_scale.device).requires_grad_(False)
+        return self._frozen[name]
+
+
+class AdapterModel(_Heads):
+    """Heads on vectors of any two models, whose widths the config tells."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, *vector_widths(config.model))
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """There are no towers: vectors are all that goes in."""
+        return None
+
+
+class ClipModel(Model):
+    """Two towers of a checkpoint in the hub's format, projections included.
+
+    A frozen tower stays in the parameters, so that a checkpoint of ours needs no other folder.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.clip = ClipTowers.from_folder(clip_folder(config))
+        self._start_scale(config, self.clip.checkpoint_log_scale)
+        for name in ("image", "text"):
+            if config.model.freezes(name):
+                self._freeze(name)
+
+    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
+        """Nothing: what the towers give is projected."""
+        return features
+
+    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
+        """See `Model`."""
+        if name == "image" and "image/pixel_values" in inputs:
+            return self.clip.image(inputs["image/pixel_values"])
+        if name == "text" and "text/input_ids" in inputs:
+            return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
+        return None
+
+    def checkpointing(self) -> None:
+        """See `Model`."""
+        self.clip.checkpointing(True)
+
+    def _freeze(self, name: str) -> None:
+        for part, module in self.clip.named_children():
+            if part.startswith({"image": ("vision", "visual"), "text": ("text",)}[name]):
+                module.requires_grad_(False)
+
+
+def _head(name: str, inputs: int, config: Config) -> nn.Sequential:
+    model = config.model
+    with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights that are replaced below
+        layers = nn.Sequential(
+            nn.LayerNorm(inputs, elementwise_affine=False),
+            nn.Linear(inputs, model.hidden),
+            nn.GELU(),
+            nn.Linear(model.hidden, model.width),
+        )
+    weights = head_weights(name, inputs, model.hidden, model.width, config.train.seed)
+    layers.load_state_dict({key: torch.from_numpy(x) for key, x in weights.items()})
+    return layers

@@ -1,0 +1,1 @@
+"""Training steps in PyTorch, on one process or many."""

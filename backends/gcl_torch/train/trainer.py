@@ -1,0 +1,282 @@
+"""The PyTorch trainer: towers, the verified loss, AdamW, on one process or many."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from math import log
+from typing import Any
+
+import numpy as np
+import torch
+from array_api_compat import torch as torch_namespace
+from torch.nn.parallel import DistributedDataParallel
+
+from gcl_spec._typing import FloatArray, State
+from gcl_spec.batch import MODALITIES, Batch, embeddings
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import objective
+from gcl_spec.errors import InputError
+from gcl_spec.normalize import l2_normalize, row_norms
+from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout, decays, lr_ratio
+from gcl_spec.train.world import single
+from gcl_torch.cached.step import cached_step
+from gcl_torch.loss.terms import gcl_terms
+from gcl_torch.models.lora import add_lora, plain_name
+from gcl_torch.models.recipes import make_model
+from gcl_torch.train import shard as sharding
+from gcl_torch.train.world import join_world, own_device
+
+__all__ = ["TorchTrainer"]
+
+
+class TorchTrainer:
+    """One model and its optimiser on one device; see `gcl_spec.backend.Trainer`.
+
+    Of several processes, which torchrun starts, each has its own part of every batch. The state is
+    the same on all.
+    """
+
+    def __init__(self, config: Config, *, device: str, state: State | None = None) -> None:
+        self._config = config
+        self._device = own_device(device)
+        self.world = join_world(self._device)
+        self._objective = objective(config.objective)
+        self._model = make_model(config).to(self._device)
+        if config.model.lora:
+            add_lora(self._model, config)
+        self._sharded = config.train.shard and self.world is not None
+        if self._sharded:
+            sharding.shard(self._model, config, self._device)
+        named = {plain_name(name): p for name, p in self._model.named_parameters()}
+        self._parameters = named
+        self._trained = {name: p for name, p in named.items() if p.requires_grad}
+        self._optimizer = self._make_optimizer()
+        self._averages = (
+            {name: p.detach().clone() for name, p in self._trained.items()}
+            if config.optim.ema
+            else {}
+        )
+        self._step = self._updates = 0
+        self._seen: dict[str, torch.Tensor] = {}
+        if state is not None:
+            self._load(state)
+        self._forward = self._make_forward()
+
+    def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, torch.Tensor]:
+        """See `Trainer.step`."""
+        self._model.train()
+        self._optimizer.zero_grad(set_to_none=True)
+        with self._autocast():
+            loss = cached_step(
+                self._encode_part,
+                self._inputs(batch) | self._labels(batch),
+                self._loss,
+                microbatch=self._config.train.microbatch or max(len(batch), 1),
+                modules=[self._forward],
+            )
+        if self._sharded:
+            sharding.sum_apart(self._trained.values())
+        grads = [p.grad for p in self._trained.values() if p.grad is not None]
+        grad_norm = sharding.total_norm(grads)
+        scale = self._model.log_scale.detach().exp()
+        values = {"loss": loss, "scale": scale, "grad_norm": grad_norm, **self._seen}
+        # To look at a value waits for a GPU: there only where the config asks for it.
+        if self._device.type == "cpu" or self._config.optim.skip_nonfinite:
+            usable = bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
+            values["skipped"] = torch.tensor(float(not usable))
+        else:
+            usable = True
+        if usable:
+            self._update(grad_norm, lr)
+        self._step += 1
+        return values
+
+    @torch.no_grad()
+    def encode(self, batch: Batch, /) -> FloatArray:
+        """See `Trainer.encode`; by the running means of the weights, where there are any."""
+        self._model.eval()
+        inputs = self._inputs(batch)
+        with self._autocast():
+            image, text = self._averaged_model()(inputs)
+        z_MBD = embeddings(
+            image.float(),
+            text.float(),
+            fuse=self._config.model.fuse,
+            present_MB=torch.from_numpy(batch.present).to(self._device),
+            xp=torch_namespace,
+        )
+        return np.asarray(z_MBD.cpu().numpy())
+
+    @torch.inference_mode()
+    def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
+        """See `Trainer.features`."""
+        self._model.eval()
+        found = self._model.features(self._inputs(batch))
+        return {name: x.float().cpu().numpy() for name, x in found.items()}
+
+    def state(self) -> State:
+        """See `Trainer.state`; frozen towers of `lite` are not in it, their packages hold them."""
+        moments: dict[str, dict[str, np.ndarray[Any, Any]]] = {moment: {} for moment in MOMENTS}
+        for name, parameter in self._trained.items():
+            held = self._optimizer.state.get(parameter, {})
+            for moment in MOMENTS:
+                moments[moment][name] = _copy(held.get(moment, torch.zeros_like(parameter)))
+        return Snapshot(
+            parameters={name: _copy(p) for name, p in self._parameters.items()},
+            buffers={plain_name(name): _copy(b) for name, b in self._buffers().items()},
+            moments=moments,
+            averages={name: _copy(x) for name, x in self._averages.items()},
+            step=self._step,
+            updates=self._updates,
+        ).to_state()
+
+    def _encode_part(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        image, text = self._forward({n: x for n, x in inputs.items() if "/" in n})
+        # The loss of one process sees every row of the others, so presence and ids travel along.
+        labels = {name: x for name, x in inputs.items() if "/" not in name}
+        return {"image": image.float(), "text": text.float(), **labels}
+
+    def _loss(
+        self, image: torch.Tensor, text: torch.Tensor, present: torch.Tensor, ids: torch.Tensor
+    ) -> torch.Tensor:
+        """Of unit rows; "image+text" is fused inside, where it costs no product of its own."""
+        known = {*self._objective.modalities, "image", "text"}
+        weights = None
+        if self._config.model.fuse == "raw":
+            weights = tuple(row_norms(x, xp=torch_namespace) for x in (image, text))
+        try:
+            found = gcl_terms(
+                l2_normalize(image, xp=torch_namespace),
+                l2_normalize(text, xp=torch_namespace),
+                log_scale=self._model.log_scale,
+                objective=self._objective,
+                weights=weights,
+                present={n: present[:, m] for m, n in enumerate(MODALITIES) if n in known},
+                ids=ids,
+                group=None if self.world is None else torch.distributed.group.WORLD,
+            )
+        except InputError:
+            # All processes are here together: each has looked at the rows of all.
+            summed = image.sum() + text.sum() + self._model.log_scale
+            if not (self.world or single()).any(not bool(torch.isfinite(summed))):
+                raise
+            # As on a GPU, where the loss looks at no value: a step to be skipped, or to stop at.
+            self._seen = {}
+            return summed * torch.nan
+        self._seen = {f"loss/{name}": x for name, x in found.directions.items()}
+        self._seen |= {f"gap/{name}": x for name, x in found.gap.items()}
+        return found.loss
+
+    def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
+        optim = self._config.optim
+        if optim.clip_norm:
+            sharding.clip(self._trained.values(), optim.clip_norm, grad_norm)
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr * group["lr_ratio"]
+        self._optimizer.step()
+        self._updates += 1
+        with torch.no_grad():
+            if self._model.log_scale.requires_grad:
+                self._model.log_scale.clamp_(max=log(optim.max_scale))
+            for name, average in self._averages.items():
+                average.lerp_(self._trained[name], 1 - optim.ema)
+
+    def _make_forward(self) -> torch.nn.Module:
+        """The model, with what processes and compilation add to a call of it."""
+        if self._config.train.compile:
+            self._model.compile()
+        if self.world is None or self._sharded:
+            return self._model
+        on_gpu = [self._device] if self._device.type == "cuda" else None
+        return DistributedDataParallel(self._model, device_ids=on_gpu)
+
+    def _averaged_model(self) -> Any:
+        if not self._averages:
+            return self._model
+        names = {plain_name(name): name for name, _ in self._model.named_parameters()}
+        averages = {names[name]: x for name, x in self._averages.items()}
+
+        def call(inputs: Mapping[str, torch.Tensor]) -> Any:
+            if self._sharded:  # the layers gather what they themselves hold
+                with sharding.in_place_of(self._trained, self._averages):
+                    return self._model(inputs)
+            return torch.func.functional_call(self._model, averages, (inputs,))
+
+        return call
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        wanted = self._config.train.precision == "bfloat16"
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=wanted)
+
+    def _inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
+        return {name: torch.from_numpy(x).to(self._device) for name, x in batch.inputs.items()}
+
+    def _labels(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Presence, (B, 3), and ids, (B,)."""
+        present = torch.from_numpy(np.ascontiguousarray(batch.present.T))
+        return {
+            "present": present.to(self._device),
+            "ids": torch.from_numpy(batch.ids).to(self._device),
+        }
+
+    def _buffers(self) -> dict[str, torch.Tensor]:
+        """Those that a checkpoint holds: the others are made with the model, or have no use."""
+        kept = self._model.state_dict(keep_vars=True)
+        return {
+            name: b
+            for name, b in self._model.named_buffers()
+            if name in kept and not name.endswith("num_batches_tracked")
+        }
+
+    def _make_optimizer(self) -> torch.optim.AdamW:
+        optim = self._config.optim
+        groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
+        for name, parameter in self._trained.items():
+            key = (decays(parameter.ndim), lr_ratio(name, optim))
+            groups.setdefault(key, []).append(parameter)
+        return torch.optim.AdamW(
+            [
+                {
+                    "params": parameters,
+                    "weight_decay": optim.weight_decay if decayed else 0.0,
+                    "lr_ratio": ratio,
+                }
+                for (decayed, ratio), parameters in groups.items()
+            ],
+            lr=optim.lr,
+            betas=(optim.beta1, optim.beta2),
+            eps=optim.eps,
+            foreach=False if self._sharded else None,  # it takes no mixture of spread and whole
+        )
+
+    @torch.no_grad()
+    def _load(self, state: State) -> None:
+        """See `gcl_spec.run.state.StateLayout.read`."""
+        buffers = {plain_name(name): b for name, b in self._buffers().items()}
+        found = StateLayout(
+            parameters={name: tuple(p.shape) for name, p in self._parameters.items()},
+            buffers={name: tuple(b.shape) for name, b in buffers.items()},
+            trained=tuple(self._trained),
+            averaged=bool(self._averages),
+        ).read(state)
+        for targets, values in (
+            (self._parameters, found.parameters),
+            (buffers, found.buffers),
+            (self._averages, found.averages or found.parameters),
+        ):
+            for name, value in values.items():
+                if name in targets:
+                    sharding.assign(targets[name], torch.from_numpy(value.copy()))
+        self._step, self._updates = found.step, found.updates
+        for name, parameter in self._trained.items() if found.moments else ():
+            moments = {
+                moment: sharding.like(
+                    parameter.detach(), torch.from_numpy(found.moments[moment][name].copy())
+                )
+                for moment in MOMENTS
+            }
+            step = torch.tensor(float(self._updates))
+            self._optimizer.state[parameter] = {"step": step, **moments}
+
+
+def _copy(x: torch.Tensor) -> np.ndarray[Any, Any]:
+    return np.array(sharding.whole(x.detach()).cpu().numpy(), copy=True)

@@ -1,0 +1,76 @@
+"""The processes that torchrun started, as the training loop sees them."""
+
+import os
+import re
+
+import torch
+import torch.distributed as dist
+
+from gcl_spec.errors import ConfigError
+
+__all__ = ["TorchWorld", "join_world"]
+
+
+# Gloo and NCCL raise a RuntimeError, which only its text tells from others.
+_LOST = re.compile("gloo|nccl|connection|socket|timed out|process group|store", re.IGNORECASE)
+
+
+class TorchWorld:
+    """`gcl_spec.train.world.World` of the default process group."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        self._device = device
+        self.host = os.environ.get("MASTER_ADDR", "")
+
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
+        dist.barrier()
+
+    def any(self, flag: bool, /) -> bool:
+        """Is it true in any process?"""
+        found = torch.tensor([float(flag)], device=self._device)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return bool(found.item())
+
+    def first(self, number: int, /) -> int:
+        """Process 0's number."""
+        found = torch.tensor([number], device=self._device)
+        dist.broadcast(found, 0)
+        return int(found.item())
+
+    def lost(self, error: Exception, /) -> bool:
+        """Has an exchange failed?"""
+        if isinstance(error, dist.DistError):
+            return True
+        return isinstance(error, RuntimeError) and _LOST.search(str(error)) is not None
+
+
+def join_world(device: torch.device) -> TorchWorld | None:
+    """The processes of this run, joined where torchrun asks for it; None for a single one.
+
+    Raises:
+        ConfigError: torchrun's variables are there, but the processes do not find each other.
+    """
+    if not dist.is_available():
+        return None
+    if not dist.is_initialized():
+        if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+            return None
+        try:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        except (dist.DistError, RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f"the processes of this run do not find each other: {error}; start them with "
+                "torchrun --nproc-per-node=N -m gcl_cli ..."
+            ) from error
+    return TorchWorld(device) if dist.get_world_size() > 1 else None
+
+
+def own_device(name: str) -> torch.device:
+    """The device of this process: of several processes each takes the GPU of its local rank."""
+    local = os.environ.get("LOCAL_RANK")
+    if name.startswith("cuda") and local is not None:
+        torch.cuda.set_device(int(local))
+        return torch.device("cuda", int(local))
+    return torch.device(name)

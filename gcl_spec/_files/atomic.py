@@ -1,0 +1,268 @@
+"""Files and folders that appear whole or not at all."""
+
+import errno
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from gcl_spec._files.locks import let_go, lock
+from gcl_spec._files.os_errors import cannot_write, not_durable, tidying, way_out
+from gcl_spec._files.reading import reason, regular
+from gcl_spec.errors import CheckpointError
+
+__all__ = [
+    "append",
+    "atomic_folder",
+    "atomic_write",
+    "check_writable",
+    "remove_stale",
+    "remove_stale_folders",
+    "sync_file",
+]
+
+_FOLDER = ".creating"
+_FILE = ".writing"
+_RANDOM = "[a-z0-9_]{8}"
+# Some file systems, such as FAT and some over a network, know no fsync of a folder.
+_NO_SYNC = (errno.EBADF, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+
+
+@contextmanager
+def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
+    """A binary file that replaces `path` when the block ends well; on an error nothing changes.
+
+    Written beside `path`, flushed to the disk, then renamed, so that neither a crash nor a full
+    disk leaves half a file under the final name. What kill -9 leaves goes with the next write of
+    the same name, or by `remove_stale`.
+
+    Args:
+        path: its folder is made where there is none.
+        size: bytes that will be written, where known; fewer on the disk are an error.
+
+    Raises:
+        CheckpointError: the file cannot be written, such as on a full disk.
+    """
+    replaced = False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_special(path)
+        remove_stale(path.parent, re.escape(path.name))
+        with _beside(path) as (temporary, number):
+            with os.fdopen(number, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                written = os.fstat(file.fileno()).st_size
+            if size is not None and written != size:
+                raise OSError(errno.EIO, f"{written:,} bytes of {size:,} were written")
+            # mkstemp makes private files; give this one the rights of an ordinary new file.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(path)
+            replaced = True
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise (not_durable(path, error) if replaced else cannot_write(path, error, size)) from error
+
+
+def check_writable(path: Path | None) -> None:
+    """Could `path` be written? To be asked before the work whose result goes there; nothing stays.
+
+    Raises:
+        CheckpointError: it could not.
+    """
+    if path is None:
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _refuse_special(path)
+        there = next(folder for folder in path.absolute().parents if folder.exists())
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise cannot_write(path, error, None) from error
+
+
+def _refuse_special(path: Path) -> None:
+    """`OSError` for a pipe, socket or device, whose place a renamed file would take.
+
+    Where root runs this, /dev/null is among them.
+    """
+    if path.exists() and not path.is_dir():
+        regular(path)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` to a file; a crash or a full disk may leave a part of it.
+
+    Raises:
+        CheckpointError: the file cannot be written, such as on a full disk.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        raise cannot_write(path, error, len(data)) from error
+
+
+def remove_stale(folder: Path, name: str) -> None:
+    """Remove what killed processes left of `atomic_write` in `folder`.
+
+    Args:
+        folder: may be missing.
+        name: pattern of the final names; other files are none of ours. A file that its process is
+            still writing is locked, and stays.
+    """
+    own = re.compile(rf"\.(?:{name})\.{_RANDOM}{re.escape(_FILE)}")
+    for found in _left_in(folder, own):
+        with tidying("remove", found):
+            if not found.is_symlink() and found.is_file():
+                number = lock(found, wait=False)
+                try:
+                    if number is not None:
+                        found.unlink(missing_ok=True)
+                finally:
+                    let_go(number)
+
+
+def _left_in(folder: Path, own: re.Pattern[str]) -> list[Path]:
+    """What has such a name in a folder, which may be missing."""
+    with tidying("look for what killed processes left in", folder):
+        if folder.is_dir():
+            return [found for found in folder.iterdir() if own.fullmatch(found.name)]
+    return []
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[tuple[Path, int]]:
+    """A temporary file beside `path`, locked and open; it is removed where the block fails.
+
+    The lock has an open file of its own, because the one that is given is closed, which may fail,
+    before the file gets its final name.
+    """
+    while True:
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_FILE, dir=path.parent)
+        made, held = Path(name), lock(Path(name), wait=True)
+        try:
+            if not _is_gone(made):
+                yield made, number
+                return
+            # Before it was locked another process took it for a stale one.
+            os.close(number)
+        except BaseException:
+            with tidying("remove", made):
+                made.unlink(missing_ok=True)
+            raise
+        finally:
+            let_go(held)
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # what comes next tells
+        return False
+    return False
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A new folder that appears at `path` when the block ends well; on an error nothing stays.
+
+    Yields its temporary place beside `path`. What killed processes left there for the same path is
+    removed first; the lock on it tells that its process is gone.
+
+    Raises:
+        CheckpointError: it cannot be made, or there is something at `path` by now.
+    """
+    made = False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale_folders(path)
+        with _folder_beside(path) as temporary:
+            yield temporary
+            temporary.chmod(0o755)
+            temporary.rename(path)
+            made = True
+        _sync_folder(path.parent)
+    except OSError as error:
+        if made:
+            raise not_durable(path, error) from error
+        raise CheckpointError(
+            f"cannot make the folder {path}: {reason(error)}; {way_out(error)}"
+        ) from error
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path`, locked; it is removed where the block fails."""
+    while True:
+        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_FOLDER, dir=path.parent))
+        held = lock(made, wait=True)
+        try:
+            if not _is_gone(made):
+                yield made
+                return
+            # Before it was locked another process took it for a stale one.
+        except BaseException:
+            _remove_tree(made)
+            raise
+        finally:
+            let_go(held)
+
+
+def remove_stale_folders(path: Path) -> None:
+    """Remove what killed processes left of `atomic_folder` for this path.
+
+    A folder that its process is still making is locked, and stays.
+    """
+    own = re.compile(rf"\.{re.escape(path.name)}\.{_RANDOM}{re.escape(_FOLDER)}")
+    for found in _left_in(path.parent, own):
+        with tidying("remove", found):
+            if not found.is_symlink() and found.is_dir():
+                held = lock(found, wait=False)
+                try:
+                    if held is not None:
+                        _remove_tree(found)
+                finally:
+                    let_go(held)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove as much of a folder as can be; what stays is said."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with tidying("remove", folder):
+        if folder.exists():
+            folder.rmdir()  # for the system's reason
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file durable; `CheckpointError` where the disk refuses."""
+    try:
+        with path.open("ab") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise not_durable(path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable; a no-op where the system knows no such thing."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        let_go(number)

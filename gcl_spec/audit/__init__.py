@@ -1,0 +1,1 @@
+"""What `gcl data check` finds before a training."""

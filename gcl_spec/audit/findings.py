@@ -1,0 +1,279 @@
+"""What is wrong with training data, found before a run is."""
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import BoolArray
+from gcl_spec.audit.false_negatives import FalseNegatives, false_negatives
+from gcl_spec.config.memory import check_memory
+from gcl_spec.config.options import Config
+from gcl_spec.data.formats.vectors import VectorSource
+from gcl_spec.data.open import data_root, open_source
+from gcl_spec.data.prepare.check_checkpoint import text_warnings
+from gcl_spec.data.prepare.pictures import load_image
+from gcl_spec.data.prepare.recipes import preprocessing_of, tokenizer_of
+from gcl_spec.data.prepare.tokenizer import Tokenizer
+from gcl_spec.data.source import Source
+from gcl_spec.errors import DataError
+from gcl_spec.progress import Quiet, Reporter
+from gcl_spec.run.bad_samples import BadSample
+from gcl_spec.tasks.folder import has_tasks, read_tasks
+from gcl_spec.tasks.held_out import hold_out
+from gcl_spec.train.feed.batches import row_of
+
+__all__ = ["Findings", "check"]
+
+_THREADS = 4
+_CHUNK = 256
+_LETTERS = 3  # fewer say nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Counts over the samples that were looked at."""
+
+    name: str
+    samples: int
+    looked_at: int
+    both: int
+    image_only: int
+    text_only: int
+    bad: tuple[BadSample, ...]
+    """Malformed rows and pictures that cannot be read, those that are too large among them."""
+    huge: int
+    """Pictures over Pillow's limit of pixels."""
+    largest: int
+    """Pixels of the largest picture that can be read."""
+    repeated_captions: int
+    """Samples with a caption that another sample has, too."""
+    repeated_images: int
+    captions: int
+    truncated: int
+    """Captions of more than `max_tokens` tokens of the model's own tokenizer; 0 for vectors."""
+    near_empty: int
+    """Captions of fewer than 3 letters and digits."""
+    overlap_images: int
+    """Samples whose picture is in an evaluation task of the same data, byte for byte; of vectors,
+    among those that are trained on."""
+    overlap_captions: int
+    negatives: FalseNegatives
+    batch_size: int
+    max_tokens: int
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What is read under another name, left out or not used, which may be as it should."""
+
+    def problems(self, max_bad: float) -> list[str]:
+        """What must be mended before training; nothing where all is well."""
+        found = list(self.warnings)
+        if len(self.bad) > max_bad * self.looked_at:
+            found.append(
+                f"{len(self.bad)} of {self.looked_at} samples are bad, more than data.max_bad = "
+                f"{max_bad:g} allows: training would stop"
+            )
+        if self.both == 0:
+            found.append("no sample has both an image and a caption: there is no pair to learn")
+        if self.batch_size > self.samples:
+            found.append(f"train.batch_size = {self.batch_size} is more than there are samples")
+        if self.overlap_images:
+            found.append(
+                f"{self.overlap_images} samples have a picture of an evaluation task: its result "
+                "would be too good"
+            )
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts and lists."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    bad: BadSample | None = None
+    image: bytes | None = None
+    captions: tuple[str, ...] = ()
+    concept: str = ""
+    pixels: int = 0
+    huge: bool = False
+
+
+def check(
+    config: Config, *, sample: int | None = None, seed: int = 0, reporter: Reporter | None = None
+) -> Findings:
+    """Look at all samples of `config.data`, or at `sample` of them, drawn without repetition.
+
+    Every picture is decoded, and made what the model takes. Shares and the rates of false negatives
+    of a draw are estimates of those of all.
+
+    Raises:
+        DataError: no data, or unusable as a whole. ConfigError: more memory than there is.
+    """
+    reporter = reporter or Quiet()
+    check_memory(config)
+    source = open_source(config.data)
+    numbers = np.arange(len(source))
+    if sample is not None and sample < len(source):
+        numbers = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
+    looks = list(_looks(source, numbers.tolist(), _reader(config), reporter))
+    good = [look for look in looks if look.bad is None]
+    texts = [text for look in good for text in look.captions]
+    tokenizer = None if config.model.kind == "adapter" else tokenizer_of(config)
+    is_files = not isinstance(source, VectorSource)
+    tested = _tested(source, config)
+    trained = [looks[n] for n in np.flatnonzero(tested.trained[numbers])]
+    return Findings(
+        name=source.name,
+        samples=len(source),
+        looked_at=len(looks),
+        both=sum(look.image is not None and bool(look.captions) for look in good),
+        image_only=sum(not look.captions for look in good),
+        text_only=sum(look.image is None for look in good),
+        bad=tuple(look.bad for look in looks if look.bad is not None),
+        huge=sum(look.huge for look in looks),
+        largest=max((look.pixels for look in good), default=0),
+        repeated_captions=_repeated([frozenset(look.captions) for look in good]),
+        repeated_images=_repeated([frozenset([look.image] if look.image else []) for look in good]),
+        captions=len(texts),
+        truncated=tokenizer.count_cut(texts) if tokenizer and is_files else 0,
+        near_empty=sum(sum(map(str.isalnum, text)) < _LETTERS for text in texts),
+        overlap_images=sum(look.image in tested.images for look in trained),
+        overlap_captions=sum(not tested.texts.isdisjoint(look.captions) for look in trained),
+        negatives=false_negatives((look.image, look.captions, look.concept) for look in good),
+        batch_size=config.train.batch_size,
+        max_tokens=tokenizer.max_tokens if tokenizer else 0,
+        warnings=(*source.warnings, *tested.warnings, *_of_texts(config, tokenizer, texts)),
+        notes=(*source.notes, *tested.notes),
+    )
+
+
+def _of_texts(config: Config, tokenizer: Tokenizer | None, texts: list[str]) -> list[str]:
+    """What is wrong between the texts, the tokenizer and the model."""
+    count, why = (0, "") if tokenizer is None else tokenizer.unknown_in(texts)
+    past = [f"{count} captions have a token that the model does not know: {why}"] if count else []
+    return [*text_warnings(config), *past]
+
+
+Read = Callable[[bytes, str], object]
+
+
+def _reader(config: Config) -> Read:
+    """What decodes a picture as training does."""
+    if config.model.kind == "adapter":
+        return lambda data, where: load_image(data, size=32, where=where)
+    return preprocessing_of(config).image
+
+
+def _looks(source: Source, numbers: list[int], read: Read, reporter: Reporter) -> Iterator[_Look]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, len(numbers), _CHUNK):
+            part = numbers[start : start + _CHUNK]
+            yield from pool.map(lambda number: _look(source, number, read), part)
+            reporter.update("samples", start + len(part), len(numbers))
+
+
+def _look(source: Source, number: int, read: Read) -> _Look:
+    row = row_of(source, number)
+    if isinstance(row, BadSample):
+        return _Look(row)
+    if isinstance(source, VectorSource):
+        image = None if row.image is None else source.read_bytes(row.image)
+        digests = (source.row("text", text).tobytes() for text in row.captions)
+        texts = tuple(hashlib.sha256(data).hexdigest() for data in digests)
+        digest = image and hashlib.sha256(image).digest()
+        return _Look(image=digest, captions=texts, concept=row.concept)
+    if row.image is None:
+        return _Look(captions=row.captions, concept=row.concept)
+    place, pixels = source.place(number), 0
+    try:
+        data = source.read_bytes(row.image)
+        pixels = _pixels(data)
+        read(data, place)
+    except DataError as error:
+        return _Look(BadSample(row.id, place, str(error)), huge=pixels > _limit())
+    digest = hashlib.sha256(data).digest()
+    return _Look(None, digest, row.captions, row.concept, pixels)
+
+
+def _pixels(data: bytes) -> int:
+    """By the header alone; 0 where it cannot be read."""
+    from PIL import Image
+
+    limit = Image.MAX_IMAGE_PIXELS
+    try:
+        with Image.open(
+            io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+        ) as x:
+            return x.width * x.height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return (limit or 0) + 1
+    except Exception:  # whatever is wrong, `load_image` says it
+        return 0
+
+
+def _limit() -> float:
+    from PIL import Image
+
+    return Image.MAX_IMAGE_PIXELS or float("inf")
+
+
+def _repeated(sets: list[frozenset[Any]]) -> int:
+    """How many of the sets share an element with another."""
+    counts = Counter(x for found in sets for x in found)
+    return sum(any(counts[x] > 1 for x in found) for found in sets)
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """Digests of pictures, and texts, of the evaluation tasks that lie with the data."""
+
+    images: set[bytes]
+    texts: set[str]
+    trained: BoolArray
+    """Of all samples, which are trained on."""
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _tested(source: Source, config: Config) -> _Tested:
+    if isinstance(source, VectorSource):
+        return _held_out(source, config.data.holdout)
+    root = data_root(config.data.path)
+    folders = [folder for folder in ("tasks", "val_tasks") if has_tasks(root, folder)]
+    tasks = [task for folder in folders for task in read_tasks(root, folder)]
+    found = _Tested(
+        set(),
+        set(),
+        np.ones(len(source), bool),
+        notes=tuple(note for task in tasks for note in task.notes),
+    )
+    for item in (item for task in tasks for item in (*task.queries, *task.candidates)):
+        if item.text is not None:
+            found.texts.add(item.text)
+        if item.image is not None:
+            found.images.add(hashlib.sha256(root.read_bytes(item.image)).digest())
+    return found
+
+
+def _held_out(source: VectorSource, share: float) -> _Tested:
+    try:
+        train, tasks = hold_out(source, share)
+    except DataError as error:
+        return _Tested(set(), set(), np.ones(len(source), bool), (str(error),))
+    items = [item for task in tasks for item in task.candidates]
+    rows = {kind: [getattr(item, kind) for item in items] for kind in ("image", "text")}
+    images, texts = (
+        [hashlib.sha256(source.row(kind, row).tobytes()) for row in found if row is not None]
+        for kind, found in rows.items()
+    )
+    return _Tested(
+        {found.digest() for found in images},
+        {found.hexdigest() for found in texts},
+        np.isin(source.numbers, train.numbers),
+    )

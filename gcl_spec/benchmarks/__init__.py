@@ -1,1 +1,0 @@
-"""Retrieval tasks: readers of the published and of our own formats."""

@@ -1,0 +1,52 @@
+"""Where things that can be made again are kept."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gcl_spec._files.atomic import atomic_folder, remove_stale_folders
+from gcl_spec.config.options import DataConfig
+from gcl_spec.config.user_paths import user_path
+from gcl_spec.errors import CheckpointError, ConfigError
+
+__all__ = ["CACHE_OPTIONS", "cache_errors", "cache_folder", "made_once"]
+
+CACHE_OPTIONS = "set the variable GCL_CACHE or --set data.cache=DIR to a folder for the cache"
+
+
+def cache_folder(data: DataConfig) -> Path:
+    """The config's `data.cache`, else $GCL_CACHE, else ~/.cache/gcl-spec."""
+    given = data.cache or os.environ.get("GCL_CACHE") or "~/.cache/gcl-spec"
+    try:
+        return Path(user_path(given))
+    except ConfigError as error:
+        raise ConfigError(f"{error}, or {CACHE_OPTIONS}") from error
+
+
+@contextmanager
+def cache_errors() -> Iterator[None]:
+    """Errors on writing to the cache say how another place is chosen."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}: {CACHE_OPTIONS}") from error
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache, which `make` fills where it is not there yet.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    if folder.is_dir():
+        # Of several processes that made it at a time, one may have been killed.
+        remove_stale_folders(folder)
+        return folder
+    try:
+        with cache_errors(), atomic_folder(folder) as temporary:
+            make(temporary)
+    except CheckpointError:
+        if not folder.is_dir():  # of several processes the first one makes it
+            raise
+    return folder

@@ -1,0 +1,300 @@
+"""Recipes, TOML files and overrides to a `Config`, and back."""
+
+import ast
+import inspect
+import math
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass, replace
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from gcl_spec._files.reading import parse_toml, read_regular
+from gcl_spec._words import nearest
+from gcl_spec.config.options import Config, ObjectiveConfig
+from gcl_spec.config.user_paths import (
+    PATHS,
+    is_text,
+    path_to_text,
+    user_path,
+    why_no_path,
+    with_paths,
+)
+from gcl_spec.errors import ConfigError
+from gcl_spec.objective import Objective, preset
+
+__all__ = ["describe", "differences", "dumps", "load", "loads", "objective", "recipe_names"]
+
+_LONGEST = 2**20  # bytes of a config
+_DEEPEST = 8
+
+Tables = dict[str, dict[str, Any]]
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes that ship with the package."""
+    found = files("gcl_spec.config").joinpath("recipes").iterdir()
+    return tuple(sorted(f.name[:-5] for f in found if f.name.endswith(".toml")))
+
+
+def load(
+    *, recipe: str | None = None, path: Path | None = None, overrides: Sequence[str] = ()
+) -> Config:
+    """A config of a recipe or a TOML file, or the defaults, with "section.key=VALUE" overrides.
+
+    Raises:
+        ConfigError: an unknown recipe, section or key (with the nearest name), a value of the wrong
+            type or out of range, a file that cannot be read.
+    """
+    if recipe is not None:
+        if recipe not in recipe_names():
+            raise ConfigError(
+                f"no recipe {recipe!r}{nearest(recipe, recipe_names())}; "
+                f"there are {', '.join(recipe_names())}"
+            )
+        text = files("gcl_spec.config").joinpath("recipes", f"{recipe}.toml").read_text()
+        return loads(text, overrides, where=f"recipe {recipe}")
+    if path is None:
+        return loads("", overrides)
+    try:
+        text = read_regular(path, most=_LONGEST).decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read the config {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read the config {path}: not UTF-8 text: {error}") from error
+    return loads(text, overrides, where=str(path))
+
+
+def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") -> Config:
+    """As `load`, from TOML text."""
+    try:
+        tables = parse_toml(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from error
+    config = _build(tables, Config(), where)
+    for override in overrides:
+        config = _build(_parse(override), config, f"--set {override:.200}")
+    config = with_paths(config, user_path)
+    _check(config)
+    return config
+
+
+def dumps(config: Config) -> str:
+    """The whole config as TOML; `loads` gives it back equal."""
+    import tomli_w
+
+    return tomli_w.dumps(asdict(with_paths(config, path_to_text)))
+
+
+def describe(config: Config) -> str:
+    """Every option as "section.key = value", each under a line of its documentation."""
+    lines = []
+    for section in fields(config):
+        lines += _described(section.name, getattr(config, section.name))
+    return "\n".join(lines)
+
+
+def _described(name: str, table: Any) -> list[str]:
+    lines = []
+    docs = _field_docs(type(table))
+    for field in fields(table):
+        value = getattr(table, field.name)
+        if is_dataclass(value):
+            lines += _described(f"{name}.{field.name}", value)
+            continue
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+        text = str(list(value)) if isinstance(value, tuple) else text
+        lines += [f"# {docs[field.name]}", f"{name}.{field.name} = {text}"]
+    return lines
+
+
+def _field_docs(table: type) -> dict[str, str]:
+    """The texts that stand under the fields of a dataclass, which Python does not keep."""
+    (body,) = ast.parse(inspect.getsource(table)).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
+def differences(first: Config, second: Config) -> list[str]:
+    """ "section.key: first value, second value" of every key that differs."""
+    a, b = asdict(first), asdict(second)
+    return [
+        f"{section}.{key}: {value!r}, {b[section][key]!r}"
+        for section, table in a.items()
+        for key, value in table.items()
+        if value != b[section][key]
+    ]
+
+
+def objective(config: ObjectiveConfig) -> Objective:
+    """The preset with the changes that the config makes to it."""
+    changes = {
+        name: value for name, value in asdict(config).items() if name != "preset" and value != ""
+    }
+    return replace(preset(config.preset), **changes)
+
+
+def _parse(override: str) -> Tables:
+    name, sign, text = override.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not sign or not dot or not key:
+        raise ConfigError(
+            f"--set {override:.200}: wanted section.key=VALUE, such as train.steps=100"
+        )
+    if key.count(".") > _DEEPEST:
+        raise ConfigError(f"--set {override:.200}: no option has so many dots")
+    value: Any = text.strip()  # a bare word is a text
+    try:
+        found = parse_toml(f"value = {value}")
+        value = found["value"] if len(found) == 1 else value
+    except tomllib.TOMLDecodeError:
+        pass
+    except ValueError as error:
+        raise ConfigError(f"--set {override:.200}: {error}") from error
+    for part in reversed(key.split(".")[1:]):
+        value = {part: value}
+    return {section: {key.split(".")[0]: value}}
+
+
+def _build(tables: Mapping[str, Any], config: Config, where: str) -> Config:
+    """`config` with the values of `tables`, each checked against its field's type."""
+    sections = {f.name: getattr(config, f.name) for f in fields(config)}
+    for section, table in tables.items():
+        if section not in sections:
+            raise ConfigError(f"{where}: no section {section!r}{nearest(section, sections)}")
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where}: {section} must be a table of keys, not {table!r}")
+        sections[section] = _filled(section, table, sections[section], where)
+    return replace(config, **sections)
+
+
+def _filled(name: str, table: Mapping[str, Any], current: Any, where: str) -> Any:
+    """The dataclass `current` with the values of `table`."""
+    hints = get_type_hints(type(current))
+    for key, value in table.items():
+        if key not in hints:
+            raise ConfigError(
+                f"{where}: no key {name}.{key}{nearest(key, hints, prefix=f'{name}.')}"
+            )
+        if is_dataclass(hints[key]):
+            if not isinstance(value, Mapping):
+                raise ConfigError(
+                    f"{where}: {name}.{key} must be a table of keys, not {value!r:.200}"
+                )
+            checked = _filled(f"{name}.{key}", value, getattr(current, key), where)
+        else:
+            checked = _typed(f"{name}.{key}", value, hints[key], where)
+        current = replace(current, **{key: checked})
+    return current
+
+
+def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
+    if get_origin(wanted) is Literal:
+        if value not in get_args(wanted):
+            allowed = ", ".join(map(str, get_args(wanted)))
+            raise ConfigError(f"{where}: {name} = {value!r:.200}; must be one of {allowed}")
+        return value
+    if get_origin(wanted) is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f'{where}: {name} must be a list such as ["..."], not {value!r:.200}')
+        return tuple(_typed(name, entry, get_args(wanted)[0], where) for entry in value)
+    # bool is an int to Python, not to a user.
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not wanted:
+        raise ConfigError(
+            f"{where}: {name} must be {_NAMES[wanted]}, not {value!r:.200} ({_kind(value)})"
+        )
+    if wanted is float and not math.isfinite(value):
+        raise ConfigError(f"{where}: {name} = {value}; must be finite")
+    if wanted is str:
+        what = why_no_path(value) if name in PATHS else "" if is_text(value) else "not UTF-8 text"
+        if what:
+            raise ConfigError(f"{where}: {name} = {value!r:.200} is {what}")
+    return value
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _kind(value: Any) -> str:
+    return _NAMES.get(type(value), type(value).__name__)
+
+
+_AT_LEAST_ONE = (
+    "model.width", "model.hidden", "model.max_tokens", "train.steps", "train.batch_size",
+    "train.log_every", "train.save_every", "train.keep", "train.devices", "eval.batch_size",
+    "data.prefetch",
+)  # fmt: skip
+_POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
+_RATES = ("optim.lr", "optim.tower_lr")
+_MOST = 1e30
+"""Of a learning rate, and 1e6 of the decay: their product must be a number in float32."""
+_NOT_NEGATIVE = (
+    "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
+    "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
+    "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
+)  # fmt: skip
+_SHARES = ("optim.beta1", "optim.beta2", "optim.ema", "data.max_bad", "data.holdout")
+
+
+def _check(config: Config) -> None:
+    """Ranges of single values, and the values that must fit each other."""
+
+    def value(name: str) -> Any:
+        section, key = name.split(".")
+        return getattr(getattr(config, section), key)
+
+    ranges: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
+        (_AT_LEAST_ONE, lambda x: x >= 1, "must be at least 1"),
+        (_POSITIVE, lambda x: x > 0, "must be above 0"),
+        (_RATES, lambda x: x <= _MOST, f"must be at most {_MOST:g}"),
+        (("optim.weight_decay",), lambda x: x <= 1e6, "must be at most 1e+06"),
+        (_NOT_NEGATIVE, lambda x: x >= 0, "must not be negative"),
+        (_SHARES, lambda x: 0 <= x < 1, "must be in [0, 1)"),
+    )
+    for names, fits, words in ranges:
+        wrong = next((name for name in names if not fits(value(name))), None)
+        if wrong is not None:
+            raise ConfigError(f"{wrong} = {value(wrong)}; {words}")
+    if config.train.keep_best and not config.train.eval_every:
+        raise ConfigError("train.keep_best needs evaluations: set train.eval_every above 0")
+    if config.data.workers < 0:
+        raise ConfigError(f"data.workers = {config.data.workers}; must not be negative")
+    if config.model.image_size < 32:
+        raise ConfigError(f"model.image_size = {config.model.image_size}; must be at least 32")
+    if not 3 <= config.model.max_tokens <= 512:
+        raise ConfigError(
+            f"model.max_tokens = {config.model.max_tokens}; must be 3 to 512, two of them marks"
+        )
+    if config.optim.learn_scale and config.optim.scale > config.optim.max_scale:
+        raise ConfigError(
+            f"optim.scale = {config.optim.scale} is above optim.max_scale = "
+            f"{config.optim.max_scale}, to which a learned scale is clamped"
+        )
+    _check_model(config)
+    objective(config.objective)
+
+
+def _check_model(config: Config) -> None:
+    """Values that belong to one kind of model."""
+    model = config.model
+    if model.kind == "clip" and model.freeze == "both" and not model.lora:
+        raise ConfigError(
+            "model.freeze = both leaves nothing of a clip model to train; set it to none, image or "
+            "text, or train LoRA matrices with model.lora"
+        )
+    if model.lora and model.kind != "clip":
+        raise ConfigError(f"model.lora is for model.kind = clip, not {model.kind}")
+    if not config.optim.scale and model.kind != "clip":
+        raise ConfigError("optim.scale = 0 is a checkpoint's own scale: for model.kind = clip")

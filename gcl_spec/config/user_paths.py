@@ -1,0 +1,140 @@
+"""Paths as users write them in options: with `~`, or with bytes that are no text."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote, unquote_to_bytes
+
+from gcl_spec._files.reading import is_folder
+from gcl_spec.config.options import Config
+from gcl_spec.errors import ConfigError
+
+__all__ = [
+    "PATHS",
+    "absolute",
+    "is_text",
+    "path_to_text",
+    "text_path",
+    "user_path",
+    "why_no_path",
+    "with_paths",
+]
+
+PATHS = ("data.path", "data.images", "data.cache", "model.path")
+"""The options that `with_paths` changes."""
+_NAMES = ("starter", "tiny")
+_URI = "file:"
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, on Linux
+
+
+def user_path(text: str) -> str:
+    """The path that an option means: `~` and `~name` are home folders, file: URIs (RFC 8089) paths.
+
+    >>> user_path("file:///data/caf%E9"), user_path("data/~"), user_path("starter")
+    ('/data/caf\\udce9', 'data/~', 'starter')
+
+    Raises:
+        ConfigError: `~` where no home folder is known.
+    """
+    if text.startswith(_URI):
+        inner = text.removeprefix(_URI).removeprefix("//localhost")
+        if inner.startswith("///"):
+            inner = inner[2:]
+        return os.fsdecode(unquote_to_bytes(inner))
+    if not text.startswith("~") or os.path.lexists(text):
+        return text
+    found = os.path.expanduser(text)  # noqa: PTH111  # Path's raises where no home is known
+    if found == text and text.partition("/")[0] == "~":
+        raise ConfigError(f"{text}: no home folder is known ($HOME is not set); write the path out")
+    return found
+
+
+def path_to_text(path: str) -> str:
+    r"""What `user_path` makes this path of, as text without lone surrogates: for config.toml.
+
+    >>> path_to_text("/data/cafés"), path_to_text("/data/caf\udce9"), path_to_text("~")
+    ('/data/cafés', 'file:///data/caf%E9', 'file:%7E')
+
+    Raises:
+        UnicodeEncodeError: half a surrogate pair, which no file's name can hold.
+    """
+    if not path.startswith(("~", _URI)) and is_text(path):
+        return path
+    quoted = quote(os.fsencode(path)).replace("~", "%7E")
+    return f"{_URI}//{quoted}" if path.startswith("/") else _URI + quoted
+
+
+def is_text(text: str) -> bool:
+    """Is it Unicode text, without the lone surrogates that stand for other bytes?"""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def why_no_path(text: str) -> str:
+    """What can be the path of no file: half a surrogate pair, NUL, over-long names; else ""."""
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        return "no path"
+    if b"\0" in encoded:
+        return "no path: it holds NUL"
+    longest = max(map(len, encoded.split(b"/")))
+    if b"{" in encoded:  # a list of many paths
+        return ""
+    if longest > _LONGEST_NAME or len(encoded) > _LONGEST_PATH:
+        return (
+            f"no path: it has {len(encoded):,} bytes, up to {longest:,} of them between two "
+            f"slashes; systems take {_LONGEST_PATH:,} and {_LONGEST_NAME}"
+        )
+    return ""
+
+
+def with_paths(config: Config, change: Callable[[str], str]) -> Config:
+    """The config with each of its paths changed; the empty ones stay."""
+    data, model = config.data, config.model
+
+    def of(path: str) -> str:
+        return change(path) if path else path
+
+    return replace(
+        config,
+        data=replace(data, path=of(data.path), images=of(data.images), cache=of(data.cache)),
+        model=replace(model, path=of(model.path)),
+    )
+
+
+def absolute(config: Config) -> Config:
+    """The config with paths from the root folder, which mean the same wherever it is used.
+
+    The names starter and tiny stay, as does a `model.path` that is no folder but a hub id.
+    """
+
+    def of(path: str) -> str:
+        path = user_path(path)
+        return path if path in _NAMES else str(Path(path).absolute())
+
+    found = with_paths(config, of)
+    if is_folder(user_path(config.model.path)):
+        return found
+    return replace(found, model=config.model)
+
+
+@contextmanager
+def text_path(folder: Path) -> Iterator[Path]:
+    """The folder under a name that is UTF-8 text, for libraries that take no other: a link to it.
+
+    Where its own name is text, as mostly, that is given.
+    """
+    if is_text(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="gcl-") as made:
+        link = Path(made) / "folder"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link

@@ -1,0 +1,1 @@
+"""Known bugs, built to be noticed: what the checks are checked with."""

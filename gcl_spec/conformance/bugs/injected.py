@@ -1,0 +1,70 @@
+"""Ways to make a right result wrong; all but `cast` keep its dtype."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gcl_spec.backend import LossAndGrads
+from gcl_spec.conformance.bugs.dense import Call, Dense
+from gcl_spec.conformance.bugs.mutant import Bug, Compute
+
+__all__ = ["asked", "cast", "changed", "only", "rule", "step", "times"]
+
+
+def asked(change: Callable[[Call], Call]) -> Bug:
+    """The right answer to another question."""
+    return lambda call, compute: compute(change(call))
+
+
+def rule(**options: Any) -> Bug:
+    """The right answer with other options of the objective."""
+    return asked(lambda call: call.rule(**options))
+
+
+def changed(quantity: str, change: Callable[[Call, Any], Any]) -> Bug:
+    """One result is another, in the dtype of the right one."""
+
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        found = compute(call)
+        right = getattr(found, quantity)
+        return found._replace(**{quantity: np.asarray(change(call, right), right.dtype)})
+
+    return bug
+
+
+def cast(quantity: str, dtype: str) -> Bug:
+    """One result is of another dtype."""
+
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        found = compute(call)
+        return found._replace(**{quantity: getattr(found, quantity).astype(dtype)})
+
+    return bug
+
+
+def only(when: Callable[[Call], Any]) -> Bug:
+    """A gradient that is 1 % too large, and only then; the loss value is perfect."""
+    return changed("grads", lambda call, g: g * 1.01 if when(call) else g)
+
+
+def step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields) -> Bug:
+    """The right result, plus what the wrong step changes in the same dtype."""
+    right = Dense()
+
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        found, good, bad = compute(call), right(call), wrong(call)
+        shift = {q: getattr(bad, q) - getattr(good, q) for q in quantities}
+        return _sum(found, shift)
+
+    return bug
+
+
+def _sum(found: LossAndGrads, shift: Mapping[str, Any]) -> LossAndGrads:
+    parts = {q: (getattr(found, q), x) for q, x in shift.items()}
+    return found._replace(**{q: np.asarray(a + b, a.dtype) for q, (a, b) in parts.items()})
+
+
+def times(factor: Callable[[Call], float]) -> Bug:
+    """All results are as many times as large."""
+    return lambda c, f: LossAndGrads(*(np.asarray(x * factor(c), x.dtype) for x in f(c)))

@@ -1,0 +1,84 @@
+"""A backend with a bug in it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._typing import ArrayNamespace
+from gcl_spec.backend import Backend, LossAndGrads
+from gcl_spec.conformance.bugs.dense import Call
+
+__all__ = ["Bug", "Compute", "Mutant"]
+
+Compute = Callable[[Call], LossAndGrads]
+Bug = Callable[[Call, Compute], LossAndGrads]
+"""From a call, and the right function, to a wrong result."""
+
+
+class Mutant:
+    """A backend with one bug, on the first device of the backend; its arrays are NumPy's.
+
+    `memory` keeps right results, so that many bugs on the same cases ask the backend once.
+    """
+
+    xp: ArrayNamespace = np
+
+    def __init__(
+        self,
+        backend: Backend,
+        bug: Bug | None = None,
+        *,
+        name: str = "mutant",
+        memory: dict[Any, LossAndGrads] | None = None,
+    ) -> None:
+        self.name = name
+        self._backend, self._bug, self._memory = backend, bug, memory
+
+    def devices(self) -> Sequence[str]:
+        """The default device of the backend."""
+        return tuple(self._backend.devices()[:1])
+
+    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
+        """A copy of `x`; it goes to the device when the loss is computed."""
+        return np.array(x, dtype=dtype)
+
+    def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
+        """`x` itself."""
+        return x
+
+    def loss_and_grads(self, z_MBD: Any, log_scale: Any, /, **options: Any) -> LossAndGrads:
+        """The backend's result with the bug in it."""
+        call = Call(z_MBD, log_scale, **options)
+        if self._bug is None:
+            return self._right(call)
+        with np.errstate(all="ignore"):
+            return self._bug(call, self._right)
+
+    def _right(self, call: Call) -> LossAndGrads:
+        if self._memory is None:
+            return self._ask(call)
+        if call.key not in self._memory:
+            self._memory[call.key] = self._ask(call)
+        return self._memory[call.key]
+
+    def _ask(self, call: Call) -> LossAndGrads:
+        def array(x: npt.NDArray[Any] | None) -> Any:
+            device = self.devices()[0]
+            return (
+                None
+                if x is None
+                else self._backend.from_numpy(x, dtype=str(x.dtype), device=device)
+            )
+
+        found = self._backend.loss_and_grads(
+            array(call.z_MBD),
+            array(call.log_scale),
+            objective=call.objective,
+            present=array(call.present),
+            ids=array(call.ids),
+            tile=call.tile,
+            **({} if call.weights is None else {"weights": array(call.weights)}),
+        )
+        return LossAndGrads(*(np.array(self._backend.to_numpy(x)) for x in found))

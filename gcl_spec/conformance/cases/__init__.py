@@ -1,0 +1,1 @@
+"""Inputs on which backends must agree with the reference."""

@@ -1,0 +1,73 @@
+"""A case as a small `.npz` file: plain arrays and the objective as JSON, no pickle."""
+
+import json
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._files.atomic import atomic_write
+from gcl_spec._files.packed import BROKEN, Arrays
+from gcl_spec._files.reading import parse_json, reason
+from gcl_spec.conformance.cases.case import Case
+from gcl_spec.errors import DataError, GclError
+from gcl_spec.objective import Direction, Objective
+
+__all__ = ["read_case", "write_case"]
+
+
+def write_case(path: Path, case: Case) -> None:
+    """Write `case`; its arrays keep every bit.
+
+    Raises:
+        CheckpointError: the file cannot be written.
+    """
+    arrays: dict[str, Any] = {
+        "z_MBD": case.z_MBD,
+        "log_scale": np.float64(case.log_scale),
+        "objective": json.dumps(asdict(case.objective)),
+        "name": case.name,
+    }
+    for name in ("present", "ids", "tile", "weights"):
+        if getattr(case, name) is not None:
+            arrays[name] = getattr(case, name)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    with atomic_write(path) as file:
+        file.write(buffer.getvalue())
+
+
+def read_case(path: Path) -> Case:
+    """The case in a file of `write_case`.
+
+    Raises:
+        DataError: the file cannot be read or is no case.
+    """
+    try:
+        with Arrays(path) as file:
+            found = {name: file[name] for name in file.names}
+        return Case(
+            str(found["name"]),
+            np.asarray(found["z_MBD"], np.float64),
+            float(found["log_scale"]),
+            _objective(str(found["objective"])),
+            found.get("present"),
+            found.get("ids"),
+            int(found["tile"]) if "tile" in found else None,
+            found.get("weights"),
+        )
+    except (*BROKEN, AttributeError) as error:
+        is_said = isinstance(error, GclError | OSError)
+        said = reason(error) if is_said else f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"cannot read the case {path}: {said}; give a .npz file that "
+            "`gcl verify-backends` wrote"
+        ) from error
+
+
+def _objective(text: str) -> Objective:
+    fields = parse_json(text)
+    directions = tuple(Direction(**direction) for direction in fields.pop("directions"))
+    return Objective(modalities=tuple(fields.pop("modalities")), directions=directions, **fields)

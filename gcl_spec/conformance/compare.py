@@ -1,0 +1,225 @@
+"""One comparison of a backend with the reference, for fixed and for drawn cases alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._words import one_line
+from gcl_spec.backend import Backend
+from gcl_spec.conformance.cases.case import Case
+from gcl_spec.conformance.tolerances import Bounds, bounds, computed_in, rounded, unit_roundoff
+
+__all__ = [
+    "QUANTITIES",
+    "Disagreement",
+    "Error",
+    "check",
+    "compare",
+    "compare_with",
+    "expected",
+    "has_fusion",
+    "loss_of",
+]
+
+QUANTITIES = ("loss", "grads", "dlog_scale")
+
+Values = dict[str, npt.NDArray[np.float64]]
+
+
+class Disagreement(AssertionError):  # noqa: N818  (it is the finding, not a failure of the check)
+    """A backend is farther from the reference than rounding allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """How far one quantity of one case is from the reference."""
+
+    case: str
+    quantity: str
+    error: float
+    """Absolute; for "grads" the Frobenius norm of the difference. Inf if not finite."""
+    size: float
+    """The reference's own size, in the same measure."""
+    bound: float
+    roundoff: float = 1.0
+    """The dtype's unit roundoff."""
+
+    @property
+    def share(self) -> float:
+        """Error as a share of the bound; over 1 the backend is wrong."""
+        return self.error / self.bound
+
+    @property
+    def headroom(self) -> float:
+        """Bound over error: below 1 the backend is wrong; inf where the error is 0."""
+        return self.bound / self.error if self.error > 0 else np.inf
+
+    @property
+    def ulp(self) -> float:
+        """Error in units of the last place of the quantity: error / (unit roundoff * size).
+
+        NaN where the quantity is 0 but for rounding: it then has no last place.
+        """
+        if self.error == 0:
+            return 0.0
+        return self.error / (self.roundoff * self.size) if self.size > self.bound else np.nan
+
+    @property
+    def agrees(self) -> bool:
+        """Is the error within the bound?"""
+        return self.error <= self.bound
+
+
+def expected(reference: Backend, case: Case, *, dtype: str) -> Values:
+    """What `reference` gives in float64 on the inputs rounded to `dtype`, by quantity."""
+    case, device = _rounded(case, dtype), reference.devices()[0]
+    return _values(reference, case, _arrays(reference, case, "float64", device), "float64")
+
+
+def has_fusion(case: Case, *, dtype: str) -> bool:
+    """Do fused rows have a direction in this dtype? Else a backend must refuse the case."""
+    cancellation = replace(case, z_MBD=rounded(case.z_MBD, dtype)).fused.cancellation
+    return 8 * unit_roundoff(dtype) * cancellation < 1
+
+
+def loss_of(backend: Backend, case: Case, *, dtype: str, device: str) -> float:
+    """The loss alone, of any input; whatever the backend raises."""
+    found = _call(backend, case, _arrays(backend, case, dtype, device))
+    return float(backend.to_numpy(found.loss))
+
+
+def compare(
+    backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str
+) -> tuple[Error, ...]:
+    """Errors of loss, gradient and dlog_scale of `backend` in `dtype` on one case.
+
+    Raises:
+        Disagreement: what has no size: a wrong shape or dtype, a gradient of a missing row, inputs
+            that were overwritten, a second call that gives another result.
+    """
+    want = expected(reference, case, dtype=dtype)
+    return compare_with(want, backend, case, dtype=dtype, device=device)
+
+
+def compare_with(
+    want: Values, backend: Backend, case: Case, *, dtype: str, device: str
+) -> tuple[Error, ...]:
+    """`compare` with the reference's values: `expected` of the same case and dtype."""
+    have, again = _twice(backend, case, dtype, device)
+    size = float(np.linalg.norm(want["grads"]))
+    allowed = bounds(case, dtype, float(want["loss"]), size)
+    where = f"case {case.name!r}"
+    errors = []
+    for quantity in QUANTITIES:
+        if have[quantity].shape != want[quantity].shape:
+            raise Disagreement(
+                f"{backend.name} {dtype}: {quantity} of {where} has shape "
+                f"{have[quantity].shape}, not {want[quantity].shape}"
+            )
+        error = float(np.linalg.norm(have[quantity] - want[quantity]))
+        if np.isfinite(error) and not _near(again[quantity], have[quantity], allowed, quantity):
+            raise Disagreement(
+                f"{backend.name} {dtype}: a second call gives another {quantity} of {where}; "
+                "keep no state between calls"
+            )
+        errors.append(
+            Error(
+                case.name,
+                quantity,
+                error if np.isfinite(error) else np.inf,
+                float(np.linalg.norm(want[quantity])),
+                getattr(allowed, quantity),
+                unit_roundoff(dtype if quantity == "grads" else computed_in(dtype)),
+            )
+        )
+    fused = case.fused
+    if np.any(have["grads"][~fused.present[fused.given]] != 0):
+        raise Disagreement(
+            f"{backend.name} {dtype}: rows that are not present have a gradient in {where}; "
+            "it must be exactly 0"
+        )
+    return tuple(errors)
+
+
+def _twice(backend: Backend, case: Case, dtype: str, device: str) -> tuple[Values, Values]:
+    """What two calls on the same arrays give; in float64 alone, which suffices."""
+    case = _rounded(case, dtype)
+    try:
+        arrays = _arrays(backend, case, dtype, device)
+        have = _values(backend, case, arrays, dtype)
+        return have, _values(backend, case, arrays, dtype) if dtype == "float64" else have
+    except Disagreement:
+        raise
+    except (Exception, SystemExit) as raised:  # whatever a backend may raise is a finding
+        raise Disagreement(
+            f"{backend.name} {dtype}: case {case.name!r} raises "
+            f"{one_line(f'{type(raised).__name__}: {raised}')}"
+        ) from raised
+
+
+def _near(again: Any, have: Any, allowed: Bounds, quantity: str) -> bool:
+    return bool(np.linalg.norm(again - have) <= getattr(allowed, quantity))
+
+
+def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str) -> None:
+    """`compare`, raising `Disagreement` for the first quantity that is out of bounds."""
+    for error in compare(backend, reference, case, dtype=dtype, device=device):
+        if not error.agrees:
+            raise Disagreement(
+                f"{backend.name} {dtype} on {device}: {error.quantity} of case {case.name!r} is "
+                f"off by {error.error:.3g}; rounding explains at most {error.bound:.3g}"
+            )
+
+
+def _rounded(case: Case, dtype: str) -> Case:
+    """The case whose rows are of `dtype`; the other numbers are of the dtype of logits."""
+    finer = computed_in(dtype)
+    return replace(
+        case,
+        z_MBD=rounded(case.z_MBD, dtype),
+        log_scale=float(rounded(np.asarray(case.log_scale), finer)),
+        weights=None if case.weights is None else rounded(case.weights, finer),
+    )
+
+
+def _arrays(backend: Backend, case: Case, dtype: str, device: str) -> dict[str, Any]:
+    """The case's arrays as the backend's; those that are not given are left out."""
+    finer = computed_in(dtype)
+    dtypes = {"z_MBD": dtype, "log_scale": finer, "present": "bool", "ids": "int64"}
+    found = {}
+    for name, kind in {**dtypes, "weights": finer}.items():
+        if getattr(case, name) is not None:
+            given = np.asarray(getattr(case, name))
+            found[name] = backend.from_numpy(given, dtype=kind, device=device)
+    return found
+
+
+def _call(backend: Backend, case: Case, arrays: Mapping[str, Any]) -> Any:
+    rows, log_scale, *_ = arrays.values()
+    masks = {"present": arrays.get("present"), "ids": arrays.get("ids")}
+    # A backend of whole stacks only may not know the option.
+    weights = {"weights": arrays["weights"]} if "weights" in arrays else {}
+    return backend.loss_and_grads(
+        rows, log_scale, objective=case.objective, tile=case.tile, **masks, **weights
+    )
+
+
+def _values(backend: Backend, case: Case, arrays: Mapping[str, Any], dtype: str) -> Values:
+    """One call, whose results have the dtype of the logits, and whose inputs stay as they are."""
+    where = f"{backend.name} {dtype}: case {case.name!r}"
+    found = _call(backend, case, arrays)
+    for name, array in arrays.items():
+        if not np.array_equal(
+            backend.to_numpy(array), getattr(case, name), equal_nan=name == "z_MBD"
+        ):
+            raise Disagreement(f"{where} overwrites its input {name}; copy it first")
+    values = {name: np.asarray(backend.to_numpy(getattr(found, name))) for name in QUANTITIES}
+    for name, value in values.items():
+        if value.dtype != computed_in(dtype):
+            raise Disagreement(
+                f"{where} gives {name} in {value.dtype}; it must be {computed_in(dtype)}"
+            )
+    return {name: value.astype(np.float64) for name, value in values.items()}

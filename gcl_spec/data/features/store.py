@@ -1,0 +1,187 @@
+"""Outputs of frozen towers: computed once for each picture and text, kept on disk by content."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._typing import FloatArray, IntArray
+from gcl_spec._words import brief
+from gcl_spec.batch import Batch
+from gcl_spec.config.cache_folder import cache_folder
+from gcl_spec.config.options import Config
+from gcl_spec.data.features.cache import FeatureCache
+from gcl_spec.data.features.fixed_batches import fixed_batches
+from gcl_spec.data.prepare.collate import Collator, assemble, without_bad
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.errors import DataError
+from gcl_spec.models.pretrained import image_tower_key, text_tower_key
+from gcl_spec.progress import Quiet, Reporter
+
+__all__ = ["FeatureStore"]
+
+_BATCH = 32  # activations of a larger batch leave the processor's cache
+_SAVE_EVERY = 16  # batches: parts of 512 rows, 2.6 MB for the image tower
+
+
+class FeatureStore:
+    """A `Collate` that gives tower outputs instead of pixels and tokens.
+
+    `compute` is the trainer's `features`. `prepare` computes and caches what is not there yet;
+    afterwards the store knows only what was prepared.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        collator: Collator,
+        compute: Callable[[Batch], Mapping[str, FloatArray]],
+    ) -> None:
+        self._collator = collator
+        self._compute = compute
+        folder = cache_folder(config.data)
+        self._caches = {
+            "image": FeatureCache(folder, "image", image_tower_key(config.model)),
+            "text": FeatureCache(folder, "text", text_tower_key(config.model)),
+        }
+        self._rows: dict[str, dict[str, FloatArray]] = {"image": {}, "text": {}}
+        self._bad: dict[str, str] = {}
+
+    def prepare(
+        self,
+        images: Iterable[str],
+        texts: Iterable[str],
+        reporter: Reporter | None = None,
+        *,
+        bad: dict[str, str] | None = None,
+    ) -> None:
+        """Have the outputs of these pictures and texts ready.
+
+        `bad` takes the reason for each picture that cannot be read, as in `Collate`.
+
+        A damaged cache is said to `reporter` and computed anew. What an interrupted call had
+        computed, but for its last batches, is not computed again.
+
+        Raises:
+            DataError: an unreadable picture, or a tower whose output is not finite.
+            CheckpointError: the cache cannot be written.
+        """
+        reporter = reporter or Quiet()
+        for kind, items in (("image", images), ("text", texts)):
+            wanted = self._digests(kind, items, bad)
+            if not wanted:
+                continue
+            found, warnings = self._caches[kind].read()
+            for warning in warnings:
+                reporter.say(f"warning: {warning}")
+            missing = {digest: item for item, digest in wanted.items() if digest not in found}
+            if missing:
+                found |= self._compute_all(kind, missing, found, reporter, bad)
+            if found and (missing or self._caches[kind].in_parts):
+                self._caches[kind].merge(found)
+            for item, digest in wanted.items():
+                if digest in found:
+                    self._rows[kind][item] = found[digest]
+                elif bad is not None and item not in bad:
+                    twin = missing[digest]
+                    bad[item] = f"{brief(item)}: the same content as {brief(twin)}; {bad[twin]}"
+        self._bad |= bad or {}
+
+    def __call__(
+        self,
+        images: Sequence[ImageInput | None],
+        texts: Sequence[str | None],
+        ids: IntArray | None = None,
+        /,
+        *,
+        bad: dict[str, str] | None = None,
+        both: bool = False,
+    ) -> Batch:
+        """See `Collate`."""
+        if bad is not None:
+            bad |= {x: self._bad[x] for x in images if isinstance(x, str) and x in self._bad}
+        images, texts = without_bad(images, texts, bad)
+        inputs: dict[str, npt.NDArray[np.generic]] = {}
+        for kind, items in (("image", images), ("text", texts)):
+            rows = self._rows[kind]
+            if (both and rows) or any(item is not None for item in items):
+                if not rows:
+                    raise DataError(f"no {kind} was prepared; call prepare first")
+                zero = np.zeros_like(next(iter(rows.values())))
+                found = [zero if item is None else self._row(kind, item) for item in items]
+                inputs[f"{kind}/features"] = np.stack(found)
+        return assemble(inputs, images, texts, ids)
+
+    def _row(self, kind: str, item: ImageInput) -> FloatArray:
+        if not isinstance(item, str) or item not in self._rows[kind]:
+            raise DataError(f"{kind} {brief(item)!r} was not prepared; call prepare with it first")
+        return self._rows[kind][item]
+
+    def _digests(
+        self, kind: str, items: Iterable[str], bad: dict[str, str] | None
+    ) -> dict[str, str]:
+        found = {}
+        for item in dict.fromkeys(items):
+            try:
+                found[item] = self._digest(kind, item)
+            except DataError as error:
+                if bad is None:
+                    raise
+                bad[item] = str(error)
+        return found
+
+    def _digest(self, kind: str, item: str) -> str:
+        content = self._collator.read(item) if kind == "image" else item.encode()
+        assert isinstance(content, bytes)
+        return hashlib.sha256(content).hexdigest()
+
+    def _compute_all(
+        self,
+        kind: str,
+        items: Mapping[str, str],
+        known: Mapping[str, FloatArray],
+        reporter: Reporter,
+        bad: dict[str, str] | None,
+    ) -> dict[str, FloatArray]:
+        digests, named = list(items), list(items.values())
+        width = len(next(iter(known.values()))) if known else None
+        rows: dict[str, FloatArray] = {}
+        unsaved: dict[str, FloatArray] = {}
+        done = 0
+        for places, batch in fixed_batches(self._collator, kind, named, _BATCH, bad):
+            computed = self._compute_some(kind, batch, [named[n] for n in places], width)
+            for n, row in zip(places, computed, strict=True):
+                if not bad or named[n] not in bad:
+                    unsaved[digests[n]] = row
+            if len(unsaved) >= _SAVE_EVERY * _BATCH:
+                self._caches[kind].add(unsaved)
+                rows |= unsaved
+                unsaved = {}
+            done += len(places)
+            reporter.update(f"{kind} tower", done, len(named))
+        return rows | unsaved
+
+    def _compute_some(
+        self, kind: str, batch: Batch, items: list[str], width: int | None
+    ) -> FloatArray:
+        """Outputs (B, F) float32 of the items, which are the first rows of a batch.
+
+        None where all of the batch is bad.
+        """
+        if not batch.inputs:
+            return np.zeros((len(items), width or 1), np.float32)
+        computed_BF = self._compute(batch)[kind][: len(items)].astype(np.float32, copy=False)
+        finite_B = np.all(np.isfinite(computed_BF), axis=1)
+        if not np.all(finite_B):
+            item = items[int(np.argmin(finite_B))]
+            raise DataError(
+                f"the {kind} tower's output for {brief(item)!r} holds NaN or Inf; check the "
+                "weights, and the device with `gcl verify-backends`"
+            )
+        if width not in (None, computed_BF.shape[1]):
+            raise DataError(
+                f"the {kind} tower gives {computed_BF.shape[1]} numbers an item, the cache "
+                f"{self._caches[kind].path} has {width}; remove that file"
+            )
+        return computed_BF

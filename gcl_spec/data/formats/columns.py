@@ -1,0 +1,123 @@
+"""Which columns of a table, or arrays of an npz file, are pictures, captions and names."""
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.names import (
+    CAPTIONS,
+    IMAGE,
+    NOT_FETCHED,
+    is_address,
+    listed,
+    plain,
+    shown,
+)
+from gcl_spec.errors import DataError
+
+__all__ = ["Columns", "find_columns"]
+
+_CLOSE = 0.75
+_SAME = {"image": IMAGE.same, "text": ("text", "captions", "texts", "txt"), "id": ("ids",)}
+_LIKE = {"image": IMAGE.like, "text": CAPTIONS.like}
+_OTHER_WORDS = frozenset(("id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"))
+_WHAT = {"image": "picture", "text": "caption"}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The names of columns; None where there is none. `warnings` and `notes` as of a `Source`."""
+
+    image: str | None
+    text: str | None
+    id: str | None
+    concept: str | None
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def find_columns(
+    where: str,
+    names: Sequence[str],
+    options: ColumnsConfig,
+    *,
+    unit: str = "columns",
+    known: Collection[str] = (),
+    has_concepts: bool = True,
+    more: Mapping[str, Sequence[str]] | None = None,
+) -> Columns:
+    """The columns that are read: those of `options`, else the nearest of another known name.
+
+    Args:
+        where: the file, for messages.
+        names: all columns.
+        options: data.columns.
+        unit: what a column is called there, in the plural.
+        known: other names that are read.
+        has_concepts: is a column `concept` read?
+        more: further names that are read for "image" or "text".
+
+    Raises:
+        DataError: a column that `options` names on purpose is missing, or there are neither
+            pictures nor captions.
+    """
+    there = listed(map(shown, names), 20)
+    for option, name in options.chosen().items():
+        if name not in names:
+            raise DataError(
+                f"{where}: no {shown(name)}, which data.columns.{option} names; its {unit} are "
+                f"{there}"
+            )
+    usual = {"image": options.image, "text": options.text, "id": options.id}
+    found: dict[str, str | None] = {}
+    for option, name in usual.items():
+        others = (*_SAME[option], *(more or {}).get(option, ()))
+        others = others if option not in options.chosen() else ()
+        taken = {x for x in found.values() if x is not None}
+        found[option] = _find([x for x in names if x not in taken], (name, *others))
+    if found["image"] is None and found["text"] is None:
+        raise DataError(
+            f"{where}: no {shown(options.image)} or {shown(options.text)} among its {unit}; there "
+            f"are {there}; choose with --set data.columns.image=NAME and .text=NAME"
+        )
+    found["concept"] = _find(names, ("concept",)) if has_concepts else None
+    used = {*found.values(), *known}
+    unused = [name for name in dict.fromkeys(names) if name not in used]
+    warnings = [
+        _lost(where, option, usual[option], unused, unit)
+        for option in ("image", "text")
+        if found[option] is None
+    ]
+    documented = ("text",) if unit == "arrays" else ()
+    notes = [
+        f"{where}: {shown(found[option])} is read as {shown(name)}"
+        for option, name in (*usual.items(), ("concept", "concept"))
+        if found[option] not in (None, name) and found[option] not in documented
+    ]
+    if unused:
+        notes.append(f"{where}: {unit} that are not used: {listed(map(shown, unused), 20)}")
+    return Columns(**found, warnings=tuple(filter(None, warnings)), notes=tuple(notes))
+
+
+def _find(names: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """The first of the wanted names as it stands, else but for blanks and capital letters."""
+    exact = [name for name in wanted if name in names]
+    near = [name for want in wanted for name in names if plain(name) == plain(want)]
+    return next(iter((*exact, *near)), None)
+
+
+def _lost(where: str, option: str, name: str, unused: Sequence[str], unit: str) -> str:
+    """A warning where one of the unused columns may be the one that is missing, else ""."""
+    likely = {plain(x) for x in (name, *_SAME[option], *_LIKE[option])}
+    for other in unused:
+        words = plain(other).split("_")
+        close = difflib.get_close_matches(plain(other), list(likely), 1, _CLOSE)
+        close += likely & set(words)
+        if close and not _OTHER_WORDS & set(words):
+            meant = f"did you mean --set data.columns.{option}={other}?"
+            return (
+                f"{where}: no {_WHAT[option]} in any row: {shown(name)} is not among its {unit}; "
+                + (f"{shown(other)} is there: {NOT_FETCHED}" if is_address(other) else meant)
+            )
+    return ""

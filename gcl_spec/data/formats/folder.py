@@ -1,0 +1,99 @@
+"""A folder or zip archive with train.jsonl and the pictures that it names."""
+
+from collections.abc import Iterator
+
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.embedded import EMBEDDED, is_embedded
+from gcl_spec.data.formats.jsonl import check_malformed, read_rows
+from gcl_spec.data.names import Names
+from gcl_spec.data.root import Root
+from gcl_spec.data.sample import FIELDS, Sample, sample_of
+from gcl_spec.errors import DataError, EmptyDataError
+
+__all__ = ["JsonlSource"]
+
+
+class JsonlSource:
+    """A `Source` of the lines of a JSONL file; see `gcl_spec.data.sample.read_samples`."""
+
+    def __init__(
+        self,
+        root: Root,
+        path: str,
+        images: Root | None = None,
+        columns: ColumnsConfig | None = None,
+    ) -> None:
+        """Read all lines; `DataError` where there is no file or no line, or no key of `columns`."""
+        self.name = f"{root.name}: {path}"
+        self._images = images or root
+        self._rows: list[Sample | DataError] = []
+        self._places: list[str] = []
+        self._labels: dict[int, str] = {}  # of malformed rows
+        seen: dict[str, str] = {}
+        malformed = 0
+        names = Names(FIELDS, "lines", _chosen(columns))
+        for place, record in read_rows(root, path):
+            self._places.append(place)
+            row = record if isinstance(record, DataError) else names.take(record)
+            self._rows.append(_row(place, row, seen))
+            name = row.get("id") if isinstance(row, dict) else None
+            last = self._rows[-1]
+            if isinstance(last, DataError):
+                malformed += 1
+                check_malformed(self.name, malformed, len(self._rows), last)
+                if isinstance(name, str):
+                    self._labels[len(self._rows) - 1] = name
+        if not self._rows:
+            raise EmptyDataError(f"{self.name} holds no sample")
+        names.check_chosen(self.name)
+        self.warnings = tuple(names.warnings(self.name))
+        self.notes = tuple(names.notes(self.name))
+        if any(isinstance(row, Sample) and is_embedded(row.image) for row in self._rows):
+            self.notes = (*self.notes, f"{self.name}: {EMBEDDED}")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def sample(self, number: int, /) -> Sample:
+        """See `Source`."""
+        row = self._rows[number]
+        if isinstance(row, DataError):
+            raise DataError(str(row))
+        return row
+
+    def place(self, number: int, /) -> str:
+        """See `Source`."""
+        return self._places[number]
+
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        row = self._rows[number]
+        return self._labels.get(number, "") if isinstance(row, DataError) else row.id
+
+    def parts(self) -> Iterator[str]:
+        """See `Source`."""
+        return ("" if isinstance(row, DataError) else repr(row) for row in self._rows)
+
+    def read_bytes(self, reference: str, /) -> bytes:
+        """See `Source`."""
+        return self._images.read_bytes(reference)
+
+
+def _chosen(columns: ColumnsConfig | None) -> dict[str, str]:
+    """The names of data.columns that are not the default ones, by field."""
+    chosen = {} if columns is None else columns.chosen()
+    return {"captions" if option == "text" else option: name for option, name in chosen.items()}
+
+
+def _row(
+    place: str, record: dict[str, object] | DataError, seen: dict[str, str]
+) -> Sample | DataError:
+    if isinstance(record, DataError):
+        return record
+    try:
+        sample = sample_of(place, record)
+    except DataError as error:
+        return error.with_traceback(None)  # which would hold the record
+    if seen.setdefault(sample.id, place) != place:
+        return DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
+    return sample

@@ -1,0 +1,154 @@
+"""Samples in the rows of parquet files."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from gcl_spec._words import brief
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.embedded import EMBEDDED, is_embedded, unwrapped
+from gcl_spec.data.formats.columns import Columns, find_columns
+from gcl_spec.data.formats.parquet_table import MEMORY, ParquetTable
+from gcl_spec.data.names import SPLITS, plain, split_warning
+from gcl_spec.data.root import Root
+from gcl_spec.data.sample import Sample, clean_captions
+from gcl_spec.errors import DataError
+
+__all__ = ["ParquetSource"]
+
+_PICTURES = (
+    "binary",
+    "large_binary",
+    "fixed_size_binary",
+    "struct",
+    "string",
+    "large_string",
+    "null",
+)
+_TEXTS = ("string", "large_string", "list<", "large_list<", "dictionary<", "null")
+_LARGE = 64 * 2**20  # a row group of this size is a slow one to read a picture from
+
+
+class ParquetSource:
+    """A `Source` of rows with a picture (content, {bytes, path} or path), captions, and a name."""
+
+    def __init__(self, table: ParquetTable, columns: ColumnsConfig, images: Root) -> None:
+        """`DataError` where there is neither a column of pictures nor one of captions."""
+        self._table, self._images = table, images
+        first = table.paths[0]
+        names = table.names
+        self._columns: Columns = find_columns(str(first), names, columns)
+        more = f" and {len(table.paths) - 1} more" if len(table.paths) > 1 else ""
+        self.name = f"{first}{more}"
+        if not len(table):
+            raise DataError(f"{self.name} holds no row")
+        for name, kinds in ((self._columns.image, _PICTURES), (self._columns.text, _TEXTS)):
+            found = "" if name is None else table.type_of(name)
+            inner = re.sub(r"^(large_)?list<\w+: |^fixed_size_list<\w+: ", "", found)
+            inner = found if kinds is _TEXTS else inner  # a list of one picture is one
+            if found and not inner.startswith(kinds):
+                raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
+            if found.startswith("struct") and not re.search(r"\b(bytes|path): ", found):
+                raise DataError(f"{first}: column {name!r} is {found:.200}; wanted bytes or a path")
+        self.warnings = (*self._columns.warnings, *self._other_splits(), *self._slow())
+        embeds = is_embedded(self._first_picture())
+        self.notes = (*self._columns.notes, *([f"{self.name}: {EMBEDDED}"] if embeds else []))
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def sample(self, number: int, /) -> Sample:
+        """See `Source`."""
+        place = self.place(number)
+        captions: tuple[str, ...] = ()
+        if self._columns.text is not None:
+            captions = clean_captions(place, self._table.value(number, self._columns.text))
+        image = str(number) if self._shows(number) else None
+        if image is None and not captions:
+            raise DataError(f"{place}: neither image nor caption")
+        name, concept = self._cell(number, self._columns.id), self._concept(number)
+        concept = concept or (captions[0] if captions else f"row {place}")
+        return Sample(place if name is None else str(name), image, captions, concept)
+
+    def place(self, number: int, /) -> str:
+        """See `Source`."""
+        return self._table.place(number)
+
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        try:
+            name = self._cell(number, self._columns.id)
+        except DataError:
+            name = None
+        return "" if name is None else str(name)
+
+    def parts(self) -> Iterator[str]:
+        """See `Source`."""
+        return self._table.parts()
+
+    def read_bytes(self, reference: str, /) -> bytes:
+        """See `Source`; a reference is the row's number."""
+        if not reference.isdecimal() or int(reference) >= len(self):
+            raise DataError(
+                f"{self.name}: no picture {brief(reference)!r}; a row's number is meant"
+            )
+        number = int(reference)
+        cell = self._cell(number, self._columns.image)
+        if isinstance(cell, list) and len(cell) > 1:
+            raise DataError(f"{self.place(number)}: {len(cell)} images; a sample has one")
+        cell = _picture(cell)
+        if isinstance(cell, str) and cell:
+            return self._images.read_bytes(cell)
+        if not isinstance(cell, bytes) or not cell:
+            raise DataError(f"{self.place(number)}: its picture is {type(cell).__name__}, no file")
+        return unwrapped(cell)
+
+    def _first_picture(self) -> Any:
+        try:
+            cell = self._cell(0, self._columns.image)
+        except DataError:  # which is said of the row
+            return None
+        return _picture(cell)
+
+    def _shows(self, number: int) -> bool:
+        column = self._columns.image
+        return column is not None and self._table.shows(number, column)
+
+    def _cell(self, number: int, column: str | None) -> Any:
+        return None if column is None else self._table.value(number, column)
+
+    def _concept(self, number: int) -> str:
+        concept = self._cell(number, self._columns.concept)
+        if concept is not None and not isinstance(concept, str):
+            raise DataError(f"{self.place(number)}: 'concept' must be a text")
+        return concept or ""
+
+    def _other_splits(self) -> Iterator[str]:
+        for name in self._table.names:
+            if plain(name) in SPLITS and self._table.type_of(name).startswith(_TEXTS[:2]):
+                try:
+                    self._table.check(name)
+                except DataError:
+                    continue  # some files lack it
+                counts = self._table.read_all([name]).column(name).value_counts().to_pylist()
+                values = {str(x["values"]): int(x["counts"]) for x in counts}
+                yield from split_warning(self.name, values, "rows")
+
+    def _slow(self) -> tuple[str, ...]:
+        if self._columns.image is None:
+            return ()
+        sizes = self._table.bytes_of(self._columns.image)
+        if max(sizes) <= _LARGE or sum(sizes) <= MEMORY:
+            return ()
+        return (
+            f"{self.name}: row groups of up to {max(sizes) / 2**20:.0f} MB; every picture costs "
+            "the reading of its whole group; write the files again with row_group_size=256, or as "
+            "tar shards",
+        )
+
+
+def _picture(cell: Any) -> Any:
+    """What a cell holds of a picture: bytes, which may be base64 in a text, or a path."""
+    if isinstance(cell, list):
+        cell = cell[0] if cell else None
+    return cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell

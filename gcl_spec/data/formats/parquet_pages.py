@@ -1,0 +1,181 @@
+"""How much a column of a parquet file unpacks to, told by the headers of its pages alone.
+
+The sizes in a file's end may lie; a page never unpacks to more than its own header says. The layout
+is that of the Parquet format's parquet.thrift, in Thrift's compact protocol.
+"""
+
+import errno
+import mmap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gcl_spec._files.packed import most_unpacked
+from gcl_spec._files.reading import megabytes, open_regular
+
+__all__ = ["Pages", "check_rows", "check_single", "pages_of"]
+
+_SMALL = 256 * 2**20
+_FEW_ROWS = 10_000_000
+_ROWS_A_BYTE = 100
+_DEEPEST = 16
+_VALUE = 8  # bytes of a number, or of the place where a text begins and ends
+# Encodings by which a value may be longer than its share of the page: dictionaries, and prefixes.
+_EXPANDING = (2, 7, 8)
+_DATA, _DICTIONARY, _DATA_2 = 5, 7, 8  # fields of a page's header
+_MAGIC = b"PAR1"  # a file begins and ends with it
+_INDEX = 256 * 2**20  # bytes that are looked through for a second file
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Of the pages of a column in a row group.
+
+    most: bytes that may be made of them.
+    longest: of one value.
+    expands: may all values be longer than the pages?
+    """
+
+    most: int
+    longest: int
+    expands: bool
+
+
+def check_rows(rows: int, size: int) -> None:
+    """`ValueError` where a file of `size` bytes says that it has more rows than any has."""
+    if not 0 <= rows <= max(_FEW_ROWS, _ROWS_A_BYTE * size):
+        raise ValueError(f"it claims {rows:,} rows in {size:,} bytes")
+
+
+def pages_of(path: Path, chunks: Iterable[Any]) -> Pages:
+    """Look through the pages of column chunks.
+
+    Args:
+        path: the file.
+        chunks: `pyarrow.parquet.ColumnChunkMetaData` of one row group.
+
+    Raises:
+        OSError: they unpack to far more than they have bytes in the file.
+        ValueError: they are damaged.
+    """
+    packed = unpacked = longest = values = 0
+    expands = False
+    with (
+        open_regular(path) as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        for chunk in chunks:
+            starts = (chunk.data_page_offset, chunk.dictionary_page_offset)
+            at = min(x for x in starts if x)
+            end = min(at + chunk.total_compressed_size, len(data))
+            packed += end - at
+            while at < end:
+                page = _Header(data, at)
+                at = page.end
+                unpacked += page.unpacked
+                values += page.values
+                longest = max(longest, page.unpacked)
+                expands |= page.encoding in _EXPANDING
+    most = most_unpacked(packed, small=_SMALL)
+    if max(unpacked, _VALUE * values) > most:
+        raise OSError(
+            errno.EFBIG,
+            f"it unpacks from {megabytes(packed)} to {megabytes(max(unpacked, _VALUE * values))}, "
+            "which no pictures or texts do; if you trust it, write it again without compression",
+        )
+    return Pages(most, longest, expands)
+
+
+class _Header:
+    """A page's header at a byte of the file; `ValueError` where there is none."""
+
+    def __init__(self, data: mmap.mmap, at: int) -> None:
+        self._data, self._at = data, at
+        try:
+            fields = self._struct(0)
+            kind = next(fields[n] for n in (_DATA, _DICTIONARY, _DATA_2) if n in fields)
+            self.unpacked, packed = int(fields[2]), int(fields[3])
+            self.values, self.encoding = int(kind[1]), int(kind[4 if _DATA_2 in fields else 2])
+        except (LookupError, TypeError, StopIteration) as error:
+            raise ValueError("the header of a page is damaged") from error
+        self.end = self._at + packed
+        if min(self.unpacked, packed, self.values) < 0:
+            raise ValueError("the header of a page is damaged")
+
+    def _byte(self) -> int:
+        found = self._data[self._at]
+        self._at += 1
+        return found
+
+    def _varint(self) -> int:
+        found = 0
+        for shift in range(0, 70, 7):
+            byte = self._byte()
+            found |= (byte & 127) << shift
+            if byte < 128:
+                return found
+        raise ValueError("the header of a page is damaged")
+
+    def _integer(self) -> int:
+        found = self._varint()
+        return (found >> 1) ^ -(found & 1)
+
+    def _struct(self, depth: int) -> dict[int, Any]:
+        if depth > _DEEPEST:
+            raise ValueError("the header of a page is damaged")
+        fields: dict[int, Any] = {}
+        number = 0
+        while first := self._byte():
+            step, kind = first >> 4, first & 15
+            number = number + step if step else self._integer()
+            fields[number] = kind == 1 if kind in (1, 2) else self._value(kind, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> Any:
+        match kind:
+            case 1 | 2 | 3:  # booleans in lists, and bytes
+                return self._byte()
+            case 4 | 5 | 6:
+                return self._integer()
+            case 7 | 8:  # a double; a text, such as the least value
+                length = 8 if kind == 7 else self._varint()
+                self._at += length
+                return None
+            case 9 | 10:
+                head = self._byte()
+                count = head >> 4 if head >> 4 < 15 else self._varint()
+                for _ in range(count):
+                    self._value(head & 15, depth + 1)
+                return None
+            case 12:
+                return self._struct(depth + 1)
+        raise ValueError("the header of a page is damaged")
+
+
+def check_single(path: Path, metadata: Any, size: int) -> None:
+    """`OSError` where another file stands before this one, as `cat` joins them.
+
+    The end of a file counts bytes from its own beginning: pages of the other would be read.
+
+    Args:
+        path: the file.
+        metadata: what pyarrow reads at its end.
+        size: its bytes.
+    """
+    ends = [0]
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            offsets = (chunk.dictionary_page_offset, chunk.data_page_offset)
+            first = min(offset for offset in offsets if offset is not None)
+            ends.append(first + chunk.total_compressed_size)
+    with path.open("rb") as file:
+        file.seek(max(ends))
+        # Here is an index of pages, or nothing.
+        between = file.read(min(_INDEX, max(0, size - max(ends) - metadata.serialized_size)))
+    if _MAGIC + _MAGIC in between:
+        raise OSError(
+            errno.EINVAL,
+            "two parquet files stand in it, one behind the other, and only the last would be read; "
+            "split them",
+        )

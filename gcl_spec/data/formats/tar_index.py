@@ -1,0 +1,175 @@
+"""Where the samples of a tar shard lie: found in one pass, kept on disk, read by offset."""
+
+import hashlib
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gcl_spec._files.atomic import atomic_write, remove_stale
+from gcl_spec._files.reading import parse_json
+from gcl_spec._typing import IntArray
+from gcl_spec.data.embedded import is_embedded
+from gcl_spec.data.formats.tar_members import FIELDS, MISSING, NO_FILE, Scan, Span, contents, scan
+from gcl_spec.data.names import CAPTIONS, Names
+from gcl_spec.errors import CheckpointError, DataError
+
+__all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
+
+_VERSION = 4
+_LONGEST = 2**20  # bytes of a text that is looked into for what it holds
+_KINDS = 100  # different endings and keys that are kept, of what is not read
+
+
+@dataclass(frozen=True)
+class TarIndex:
+    """The S samples of a shard, in the order of their first members.
+
+    spans: (S, 3, 2) int64: offset and size of picture, .txt and .json in the file; offset -1
+        where there is none, -2 where the member is a link or has holes.
+    warnings: what should be mended.
+    counts: what is not as it is documented, by kind and name.
+    names: the counts of `json_names`.
+    """
+
+    keys: tuple[str, ...]
+    spans: IntArray
+    warnings: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    names: list[list[str | int]]
+
+    def span(self, number: int, field: str) -> tuple[int, int] | None:
+        """Offset and size of "image", "txt" or "json"; `DataError` for what is no plain file."""
+        offset, size = self.spans[number, FIELDS.index(field)]
+        if offset == NO_FILE:
+            raise DataError(f"{self.keys[number]}: its {field} is a link or has holes; no file")
+        return None if offset == MISSING else (int(offset), int(size))
+
+
+def json_names() -> Names:
+    """What is known of the .json of a sample."""
+    return Names((CAPTIONS,), ".json members")
+
+
+def read_indexes(paths: Sequence[Path], cache: Path) -> list[TarIndex]:
+    """The indexes of shards, see `read_index`; what killed processes left in `cache` is removed."""
+    remove_stale(cache, r"tar-[0-9a-f]{24}\.npz")
+    return [read_index(path, cache) for path in paths]
+
+
+def read_index(path: Path, cache: Path) -> TarIndex:
+    """The index of a shard, from `cache` where the file has not changed since.
+
+    Raises:
+        DataError: it cannot be read, or is no tar file, such as a compressed one.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the shard: {error.strerror}") from error
+    key = f"{_VERSION} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    kept = cache / f"tar-{hashlib.sha256(os.fsencode(key)).hexdigest()[:24]}.npz"
+    found = _load(kept, stat.st_size)
+    if found is None:
+        found = _scan(path)
+        _save(kept, found)
+    return found
+
+
+def _scan(path: Path) -> TarIndex:
+    found = scan(path)
+    if not found.headers and found.problem and path.stat().st_size:
+        raise DataError(
+            f"{path} holds no whole sample ({found.problem}); wanted a tar file that is not "
+            "compressed, of members key.jpg (png, webp), key.txt and key.json"
+        )
+    spans = list(found.samples.values())
+    counts, names = _look_inside(path, spans)
+    counts |= {"left": found.left, "read": found.read}
+    counts["shard"] = Counter(joined=found.joined, archives=found.archives - 1)
+    shape = (len(spans), len(FIELDS), 2)
+    return TarIndex(
+        tuple(found.samples),
+        np.asarray(spans, np.int64).reshape(shape),
+        tuple(_warnings(path, found)),
+        {kind: dict(counter.most_common(_KINDS)) for kind, counter in counts.items()},
+        names.counts(_KINDS),
+    )
+
+
+def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter[str]], Names]:
+    """Counts over samples and their texts, and the names in those .json that are read."""
+    names, found = json_names(), Counter[str]()
+    has = [[span[0] != MISSING for span in sample] for sample in spans]
+    found["both"] = sum(image and (txt or js) for image, txt, js in has)
+    found["image only"] = sum(not (txt or js) for _, txt, js in has)
+    found["text only"] = sum(not image for image, _, _ in has)
+    found["json beside txt"] = sum(txt and js for _, txt, js in has)
+    texts = (txt for _, txt, _ in spans)
+    found["lines"] = sum(
+        b"\n" in data.strip().replace(b"\r", b"\n") for data in contents(path, texts, _LONGEST)
+    )
+    alone = [(image, js) for image, txt, js in spans if txt[0] == MISSING and js[0] >= 0]
+    alone = [(image, js) for image, js in alone if js[1] <= _LONGEST]
+    texts = (js for _, js in alone)
+    for (image, _), data in zip(alone, contents(path, texts, _LONGEST), strict=True):
+        try:
+            record = parse_json(data)
+        except ValueError:
+            continue  # it is a malformed sample
+        if isinstance(record, dict):
+            names.take(record)
+            if image[0] == MISSING:
+                found["base64"] += any(map(is_embedded, record.values()))
+    return {"samples": found}, names
+
+
+def _warnings(path: Path, found: Scan) -> Iterator[str]:
+    count = len(found.samples)
+    if found.problem:
+        yield f"{path}: {found.problem} after {count} whole samples; download it again"
+    if found.rest:
+        yield (
+            f"{path}: {found.rest:,} bytes after the archive's end are no tar archive, and are not "
+            "read; is the file damaged, or joined with something else?"
+        )
+    if found.twice:
+        yield (
+            f"{path}: {len(found.twice)} members stand in it twice, such as {found.twice[0]}; the "
+            "first of each is used, so that samples of the same name are lost; give them names of "
+            "their own"
+        )
+
+
+def _save(path: Path, index: TarIndex) -> None:
+    try:
+        with atomic_write(path) as file:
+            np.savez(
+                file,
+                keys=np.frombuffer("\0".join(index.keys).encode("utf-8", "surrogateescape"), "u1"),
+                spans=index.spans,
+                warnings=np.asarray(index.warnings, dtype=np.str_),
+                counts=np.asarray(json.dumps([index.counts, index.names])),
+            )
+    except CheckpointError:
+        return  # a full or read-only cache costs the next run one pass
+
+
+def _load(path: Path, size: int) -> TarIndex | None:
+    """None where there is none, or a damaged one."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            keys = tuple(arrays["keys"].tobytes().decode("utf-8", "surrogateescape").split("\0"))
+            spans = arrays["spans"]
+            counts, names = json.loads(str(arrays["counts"]))
+            warnings = tuple(map(str, arrays["warnings"]))
+            found = TarIndex(keys if len(spans) else (), spans, warnings, counts, names)
+    except Exception:  # numpy raises many kinds for a damaged file
+        return None
+    fits = spans.dtype == np.int64 and spans.shape == (len(found.keys), len(FIELDS), 2)
+    return found if fits and int(spans.sum(axis=-1).max(initial=0)) <= size else None

@@ -1,0 +1,226 @@
+"""The members of a tar shard, put together to samples by their names."""
+
+import os
+import tarfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gcl_spec._files.packed import BROKEN
+from gcl_spec._files.reading import open_regular
+from gcl_spec.errors import DataError
+
+__all__ = ["FIELDS", "MISSING", "NO_FILE", "Scan", "Span", "contents", "scan"]
+
+FIELDS = ("image", "txt", "json")
+MISSING, NO_FILE = -1, -2
+Span = tuple[int, int]
+# Field to span and extension; 3 is a text of another extension than .txt.
+_Group = dict[int, tuple[Span, str]]
+
+_IMAGES = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"})
+_IMAGE, _TXT, _JSON, _OTHER_TEXT = range(4)
+_OTHER_TEXTS = frozenset({"caption", "captions", "text"})
+_CHUNK = 2**20
+
+
+@dataclass
+class Scan:
+    """What a pass over a shard finds.
+
+    Args:
+        samples: by key, the spans of `FIELDS`: offset and size, or `MISSING` or `NO_FILE` with 0.
+        twice: members of one key and field, beyond the first.
+        left: the ends of names that are not read, with their number.
+        read: extensions that are read as .txt, with their number.
+        joined: samples of names such as key.image.jpg and key.caption.txt.
+        archives: how many there are, one behind the other, as `cat` joins them.
+        headers: how many members, of any kind.
+        problem: why the pass ended before the end, or "".
+        rest: bytes behind the end that are no tar archive.
+    """
+
+    samples: dict[str, list[Span]] = field(default_factory=dict)
+    twice: list[str] = field(default_factory=list)
+    left: Counter[str] = field(default_factory=Counter)
+    read: Counter[str] = field(default_factory=Counter)
+    joined: int = 0
+    archives: int = 0
+    headers: int = 0
+    problem: str = ""
+    rest: int = 0
+
+    def take(self, groups: dict[str, _Group]) -> None:
+        """Add the samples of one archive; a key that an earlier one has gets its number."""
+        for key, group in _settled(groups, self).items():
+            other = group.pop(_OTHER_TEXT, None)
+            if other is not None and _TXT not in group:
+                group[_TXT] = other
+                self.read[f".{other[1]}"] += 1
+            elif other is not None:
+                self.left[f".{other[1]}"] += 1
+            name = f"{key} (archive {self.archives})" if key in self.samples else key
+            spans = [group[n][0] if n in group else (MISSING, 0) for n in range(len(FIELDS))]
+            self.samples[name] = spans
+
+
+def scan(path: Path) -> Scan:
+    """One pass over a shard, and over what `cat` put behind it.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    found = Scan()
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            start: int | None = 0
+            while start is not None and not found.problem:
+                end = _scan_archive(path, start, size, found)
+                start = None if end is None else _next_block(file.fileno(), end, size)
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the shard: {error.strerror}") from error
+    return found
+
+
+def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
+    """Read the archive at byte `start`; where its end is, or None where nothing can follow."""
+    groups: dict[str, _Group] = {}
+    last, headers, end = "", found.headers, start
+    problem = ""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                for member in archive:
+                    found.headers += 1
+                    last = _add(member, size, groups, found) or last
+                end = archive.offset
+        # Where a header is damaged tarfile stops as it does at the end.
+        problem = "" if _is_end(path, end) else "cut off or damaged"
+    except OSError:
+        raise
+    except (*BROKEN, tarfile.TarError) as error:  # ValueError and more by damaged extended headers
+        problem = str(error) or type(error).__name__
+    if start and found.headers == headers:
+        found.rest = size - start  # these bytes are no archive: the ones before end as they should
+        return None
+    if problem:
+        groups.pop(last, None)  # a part of it may be lost, such as the caption after the picture
+    found.problem = problem
+    found.archives += 1
+    found.take(groups)
+    return end
+
+
+def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: Scan) -> str | None:
+    """Put a member to the sample of its name; the sample's key, None where it belongs to none."""
+    if member.size < 0:
+        raise tarfile.ReadError("a member of negative size")
+    folder, _, name = member.name.removeprefix("./").rpartition("/")
+    if member.isdir():
+        return None
+    # By the last dot: the names of samples may hold dots, such as photo.001.jpg.
+    stem, _, extension = name.rpartition(".")
+    kind = _kind(extension.lower())
+    if name.startswith(".") or not stem or kind is None:
+        ending = (
+            "hidden files" if name.startswith(".") else f".{extension}" if stem else "no extension"
+        )
+        found.left[ending] += 1
+        return None
+    inner, _, end = stem.rpartition(".")
+    if kind != _IMAGE and inner and end.lower() in _IMAGES:
+        stem = inner  # the text of 1.jpg may be 1.jpg.txt
+    plain = member.isreg() and not member.issparse()
+    span = (member.offset_data, member.size) if plain else (NO_FILE, 0)
+    if sum(span) > size:
+        return None
+    key = f"{folder}/{stem}" if folder else stem
+    group = groups.setdefault(key, {})
+    if kind in group:
+        found.twice.append(f"{key} ({(*FIELDS, 'txt')[kind]})")
+    else:
+        group[kind] = (span, extension)
+    return key
+
+
+def _kind(extension: str) -> int | None:
+    if extension in _IMAGES:
+        return _IMAGE
+    if extension in _OTHER_TEXTS:
+        return _OTHER_TEXT
+    return FIELDS.index(extension) if extension in FIELDS[1:] else None
+
+
+def _settled(groups: dict[str, _Group], found: Scan) -> dict[str, _Group]:
+    """The samples, where names with several dots may be read in two ways.
+
+    photo.001.jpg and photo.001.txt are the sample photo.001. What has no partner so is taken as
+    webdataset does, which ends a key at the first dot: 1.image.jpg and 1.caption.txt are the sample
+    1; 1.mask.png beside a whole sample 1 is a member of it that is not read.
+    """
+    pieces: dict[str, list[str]] = {}
+    for key, group in groups.items():
+        first = _first(key)
+        if first != key and not _is_whole(group):
+            pieces.setdefault(first, []).append(key)
+    target = {key: key for key in groups}
+    for first, keys in pieces.items():
+        own = groups.get(first, {})
+        kinds = [kind for key in (first, *keys) for kind in groups.get(key, {})]
+        fits = len(set(kinds)) == len(kinds) and not _is_whole(own)
+        words = not any(char.isdigit() for key in keys for char in key[len(first) :])
+        if fits and (own or len(keys) > 1) and words:
+            target |= dict.fromkeys(keys, first)
+            found.joined += 1
+        elif own:
+            for key in keys:
+                for _, extension in groups[key].values():
+                    found.left[f"{key[len(first) :]}.{extension}"] += 1
+                del target[key]
+    settled: dict[str, _Group] = {}
+    for key, name in target.items():
+        settled.setdefault(name, {}).update(groups[key])
+    return settled
+
+
+def _first(key: str) -> str:
+    """The key up to the first dot of its name.
+
+    >>> _first("a.b/photo.001")
+    'a.b/photo'
+    """
+    folder, slash, name = key.rpartition("/")
+    return folder + slash + name.partition(".")[0]
+
+
+def _is_whole(group: _Group) -> bool:
+    return _IMAGE in group and len(group) > 1
+
+
+def _is_end(path: Path, offset: int) -> bool:
+    """Does the archive end there as tar files do, with blocks of zeros?"""
+    with path.open("rb") as file:
+        file.seek(offset)
+        block = file.read(tarfile.BLOCKSIZE)
+    return len(block) == tarfile.BLOCKSIZE and not any(block)
+
+
+def _next_block(number: int, start: int, size: int) -> int | None:
+    """The first block from `start` on that is not of zeros; None at the file's end."""
+    for at in range(start, size, _CHUNK):
+        data = os.pread(number, _CHUNK, at)
+        rest = data.lstrip(b"\0")
+        if rest:
+            return at + (len(data) - len(rest)) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+    return None
+
+
+def contents(path: Path, spans: Iterable[Span], most: int) -> Iterator[bytes]:
+    """What members of at most `most` bytes hold; longer ones, links and gaps are left out."""
+    with path.open("rb") as file:
+        for offset, size in spans:
+            if offset >= 0 and size <= most:
+                yield os.pread(file.fileno(), size, offset)

@@ -1,0 +1,294 @@
+"""Precomputed vectors of images and texts, from any model or service, in place of files."""
+
+import copy
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._files.packed import BROKEN, Arrays
+from gcl_spec._files.reading import reason
+from gcl_spec._typing import BoolArray, FloatArray, IntArray
+from gcl_spec.batch import Batch
+from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.equal_rows import connected, first_equal
+from gcl_spec.data.formats.columns import find_columns
+from gcl_spec.data.formats.parquet_table import ParquetTable
+from gcl_spec.data.names import plain
+from gcl_spec.data.prepare.collate import assemble
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.data.sample import Sample
+from gcl_spec.errors import DataError
+
+__all__ = ["VectorCollator", "VectorSource", "read_npz", "read_vectors"]
+
+KINDS = ("image", "text")
+_SOME = 1000
+
+
+class VectorSource:
+    """A `Source` of N rows with an image vector, a text vector, or both.
+
+    References to images and captions are row numbers; `VectorCollator` makes vectors of them. Rows
+    of equal ids are not each other's negatives, nor are those of equal text vectors.
+
+    Args:
+        name: for errors.
+        vectors: "image" (N, F) and "text" (N, G), floats; one may be left out. A row of NaN alone
+            is missing.
+        ids: N names, or None for a row of its own; all are where not given.
+        present: (N, 2) booleans, image and text; another way to say what is missing.
+        numbers: the rows that are samples, all where not given.
+
+    Raises:
+        DataError: arrays of other shapes or dtypes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        vectors: dict[str, FloatArray],
+        ids: Sequence[str | None] | None = None,
+        present: BoolArray | None = None,
+        numbers: IntArray | None = None,
+    ) -> None:
+        self.name = name
+        self.warnings: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
+        _check(name, vectors, ids, present)
+        self.vectors, self.ids, self.present = vectors, ids, present
+        rows = len(next(iter(vectors.values())))
+        self.numbers = np.arange(rows) if numbers is None else numbers
+        self._states = {kind: _states(x) for kind, x in vectors.items()}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def sample(self, number: int, /) -> Sample:
+        """See `Source`; a vector of norm 0, or with some NaN or Inf, is malformed."""
+        row, place = int(self.numbers[number]), self.place(number)
+        has = {kind: self._has(kind, row, place) for kind in KINDS}
+        if not any(has.values()):
+            raise DataError(f"{place}: neither image nor text")
+        reference = str(row)
+        # The first row stands for equal ones, so that they are known as one caption.
+        captions = (str(self._twins["text"][row]),) if has["text"] else ()
+        concept = f"row {row}" if self._name(row) is None else f"id {self._name(row)}"
+        return Sample(self.id_of(row), reference if has["image"] else None, captions, concept)
+
+    def place(self, number: int, /) -> str:
+        """See `Source`."""
+        return f"{self.name} row {self.numbers[number]}"
+
+    def label(self, number: int, /) -> str:
+        """See `Source`."""
+        return self.id_of(int(self.numbers[number]))
+
+    def parts(self) -> Iterator[str]:
+        """See `Source`; of many rows, some."""
+        for kind, x in self.vectors.items():
+            yield f"{kind} {x.dtype} {x.shape}"
+        names = repr(self.ids and list(self.ids))
+        masked = b"" if self.present is None else self.present.tobytes()
+        yield hashlib.sha256(names.encode("utf-8", "surrogatepass") + masked).hexdigest()
+        for row in np.linspace(0, len(x) - 1, _SOME).astype(int).tolist():
+            for kind, x in self.vectors.items():
+                wrong = self._states[kind][row] == _WRONG
+                yield "" if wrong else hashlib.sha256(x[row].tobytes()).hexdigest()
+
+    def read_bytes(self, reference: str, /) -> bytes:
+        """The bytes of an image vector."""
+        return self.row("image", reference).tobytes()
+
+    def row(self, kind: str, reference: str) -> FloatArray:
+        """A vector (F,) of "image" or "text"; `DataError` where there is none."""
+        x_NF = self.vectors.get(kind)
+        if x_NF is None or not reference.isdecimal() or int(reference) >= len(x_NF):
+            raise DataError(f"{self.name}: no {kind} vector {reference!r}; a row number is meant")
+        found: FloatArray = x_NF[int(reference)]
+        return found
+
+    def id_of(self, row: int) -> str:
+        """The name of a row."""
+        return self._name(row) or str(row)
+
+    def subset(self, numbers: IntArray) -> "VectorSource":
+        """The same rows, of which only these are samples."""
+        found = copy.copy(self)
+        found.numbers = numbers
+        return found
+
+    @cached_property
+    def groups(self) -> IntArray:
+        """The first row of its group, for each row: of one id, or without ids what hangs together
+        by equal image or text vectors. What one group is tested on must train none of it.
+        """
+        count = len(next(iter(self.vectors.values())))
+        own_N = np.arange(count)
+        first: dict[str | int, int] = {}
+        named_N = np.asarray([self._name(row) is not None for row in range(count)])
+        same_N = np.asarray([first.setdefault(self._name(n) or n, n) for n in range(count)])
+        return connected([same_N, *(np.where(named_N, own_N, x) for x in self._twins.values())])
+
+    @cached_property
+    def _twins(self) -> dict[str, IntArray]:
+        found = {}
+        for kind, x in self.vectors.items():
+            known_N = self._states[kind] == _GOOD
+            if self.present is not None:
+                known_N &= self.present[:, KINDS.index(kind)]
+            found[kind] = first_equal(x, known_N)
+        return found
+
+    def _name(self, row: int) -> str | None:
+        return None if self.ids is None else self.ids[row]
+
+    def _has(self, kind: str, row: int, place: str) -> bool:
+        masked = self.present is not None and not self.present[row, KINDS.index(kind)]
+        if kind not in self.vectors or masked or self._states[kind][row] == _ABSENT:
+            return False
+        if self._states[kind][row] == _WRONG:
+            raise DataError(
+                f"{place}: its {kind} vector has norm 0, or holds NaN or Inf, in float32"
+            )
+        return True
+
+
+class VectorCollator:
+    """A `Collate` of row numbers to "image/features" and "text/features" (B, F) float32."""
+
+    def __init__(self, source: VectorSource) -> None:
+        self._source = source
+
+    def __call__(
+        self,
+        images: Sequence[ImageInput | None],
+        texts: Sequence[str | None],
+        ids: IntArray | None = None,
+        /,
+        *,
+        bad: dict[str, str] | None = None,
+        both: bool = False,
+    ) -> Batch:
+        """See `Collate`; no row is unreadable here."""
+        inputs: dict[str, npt.NDArray[np.generic]] = {}
+        for kind, items in zip(KINDS, (images, texts), strict=True):
+            wanted = both and kind in self._source.vectors
+            if wanted or any(item is not None for item in items):
+                zero = np.zeros(self._source.vectors[kind].shape[1], np.float32)
+                rows = [
+                    zero if item is None else self._source.row(kind, str(item)) for item in items
+                ]
+                inputs[f"{kind}/features"] = np.stack(rows).astype(np.float32)
+        return assemble(inputs, images, texts, ids)
+
+
+def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
+    """Arrays "image" (N, F), "text" (N, G), and where there are any "id" (N,), "present" (N, 2).
+
+    Raises:
+        DataError: no npz file, pickled objects in it, or arrays of other shapes.
+    """
+    try:
+        with Arrays(path) as file:
+            masks = [name for name in file.names if plain(name) == "present"]
+            mask = "present" if "present" in masks else next(iter(masks), None)
+            used = find_columns(
+                *(str(path), list(file.names), columns),
+                unit="arrays",
+                known=() if mask is None else (mask,),
+                has_concepts=False,
+            )
+            named = {"image": used.image, "text": used.text}
+            found = {kind: file[name] for kind, name in named.items() if name is not None}
+            ids = None if used.id is None else file[used.id]
+            present = None if mask is None else file[mask]
+    except DataError:
+        raise
+    except BROKEN as error:
+        raise DataError(
+            f"{path}: not a readable npz file of plain arrays: {reason(error)}"
+        ) from error
+    if ids is not None and ids.ndim != 1:
+        raise DataError(f"{path}: the ids have shape {ids.shape}; wanted (N,)")
+    names = None if ids is None else _names(ids.tolist())
+    source = VectorSource(str(path), found, names, present)
+    source.warnings, source.notes = used.warnings, used.notes
+    return source
+
+
+def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
+    """Columns of lists of floats, all in memory; a null is a missing vector."""
+    used = find_columns(str(table.paths[0]), table.names, columns, has_concepts=False)
+    named = {"image": used.image, "text": used.text}
+    whole = table.read_all([name for name in (*named.values(), used.id) if name is not None])
+    place = ", ".join(map(str, table.paths[:1])) + (" ..." if len(table.paths) > 1 else "")
+    found = {
+        kind: _matrix(place, name, whole.column(name))
+        for kind, name in named.items()
+        if name is not None
+    }
+    ids = None if used.id is None else _names(whole.column(used.id).to_pylist())
+    source = VectorSource(place, found, ids)
+    source.warnings, source.notes = used.warnings, used.notes
+    return source
+
+
+def _names(ids: list[Any]) -> list[str | None]:
+    """Texts; None for null, NaN and nothing, which are no name that rows could share."""
+    return [None if x is None or x != x or x == "" else str(x) for x in ids]
+
+
+def _matrix(place: str, name: str, column: Any) -> FloatArray:
+    """Lists of equal length to (N, F) float32, with rows of NaN for nulls."""
+    lists = column.combine_chunks()
+    valid_N = np.asarray(lists.is_valid())
+    rows = lists.drop_null()
+    with np.errstate(over="ignore"):
+        flat = np.asarray(rows.flatten(), np.float32)
+    width = len(flat) // max(1, len(rows))
+    # A fixed-size list has one length by its type.
+    even = not hasattr(rows, "offsets") or np.all(np.diff(np.asarray(rows.offsets)) == width)
+    if not width or not even:
+        raise DataError(f"{place}: the vectors of column {name!r} have different lengths, or none")
+    found = np.full((len(valid_N), width), np.nan, np.float32)
+    found[valid_N] = flat.reshape(-1, width)
+    return found
+
+
+_GOOD, _ABSENT, _WRONG = 0, 1, 2
+
+
+def _states(x_NF: FloatArray) -> npt.NDArray[np.int8]:
+    states_N = np.zeros(len(x_NF), np.int8)
+    for start in range(0, len(x_NF), 4096):  # no copy of millions of rows
+        with np.errstate(over="ignore"):
+            part = x_NF[start : start + 4096].astype(np.float32)  # as it is trained on
+        fine = np.isfinite(part).all(axis=1) & np.any(part != 0, axis=1)
+        absent = np.isnan(part).all(axis=1)
+        states_N[start : start + 4096] = np.where(absent, _ABSENT, np.where(fine, _GOOD, _WRONG))
+    return states_N
+
+
+def _check(
+    name: str,
+    vectors: dict[str, FloatArray],
+    ids: Sequence[str | None] | None,
+    present: BoolArray | None,
+) -> None:
+    if not vectors:
+        raise DataError(f"{name}: neither image nor text vectors; see data.columns")
+    for kind, x in vectors.items():
+        if x.ndim != 2 or 0 in x.shape or not np.issubdtype(x.dtype, np.floating):
+            raise DataError(f"{name}: {kind} vectors are {x.dtype} {x.shape}; wanted floats (N, F)")
+    rows = {len(x) for x in vectors.values()}
+    if ids is not None:
+        rows.add(len(ids))
+    if len(rows) > 1:
+        raise DataError(f"{name}: image, text and id have different numbers of rows: {rows}")
+    if present is not None and (present.dtype != np.bool_ or present.shape != (rows.pop(), 2)):
+        raise DataError(f"{name}: present is {present.dtype} {present.shape}; wanted bool (N, 2)")

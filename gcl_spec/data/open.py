@@ -1,0 +1,184 @@
+"""Which kind of data lies at a path."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gcl_spec._files.reading import is_folder
+from gcl_spec.config.cache_folder import cache_folder
+from gcl_spec.config.options import DataConfig
+from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
+from gcl_spec.data.formats.columns import find_columns
+from gcl_spec.data.formats.folder import JsonlSource
+from gcl_spec.data.formats.joined import NearestRoot, joined
+from gcl_spec.data.formats.llava import LlavaSource
+from gcl_spec.data.formats.tar import TarSource
+from gcl_spec.data.formats.text_table import TextTableSource
+from gcl_spec.data.names import shown
+from gcl_spec.data.other_kinds import check_pointer, kind_of
+from gcl_spec.data.paths import expand
+from gcl_spec.data.root import FolderRoot, Root, open_root, pictures_root
+from gcl_spec.data.source import Source
+from gcl_spec.errors import DataError
+
+__all__ = ["TRAIN", "data_root", "open_source"]
+
+_ZIPPED = "images.zip"
+_LINES = frozenset((".jsonl", ".json", ".csv", ".tsv"))
+_KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip", ".csv", ".tsv")
+
+
+def open_source(data: DataConfig) -> Source:
+    """The samples at `data.path`, by what is there.
+
+    starter                        the starter set
+    a zip                          its train.jsonl
+    a folder                       its train.jsonl, *.parquet, *.tar, train.npz or one *.json, with
+                                   the pictures in images/ or images.zip; see `files_of_folder`
+    a .jsonl, .json or .npz file   lines as in train.jsonl; the LLaVA-pretrain layout; vectors
+    a .csv or .tsv file            with a header line, as open_clip's
+    .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
+
+    Parquet files whose picture and text columns are lists of floats are vectors.
+
+    Raises:
+        DataError: nothing is there, or it is none of these, or unusable.
+    """
+    root = data_root(data.path)
+    files = _files(data.path)
+    source = _open(data, root, files.paths)
+    source.warnings = (*files.warnings, *source.warnings)
+    source.notes = (*files.notes, *source.notes)
+    if data.images and {path.suffix.lower() for path in files.paths} & {".tar", ".npz"}:
+        note = f"data.images = {data.images!r} is not used: {source.name} names no files"
+        source.notes = (*source.notes, note)
+    return source
+
+
+def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
+    images = pictures_root(data.images, root) if data.images else root
+    suffixes = {path.suffix.lower() for path in files}
+    if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar", *_LINES}):
+        raise DataError(
+            f"{data.path!r} names {len(files)} files; wanted files of one kind: parquet files, tar "
+            "shards, or .jsonl, .json, .csv or .tsv"
+        )
+    if len(files) > 1 and suffixes <= _LINES:
+        return joined(lambda file: _open(data, root, [file]), files)
+    if files and is_folder(data.path) and not data.images:
+        images = _nearest(root, files[0].parent)
+    match suffixes.pop() if suffixes else ".jsonl":
+        case ".jsonl":
+            if files:
+                root = FolderRoot(files[0].parent)
+            return JsonlSource(root, files[0].name if files else TRAIN, images, data.columns)
+        case ".zip":
+            _check_top(root)
+            return JsonlSource(root, TRAIN, images, data.columns)
+        case ".json" | ".tar" if data.columns.chosen():
+            option, name = next(iter(data.columns.chosen().items()))
+            raise DataError(
+                f"data.columns.{option} = {name!r} names no part of {data.path!r}: only columns of "
+                "tables, arrays and keys of train.jsonl have names to choose; drop the option"
+            )
+        case ".json":
+            images = images if data.images or images is not root else _beside(root)
+            return LlavaSource(FolderRoot(files[0].parent), files[0].name, images)
+        case ".tar":
+            return TarSource(files, cache_folder(data))
+        case ".csv" | ".tsv":
+            return TextTableSource(files[0], data.columns, images)
+        case ".npz":
+            from gcl_spec.data.formats.vectors import read_npz
+
+            return read_npz(files[0], data.columns)
+        case _:
+            return _parquet(files, data, images)
+
+
+def _check_top(root: Root) -> None:
+    """`DataError` where an archive has its samples in a folder of its own."""
+    inner = [name for name in root.folders("") if root.exists(f"{name}/{TRAIN}")]
+    if inner and not root.exists(TRAIN):
+        raise DataError(
+            f"{root.name}: {TRAIN} lies in a folder of the archive, {shown(inner[0])}; "
+            "pack what is in the folder, or unpack the archive and name the folder"
+        )
+
+
+def _nearest(root: Root, folder: Path) -> Root:
+    """Where the pictures lie of a file in a folder of the data: from the data, or from there."""
+    inner = os.path.relpath(folder, root.name)
+    return root if inner == "." else NearestRoot(root, inner)
+
+
+def _beside(root: Root) -> Root:
+    """Where pictures lie that no option names: in images.zip, as LCS-558K is downloaded."""
+    has_folder = "images" in root.folders("")
+    return root if has_folder or not root.exists(_ZIPPED) else open_root(Path(root.name) / _ZIPPED)
+
+
+def data_root(path: str) -> Root:
+    """Where pictures and tasks lie: the starter set, the folder, the zip, or the files' folder."""
+    kind = Path(path).suffix.lower()
+    single = kind not in _KINDS and not set(path) & set("*?[{")
+    if path == "starter" or is_folder(path) or single or kind == ".zip":
+        return open_root(path)
+    return FolderRoot(expand(path)[0].parent)
+
+
+def _files(path: str) -> Files:
+    """The files of samples; none for the train.jsonl of the starter set or a folder."""
+    if path == "starter":
+        return Files(())
+    if is_folder(path):
+        files = files_of_folder(path)
+        root = FolderRoot(Path(path))
+        for file in files.paths:  # which the folder names, not the user
+            root.check(str(file.relative_to(path)))
+        _check_pointers(files.paths)
+        return files
+    found = expand(path)
+    for file in found:
+        if file.suffix.lower() not in _KINDS:
+            what = kind_of(file) or f"not one of the kinds {', '.join(_KINDS)}"
+            raise DataError(f"{file}: {what}")
+    _check_pointers(found)
+    return files_of_pattern(path, found)
+
+
+def _check_pointers(files: Sequence[Path]) -> None:
+    for file in files:
+        # A pointer has some 130 bytes.
+        pointer = check_pointer(file) if file.stat().st_size < 1024 else ""
+        if pointer:
+            raise DataError(f"{file}: {pointer}")
+
+
+def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
+    from gcl_spec.data.formats.parquet import ParquetSource
+    from gcl_spec.data.formats.parquet_table import ParquetTable
+
+    table = ParquetTable(files)
+    names = table.names
+    columns = find_columns(str(files[0]), names, data.columns)
+    used = [name for name in (columns.image, columns.text) if name is not None]
+    for name in (*used, columns.id, columns.concept):
+        if name is not None:
+            table.check(name, optional=name not in {*used, *data.columns.chosen().values()})
+    kinds = [table.type_of(name) for name in used]
+    if kinds and all(_is_vector(kind) for kind in kinds):
+        from gcl_spec.data.formats.vectors import read_vectors
+
+        return read_vectors(table, data.columns)
+    return ParquetSource(table, data.columns, images)
+
+
+def _is_vector(kind: str) -> bool:
+    """Is an arrow type one of lists of floats?
+
+    >>> _is_vector("list<element: float>"), _is_vector("list<element: string>")
+    (True, False)
+    """
+    inner = kind.partition(": ")[2]
+    return "list<" in kind and inner.startswith(("float", "double", "halffloat"))

@@ -1,0 +1,1 @@
+"""Samples made into the arrays that a model takes."""

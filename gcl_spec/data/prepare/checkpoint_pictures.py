@@ -1,0 +1,269 @@
+"""Pictures as a checkpoint's own preprocessor_config.json wants them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec.data.prepare.pictures import (
+    ImageInput,
+    check_pixels,
+    decode,
+    eight_bits,
+    turn_upright,
+)
+from gcl_spec.errors import DataError
+from gcl_spec.models.config_json import read_json
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["PROCESSING_VERSION", "ImageProcessor"]
+
+# Enters `ImageProcessor.key`: raise it whenever the same settings give other pixels.
+PROCESSING_VERSION = 1
+
+_OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
+_HALF = (0.5, 0.5, 0.5)
+_ALWAYS = {"do_resize": True, "do_rescale": True, "do_normalize": True, "rescale_factor": 1 / 255}
+_SQUARE = {"height": 224, "width": 224}
+_SIGLIP = _ALWAYS | {"size": _SQUARE, "resample": 3, "image_mean": _HALF, "image_std": _HALF}
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+# The defaults of transformers' processors, for what a checkpoint leaves out.
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "CLIP": _ALWAYS
+    | {"size": {"shortest_edge": 224}, "resample": 3, "do_center_crop": True}
+    | {"crop_size": _SQUARE, "image_mean": _OPENAI_MEAN, "image_std": _OPENAI_STD},
+    "Siglip": _SIGLIP,
+    "ViT": _SIGLIP | {"resample": 2},
+}
+# What a single number means as `size`: the shorter side, or both sides.
+_NUMBER_IS_SQUARE = {"CLIP": False, "Siglip": False, "ViT": True}
+_SUFFIXES = ("ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor")
+_KINDS = {kind + suffix: kind for kind in _DEFAULTS for suffix in _SUFFIXES}
+_MODEL_KINDS = {"clip": "CLIP", "siglip": "Siglip", "vit": "ViT"}
+
+_KNOWN = {*_DEFAULTS["CLIP"], "do_convert_rgb"}
+# These say nothing about the pixels, or only something where another key asks for it.
+_NEUTRAL = {
+    *{"processor_class", "image_processor_type", "feature_extractor_type", "auto_map"},
+    *{"_valid_processor_keys", "device", "disable_grouping", "return_tensors"},
+    *{"input_data_format", "default_to_square", "pad_size", "num_channels"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """Sizes are (height, width); None leaves a step out."""
+
+    shortest_edge: int | None
+    size: tuple[int, int] | None
+    resample: int
+    crop: tuple[int, int] | None
+    rescale: tuple[float, ...] | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+
+
+class ImageProcessor:
+    """A checkpoint's preprocessing: RGB, resize, crop, rescale, normalise.
+
+    Equals transformers' Pillow processors (`CLIPImageProcessorPil`, `SiglipImageProcessorPil`,
+    `ViTImageProcessorPil`) to the bit, but for three things that those leave wrong: pictures are
+    turned upright by their EXIF orientation first, 16-bit grey pictures keep their greys instead
+    of becoming white, and every picture becomes RGB, whatever `do_convert_rgb` says.
+
+    >>> processor = ImageProcessor({"size": 32, "crop_size": 32}, kind="CLIP", where="example")
+    >>> black = np.zeros((40, 60, 3), np.uint8)
+    >>> values = processor(black, "black")
+    >>> values.shape, values[:, 0, 0].astype(float).round(3).tolist()
+    ((3, 32, 32), [-1.792, -1.752, -1.48])
+    """
+
+    shape: tuple[int, int]
+    """Height and width of every result."""
+    key: str
+    """Names the preprocessing: same key and same picture, same result."""
+
+    def __init__(self, settings: Mapping[str, Any], *, kind: str, where: str) -> None:
+        """Of the content of a preprocessor_config.json and a kind: CLIP, Siglip or ViT.
+
+        Raises:
+            DataError: a setting that is unknown, malformed, or lets the shapes of results differ.
+        """
+        parsed = _parse(settings, kind, where)
+        fixed = parsed.crop or parsed.size
+        if fixed is None:
+            raise DataError(
+                f"{where}: pictures would keep different shapes, which make no batch; set "
+                "do_center_crop and crop_size, or a size of height and width"
+            )
+        self.shape = fixed
+        self.key = f"{json.dumps(asdict(parsed))} processing={PROCESSING_VERSION}"
+        self._settings = parsed
+        self._table = _values(parsed)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "ImageProcessor":
+        """The processor of a checkpoint; `DataError` for types and settings that are unknown."""
+        path, settings = _read_settings(folder)
+        name = settings.get("image_processor_type") or settings.get("feature_extractor_type")
+        if name is None:
+            model = read_json(folder / "config.json").get("model_type")
+            kind = _MODEL_KINDS.get(str(model))
+            name = f"none, for a model of type {model}"
+        else:
+            kind = _KINDS.get(str(name))
+        if kind is None:
+            code = "; code that lies in the folder is never run" if settings.get("auto_map") else ""
+            raise DataError(
+                f"{path}: image_processor_type is {name}; known are "
+                f"{', '.join(x + 'ImageProcessor' for x in _DEFAULTS)}{code}"
+            )
+        return cls(settings, kind=kind, where=str(path))
+
+    def __call__(self, image: ImageInput, where: str) -> npt.NDArray[np.float32]:
+        """Pixel values (3, H, W) float32 of a picture.
+
+        Raises:
+            DataError: as `gcl_spec.data.prepare.pictures.decode`; or too long and thin to be
+                resized.
+        """
+        pixels_HWC = decode(image, lambda picture: self._pixels(picture, where), where=where)
+        # Every later step maps a channel's 256 values one by one: done once, in the table.
+        return np.stack([self._table[i][pixels_HWC[:, :, i]] for i in range(3)])
+
+    def _pixels(self, picture: "Image.Image", where: str) -> npt.NDArray[np.uint8]:
+        settings = self._settings
+        rgb = _opaque_rgb(picture)
+        if settings.shortest_edge is not None:
+            rgb = _resize_shorter(rgb, settings.shortest_edge, settings.resample, where)
+        elif settings.size is not None:
+            rgb = rgb.resize(settings.size[::-1], settings.resample)
+        if settings.crop is not None:
+            height, width = settings.crop
+            top, left = (rgb.height - height) // 2, (rgb.width - width) // 2
+            rgb = rgb.crop((left, top, left + width, top + height))  # black outside the picture
+        return np.asarray(rgb)
+
+
+def _opaque_rgb(picture: "Image.Image") -> "Image.Image":
+    """Upright RGB, on white where the picture is transparent."""
+    from PIL import Image
+
+    picture = eight_bits(picture)
+    clear = "A" in picture.getbands() or picture.info.get("transparency") is not None
+    found = picture.convert("RGBA" if clear else "RGB")
+    turn_upright(found)
+    if not clear:
+        return found
+    white = Image.new("RGBA", found.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, found).convert("RGB")
+
+
+def _resize_shorter(rgb: "Image.Image", side: int, resample: int, where: str) -> "Image.Image":
+    longer = int(side * max(rgb.size) / min(rgb.size))
+    width, height = (side, longer) if rgb.width <= rgb.height else (longer, side)
+    check_pixels(width, height, where=f"{where}: resized to a shorter side of {side}")
+    return rgb.resize((width, height), resample)
+
+
+def _values(settings: _Settings) -> npt.NDArray[np.float32]:
+    """What each of a channel's values becomes, (3, 256), rounded where transformers rounds."""
+    table = np.stack([np.arange(256, dtype=np.float32)] * 3)
+    if settings.rescale is not None:
+        table = (table * np.asarray(settings.rescale, np.float64)[:, None]).astype(np.float32)
+    if settings.mean is not None and settings.std is not None:
+        mean, std = (np.asarray(x, np.float32)[:, None] for x in (settings.mean, settings.std))
+        table = (table - mean) / std
+    return table
+
+
+def _read_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Of processor_config.json, where transformers 5 keeps them, or preprocessor_config.json."""
+    path = folder / "processor_config.json"
+    if path.is_file():
+        nested = read_json(path).get("image_processor")
+        if isinstance(nested, dict):
+            return path, nested
+    path = folder / "preprocessor_config.json"
+    return path, read_json(path)
+
+
+def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
+    for key, value in settings.items():
+        harmless = key in _NEUTRAL or value is None or value is False
+        if key not in _KNOWN and not harmless and (key, value) != ("data_format", "channels_first"):
+            raise DataError(
+                f"{where}: {key}={value!r} is not known and may change the pixels; remove it if "
+                "it does not"
+            )
+    found = _DEFAULTS[kind] | dict(settings)  # a null is no default: it leaves the step out
+
+    def wanted(key: str) -> bool:
+        if not isinstance(found.get(key), bool | None):
+            raise DataError(f"{where}: {key} is {found[key]!r}; true or false is meant")
+        return bool(found.get(key))
+
+    edge, size = None, None
+    if wanted("do_resize"):
+        edge, size = _size(found["size"], "size", _NUMBER_IS_SQUARE[kind], where)
+    crop = None
+    if wanted("do_center_crop"):
+        crop = _size(found.get("crop_size"), "crop_size", True, where)[1]
+        if crop is None:
+            raise DataError(f"{where}: crop_size has no height and width")
+    normalise = wanted("do_normalize")
+    return _Settings(
+        shortest_edge=edge,
+        size=size,
+        resample=_filter(found["resample"], where),
+        crop=crop,
+        rescale=_numbers(found, "rescale_factor", where) if wanted("do_rescale") else None,
+        mean=_numbers(found, "image_mean", where) if normalise else None,
+        std=_numbers(found, "image_std", where) if normalise else None,
+    )
+
+
+def _size(
+    value: Any, key: str, number_is_square: bool, where: str
+) -> tuple[int | None, tuple[int, int] | None]:
+    """(shortest edge, None) or (None, (height, width))."""
+    if isinstance(value, int):
+        value = {"height": value, "width": value} if number_is_square else {"shortest_edge": value}
+    elif isinstance(value, list | tuple) and len(value) == 2:
+        value = {"height": value[0], "width": value[1]}
+    sides = dict(value) if isinstance(value, Mapping) else {}
+    # Nulls are what transformers writes for the forms of a size that are not used.
+    sides = {name: side for name, side in sides.items() if side is not None}
+    if all(type(side) is int and side > 0 for side in sides.values()):
+        if sides.keys() == {"shortest_edge"}:
+            return sides["shortest_edge"], None
+        if sides.keys() == {"height", "width"}:
+            return None, (sides["height"], sides["width"])
+    raise DataError(f"{where}: {key} is {value!r}; known are shortest_edge, or height and width")
+
+
+def _filter(value: Any, where: str) -> int:
+    if value is None:
+        return 2  # bilinear, as in transformers
+    if type(value) is not int or not 0 <= value <= 5:
+        raise DataError(f"{where}: resample is {value!r}; it is the number of a Pillow filter")
+    return value
+
+
+def _numbers(found: Mapping[str, Any], key: str, where: str) -> tuple[float, ...]:
+    """Three numbers, one a channel; a single one is meant for all."""
+    value = found[key]
+    values = list(value) if isinstance(value, list | tuple) else [value] * 3
+    good = all(type(x) in (int, float) and abs(x) <= _LARGEST for x in values) and len(values) == 3
+    if not good or (key == "image_std" and 0 in values):
+        raise DataError(f"{where}: {key} is {value!r}; a finite number a channel is meant")
+    return tuple(float(x) for x in values)

@@ -1,0 +1,150 @@
+"""From pictures and texts to the arrays of a batch."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._typing import IntArray
+from gcl_spec._words import brief
+from gcl_spec.batch import Batch, presence
+from gcl_spec.config.options import Config
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.data.prepare.recipes import preprocessing_of
+from gcl_spec.errors import DataError
+
+__all__ = ["Collate", "Collator", "Reader", "assemble"]
+
+
+class Reader(Protocol):
+    """Gives the files of pictures: a `Root`, by path, or a `Source`, by reference."""
+
+    @property
+    def name(self) -> str:
+        """For errors."""
+        ...
+
+    def read_bytes(self, path: str, /) -> bytes:
+        """The file's content; `DataError` when it cannot be read."""
+        ...
+
+
+class Collate(Protocol):
+    """Makes a batch of B samples from images and texts, None where a sample has none."""
+
+    def __call__(
+        self,
+        images: Sequence[ImageInput | None],
+        texts: Sequence[str | None],
+        ids: IntArray | None = None,
+        /,
+        *,
+        bad: dict[str, str] | None = None,
+        both: bool = False,
+    ) -> Batch:
+        """See the class.
+
+        Args:
+            images: None where a sample has none.
+            texts: likewise.
+            ids: 0..B-1 when not given.
+            bad: takes the reason for each image, by its path or reference, that cannot be read;
+                the sample is then present in no modality. Without it such an image is an error.
+            both: have inputs of a modality that no sample has, too, as if one had.
+
+        Raises:
+            DataError: an image that cannot be read.
+        """
+        ...
+
+
+class Collator:
+    """Pixels and tokens. A string as image is a path: under `root`, or on disk without a root.
+
+    `threads` decode at a time; with 1 the calling one does.
+    """
+
+    def __init__(self, config: Config, root: Reader | None = None, *, threads: int = 4) -> None:
+        self._root = root
+        self._preprocessing = preprocessing_of(config)
+        # Pillow decodes and resizes outside the GIL.
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def __call__(
+        self,
+        images: Sequence[ImageInput | None],
+        texts: Sequence[str | None],
+        ids: IntArray | None = None,
+        /,
+        *,
+        bad: dict[str, str] | None = None,
+        both: bool = False,
+    ) -> Batch:
+        """See `Collate`."""
+        inputs: dict[str, npt.NDArray[np.generic]] = {}
+        pixels = self._decode(images, bad)
+        images, texts = without_bad(images, texts, bad)
+        if both or any(image is not None for image in images):
+            inputs[self._preprocessing.image_input] = np.stack(pixels)
+        if both or any(text is not None for text in texts):
+            inputs |= self._preprocessing.texts([text or "" for text in texts])
+        return assemble(inputs, images, texts, ids)
+
+    def read(self, image: ImageInput) -> ImageInput:
+        """The file's content where `image` is a path under the root; else `image` itself."""
+        if self._root is not None and isinstance(image, str):
+            return self._root.read_bytes(image)
+        return image
+
+    def _decode(
+        self, images: Sequence[ImageInput | None], bad: dict[str, str] | None
+    ) -> list[npt.NDArray[np.generic]]:
+        def one(image: ImageInput | None) -> npt.NDArray[np.generic]:
+            try:
+                return self._pixels(image)
+            except DataError as error:
+                if bad is None or not isinstance(image, str):
+                    raise
+                bad[image] = str(error)
+                return self._pixels(None)
+
+        done: Iterable[npt.NDArray[np.generic]]
+        done = map(one, images) if self._pool is None else self._pool.map(one, images)
+        return list(done)
+
+    def _pixels(self, image: ImageInput | None) -> npt.NDArray[np.generic]:
+        if image is None:
+            return self._preprocessing.blank()
+        place = brief(image) if isinstance(image, str) or hasattr(image, "parts") else "image"
+        where = f"{self._root.name}: {place}" if self._root is not None else place
+        return self._preprocessing.image(self.read(image), where)
+
+
+def without_bad(
+    images: Sequence[ImageInput | None],
+    texts: Sequence[str | None],
+    bad: dict[str, str] | None,
+) -> tuple[Sequence[ImageInput | None], Sequence[str | None]]:
+    """None for both parts of the samples whose image is in `bad`."""
+    if not bad:
+        return images, texts
+    good = [not (isinstance(image, str) and image in bad) for image in images]
+    return (
+        [image if fine else None for image, fine in zip(images, good, strict=True)],
+        [text if fine else None for text, fine in zip(texts, good, strict=True)],
+    )
+
+
+def assemble(
+    inputs: dict[str, npt.NDArray[np.generic]],
+    images: Sequence[object],
+    texts: Sequence[object],
+    ids: IntArray | None,
+) -> Batch:
+    """A batch with the presence that `images` and `texts` show."""
+    has_image = np.asarray([image is not None for image in images], bool)
+    has_text = np.asarray([text is not None for text in texts], bool)
+    numbers = np.arange(len(images), dtype=np.int64) if ids is None else ids
+    return Batch(inputs, presence(has_image, has_text), numbers)

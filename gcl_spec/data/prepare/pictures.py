@@ -1,0 +1,207 @@
+"""Pictures as square RGB arrays."""
+
+import io
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._files.reading import read_regular, reason
+from gcl_spec._words import LFS_POINTER, is_lfs_pointer
+from gcl_spec.data.embedded import embedded, unwrapped
+from gcl_spec.data.prepare.png_chunks import is_png, without_notes
+from gcl_spec.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = [
+    "PREPROCESSING_VERSION",
+    "ImageInput",
+    "check_pixels",
+    "decode",
+    "eight_bits",
+    "load_image",
+    "square_image",
+    "thumbnail",
+    "turn_upright",
+]
+
+T = TypeVar("T")
+
+# Enters the key of cached tower outputs: raise it whenever `load_image` gives other pixels for the
+# same file, or caches go on giving the outputs of the old ones.
+PREPROCESSING_VERSION = 3
+
+# Pillow's other readers are never started: rare formats, and EPS would run Ghostscript on the file.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+# Formats whose greys of 16 bits some versions of Pillow give as 32-bit numbers.
+_GREY_16 = ("PNG", "PPM")
+_WHITE = 255
+
+ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]
+"""A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
+
+
+def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.uint8]:
+    """Decode a picture, turn it upright, put it on white, resize it, and pad it to a square.
+
+    Args:
+        image: see `decode`.
+        size: side of the result in pixels.
+        where: name for errors.
+
+    Returns:
+        (size, size, 3) uint8, RGB.
+
+    Raises:
+        DataError: as `decode`.
+    """
+    return decode(image, lambda picture: square_image(picture, size), where=where)
+
+
+def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) -> T:
+    """What `use` makes of the opened picture.
+
+    Args:
+        image: a PNG, JPEG, WebP, GIF, BMP or TIFF file, by path or content; or a decoded picture.
+        use: reads the pixels; must not change the picture, which may be the caller's.
+        where: name for errors.
+
+    Raises:
+        DataError: missing, of another format, unreadable, cut off, or over Pillow's pixel limit
+            (which is checked before decoding).
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        if isinstance(image, Image.Image):
+            return use(image)
+        if isinstance(image, np.ndarray):
+            return use(Image.fromarray(image))
+        data = _content(image)
+        if not data or is_lfs_pointer(data):
+            raise DataError(LFS_POINTER if data else "not a readable picture: the file is empty")
+        try:
+            return _opened(data, use, where)
+        except ValueError:  # such as a text of more than 1 MiB, which the pixels do not need
+            if not is_png(data):
+                raise
+            return _opened(without_notes(data), use, where)
+    except DataError as error:
+        said = str(error)
+        raise DataError(said if said.startswith(where) else f"{where}: {said}") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"{where}: picture is too large: {error}") from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{where}: not a readable picture in one of the formats {', '.join(_FORMATS)}; "
+            "convert it to one of them"
+        ) from error
+    except (OSError, SyntaxError, TypeError, ValueError) as error:
+        raise DataError(f"{where}: not a readable picture: {reason(error)}") from error
+    except MemoryError as error:
+        raise DataError(f"{where}: there is not enough memory to decode this picture") from error
+
+
+def _content(image: str | Path | bytes) -> bytes:
+    """The file of a picture, by path or content, of which either may be base64."""
+    picture = embedded(image) if isinstance(image, str) else None
+    if picture is not None:
+        return picture
+    return unwrapped(image if isinstance(image, bytes) else read_regular(Path(image)))
+
+
+def _opened(data: bytes, use: Callable[["Image.Image"], T], where: str) -> T:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        # Pillow itself only warns between its limit and twice that; here both are too large.
+        check_pixels(picture.width, picture.height, where=where)
+        return use(picture)
+
+
+def check_pixels(width: int, height: int, *, where: str) -> None:
+    """`DataError` where a picture of this size is over Pillow's limit."""
+    from PIL import Image
+
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and width * height > limit:
+        raise DataError(
+            f"{where}: picture is too large: {width * height} pixels ({width} x {height}), "
+            f"at most {limit}"
+        )
+
+
+def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
+    """A picture file as a WebP of at most `side` pixels square; `DataError` as `load_image`."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(load_image(data, size=side, where=where)).save(buffer, "WEBP", quality=80)
+    return buffer.getvalue()
+
+
+def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
+    """Upright, on white, resized, padded to a square (cropping would lose something).
+
+    Returns:
+        (size, size, 3) uint8, RGB.
+    """
+    from PIL import Image
+
+    found = eight_bits(picture)
+    clear = found.has_transparency_data  # without it three copies of a large picture are spared
+    found = found.convert("RGBA" if clear else "RGB")
+    turn_upright(found)
+    if clear:
+        white = Image.new("RGBA", found.size, (255, 255, 255, 255))
+        found = Image.alpha_composite(white, found).convert("RGB")
+    # Resized before it is padded: a long thin picture would need the square of its length.
+    share = size / max(found.size)
+    width, height = (max(1, round(share * side)) for side in found.size)
+    square = Image.new("RGB", (size, size), (255, 255, 255))
+    small = found.resize((width, height), Image.Resampling.BICUBIC)
+    square.paste(small, ((size - width) // 2, (size - height) // 2))
+    return np.asarray(square)
+
+
+def eight_bits(picture: "Image.Image") -> "Image.Image":
+    """The picture in a mode that Pillow converts to RGB as it should.
+
+    Greys of 16 bits a pixel keep their order; Pillow's own conversion would clip them to white.
+
+    Raises:
+        DataError: colours in CIE L*a*b*; 32-bit or decimal numbers that are not from 0 to 255, as
+            Pillow means them, so that nothing says what is black and what is white.
+    """
+    mode = picture.mode
+    if mode.startswith("I;16") or (mode == "I" and picture.format in _GREY_16):
+        return picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    if mode == "LAB":  # Pillow's own conversion gives white
+        raise DataError("its colours are CIE L*a*b*, which are not read; convert it to RGB")
+    if mode in ("I", "F"):
+        values = np.asarray(picture)
+        low, high = values.min(), values.max()
+        if not 0 <= low <= high <= _WHITE or (mode == "F" and 0 < high <= 1):
+            raise DataError(
+                f"its pixels are {'decimal' if mode == 'F' else '32-bit'} numbers from {low:g} to "
+                f"{high:g}, which do not say what is black and what is white; convert it to 8 or "
+                "16 bits a channel"
+            )
+    return picture.convert("LA") if mode == "La" else picture  # Pillow has no other way from it
+
+
+def turn_upright(picture: "Image.Image") -> None:
+    """Turn the picture, in place, as the camera's EXIF orientation says."""
+    from PIL import ImageOps
+
+    # Damaged metadata makes Pillow raise any of these, before or after it has turned the picture
+    # (hence in place); the pixels are good.
+    bad = (ArithmeticError, AttributeError, LookupError, SyntaxError, struct.error)
+    with suppress(*bad, OSError, TypeError, ValueError):
+        ImageOps.exif_transpose(picture, in_place=True)

@@ -1,0 +1,102 @@
+"""What the models of each kind want of pictures and texts."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec.config.options import Config
+from gcl_spec.data.prepare.check_checkpoint import check_picture_size
+from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
+from gcl_spec.data.prepare.pictures import ImageInput, load_image
+from gcl_spec.data.prepare.tokenizer import Tokenizer
+from gcl_spec.errors import InputError
+from gcl_spec.models.pretrained import clip_folder, text_folder
+
+__all__ = ["Preprocessing", "preprocessing_of"]
+
+
+class Preprocessing(Protocol):
+    """From one picture, and from texts, to arrays."""
+
+    image_input: str
+    """The name of pictures in `gcl_spec.batch.Batch.inputs`."""
+
+    def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
+        """One picture's array; `DataError` names `where`."""
+        ...
+
+    def blank(self) -> npt.NDArray[np.generic]:
+        """The array that stands for no picture: zeros."""
+        ...
+
+    def texts(self, texts: Sequence[str], /) -> dict[str, npt.NDArray[np.generic]]:
+        """ "text/input_ids" and "text/attention_mask", (B, L) int64 each."""
+        ...
+
+
+def preprocessing_of(config: Config) -> Preprocessing:
+    """That of `config.model.kind`.
+
+    Raises:
+        InputError: an adapter has vectors and no pictures or texts. DataError: see `clip_folder`.
+    """
+    if config.model.kind == "clip":
+        return _Checkpoint(config)
+    if config.model.kind == "adapter":
+        raise InputError(
+            "an adapter is trained on vectors of other models: it encodes no pictures or texts"
+        )
+    return _Lite(config)
+
+
+def tokenizer_of(config: Config) -> Tokenizer:
+    """What cuts a text into tokens for `config.model.kind`, lite or clip."""
+    if config.model.kind == "clip":
+        return Tokenizer.from_folder(clip_folder(config))
+    return Tokenizer(text_folder() / "tokenizer.json", max_tokens=config.model.max_tokens)
+
+
+class _Tokens:
+    def __init__(self, config: Config) -> None:
+        self._tokenizer = tokenizer_of(config)
+
+    def texts(self, texts: Sequence[str], /) -> dict[str, npt.NDArray[np.generic]]:
+        ids, mask = self._tokenizer(texts)
+        self._tokenizer.check_known(ids)
+        return {"text/input_ids": ids, "text/attention_mask": mask}
+
+
+class _Lite(_Tokens):
+    """Squares of uint8 pixels, and MiniLM's tokens."""
+
+    image_input = "image/pixels"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._size = config.model.image_size
+
+    def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
+        return load_image(image, size=self._size, where=where)
+
+    def blank(self) -> npt.NDArray[np.generic]:
+        return np.zeros((self._size, self._size, 3), np.uint8)
+
+
+class _Checkpoint(_Tokens):
+    """As the checkpoint's own files say."""
+
+    image_input = "image/pixel_values"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        folder = clip_folder(config)
+        self._processor = ImageProcessor.from_folder(folder)
+        check_picture_size(folder, self._processor.shape)
+
+    def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
+        return self._processor(image, where)
+
+    def blank(self) -> npt.NDArray[np.generic]:
+        return np.zeros((3, *self._processor.shape), np.float32)

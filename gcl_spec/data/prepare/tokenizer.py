@@ -1,0 +1,176 @@
+"""Texts as token numbers, by the Rust `tokenizers` library."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gcl_spec._typing import IntArray
+from gcl_spec._words import one_line
+from gcl_spec.data.prepare.token_rules import read_tokenizer, token_rules
+from gcl_spec.errors import DataError
+
+if TYPE_CHECKING:
+    import tokenizers
+
+__all__ = ["TOKENIZING_VERSION", "Tokenizer"]
+
+# Enters the key of cached tower outputs: raise it whenever a text gets other tokens.
+TOKENIZING_VERSION = 1
+
+_CHUNK = 256
+_MOST_CHARACTERS = 2**16
+_CHARACTERS_A_TOKEN = 32  # more than words have, so that longer texts are cut by either bound
+
+
+class Tokenizer:
+    """A `tokenizer.json` file with a limit on the length."""
+
+    max_tokens: int
+    """Texts are cut to this many tokens, the special ones among them."""
+    rows: int | None
+    """Of the model's token embedding, where its config.json tells."""
+
+    def __init__(self, path: Path, *, max_tokens: int) -> None:
+        """Read the file; `DataError` when it cannot be read."""
+        self._tokenizer = read_tokenizer(path)
+        self._tokenizer.enable_truncation(max_tokens)
+        self._tokenizer.enable_padding()
+        self._masked, self._where, self.rows = True, str(path), None
+        self.max_tokens = max_tokens
+
+    @classmethod
+    def from_folder(cls, folder: Path, *, max_tokens: int | None = None) -> "Tokenizer":
+        """The tokenizer of a checkpoint, equal to transformers' `AutoTokenizer` of the folder.
+
+        Texts are cut to what the model takes, and padded to the longest of a call; for SigLIP to
+        the full length, as it was trained. A model that knows no mask gets one of ones.
+
+        Args:
+            folder: with tokenizer.json (or CLIP's vocab.json and merges.txt), and, where there
+                are any, tokenizer_config.json, special_tokens_map.json and config.json.
+            max_tokens: a lower limit than the model's.
+
+        Raises:
+            DataError: a file that is missing or damaged, no padding token, no limit.
+        """
+        rules = token_rules(folder, max_tokens)
+        made = cls.__new__(cls)
+        made.max_tokens, made._masked = rules.limit, rules.masked
+        made._where, made.rows = str(folder), rules.rows
+        tokenizer = made._tokenizer = rules.tokenizer
+        pad_id = tokenizer.token_to_id(rules.pad)
+        if pad_id is None:
+            raise DataError(f"{folder}: the padding token {rules.pad!r} is not in the vocabulary")
+        try:
+            tokenizer.enable_truncation(rules.limit, direction=rules.truncation_side)
+        except Exception as error:  # the Rust side raises bare Exception
+            raise DataError(
+                f"{folder}: texts of {rules.limit} tokens: {one_line(error)}"
+            ) from error
+        tokenizer.enable_padding(
+            direction=rules.padding_side,
+            pad_id=pad_id,
+            pad_token=rules.pad,
+            length=rules.limit if rules.full else None,
+        )
+        return made
+
+    def __call__(self, texts: Sequence[str]) -> tuple[IntArray, IntArray]:
+        """Token ids and attention mask, (B, L) int64 each.
+
+        L is the longest of the texts, or `max_tokens` for a model that is trained so.
+        """
+        encoded = self._encode(texts)
+        ids = np.asarray([e.ids for e in encoded], np.int64)
+        mask = np.asarray([e.attention_mask for e in encoded], np.int64)
+        return ids, mask if self._masked else np.ones_like(mask)
+
+    def check_known(self, ids_BL: IntArray) -> None:
+        """`DataError` for token ids (B, L) of which the model's embedding lacks one."""
+        if self.rows is not None and ids_BL.size and ids_BL.max() >= self.rows:
+            raise DataError(self._past(int(ids_BL.max())))
+
+    def unknown_tokens(self) -> dict[str, int]:
+        """Numbers of the tokens past the rows of the model's embedding, by token."""
+        known = self._tokenizer.get_vocab(with_added_tokens=True)
+        return {
+            token: number
+            for token, number in sorted(known.items(), key=lambda pair: pair[1])
+            if self.rows is not None and number >= self.rows
+        }
+
+    def unknown_in(self, texts: Sequence[str]) -> tuple[int, str]:
+        """How many of the texts have a token that the model has no row for, and what to do."""
+        if not self.unknown_tokens():
+            return 0, ""
+        largest = [
+            max(encoding.ids, default=0)
+            for start in range(0, len(texts), _CHUNK)
+            for encoding in self._encode(texts[start : start + _CHUNK])
+        ]
+        past = [number for number in largest if self.rows is not None and number >= self.rows]
+        return len(past), self._past(past[0]) if past else ""
+
+    def _past(self, number: int) -> str:
+        token = self._tokenizer.id_to_token(number)
+        return (
+            f"{self._where}: the token {token!r} has the number {number}, but the model's token "
+            f"embedding has {self.rows} rows (text_config.vocab_size): the tokenizer is of another "
+            "model, or was given tokens without resize_token_embeddings; resize the embeddings "
+            "and save the model, or take the token out of the tokenizer"
+        )
+
+    def end(self) -> tuple[int, str] | None:
+        """Number and text of the token that ends every text; None where nothing is put there."""
+        encoding = self._encode(["a"])[0]
+        used = [n for n, kept in zip(encoding.ids, encoding.attention_mask, strict=True) if kept]
+        plain = self._tokenizer.encode("a", add_special_tokens=False).ids
+        if not used or used[-1] == (plain[-1] if plain else None):
+            return None
+        return used[-1], str(self._tokenizer.id_to_token(used[-1]))
+
+    def tokens_above(self, number: int) -> list[str]:
+        """The tokens of larger numbers."""
+        known = self._tokenizer.get_vocab(with_added_tokens=True)
+        return sorted((t for t, n in known.items() if n > number), key=known.__getitem__)
+
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """How many of the texts have more than `max_tokens` tokens."""
+        return sum(
+            bool(encoding.overflowing)
+            for start in range(0, len(texts), _CHUNK)
+            for encoding in self._encode(texts[start : start + _CHUNK])
+        )
+
+    def _encode(self, texts: Sequence[str]) -> "list[tokenizers.Encoding]":
+        try:
+            return self._tokenizer.encode_batch([self._end_cut(text) for text in texts])
+        except (TypeError, UnicodeError):
+            bad = next(text for text in texts if not _is_unicode(text))
+            raise DataError(
+                f"a text is not valid Unicode: {ascii(bad)[:80]}; remove its lone surrogates"
+            ) from None
+
+    def _end_cut(self, text: str) -> str:
+        """What of a text the tokens are made of; a book would take minutes and gigabytes."""
+        most = max(_MOST_CHARACTERS, _CHARACTERS_A_TOKEN * self.max_tokens)
+        if not isinstance(text, str) or len(text) <= most:
+            return text
+        truncation = self._tokenizer.truncation or {}
+        return text[-most:] if truncation.get("direction") == "left" else text[:most]
+
+    @property
+    def key(self) -> str:
+        """Names the tokenizing: same key and same text, same tokens."""
+        content = f"{self._tokenizer.to_str()} {self._masked}".encode()
+        return f"tokenizer={hashlib.sha256(content).hexdigest()} tokenizing={TOKENIZING_VERSION}"
+
+
+def _is_unicode(text: object) -> bool:
+    try:
+        return isinstance(text, str) and text.encode() is not None
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,175 @@
+"""Training samples: a picture and its captions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gcl_spec._files.reading import parse_json
+from gcl_spec._typing import IntArray
+from gcl_spec.config.user_paths import is_text
+from gcl_spec.data.formats.jsonl import read_jsonl
+from gcl_spec.data.names import CAPTIONS, CONCEPT, ID, IMAGE, Names
+from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
+
+__all__ = [
+    "FIELDS",
+    "Sample",
+    "as_id",
+    "class_ids",
+    "clean_captions",
+    "one_path",
+    "read_samples",
+    "sample_of",
+]
+
+_LARGEST = 2**64
+_LISTS = ('["', "['")
+FIELDS = (ID, IMAGE, CAPTIONS, CONCEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture, or none, with its captions; samples of one concept are not negatives."""
+
+    id: str
+    image: str | None
+    captions: tuple[str, ...]
+    concept: str
+
+
+def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
+    """Lines {"id", "image"?: path, "captions"?: [...], "concept"?: str} of a JSONL file.
+
+    `concept` is the first caption where it is not given. Null and "" mean nothing, too; one caption
+    may stand without a list.
+
+    Raises:
+        DataError: a malformed line, with file and line; a double id; no sample at all.
+    """
+    samples: dict[str, Sample] = {}
+    names = Names(FIELDS, "lines")
+    for place, record in read_jsonl(root, path):
+        sample = sample_of(place, names.take(record))
+        if sample.id in samples:
+            raise DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
+        samples[sample.id] = sample
+    if not samples:
+        raise DataError(f"{root.name}: {path} holds no sample")
+    return tuple(samples.values())
+
+
+def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArray:
+    """An integer a sample of a batch, equal for samples of one concept or with one same caption.
+
+    Such samples answer to the same query, so they are not each other's negatives.
+
+    >>> class_ids(["dog", "cat", "dog", "puma"], ["a dog", "a cat", "a pup", "a cat"])
+    array([0, 1, 0, 1])
+    """
+    parent = list(range(len(concepts)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    first: dict[tuple[str, str], int] = {}
+    for i, (concept, caption) in enumerate(zip(concepts, captions, strict=True)):
+        keys = [("concept", concept)] + ([] if caption is None else [("caption", caption)])
+        for key in keys:
+            a, b = find(i), find(first.setdefault(key, i))
+            parent[max(a, b)] = min(a, b)
+    return np.asarray([find(i) for i in range(len(concepts))], np.int64)
+
+
+def sample_of(place: str, record: dict[str, object]) -> Sample:
+    """The sample of one line, by the names of `FIELDS`; `DataError` where it is malformed."""
+    name, concept = record.get("id"), record.get("concept")
+    name = as_id(name)
+    if not isinstance(name, str) or not name:
+        raise DataError(
+            f"{place}: 'id' must be a text or an integer, another one on each line; a key of "
+            "another name is chosen by data.columns.id"
+        )
+    image = one_path(place, record.get("image"))
+    captions = clean_captions(place, record.get("captions"))
+    if concept is not None and not isinstance(concept, str):
+        raise DataError(f"{place}: 'concept' must be a text")
+    if not image and not captions:
+        raise DataError(f"{place}: neither image nor captions")
+    fallback = captions[0] if captions else name
+    return Sample(name, image, captions, concept or fallback)
+
+
+def as_id(value: object) -> object:
+    """An integer as text, as ids are compared; anything else as it is.
+
+    >>> as_id(7), as_id("7"), as_id(True)
+    ('7', '7', True)
+    """
+    # Python writes no integers of thousands of digits.
+    return str(value) if type(value) is int and abs(value) < _LARGEST else value
+
+
+def one_path(place: str, value: object) -> str | None:
+    """A path, or the one of a list, or of {"path", "bytes"}, as data sets of Hugging Face have it.
+
+    None for nothing; of `bytes` text is taken, which is base64.
+
+    Raises:
+        DataError: something else, or several pictures.
+    """
+    if isinstance(value, list) and len(value) < 2:
+        value = value[0] if value else None
+    if isinstance(value, list):
+        raise DataError(f"{place}: {len(value)} images; a sample has one")
+    if isinstance(value, dict) and not value.keys().isdisjoint(("path", "bytes")):
+        value = value.get("bytes") or value.get("path")
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"{place}: 'image' must be a path relative to the data")
+    return value or None
+
+
+def clean_captions(place: str, value: object) -> tuple[str, ...]:
+    """A text or a list of texts, without blank ones; none for null. A JSON list may be a text.
+
+    >>> clean_captions("row 1", ["a dog ", "", None])
+    ('a dog',)
+
+    Raises:
+        DataError: something else, or half a surrogate pair, which no tokenizer takes.
+    """
+    captions = []
+    for text in value if isinstance(value, list | tuple) else (value,):
+        if text is None:
+            continue
+        if not isinstance(text, str) or not (text.isascii() or is_text(text)):
+            raise DataError(f"{place}: captions must be texts, not {text!r:.80}")
+        clean = text.strip()
+        if clean.startswith(_LISTS) and clean.endswith("]"):
+            captions += _of_list(place, clean)
+        elif clean:
+            captions.append(clean)
+    return tuple(captions)
+
+
+def _of_list(place: str, text: str) -> list[str]:
+    """The captions of a list that was written as text, as tables have it; `DataError` for Python's.
+
+    >>> _of_list("row 1", '["a dog", " "]'), _of_list("row 1", '["A sign", it says]')
+    (['a dog'], ['["A sign", it says]'])
+    """
+    try:
+        found = parse_json(text)
+    except ValueError:
+        if not text.startswith("['") or not text.endswith(("']", '"]')):
+            return [text]
+        raise DataError(
+            f"{place}: captions in Python's notation, {text!r:.80}; write them as JSON does, such "
+            'as ["a dog", "a pup"]'
+        ) from None
+    if not all(isinstance(item, str) and is_text(item) for item in found):
+        return [text]
+    return [item.strip() for item in found if item.strip()]

@@ -1,0 +1,142 @@
+"""Items of any mix of modalities to unit rows."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.backend import Trainer
+from gcl_spec.data.prepare.collate import Collate
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.errors import InputError
+
+__all__ = ["encode", "images_of", "pairs_of", "texts_of"]
+
+_ONE = "give a list, one entry a sample"
+_PICTURES = "a path, a file's content as bytes, a Pillow image or a uint8 array (H, W, 3)"
+
+
+def encode(
+    trainer: Trainer,
+    collate: Collate,
+    images: Sequence[ImageInput | None],
+    texts: Sequence[str | None],
+    *,
+    batch_size: int,
+) -> FloatArray:
+    """One unit row for each (image, text) pair, where either may be None: (n, D) float32."""
+    rows: list[FloatArray] = []
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        batch = collate(images[part], texts[part])
+        z_MBD = trainer.encode(batch)
+        # Row 2 is the fused one, where both are there; else the one that is.
+        row = np.where(batch.present[2], 2, np.where(batch.present[0], 0, 1))
+        rows.append(z_MBD[row, np.arange(len(batch))])
+    return np.concatenate(rows)
+
+
+def pairs_of(
+    image: Iterable[Any] | None, text: Iterable[Any] | None
+) -> tuple[list[ImageInput | None], list[str | None]]:
+    """Pictures and texts of one length, with None for all of what is not given.
+
+    Args:
+        image, text: lists, tuples, arrays, Series, generators: whatever gives one entry a sample.
+
+    Raises:
+        InputError: neither is given, they have no or different lengths, a sample has neither, or
+            an entry is something else; missing entries are None, and NaN is not.
+    """
+    if image is None and text is None:
+        raise InputError("give image=[...], text=[...] or both")
+    images = None if image is None else images_of(image)
+    texts = None if text is None else texts_of(text)
+    if images is not None and texts is not None and len(images) != len(texts):
+        raise InputError(f"{len(images)} images and {len(texts)} texts; give one a sample")
+    count = len(images if images is not None else texts or ())
+    images, texts = images or [None] * count, texts or [None] * count
+    for n, (i, t) in enumerate(zip(images, texts, strict=True)):
+        if i is None and t is None:
+            raise InputError(f"sample {n} has neither image nor text")
+    if not count:
+        raise InputError("there is no sample to encode")
+    return images, texts
+
+
+def images_of(image: Iterable[Any]) -> list[ImageInput | None]:
+    """The entries of `image`; `InputError` names what is no picture, by its place."""
+    shape = getattr(image, "shape", None)
+    if isinstance(shape, tuple) and len(shape) in (2, 3) and not _holds_objects(image):
+        raise InputError(f"image is one array of shape {shape}, a single picture? {_ONE}")
+    found: list[ImageInput | None] = []
+    for n, x in enumerate(_entries("image", image)):
+        if isinstance(x, bytearray | memoryview):
+            x = bytes(x)
+        if isinstance(x, np.ndarray) and not _is_picture(x):
+            what = f"image {n} is a {x.dtype} array of shape {x.shape}"
+            raise InputError(f"{what}; wanted uint8 (H, W, 3)")
+        known = isinstance(x, str | bytes | os.PathLike | np.ndarray) or hasattr(x, "convert")
+        if x is not None and not known:
+            raise InputError(f"image {n} is {_named(x)}; wanted {_PICTURES}, or None for no image")
+        found.append(x)
+    return found
+
+
+def texts_of(text: Iterable[Any]) -> list[str | None]:
+    """The entries of `text`; `InputError` names what is no text, by its place."""
+    found: list[str | None] = []
+    for n, x in enumerate(_entries("text", text)):
+        if x is not None and not isinstance(x, str):
+            raise InputError(f"text {n} is {_named(x)}; wanted a text, or None for no text")
+        found.append(x if x is None else str(x))
+    return found
+
+
+def _entries(name: str, value: Any) -> Iterable[Any]:
+    """One entry a sample, also of arrays and Series, whose truth must not be asked for."""
+    if isinstance(value, str | bytes | bytearray | os.PathLike) or hasattr(value, "convert"):
+        raise InputError(f"{name} is {_named(value)}: image and text are lists, one entry a sample")
+    if hasattr(type(value), "columns") or isinstance(value, Mapping):
+        raise InputError(f"{name} is a table; give one of its columns, such as {name}=table[NAME]")
+    if isinstance(value, Set):
+        raise InputError(f"{name} is a set, which has no order; {_ONE}")
+    try:
+        entries = iter(value)
+    except TypeError:
+        raise InputError(f"{name} is {_named(value)}; {_ONE}") from None
+    # Arrow's entries are scalars of its own.
+    return (x.as_py() if hasattr(x, "as_py") else x for x in entries)
+
+
+def _named(x: Any) -> str:
+    """What an entry is, in a few words."""
+    kind = type(x).__name__
+    if kind in ("NAType", "NaTType") or (isinstance(x, float | np.floating) and x != x):
+        return "NaN, as tables have it where a value is missing (None is meant)"
+    if isinstance(x, bool | np.bool_):
+        return f"the truth value {bool(x)}"
+    if isinstance(x, int | float | np.number):
+        return f"the number {x!s:.40}"
+    if isinstance(x, str):
+        return "one text"
+    if isinstance(x, bytes | bytearray):
+        return "bytes"
+    if isinstance(x, os.PathLike):
+        return "a path"
+    if isinstance(x, list | tuple | np.ndarray):
+        return f"a {kind} of {len(x) if getattr(x, 'ndim', 1) else 0} entries"
+    return f"a {kind}"
+
+
+def _holds_objects(array: Any) -> bool:
+    return getattr(getattr(array, "dtype", None), "kind", "") in ("O", "U", "S", "T")
+
+
+def _is_picture(x: "np.ndarray[Any, Any]") -> bool:
+    """Does Pillow take it: bytes of one to four channels, or one channel of other numbers?"""
+    if x.ndim == 3:
+        return x.dtype == np.uint8 and x.size > 0 and x.shape[2] in (2, 3, 4)
+    return x.ndim == 2 and x.size > 0 and x.dtype.kind in "buif"

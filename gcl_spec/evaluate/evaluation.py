@@ -1,0 +1,206 @@
+"""The evaluation: tasks x {local pool, global pool}, with the geometry of the space beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gcl_spec import geometry
+from gcl_spec._typing import FloatArray
+from gcl_spec.errors import DataError, InputError
+from gcl_spec.recall import Band, Ranking
+from gcl_spec.search.exact import score_chunks
+from gcl_spec.tasks.task import Item, Task, one_content_an_id, union_pool
+
+__all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
+
+METRICS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
+_DEPTH = 10
+# The seventh decimal of a float32 cosine is rounding, so scores equal to six are tied.
+_DECIMALS = 6
+
+Encode = Callable[[Sequence[Item]], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """One task in one pool.
+
+    metrics: mean over the queries of each metric's (pessimistic, expected, optimistic) value.
+    per_query: expected value of each metric by query id.
+    """
+
+    task: str
+    kind: str
+    pool: str
+    queries: int
+    candidates: int
+    metrics: Mapping[str, tuple[float, float, float]]
+    per_query: Mapping[str, Mapping[str, float]]
+
+    def value(self, metric: str) -> float:
+        """The expected value, between 0 and 1."""
+        return self.metrics[metric][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All tasks in both pools, and the geometry of all embeddings."""
+
+    results: tuple[TaskResult, ...]
+    geometry: Mapping[str, float]
+
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of search that occur, in the order of the paper's modalities."""
+        found = {result.kind for result in self.results}
+        order = ("image", "text", "image+text")
+        known = [f"{a}->{b}" for a in order for b in order]
+        return (*(k for k in known if k in found), *sorted(found - set(known)))
+
+    def value(self, kind: str, pool: str, metric: str) -> float:
+        """Mean over the tasks of one kind."""
+        found = [r.value(metric) for r in self.results if (r.kind, r.pool) == (kind, pool)]
+        return float(np.mean(found))
+
+    def average(self, pool: str, metric: str) -> float:
+        """Mean over the kinds, each counted once."""
+        return float(np.mean([self.value(kind, pool, metric) for kind in self.kinds()]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts and lists; `from_json` gives the report back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Report":
+        """The report that `to_json` wrote; `DataError` for anything else."""
+        try:
+            results = tuple(
+                TaskResult(**{**r, "metrics": {k: tuple(v) for k, v in r["metrics"].items()}})
+                for r in data["results"]
+            )
+            geometry = {name: float(value) for name, value in data["geometry"].items()}
+            for result in results:
+                if set(result.metrics) != set(METRICS) or set(result.per_query) != set(METRICS):
+                    raise ValueError(f"metrics of {result.task}")
+                if any(len([float(v) for v in band]) != 3 for band in result.metrics.values()):
+                    raise ValueError(f"bands of {result.task}")
+            if not results:
+                raise ValueError("no results")
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise DataError(f"not a report of gcl eval: {error!r}") from error
+        return cls(results, geometry)
+
+
+def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
+    """Search every task in its own candidates and in the union of all tasks' candidates.
+
+    Relevance in the global pool is the task's own, as in M-BEIR: for a text that looks for
+    pictures all texts are wrong answers. A candidate with exactly the query's content is left out
+    of that query's pool unless it is relevant: finding oneself is no answer (CoVR's rule).
+
+    Args:
+        encode: items to unit rows, (n, D) float32.
+        tasks: at least one.
+
+    Returns:
+        The report. Scores equal to 6 decimals count as tied (see `gcl_spec.recall`).
+    """
+    if not tasks:
+        raise DataError("there is no task to evaluate")
+    renamed = one_content_an_id(tasks)
+    pool = union_pool(renamed)
+    items = dict.fromkeys(_content(i) for t in tasks for i in (*t.queries, *t.candidates))
+    rows = {key: n for n, key in enumerate(items)}
+    z_ND = encode([Item("", image, text) for image, text in items])
+    if z_ND.ndim != 2 or len(z_ND) != len(items):
+        raise InputError(f"encode gave an array of shape {z_ND.shape} for {len(items)} items")
+    for item, row in zip(items, z_ND, strict=True):
+        if not np.all(np.isfinite(row)):
+            raise InputError(f"the embedding of {item} holds NaN or Inf")
+
+    def embed(wanted: Sequence[Item]) -> FloatArray:
+        return z_ND[[rows[_content(item)] for item in wanted]]
+
+    pool_z = embed(pool)
+    results = []
+    for task, same in zip(tasks, renamed, strict=True):
+        queries_z = embed(task.queries)
+        results.append(_search(task, "local", task.candidates, queries_z, embed(task.candidates)))
+        results.append(_search(same, "global", pool, queries_z, pool_z))
+    return Report(tuple(results), _geometry([Item("", *k) for k in items], z_ND, tasks, embed))
+
+
+def _content(item: Item) -> tuple[str | None, str | None]:
+    return item.image, item.text
+
+
+def _search(
+    task: Task, pool: str, candidates: Sequence[Item], queries_z: FloatArray, pool_z: FloatArray
+) -> TaskResult:
+    place = {item.id: n for n, item in enumerate(candidates)}
+    twins: dict[tuple[str | None, str | None], list[int]] = {}
+    for n, item in enumerate(candidates):
+        twins.setdefault(_content(item), []).append(n)
+    bands: dict[str, list[Band]] = {metric: [] for metric in METRICS}
+    # In float64, or equal candidates differ by their place in the product and are no longer tied.
+    for part, block in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
+        scores_QC = np.round(block, _DECIMALS)
+        for query, scores_C in zip(task.queries[part], scores_QC, strict=True):
+            relevant_C = np.zeros(len(candidates), bool)
+            relevant_C[[place[found] for found in task.qrels[query.id]]] = True
+            itself = [n for n in twins.get(_content(query), ()) if not relevant_C[n]]
+            ranking = Ranking.of(
+                np.delete(scores_C, itself), np.delete(relevant_C, itself), depth=_DEPTH
+            )
+            for metric, band in _bands(ranking).items():
+                bands[metric].append(band)
+    return TaskResult(
+        task=task.name,
+        kind=task.kind,
+        pool=pool,
+        queries=len(task.queries),
+        candidates=len(candidates),
+        metrics={m: tuple(np.mean(found, axis=0).tolist()) for m, found in bands.items()},
+        per_query={
+            metric: {q.id: band.expected for q, band in zip(task.queries, found, strict=True)}
+            for metric, found in bands.items()
+        },
+    )
+
+
+def _bands(ranking: Ranking) -> Mapping[str, Band]:
+    return {
+        "hit@1": ranking.hit(1),
+        "hit@5": ranking.hit(5),
+        "hit@10": ranking.hit(10),
+        "recall@10": ranking.recall(10),
+        "ndcg@10": ranking.ndcg(10),
+        "mrr": ranking.mrr,
+    }
+
+
+def _geometry(
+    items: Sequence[Item], z_ND: FloatArray, tasks: Sequence[Task], embed: Encode
+) -> Mapping[str, float]:
+    kinds = np.asarray([item.modality for item in items])
+    found = {"effective rank": geometry.effective_rank(z_ND)}
+    for kind in ("image", "text", "image+text"):
+        if np.any(kinds == kind):
+            found[f"effective rank, {kind}"] = geometry.effective_rank(z_ND[kinds == kind])
+            found[f"anisotropy, {kind}"] = geometry.anisotropy(z_ND[kinds == kind])
+    if np.any(kinds == "image") and np.any(kinds == "text"):
+        image, text = z_ND[kinds == "image"], z_ND[kinds == "text"]
+        found["cosine of image and text means"] = geometry.mean_cosine(image, text)
+        found["distance of image and text means"] = geometry.centroid_distance(image, text)
+    pairs = []
+    for task in tasks:
+        if task.kind == "text->image":
+            by_id = {candidate.id: candidate for candidate in task.candidates}
+            pairs += [(q, by_id[found]) for q in task.queries for found in task.qrels[q.id]]
+    if pairs:
+        asked, right = zip(*pairs, strict=True)
+        found["mean distance of text and its image"] = geometry.paired_distance(
+            embed(asked), embed(right)
+        )
+    return found

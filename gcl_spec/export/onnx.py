@@ -1,0 +1,193 @@
+"""A run as ONNX graphs, held to the embeddings of the run itself before they are written."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from gcl_spec import registry
+from gcl_spec._files.atomic import atomic_folder
+from gcl_spec._typing import AnyArray, FloatArray, State
+from gcl_spec.backend import Backend
+from gcl_spec.batch import Batch, presence
+from gcl_spec.config.options import Config
+from gcl_spec.config.user_paths import text_path
+from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.export.transformers import trained_weights
+from gcl_spec.models.pretrained import clip_folder, text_folder
+from gcl_spec.models.start import vector_widths
+from gcl_spec.run.folder import RunFolder
+
+__all__ = ["BOUND", "Parity", "export_onnx"]
+
+BOUND = 1e-4
+"""Largest difference of a number of a unit row that is accepted: float32 through some 50 layers."""
+
+_PREPROCESSING = {
+    "clip": ("preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"),
+    "lite": ("tokenizer.json",),
+    "adapter": (),
+}
+_WORDS = "a picture of two dogs that sleep on a red sofa beside a window"
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A graph's unit rows against those of the run's own model, over batches of several sizes."""
+
+    modality: str
+    rows: int
+    largest_difference: float
+    smallest_cosine: float
+
+
+@runtime_checkable
+class OnnxBackend(Backend, Protocol):
+    """A backend that writes its models as ONNX."""
+
+    def write_onnx(
+        self, config: Config, state: State, inputs: Mapping[str, Mapping[str, AnyArray]], out: Path
+    ) -> None:
+        """`<modality>.onnx` in `out` for each modality of `inputs`, sample inputs by name."""
+        ...
+
+
+def export_onnx(
+    run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
+) -> list[Parity]:
+    """Write the weights of a run as `image.onnx` and `text.onnx`, unit rows each.
+
+    The graphs take batches of any size and texts of any length. Beside them are the files of the
+    preprocessing, and `onnx.json`: names and shapes of the inputs, the width, the scale, and how
+    far the graphs, run by onnxruntime, are from the run's own model.
+
+    Args:
+        run: a folder that `gcl train` wrote.
+        out: the new folder.
+        step: a number, "best" or "newest".
+        allow_unverified: see `gcl_spec.load_run`.
+
+    Raises:
+        ConfigError: `out` exists, or a library is not installed. CheckpointError: no readable
+            checkpoint, a folder that cannot be written, or graphs that differ by more than `BOUND`;
+            then nothing is written.
+    """
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"{missing[0]} is not installed: pip install 'gcl-spec[torch,onnx]'")
+    folder = RunFolder.open(run, allow_unverified=allow_unverified)
+    folder.check()
+    config = folder.config()
+    if out.exists():
+        raise ConfigError(f"{out} exists; choose another folder")
+    state = folder.found(step).state
+    backend = registry.load_training("torch")
+    assert isinstance(backend, OnnxBackend)
+    # The graphs compute in float32, and so does what they are compared with.
+    plain = replace(config.train, precision="float32", compile=False, shard=False)
+    trainer = backend.trainer(replace(config, train=plain), device="cpu", state=state)
+    batches = [_samples(config, count) for count in (3, 1, 5)]
+    with atomic_folder(out) as made:
+        first = {name: _inputs_of(batches[0], name) for name in ("image", "text")}
+        backend.write_onnx(config, state, first, made)
+        wanted = [trainer.encode(batch) for batch in batches]
+        found = [_parity(made, m, name, batches, wanted) for m, name in enumerate(first)]
+        for parity in found:
+            if not parity.largest_difference <= BOUND:
+                raise CheckpointError(
+                    f"{parity.modality}.onnx differs by {parity.largest_difference:.1e} from the "
+                    f"model, more than {BOUND:.0e}: not written"
+                )
+        _describe(made, config, state, first, found, width=wanted[0].shape[-1])
+    return found
+
+
+def _samples(config: Config, count: int) -> Batch:
+    """Pictures of noise and texts of different lengths, or vectors."""
+    rng = np.random.default_rng(count)
+    if config.model.kind == "adapter":
+        widths = zip(("image", "text"), vector_widths(config.model), strict=True)
+        inputs = {
+            f"{name}/features": rng.normal(size=(count, width)).astype(np.float32)
+            for name, width in widths
+        }
+        here = np.ones(count, bool)
+        return Batch(inputs, presence(here, here), np.arange(count))
+    from gcl_spec.data.prepare.collate import Collator
+
+    sizes = rng.integers(40, 300, (count, 2))
+    pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    words = _WORDS.split()
+    texts = [" ".join(words[: 1 + n * count]) for n in range(count)]
+    return Collator(config)(pictures, texts)
+
+
+def _inputs_of(batch: Batch, modality: str) -> dict[str, AnyArray]:
+    return {name: x for name, x in batch.inputs.items() if name.startswith(f"{modality}/")}
+
+
+def _parity(
+    folder: Path, m: int, modality: str, batches: list[Batch], wanted: list[FloatArray]
+) -> Parity:
+    from onnxruntime import InferenceSession
+
+    with text_path(folder) as place:
+        session = InferenceSession(place / f"{modality}.onnx", providers=["CPUExecutionProvider"])
+    known = {node.name for node in session.get_inputs()}
+    found = [
+        session.run(
+            None,
+            {
+                name.partition("/")[2]: x
+                for name, x in _inputs_of(batch, modality).items()
+                if name.partition("/")[2] in known
+            },
+        )[0]
+        for batch in batches
+    ]
+    got, want = np.concatenate(found), np.concatenate([z_MBD[m] for z_MBD in wanted])
+    return Parity(
+        modality,
+        len(got),
+        float(np.max(np.abs(got - want))),
+        float(np.min(np.sum(got.astype(np.float64) * want, axis=1))),
+    )
+
+
+def _describe(
+    made: Path,
+    config: Config,
+    state: State,
+    inputs: Mapping[str, Mapping[str, AnyArray]],
+    parities: list[Parity],
+    *,
+    width: int,
+) -> None:
+    kind = config.model.kind
+    for name in _PREPROCESSING[kind]:
+        source = (clip_folder(config) if kind == "clip" else text_folder()) / name
+        if source.is_file():
+            shutil.copy(source, made / name)
+    about: dict[str, Any] = {
+        "width": width,
+        "scale": float(np.exp(trained_weights(state, config)["log_scale"])),
+        "inputs": {
+            modality: {
+                name.partition("/")[2]: {"shape": _shape(x), "dtype": x.dtype.name}
+                for name, x in given.items()
+            }
+            for modality, given in inputs.items()
+        },
+        "parity": [asdict(parity) for parity in parities],
+    }
+    (made / "onnx.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
+def _shape(x: AnyArray) -> list[int | str]:
+    length: list[int | str] = ["length"] if x.dtype.kind == "i" else list(x.shape[1:])
+    return ["batch", *length]

@@ -1,0 +1,130 @@
+"""A trained `clip` run as a checkpoint in the hub's format, for transformers and its users."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save as to_bytes
+
+from gcl_spec._files.atomic import atomic_folder, atomic_write
+from gcl_spec._typing import State
+from gcl_spec.config.options import Config
+from gcl_spec.errors import ConfigError
+from gcl_spec.models.config_json import read_json, whole_settings
+from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.weights import load_weights, weight_shapes
+from gcl_spec.run.folder import RunFolder
+
+__all__ = ["LORA_ALPHA", "export_run", "merged", "trained_weights"]
+
+LORA_ALPHA = 2
+"""LoRA matrices count this many times; alpha / rank in the terms of Hu et al."""
+
+_COPIED = (
+    "config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
+    "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt",
+    "spiece.model", "added_tokens.json",
+)  # fmt: skip
+_SENTENCE_TRANSFORMERS = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.CLIPModel"},
+    {
+        "idx": 1,
+        "name": "1",
+        "path": "1_Normalize",
+        "type": "sentence_transformers.models.Normalize",
+    },
+]
+
+
+def export_run(
+    run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
+) -> Path:
+    """Write the weights of a run as a folder that `from_pretrained` reads.
+
+    Its running means, where the run has them. log_scale becomes logit_scale, and LoRA matrices are
+    added to the weights beside which they were trained. Configuration, preprocessing and tokenizer
+    are those of the checkpoint that the run started from, but for the type of the weights. A CLIP
+    also gets the modules.json of sentence-transformers.
+
+    Args:
+        run: a folder that `gcl train` wrote.
+        out: the new folder.
+        step: a number, "best" or "newest".
+        allow_unverified: see `gcl_spec.load_run`.
+
+    Raises:
+        ConfigError: a run of another kind of model, or `out` exists. CheckpointError: no readable
+            checkpoint, or the folder cannot be written. DataError: the checkpoint that the run
+            started from is gone.
+    """
+    folder = RunFolder.open(run, allow_unverified=allow_unverified)
+    folder.check()
+    config = folder.config()
+    if config.model.kind != "clip":
+        raise ConfigError(
+            f"{run} is a run of kind {config.model.kind!r}; only clip runs have the form of a "
+            "checkpoint: use gcl_spec.load_run to encode with it"
+        )
+    if out.exists():
+        raise ConfigError(f"{out} exists; choose another folder")
+    source = clip_folder(config)
+    weights = _weights(folder.found(step).state, config, source)
+    with atomic_folder(out) as made:
+        for name in _COPIED:
+            if name != "config.json" and (source / name).is_file():
+                shutil.copy(source / name, made / name)
+        # The type of the written weights, whatever that of the start: consumers would round them.
+        settings = whole_settings(source, weight_shapes(source)) | {"torch_dtype": "float32"}
+        (made / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        # transformers refuses files that do not say which framework's layouts they have.
+        content = to_bytes(weights, {"format": "pt"})
+        with atomic_write(made / "model.safetensors", size=len(content)) as file:
+            file.write(content)
+        if settings.get("model_type") == "clip":
+            (made / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
+    return out
+
+
+def merged(parameters: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Weights with their LoRA matrices added: W + alpha / rank B A.
+
+    >>> found = merged({
+    ...     "q.weight": np.zeros((2, 2)), "q.lora_A.weight": np.ones((1, 2)),
+    ...     "q.lora_B.weight": np.ones((2, 1)),
+    ... })
+    >>> found["q.weight"].tolist()
+    [[2.0, 2.0], [2.0, 2.0]]
+    """
+    found = {name: x for name, x in parameters.items() if ".lora_" not in name}
+    for name, a in parameters.items():
+        if name.endswith(".lora_A.weight"):
+            base = name.removesuffix(".lora_A.weight")
+            b = parameters[f"{base}.lora_B.weight"]
+            found[f"{base}.weight"] = found[f"{base}.weight"] + LORA_ALPHA * (b @ a)
+    return found
+
+
+def trained_weights(state: State, config: Config) -> dict[str, npt.NDArray[Any]]:
+    """Parameters and buffers to use a model with: running means where there are, LoRA added."""
+    parts = {
+        prefix: {n.removeprefix(prefix): x for n, x in state.items() if n.startswith(prefix)}
+        for prefix in ("params/", "buffers/", "ema/")
+    }
+    averages = parts["ema/"] if config.optim.ema else {}
+    return merged(parts["params/"] | averages) | parts["buffers/"]
+
+
+def _weights(state: State, config: Config, source: Path) -> dict[str, npt.NDArray[Any]]:
+    trained = trained_weights(state, config)
+    weights = {n.removeprefix("clip."): x for n, x in trained.items() if n.startswith("clip.")}
+    # What is not trained, such as SigLIP's logit_bias, as it was.
+    weights = load_weights(source) | weights
+    scale = trained["log_scale"]
+    old = weights.get("logit_scale", scale)
+    clip = read_json(source / "config.json").get("model_type") == "clip"  # whose scale has no axis
+    weights["logit_scale"] = scale.reshape(() if clip else old.shape)
+    return {name: np.ascontiguousarray(x) if x.ndim else x for name, x in weights.items()}

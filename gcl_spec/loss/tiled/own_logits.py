@@ -1,0 +1,101 @@
+"""Logits of each sample's own rows with each other, which O(B D) finds: no tile is needed.
+
+In a trained model the loss is all in their differences, which the rounding of float32 products
+would drown: tiles have their values from here, in float64 where there is such a format.
+"""
+
+from itertools import combinations_with_replacement
+from math import inf
+from typing import Any
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.tiled.log_sums import LogSums
+from gcl_spec.loss.tiled.tile_softmax import Own
+
+__all__ = ["OwnDots", "own_sums"]
+
+
+class OwnDots:
+    """scale * e_m . e_n of one sample's rows, (B,), from the products of the given rows.
+
+    dtype: to compute in; None: the rows'. step: so many samples at a time; None: all.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        scale: Array | float,
+        xp: ArrayNamespace,
+        dtype: Any = None,
+        step: int | None = None,
+    ) -> None:
+        self._problem, self._scale, self._xp = problem, scale, xp
+        self._dtype = problem.rows[0].dtype if dtype is None else dtype
+        size = problem.rows[0].shape[0]
+        step = step or size
+        parts = [self._products(slice(at, min(at + step, size))) for at in range(0, size, step)]
+        self._dots = {
+            key: parts[0][key] if len(parts) == 1 else xp.concat([part[key] for part in parts])
+            for key in parts[0]
+        }
+        self._factors = [self._precise(m) for m in range(len(problem.parts))]
+
+    def _products(self, at: slice) -> dict[tuple[int, int], Array]:
+        """Of every two kinds of given rows."""
+        xp = self._xp
+        rows = [xp.astype(x[at, :], self._dtype, copy=False) for x in self._problem.rows]
+        # The scale first: products of tiny rows would underflow without it.
+        scaled = [self._scale * x for x in rows]
+        pairs = combinations_with_replacement(range(len(rows)), 2)
+        return {(c, k): xp.sum(scaled[c] * rows[k], axis=-1) for c, k in pairs}
+
+    def __call__(self, m: int, n: int) -> Array:
+        """For modalities m and n."""
+        return sum(
+            f * g * self._given(c, k) for c, f in self._factors[m] for k, g in self._factors[n]
+        )
+
+    def _precise(self, m: int) -> tuple[tuple[int, Any], ...]:
+        """The parts of modality m with their factors, which make a unit row to the last digit."""
+        factors = self._problem.factors(m)
+        if len(factors) == 1:
+            return factors
+        xp = self._xp
+        (a, f), (b, g) = ((c, xp.astype(x, self._dtype)) for c, x in factors)
+        square = f * f * self._given(a, a) + 2 * f * g * self._given(a, b)
+        square = (square + g * g * self._given(b, b)) / self._scale
+        # Of rows that are not there, or whose sum is nothing, it is not near 1.
+        near = xp.abs(square - 1) < 1e-3
+        unit = 1 / xp.sqrt(xp.where(near, square, xp.ones_like(square)))
+        return (a, f * unit), (b, g * unit)
+
+    def _given(self, c: int, k: int) -> Array:
+        return self._dots[min(c, k), max(c, k)]
+
+
+def own_sums(
+    problem: Problem,
+    scale: Array | float,
+    xp: ArrayNamespace,
+    *,
+    dtype: Any = None,
+    step: int | None = None,
+) -> Own:
+    """The sums over every row's single positive; (K, B), 0 and empty where it is not present.
+
+    scale: of the dot products, which gives the unit. dtype, step: as in `OwnDots`.
+    """
+    dots = OwnDots(problem, scale, xp, dtype, step)
+    linear = xp.stack([dots(m, n) for m, n in problem.blocks])
+    if problem.damp is not None:
+        damp = xp.astype(problem.damp, linear.dtype)
+        damping = 1 - xp.sum(damp * damp, axis=-1)
+        within = [damping if m == n else xp.ones_like(damping) for m, n in problem.blocks]
+        linear = linear * xp.stack(within)
+    zero = xp.zeros_like(linear)
+    if problem.present is None:
+        return Own(LogSums(linear, zero), linear, xp.ones_like(linear))
+    here = xp.stack([problem.present[n, ...] for _, n in problem.blocks])
+    top, linear = xp.where(here, linear, -inf), xp.where(here, linear, zero)
+    return Own(LogSums(top, zero), linear, xp.astype(here, linear.dtype))

@@ -1,0 +1,53 @@
+"""May all exponentials of a batch share one shift? Then each logit is exponentiated once.
+
+A log-sum-exp is exact in any number format if no term overflows and no term that matters
+underflows. Every row's own maximum ensures that; one shift for the whole batch does where the
+largest logit that can occur and the smallest log-sum-exp are near enough. For unit rows of three
+modalities and 4096 samples it does in float32 up to a scale of 61 whatever they are, and at 100
+unless a positive has a cosine under about -0.2; in float64 up to 660. Fewer rows allow more.
+"""
+
+from math import log2
+from typing import NamedTuple
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.tiled.own_logits import OwnDots
+
+__all__ = ["SharedShift", "shared_shift"]
+
+
+class SharedShift(NamedTuple):
+    """0-d arrays, in the unit of the logits (ln 2)."""
+
+    shift: Array
+    fits: Array
+    """Boolean: is every log-sum-exp exact with this shift?"""
+
+
+def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) -> SharedShift:
+    """The shift for a problem at `scale2` = scale / ln 2.
+
+    No sum overflows, and one over it, times a derivative down to 2**-24 of the largest, is a normal
+    number: some processors take others for 0. A term under eps / terms of its sum may vanish; every
+    other is a normal number, too, since every sum holds the row's positive.
+    """
+    info = xp.finfo(problem.rows[0].dtype)
+    terms = log2(len(problem.parts) * problem.rows[0].shape[0])
+    lowest_power = log2(float(info.smallest_normal))
+    room = min(log2(float(info.max)) - 1, -lowest_power - 24) - terms
+    depth = log2(float(info.eps)) - lowest_power - terms
+    dots = OwnDots(problem, scale2, xp)
+    norms = [xp.max(dots(m, m)) for m in range(len(problem.parts))]
+    largest = xp.max(xp.stack(norms))
+    if problem.damp is not None:  # factors of logits: 1 - s_j . s_k
+        largest = largest * (1 + xp.max(xp.sum(problem.damp * problem.damp, axis=-1)))
+    shift = xp.where(largest > room, largest - room, xp.zeros_like(largest))
+    lowest = []
+    for query, target in problem.targets:
+        logit_B = dots(query, target)
+        if problem.present is not None:
+            valid_B = problem.present[query, ...] & problem.present[target, ...]
+            logit_B = xp.where(valid_B, logit_B, largest)
+        lowest.append(xp.min(logit_B))
+    return SharedShift(shift, xp.min(xp.stack(lowest)) >= shift - depth)

@@ -1,0 +1,1 @@
+"""Pretrained weights and their files, without a framework."""

@@ -1,0 +1,77 @@
+"""CLIP's byte-pair encoding, built in code (Radford et al., 2103.00020, section 2.4)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gcl_spec._files.reading import read_regular
+from gcl_spec._words import LFS_POINTER, is_lfs_pointer
+from gcl_spec.errors import DataError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+__all__ = ["END", "START", "clip_tokenizer", "read_clip_tokenizer"]
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+_WORDS = (
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
+
+
+def clip_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> "Tokenizer":
+    """Lower case, words, bytes, merges; a start and an end token around the text.
+
+    Args:
+        vocabulary: ids of `START`, `END`, of bytes in GPT-2's alphabet inside of words and, with
+            "</w>" behind, at the end of words, and of what they merge to.
+        merges: pairs of tokens that become one, the first ones first.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
+    from tokenizers import pre_tokenizers as pre
+    from tokenizers.processors import RobertaProcessing
+
+    bpe = models.BPE(vocabulary, merges, unk_token=END, end_of_word_suffix="</w>")
+    bpe.continuing_subword_prefix = ""
+    made = Tokenizer(bpe)
+    made.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Lowercase(),
+        ]
+    )
+    made.pre_tokenizer = pre.Sequence(
+        [
+            pre.Split(Regex(_WORDS), behavior="removed", invert=True),
+            pre.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens([AddedToken(x, special=True, normalized=False) for x in (START, END)])
+    made.post_processor = RobertaProcessing(
+        (END, vocabulary[END]),
+        (START, vocabulary[START]),
+        trim_offsets=False,
+        add_prefix_space=False,
+    )
+    return made
+
+
+def read_clip_tokenizer(folder: Path) -> "Tokenizer":
+    """Of vocab.json and merges.txt; `DataError` where they are missing or damaged."""
+    from tokenizers.models import BPE
+
+    files = folder / "vocab.json", folder / "merges.txt"
+    try:
+        for file in files:
+            if is_lfs_pointer(read_regular(file)):
+                raise DataError(f"{file}: {LFS_POINTER}")
+        vocabulary, merges = BPE.read_file(*map(str, files))
+        return clip_tokenizer(vocabulary, merges)
+    except DataError:
+        raise
+    except Exception as error:  # the Rust side raises bare Exception
+        raise DataError(
+            f"{folder}: no tokenizer.json, and cannot read vocab.json and merges.txt: {error}"
+        ) from error

@@ -1,0 +1,225 @@
+"""Checkpoints in open_clip's own layout, written again in that of the hub's CLIP models.
+
+Names of weights and settings are those of https://github.com/mlfoundations/open_clip, in
+`model.py` and `transformer.py`.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gcl_spec._files.atomic import atomic_write
+from gcl_spec.config.cache_folder import made_once
+from gcl_spec.errors import DataError
+from gcl_spec.models.config_json import read_json
+from gcl_spec.models.weights import read_weights
+
+__all__ = ["converted", "is_open_clip"]
+
+_CONFIG, _WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+_VERSION = 1  # raise it whenever the same files are written otherwise
+_TOKENIZER = (
+    "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"
+)  # fmt: skip
+_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_LARGEST = 1e6
+_FILTERS = {"bicubic": 3, "bilinear": 2}
+# What is known of each part; another setting makes another architecture.
+_KNOWN = {
+    "model_cfg": {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"},
+    "vision_cfg": {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"},
+    "text_cfg": {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"},
+    "preprocess_cfg": {"size", "mode", "mean", "std", "interpolation", "resize_mode", "fill_color"},
+}
+_BLOCK = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "attn.out_proj": "self_attn.out_proj",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+_PLAIN = {
+    "logit_scale": "logit_scale",
+    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
+    "positional_embedding": "text_model.embeddings.position_embedding.weight",
+    "ln_final.weight": "text_model.final_layer_norm.weight",
+    "ln_final.bias": "text_model.final_layer_norm.bias",
+    "visual.class_embedding": "vision_model.embeddings.class_embedding",
+    "visual.conv1.weight": "vision_model.embeddings.patch_embedding.weight",
+    "visual.positional_embedding": "vision_model.embeddings.position_embedding.weight",
+    "visual.ln_pre.weight": "vision_model.pre_layrnorm.weight",
+    "visual.ln_pre.bias": "vision_model.pre_layrnorm.bias",
+    "visual.ln_post.weight": "vision_model.post_layernorm.weight",
+    "visual.ln_post.bias": "vision_model.post_layernorm.bias",
+}
+_TURNED = {"text_projection": "text_projection.weight", "visual.proj": "visual_projection.weight"}
+_TOWERS = {"visual.transformer.": "vision_model", "transformer.": "text_model"}
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def is_open_clip(folder: Path) -> bool:
+    """Has a folder weights in open_clip's layout, and none in transformers'?"""
+    own = any(folder.glob("model*.safetensors"))
+    return not own and (folder / _CONFIG).is_file() and (folder / _WEIGHTS).is_file()
+
+
+def converted(folder: Path, cache: Path) -> Path:
+    """A folder in the hub's layout, in `cache`, of one in open_clip's; made where it is not there.
+
+    Raises:
+        DataError: another architecture than CLIP's, a missing tokenizer, damaged files.
+        CheckpointError: it cannot be written.
+    """
+    stat = (folder / _WEIGHTS).stat()
+    seen = f"{folder.resolve()} {stat.st_size} {stat.st_mtime_ns} {read_json(folder / _CONFIG)}"
+    name = hashlib.sha256(seen.encode(errors="surrogateescape")).hexdigest()[:16]
+    out = cache / f"open-clip-{_VERSION}-{name}"
+    return made_once(out, lambda temporary: _convert(folder, temporary))
+
+
+def _convert(folder: Path, out: Path) -> None:
+    from safetensors.numpy import save as to_bytes
+
+    path = folder / _CONFIG
+    content = read_json(path)
+    model = _part(content, "model_cfg", path)
+    vision, text = _part(model, "vision_cfg", path), _part(model, "text_cfg", path)
+    weights = to_bytes(_renamed(read_weights([folder / _WEIGHTS]), folder), {"format": "pt"})
+    settings = {
+        "config.json": _settings(model, vision, text),
+        "preprocessor_config.json": _pictures(
+            _part({"preprocess_cfg": {}} | content, "preprocess_cfg", path), vision, path
+        ),
+    }
+    for name in _TOKENIZER:
+        if (folder / name).is_file():
+            shutil.copy(folder / name, out / name)
+    if not any((out / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        raise DataError(
+            f"{folder}: no tokenizer.json, nor vocab.json and merges.txt, beside {path}"
+        )
+    for name, values in settings.items():
+        (out / name).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    with atomic_write(out / "model.safetensors", size=len(weights)) as file:
+        file.write(weights)
+
+
+def _part(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
+    """The settings of a part, without nulls; `DataError` where some are not those of a CLIP."""
+    found = content.get(name)
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: no {name}; is this open_clip's configuration?")
+    found = {key: value for key, value in found.items() if value is not None}
+    others = sorted(found.keys() - _KNOWN[name])
+    if others:
+        raise DataError(
+            f"{path}: {name}.{others[0]} = {str(found[others[0]])[:60]!r} makes another "
+            "architecture than CLIP's own, and is not read; take the model in the layout of "
+            "transformers, or one without it"
+        )
+    return found
+
+
+def _settings(
+    model: dict[str, Any], vision: dict[str, Any], text: dict[str, Any]
+) -> dict[str, Any]:
+    """config.json; values are checked where it is read."""
+    act = "quick_gelu" if model.get("quick_gelu") else "gelu"
+    image_width, text_width = vision.get("width", 768), text.get("width", 512)
+    head = vision.get("head_width", 64)
+    words = text.get("vocab_size", 49408)
+    return {
+        "architectures": ["CLIPModel"],
+        "model_type": "clip",
+        "projection_dim": model.get("embed_dim"),
+        "text_config": {
+            "hidden_size": text_width,
+            "intermediate_size": _times(text_width, text.get("mlp_ratio", 4)),
+            "num_attention_heads": text.get("heads", 8),
+            "num_hidden_layers": text.get("layers", 12),
+            "max_position_embeddings": text.get("context_length", 77),
+            "vocab_size": words,
+            "eos_token_id": words - 1 if isinstance(words, int) else words,
+            "hidden_act": act,
+        },
+        "vision_config": {
+            "hidden_size": image_width,
+            "intermediate_size": _times(image_width, vision.get("mlp_ratio", 4)),
+            "num_attention_heads": _times(image_width, 1 / head) if _is_size(head) else head,
+            "num_hidden_layers": vision.get("layers", 12),
+            "image_size": _side(vision),
+            "patch_size": vision.get("patch_size", 16),
+            "hidden_act": act,
+        },
+    }
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _side(vision: dict[str, Any]) -> Any:
+    """Of the square pictures; some files give it twice."""
+    size = vision.get("image_size", 224)
+    twice = isinstance(size, list) and len(size) == 2 and size[0] == size[1]
+    return size[0] if twice else size
+
+
+def _times(width: Any, ratio: Any) -> Any:
+    numbers = _is_size(width) and type(ratio) in (int, float) and 0 < ratio < _LARGEST
+    return round(width * ratio) if numbers else ratio
+
+
+def _pictures(settings: dict[str, Any], vision: dict[str, Any], path: Path) -> dict[str, Any]:
+    mode, named = settings.get("resize_mode", "shortest"), settings.get("interpolation", "bicubic")
+    if mode not in ("shortest", "squash") or str(named) not in _FILTERS:
+        raise DataError(f"{path}: preprocess_cfg: resizing by {mode!r} and {named!r} is not known")
+    side = _side(vision)
+    square = {"height": side, "width": side}
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": side} if mode == "shortest" else square,
+        "do_center_crop": mode == "shortest",
+        "crop_size": square,
+        "resample": _FILTERS[str(named)],
+        "image_mean": settings.get("mean", _MEAN),
+        "image_std": settings.get("std", _STD),
+    }
+
+
+def _renamed(weights: Arrays, folder: Path) -> dict[str, npt.NDArray[Any]]:
+    found: dict[str, npt.NDArray[Any]] = {}
+    for name, x in weights.items():
+        if name in _PLAIN:
+            found[_PLAIN[name]] = x
+        elif name in _TURNED and x.ndim == 2:
+            found[_TURNED[name]] = np.ascontiguousarray(x.T)
+        elif name != "attn_mask":
+            found |= _of_block(name, x, folder)
+    return found
+
+
+def _of_block(name: str, x: npt.NDArray[Any], folder: Path) -> dict[str, npt.NDArray[Any]]:
+    for prefix, tower in _TOWERS.items():
+        start, _, rest = name.partition("resblocks.")
+        number, _, inner = rest.partition(".")
+        if start != prefix or not number.isdecimal():
+            continue
+        layer = f"{tower}.encoder.layers.{number}"
+        part, _, kind = inner.rpartition(".")
+        if part in _BLOCK:
+            return {f"{layer}.{_BLOCK[part]}.{kind}": x}
+        if inner in ("attn.in_proj_weight", "attn.in_proj_bias") and x.ndim and not len(x) % 3:
+            kind = inner.rpartition("_")[2]
+            return {
+                f"{layer}.self_attn.{letter}_proj.{kind}": np.ascontiguousarray(third)
+                for letter, third in zip("qkv", np.split(x, 3), strict=True)
+            }
+    raise DataError(f"{folder / _WEIGHTS}: {name[:80]!r} is no weight of open_clip's CLIP")

@@ -1,0 +1,299 @@
+"""The folder of a run, and a trained run to encode with.
+
+config.toml                      the resolved options
+metrics.jsonl                    a line every `train.log_every` steps
+checkpoints/step-*.safetensors   the newest ones, and those that train.keep_* keep
+before.json, after.json          evaluation at the start and at the end
+examples.json                    what some queries found at the start
+data.json                        what tells a resumed run that its data has changed
+run-id                           which the checkpoints name, too
+bad_samples.jsonl                samples that could not be used, where there are any
+report.html                      the same to look at
+checksums.json                   what all of these but the checkpoints must be, see `manifest`
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gcl_spec import registry
+from gcl_spec._files.atomic import append, atomic_folder, atomic_write, remove_stale, sync_file
+from gcl_spec._files.reading import is_file, parse_json
+from gcl_spec._typing import FloatArray, State
+from gcl_spec._words import brief
+from gcl_spec.backend import Trainer
+from gcl_spec.config import toml
+from gcl_spec.config.options import Config
+from gcl_spec.config.user_paths import user_path
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.errors import CheckpointError, ConfigError, DataError
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.evaluate.examples import Example
+from gcl_spec.run import checkpoint, manifest, metrics, run_id
+from gcl_spec.run.bad_samples import earlier
+
+__all__ = ["LoadedRun", "RunFolder", "load_run"]
+
+_OTHER_BYTES = "backslashreplace"  # names of files may hold other bytes than text
+_WRITTEN = "|".join(map(re.escape, manifest.FILES))
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of a run, and how they are written.
+
+    rank: of the process that holds it; only 0 writes.
+    allow_unverified: read what has no checksum, as in runs of older versions, and files that were
+        edited; see `checkpoint.load` for checkpoints.
+    """
+
+    path: Path
+    rank: int = 0
+    allow_unverified: bool = False
+
+    @classmethod
+    def create(
+        cls, path: Path, config: Config, state: State, before: Report, shown: Sequence[Example]
+    ) -> "RunFolder":
+        """A new run with config, first checkpoint and evaluation; it appears whole or not at all.
+
+        Raises:
+            ConfigError: there is something at `path` already.
+            CheckpointError: it cannot be written.
+        """
+        cls.check_free(path)
+        begun = json.dumps(before.to_json())
+        with atomic_folder(path) as temporary:
+            own = run_id.make(config, begun)
+            notes = {run_id.NOTE: int(own)}
+            checkpoint.save(cls(temporary).checkpoints, state, keep=1, notes=notes)
+            for name, text in {
+                "config.toml": toml.dumps(config),
+                "metrics.jsonl": "",
+                "before.json": begun,
+                run_id.NAME: own,
+                "examples.json": json.dumps([example.to_json() for example in shown]),
+            }.items():
+                with atomic_write(temporary / name) as file:
+                    file.write(text.encode(errors=_OTHER_BYTES))
+            manifest.adopt(temporary)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path, *, allow_unverified: bool = False) -> "RunFolder":
+        """An existing run; `CheckpointError` where there is none."""
+        if not is_file(path / "config.toml"):
+            raise CheckpointError(f"{path}: not a run folder (no config.toml)")
+        return cls(path, allow_unverified=allow_unverified)
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """`ConfigError` where a new run cannot go, before any work is done."""
+        if os.path.lexists(path):
+            raise ConfigError(f"{path} exists; go on with --resume, or choose another --out")
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    def found(self, step: str = "newest") -> checkpoint.Found:
+        """The checkpoint of a step, of the step with the best figure, or the newest one.
+
+        Args:
+            step: a number, "best" or "newest".
+
+        Raises:
+            ConfigError: another word. CheckpointError: there is none, or it cannot be read.
+        """
+        allowed = self.allow_unverified
+        if step == "newest":
+            found = checkpoint.newest(self.checkpoints, allow_unverified=allowed)
+            if not allowed and is_file(self.path / "after.json"):
+                run_id.check_last(found, self.path, self.config().train.steps)
+        elif step == "best" or re.fullmatch("[0-9]{1,9}", step):
+            number = self._best_step() if step == "best" else int(step)
+            found = checkpoint.of_step(self.checkpoints, number, allow_unverified=allowed)
+        else:
+            raise ConfigError(f"step = {brief(step)!r}; must be a number, best or newest")
+        run_id.check_whose(found, self.path, allow_unverified=allowed)
+        return found
+
+    def _best_step(self) -> int:
+        found = metrics.best_step(metrics.parse(self._lines("metrics.jsonl")))
+        if found is None:
+            raise CheckpointError(
+                f"{self.path}: no evaluation by which a step is the best; for the next run set "
+                "train.eval_every and train.keep_best"
+            )
+        return found
+
+    def check(self, *, resumes: bool = False) -> list[str]:
+        """Hold all files but the checkpoints to their checksums, see `manifest.check`.
+
+        Raises:
+            CheckpointError: one does not fit; with `allow_unverified` a line a file is returned.
+        """
+        allowed = self.allow_unverified
+        return manifest.check(self.path, resumes=resumes, allow_unverified=allowed)
+
+    def config(self, overrides: Sequence[str] = ()) -> Config:
+        """The options it was started with, but for what a resume changed.
+
+        Args:
+            overrides: "section.key=VALUE".
+
+        Raises:
+            CheckpointError: somebody has edited the file. ConfigError: see `config_io.load`.
+        """
+        path = self.path / "config.toml"
+        try:
+            text = self._content(path.name).decode()
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"cannot read the config {path}: {error}") from error
+        return toml.loads(text, overrides, where=str(path))
+
+    def _content(self, name: str) -> bytes:
+        return manifest.content(self.path, name, allow_unverified=self.allow_unverified)
+
+    def _lines(self, name: str) -> bytes:
+        return manifest.lines(self.path, name, allow_unverified=self.allow_unverified)
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file of the run."""
+        manifest.replace(self.path, name, text.encode(errors=_OTHER_BYTES))
+
+    def report(self, name: str) -> Report:
+        """The evaluation "before" or "after"."""
+        try:
+            return Report.from_json(parse_json(self._content(f"{name}.json")))
+        except ValueError as error:
+            where = self.path / f"{name}.json"
+            raise DataError(f"{where}: cannot read the evaluation: {error}") from error
+
+    def examples(self) -> list[Example]:
+        """What some queries found at the start."""
+        try:
+            found = parse_json(self._content("examples.json"))
+            return [Example.from_json(example) for example in found]
+        except (ValueError, KeyError, TypeError) as error:
+            path = self.path / "examples.json"
+            raise DataError(f"{path}: cannot read the examples: {error}") from error
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All whole lines of metrics.jsonl, without those that a crash or power cut damaged."""
+        return [values for values in self._metrics() if values is not None]
+
+    def damaged_metrics(self) -> list[int]:
+        """Numbers, from 1, of damaged lines of metrics.jsonl but the last, which any crash cuts."""
+        lines = self._metrics()
+        return [n for n, values in enumerate(lines, 1) if values is None and n < len(lines)]
+
+    def _metrics(self) -> list[dict[str, Any] | None]:
+        return metrics.parse(manifest.stored(self.path, "metrics.jsonl") or b"")
+
+    def append_metrics(self, values: Mapping[str, Any]) -> None:
+        """Add a line to metrics.jsonl; `CheckpointError` where it cannot be written."""
+        append(self.path / "metrics.jsonl", (json.dumps(values) + "\n").encode())
+
+    def vouch(self) -> None:
+        """Make the lines of logs durable, and vouch for them.
+
+        Before the checkpoint that is their last step: what comes after it is written again.
+        """
+        sync_file(self.path / "metrics.jsonl")
+        manifest.extend(self.path)
+
+    def reopen(self, found: checkpoint.Found, config: Config) -> None:
+        """Make ready to go on from `found` by `config`: what came after, and halves of files, go.
+
+        Damaged checkpoints get another name; metrics and bad samples after its step are written
+        again. With `allow_unverified` what stands there counts as right from now on.
+        """
+        remove_stale(self.path, _WRITTEN)
+        checkpoint.set_aside(found)
+        if self.allow_unverified:
+            manifest.adopt(self.path)
+        known = metrics.parse(self._lines("metrics.jsonl"))
+        kept = [x for x in known if x is not None and x["step"] <= found.step]
+        self.write("metrics.jsonl", "".join(json.dumps(values) + "\n" for values in kept))
+        if (self.path / "bad_samples.jsonl").exists():
+            bad = earlier(self._lines("bad_samples.jsonl"), found.step)
+            manifest.replace(self.path, "bad_samples.jsonl", bad)
+        if config != self.config():
+            self.write("config.toml", toml.dumps(config))
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A trained model; `encode` is all it does."""
+
+    config: Config
+    step: int
+    trainer: Trainer
+
+    def encode(
+        self,
+        image: Iterable[ImageInput | None] | None = None,
+        text: Iterable[str | None] | None = None,
+    ) -> FloatArray:
+        """Unit rows for pictures, texts, or both: (n, D) float32, in one space.
+
+        Args:
+            image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays; None where a
+                sample has no picture, or for all. A list, tuple, array, Series or generator.
+            text: captions, likewise; None where a sample has no text, or for all. Where both are
+                given the row is that of the fused image+text embedding.
+
+        Raises:
+            InputError: neither, lists of different lengths, a sample with neither, or an entry of
+                another kind, such as NaN.
+            DataError: a picture that cannot be read.
+        """
+        from gcl_spec.embed.encode import encode, pairs_of
+
+        images, texts = pairs_of(image, text)
+        size = self.config.eval.batch_size
+        return encode(self.trainer, self._collator, images, texts, batch_size=size)
+
+    @cached_property
+    def _collator(self) -> Any:
+        from gcl_spec.data.prepare.collate import Collator
+
+        return Collator(self.config)
+
+
+def load_run(
+    path: str | os.PathLike[str],
+    *,
+    backend: str = "torch",
+    device: str | None = None,
+    step: str = "newest",
+    allow_unverified: bool = False,
+) -> LoadedRun:
+    """A checkpoint of a run folder, ready to encode.
+
+    Args:
+        path: a folder that `gcl train` wrote.
+        backend: name of a training backend.
+        device: one of the backend's devices; its first when not given.
+        step: a number, "best" (by validation, with train.keep_best) or "newest".
+        allow_unverified: take runs of older versions, which have no checksums, and edited files.
+
+    Raises:
+        CheckpointError: no run there, no readable checkpoint, or a file that is not as it was
+            written. BackendLoadError: see `gcl_spec.registry.load_training`.
+    """
+    where = Path(user_path(os.fspath(path)))
+    run = RunFolder.open(where, allow_unverified=allow_unverified)
+    run.check()
+    config = run.config()
+    found = run.found(step)
+    made = registry.load_training(backend)
+    trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
+    return LoadedRun(config, found.step, trainer)

@@ -1,0 +1,245 @@
+"""checksums.json of a run folder: what each of its files must be, true after a kill at any moment.
+
+It lists one or more states a file, of which the file is in one. Before a file is replaced its new
+state is listed beside the old one, and the old one goes when it is replaced. Of a log, to which
+lines are added, the first `size` bytes are vouched for; what a crash leaves after them is not.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gcl_spec._files.atomic import atomic_write
+from gcl_spec._files.reading import open_regular, parse_json, read_regular
+from gcl_spec.errors import CheckpointError
+
+__all__ = ["FILES", "adopt", "check", "content", "extend", "lines", "replace", "stored"]
+
+_NAME = "checksums.json"
+_LOGS = ("metrics.jsonl", "bad_samples.jsonl")
+_DERIVED = ("after.json", "report.html")
+"""Written again whenever a run goes on."""
+
+FILES = (
+    "config.toml", "before.json", "examples.json", "data.json", "run-id", "wandb-id",
+    *_LOGS, *_DERIVED, _NAME,
+)  # fmt: skip
+"""All of a run but its checkpoints, which have checksums in them, and what loggers write."""
+
+_MISSING = "missing"
+_DAMAGED = "not as it was written: edited, cut or damaged"
+_ACCEPT = "or accept what stands there with --allow-unverified (allow_unverified=True in Python)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """Size and SHA-256 of a file, or of the beginning of a log."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> "_Sum":
+        """The sum of all of `data`."""
+        return cls(len(data), hashlib.sha256(data).hexdigest())
+
+
+_States = tuple[_Sum | None, ...]
+"""None: the file is not there."""
+
+
+def _read(folder: Path) -> Mapping[str, _States] | None:
+    """The states by file name; None where there is no checksums.json.
+
+    Raises:
+        CheckpointError: it cannot be read, or is damaged.
+    """
+    path = folder / _NAME
+    try:
+        content = read_regular(path)
+        files = parse_json(content)["files"]
+        found = {
+            str(name): tuple(None if one is None else _Sum(**one) for one in states)
+            for name, states in files.items()
+        }
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot read the checksums: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        found = {}
+    if not found or _render(found) != content:
+        raise CheckpointError(f"{path}: {_DAMAGED}; restore it, {_ACCEPT}")
+    return found
+
+
+def _render(files: Mapping[str, _States]) -> bytes:
+    """The file; `_read` holds it to this, so that each of its bytes is vouched for."""
+    listed = {
+        name: [None if one is None else asdict(one) for one in states]
+        for name, states in sorted(files.items())
+    }
+    own = hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+    return (json.dumps({"sha256": own, "files": listed}, indent=1) + "\n").encode()
+
+
+def _write(folder: Path, files: Mapping[str, _States]) -> None:
+    with atomic_write(folder / _NAME) as file:
+        file.write(_render(files))
+
+
+def replace(folder: Path, name: str, data: bytes) -> None:
+    """Write a file of the run and its checksum.
+
+    Raises:
+        CheckpointError: it cannot be written, or checksums.json is damaged.
+    """
+    files = dict(_read(folder) or {})
+    before = files.get(name) or (_Sum.of(old) if (old := stored(folder, name)) else None,)
+    files[name] = tuple(dict.fromkeys((*before, _Sum.of(data))))
+    _write(folder, files)
+    with atomic_write(folder / name, size=len(data)) as file:
+        file.write(data)
+    _write(folder, {**files, name: (_Sum.of(data),)})
+
+
+def extend(folder: Path, names: Collection[str] = _LOGS) -> None:
+    """Vouch for all whole lines that logs have by now.
+
+    A log whose beginning is not what was vouched for stays as it was listed, so that `check`
+    tells of it.
+
+    Raises:
+        CheckpointError: checksums.json cannot be written, or is damaged.
+    """
+    files = dict(_read(folder) or {})
+    known = dict(files)
+    for name in names:
+        found = stored(folder, name)
+        if found is not None and _problem(folder, name, files) is None:
+            files[name] = (_Sum.of(found[: found.rfind(b"\n") + 1]),)
+    if files != known:
+        _write(folder, files)
+
+
+def adopt(folder: Path) -> None:
+    """Vouch for the files as they stand there.
+
+    Raises:
+        CheckpointError: checksums.json cannot be written.
+    """
+    found = {name: stored(folder, name) for name in FILES if name != _NAME}
+    _write(folder, {name: (_Sum.of(x),) for name, x in found.items() if x is not None})
+
+
+def check(
+    folder: Path,
+    names: Collection[str] = FILES,
+    *,
+    resumes: bool = False,
+    allow_unverified: bool = False,
+) -> list[str]:
+    """Hold files to their checksums.
+
+    Args:
+        folder: of the run.
+        names: of the files; those that are not there are no problem, but where `resumes`.
+        resumes: is the run about to go on? Then `after.json` and `report.html` do not matter.
+        allow_unverified: return a line about each problem instead of the error.
+
+    Raises:
+        CheckpointError: the first problem, and the way out.
+    """
+    # Where there is one, look again: a process that trains may just have replaced a file.
+    found = _problems(folder, names, resumes) and _problems(folder, names, resumes)
+    if found and not allow_unverified:
+        name, what = next(iter(found.items()))
+        raise CheckpointError(f"{folder / name}: {what}; {_way_out(folder, name)}, {_ACCEPT}")
+    return [f"{folder / name}: {what}; taken as it stands" for name, what in found.items()]
+
+
+def _problems(folder: Path, names: Collection[str], resumes: bool) -> dict[str, str]:
+    """What is wrong, by file name; the first is the one to tell of."""
+    try:
+        files = _read(folder)
+    except CheckpointError:
+        return {_NAME: _DAMAGED}
+    if files is None:
+        return {
+            _NAME: "missing, so that no file of the run can be verified; older versions wrote none"
+        }
+    found = {}
+    for name in names:
+        what = None if name == _NAME else _problem(folder, name, files)
+        if what and (name not in _DERIVED if resumes else what != _MISSING):
+            found[name] = what
+    return found
+
+
+def _way_out(folder: Path, name: str) -> str:
+    if name in _DERIVED:
+        return f"gcl train --resume {folder} writes it anew"
+    if name == "config.toml":
+        change = f"gcl train --resume {folder} --set section.key=value"
+        return f"restore it, and change options with {change}"
+    return "restore it"
+
+
+def content(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
+    """A file that is as it was written.
+
+    Raises:
+        CheckpointError: it is not, or is missing.
+    """
+    check(folder, [name], allow_unverified=allow_unverified)
+    found = stored(folder, name)
+    if found is None:
+        raise CheckpointError(f"{folder / name}: missing; restore it, or start a new run")
+    return found
+
+
+def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
+    """What is vouched for of a log.
+
+    Raises:
+        CheckpointError: a part of that is not as it was written.
+    """
+    if check(folder, [name], allow_unverified=allow_unverified):
+        return stored(folder, name) or b""
+    found = stored(folder, name) or b""
+    states = (_read(folder) or {}).get(name, ())
+    fitting = [one.size for one in states if one is not None and _fits(name, found, one)]
+    return found[: max(fitting, default=0)]
+
+
+def _problem(folder: Path, name: str, files: Mapping[str, _States]) -> str | None:
+    """What is wrong with a file; None for one that is as it was written, or may be missing."""
+    found = stored(folder, name)
+    states = files.get(name, (None,) if name in _LOGS else ())
+    if found is None:
+        return None if not states or None in states else _MISSING
+    if not states:
+        return "has no checksum"
+    if any(_fits(name, found, one) for one in states):
+        return None
+    return _DAMAGED
+
+
+def _fits(name: str, found: bytes, wanted: _Sum | None) -> bool:
+    if wanted is None:
+        return name in _LOGS
+    begun = found[: wanted.size] if name in _LOGS else found
+    return _Sum.of(begun) == wanted
+
+
+def stored(folder: Path, name: str) -> bytes | None:
+    """A file as it stands there; None where it is missing, `CheckpointError` if unreadable."""
+    try:
+        with open_regular(folder / name) as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CheckpointError(f"{folder / name}: cannot read it: {error.strerror}") from error

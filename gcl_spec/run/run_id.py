@@ -1,0 +1,77 @@
+"""Which run a checkpoint belongs to: each is whole by its own checksum, also in another's folder.
+
+The id is made of the options on which the numbers depend and of the evaluation at the start, so
+that the same run has the same id, and the same bytes in its checkpoints. It stays as it was made.
+"""
+
+import hashlib
+from pathlib import Path
+
+from gcl_spec._files.reading import is_file
+from gcl_spec.config.options import Config
+from gcl_spec.config.resumable import FREE
+from gcl_spec.config.toml import differences
+from gcl_spec.errors import CheckpointError
+from gcl_spec.run import manifest
+from gcl_spec.run.checkpoint import Found
+
+__all__ = ["NAME", "NOTE", "check_last", "check_whose", "make", "notes"]
+
+NAME = "run-id"
+NOTE = "run"
+"""Of a checkpoint, see `checkpoint.save`."""
+
+_EXACT = 2**53
+"""Integers below it are held exactly by every reader of JSON."""
+
+
+def make(config: Config, before: str) -> str:
+    """The id of a new run: a decimal number.
+
+    Args:
+        config: its options.
+        before: text of its before.json.
+    """
+    found = differences(Config(), config)
+    counted = sorted(line for line in found if line.split(": ", 1)[0] not in FREE)
+    digest = hashlib.sha256("\n".join([*counted, before]).encode(errors="backslashreplace"))
+    return str(int(digest.hexdigest(), 16) % _EXACT)
+
+
+def notes(run: Path, *, allow_unverified: bool = False) -> dict[str, int]:
+    """What to note in a checkpoint of the run; nothing in runs of older versions, without an id.
+
+    Raises:
+        CheckpointError: the file is not as it was written.
+    """
+    if not is_file(run / NAME):
+        return {}
+    content = manifest.content(run, NAME, allow_unverified=allow_unverified)
+    return {NOTE: int(content)} if content.isdigit() and len(content) < 20 else {}
+
+
+def check_whose(found: Found, run: Path, *, allow_unverified: bool = False) -> None:
+    """`CheckpointError` where a checkpoint is of another run than that in whose folder it lies."""
+    wanted = notes(run, allow_unverified=allow_unverified)
+    if wanted and found.notes.get(NOTE) != wanted[NOTE] and not allow_unverified:
+        raise CheckpointError(
+            f"{found.path}: a checkpoint of another run than {run}; restore this run's own, move "
+            "it away, or accept what stands there with --allow-unverified (allow_unverified=True "
+            "in Python)"
+        )
+
+
+def check_last(found: Found, run: Path, steps: int) -> None:
+    """`CheckpointError` where the last checkpoint of a run that has ended is missing.
+
+    Args:
+        found: the newest one.
+        run: a folder with an after.json.
+        steps: of the whole run.
+    """
+    if found.step < steps:
+        raise CheckpointError(
+            f"{run}: the run has ended, but its last checkpoint, of step {steps}, is missing; make "
+            f"it again with gcl train --resume {run}, or choose the newest by --step {found.step} "
+            f"(for --init by its file {found.path})"
+        )

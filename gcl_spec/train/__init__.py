@@ -1,0 +1,1 @@
+"""The training: from options and data to a run."""

@@ -1,0 +1,259 @@
+"""The data of a run: training batches by step number, and its evaluation tasks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.backend import Trainer
+from gcl_spec.batch import MODALITIES, Batch
+from gcl_spec.config.options import Config
+from gcl_spec.config.toml import objective
+from gcl_spec.data.features.store import FeatureStore
+from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
+from gcl_spec.data.open import data_root, open_source
+from gcl_spec.data.prepare.collate import Collate, Collator
+from gcl_spec.data.root import Root, open_root
+from gcl_spec.data.sample import Sample
+from gcl_spec.data.source import Source
+from gcl_spec.embed.encode import encode
+from gcl_spec.evaluate.evaluation import Report, evaluate
+from gcl_spec.loss.check_values import check_pairs
+from gcl_spec.progress import Reporter
+from gcl_spec.run.bad_samples import BadList, BadSample
+from gcl_spec.tasks.folder import has_tasks, read_tasks
+from gcl_spec.tasks.held_out import VectorPictures, hold_out
+from gcl_spec.tasks.task import Item, Task
+from gcl_spec.train.feed import fingerprint
+from gcl_spec.train.feed.batches import BatchMaker, Made, open_maker, row_of
+from gcl_spec.train.feed.order import Order
+from gcl_spec.train.feed.prefetch import Prefetcher
+
+__all__ = ["TrainingData", "task_items"]
+
+
+class TrainingData:
+    """What a run reads. With frozen towers their outputs are computed first, or taken from cache.
+
+    Data without tasks/ is evaluated on the starter set's tasks; vectors on some that are held out.
+    With pictures to decode, the batches of coming steps are made ahead by `data.workers`; `close`
+    ends them.
+
+    Args:
+        config: all options.
+        trainer: computes the outputs of frozen towers.
+        reporter: hears of damaged data and of progress.
+        only_steps: how many steps will be asked for, and no evaluation; all, when not given.
+        rank, size: this process and how many there are; `batch` gives its share.
+        known: a file of what `noted` gave to the run that is resumed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        trainer: Trainer,
+        reporter: Reporter,
+        *,
+        only_steps: int | None = None,
+        rank: int = 0,
+        size: int = 1,
+        known: Path | None = None,
+    ) -> None:
+        self._config = config
+        self._objective = objective(config.objective)
+        self._ranks = (rank, size)
+        self._source: Source = open_source(config.data)
+        self._all = self._source
+        if known is not None:
+            fingerprint.check_same(known, self._all)
+        for warning in self._source.warnings:
+            reporter.say(f"warning: {warning}")
+        self.tests: tuple[Task, ...] = ()
+        self._validations: tuple[Task, ...] = ()
+        self._collate: Collate
+        self._test_collate: Collate
+        self.test_root: Root
+        if isinstance(self._source, VectorSource):
+            self._open_vectors(self._source)
+        else:
+            self._open_files(only_steps is None, reporter)
+        self._say_notes(reporter)
+        count, train = len(self._source), config.train
+        self.order = Order(count, train.batch_size, train.seed)
+        self._bad = BadList(config.data.max_bad, count, self._still_bad)
+        self._knows_bad = False
+        if isinstance(self._collate, Collator) and config.model.caches_towers:
+            self._prepare(trainer, reporter, only_steps)
+        self._prefetcher = self._open_prefetcher(train.steps if only_steps is None else only_steps)
+
+    def batch(self, step: int) -> Batch:
+        """The batch of step `step`, from 0, or this process's share: of config and data alone.
+
+        Raises:
+            DataError: too many bad samples. NoPairError: no sample has what a direction needs.
+        """
+        batch, bad = self._make(step) if self._prefetcher is None else self._prefetcher.get(step)
+        self._bad.add(step, bad)
+        if not self._knows_bad:
+            met = (step + 1) * self.order.batch_size
+            self._bad.judge(step, met=met, whole=step + 1 >= self.order.steps_per_epoch)
+        # Here and not in the loss alone, which on a GPU would have to wait for the values.
+        if self._ranks[1] == 1:
+            check_pairs(self._objective, dict(zip(MODALITIES, batch.present, strict=True)), np)
+        return batch
+
+    def list_bad(self, path: Path) -> None:
+        """List bad samples in a file from now on, those that are known already among them."""
+        self._bad.open(path)
+
+    def noted(self) -> str:
+        """What tells a resumed run that its data has changed."""
+        return fingerprint.noted(self._all)
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._prefetcher is not None:
+            self._prefetcher.close()
+
+    def __enter__(self) -> "TrainingData":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def describe(self, step: int) -> str:
+        """The samples of step `step`, from 0, by name, and the file that they are in."""
+        numbers, _ = self.order.batch(step)
+        rows = [row_of(self._source, int(n)) for n in numbers[:3]]
+        names = [
+            repr(row.id or row.place if isinstance(row, BadSample) else row.id) for row in rows
+        ]
+        rest = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
+        return f"samples {', '.join(names)}{rest} of {self._source.name}"
+
+    def test_report(self, trainer: Trainer, reporter: Reporter) -> Report:
+        """Evaluation on the test tasks."""
+        reporter.update("evaluation", 0, 1)
+        report = evaluate(self.encode_items(trainer), self.tests)
+        reporter.update("evaluation", 1, 1)
+        return report
+
+    def validation_report(self, trainer: Trainer) -> Report:
+        """Evaluation on the validation tasks."""
+        return evaluate(self.encode_items(trainer), self._validations)
+
+    def encode_items(self, trainer: Trainer) -> Callable[[Sequence[Item]], FloatArray]:
+        """Items of the test tasks to unit rows."""
+
+        def run(items: Sequence[Item]) -> FloatArray:
+            images, texts = [i.image for i in items], [i.text for i in items]
+            size = self._config.eval.batch_size
+            return encode(trainer, self._test_collate, images, texts, batch_size=size)
+
+        return run
+
+    def _say_notes(self, reporter: Reporter) -> None:
+        tasks = (*self.tests, *self._validations)
+        for note in (*self._all.notes, *(note for task in tasks for note in task.notes)):
+            reporter.say(f"note: {note}")
+
+    def _open_vectors(self, source: VectorSource) -> None:
+        self._source, self.tests = hold_out(source, self._config.data.holdout)
+        self._validations = self.tests if self._config.train.eval_every else ()
+        self._collate = self._test_collate = VectorCollator(source)
+        self.test_root = VectorPictures(source)
+
+    def _open_files(self, evaluates: bool, reporter: Reporter) -> None:
+        config = self._config
+        root = data_root(config.data.path)
+        self.test_root = root if has_tasks(root, "tasks") else open_root("starter")
+        self._collate = Collator(config, self._source)
+        self._test_collate = Collator(config, self.test_root)
+        if evaluates:
+            if self.test_root is not root:
+                reporter.say(f"note: {root.name} has no tasks/; evaluated on the starter set's")
+            self.tests = read_tasks(self.test_root, "tasks")
+        if evaluates and config.train.eval_every:
+            self._validations = read_tasks(self.test_root, "val_tasks")
+
+    def _open_prefetcher(self, steps: int) -> Prefetcher[Made] | None:
+        """None where a batch is only put together from rows in memory."""
+        rank, size = self._ranks
+        self._make = BatchMaker(self._source, self.order, self._collate, rank=rank, size=size)
+        data = self._config.data
+        if not isinstance(self._collate, Collator) or data.workers == 0:
+            return None
+        if data.workers_kind == "process":
+            setup: Callable[[], BatchMaker] = partial(open_maker, self._config, rank, size)
+        else:
+            collate = Collator(self._config, self._source, threads=1)
+            maker = BatchMaker(self._source, self.order, collate, rank=rank, size=size)
+            setup = partial(_same, maker)
+        return Prefetcher(
+            setup, workers=data.workers, ahead=data.prefetch, stop=steps, kind=data.workers_kind
+        )
+
+    def _prepare(self, trainer: Trainer, reporter: Reporter, only_steps: int | None) -> None:
+        assert isinstance(self._collate, Collator)
+        numbers = list(self._numbers(only_steps))
+        rows = [row_of(self._source, n) for n in numbers]
+        samples = [row for row in rows if isinstance(row, Sample)]
+        unreadable: dict[str, str] = {}
+        store = FeatureStore(self._config, self._collate, trainer.features)
+        store.prepare(
+            [s.image for s in samples if s.image is not None],
+            [caption for s in samples for caption in s.captions],
+            reporter,
+            bad=unreadable,
+        )
+        self._collate = store
+        self._note(numbers, rows, unreadable)
+        items = task_items((*self.tests, *self._validations))
+        if not items:
+            return
+        assert isinstance(self._test_collate, Collator)
+        tests = FeatureStore(self._config, self._test_collate, trainer.features)
+        self._test_collate = tests
+        tests.prepare(*parts_of(items), reporter)
+
+    def _numbers(self, only_steps: int | None) -> Iterator[int]:
+        """The samples that will be met."""
+        if only_steps is None:
+            yield from range(len(self._source))
+            return
+        seen = (n for step in range(only_steps) for n in self.order.batch(step)[0].tolist())
+        yield from dict.fromkeys(seen)
+
+    def _still_bad(self, step: int, bad: BadSample) -> bool:
+        numbers = self.order.batch(step)[0].tolist()
+        return any(self._make.bad(n) for n in numbers if self._source.place(n) == bad.place)
+
+    def _note(
+        self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]
+    ) -> None:
+        """All bad samples are known before the first step, and judged at once."""
+        for n, row in zip(numbers, rows, strict=True):
+            if isinstance(row, BadSample):
+                self._bad.add(0, [row])
+            elif row.image is not None and row.image in unreadable:
+                bad = BadSample(row.id, self._source.place(n), unreadable[row.image])
+                self._bad.add(0, [bad])
+        self._bad.judge(0, met=len(numbers), whole=len(numbers) == len(self._source))
+        self._knows_bad = True
+
+
+def _same(maker: BatchMaker) -> BatchMaker:
+    return maker
+
+
+def task_items(tasks: Sequence[Task]) -> list[Item]:
+    """All queries and candidates."""
+    return [item for task in tasks for item in (*task.queries, *task.candidates)]
+
+
+def parts_of(items: Sequence[Item]) -> tuple[list[str], list[str]]:
+    """The images and the texts of items."""
+    images = [item.image for item in items if item.image is not None]
+    return images, [item.text for item in items if item.text is not None]

@@ -1,0 +1,1 @@
+"""Which samples a step gets, and how they are ready in time."""

@@ -1,0 +1,100 @@
+"""The batch of a step: samples by the order, pictures and captions by the source."""
+
+from typing import NamedTuple
+
+from gcl_spec.batch import Batch
+from gcl_spec.config.options import Config
+from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
+from gcl_spec.data.open import open_source
+from gcl_spec.data.prepare.collate import Collate, Collator
+from gcl_spec.data.sample import Sample, class_ids
+from gcl_spec.data.source import Source
+from gcl_spec.errors import DataError
+from gcl_spec.run.bad_samples import BadSample
+from gcl_spec.tasks.held_out import hold_out
+from gcl_spec.train.feed.order import Order
+
+__all__ = ["BatchMaker", "Made", "open_maker", "row_of"]
+
+
+class Made(NamedTuple):
+    """A batch, and the samples of it that cannot be used."""
+
+    batch: Batch
+    bad: tuple[BadSample, ...]
+
+
+class BatchMaker:
+    """The part of process `rank` of `size` in the batch of a step: a function of the data alone.
+
+    A bad sample keeps its row, without inputs and present in no modality, so that batches keep
+    their size. `ids` are those of the whole batch, for each process its part. May be called from
+    several threads at once.
+    """
+
+    def __init__(
+        self, source: Source, order: Order, collate: Collate, *, rank: int = 0, size: int = 1
+    ) -> None:
+        self._source, self._order, self._collate = source, order, collate
+        self._share = order.share(rank, size)
+        # Processes exchange the gradients of both towers, whatever the samples of one of them have.
+        self._both = size > 1
+
+    def __call__(self, step: int) -> Made:
+        """Made for step `step`, from 0."""
+        numbers, draws = self._order.batch(step)
+        rows = [row_of(self._source, int(n)) for n in numbers]
+        captions = [
+            row.captions[draw % len(row.captions)]
+            if isinstance(row, Sample) and row.captions
+            else None
+            for row, draw in zip(rows, draws, strict=True)
+        ]
+        concepts = [row.concept if isinstance(row, Sample) else f"bad {row.place}" for row in rows]
+        ids = class_ids(concepts, captions)[self._share]
+        own, texts = rows[self._share], captions[self._share]
+        images = [row.image if isinstance(row, Sample) else None for row in own]
+        unreadable: dict[str, str] = {}
+        batch = self._collate(images, texts, ids, bad=unreadable, both=self._both)
+        return Made(batch, tuple(self._bad(numbers[self._share].tolist(), own, unreadable)))
+
+    def bad(self, number: int) -> BadSample | None:
+        """Sample `number` where it cannot be used, found out anew; else None."""
+        row = row_of(self._source, number)
+        if isinstance(row, Sample) and row.image is not None:
+            unreadable: dict[str, str] = {}
+            self._collate([row.image], [None], bad=unreadable)
+            return next(iter(self._bad([number], [row], unreadable)), None)
+        return row if isinstance(row, BadSample) else None
+
+    def _bad(
+        self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]
+    ) -> list[BadSample]:
+        found = [row for row in rows if isinstance(row, BadSample)]
+        for n, row in zip(numbers, rows, strict=True):
+            if isinstance(row, Sample) and row.image is not None and row.image in unreadable:
+                reason = unreadable[row.image]
+                found.append(BadSample(row.id, self._source.place(n), reason))
+        return found
+
+
+def row_of(source: Source, number: int) -> Sample | BadSample:
+    """A sample, or why it is none."""
+    try:
+        return source.sample(number)
+    except DataError as error:
+        return BadSample(source.label(number), source.place(number), str(error))
+
+
+def open_maker(config: Config, rank: int, size: int) -> BatchMaker:
+    """The maker of a config's batches, for a worker process; it decodes in its own thread."""
+    source = open_source(config.data)
+    if isinstance(source, VectorSource):
+        source, _ = hold_out(source, config.data.holdout)
+    order = Order(len(source), config.train.batch_size, config.train.seed)
+    collate: Collate
+    if isinstance(source, VectorSource):
+        collate = VectorCollator(source)
+    else:
+        collate = Collator(config, source, threads=1)
+    return BatchMaker(source, order, collate, rank=rank, size=size)

@@ -1,0 +1,255 @@
+"""A training from its folder to its report: one, for every backend."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gcl_spec._files.locks import locked
+from gcl_spec._files.os_errors import one_line
+from gcl_spec._typing import State
+from gcl_spec._words import brief
+from gcl_spec.backend import Trainer, TrainingBackend
+from gcl_spec.config.options import Config
+from gcl_spec.config.resumable import changes
+from gcl_spec.data.prepare.check_checkpoint import model_warnings
+from gcl_spec.data.prepare.pictures import thumbnail
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.evaluate.examples import Example, examples
+from gcl_spec.progress import Quiet, Reporter, warnings_to
+from gcl_spec.registry import choose_device
+from gcl_spec.report.html import render
+from gcl_spec.run import checkpoint, run_id
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train.adapter_widths import resolved
+from gcl_spec.train.data import TrainingData
+from gcl_spec.train.dry_run import DryRun, dry_run
+from gcl_spec.train.heartbeat import watched
+from gcl_spec.train.loggers import Loggers, check_installed
+from gcl_spec.train.loop import Guard, Loop
+from gcl_spec.train.open_data import open_data, weights_of
+from gcl_spec.train.signals import Stop, caught, interrupted
+from gcl_spec.train.world import World, on_first, world_of
+
+__all__ = ["DryRun", "dry_run", "run"]
+
+_DATA = "data.json"
+_THUMBNAIL = 144  # pixels; the page shows half of it, sharp on dense screens too
+
+
+def run(
+    config: Config | None,
+    backend: TrainingBackend,
+    out: Path,
+    *,
+    device: str | None = None,
+    resume: bool = False,
+    init: Path | None = None,
+    allow_unverified: bool = False,
+    reporter: Reporter | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> RunFolder:
+    """Train, and evaluate the start and the end; everything goes to the run folder `out`.
+
+    In the main thread SIGTERM and SIGINT end the run after the step, with a checkpoint; a second
+    signal ends the process at once.
+
+    Args:
+        config: all options; with `resume` None, or the run's own but for what `changes` allows.
+        backend: whose trainer to use.
+        out: a new folder, or with `resume` that of a run to go on with.
+        device: one of the backend's devices; its first when not given.
+        resume: go on from the newest readable checkpoint: the same steps as an unbroken run.
+        init: another run, whose newest weights are the start, or a checkpoint file of one;
+            optimiser and step begin anew.
+        allow_unverified: go on with, or start from, a run of an older version, which has no
+            checksums, or one whose files were edited; what stands there counts from then on.
+        reporter: shows progress.
+        clock: seconds, for throughput and `train.save_minutes`.
+
+    Raises:
+        ConfigError: `out` exists, the config is not the run's, or another process trains there.
+        DataError: unusable data.
+        CheckpointError: no readable checkpoint, a file of the run that is not as it was written, or
+            one that cannot be written.
+        TrainingError: a loss that is not finite, or a batch without a pair; the last checkpoint
+            stays. StoppedError: a signal came.
+    """
+    reporter = reporter or Quiet()
+    device = choose_device(backend, device)
+    # What no part of it has put in words by itself is one line, too.
+    said = one_line("go on, because of", out)
+    with caught() as stop, said, warnings_to(reporter.say), ExitStack() as stack:
+        try:
+            if resume:
+                old = RunFolder.open(out, allow_unverified=allow_unverified)
+                opened = _reopen(old, config, backend, device, reporter, stack)
+            else:
+                RunFolder.check_free(out)
+                state = _start(init, allow_unverified)
+                opened = _create(out, config or Config(), backend, device, state, reporter, stack)
+            return _train(opened, stop, clock)
+        except KeyboardInterrupt:
+            raise interrupted(out, stop) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A run folder with all that goes on with it."""
+
+    config: Config
+    trainer: Trainer
+    world: World
+    data: TrainingData
+    folder: RunFolder
+    reporter: Reporter
+    step: int
+    notes: Mapping[str, int]
+
+
+def _start(init: Path | None, allow_unverified: bool) -> State | None:
+    return None if init is None else weights_of(init, allow_unverified=allow_unverified)
+
+
+def _create(
+    out: Path,
+    config: Config,
+    backend: TrainingBackend,
+    device: str,
+    state: State | None,
+    reporter: Reporter,
+    stack: ExitStack,
+) -> _Opened:
+    check_installed(config.train.loggers)
+    config = resolved(config)
+    trainer = backend.trainer(config, device=device, state=state)
+    world = world_of(trainer)
+    stack.enter_context(watched(world, config.train.timeout))
+    reporter = reporter if world.rank == 0 else Quiet()
+    for warning in model_warnings(config):
+        reporter.say(f"warning: {warning}")
+    data = open_data(config, trainer, world, reporter)
+    before = data.test_report(trainer, reporter)
+    shown = examples(data.encode_items(trainer), data.tests)
+    first = trainer.state()
+
+    def create() -> None:
+        RunFolder.create(out, config, first, before, shown)
+        stack.enter_context(locked(out))
+
+    on_first(world, create, "make the run folder")
+    folder = RunFolder(out, world.rank)
+    return _Opened(config, trainer, world, data, folder, reporter, int(first["step"]), {})
+
+
+def _reopen(
+    old: RunFolder,
+    given: Config | None,
+    backend: TrainingBackend,
+    device: str,
+    reporter: Reporter,
+    stack: ExitStack,
+) -> _Opened:
+    out = old.path
+    unverified = old.check(resumes=True)
+    own = old.config()
+    config = own if given is None else resolved(given)
+    changed = changes(out, own, config)
+    check_installed(config.train.loggers)
+    found = checkpoint.latest(old.checkpoints, allow_unverified=old.allow_unverified)
+    run_id.check_whose(found, out, allow_unverified=old.allow_unverified)
+    # Wanted at the end only; but then a training is done.
+    old.report("before")
+    old.examples()
+    trainer = backend.trainer(config, device=device, state=found.state)
+    world = world_of(trainer)
+    stack.enter_context(watched(world, config.train.timeout))
+    reporter = reporter if world.rank == 0 else Quiet()
+    for warning in (*unverified, *model_warnings(config)):
+        reporter.say(f"warning: {warning}")
+    for warning in found.warnings:
+        reporter.say(f"warning: {warning}; going on from {found.path.name}")
+    folder = replace(old, rank=world.rank)
+    world.barrier()  # all have read before the first one changes anything
+
+    def lock() -> None:
+        stack.enter_context(locked(out))
+
+    on_first(world, lock, "lock the run folder")
+    data = open_data(config, trainer, world, reporter, known=out / _DATA)
+
+    def reopen() -> None:
+        for number in folder.damaged_metrics():
+            reporter.say(f"warning: {out / 'metrics.jsonl'}: line {number} is damaged, left out")
+        folder.reopen(found, config)
+
+    on_first(world, reopen, "reopen the run folder")
+    if changed:
+        reporter.say(f"{out / 'config.toml'}: {'; '.join(changed)}")
+    return _Opened(config, trainer, world, data, folder, reporter, found.step, found.notes)
+
+
+def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:
+    config, folder, step = opened.config, opened.folder, opened.step
+
+    def note() -> None:
+        if not (folder.path / _DATA).exists():
+            folder.write(_DATA, opened.data.noted())
+
+    on_first(opened.world, note, "note the data")
+    opened.data.list_bad(folder.path / "bad_samples.jsonl")
+    names = config.train.loggers if opened.world.rank == 0 else ()
+    loggers = Loggers(names, folder.path, config, step, opened.reporter)
+    guard = Guard(
+        config.optim.skip_nonfinite,
+        skipped=opened.notes.get("skipped", 0),
+        in_a_row=opened.notes.get("in_a_row", 0),
+    )
+    loop = Loop(
+        config=config,
+        trainer=opened.trainer,
+        data=opened.data,
+        folder=folder,
+        world=opened.world,
+        stop=stop,
+        loggers=loggers,
+        reporter=opened.reporter,
+        first=step,
+        guard=guard,
+        clock=clock,
+    )
+    try:
+        with stop.at_step_ends():
+            loop.run()
+    finally:
+        opened.data.close()
+        loggers.close()
+    _finish(opened)
+    return folder
+
+
+def _finish(opened: _Opened) -> None:
+    trainer, data, folder = opened.trainer, opened.data, opened.folder
+    after = data.test_report(trainer, opened.reporter)
+    last = examples(data.encode_items(trainer), data.tests)
+    on_first(opened.world, lambda: _write_report(data, folder, after, last), "write the report")
+
+
+def _write_report(
+    data: TrainingData, folder: RunFolder, after: Report, last: Sequence[Example]
+) -> None:
+    def read_image(path: str) -> bytes:
+        return thumbnail(data.test_root.read_bytes(path), side=_THUMBNAIL, where=brief(path))
+
+    folder.write("after.json", json.dumps(after.to_json()))
+    page = render(
+        folder.path.name,
+        folder.report("before"),
+        after,
+        metrics=folder.metrics(),
+        examples=list(zip(folder.examples(), last, strict=True)),
+        read_image=read_image,
+    )
+    folder.write("report.html", page)
