@@ -1,0 +1,101 @@
+"""Prints how well the public functions of the packages are documented.
+
+python scripts/docstring_figures.py [--folders] [--list]
+
+Of the functions, methods and classes that are public: how many have a docstring; of those that take
+or return arrays, how many give every array its shape; of those that state a formula, how many name
+its source; of those whose body raises an error, how many have `Raises`; how many docstrings begin
+without a subject, and how many only say "See ...". `--folders` prints a line a folder, `--list`
+the places that lack something. Formulas and subjects are found by heuristics (docstrings/rules.py).
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+from docstrings.read import Documented, public  # noqa: E402
+from docstrings.rules import (  # noqa: E402
+    Rules,
+    arrays,
+    has_formula,
+    has_source,
+    says_only_see,
+    without_subject,
+)
+
+_HEAD = ("", "public", "documented", "with shapes", "sourced", "Raises", "no subject", "only see")
+
+
+def facts(found: Documented, rules: Rules) -> Iterator[tuple[str, bool]]:
+    """What is counted of a docstring, and whether it is as it should be."""
+    yield "documented", bool(found.doc)
+    if arrays(found):
+        yield "with shapes", not list(rules.without_shape(found))
+    if has_formula(found):
+        yield "sourced", has_source(found)
+    if found.raises:
+        yield "Raises", "Raises" in found.sections
+    yield "no subject", not without_subject(found)
+    yield "only see", not says_only_see(found)
+
+
+def figures(every: Iterable[Documented], rules: Rules) -> list[str]:
+    """The columns of `_HEAD` after the first for some docstrings."""
+    good: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    for found in every:
+        for name, fine in facts(found, rules):
+            asked[name] += 1
+            good[name] += fine
+    shares = [
+        f"{100 * good[name] // asked[name]} % of {asked[name]}" if asked[name] else "-"
+        for name in _HEAD[2:6]
+    ]
+    return [str(asked["documented"]), *shares, *(str(asked[n] - good[n]) for n in _HEAD[6:])]
+
+
+def table(rows: list[list[str]]) -> Iterator[str]:
+    """Lines of a table, its columns as wide as they must be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *cells in rows:
+        padded = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        yield "  ".join((first.ljust(widths[0]), *padded))
+
+
+def lacking(every: Iterable[Documented], rules: Rules) -> Iterator[str]:
+    """A line for each place that lacks something."""
+    for found in every:
+        bad = [name for name, fine in facts(found, rules) if not fine]
+        if bad:
+            shapes = ", ".join(rules.without_shape(found))
+            yield f"{found.where}: {', '.join(bad)}" + (f" (no shape: {shapes})" if shapes else "")
+
+
+def main() -> None:
+    """Prints a line a package, or a folder, and one for all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folders", action="store_true", help="a line a folder")
+    parser.add_argument("--list", action="store_true", help="the places that lack something")
+    options = parser.parse_args()
+    every = list(public(REPOSITORY))
+    rules = Rules(every)
+    groups: dict[str, list[Documented]] = {}
+    for found in every:
+        package = found.module.partition(".")[0]
+        groups.setdefault(str(Path(found.path).parent) if options.folders else package, [])
+        groups[str(Path(found.path).parent) if options.folders else package].append(found)
+    rows = [[name, *figures(group, rules)] for name, group in groups.items()]
+    print("\n".join(table([list(_HEAD), *rows, ["all", *figures(every, rules)]])))
+    if options.list:
+        print("\n".join(lacking(every, rules)))
+
+
+if __name__ == "__main__":
+    main()

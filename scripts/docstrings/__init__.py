@@ -1,0 +1,1 @@
+"""What the docstrings of the packages say, read from the source without importing it."""
