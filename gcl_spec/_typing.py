@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 __all__ = ["AnyArray", "Array", "ArrayNamespace", "BoolArray", "FloatArray", "IntArray", "State"]
 
-# The Array API standard has no static type; any array that array_api_compat recognises will do.
+# The Array API standard (https://data-apis.org/array-api) has no static type; any array that
+# array_api_compat recognises will do.
 Array: TypeAlias = Any
 ArrayNamespace: TypeAlias = Any
 
@@ -25,5 +26,6 @@ FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
-# A training state: flat canonical names ("params/image_head.1.weight", "optim/exp_avg/...", ...).
+# A training state maps flat canonical names ("params/image_head.1.weight", "optim/exp_avg/...") to
+# arrays.
 State: TypeAlias = Mapping[str, npt.NDArray[Any]]

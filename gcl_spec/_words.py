@@ -1,4 +1,4 @@
-"""Words of messages."""
+"""How names and texts of others appear in messages: short, in one line, without control codes."""
 
 import difflib
 import unicodedata
@@ -12,14 +12,15 @@ LFS_POINTER = (
 )
 _LFS = b"version https://git-lfs.github.com/spec/"
 
-# Within words of Persian, of Indian languages and within emoji; no terminal acts on them.
+# These joiners stand within words of Persian and of Indian languages and within emoji; no terminal
+# acts on them.
 _JOINERS = "\u200c\u200d"
 _ESCAPED_BYTES = range(0xDC80, 0xDD00)  # what Python makes of bytes of a path that are not UTF-8
 _BEGIN, _END = 2500, 1000  # characters that stay of a text that is too long
 
 
 def brief(text: object, most: int = 120) -> str:
-    """A path, id or other reference of a user as messages name it: its beginning, where it is long.
+    """A user's path, id or other reference as messages name it: of a long one the beginning.
 
     >>> brief("images/1.jpg"), brief("x" * 5000, 10)
     ('images/1.jpg', 'xxxxxxxxxx... (5,000 characters)')
@@ -39,7 +40,7 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
 
 
 def one_line(text: object) -> str:
-    r"""What `text` says, with a space for what cannot be printed: line ends, lone surrogates.
+    r"""The text with a space for each character that cannot be printed, such as a line end.
 
     >>> one_line("no room\n\ud800")
     'no room'
@@ -57,10 +58,11 @@ def is_lfs_pointer(beginning: bytes) -> bool:
 
 
 def escaped(text: object) -> str:
-    r"""What `text` says, in one line that no terminal acts on and that reads in its own order.
+    r"""The text as one line that no terminal acts on and that reads in its own order.
 
-    For whatever holds names, ids or captions of others: control characters, line ends, marks that
-    turn the direction of writing, and lone surrogates are shown by their escapes.
+    Messages pass everything through it that holds names, ids or captions of others. It shows
+    control characters, line ends, marks that turn the direction of writing, and lone surrogates by
+    their escapes.
 
     >>> escaped("cup\x1b[2J\n") == r"cup\x1b[2J\n"
     True
@@ -80,7 +82,7 @@ def _shown(char: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """`text`, without its middle where it is longer than any message should be.
+    """The text, without its middle where it is longer than any message should be.
 
     >>> shortened("a" * 4000)[2490:2540]
     'aaaaaaaaaa ... (500 characters) ... aaaaaaaaaaaaaa'

@@ -27,10 +27,10 @@ __all__ = [
 
 
 class GclError(Exception):
-    """Base of all errors that are the input's fault, not the program's.
+    """The base of all errors that are the input's fault, not the program's.
 
-    Names of files, ids and captions in the message are others' texts: what a terminal would act on
-    is shown by its escape, and of a very long message the middle is left out.
+    A message may hold names of files, ids and captions that others wrote: it shows by their escapes
+    what a terminal would act on, and a very long message loses its middle.
     """
 
     exit_code = 2
@@ -76,7 +76,7 @@ class TrainingError(GclError, RuntimeError):
 class StoppedError(GclError, RuntimeError):
     """Training that SIGTERM or Ctrl-C ended; `resumable` says whether there is a run to resume.
 
-    The message is empty in processes other than the first.
+    Only the first of several processes has a message.
     """
 
     exit_code = 130

@@ -1,5 +1,7 @@
-"""Numbers about the space itself, to read beside recall: a closed gap with a collapsed rank is no
-success.
+"""Numbers about the embedding space itself, to read beside recall.
+
+A run that closes the modality gap but collapses the rank of the space is no success, and recall
+alone may not show it. Every function takes rows of shape (N, D).
 """
 
 import numpy as np
@@ -18,7 +20,11 @@ __all__ = [
 
 
 def mean_cosine(x_ND: FloatArray, y_ND: FloatArray) -> float:
-    """Cosine of the means of two modalities, figure 2 of the GCL paper; 1 without a gap.
+    """Cosine of the means of two modalities (arXiv 2509.25638, figure 2); it is 1 without a gap.
+
+    Args:
+        x_ND: rows of one modality, shape (N, D).
+        y_ND: rows of the other one; their number may differ.
 
     >>> mean_cosine(np.eye(2), np.eye(2))
     1.0
@@ -29,7 +35,11 @@ def mean_cosine(x_ND: FloatArray, y_ND: FloatArray) -> float:
 
 
 def centroid_distance(x_ND: FloatArray, y_ND: FloatArray) -> float:
-    """|mean(x) - mean(y)|, the modality gap of Liang et al. (2203.02053); 0 without a gap.
+    """The modality gap |mean(x) - mean(y)| of Liang et al. (arXiv 2203.02053); 0 without a gap.
+
+    Args:
+        x_ND: rows of one modality, shape (N, D).
+        y_ND: rows of the other one; their number may differ.
 
     >>> centroid_distance(np.asarray([[1.0, 0.0]]), np.asarray([[-1.0, 0.0]]))
     2.0
@@ -38,23 +48,33 @@ def centroid_distance(x_ND: FloatArray, y_ND: FloatArray) -> float:
 
 
 def effective_rank(x_ND: FloatArray) -> float:
-    """exp of the entropy of the normalised singular values (Roy and Vetterli, EUSIPCO 2007).
+    """How many directions of the space the rows fill: exp(-sum_i p_i log p_i), from 1 to D.
 
-    Between 1 (all rows on one line) and D. The rows are used as they are, not centred.
+    p are the singular values divided by their sum (Roy and Vetterli, "The effective rank", EUSIPCO
+    2007). The result is 1 where all rows lie on one line. The rows are not centred.
+
+    Args:
+        x_ND: shape (N, D).
 
     >>> round(effective_rank(np.eye(4)), 6)
     4.0
     """
     x = np.asarray(x_ND, np.float64)
     gram = x.T @ x if x.shape[0] >= x.shape[1] else x @ x.T
-    # The roots of the small Gram matrix's eigenvalues: a hundred times faster than the SVD of x.
+    # The singular values are the roots of the small Gram matrix's eigenvalues, which take a
+    # hundredth of the time of the SVD of x.
     values = np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0.0, None))
     share = values[values > 0] / values.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
 def anisotropy(x_ND: FloatArray) -> float:
-    """Mean cosine of two different rows (Ethayarajh, EMNLP 2019); 0 for evenly spread unit rows.
+    """Mean cosine of two different rows (Ethayarajh, EMNLP 2019, section 4.1; arXiv 1909.00512).
+
+    It is 0 for evenly spread rows and 1 for rows that all point one way.
+
+    Args:
+        x_ND: shape (N, D); the rows are normalised here.
 
     >>> anisotropy(np.eye(3))
     0.0
@@ -68,7 +88,12 @@ def anisotropy(x_ND: FloatArray) -> float:
 
 
 def paired_distance(x_ND: FloatArray, y_ND: FloatArray) -> float:
-    """Mean distance of the two rows of a pair, the alignment of Wang and Isola (2005.10242).
+    """Mean Euclidean distance of the two rows of a pair, 0 for equal ones.
+
+    It is the alignment of Wang and Isola (arXiv 2005.10242) with exponent 1.
+
+    Args:
+        x_ND, y_ND: rows of the same samples in two modalities, shape (N, D) each.
 
     >>> paired_distance(np.eye(2), np.eye(2))
     0.0
@@ -77,7 +102,10 @@ def paired_distance(x_ND: FloatArray, y_ND: FloatArray) -> float:
 
 
 def norm_imbalance(x_ND: FloatArray, y_ND: FloatArray) -> float:
-    """Ratio of the mean norms of two sets of projections: which one rules a raw fusion.
+    """Ratio of the mean norms of two sets of projections, which says which one rules a raw fusion.
+
+    Args:
+        x_ND, y_ND: projections before normalisation, shape (N, D).
 
     >>> norm_imbalance(2 * np.eye(2), np.eye(2))
     2.0

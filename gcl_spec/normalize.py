@@ -12,7 +12,7 @@ __all__ = ["inverse_norm", "l2_normalize", "largest_mix", "power_of_two", "row_n
 def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
     """Rows divided by their Euclidean norm, z = x / |x|, along the last axis.
 
-    The norm may be anything that the dtype holds. A zero row, which has no direction, stays zero
+    It works for every norm that the dtype holds. A zero row, which has no direction, stays zero
     with zero gradient instead of turning into NaN: it stands for a missing modality, and
     `gcl_spec.loss` reports it unless it is marked absent.
 
@@ -32,13 +32,21 @@ def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
     if x.shape[-1] == 0:
         return x
     leveled, root = _leveled(x, xp)
-    zero = xp.max(xp.abs(x), axis=-1, keepdims=True) == 0  # and not NaN, which stays
+    zero = xp.max(xp.abs(x), axis=-1, keepdims=True) == 0  # NaN is not 0, so it stays
     leveled = xp.where(zero, xp.zeros_like(leveled), leveled)
     return xp.astype(leveled / root, x.dtype, copy=False)
 
 
 def row_norms(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
-    """The Euclidean norms of rows, (...,), with gradient 0 for a zero row; at least 32 bits."""
+    """The Euclidean norms of rows, with gradient 0 for a zero row.
+
+    Args:
+        x: shape (..., D), real floating.
+        xp: the Array API namespace; found from `x` when not given.
+
+    Returns:
+        Shape (...,), of at least 32 bits.
+    """
     xp = array_namespace(x) if xp is None else xp
     leveled, root = _leveled(x, xp)
     some = xp.any(leveled != 0, axis=-1)
@@ -48,29 +56,44 @@ def row_norms(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
 
 
 def inverse_norm(a_BD: Array, b_BD: Array, xp: ArrayNamespace) -> Array:
-    """1 / |a + b|, (B,); the largest number, with no gradient, where the sum is zero."""
+    """The factor 1 / |a + b| that makes the sum of two rows a unit row.
+
+    Args:
+        a_BD, b_BD: the two parts of each row, shape (B, D).
+        xp: the Array API namespace.
+
+    Returns:
+        Shape (B,); the largest number of the dtype, without gradient, where the sum is zero.
+    """
     power_B1 = power_of_two(xp.maximum(xp.abs(a_BD), xp.abs(b_BD)), xp)
     total_BD = power_B1 * a_BD + power_B1 * b_BD
     squared_B = xp.sum(total_BD * total_BD, axis=-1)
     some_B = squared_B > 0
     root_B = xp.sqrt(xp.where(some_B, squared_B, xp.ones_like(squared_B)))
-    # The power is a factor of the cotangent, too, before that is divided by the root's square.
+    # The power multiplies the cotangent as well, before that is divided by the root's square; so
+    # neither overflows.
     return xp.where(some_B, power_B1[:, 0] * (1 / root_B), float(xp.finfo(a_BD.dtype).max))
 
 
 def largest_mix(dtype: object, xp: ArrayNamespace) -> float:
-    """Above this factor of a part the logits of a mixed row are lost in those of its parts.
+    """The largest factor of a part of a fused row with which its logits keep their digits.
 
-    They are products of products of parts, which underflow where those are that small.
+    The kernel computes the logits of a fused row from products of its parts. Above this factor the
+    parts are so small that these products underflow.
     """
     info = xp.finfo(dtype)
     return float(2.0 ** ((log2(float(info.eps)) - log2(float(info.smallest_normal)) - 13) // 2))
 
 
 def power_of_two(x: Array, xp: ArrayNamespace) -> Array:
-    """A factor for each row, (..., 1), with which squares neither overflow nor underflow.
+    """A power of 2 for each row with which its squares neither overflow nor underflow.
 
-    It is 1 for numbers of the usual size, and for a zero row; it has no derivative.
+    Args:
+        x: shape (..., D).
+        xp: the Array API namespace.
+
+    Returns:
+        Shape (..., 1); 1 for numbers of the usual size and for a zero row. It has no derivative.
     """
     exponent = -log2(float(xp.finfo(x.dtype).smallest_normal))
     usual, half = 2.0 ** (exponent // 8), 2.0 ** (exponent // 2)
@@ -82,7 +105,10 @@ def power_of_two(x: Array, xp: ArrayNamespace) -> Array:
 
 
 def _leveled(x: Array, xp: ArrayNamespace) -> tuple[Array, Array]:
-    """Rows times their power of 2, in 32 bits or more, and the norms of these, 1 for a zero row."""
+    """Rows (..., D) times their power of 2, in 32 bits or more, and the norms (..., 1) of these.
+
+    The norm of a zero row is given as 1.
+    """
     x = xp.astype(x, xp.float32, copy=False) if xp.finfo(x.dtype).bits < 32 else x
     x = x * power_of_two(x, xp)
     squared = xp.sum(x * x, axis=-1, keepdims=True)

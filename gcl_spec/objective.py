@@ -37,9 +37,10 @@ Reduction = Literal["mean", "sum"]
 class Direction:
     """One search that is trained: rows of `query` look for their own sample's row of `target`.
 
-    weight: relative, where the objective is a mean over directions: equal weights of any size are
-        then the same.
-    pool: as in `Objective`, for this direction alone; the objective's when None.
+    weight: the direction's share of the loss. Only ratios count where the objective is a mean over
+        directions: equal weights of any size are then the same.
+    pool: which rows compete, as in `Objective`, for this direction alone; the objective's when
+        None.
     """
 
     query: str
@@ -75,7 +76,7 @@ def all_directions(modalities: tuple[str, ...]) -> tuple[Direction, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A contrastive objective over any number of modalities; validated once, here.
+    """A contrastive objective over any number of modalities, which is validated once, here.
 
     A *direction* (a, b) scores each row of a against a *pool* of candidate rows and raises the
     share of its positive, the row of b of the same sample.
@@ -87,8 +88,9 @@ class Objective:
     same_sample: do the query's own sample's further modalities, which are positives of other
         directions, compete in this one? "keep" (equation 2) or "drop".
     duplicates: samples with equal ids are not each other's negatives. "drop" takes them out of the
-        pool; "positive" makes them further positives (mean of the log terms, as in SupCon), where
-        `self_term` and `same_sample` apply to their rows as to the sample's own.
+        pool; "positive" makes them further positives (the mean of the log terms, equation 2 of
+        SupCon, arXiv 2004.11362), where `self_term` and `same_sample` apply to their rows as to the
+        sample's own.
     balance: "pair" (mean over all valid (sample, direction) terms) or "direction" (mean of each
         direction's mean). Equal when every row is present.
     reduction: "mean" over directions, or "sum": the weighted sum of the directions' terms, as
@@ -159,7 +161,7 @@ SEPARATION = Objective(
     pool="target",
     reduction="sum",
 )
-"""CLIP's loss plus intra-modal separation, AlignCLIP's term with alpha 1 and beta 0.5: a sum."""
+"""CLIP's loss plus AlignCLIP's intra-modal separation (arXiv 2406.17639), alpha 1 and beta 0.5."""
 
 TRIPLETS = Objective(
     directions=(Direction("image+text", "image"), Direction("text", "image+text")),
@@ -191,7 +193,11 @@ PRESETS: Mapping[str, Objective] = MappingProxyType(
 
 
 def preset(name: str) -> Objective:
-    """The objective of this name in `PRESETS`; `ConfigError` when there is none."""
+    """The objective of this name in `PRESETS`.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
     if name not in PRESETS:
         raise ConfigError(f"no objective {name!r}; there are {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -19,28 +19,28 @@ _LINE_SECONDS = 10.0
 
 
 class Reporter(Protocol):
-    """Takes the state of a phase as often as one likes."""
+    """What shows a user how far a long run is; it is told the state as often as one likes."""
 
     def update(self, phase: str, done: int, total: int, note: str = "") -> None:
-        """`done` of `total` units of `phase`; the phase ends when they are equal.
+        """Tell that `done` of `total` units of `phase` are done; it ends when they are equal.
 
-        The first call tells where it begins: time left is that of what comes after.
+        The first call tells where the phase begins: the time left is reckoned from there.
         """
         ...
 
     def say(self, text: str) -> None:
-        """One line."""
+        """Show one line."""
         ...
 
 
 class Quiet:
-    """Says nothing."""
+    """A reporter that shows nothing."""
 
     def update(self, phase: str, done: int, total: int, note: str = "") -> None:
-        """See `Reporter`."""
+        """Do nothing (`Reporter.update`)."""
 
     def say(self, text: str) -> None:
-        """See `Reporter`."""
+        """Do nothing (`Reporter.say`)."""
 
 
 _Told = tuple[Callable[[str], object], set[str]]
@@ -49,7 +49,7 @@ _told: ContextVar[_Told | None] = ContextVar("_told", default=None)
 
 @contextmanager
 def warnings_to(say: Callable[[str], object]) -> Iterator[None]:
-    """In this block `say` is given the lines of `warn`, each once."""
+    """Give `say` the lines of `warn` within this block, each once."""
     token = _told.set((say, set()))
     try:
         yield
@@ -58,11 +58,12 @@ def warnings_to(say: Callable[[str], object]) -> Iterator[None]:
 
 
 def warn(text: str, *, about: str = "") -> None:
-    """Say that something of no consequence for the results failed; where nobody listens, to Python.
+    """Say that something failed that changes no result; without a listener it is a Python warning.
 
     Args:
         text: one line.
-        about: what several lines have in common of which one is enough; the text, when not given.
+        about: the topic that several lines share, of which only the first is said; the text itself
+            when not given.
     """
     told = _told.get()
     if told is None:
@@ -81,7 +82,7 @@ class _Bars:
         self._ended: set[str] = set()
 
     def update(self, phase: str, done: int, total: int, note: str = "") -> None:
-        # What was done before, by a run that goes on, must not count as done in no time.
+        # What a resumed run had done before must not count as done in no time.
         if phase not in self._tasks:
             self._tasks[phase] = self._progress.add_task(
                 phase, total=total, completed=done, note=""
@@ -96,7 +97,7 @@ class _Bars:
 
 
 class _Lines:
-    """A line a phase at its end, and every ten seconds in between."""
+    """Prints a line at the end of each phase, and every ten seconds in between."""
 
     def __init__(self) -> None:
         self._begun: dict[str, tuple[float, int]] = {}  # when, and what was done before
@@ -106,7 +107,7 @@ class _Lines:
         now = time.monotonic()
         begun, before = self._begun.setdefault(phase, (now, done))
         if done == total:
-            del self._begun[phase]  # a next one of the same name has a time of its own
+            del self._begun[phase]  # the next phase of the same name has a time of its own
         elif now - self._last < _LINE_SECONDS:
             return
         self._last = now
@@ -118,13 +119,16 @@ class _Lines:
         self.say(", ".join([*said, *([note] if note else [])]))
 
     def say(self, text: str) -> None:
-        with suppress(OSError):  # a full disk, or a terminal that has gone: no reason to stop
+        with suppress(OSError):  # a full disk or a terminal that has gone is no reason to stop
             print(escaped(text), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def open_progress() -> Iterator[Reporter]:
-    """Bars on a terminal, lines elsewhere; always on stderr, so that stdout stays usable."""
+    """A reporter with bars on a terminal and lines elsewhere.
+
+    It always writes to stderr, so that stdout stays usable.
+    """
     if sys.stderr is None or not sys.stderr.isatty():
         yield _Lines()
         return

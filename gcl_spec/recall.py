@@ -24,7 +24,7 @@ __all__ = ["Band", "Ranking"]
 
 
 class Band(NamedTuple):
-    """A metric over all orders of tied candidates."""
+    """The values that a metric takes over all orders of tied candidates."""
 
     pessimistic: float
     expected: float
@@ -35,8 +35,9 @@ class Band(NamedTuple):
 class Ranking:
     """The candidates of one query in groups of equal score, best first.
 
-    sizes: candidates of each group. relevant: how many of them are relevant. total_relevant: over
-    all groups, those left out at the end too. depth: the rank to which the groups reach.
+    sizes: the number of candidates of each group. relevant: how many of them are relevant.
+    total_relevant: the relevant candidates of all groups, also of those that are left out at the
+    end. depth: the rank to which the groups reach.
     """
 
     sizes: tuple[int, ...]
@@ -46,7 +47,12 @@ class Ranking:
 
     @classmethod
     def of(cls, scores_C: FloatArray, relevant_C: BoolArray, *, depth: int) -> "Ranking":
-        """Groups down to rank `depth`, and to the first relevant candidate.
+        """The groups down to rank `depth`, or to the first relevant candidate where that is lower.
+
+        Args:
+            scores_C: the query's score with each candidate, shape (C,).
+            relevant_C: is the candidate relevant? Shape (C,).
+            depth: the lowest rank that a metric will ask for.
 
         Raises:
             InputError: NaN or Inf among the scores, or no relevant candidate.
@@ -72,7 +78,11 @@ class Ranking:
         return cls(tuple(sizes.tolist()), tuple(relevant.tolist()), total, depth)
 
     def hit(self, k: int) -> Band:
-        """hit@k: is any relevant candidate among the first k?
+        """hit@k: 1 where any relevant candidate is among the first k, else 0.
+
+        Within a tie of n candidates, r of them relevant, of which s are among the first k, all
+        relevant ones are missed with the probability C(n - r, s) / C(n, s) (McSherry and Najork,
+        2008).
 
         >>> Ranking((1, 2), (0, 1), 1, depth=3).hit(2)
         Band(pessimistic=0.0, expected=0.5, optimistic=1.0)
@@ -95,7 +105,10 @@ class Ranking:
         return _band(low / total, mean / total, high / total)
 
     def ndcg(self, k: int) -> Band:
-        """nDCG@k with gain 1 and discount log2(rank + 1) (Järvelin and Kekäläinen, 2002)."""
+        """nDCG@k, the sum of 1 / log2(rank + 1) over relevant candidates, by its largest value.
+
+        The source is Järvelin and Kekäläinen (2002), with gains of 0 and 1.
+        """
         low = mean = high = 0.0
         start = 0
         for size, relevant, slots in self._within(k):
@@ -109,7 +122,10 @@ class Ranking:
 
     @cached_property
     def mrr(self) -> Band:
-        """1 / rank of the first relevant candidate.
+        """The reciprocal rank, 1 / rank of the first relevant candidate.
+
+        Raises:
+            InputError: no candidate is relevant.
 
         >>> Ranking((1, 2), (0, 1), 1, depth=3).mrr.expected  # rank 2 or 3
         0.41666666666666663
@@ -127,7 +143,7 @@ class Ranking:
         raise InputError("the ranking holds no relevant candidate")
 
     def _within(self, k: int) -> list[tuple[int, int, int]]:
-        """(size, relevant, ranks that are at most k) of every group that begins by rank k."""
+        """Size, relevant candidates, and ranks up to k, of every group that begins by rank k."""
         if k > self.depth:
             raise InputError(f"a ranking of depth {self.depth} does not know its first {k}")
         found = []
@@ -141,7 +157,7 @@ class Ranking:
 
 
 def _band(low: float, mean: float, high: float) -> Band:
-    # The closed forms may leave the band by a rounding.
+    # Rounding may push the closed forms out of the band.
     return Band(low, min(max(mean, low), high), high)
 
 

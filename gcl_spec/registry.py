@@ -63,7 +63,12 @@ def load(name: str, /) -> Backend:
 
 
 def load_training(name: str, /) -> TrainingBackend:
-    """As `load`; `NotATrainingBackendError` for a backend without a trainer."""
+    """The backend of this name, which must be one that trains.
+
+    Raises:
+        NotATrainingBackendError: it computes losses but has no trainer.
+        BackendLoadError: it cannot be loaded (`load` says why).
+    """
     backend = load(name)
     if not isinstance(backend, TrainingBackend):
         raise NotATrainingBackendError(
@@ -130,9 +135,9 @@ def _entry(name: str) -> EntryPoint:
 
 
 def _see_the_current_folder() -> None:
-    """Its modules can be imported, as with `python -m`; console scripts do not see to that.
+    """Let modules of the current folder be imported, as `python -m` does; console scripts do not.
 
-    Last, so that it hides nothing that is installed.
+    The folder comes last, so that it hides nothing that is installed.
     """
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109  (sys.path holds texts)
         sys.path.append(os.getcwd())  # noqa: PTH109

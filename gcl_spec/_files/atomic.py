@@ -36,12 +36,12 @@ _NO_SYNC = (errno.EBADF, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EN
 def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
     """A binary file that replaces `path` when the block ends well; on an error nothing changes.
 
-    Written beside `path`, flushed to the disk, then renamed, so that neither a crash nor a full
-    disk leaves half a file under the final name. What kill -9 leaves goes with the next write of
-    the same name, or by `remove_stale`.
+    The file is written beside `path`, flushed to the disk, then renamed, so that neither a crash
+    nor a full disk leaves half a file under the final name. The next write of the same name, or
+    `remove_stale`, removes what kill -9 leaves.
 
     Args:
-        path: its folder is made where there is none.
+        path: the final name; its folder is made where there is none.
         size: bytes that will be written, where known; fewer on the disk are an error.
 
     Raises:
@@ -60,7 +60,7 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
                 written = os.fstat(file.fileno()).st_size
             if size is not None and written != size:
                 raise OSError(errno.EIO, f"{written:,} bytes of {size:,} were written")
-            # mkstemp makes private files; give this one the rights of an ordinary new file.
+            # mkstemp makes private files; this one gets the rights of an ordinary new file.
             umask = os.umask(0)
             os.umask(umask)
             temporary.chmod(0o666 & ~umask)
@@ -72,10 +72,10 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: Path | None) -> None:
-    """Could `path` be written? To be asked before the work whose result goes there; nothing stays.
+    """Refuse a `path` that could not be written, before the work is done whose result goes there.
 
     Raises:
-        CheckpointError: it could not.
+        CheckpointError: it could not be written.
     """
     if path is None:
         return
@@ -91,9 +91,9 @@ def check_writable(path: Path | None) -> None:
 
 
 def _refuse_special(path: Path) -> None:
-    """`OSError` for a pipe, socket or device, whose place a renamed file would take.
+    """Refuse, by an `OSError`, a pipe, socket or device, whose place a renamed file would take.
 
-    Where root runs this, /dev/null is among them.
+    Root could replace /dev/null in this way.
     """
     if path.exists() and not path.is_dir():
         regular(path)
@@ -116,9 +116,9 @@ def remove_stale(folder: Path, name: str) -> None:
     """Remove what killed processes left of `atomic_write` in `folder`.
 
     Args:
-        folder: may be missing.
-        name: pattern of the final names; other files are none of ours. A file that its process is
-            still writing is locked, and stays.
+        folder: where the files were written; it may be missing.
+        name: pattern of the final names; files of other names stay. A file that its process is
+            still writing is locked, and stays, too.
     """
     own = re.compile(rf"\.(?:{name})\.{_RANDOM}{re.escape(_FILE)}")
     for found in _left_in(folder, own):
@@ -133,7 +133,7 @@ def remove_stale(folder: Path, name: str) -> None:
 
 
 def _left_in(folder: Path, own: re.Pattern[str]) -> list[Path]:
-    """What has such a name in a folder, which may be missing."""
+    """The entries of such a name in a folder, which may be missing."""
     with tidying("look for what killed processes left in", folder):
         if folder.is_dir():
             return [found for found in folder.iterdir() if own.fullmatch(found.name)]
@@ -144,8 +144,8 @@ def _left_in(folder: Path, own: re.Pattern[str]) -> list[Path]:
 def _beside(path: Path) -> Iterator[tuple[Path, int]]:
     """A temporary file beside `path`, locked and open; it is removed where the block fails.
 
-    The lock has an open file of its own, because the one that is given is closed, which may fail,
-    before the file gets its final name.
+    The lock has an open file of its own, because the writer's file is closed, which may fail,
+    before it gets its final name.
     """
     while True:
         number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_FILE, dir=path.parent)
@@ -169,7 +169,7 @@ def _is_gone(path: Path) -> bool:
         path.stat()
     except FileNotFoundError:
         return True
-    except OSError:  # what comes next tells
+    except OSError:  # the next use of the file says what is wrong
         return False
     return False
 
@@ -178,8 +178,11 @@ def _is_gone(path: Path) -> bool:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A new folder that appears at `path` when the block ends well; on an error nothing stays.
 
-    Yields its temporary place beside `path`. What killed processes left there for the same path is
-    removed first; the lock on it tells that its process is gone.
+    It first removes what killed processes left there for the same path; a lock tells whether the
+    process of such a folder is gone.
+
+    Yields:
+        Its temporary place beside `path`.
 
     Raises:
         CheckpointError: it cannot be made, or there is something at `path` by now.
@@ -238,7 +241,7 @@ def remove_stale_folders(path: Path) -> None:
 
 
 def _remove_tree(folder: Path) -> None:
-    """Remove as much of a folder as can be; what stays is said."""
+    """Remove as much of a folder as can be removed, and warn of what stays."""
     shutil.rmtree(folder, ignore_errors=True)
     with tidying("remove", folder):
         if folder.exists():
@@ -246,7 +249,11 @@ def _remove_tree(folder: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make what was written to a file durable; `CheckpointError` where the disk refuses."""
+    """Make what was written to a file durable.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
     try:
         with path.open("ab") as file:
             os.fsync(file.fileno())
@@ -255,7 +262,7 @@ def sync_file(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable; a no-op where the system knows no such thing."""
+    """Make renames in `folder` durable, where the system can."""
     if os.name != "posix":
         return
     number = os.open(folder, os.O_RDONLY)

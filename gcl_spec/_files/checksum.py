@@ -1,4 +1,4 @@
-"""A checksum of named arrays: safetensors itself keeps none."""
+"""A checksum of named arrays, because safetensors files hold none."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,6 +11,10 @@ __all__ = ["checksum"]
 
 def checksum(arrays: Mapping[str, npt.NDArray[np.generic]], note: str = "") -> str:
     """SHA-256 of names, dtypes, shapes and values, and of `note`, in hexadecimal.
+
+    Args:
+        arrays: arrays of any shape by name.
+        note: a text that the checksum covers, too.
 
     >>> checksum({"x": np.zeros(2)}) == checksum({"x": np.zeros((2, 1))})
     False

@@ -11,7 +11,7 @@ from gcl_spec.progress import warn
 
 __all__ = ["let_go", "lock", "locked"]
 
-# What systems say that know no locks, such as some file systems over a network.
+# Systems that know no locks, such as some file systems over a network, answer with one of these.
 _NO_LOCKS = {
     getattr(errno, name)
     for name in ("EBADF", "EINVAL", "ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP")
@@ -20,9 +20,15 @@ _NO_LOCKS = {
 
 
 def lock(path: Path, *, wait: bool) -> int | None:
-    """Lock a folder or file; None where another process holds it, or where there are no locks.
+    """Lock a folder or file; the lock ends with the process, or when `let_go` closes its file.
 
-    The lock ends with the process, or when the returned file is closed.
+    Args:
+        path: the folder or file.
+        wait: until another process lets go of it.
+
+    Returns:
+        The number of the open file; None where another process holds the lock, or where the system
+        has no locks.
     """
     try:
         import fcntl
@@ -41,7 +47,7 @@ def lock(path: Path, *, wait: bool) -> int | None:
 
 
 def let_go(number: int | None) -> None:
-    """Close the file of a lock; nothing was written to it that an error could lose."""
+    """Close the file of a lock; an error there loses nothing, because nothing was written to it."""
     if number is not None:
         with suppress(OSError):
             os.close(number)
@@ -49,12 +55,13 @@ def let_go(number: int | None) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Train in a run folder alone.
+    """Hold a run folder within the block, so that no other process trains in it.
 
-    No lock where the system, or a file system over a network, has none.
+    There is no lock where the system, or a file system over a network, has none.
 
     Raises:
-        ConfigError: another process has it. CheckpointError: the folder cannot be opened.
+        ConfigError: another process trains in it.
+        CheckpointError: the folder cannot be opened.
     """
     try:
         import fcntl

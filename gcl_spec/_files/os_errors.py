@@ -12,7 +12,7 @@ from gcl_spec.progress import warn
 
 __all__ = ["cannot_write", "not_durable", "one_line", "tidying", "way_out"]
 
-# No space, no quota, and a limit on the size of a file.
+# The disk is full, a quota is reached, or a limit on the size of a file.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -23,6 +23,9 @@ def one_line(what: str, path: Path) -> Iterator[None]:
     Args:
         what: the work, such as "read".
         path: what it is done to, where the system names nothing else.
+
+    Raises:
+        CheckpointError: the block raised an `OSError`.
     """
     try:
         yield
@@ -35,7 +38,7 @@ def one_line(what: str, path: Path) -> Iterator[None]:
 
 @contextmanager
 def tidying(what: str, path: Path) -> Iterator[None]:
-    """Clean-up, without which work can go on: where it fails, it is said once."""
+    """A block of clean-up, without which work can go on: where it fails, that is said once."""
     try:
         yield
     except OSError as error:
@@ -45,7 +48,13 @@ def tidying(what: str, path: Path) -> Iterator[None]:
 
 
 def cannot_write(path: Path, error: OSError, size: int | None) -> CheckpointError:
-    """For a file that was to replace `path`, of so many bytes where that is known."""
+    """The error for a file that could not be written.
+
+    Args:
+        path: what it was to replace.
+        error: what the system says.
+        size: its bytes, where they are known.
+    """
     what = reason(error)
     if error.errno in _FULL:
         needed = "" if size is None else f"{megabytes(size)} are needed, "
@@ -56,7 +65,7 @@ def cannot_write(path: Path, error: OSError, size: int | None) -> CheckpointErro
 
 
 def not_durable(path: Path, error: OSError) -> CheckpointError:
-    """For what is written, and has its name, but may not be on the disk."""
+    """The error for a file that is written, and has its name, but may not be on the disk."""
     return CheckpointError(
         f"{path} is written, but the system cannot tell whether it is safe on the disk: "
         f"{reason(error)}; a power cut may lose it: check the disk before you go on"

@@ -18,14 +18,14 @@ from gcl_spec._files.reading import MOST_BYTES, megabytes, open_regular
 
 __all__ = ["BROKEN", "Archive", "Arrays", "most_unpacked"]
 
-# What zipfile and NumPy raise for damaged files: more than their own errors.
+# zipfile and NumPy raise all these for damaged files, not only errors of their own.
 BROKEN = (
     *(OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError),
     *(ValueError, LookupError, ArithmeticError, struct.error, MemoryError, TypeError),
 )
 
 _RATIO = 100  # photos do not shrink at all, text to a tenth
-_SMALL = 64 * 2**20  # up to here any ratio is as good
+_SMALL = 64 * 2**20  # up to this size any ratio is harmless
 _SMALL_ARRAY = 256 * 2**20
 _MEMBER = b"PK\x03\x04"
 _JOINED = (
@@ -34,12 +34,13 @@ _JOINED = (
 )
 _SINGLE = b"\x93NUMPY"
 _BLOCK = 2**20
-# zipfile unpacks at once what it reads of other methods: of so few bytes 100 MB at most (bzip2).
+# zipfile unpacks at once what it reads by a method other than deflate: this many bytes give at most
+# 100 MB (bzip2).
 _BLOCK_OF_OTHERS = 64
 
 
 def most_unpacked(packed: int, *, small: int = _SMALL) -> int:
-    """Bytes that `packed` ones may unpack to: a hundred times as many, or `small`."""
+    """The bytes that `packed` bytes may unpack to: a hundred times as many, or at least `small`."""
     return max(small, _RATIO * packed)
 
 
@@ -87,7 +88,7 @@ class Archive:
             raise
 
     def close(self) -> None:
-        """Close the file, too."""
+        """Close the archive and its file."""
         self._zip.close()
         self._file.close()
 
@@ -96,11 +97,11 @@ class Archive:
             self.close()
 
     def names(self) -> list[str]:
-        """Of all members."""
+        """The names of all members."""
         return self._zip.namelist()
 
     def names_and_flags(self) -> Iterator[tuple[str, int]]:
-        """Of all members; the flags say how a name is encoded."""
+        """Name and flags of all members; the flags say how a name is encoded."""
         return ((info.filename, info.flag_bits) for info in self._zip.infolist())
 
     def size(self, name: str) -> int:
@@ -108,10 +109,10 @@ class Archive:
         return self._zip.getinfo(name).file_size
 
     def open(self, name: str, *, small: int = _SMALL) -> io.BufferedReader:
-        """A member for reading.
+        """A member, open for reading.
 
         Raises:
-            KeyError: there is none of this name.
+            KeyError: there is no member of this name.
             OSError: it would unpack to more than `most_unpacked`.
         """
         info = self._zip.getinfo(name)
@@ -130,7 +131,12 @@ class Archive:
         return io.BufferedReader(_Bounded(member, info.file_size, block), _BLOCK)
 
     def read(self, name: str, *, most: int = MOST_BYTES) -> bytes:
-        """A member of at most `most` bytes; errors as `open`."""
+        """The content of a member.
+
+        Raises:
+            KeyError: there is no member of this name.
+            OSError: it has more than `most` bytes, or is refused by `open`.
+        """
         size = self.size(name)
         if size > most:
             raise OSError(
@@ -180,7 +186,7 @@ class Arrays:
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and dtype."""
+    """The shape of an array, whether it lies column by column, and its dtype."""
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,

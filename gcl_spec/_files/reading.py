@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 MOST_BYTES = 512 * 2**20
-"""Of one file that is read as a whole: more than a picture at Pillow's limit of pixels takes."""
+"""The largest file that is read whole: more than a picture at Pillow's limit of pixels takes."""
 
 _DEEPEST = 32  # tables and lists in each other; no TOML file of options has more than three
 _WORDS = (
@@ -49,7 +49,7 @@ def is_folder(path: str | Path) -> bool:
 
 
 def regular(path: Path) -> Path:
-    """The path, of a regular file; whoever opens anything else may wait for ever.
+    """The path, which must be that of a regular file: opening a pipe, for one, may wait for ever.
 
     Raises:
         OSError: it is missing, or a folder, pipe, socket or device; `strerror` says so.
@@ -62,8 +62,9 @@ def regular(path: Path) -> Path:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file for reading; `OSError` as `regular`."""
-    # Before it is opened, because that alone acts on some devices; after, because of races.
+    """A regular file, open for reading; an `OSError` says what else stands there (`regular`)."""
+    # It is checked before it is opened, because opening alone acts on some devices, and again
+    # after, because another process may have put something else there in between.
     number = os.open(regular(path), _FLAGS)
     try:
         _refuse(os.fstat(number))
@@ -74,7 +75,11 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_regular(path: Path, *, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file of at most `most` bytes; `OSError` otherwise."""
+    """The content of a regular file.
+
+    Raises:
+        OSError: it is no regular file, cannot be read, or has more than `most` bytes.
+    """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
@@ -83,12 +88,12 @@ def read_regular(path: Path, *, most: int = MOST_BYTES) -> bytes:
 
 
 def megabytes(count: int) -> str:
-    """Such as "1.5 MB"."""
+    """A number of bytes as messages name it, such as "1.5 MB"."""
     return f"{count / 1e6:,.1f} MB"
 
 
 def reason(error: Exception) -> str:
-    """What an error says, without number and name of the file; never nothing."""
+    """What an error says, without its number and the file's name, and never an empty text."""
     strerror = error.strerror if isinstance(error, OSError) else None
     return strerror or str(error) or type(error).__name__
 
@@ -100,12 +105,14 @@ def _refuse(found: os.stat_result) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What JSON says; `ValueError`, and no other error, where it is none or cannot be held.
+    """The value of a JSON text.
 
-    A name that stands twice in an object is an error, too: one of the values would be lost.
+    Raises:
+        ValueError: it is no JSON, cannot be held in memory, or has a name twice in one object, of
+            which one value would be lost. No other error is raised.
     """
     try:
-        if isinstance(text, str):  # without a decoder of its own each time
+        if isinstance(text, str):  # json.loads would make a new decoder each time
             return _DECODER.decode(text)
         return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -113,7 +120,11 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def parse_json_at(text: str, at: int) -> tuple[Any, int]:
-    """The value that begins at a character, and where it ends; `ValueError` as `parse_json`."""
+    """The JSON value that begins at a character, and the place where it ends.
+
+    Raises:
+        ValueError: it is refused by `parse_json`.
+    """
     try:
         return _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -136,8 +147,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
-        ValueError: it is none, nests too deeply, or holds an integer of more than 64 bits; a
-            `tomllib.TOMLDecodeError` where the text as such is no TOML.
+        ValueError: it nests too deeply, or holds an integer of more than 64 bits; its subclass
+            `tomllib.TOMLDecodeError` where the text is no TOML.
     """
     try:
         found = tomllib.loads(text)
@@ -166,5 +177,6 @@ def _why(error: Exception) -> str:
         return _NESTED
     if isinstance(error, MemoryError):
         return "it needs more memory than there is"
-    # Python's own limit, whose message advises a change of the interpreter.
+    # Python limits the digits of an integer itself, and its message advises to change the
+    # interpreter's limit.
     return "an integer in it has too many digits" if "integer string" in str(error) else str(error)

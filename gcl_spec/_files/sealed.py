@@ -32,12 +32,12 @@ def seal(
 
     Args:
         arrays: numbers of up to 64 bits, of any shape.
-        metadata: without "file_sha256".
+        metadata: texts by name; "file_sha256" is none of them, because it is added here.
 
     Raises:
         ValueError: an array of another dtype.
     """
-    # Large items first, so that all lie at multiples of their size.
+    # Arrays of large items come first, so that all lie at multiples of their size.
     names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
     raw = [_raw(arrays[name]) for name in names]
     header: dict[str, object] = {

@@ -1,4 +1,7 @@
-"""The options of a training, their recipes, and their TOML."""
+"""The options of a training: dataclasses, the recipes that fill them, and TOML files.
+
+Start reading at `gcl_spec.config.options`, the one list of options; `toml` reads and writes them.
+"""
 
 from gcl_spec.config.options import (
     ColumnsConfig,

@@ -1,4 +1,4 @@
-"""Where things that can be made again are kept."""
+"""The folder of outputs of frozen towers and indices of shards, all of which can be made again."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +16,11 @@ CACHE_OPTIONS = "set the variable GCL_CACHE or --set data.cache=DIR to a folder 
 
 
 def cache_folder(data: DataConfig) -> Path:
-    """The config's `data.cache`, else $GCL_CACHE, else ~/.cache/gcl-spec."""
+    """The config's `data.cache`, else $GCL_CACHE, else ~/.cache/gcl-spec.
+
+    Raises:
+        ConfigError: it is a path with `~`, and no home folder is known.
+    """
     given = data.cache or os.environ.get("GCL_CACHE") or "~/.cache/gcl-spec"
     try:
         return Path(user_path(given))
@@ -26,7 +30,11 @@ def cache_folder(data: DataConfig) -> Path:
 
 @contextmanager
 def cache_errors() -> Iterator[None]:
-    """Errors on writing to the cache say how another place is chosen."""
+    """A block that writes to the cache, whose errors say how another place is chosen.
+
+    Raises:
+        CheckpointError: the block raised one.
+    """
     try:
         yield
     except CheckpointError as error:
@@ -40,13 +48,13 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
         CheckpointError: it cannot be written.
     """
     if folder.is_dir():
-        # Of several processes that made it at a time, one may have been killed.
+        # Several processes may have made it at a time, and one of them may have been killed.
         remove_stale_folders(folder)
         return folder
     try:
         with cache_errors(), atomic_folder(folder) as temporary:
             make(temporary)
     except CheckpointError:
-        if not folder.is_dir():  # of several processes the first one makes it
+        if not folder.is_dir():  # otherwise another process was the first to make it
             raise
     return folder

@@ -12,19 +12,22 @@ __all__ = ["check_memory", "lacks_memory"]
 _NUMBER = 4  # bytes of a float32
 _TRAINED = 4 * _NUMBER  # a weight, its gradient, and the two running means of AdamW
 _HEADS = 2
-_PICTURES = 32  # that a frozen tower sees at a time
+_PICTURES = 32  # pictures that a frozen tower sees at a time
 _TOWER = 512  # width of the smallest matrices that LoRA stands beside
-_PROCESS = 100 * 2**20  # of Python with what makes batches
-# How NumPy, torch and JAX say it, in MemoryErrors and RuntimeErrors.
+_PROCESS = 100 * 2**20  # bytes of a Python process that makes batches
+# NumPy, torch and JAX say in these words, in MemoryErrors and RuntimeErrors, that memory is short.
 _LACKS = re.compile(
     r"allocate|out of memory|RESOURCE_EXHAUSTED|Storage size calculation overflowed", re.IGNORECASE
 )
 
 
 def check_memory(config: Config) -> None:
-    """`ConfigError` where an option takes more memory than there is, with how much that would be.
+    """Refuse options that take more memory than the machine has.
 
-    A lower bound: what is allowed here may still be too much.
+    It reckons with a lower bound: what is allowed here may still be too much.
+
+    Raises:
+        ConfigError: an option takes too much; the message says how much.
     """
     there = _memory()
     for options, needed in _needs(config):
@@ -37,7 +40,7 @@ def check_memory(config: Config) -> None:
 
 
 def _needs(config: Config) -> Iterator[tuple[dict[str, int], int]]:
-    """Options, and the bytes that they take at the least."""
+    """Options with their values, and the bytes that they take at the least."""
     model, data = config.model, config.data
     if model.kind != "clip":
         between = {"model.hidden": model.hidden, "model.width": model.width}
@@ -63,7 +66,7 @@ def lacks_memory(error: BaseException) -> bool:
 
 
 def _memory() -> int | None:
-    """Bytes of the machine; None where the system does not tell."""
+    """Bytes of the machine's memory; None where the system does not tell."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows

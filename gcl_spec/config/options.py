@@ -36,7 +36,7 @@ class ModelConfig:
     freeze: Literal["none", "image", "text", "both"] = "both"
     """Towers that are not trained; lite computes outputs of two frozen towers once and caches."""
     lora: int = 0
-    """clip on torch: rank of LoRA matrices, which alone are trained then; 0: none."""
+    """clip on torch: rank of the LoRA matrices, which alone are then trained; 0: none."""
     image_vector: int = 0
     """adapter: width of the image vectors; 0: read from the data."""
     text_vector: int = 0
@@ -58,7 +58,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveConfig:
-    """Which loss; empty values keep the preset's own. See `gcl_spec.objective.Objective`."""
+    """Which loss (`gcl_spec.objective.Objective`); an empty value keeps the preset's own."""
 
     preset: str = "gcl"
     """One of gcl_spec.objective.PRESETS, such as gcl, gcl-drop, clip, pairwise or separation."""
@@ -117,7 +117,7 @@ class TrainConfig:
     microbatch: int = 0
     """Samples encoded at a time by a process: memory only, the loss is unchanged; 0: all."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the towers; weights, optimiser and loss stay in float32."""
+    """The towers' arithmetic; weights, optimiser and loss stay in float32."""
     checkpointing: bool = False
     """Compute the towers' activations again in backward instead of keeping them."""
     compile: bool = False
@@ -137,7 +137,7 @@ class TrainConfig:
     save_every: int = 100
     """Steps between two checkpoints."""
     save_minutes: float = 0.0
-    """Minutes after which a checkpoint is written, too; 0: by steps only."""
+    """Minutes after which a checkpoint is also written; 0: by steps only."""
     keep: int = 2
     """Checkpoints kept; the newest ones."""
     keep_every: int = 0
@@ -160,7 +160,7 @@ class ColumnsConfig:
     """Names of rows, where there is such a column; of vectors: equal ones are no negatives."""
 
     def chosen(self) -> dict[str, str]:
-        """The options that are not as they are by default: such a column must be there."""
+        """The options that differ from their defaults: a column that a user names must be there."""
         usual = ColumnsConfig()
         names = {option: getattr(self, option) for option in ("image", "text", "id")}
         return {option: name for option, name in names.items() if name != getattr(usual, option)}
@@ -178,7 +178,7 @@ class DataConfig:
     cache: str = ""
     """Folder of tower outputs and shard indices; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
     max_bad: float = 0.01
-    """Share of unreadable samples above which training stops; in the first epoch with a margin."""
+    """Share of unreadable samples above which training stops; the first epoch has a margin."""
     workers: int = 2
     """Threads or processes that prepare the batches of coming steps; 0: none."""
     prefetch: int = 4

@@ -9,13 +9,13 @@ from gcl_spec.errors import ConfigError
 __all__ = ["FREE", "changes"]
 
 FREE = {
-    # Where things are and who prepares them.
+    # These say where things are and who prepares them.
     "data.path", "data.images", "data.columns", "data.cache", "data.max_bad", "data.workers",
     "data.prefetch", "data.workers_kind", "model.path",
-    # Memory and time.
+    # These change memory and time only.
     "train.microbatch", "train.checkpointing", "train.compile", "train.shard", "train.devices",
     "eval.batch_size", "train.timeout",
-    # What is written, and when.
+    # These say what is written, and when.
     "train.log_every", "train.eval_every", "train.save_every", "train.save_minutes", "train.keep",
     "train.keep_every", "train.keep_best", "train.loggers", "optim.skip_nonfinite",
 }  # fmt: skip

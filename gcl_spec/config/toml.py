@@ -1,4 +1,4 @@
-"""Recipes, TOML files and overrides to a `Config`, and back."""
+"""Makes a `Config` of recipes, TOML files and overrides, and TOML of a `Config`."""
 
 import ast
 import inspect
@@ -42,7 +42,12 @@ def recipe_names() -> tuple[str, ...]:
 def load(
     *, recipe: str | None = None, path: Path | None = None, overrides: Sequence[str] = ()
 ) -> Config:
-    """A config of a recipe or a TOML file, or the defaults, with "section.key=VALUE" overrides.
+    """A config from a recipe, a TOML file or the defaults, with "section.key=VALUE" overrides.
+
+    Args:
+        recipe: the name of a recipe that ships with the package.
+        path: a TOML file, where no recipe is given.
+        overrides: values that replace single keys, such as "optim.lr=1e-4".
 
     Raises:
         ConfigError: an unknown recipe, section or key (with the nearest name), a value of the wrong
@@ -68,7 +73,16 @@ def load(
 
 
 def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") -> Config:
-    """As `load`, from TOML text."""
+    """A config from TOML text, with "section.key=VALUE" overrides.
+
+    Args:
+        text: what a config file holds.
+        overrides: values that replace single keys.
+        where: the text's place, for messages.
+
+    Raises:
+        ConfigError: it is no TOML, or `load` would refuse it.
+    """
     try:
         tables = parse_toml(text)
     except ValueError as error:
@@ -111,7 +125,7 @@ def _described(name: str, table: Any) -> list[str]:
 
 
 def _field_docs(table: type) -> dict[str, str]:
-    """The texts that stand under the fields of a dataclass, which Python does not keep."""
+    """The strings under the fields of a dataclass, from its source, since Python keeps none."""
     (body,) = ast.parse(inspect.getsource(table)).body
     assert isinstance(body, ast.ClassDef)
     return {
@@ -208,7 +222,7 @@ def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise ConfigError(f'{where}: {name} must be a list such as ["..."], not {value!r:.200}')
         return tuple(_typed(name, entry, get_args(wanted)[0], where) for entry in value)
-    # bool is an int to Python, not to a user.
+    # A bool is an int to Python, but not to a user.
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not wanted:
@@ -239,7 +253,7 @@ _AT_LEAST_ONE = (
 _POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
 _RATES = ("optim.lr", "optim.tower_lr")
 _MOST = 1e30
-"""Of a learning rate, and 1e6 of the decay: their product must be a number in float32."""
+"""The largest learning rate; decay goes to 1e6: their product must be a number in float32."""
 _NOT_NEGATIVE = (
     "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
     "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",

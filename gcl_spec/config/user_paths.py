@@ -31,7 +31,7 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, on Linux
 
 
 def user_path(text: str) -> str:
-    """The path that an option means: `~` and `~name` are home folders, file: URIs (RFC 8089) paths.
+    """The path that an option means: `~` and `~name` are home folders, file: URIs paths (RFC 8089).
 
     >>> user_path("file:///data/caf%E9"), user_path("data/~"), user_path("starter")
     ('/data/caf\\udce9', 'data/~', 'starter')
@@ -53,7 +53,7 @@ def user_path(text: str) -> str:
 
 
 def path_to_text(path: str) -> str:
-    r"""What `user_path` makes this path of, as text without lone surrogates: for config.toml.
+    r"""The text without lone surrogates, for config.toml, of which `user_path` makes this path.
 
     >>> path_to_text("/data/cafés"), path_to_text("/data/caf\udce9"), path_to_text("~")
     ('/data/cafés', 'file:///data/caf%E9', 'file:%7E')
@@ -68,7 +68,7 @@ def path_to_text(path: str) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Is it Unicode text, without the lone surrogates that stand for other bytes?"""
+    """Is this Unicode text, without the lone surrogates that stand for other bytes?"""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -77,7 +77,7 @@ def is_text(text: str) -> bool:
 
 
 def why_no_path(text: str) -> str:
-    """What can be the path of no file: half a surrogate pair, NUL, over-long names; else ""."""
+    """Why a text can be the path of no file (half a surrogate pair, NUL, a long name); else ""."""
     try:
         encoded = os.fsencode(text)
     except UnicodeEncodeError:
@@ -96,7 +96,7 @@ def why_no_path(text: str) -> str:
 
 
 def with_paths(config: Config, change: Callable[[str], str]) -> Config:
-    """The config with each of its paths changed; the empty ones stay."""
+    """The config with `change` applied to each of its paths but the empty ones."""
     data, model = config.data, config.model
 
     def of(path: str) -> str:
@@ -110,7 +110,7 @@ def with_paths(config: Config, change: Callable[[str], str]) -> Config:
 
 
 def absolute(config: Config) -> Config:
-    """The config with paths from the root folder, which mean the same wherever it is used.
+    """The config with absolute paths, which mean the same in whatever folder it is used.
 
     The names starter and tiny stay, as does a `model.path` that is no folder but a hub id.
     """
@@ -127,9 +127,9 @@ def absolute(config: Config) -> Config:
 
 @contextmanager
 def text_path(folder: Path) -> Iterator[Path]:
-    """The folder under a name that is UTF-8 text, for libraries that take no other: a link to it.
+    """The folder under a name that is UTF-8 text, for libraries that take no other name.
 
-    Where its own name is text, as mostly, that is given.
+    It is a link to the folder, or, where the folder's own name is text, the folder itself.
     """
     if is_text(str(folder)):
         yield folder
