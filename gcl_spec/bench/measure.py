@@ -41,9 +41,9 @@ class Measurement:
     step_ms: list[float]
     product_ms: list[float]
     peak_mb: float | None
-    """Most memory over the inputs, gradients included, in 10^6 bytes."""
+    """The most memory over the inputs, gradients included, in 10^6 bytes."""
     memory: str
-    """What `peak_mb` was read from."""
+    """The source of `peak_mb`, such as "VmHWM"."""
     compile_s: float | None
     loss: float
     cores: float
@@ -56,11 +56,11 @@ class Measurement:
 
     @property
     def products(self) -> float:
-        """The same as a multiple of one matrix product of the stacked rows."""
+        """The time of a step as a multiple of one matrix product of the stacked rows."""
         return self.ms / median(self.product_ms)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, with the medians."""
+        """The measurement with its medians, as JSON takes it."""
         return {"ms": self.ms, "products": self.products, **asdict(self)}
 
 
@@ -79,13 +79,13 @@ def draw(batch: int, width: int, seed: int = 0) -> Inputs:
 
 
 def measure(bench: Bench, candidate: Candidate, case: Case) -> Measurement:
-    """Memory first, before anything else has raised the peak, then time.
+    """Measure memory first, before anything else has raised the peak, then time.
 
-    The time is that of a step after two that are not counted, in turn with the product, so that
-    a machine that slows down slows both.
+    Two steps that do not count come before the timed ones. Steps take turns with the product, so
+    that a machine that slows down slows both.
     """
     objective = preset(case.objective)
-    # Libraries load code at the first call of anything: that is no memory of the loss.
+    # Libraries load code at the first call of anything, which is no memory of the loss.
     rehearsal = candidate.prepare(draw(min(_REHEARSAL, case.batch), case.width), objective)
     bench.wait(rehearsal.step())
     del rehearsal
@@ -117,7 +117,7 @@ def measure(bench: Bench, candidate: Candidate, case: Case) -> Measurement:
 
 
 def _clock(bench: Bench, step: Step) -> tuple[float, float]:
-    """Seconds of wall and of processor."""
+    """Seconds of wall time and of processor time that a step takes."""
     cpu, wall = time.process_time(), time.perf_counter()
     bench.wait(step())
     return time.perf_counter() - wall, time.process_time() - cpu

@@ -12,10 +12,11 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 class ProcessMemory:
-    """The resident set. On Linux its high-water mark is set back first, else it only ever grows.
+    """A meter of the resident set of this process.
 
-    Where it cannot be set back, earlier peaks hide smaller ones: the difference of `ru_maxrss` is
-    then a lower bound. `ru_maxrss` is not used on Linux, where a child starts with its parent's.
+    On Linux its high-water mark, which only ever grows, is set back first (proc_pid_clear_refs(5)).
+    Where that is not possible, earlier peaks hide smaller ones: the difference of `ru_maxrss` is
+    then a lower bound. Linux does not use `ru_maxrss`, because a child starts with its parent's.
     """
 
     def __init__(self) -> None:
@@ -31,21 +32,21 @@ class ProcessMemory:
         self._start = self._high()
 
     def peak(self) -> int:
-        """Bytes of the peak since `start` over the state at `start`."""
+        """The bytes by which the peak since `start` is over the state at `start`."""
         return self._high() - self._start
 
     def _high(self) -> int:
         if self.kind == "VmHWM":
             lines = _STATUS.read_text().splitlines()
             return next(1024 * int(x.split()[1]) for x in lines if x.startswith("VmHWM:"))
-        import resource  # not on Windows
+        import resource  # Windows has no such module
 
         high = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return high if sys.platform == "darwin" else 1024 * high
 
 
 def _reset() -> bool:
-    """Set the high-water mark back to the present, by proc_pid_clear_refs(5); False if it fails."""
+    """Set the high-water mark back to the present (proc_pid_clear_refs(5)); False if that fails."""
     try:
         _CLEAR.write_text("5")
     except OSError:
@@ -54,7 +55,7 @@ def _reset() -> bool:
 
 
 def _trim() -> None:
-    # glibc keeps freed memory; a loss that reused it would look smaller than it is.
+    # glibc keeps freed memory, and a loss that reused it would look smaller than it is.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""A measurement in a process of its own: own threads, own memory, an end in any case."""
+"""Runs a measurement in a process of its own, with threads and memory of its own, and ends it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ __all__ = ["ask", "environment"]
 
 
 def environment(threads: int, base: Mapping[str, str]) -> dict[str, str]:
-    """`base` with every variable by which the libraries limit their threads, read at import.
+    """The variables `base` with those by which libraries, at import, limit their threads.
 
     XLA_FLAGS limits XLA's CPU threads in old versions only; NPROC (jaxlib up to 0.10) and
     PJRT_NPROC (after that) set the size of its pool (xla/pjrt/utils.cc, DefaultThreadPoolSize).
@@ -39,7 +39,7 @@ def environment(threads: int, base: Mapping[str, str]) -> dict[str, str]:
 def ask(what: Literal["list", "measure"], case: Case, *, timeout: float) -> dict[str, Any]:
     """The worker's answer, {"found": ...} or {"error": ..., "kind": ...}; it never raises.
 
-    The process and all that it started are gone when this returns, or is interrupted.
+    The process and all that it started are gone when this returns or is interrupted.
     """
     request = json.dumps({"do": what, "case": asdict(case)}) + "\n"
     reading, writing = os.pipe()

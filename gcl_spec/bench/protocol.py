@@ -1,4 +1,4 @@
-"""What a backend supplies to have its losses measured: the arithmetic again, and no clock."""
+"""What a backend supplies to have its losses measured: only arithmetic, no clock."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -13,18 +13,18 @@ __all__ = ["Bench", "BenchBackend", "Candidate", "Inputs", "Memory", "Prepared",
 
 
 class Inputs(NamedTuple):
-    """One batch of pairs, float64 unit rows."""
+    """One batch of pairs, as unit rows in float64."""
 
     image_BD: FloatArray
     text_BD: FloatArray
     fused_BD: FloatArray
-    """normalise(image + text)"""
+    """The fused rows normalise(image + text)."""
     log_scale: float
     """ln(1 / temperature)"""
 
 
 Step: TypeAlias = Callable[[], Any]
-"""Starts one forward and backward pass: (loss, d image, d text, ..., d log_scale)."""
+"""A step starts one forward and backward pass: (loss, d image, d text, ..., d log_scale)."""
 
 
 class Prepared(NamedTuple):
@@ -32,7 +32,7 @@ class Prepared(NamedTuple):
 
     step: Step
     compile_seconds: float | None = None
-    """What tracing and compiling took; None where nothing is compiled beforehand."""
+    """The time of tracing and compiling; None where nothing is compiled beforehand."""
 
 
 class Candidate(NamedTuple):
@@ -40,25 +40,25 @@ class Candidate(NamedTuple):
 
     prepare: Callable[[Inputs, Objective], Prepared]
     about: str
-    """What it is, with the version of its library."""
+    """A line on what it is, with the version of its library."""
     computes: str = ""
-    """The preset that it computes whatever objective is asked for; "" computes what is asked."""
+    """The preset that it computes, whatever is asked for; "" where it computes any objective."""
     missing: str = ""
-    """Why it cannot run here; then it is measured only when asked for by name."""
+    """The reason why it cannot run here; it is then measured only when asked for by name."""
 
 
 class Memory(Protocol):
     """A meter of the device's memory."""
 
     kind: str
-    """What is read, such as "torch.cuda.max_memory_allocated"."""
+    """The source of the number, such as "torch.cuda.max_memory_allocated"."""
 
     def start(self) -> None:
-        """Peaks are counted from the memory in use now."""
+        """Count peaks from the memory that is in use now."""
         ...
 
     def peak(self) -> int | None:
-        """Bytes in use at the peak since `start`, less those at `start`; None where not known."""
+        """The bytes in use at the peak since `start` less those at `start`; None if not known."""
         ...
 
 
@@ -66,22 +66,22 @@ class Bench(Protocol):
     """One backend on one device, in one dtype."""
 
     version: str
-    """Of the framework."""
+    """The version of the framework."""
 
     def candidates(self) -> Mapping[str, Candidate]:
-        """Every loss that it knows, by name; none is built yet and no peer is imported."""
+        """All losses that it knows, by name; none is built yet, and no peer is imported."""
         ...
 
     def product(self, rows_ND: FloatArray, /) -> Step:
-        """The unit of time: rows @ rows^T, a new (N, N) array a call."""
+        """The unit of time: a step that computes rows @ rows^T as a new array (N, N)."""
         ...
 
     def wait(self, result: Array, /) -> None:
-        """Return when what a step gave is computed."""
+        """Wait until a result of a step, of any shape, is computed."""
         ...
 
     def memory(self) -> Memory | None:
-        """The meter of the device's memory; None where it is the process's own."""
+        """The meter of the device's memory; None where that is the process's own memory."""
         ...
 
 
@@ -90,12 +90,23 @@ class BenchBackend(Backend, Protocol):
     """A backend whose losses can be measured."""
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
-        """Its bench on `device`; `dtype` is a name such as "bfloat16"."""
+        """The backend's bench.
+
+        Args:
+            device: one of the backend's devices.
+            dtype: the name of a dtype, such as "bfloat16".
+            threads: the processor threads to use.
+        """
         ...
 
 
 def load(name: str, /) -> BenchBackend:
-    """As `registry.load`; `NotABenchBackendError` for a backend that has nothing to measure."""
+    """The backend of this name, which must be one whose losses can be measured.
+
+    Raises:
+        NotABenchBackendError: it has nothing to measure.
+        BackendLoadError: it cannot be loaded (`gcl_spec.registry.load` says why).
+    """
     backend = registry.load(name)
     if not isinstance(backend, BenchBackend):
         raise NotABenchBackendError(

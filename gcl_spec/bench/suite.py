@@ -1,4 +1,4 @@
-"""A whole run: which candidates on which batches, one process after the other."""
+"""A whole run of `gcl bench`: which candidates on which batches, one process after the other."""
 
 import os
 import platform
@@ -19,17 +19,17 @@ __all__ = ["Described", "Outcome", "Settings", "describe", "plan", "run", "to_js
 SCHEMA = 1
 
 _LIST_SECONDS = 300.0
-"""To name the candidates, which imports a framework: `Settings.timeout` may be shorter."""
+"""The time to name the candidates, which imports a framework; `Settings.timeout` may be shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is measured, and how."""
+    """The options of a run: what is measured, and how."""
 
     backends: tuple[str, ...] = ()
-    """By name; empty: all that are declared and have losses to measure."""
+    """Names of backends; empty: all that are declared and have losses to measure."""
     candidates: tuple[str, ...] = ()
-    """By name; empty: all that can run."""
+    """Names of candidates; empty: all that can run."""
     batches: tuple[int, ...] = (1024, 2048)
     width: int = 512
     dtype: str = "float32"
@@ -53,7 +53,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A case, with what was measured or why it was not."""
+    """A case with its measurement, or with the reason why there is none."""
 
     case: Case
     found: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +117,7 @@ def run(cases: Sequence[Case], *, timeout: float) -> Iterator[Outcome]:
 def to_json(
     settings: Settings, backends: Sequence[Described], outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:
-    """Everything that was asked for and found."""
+    """All settings, the machine and all outcomes, as JSON takes them."""
     machine = {
         "platform": platform.platform(),
         "processor": _processor(),

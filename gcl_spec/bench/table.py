@@ -12,7 +12,7 @@ _REASON = 90
 
 
 def title(settings: Settings, described: Described) -> str:
-    """What all rows of a backend's table have in common."""
+    """The heading of a backend's table: what all its rows have in common."""
     threads = f"{settings.threads} thread{'s' if settings.threads > 1 else ''}"
     return (
         f"{described.name} {described.version}, {described.device}, {settings.dtype}, "
@@ -63,7 +63,7 @@ def notes(described: Sequence[Described], outcomes: Sequence[Outcome]) -> list[s
 
 
 def progress_line(outcome: Outcome) -> str:
-    """One line, for the moment when a case is done."""
+    """The line that is shown when a case is done."""
     case = outcome.case
     start = f"{case.backend} {case.candidate}, N = {case.batch}"
     if outcome.error:

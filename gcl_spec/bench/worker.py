@@ -1,4 +1,4 @@
-"""The process of one measurement: a request comes as a line of JSON, the answer goes back as one.
+"""The process of one measurement, which takes a request and gives its answer as a line of JSON.
 
     python -m gcl_spec.bench.worker
 
@@ -22,7 +22,7 @@ __all__ = ["main"]
 def main() -> None:
     """Answer one request; end at once when the asking process has gone."""
     answers = os.dup(1)
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # libraries may print on stdout, which is for the answer
     request = b""
     while not request.endswith(b"\n"):
         request += os.read(0, 65536)
@@ -52,7 +52,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         if candidate.missing:
             raise InputError(candidate.missing)
         return {"found": measure(bench, candidate, case).to_json()}
-    except Exception as error:  # a line of the table, whatever a peer raises
+    except Exception as error:  # whatever a peer raises becomes a line of the table
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return {"error": lines[0] if lines else type(error).__name__, "kind": type(error).__name__}
 

@@ -29,7 +29,7 @@ QUANTITIES = ("loss", "grads", "dlog_scale")
 Values = dict[str, npt.NDArray[np.float64]]
 
 
-class Disagreement(AssertionError):  # noqa: N818  (it is the finding, not a failure of the check)
+class Disagreement(AssertionError):  # noqa: N818  (this is a finding, not a failure of the check)
     """A backend is farther from the reference than rounding allows."""
 
 
@@ -40,7 +40,7 @@ class Error:
     case: str
     quantity: str
     error: float
-    """Absolute; for "grads" the Frobenius norm of the difference. Inf if not finite."""
+    """The absolute error; of "grads" the Frobenius norm of the difference. Inf if not finite."""
     size: float
     """The reference's own size, in the same measure."""
     bound: float
@@ -61,7 +61,7 @@ class Error:
     def ulp(self) -> float:
         """Error in units of the last place of the quantity: error / (unit roundoff * size).
 
-        NaN where the quantity is 0 but for rounding: it then has no last place.
+        It is NaN where the quantity is 0 but for rounding, because it then has no last place.
         """
         if self.error == 0:
             return 0.0
@@ -74,19 +74,19 @@ class Error:
 
 
 def expected(reference: Backend, case: Case, *, dtype: str) -> Values:
-    """What `reference` gives in float64 on the inputs rounded to `dtype`, by quantity."""
+    """The reference's values by quantity, in float64, on the inputs rounded to `dtype`."""
     case, device = _rounded(case, dtype), reference.devices()[0]
     return _values(reference, case, _arrays(reference, case, "float64", device), "float64")
 
 
 def has_fusion(case: Case, *, dtype: str) -> bool:
-    """Do fused rows have a direction in this dtype? Else a backend must refuse the case."""
+    """Do fused rows have a direction in this dtype? A backend must refuse the case otherwise."""
     cancellation = replace(case, z_MBD=rounded(case.z_MBD, dtype)).fused.cancellation
     return 8 * unit_roundoff(dtype) * cancellation < 1
 
 
 def loss_of(backend: Backend, case: Case, *, dtype: str, device: str) -> float:
-    """The loss alone, of any input; whatever the backend raises."""
+    """The loss alone, of any input; it raises whatever the backend raises."""
     found = _call(backend, case, _arrays(backend, case, dtype, device))
     return float(backend.to_numpy(found.loss))
 
@@ -97,8 +97,8 @@ def compare(
     """Errors of loss, gradient and dlog_scale of `backend` in `dtype` on one case.
 
     Raises:
-        Disagreement: what has no size: a wrong shape or dtype, a gradient of a missing row, inputs
-            that were overwritten, a second call that gives another result.
+        Disagreement: a fault that has no size: a wrong shape or dtype, a gradient of a missing row,
+            inputs that were overwritten, a second call that gives another result.
     """
     want = expected(reference, case, dtype=dtype)
     return compare_with(want, backend, case, dtype=dtype, device=device)
@@ -107,7 +107,18 @@ def compare(
 def compare_with(
     want: Values, backend: Backend, case: Case, *, dtype: str, device: str
 ) -> tuple[Error, ...]:
-    """`compare` with the reference's values: `expected` of the same case and dtype."""
+    """Errors of a backend on one case, as `compare` gives them, from the reference's own values.
+
+    Args:
+        want: the `expected` values of the same case and dtype.
+        backend: the backend under test.
+        case: the inputs.
+        dtype: the dtype of the rows.
+        device: one of the backend's devices.
+
+    Raises:
+        Disagreement: a fault that has no size, as in `compare`.
+    """
     have, again = _twice(backend, case, dtype, device)
     size = float(np.linalg.norm(want["grads"]))
     allowed = bounds(case, dtype, float(want["loss"]), size)
@@ -145,7 +156,7 @@ def compare_with(
 
 
 def _twice(backend: Backend, case: Case, dtype: str, device: str) -> tuple[Values, Values]:
-    """What two calls on the same arrays give; in float64 alone, which suffices."""
+    """The values that two calls on the same arrays give; only float64 is called twice."""
     case = _rounded(case, dtype)
     try:
         arrays = _arrays(backend, case, dtype, device)
@@ -165,7 +176,11 @@ def _near(again: Any, have: Any, allowed: Bounds, quantity: str) -> bool:
 
 
 def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str) -> None:
-    """`compare`, raising `Disagreement` for the first quantity that is out of bounds."""
+    """Compare a backend with the reference on one case (`compare`), and accept no error.
+
+    Raises:
+        Disagreement: a quantity is out of its bound, or has a fault without a size.
+    """
     for error in compare(backend, reference, case, dtype=dtype, device=device):
         if not error.agrees:
             raise Disagreement(
@@ -200,7 +215,7 @@ def _arrays(backend: Backend, case: Case, dtype: str, device: str) -> dict[str, 
 def _call(backend: Backend, case: Case, arrays: Mapping[str, Any]) -> Any:
     rows, log_scale, *_ = arrays.values()
     masks = {"present": arrays.get("present"), "ids": arrays.get("ids")}
-    # A backend of whole stacks only may not know the option.
+    # A backend that takes whole stacks only may not know the option.
     weights = {"weights": arrays["weights"]} if "weights" in arrays else {}
     return backend.loss_and_grads(
         rows, log_scale, objective=case.objective, tile=case.tile, **masks, **weights
@@ -208,7 +223,7 @@ def _call(backend: Backend, case: Case, arrays: Mapping[str, Any]) -> Any:
 
 
 def _values(backend: Backend, case: Case, arrays: Mapping[str, Any], dtype: str) -> Values:
-    """One call, whose results have the dtype of the logits, and whose inputs stay as they are."""
+    """The results of one call, in the dtype of the logits; its inputs must stay as they are."""
     where = f"{backend.name} {dtype}: case {case.name!r}"
     found = _call(backend, case, arrays)
     for name, array in arrays.items():

@@ -40,5 +40,5 @@ def junit_xml(verdict: Verdict) -> bytes:
 
 
 def _legal(text: str) -> str:
-    """XML 1.0 has no control characters; names and messages of backends may."""
+    """The text without control characters, which XML 1.0 forbids and messages may have."""
     return "".join(c if c.isprintable() else " " for c in text)

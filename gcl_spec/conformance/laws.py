@@ -1,4 +1,4 @@
-"""Laws of the objective, each on a case drawn from a seed: no reference is asked.
+"""Laws of the objective, each on a case drawn from a seed, without a reference.
 
 Shapes, objectives and masks are few, so that a compiling backend compiles few programs.
 """
@@ -19,7 +19,7 @@ from gcl_spec.objective import GCL, Direction, Objective
 __all__ = ["LAWS", "Law", "Result", "draw_case", "near", "rotation", "run"]
 
 Law = Callable[[Backend, int], None]
-"""Raises AssertionError where a backend breaks it on the case of a seed."""
+"""A law raises AssertionError where a backend breaks it on the case of a seed."""
 
 B, D = 6, 4
 
@@ -33,11 +33,14 @@ _TO_TEXT = Objective(directions=(Direction("image", "text", pool="target"),))
 
 
 class Result(NamedTuple):
-    """What one call gave."""
+    """The loss and gradients of one call."""
 
     loss: FloatArray
+    """Shape ()."""
     grads: FloatArray
+    """The derivative by the rows, of their shape."""
     dlog_scale: FloatArray
+    """The derivative by log_scale, of its shape."""
 
 
 def run(backend: Backend, case: Case, dtype: str = "float64") -> Result:
@@ -57,7 +60,7 @@ def run(backend: Backend, case: Case, dtype: str = "float64") -> Result:
 
 
 def draw_case(seed: int, objective: Objective = GCL) -> Case:
-    """Both masks as arrays, so that one program serves every law."""
+    """A case with both masks as arrays, so that one program serves every law."""
     rng = np.random.default_rng(seed)
     present = rng.random((3, B)) > 0.25
     present[:, 0] = True
@@ -67,7 +70,7 @@ def draw_case(seed: int, objective: Objective = GCL) -> Case:
 
 
 def near(found: Result, want: Result) -> None:
-    """Two results of the same arithmetic in another order."""
+    """Assert that two results differ by no more than another order of arithmetic explains."""
     for name in QUANTITIES:
         have, right = getattr(found, name), getattr(want, name)
         atol = 1e-11 * max(1.0, float(np.abs(right).max()), float(want.loss))
@@ -98,7 +101,7 @@ def _samples_permuted(backend: Backend, seed: int) -> None:
 
 
 def _modalities_permuted(backend: Backend, seed: int) -> None:
-    """Row m of _TURNED is row (m - 1) mod 3 of _WEIGHTED, whose weights are half as large."""
+    """Modality m of _TURNED is (m - 1) mod 3 of _WEIGHTED, whose weights are half as large."""
     case = draw_case(seed, _WEIGHTED)
     turned = replace(
         case,
@@ -119,14 +122,14 @@ def _rotated(backend: Backend, seed: int) -> None:
 
 
 def _orthogonal_to_rotations(backend: Backend, seed: int) -> None:
-    """Sum of z g^T is symmetric: the loss does not change to first order under any rotation."""
+    """The sum of z g^T is symmetric, since no rotation changes the loss to first order."""
     case = draw_case(seed)
     moment = np.einsum("mbi,mbj->ij", _present_rows(case), run(backend, case).grads)
     assert np.allclose(moment, moment.T, rtol=1e-9, atol=1e-10 * np.abs(moment).max())
 
 
 def _scaled(backend: Backend, seed: int) -> None:
-    """sum z . dL/dz = 2 dL/dlog_scale: both scale every logit."""
+    """sum z . dL/dz = 2 dL/dlog_scale, since both scale every logit."""
     case = draw_case(seed)
     found = run(backend, case)
     parts = _present_rows(case) * found.grads
@@ -134,7 +137,7 @@ def _scaled(backend: Backend, seed: int) -> None:
 
 
 def _scaled_far(backend: Backend, seed: int) -> None:
-    """The loss of c E at scale s is that of E at scale c c s; its gradient 1 / c of that by E."""
+    """The loss of c E at scale s is that of E at scale c^2 s; its gradient is 1 / c of that one."""
     case, power = draw_case(seed), int(np.random.default_rng(seed).integers(-60, 61))
     far = replace(
         case,
@@ -156,7 +159,7 @@ def _sample_masked(backend: Backend, seed: int) -> None:
 
 
 def _row_masked(backend: Backend, seed: int) -> None:
-    """It may hold anything; a target in no other pool is gone with its sample."""
+    """A missing row may hold anything; a target in no other pool is gone with its sample."""
     case, kept = draw_case(seed), np.arange(B) != 2
     present, ids = _masks(case)
     want = run(backend, case)
@@ -172,7 +175,7 @@ def _row_masked(backend: Backend, seed: int) -> None:
 
 
 def _ids_renamed(backend: Backend, seed: int) -> None:
-    """Cut to 32 bits the new ones are all equal."""
+    """Only equality of ids counts; the new ids would all be equal if cut to 32 bits."""
     case = draw_case(seed)
     near(run(backend, replace(case, ids=2**33 * _masks(case)[1] - 5)), run(backend, case))
 
@@ -185,7 +188,7 @@ def _no_mask(backend: Backend, seed: int) -> None:
 
 
 def _least(backend: Backend, seed: int) -> None:
-    """Two positives share one softmax, so that it is ln 2; with the row itself in it, ln 3."""
+    """The least loss is ln 2: two positives share one softmax; with the row itself it is ln 3."""
     rows = np.random.default_rng(seed).normal(size=(3, 1, D))
     rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
     for objective, least in _LEAST:
@@ -218,4 +221,4 @@ LAWS: Mapping[str, Law] = MappingProxyType(
         "the least loss is reached by one collapsed sample": _least,
     }
 )
-"""By what they say."""
+"""All laws, by what they say."""

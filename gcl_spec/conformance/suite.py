@@ -5,7 +5,7 @@
     class TestMyBackend(BackendSuite):
         backend = MyBackend()
 
-Needs pytest; like `gcl_spec.conformance.cases.strategies` only tests import it.
+It needs pytest, so only tests import it, as they do `gcl_spec.conformance.cases.strategies`.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,9 @@ class BackendSuite:
     """Subclass it as `Test...`, set `backend`, and pytest holds the backend to the reference.
 
     backend: an instance of the backend under test.
-    cases: the fixed ones; `quick_cases()` for a backend that compiles each for long.
-    draws, seed: drawn cases beside them, and draws of each law.
+    cases: the fixed cases; take `quick_cases()` for a backend that compiles each for long.
+    draws: the number of drawn cases beside them, and of cases for each law.
+    seed: of the drawn cases.
     """
 
     backend: ClassVar[Any]
@@ -69,15 +70,16 @@ class BackendSuite:
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_drawn_cases(self, dtype: str) -> None:
-        """The same on `draws` cases of any objective."""
+        """Loss and gradients are within the bounds on `draws` drawn cases of any objective, too."""
         for case in drawn_cases(self.draws, self.seed):
             self._check(case, dtype)
 
     @pytest.mark.parametrize("case", list(degenerate_cases()), ids=lambda case: case.name)
     def test_degenerate_input_is_an_error(self, case: Case) -> None:
-        """A ValueError, never a silent 0 or NaN; on the CPU where there is one.
+        """Degenerate input is a ValueError, never a silent 0 or NaN.
 
-        Values on other devices are not looked at: that would wait for the device.
+        It is tried on the CPU where there is one: backends do not look at values on other devices,
+        since that would wait for the device.
         """
         devices = self.backend.devices()
         device = next((name for name in devices if name.startswith("cpu")), devices[0])
@@ -86,7 +88,7 @@ class BackendSuite:
 
     @pytest.mark.parametrize("law", LAWS)
     def test_law(self, law: str) -> None:
-        """What holds for the loss of any batch, on `draws` seeds."""
+        """A law that holds for the loss of any batch holds on `draws` seeds."""
         for seed in range(self.seed, self.seed + self.draws):
             LAWS[law](self.backend, seed)
 

@@ -1,7 +1,8 @@
 """How far a backend may be from the reference: one derived bound, no tuned constants.
 
 With unit roundoff u, width D, n candidates, scale s and largest norm R, let S = s R^2 bound a
-logit. All to first order in u (Higham, *Accuracy and Stability of Numerical Algorithms*, ch. 3):
+logit. To first order in u (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., 2002,
+chapter 3) the errors are:
 
 logit           |dx|  <= e = (D + 4) u S           a dot product of D terms, the scale, one product
 log-sum-exp     |dl|  <= e + (2 S + n + 6) u       the shifted argument, exp, a sum of n terms, log
@@ -23,11 +24,11 @@ gradient        4 s (R r + R_k (n + 8) u), and of the parts, by (g - (g.e) e) w 
 d log_scale     2 S r + 2 S_k (n + 8) u + 2 e
 
 The coefficients of all terms sum to 1. Where the objective is a sum over directions they sum to its
-weights' sum, and so many times as large are the bounds.
+weights' sum, and the bounds are as many times as large.
 
-The inputs are rounded before both sides see them, so they do not count. Rows of bfloat16 are exact
-in float32, in which all is computed: its u serves, and the gradient by the rows, which has their
-dtype, is rounded once more, to within 2^-8 of its norm.
+The inputs are rounded before both sides see them, so their rounding does not count. Rows of
+bfloat16 are exact in float32, in which everything is computed: so u is that of float32, and the
+gradient by the rows, which has their dtype, is rounded once more, to within 2^-8 of its norm.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ __all__ = ["Bounds", "bounds", "computed_in", "rounded", "unit_roundoff"]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Largest allowed absolute error; `grads` is a Frobenius norm."""
+    """The largest allowed absolute errors; that of `grads` is a Frobenius norm."""
 
     loss: float
     grads: float
@@ -62,12 +63,19 @@ def computed_in(dtype: str) -> str:
 def rounded(x: FloatArray, dtype: str) -> FloatArray:
     """The nearest numbers of `dtype`, ties to even, in float64.
 
+    Args:
+        x: any shape.
+        dtype: "float64", "float32" or "bfloat16".
+
+    Returns:
+        The shape of `x`.
+
     >>> float(rounded(np.asarray(1.01), "bfloat16"))
     1.0078125
     """
     if dtype != "bfloat16":
         return x.astype(dtype).astype(np.float64)
-    bits = np.asarray(x, np.float32).view(np.uint32)  # of which bfloat16 has the upper half
+    bits = np.asarray(x, np.float32).view(np.uint32)  # bfloat16 is the upper half of these bits
     even = bits >> np.uint32(16) & np.uint32(1)
     upper = (bits + np.uint32(0x7FFF) + even) & np.uint32(0xFFFF0000)
     return np.where(np.isfinite(x), upper.view(np.float32), x).astype(np.float64)
@@ -76,7 +84,11 @@ def rounded(x: FloatArray, dtype: str) -> FloatArray:
 def bounds(case: Case, dtype: str, loss: float, gradient: float) -> Bounds:
     """The bounds of this module's docstring for one case.
 
-    loss: its value. gradient: the Frobenius norm of that by the rows.
+    Args:
+        case: the inputs.
+        dtype: the dtype of the rows.
+        loss: the reference's loss.
+        gradient: the Frobenius norm of the reference's gradient by the rows.
     """
     u = unit_roundoff(computed_in(dtype))
     stored = unit_roundoff(dtype) * gradient if computed_in(dtype) != dtype else 0.0

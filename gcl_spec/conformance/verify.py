@@ -1,4 +1,4 @@
-"""Many cases on some backends, summed up for a table or a file."""
+"""Tries many cases on some backends and sums them up for a table or a file."""
 
 import math
 from collections import Counter
@@ -30,7 +30,7 @@ __all__ = ["DTYPES", "PLACE", "Result", "Row", "Verdict", "spread_over", "verify
 
 DTYPES = ("float64", "float32")
 PLACE = ("backend", "device", "processes", "dtype")
-"""What tells one run of all cases from another."""
+"""The fields that tell one run over all cases from another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Result:
 
     @property
     def message(self) -> str:
-        """What is wrong, in one line; empty where it agrees."""
+        """One line that says what is wrong; empty where the backend agrees."""
         if self.agrees:
             return ""
         return self.note or (
@@ -68,9 +68,10 @@ class Result:
 class Row:
     """One group of results summed up.
 
-    `case`, `error`, `bound`, `headroom` and `ulp` are those of the case nearest to, or farthest
-    over, its bound. `digits` are the decimal digits to which the backend agrees with the reference
-    where the agreement is worst, relative to the quantity's size (to 1 where it is smaller).
+    `case`, `error`, `bound`, `headroom` and `ulp` belong to the case that is nearest to, or
+    farthest over, its bound. `digits` are the decimal digits to which the backend agrees with the
+    reference where the agreement is worst, relative to the quantity's size (to 1 where it is
+    smaller).
     """
 
     backend: str
@@ -107,12 +108,12 @@ class Verdict:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """One row a backend, device, number of processes, dtype and quantity."""
+        """One row for each backend, device, number of processes, dtype and quantity."""
         return self._grouped(*PLACE, "quantity")
 
     @property
     def matrix(self) -> tuple[Row, ...]:
-        """One row a backend, device, number of processes, dtype, objective and kind of masks."""
+        """One row for each backend, device, processes, dtype, objective and kind of masks."""
         return self._grouped(*PLACE, "objective", "masks")
 
     def to_json(self) -> Mapping[str, Any]:
@@ -152,23 +153,23 @@ def verify(
     jobs: int = 1,
     degenerate: bool = True,
 ) -> Verdict:
-    """Every backend, on every device it has, against the reference.
+    """Hold every backend, on every device that it has, to the reference.
 
     Args:
+        backends: the backends under test.
+        reference: the backend whose float64 results are taken for the truth.
         cases: `fixed_cases()` when not given; one without a fusion in a dtype is left out there.
-        dtypes: of the rows: "float64", "float32", "bfloat16".
-        processes: numbers of them over which a batch is spread; more than 1 for each backend that
-            is a `SpreadBackend`.
+        dtypes: the dtypes of the rows: "float64", "float32", "bfloat16".
+        processes: numbers of processes that share a batch; over 1 for each `SpreadBackend` only.
         jobs: threads; with more than 1 a backend is called from two at once, one for each dtype.
-        degenerate: is what must be refused tried, too? In float64, on the CPU, in one process.
+        degenerate: also try what must be refused, in float64, on the CPU, in one process.
 
     Returns:
-        All results, in the order of backends, devices, processes, dtypes, cases; after Ctrl-C those
-        there are.
+        Results in the order of backends, devices, processes, dtypes, cases; after Ctrl-C some.
 
     Raises:
         ConfigError: two backends have one name.
-        NotABackendError: one has no device.
+        NotABackendError: a backend has no device.
     """
     began = perf_counter()
     backends, cases = _distinct(backends), fixed_cases() if cases is None else cases
@@ -195,7 +196,7 @@ def verify(
 
 
 def _distinct(backends: Iterable[Backend]) -> tuple[Backend, ...]:
-    """Tables name backends, so that two of one name would be one row."""
+    """The backends, whose names must differ: tables would show two of one name as one."""
     found = tuple(backends)
     for name, count in Counter(backend.name for backend in found).items():
         if count > 1:
@@ -204,7 +205,7 @@ def _distinct(backends: Iterable[Backend]) -> tuple[Backend, ...]:
 
 
 def _done(futures: Sequence[Future[list[Result]]], stop: Event) -> list[Result]:
-    """The results in order; Ctrl-C ends each thread after its case, and leaves what there is."""
+    """The results in order; Ctrl-C ends each thread after its case, and its results stay."""
     try:
         for future in futures:
             future.result()
@@ -218,7 +219,7 @@ def _done(futures: Sequence[Future[list[Result]]], stop: Event) -> list[Result]:
 
 
 def spread_over(backend: Backend, processes: int) -> AbstractContextManager[Backend]:
-    """The backend on so many processes; with more than one it must be a `SpreadBackend`."""
+    """The backend on this number of processes; over 1 it must be a `SpreadBackend`."""
     if processes == 1:
         return nullcontext(backend)
     assert isinstance(backend, SpreadBackend)
@@ -241,7 +242,7 @@ def _verify(
             )
             for error, note in errors
         ]  # fmt: skip
-        if stop.is_set():  # what Ctrl-C ended says nothing
+        if stop.is_set():  # a case that Ctrl-C ended says nothing
             break
         found += part
     return found

@@ -1,4 +1,4 @@
-"""Processes of this machine that answer together: for losses that are spread over several."""
+"""Processes of this machine that answer together, for losses that are spread over several."""
 
 import multiprocessing
 import os
@@ -17,7 +17,7 @@ Answer = Callable[[Any], Any]
 Make = Callable[[int, int, str], Answer]
 
 _SECONDS = 300.0
-"""For one answer, in which a program may be compiled."""
+"""The time that one answer may take, in which a program may be compiled."""
 
 
 class WorkerError(RuntimeError):
@@ -27,11 +27,14 @@ class WorkerError(RuntimeError):
 class Workers:
     """`size` processes, each of which makes a function and then answers with it.
 
-    They start with the first question, and anew after one that failed: a worker may wait for
-    another that is gone.
+    They start with the first question, and anew after a question that failed, because a worker may
+    wait for another that is gone.
 
-    make: a function of a module, called in every worker with its rank, `size` and a folder that
-        all share, empty at the start. env: variables of the workers' environment.
+    Args:
+        make: a function of a module, called in every worker with its rank, `size` and a folder that
+            all share, empty at the start.
+        size: the number of processes.
+        env: variables of the workers' environment.
     """
 
     def __init__(self, make: Make, size: int, env: Mapping[str, str] | None = None) -> None:
@@ -41,10 +44,10 @@ class Workers:
         self._turn = threading.Lock()
 
     def ask(self, question: Any) -> list[Any]:
-        """What each worker answers, in the order of ranks.
+        """The answers of all workers, in the order of ranks.
 
         Raises:
-            WorkerError: one of them failed; all are ended.
+            WorkerError: a worker failed; all are ended.
         """
         with self._turn:
             if not self._workers:
@@ -77,7 +80,7 @@ class Workers:
                 given = (self._make, rank, self._size, self._folder.name, theirs)
                 worker = context.Process(target=_work, args=given, daemon=True)
                 worker.start()
-                theirs.close()  # or a dead worker's end would still be open, here
+                theirs.close()  # otherwise the end of a dead worker would still be open here
                 self._workers.append((worker, ours))
 
     def _answers(self) -> list[Any]:
@@ -105,7 +108,7 @@ class Workers:
 
 
 def _work(make: Make, rank: int, size: int, folder: str, end: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends workers
     answer: Answer | None = None
     while True:
         try:

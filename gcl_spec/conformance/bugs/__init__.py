@@ -1,1 +1,4 @@
-"""Known bugs, built to be noticed: what the checks are checked with."""
+"""Known bugs to inject into a backend, with which the checks are checked themselves.
+
+Start reading at `all`, the catalogue; `dense` is the arithmetic whose steps the bugs override.
+"""

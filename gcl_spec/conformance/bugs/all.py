@@ -1,4 +1,4 @@
-"""Known bugs to inject into a backend: the checks must notice every one, or they prove nothing.
+"""The catalogue of known bugs: the checks must notice every one, or they prove nothing.
 
     broken = Mutant(registry.load("torch"), BUGS["gradient halved"])
 
@@ -31,7 +31,7 @@ _loss, _grads, _dlog_scale = (partial(changed, quantity) for quantity in LossAnd
 
 
 def _tangential(call: Call, g: Any) -> Any:
-    """As if the loss normalised its rows."""
+    """The gradient is as if the loss normalised its rows."""
     z = call.rows
     square = np.maximum((z * z).sum(-1, keepdims=True), 1e-30)
     return g - (g * z).sum(-1, keepdims=True) * z / square
@@ -54,7 +54,7 @@ def _overwrites(name: str) -> Bug:
 
 
 def _lenient(call: Call, compute: Compute) -> LossAndGrads:
-    """What must be refused gives 0."""
+    """Input that must be refused gives 0."""
     try:
         return compute(call)
     except ValueError:
@@ -63,7 +63,7 @@ def _lenient(call: Call, compute: Compute) -> LossAndGrads:
 
 @dataclass
 class _AddsUp:
-    """The gradient of the same batch is added to the last one, as in a buffer that is kept."""
+    """The gradient is added to the last one of the same batch, as in a buffer that is kept."""
 
     last: tuple[Any, ...] = ()
 
@@ -75,7 +75,7 @@ class _AddsUp:
 
 @dataclass
 class _Stale:
-    """The first result for a shape is given for ever."""
+    """Every call of a shape gives the first result for that shape."""
 
     first: dict[tuple[int, ...], LossAndGrads]
 

@@ -1,7 +1,8 @@
 """The objective with every step a method, so that a known bug is one step overridden.
 
-Plain NumPy on whole matrices; `gcl_spec.conformance.bugs.all` subtracts the right result from a
-wrong one here and adds the difference to a backend's. It is no witness: the reference is.
+It is plain NumPy on whole matrices: the right result here is subtracted from a wrong one, and the
+difference is added to a backend's result (`gcl_spec.conformance.bugs.injected.step`). It is no
+witness of what is right; the reference is.
 """
 
 from collections.abc import Hashable
@@ -20,7 +21,7 @@ __all__ = ["Call", "Dense"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """The arguments of one `Backend.loss_and_grads`, as NumPy arrays."""
+    """The arguments of a call of `Backend.loss_and_grads`, as NumPy arrays of the shapes there."""
 
     z_MBD: FloatArray
     log_scale: FloatArray
@@ -40,14 +41,14 @@ class Call:
 
     @property
     def key(self) -> tuple[Hashable, ...]:
-        """Equal for equal calls."""
+        """A key that is equal for equal calls."""
         arrays = (self.z_MBD, self.log_scale, self.present, self.ids, self.weights)
         bits = (None if x is None else (x.shape, str(x.dtype), x.tobytes()) for x in arrays)
         return (*bits, self.objective, self.tile)
 
     @property
     def here(self) -> BoolArray:
-        """`present`, all true where it is not given."""
+        """The mask `present`, (M, B), all true where it is not given."""
         return self.fused.present
 
     @property
@@ -57,18 +58,18 @@ class Call:
 
     @property
     def rows_here(self) -> BoolArray:
-        """`here` of the modalities that are given."""
+        """The mask (C, B) of the C modalities that are given."""
         fused = self.fused
         return np.asarray(fused.present[fused.given])
 
     @property
     def labels(self) -> IntArray:
-        """`ids`, all different where they are not given."""
+        """The ids (B,), all different where they are not given."""
         return np.arange(self.z_MBD.shape[1]) if self.ids is None else self.ids
 
     @property
     def rows(self) -> FloatArray:
-        """Given rows that are present; zeros elsewhere."""
+        """The given rows (C, B, D), zero where they are not present."""
         return np.where(self.rows_here[:, :, None], self.z_MBD, self.z_MBD.dtype.type(0))
 
     def index(self, name: str) -> int:
@@ -76,7 +77,7 @@ class Call:
         return self.objective.modalities.index(name)
 
     def valid(self, direction: Direction) -> BoolArray:
-        """Samples whose query and target of a direction are both present."""
+        """The samples (B,) whose query and target of a direction are both present."""
         here = self.here
         return np.asarray(here[self.index(direction.query)] & here[self.index(direction.target)])
 
@@ -96,15 +97,20 @@ class Dense:
         return LossAndGrads(np.asarray(loss), self.pull_back(call, grads_MBD), dlog_scale)
 
     def rows(self, call: Call) -> FloatArray:
-        """(N, D)"""
+        """The rows of all modalities, (N, D)."""
         return call.fused.rows_MBD.reshape(-1, call.z_MBD.shape[2])
 
     def logits(self, rows_ND: FloatArray, scale: FloatArray) -> FloatArray:
-        """(N, N)"""
+        """The logits scale * e_i . e_j, (N, N).
+
+        Args:
+            rows_ND: the rows, (N, D).
+            scale: shape ().
+        """
         return np.asarray(scale * (rows_ND @ rows_ND.T))
 
     def loss_and_slopes(self, call: Call, x_NN: FloatArray) -> tuple[Any, FloatArray]:
-        """The loss, and its derivative by every logit."""
+        """The loss, and its derivative by every logit, (N, N)."""
         batch = call.z_MBD.shape[1]
         total: Any = x_NN.dtype.type(0)
         slope_NN = np.zeros_like(x_NN)
@@ -123,7 +129,7 @@ class Dense:
         return total, slope_NN
 
     def coefficients(self, call: Call) -> list[tuple[Direction, FloatArray]]:
-        """The weight of every sample's term in every direction; those of a mean sum to 1."""
+        """The weights (B,) of all samples' terms, by direction; in a mean they sum to 1."""
         found = []
         for direction in call.objective.directions:
             on_B = call.valid(direction).astype(call.z_MBD.dtype)
@@ -135,7 +141,7 @@ class Dense:
         return [(direction, weight_B / total) for direction, weight_B in found]
 
     def pool(self, call: Call, direction: Direction) -> BoolArray:
-        """(B, N): is row n a candidate of query j?"""
+        """Is row n a candidate of query j? Shape (B, N)."""
         rule, ids_B, wanted = call.objective, call.labels, call.objective.pool_of(direction)
         alike_BB = ids_B[:, None] == ids_B
         same_BB = alike_BB if rule.duplicates == "positive" else np.eye(len(ids_B), dtype=bool)
@@ -152,7 +158,7 @@ class Dense:
         return np.concatenate(blocks, axis=1)
 
     def positives(self, call: Call, direction: Direction) -> BoolArray:
-        """(B, N): should query j find row n?"""
+        """Should query j find row n? Shape (B, N)."""
         batch, target = call.z_MBD.shape[1], call.index(direction.target)
         same_BB = np.eye(batch, dtype=bool)
         if call.objective.duplicates == "positive":
@@ -164,7 +170,7 @@ class Dense:
     def softmax(
         self, x_BN: FloatArray, pool_BN: BoolArray, call: Call, query: int
     ) -> tuple[FloatArray, FloatArray]:
-        """(B,) log-sum-exp over the pool, and (B, N) shares of the candidates."""
+        """The log-sum-exp over the pool, (B,), and the shares of the candidates, (B, N)."""
         x_BN = np.where(pool_BN, x_BN, -np.inf)
         top_B1 = x_BN.max(axis=1, keepdims=True)
         top_B1 = np.where(np.isfinite(top_B1), top_B1, top_B1.dtype.type(0))
@@ -173,19 +179,19 @@ class Dense:
         return (np.log(sum_B1) + top_B1)[:, 0], exp_BN / sum_B1
 
     def slope(self, share_BN: FloatArray, mean_BN: FloatArray) -> FloatArray:
-        """The derivative of each term by its logits."""
+        """The derivative of each term by its logits, share - mean, (B, N)."""
         return share_BN - mean_BN
 
     def spread(self, call: Call, slope_NN: FloatArray, rows_ND: FloatArray) -> FloatArray:
-        """From logits to rows, as queries and as candidates, but for the scale."""
+        """The gradient by the rows, (N, D), as queries and as candidates, without the scale."""
         return np.asarray(slope_NN @ rows_ND + slope_NN.T @ rows_ND)
 
     def scale_slope(self, call: Call, slope_NN: FloatArray, x_NN: FloatArray) -> FloatArray:
-        """The derivative by log_scale."""
+        """The derivative by log_scale, shape ()."""
         return np.asarray((slope_NN * x_NN).sum())
 
     def pull_back(self, call: Call, grads_MBD: FloatArray) -> FloatArray:
-        """From the rows of every modality to those that are given."""
+        """The gradient by the given rows, (C, B, D), from that by all modalities' rows."""
         fused, found = call.fused, grads_MBD.copy()
         for m, parts in fused.parts.items():
             share_BD = self.through_norm(fused, m, grads_MBD[m])
@@ -195,10 +201,10 @@ class Dense:
         return np.asarray(found[fused.given])
 
     def through_norm(self, fused: Fused, m: int, g_BD: FloatArray) -> FloatArray:
-        """From a fused row t / |t| to t."""
+        """The gradient by the total t, (B, D), from that by the fused row t / |t|."""
         e_BD = fused.rows_MBD[m]
         return np.asarray((g_BD - (g_BD * e_BD).sum(-1, keepdims=True) * e_BD) / fused.sizes[m])
 
     def part_weights(self, fused: Fused, m: int) -> FloatArray:
-        """(2, B, 1)"""
+        """The weights of the two parts, (2, B, 1)."""
         return fused.weights[m]

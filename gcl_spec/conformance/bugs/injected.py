@@ -1,4 +1,4 @@
-"""Ways to make a right result wrong; all but `cast` keep its dtype."""
+"""Ways to make a right result wrong; all of them but `cast` keep its dtype."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ __all__ = ["asked", "cast", "changed", "only", "rule", "step", "times"]
 
 
 def asked(change: Callable[[Call], Call]) -> Bug:
-    """The right answer to another question."""
+    """A bug that gives the right answer to another question."""
     return lambda call, compute: compute(change(call))
 
 
 def rule(**options: Any) -> Bug:
-    """The right answer with other options of the objective."""
+    """A bug that gives the right answer with other options of the objective."""
     return asked(lambda call: call.rule(**options))
 
 
 def changed(quantity: str, change: Callable[[Call, Any], Any]) -> Bug:
-    """One result is another, in the dtype of the right one."""
+    """A bug that changes one of the results, in the dtype of the right one."""
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
         found = compute(call)
@@ -34,7 +34,7 @@ def changed(quantity: str, change: Callable[[Call, Any], Any]) -> Bug:
 
 
 def cast(quantity: str, dtype: str) -> Bug:
-    """One result is of another dtype."""
+    """A bug that gives one result in another dtype."""
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
         found = compute(call)
@@ -44,12 +44,12 @@ def cast(quantity: str, dtype: str) -> Bug:
 
 
 def only(when: Callable[[Call], Any]) -> Bug:
-    """A gradient that is 1 % too large, and only then; the loss value is perfect."""
+    """A bug that makes the gradient 1 % too large, only `when` it says; the loss is perfect."""
     return changed("grads", lambda call, g: g * 1.01 if when(call) else g)
 
 
 def step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields) -> Bug:
-    """The right result, plus what the wrong step changes in the same dtype."""
+    """A bug that adds to the right result what a wrong step changes in the same dtype."""
     right = Dense()
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
@@ -66,5 +66,5 @@ def _sum(found: LossAndGrads, shift: Mapping[str, Any]) -> LossAndGrads:
 
 
 def times(factor: Callable[[Call], float]) -> Bug:
-    """All results are as many times as large."""
+    """A bug that multiplies all results by a factor."""
     return lambda c, f: LossAndGrads(*(np.asarray(x * factor(c), x.dtype) for x in f(c)))

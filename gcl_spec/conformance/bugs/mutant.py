@@ -14,7 +14,7 @@ __all__ = ["Bug", "Compute", "Mutant"]
 
 Compute = Callable[[Call], LossAndGrads]
 Bug = Callable[[Call, Compute], LossAndGrads]
-"""From a call, and the right function, to a wrong result."""
+"""A bug takes a call and the right function, and gives a wrong result."""
 
 
 class Mutant:
@@ -41,11 +41,11 @@ class Mutant:
         return tuple(self._backend.devices()[:1])
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
-        """A copy of `x`; it goes to the device when the loss is computed."""
+        """A copy of `x`, of the same shape; it goes to the device when the loss is computed."""
         return np.array(x, dtype=dtype)
 
     def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
-        """`x` itself."""
+        """The array `x` itself, of any shape."""
         return x
 
     def loss_and_grads(self, z_MBD: Any, log_scale: Any, /, **options: Any) -> LossAndGrads:

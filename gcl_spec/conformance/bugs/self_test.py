@@ -1,4 +1,4 @@
-"""Do the checks notice every known bug?"""
+"""Injects every known bug and looks whether the checks notice it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -50,7 +50,7 @@ class _OnePart(Dense):
 
 
 class _NotNormalised(Dense):
-    """The sum itself, not divided by its norm."""
+    """The fused row is the sum itself, not divided by its norm."""
 
     def rows(self, call: Call) -> FloatArray:
         fused = call.fused
@@ -69,4 +69,4 @@ WRONG_FUSIONS = {
     "gradient of the fusion to one part only": _OnePart(),
     "fused rows not normalised": _NotNormalised(),
 }
-"""By name; they are right where all rows are given."""
+"""The bugs by name; all of them are right where all rows are given."""

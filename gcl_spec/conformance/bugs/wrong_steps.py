@@ -13,7 +13,7 @@ __all__ = ["WRONG_STEPS"]
 
 
 def _self(call: Call, query: int) -> tuple[Any, Any]:
-    """Where the self logits are in a (B, N) block."""
+    """The places of the self logits in a (B, N) block."""
     batch = call.z_MBD.shape[1]
     return np.arange(batch), query * batch + np.arange(batch)
 
@@ -100,7 +100,7 @@ class _CandidatesOnly(Dense):
 
 
 class _Transposed(Dense):
-    """The query side takes the transposed slopes: right where they are symmetric."""
+    """The query side takes the transposed slopes, which is right where they are symmetric."""
 
     def spread(self, call: Call, slope_NN: FloatArray, rows_ND: FloatArray) -> FloatArray:
         return np.asarray(2 * slope_NN.T @ rows_ND)
@@ -140,7 +140,7 @@ class _PositivesLost(Dense):
 
 
 class _ScalePositivesLost(Dense):
-    """d log_scale = sum of shares times logits, without the positives."""
+    """d log_scale is the sum of shares times logits, without the positives."""
 
     def scale_slope(self, call: Call, slope_NN: FloatArray, x_NN: FloatArray) -> FloatArray:
         shares_only = _PositivesLost().loss_and_slopes(call, x_NN)[1]
@@ -148,7 +148,7 @@ class _ScalePositivesLost(Dense):
 
 
 class _TransposedPool(Dense):
-    """Candidate j of query k where it should be k of j: seen by masks that are not symmetric."""
+    """Row j is a candidate of query k where k should be one of j: asymmetric masks show it."""
 
     def pool(self, call: Call, direction: Direction) -> BoolArray:
         batch = call.z_MBD.shape[1]
@@ -177,7 +177,7 @@ class _OwnRowsLost(Dense):
 
 
 class _FirstPositive(Dense):
-    """Of several positives only the sample's own counts."""
+    """Only the sample's own of several positives counts."""
 
     def positives(self, call: Call, direction: Direction) -> BoolArray:
         return super().positives(call.rule(duplicates="drop"), direction)
@@ -258,4 +258,4 @@ WRONG_STEPS = {
     "mean over missing samples": _MissingCounted(),
     "mean's count off by one": _CountOffByOne(),
 }
-"""By name; the right steps give what the reference gives."""
+"""The bugs by name; the right steps give what the reference gives."""

@@ -1,1 +1,4 @@
-"""Inputs on which backends must agree with the reference."""
+"""Inputs on which backends must agree with the reference.
+
+Start reading at `case`, one input; `groups` says what each fixed case tries.
+"""

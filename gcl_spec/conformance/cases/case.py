@@ -11,7 +11,11 @@ __all__ = ["Case", "describe"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """Input of a loss, in float64; a check rounds it to the dtype under test first."""
+    """The input of a loss, in float64; a check first rounds it to the dtype under test.
+
+    present: (M, B), as in `gcl_spec.backend.Backend.loss_and_grads`. ids: (B,). tile: rows of a
+    tile, where the backend computes in tiles.
+    """
 
     name: str
     z_MBD: FloatArray
@@ -21,7 +25,7 @@ class Case:
     ids: IntArray | None = None
     tile: int | None = None
     weights: FloatArray | None = None
-    """(F, 2, B), where `z_MBD` has no rows of the F fused modalities."""
+    """Weights (F, 2, B) of the two parts, where `z_MBD` has no rows of the F fused modalities."""
 
     @property
     def fused(self) -> Fused:
@@ -30,14 +34,14 @@ class Case:
 
     @property
     def contrast(self) -> str:
-        """A short name of the objective, and of what is fused inside of the loss."""
+        """A short name of the objective, and of what the loss fuses itself."""
         fusion = "fused" if self.weights is None else "fused, weighted"
         name = describe(self.objective)
         return f"{name} {fusion}" if len(self.z_MBD) < len(self.objective.modalities) else name
 
     @property
     def masks(self) -> str:
-        """Which masks are given: "none", "present", "ids" or "both"."""
+        """The masks that are given: "none", "present", "ids" or "both"."""
         given = [name for name in ("present", "ids") if getattr(self, name) is not None]
         return "both" if len(given) == 2 else (given or ["none"])[0]
 
@@ -57,7 +61,7 @@ def describe(objective: Objective) -> str:
     if _ends(objective.directions) != _ends(all_directions(objective.modalities)):
         parts.append(f"T={len(objective.directions)}")
     weights = {d.weight for d in objective.directions}
-    # In a sum the size of equal weights counts, too.
+    # In a sum the size of equal weights counts as well.
     parts += ["weighted"] if weights != {1.0} and (len(weights) > 1 or _sums(objective)) else []
     options = {"pool": "pool", "self_term": "self", "same_sample": "same"}
     for option, short in {**options, "duplicates": "ids", "balance": "by"}.items():
@@ -65,7 +69,7 @@ def describe(objective: Objective) -> str:
             parts.append(f"{short}:{getattr(objective, option)}")
     parts += ["pools"] if any(d.pool for d in objective.directions) else []
     parts += ["sum"] if _sums(objective) else []
-    return " ".join(parts) or "gcl"  # whatever the order of its directions
+    return " ".join(parts) or "gcl"  # the order of its directions does not matter
 
 
 def _ends(directions: tuple[Direction, ...]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Input that a loss must refuse: a silent 0 or NaN there spoils a training that nobody looks at."""
+"""Input that a loss must refuse: a silent 0 or NaN spoils a training that nobody watches."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ __all__ = ["accepted", "degenerate_cases"]
 
 
 def degenerate_cases() -> Iterator[Case]:
-    """Each has one thing wrong, which its name says."""
+    """Cases that each have one thing wrong, which the name says."""
     z = np.random.default_rng(0).normal(size=(3, 4, 5))
     present, ids = np.ones((3, 4), bool), np.arange(4)
     right = Case("", z, 1.0, GCL, present, ids)
@@ -32,9 +32,13 @@ def degenerate_cases() -> Iterator[Case]:
 
 
 def accepted(backend: Backend, case: Case, *, device: str) -> str:
-    """What is wrong where `backend` does not refuse a degenerate case; "" where it does.
+    """A line on what is wrong where `backend` accepts a degenerate case; "" where it refuses it.
 
-    device: a CPU, since values elsewhere may not be looked at: that would wait for the device.
+    Args:
+        backend: the backend under test.
+        case: an input that must be refused.
+        device: a CPU, since backends may not look at values elsewhere: that would wait for the
+            device.
     """
     try:
         loss = loss_of(backend, case, dtype="float64", device=device)

@@ -47,7 +47,7 @@ def _draw(name: str, rng: np.random.Generator) -> Case:
     present = None
     if rng.random() < 0.5:
         present = rng.random((modalities, batch)) > 0.3
-        first = objective.directions[0]  # one pair at least, or there is no loss
+        first = objective.directions[0]  # without one whole pair there is no loss
         present[[objective.modalities.index(m) for m in (first.query, first.target)], 0] = True
     case = Case(
         name,
@@ -89,5 +89,5 @@ def _objective(rng: np.random.Generator) -> Objective:
 
 
 def _pool(rng: np.random.Generator) -> Pool | None:
-    """Of one direction; None is the objective's."""
+    """The pool of one direction; None stands for the objective's."""
     return rng.choice(get_args(Pool)) if rng.random() < 0.3 else None

@@ -1,4 +1,4 @@
-"""A case as a small `.npz` file: plain arrays and the objective as JSON, no pickle."""
+"""A case as a small `.npz` file of plain arrays, with the objective as JSON, without pickles."""
 
 import json
 from dataclasses import asdict
@@ -19,7 +19,7 @@ __all__ = ["read_case", "write_case"]
 
 
 def write_case(path: Path, case: Case) -> None:
-    """Write `case`; its arrays keep every bit.
+    """Write a case to a file, which keeps every bit of its arrays.
 
     Raises:
         CheckpointError: the file cannot be written.

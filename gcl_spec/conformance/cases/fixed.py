@@ -1,4 +1,4 @@
-"""Fixed adversarial cases: all of them, and the few that show the known bugs."""
+"""The fixed adversarial cases, and among them the few that show the known bugs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -52,7 +52,7 @@ def telling_cases() -> tuple[Case, ...]:
 
 
 def _shared() -> Iterator[Case]:
-    """GCL on 3 x 8 x 16 with both masks as arrays: one program for all that values can do."""
+    """GCL on 3 x 8 x 16 with both masks as arrays: one program tries all that values can do."""
     cases = [*scale_cases(), *geometry_cases(), *mask_cases(), *id_cases()]
     for case in cases:
         if case.objective == GCL and case.z_MBD.shape == (3, 8, 16) and case.tile is None:

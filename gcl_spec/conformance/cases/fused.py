@@ -10,12 +10,17 @@ __all__ = ["Fused"]
 
 
 class Fused:
-    """Which modalities are given, and of which two of them the others are made.
+    """The modalities that are given, and the two parts of which each of the others is made.
 
-    A fused row is e = t / |t| of the total t = w_a e_a + w_b e_b.
+    A fused row is e = t / |t| of the total t = w_a e_a + w_b e_b, as UniIR's score fusion has it
+    (arXiv 2311.17136).
 
-    z_CBD: rows of the C modalities that are given; taken as zero where not present.
-    weights: (F, 2, B), of the two parts of each fused modality; 1 when not given.
+    Args:
+        z_CBD: rows of the C modalities that are given, shape (C, B, D); a row that is not present
+            is taken as zero.
+        objective: its modalities are the given ones and the fused ones.
+        present: (M, B); all rows are present when not given.
+        weights: (F, 2, B), the weights of the two parts of each fused modality; 1 when not given.
     """
 
     def __init__(
@@ -47,9 +52,9 @@ class Fused:
 
     @property
     def cancellation(self) -> float:
-        """The largest (|w_a e_a| + |w_b e_b|) / |t|: what a fusion makes of rounding errors.
+        """The largest (|w_a e_a| + |w_b e_b|) / |t|, by which a fusion multiplies rounding errors.
 
-        Infinite where two parts cancel out; 0 where nothing is fused.
+        It is infinite where two parts cancel out, and 0 where nothing is fused.
         """
         found = [0.0]
         for m, parts in self.parts.items():
@@ -61,7 +66,7 @@ class Fused:
 
     @property
     def slope(self) -> float:
-        """The largest w / |t|: what a gradient is multiplied by on its way to a part."""
+        """The largest w / |t|, by which a gradient is multiplied on its way to a part."""
         found = [0.0]
         for m in self.parts:
             slopes_B = np.abs(self.weights[m]).max(axis=(0, 2)) / self.sizes[m][:, 0]

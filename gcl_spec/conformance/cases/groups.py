@@ -26,9 +26,12 @@ _POSITIVE = Objective(duplicates="positive")
 
 
 def draw_rows(seed: int, modalities: int, batch: int, width: int = 16) -> FloatArray:
-    """Generic rows of different norms: unit rows alone hide a missing factor.
+    """Generic rows of different norms, because unit rows alone hide a missing factor.
 
-    Most cases are 3 x 8 x 16, so that a compiling backend compiles once an objective.
+    Most cases are 3 x 8 x 16, so that a compiling backend compiles once for each objective.
+
+    Returns:
+        Shape (modalities, batch, width).
     """
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(modalities, batch, width))
@@ -130,7 +133,7 @@ def mask_cases() -> Iterator[Case]:
 
 def id_cases() -> Iterator[Case]:
     """Samples with equal ids."""
-    ids = np.asarray([-5, 1, -5, 2, 1, -5, 2**40 + 2, 3])  # 2 where cut to 32 bits
+    ids = np.asarray([-5, 1, -5, 2, 1, -5, 2**40 + 2, 3])  # 2**40 + 2 cut to 32 bits is 2
     present = np.random.default_rng(60).random((3, 8)) > 0.25
     present[:, :2] = True
     rules: dict[str, Callable[[], Objective]] = {
@@ -148,7 +151,7 @@ def id_cases() -> Iterator[Case]:
 
 
 def fusion_cases() -> Iterator[Case]:
-    """Fused rows that are not given: with one factor a row, and with two."""
+    """Fused rows that are not given, with one factor a row and with two."""
     rows, rng = draw_rows(80, 2, 8), np.random.default_rng(81)
     weights = rng.uniform(0.2, 3.0, size=(1, 2, 8))
     present = rng.random((3, 8)) > 0.3
@@ -174,15 +177,16 @@ def fusion_cases() -> Iterator[Case]:
 
 
 def large_cases() -> Iterator[Case]:
-    """From 128 samples on a backend may compute in tiles that nobody asked for.
+    """Cases of 128 samples and more, where a backend may compute in tiles that nobody asked for.
 
-    The reference's loops take a second for a direction of all three modalities: so there are few.
+    There are few, because the reference's loops take a second for a direction of all three
+    modalities.
     """
     rng = np.random.default_rng(90)
     present = rng.random((3, 130)) > 0.1
     present[:, 0] = True
     present[2] &= present[0] | present[1]  # of nothing no row can be made
-    across = rng.integers(0, 40, 130)  # equal ones are far apart
+    across = rng.integers(0, 40, 130)  # equal ids are far apart
     two, one_way = ("image", "text"), (Direction("image", "text"),)
     plain = Objective(modalities=two, directions=one_way)
     fused = Objective(directions=one_way, duplicates="positive", pool="target")

@@ -1,4 +1,4 @@
-"""The smallest case that still fails, by greedy steps."""
+"""Finds a small case that still fails, by greedy steps."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -37,8 +37,10 @@ def fails(backend: Backend, reference: Backend, case: Case, *, dtype: str, devic
 def shrink(case: Case, still: Callable[[Case], bool], *, tries: int = 80) -> Case:
     """A smaller case for which `still` holds: no masks, fewer samples, narrower, rounder numbers.
 
-    The modalities and the objective stay. Every step is kept if `still` holds for it, at most
-    `tries` of them are tried, since each may be a new shape to compile; `case` itself must fail.
+    Args:
+        case: a case for which `still` holds; its modalities and objective stay.
+        still: does a case still fail? A step is kept where it does.
+        tries: the most steps to try, since each may be a new shape to compile.
     """
     left = tries
     steps = _steps(case)
@@ -77,7 +79,7 @@ def _steps(case: Case) -> Iterator[Case]:
 
 
 def _sizes(length: int) -> Iterator[int]:
-    """How many to take away: halves first, then one."""
+    """The numbers of samples to take away: halves first, then one."""
     size = length // 2
     while size > 0:
         yield size

@@ -68,7 +68,7 @@ def cases(draw: st.DrawFn, *, unit: bool = False, masked: bool = True) -> Case:
 
 def _present(rng: np.random.Generator, objective: Objective, batch: int) -> BoolArray:
     present: BoolArray = rng.random((len(objective.modalities), batch)) > 0.3
-    direction = objective.directions[0]  # one pair at least, or there is no loss
+    direction = objective.directions[0]  # without one whole pair there is no loss
     for name in (direction.query, direction.target):
         present[objective.modalities.index(name), 0] = True
     return present
