@@ -210,7 +210,7 @@ def _write_failures(
 ) -> None:
     """The worst case of every backend and place, shrunk, with the command to run it."""
     from gcl_spec.conformance.cases.file import write_case
-    from gcl_spec.conformance.cases.shrink import fails, shrink
+    from gcl_spec.conformance.shrink import fails, shrink
 
     by_name = {case.name: case for case in cases}
     loaded = {backend.name: (backend, asked) for backend, asked in backends}

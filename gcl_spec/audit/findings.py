@@ -20,13 +20,12 @@ from gcl_spec.data.prepare.check_checkpoint import text_warnings
 from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.prepare.recipes import preprocessing_of, tokenizer_of
 from gcl_spec.data.prepare.tokenizer import Tokenizer
-from gcl_spec.data.source import Source
+from gcl_spec.data.sample import BadSample
+from gcl_spec.data.source import Source, row_of
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet, Reporter
-from gcl_spec.run.bad_samples import BadSample
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import hold_out
-from gcl_spec.train.feed.batches import row_of
 
 __all__ = ["Findings", "check"]
 

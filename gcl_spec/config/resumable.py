@@ -1,12 +1,13 @@
 """Which options of a run may be others when it goes on: those that change no number of a step."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from gcl_spec.config.options import Config
-from gcl_spec.config.toml import differences
 from gcl_spec.errors import ConfigError
 
-__all__ = ["FREE", "changes"]
+__all__ = ["FREE", "Difference", "changes", "differences"]
 
 FREE = {
     # These say where things are and who prepares them.
@@ -21,26 +22,43 @@ FREE = {
 }  # fmt: skip
 
 
+class Difference(NamedTuple):
+    """An option on which two configs differ."""
+
+    name: str
+    """The option as "section.key"."""
+    first: object
+    second: object
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.first!r}, {self.second!r}"
+
+
+def differences(first: Config, second: Config) -> list[Difference]:
+    """The options on which two configs differ, in the order of the sections."""
+    a, b = asdict(first), asdict(second)
+    return [
+        Difference(f"{section}.{key}", value, b[section][key])
+        for section, table in a.items()
+        for key, value in table.items()
+        if value != b[section][key]
+    ]
+
+
 def changes(run: Path, own: Config, given: Config) -> list[str]:
     """ "section.key = new, was old" of every option that differs from the run's own.
 
     Raises:
         ConfigError: one of them changes the numbers of a step.
     """
-    found = [tuple(text.split(": ", 1)) for text in differences(own, given)]
-    refused = [f"{name}: {values}" for name, values in found if name not in FREE]
+    found = differences(own, given)
+    refused = [str(option) for option in found if option.name not in FREE]
     if refused:
-        steps = any(name == "train.steps" for name, _ in found)
+        steps = any(option.name == "train.steps" for option in found)
         why = "; train.steps stretches the schedule of the learning rate" if steps else ""
         raise ConfigError(
             f"{run} was started with other options ({'; '.join(refused)}, the run's first), on "
             f"which the numbers of its steps depend{why}: leave them out, or start another run "
             f"from its weights with --init {run}"
         )
-    return [_said(name, own, given) for name, _ in found]
-
-
-def _said(name: str, own: Config, given: Config) -> str:
-    section, key = name.split(".")
-    old, new = (getattr(getattr(config, section), key) for config in (own, given))
-    return f"{name} = {new!r}, was {old!r}"
+    return [f"{name} = {new!r}, was {old!r}" for name, old, new in found]

@@ -25,7 +25,7 @@ from gcl_spec.config.user_paths import (
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Objective, preset
 
-__all__ = ["describe", "differences", "dumps", "load", "loads", "objective", "recipe_names"]
+__all__ = ["describe", "dumps", "load", "loads", "objective", "recipe_names"]
 
 _LONGEST = 2**20  # bytes of a config
 _DEEPEST = 8
@@ -137,17 +137,6 @@ def _field_docs(table: type) -> dict[str, str]:
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
     }
-
-
-def differences(first: Config, second: Config) -> list[str]:
-    """ "section.key: first value, second value" of every key that differs."""
-    a, b = asdict(first), asdict(second)
-    return [
-        f"{section}.{key}: {value!r}, {b[section][key]!r}"
-        for section, table in a.items()
-        for key, value in table.items()
-        if value != b[section][key]
-    ]
 
 
 def objective(config: ObjectiveConfig) -> Objective:

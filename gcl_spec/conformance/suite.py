@@ -16,10 +16,10 @@ import pytest
 
 from gcl_spec import registry
 from gcl_spec.backend import Backend
-from gcl_spec.conformance.cases.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.cases.drawn import drawn_cases
 from gcl_spec.conformance.cases.fixed import Case, fixed_cases
 from gcl_spec.conformance.compare import check
+from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.laws import LAWS
 from gcl_spec.conformance.verify import DTYPES
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from gcl_spec import registry
 from gcl_spec.backend import Backend, SpreadBackend
 from gcl_spec.conformance.cases.case import Case
-from gcl_spec.conformance.cases.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.cases.fixed import fixed_cases
 from gcl_spec.conformance.compare import (
     QUANTITIES,
@@ -24,6 +23,7 @@ from gcl_spec.conformance.compare import (
     expected,
     has_fusion,
 )
+from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.errors import ConfigError
 
 __all__ = ["DTYPES", "PLACE", "Result", "Row", "Verdict", "spread_over", "verify"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["connected", "first_equal"]
+__all__ = ["class_ids", "connected", "first_equal"]
 
 _ROWS = 4096  # at a time: no copy of millions of rows
 
@@ -52,3 +52,27 @@ def connected(firsts: Sequence[IntArray]) -> IntArray:
         label_N = label_N[label_N]
         if np.array_equal(label_N, before_N):
             return label_N
+
+
+def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArray:
+    """An integer a sample of a batch, equal for samples of one concept or with one same caption.
+
+    Such samples answer to the same query, so they are not each other's negatives.
+
+    >>> class_ids(["dog", "cat", "dog", "puma"], ["a dog", "a cat", "a pup", "a cat"])
+    array([0, 1, 0, 1])
+    """
+    parent = list(range(len(concepts)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    first: dict[tuple[str, str], int] = {}
+    for i, (concept, caption) in enumerate(zip(concepts, captions, strict=True)):
+        keys = [("concept", concept)] + ([] if caption is None else [("caption", caption)])
+        for key in keys:
+            a, b = find(i), find(first.setdefault(key, i))
+            parent[max(a, b)] = min(a, b)
+    return np.asarray([find(i) for i in range(len(concepts))], np.int64)

@@ -6,6 +6,7 @@ from os.path import lexists
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
+from gcl_spec._files.inside import Tree
 from gcl_spec._files.packed import BROKEN, Archive
 from gcl_spec._files.reading import is_file, is_folder, open_regular, read_regular, reason, regular
 from gcl_spec._words import brief
@@ -55,17 +56,13 @@ class FolderRoot:
         folder: named by the user; it may be a link itself.
         linked: another folder whose links may lead into this one, because the user has named both:
             a path that is not in this folder is looked up there.
-        option: that names such a folder, for errors.
     """
 
-    def __init__(
-        self, folder: Path, *, linked: "FolderRoot | None" = None, option: str = "data.path"
-    ) -> None:
+    def __init__(self, folder: Path, *, linked: "FolderRoot | None" = None) -> None:
         self.name = str(folder)
         self._folder = folder.resolve()
-        self._blobs = _blobs(self._folder)
+        self._tree = Tree(folder)
         self._linked = linked
-        self._option = option
 
     def read_bytes(self, path: str, /) -> bytes:
         """See `Root`; regular files only, so that none is waited for."""
@@ -111,9 +108,9 @@ class FolderRoot:
         target = self._target(path)
         if self._linked is not None and not target.exists():
             other = self._linked._target(path)
-            if self._holds(other):
+            if self._tree.holds(other):
                 return other
-        if not self._holds(target):
+        if not self._tree.holds(target):
             raise self._out(path, target)
         return target
 
@@ -125,12 +122,8 @@ class FolderRoot:
                 place = target.parent
                 break
             place = place.parent
-        pictures = f"for pictures with --set data.images={place}, else "
-        option = f"{pictures if self._option == 'data.path' else ''}with {self._option}"
-        return DataError(
-            f"{self.name}: {brief(path)!r} is a link that leads out of the folder, to {target}; "
-            f"name that place, {option}, or copy the folder without links: cp -RL {self.name} COPY"
-        )
+        option = f"for pictures with --set data.images={place}, else with data.path"
+        return self._tree.leads_out(path, target, option)
 
     def _target(self, path: str) -> Path:
         """Where the path leads through all links; it may be outside."""
@@ -162,22 +155,8 @@ class FolderRoot:
                 return str(PurePosixPath(path).relative_to(folder))
         return path
 
-    def _holds(self, target: Path) -> bool:
-        inside = target.is_relative_to(self._folder)
-        return inside or (self._blobs is not None and target.is_relative_to(self._blobs))
-
 
 _LONGEST = 4096  # characters; Linux takes no longer paths
-_REPOSITORIES = ("datasets--", "models--", "spaces--")
-
-
-def _blobs(folder: Path) -> Path | None:
-    """Where the links of a snapshot in the hub's cache lead: REPO/snapshots/REV to REPO/blobs."""
-    for revision in (folder, *folder.parents):
-        repository = revision.parent.parent
-        if revision.parent.name == "snapshots" and repository.name.startswith(_REPOSITORIES):
-            return repository / "blobs"
-    return None
 
 
 class ZipRoot:

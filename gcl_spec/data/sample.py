@@ -1,26 +1,19 @@
 """Training samples: a picture and its captions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from gcl_spec._files.reading import parse_json
-from gcl_spec._typing import IntArray
 from gcl_spec.config.user_paths import is_text
-from gcl_spec.data.formats.jsonl import read_jsonl
-from gcl_spec.data.names import CAPTIONS, CONCEPT, ID, IMAGE, Names
-from gcl_spec.data.root import Root
+from gcl_spec.data.names import CAPTIONS, CONCEPT, ID, IMAGE
 from gcl_spec.errors import DataError
 
 __all__ = [
     "FIELDS",
+    "BadSample",
     "Sample",
     "as_id",
-    "class_ids",
     "clean_captions",
     "one_path",
-    "read_samples",
     "sample_of",
 ]
 
@@ -39,49 +32,13 @@ class Sample:
     concept: str
 
 
-def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
-    """Lines {"id", "image"?: path, "captions"?: [...], "concept"?: str} of a JSONL file.
+@dataclass(frozen=True, slots=True)
+class BadSample:
+    """A malformed row, or one whose picture cannot be read; `id` is "" where the row has none."""
 
-    `concept` is the first caption where it is not given. Null and "" mean nothing, too; one caption
-    may stand without a list.
-
-    Raises:
-        DataError: a malformed line, with file and line; a double id; no sample at all.
-    """
-    samples: dict[str, Sample] = {}
-    names = Names(FIELDS, "lines")
-    for place, record in read_jsonl(root, path):
-        sample = sample_of(place, names.take(record))
-        if sample.id in samples:
-            raise DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
-        samples[sample.id] = sample
-    if not samples:
-        raise DataError(f"{root.name}: {path} holds no sample")
-    return tuple(samples.values())
-
-
-def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArray:
-    """An integer a sample of a batch, equal for samples of one concept or with one same caption.
-
-    Such samples answer to the same query, so they are not each other's negatives.
-
-    >>> class_ids(["dog", "cat", "dog", "puma"], ["a dog", "a cat", "a pup", "a cat"])
-    array([0, 1, 0, 1])
-    """
-    parent = list(range(len(concepts)))
-
-    def find(i: int) -> int:
-        while parent[i] != i:
-            i = parent[i]
-        return i
-
-    first: dict[tuple[str, str], int] = {}
-    for i, (concept, caption) in enumerate(zip(concepts, captions, strict=True)):
-        keys = [("concept", concept)] + ([] if caption is None else [("caption", caption)])
-        for key in keys:
-            a, b = find(i), find(first.setdefault(key, i))
-            parent[max(a, b)] = min(a, b)
-    return np.asarray([find(i) for i in range(len(concepts))], np.int64)
+    id: str
+    place: str
+    reason: str
 
 
 def sample_of(place: str, record: dict[str, object]) -> Sample:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from gcl_spec.data.sample import Sample
+from gcl_spec.data.sample import BadSample, Sample
+from gcl_spec.errors import DataError
 
-__all__ = ["Source"]
+__all__ = ["Source", "row_of"]
 
 
 class Source(Protocol):
@@ -47,3 +48,11 @@ class Source(Protocol):
             DataError: it is missing, damaged, or its path leads out of the data.
         """
         ...
+
+
+def row_of(source: Source, number: int) -> Sample | BadSample:
+    """A sample, or why it is none."""
+    try:
+        return source.sample(number)
+    except DataError as error:
+        return BadSample(source.label(number), source.place(number), str(error))

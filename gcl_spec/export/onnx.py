@@ -18,10 +18,10 @@ from gcl_spec.batch import Batch, presence
 from gcl_spec.config.options import Config
 from gcl_spec.config.user_paths import text_path
 from gcl_spec.errors import CheckpointError, ConfigError
-from gcl_spec.export.transformers import trained_weights
 from gcl_spec.models.pretrained import clip_folder, text_folder
 from gcl_spec.models.start import vector_widths
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.weights import trained_weights
 
 __all__ = ["BOUND", "Parity", "export_onnx"]
 
@@ -51,9 +51,20 @@ class OnnxBackend(Backend, Protocol):
     """A backend that writes its models as ONNX."""
 
     def write_onnx(
-        self, config: Config, state: State, inputs: Mapping[str, Mapping[str, AnyArray]], out: Path
+        self,
+        config: Config,
+        weights: State,
+        inputs: Mapping[str, Mapping[str, AnyArray]],
+        out: Path,
     ) -> None:
-        """`<modality>.onnx` in `out` for each modality of `inputs`, sample inputs by name."""
+        """Write `<modality>.onnx` in `out` for each modality of `inputs`.
+
+        Args:
+            config: The options of the run.
+            weights: Parameters and buffers by their names in the model, LoRA matrices added.
+            inputs: By modality the model's inputs of a few samples, by name.
+            out: The folder.
+        """
         ...
 
 
@@ -94,7 +105,8 @@ def export_onnx(
     batches = [_samples(config, count) for count in (3, 1, 5)]
     with atomic_folder(out) as made:
         first = {name: _inputs_of(batches[0], name) for name in ("image", "text")}
-        backend.write_onnx(config, state, first, made)
+        weights = trained_weights(state)
+        backend.write_onnx(config, weights, first, made)
         wanted = [trainer.encode(batch) for batch in batches]
         found = [_parity(made, m, name, batches, wanted) for m, name in enumerate(first)]
         for parity in found:
@@ -103,7 +115,7 @@ def export_onnx(
                     f"{parity.modality}.onnx differs by {parity.largest_difference:.1e} from the "
                     f"model, more than {BOUND:.0e}: not written"
                 )
-        _describe(made, config, state, first, found, width=wanted[0].shape[-1])
+        _describe(made, config, weights, first, found, width=wanted[0].shape[-1])
     return found
 
 
@@ -162,7 +174,7 @@ def _parity(
 def _describe(
     made: Path,
     config: Config,
-    state: State,
+    weights: State,
     inputs: Mapping[str, Mapping[str, AnyArray]],
     parities: list[Parity],
     *,
@@ -175,7 +187,7 @@ def _describe(
             shutil.copy(source, made / name)
     about: dict[str, Any] = {
         "width": width,
-        "scale": float(np.exp(trained_weights(state, config)["log_scale"])),
+        "scale": float(np.exp(weights["log_scale"])),
         "inputs": {
             modality: {
                 name.partition("/")[2]: {"shape": _shape(x), "dtype": x.dtype.name}

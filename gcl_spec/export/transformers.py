@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,14 @@ from safetensors.numpy import save as to_bytes
 
 from gcl_spec._files.atomic import atomic_folder, atomic_write
 from gcl_spec._typing import State
-from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.config_json import read_json, whole_settings
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.weights import load_weights, weight_shapes
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.weights import trained_weights
 
-__all__ = ["LORA_ALPHA", "export_run", "merged", "trained_weights"]
-
-LORA_ALPHA = 2
-"""LoRA matrices count this many times; alpha / rank in the terms of Hu et al."""
+__all__ = ["export_run"]
 
 _COPIED = (
     "config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
@@ -72,7 +68,7 @@ def export_run(
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
     source = clip_folder(config)
-    weights = _weights(folder.found(step).state, config, source)
+    weights = _weights(folder.found(step).state, source)
     with atomic_folder(out) as made:
         for name in _COPIED:
             if name != "config.json" and (source / name).is_file():
@@ -89,37 +85,8 @@ def export_run(
     return out
 
 
-def merged(parameters: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Weights with their LoRA matrices added: W + alpha / rank B A.
-
-    >>> found = merged({
-    ...     "q.weight": np.zeros((2, 2)), "q.lora_A.weight": np.ones((1, 2)),
-    ...     "q.lora_B.weight": np.ones((2, 1)),
-    ... })
-    >>> found["q.weight"].tolist()
-    [[2.0, 2.0], [2.0, 2.0]]
-    """
-    found = {name: x for name, x in parameters.items() if ".lora_" not in name}
-    for name, a in parameters.items():
-        if name.endswith(".lora_A.weight"):
-            base = name.removesuffix(".lora_A.weight")
-            b = parameters[f"{base}.lora_B.weight"]
-            found[f"{base}.weight"] = found[f"{base}.weight"] + LORA_ALPHA * (b @ a)
-    return found
-
-
-def trained_weights(state: State, config: Config) -> dict[str, npt.NDArray[Any]]:
-    """Parameters and buffers to use a model with: running means where there are, LoRA added."""
-    parts = {
-        prefix: {n.removeprefix(prefix): x for n, x in state.items() if n.startswith(prefix)}
-        for prefix in ("params/", "buffers/", "ema/")
-    }
-    averages = parts["ema/"] if config.optim.ema else {}
-    return merged(parts["params/"] | averages) | parts["buffers/"]
-
-
-def _weights(state: State, config: Config, source: Path) -> dict[str, npt.NDArray[Any]]:
-    trained = trained_weights(state, config)
+def _weights(state: State, source: Path) -> dict[str, npt.NDArray[Any]]:
+    trained = trained_weights(state)
     weights = {n.removeprefix("clip."): x for n, x in trained.items() if n.startswith("clip.")}
     # What is not trained, such as SigLIP's logit_bias, as it was.
     weights = load_weights(source) | weights

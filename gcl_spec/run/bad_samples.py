@@ -5,23 +5,15 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import sqrt
 from pathlib import Path
 
 from gcl_spec._files.os_errors import one_line
+from gcl_spec.data.sample import BadSample
 from gcl_spec.errors import DataError
 
-__all__ = ["BadList", "BadSample", "earlier"]
-
-
-@dataclass(frozen=True, slots=True)
-class BadSample:
-    """A malformed row, or one whose picture cannot be read; `id` is "" where the row has none."""
-
-    id: str
-    place: str
-    reason: str
+__all__ = ["BadList", "earlier"]
 
 
 class BadList:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from gcl_spec._files.reading import is_file
 from gcl_spec.config.options import Config
-from gcl_spec.config.resumable import FREE
-from gcl_spec.config.toml import differences
+from gcl_spec.config.resumable import FREE, differences
 from gcl_spec.errors import CheckpointError
 from gcl_spec.run import manifest
 from gcl_spec.run.checkpoint import Found
@@ -33,7 +32,7 @@ def make(config: Config, before: str) -> str:
         before: text of its before.json.
     """
     found = differences(Config(), config)
-    counted = sorted(line for line in found if line.split(": ", 1)[0] not in FREE)
+    counted = sorted(str(option) for option in found if option.name not in FREE)
     digest = hashlib.sha256("\n".join([*counted, before]).encode(errors="backslashreplace"))
     return str(int(digest.hexdigest(), 16) % _EXACT)
 

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gcl_spec._typing import State
-from gcl_spec.config.options import OptimConfig
 from gcl_spec.errors import CheckpointError
 from gcl_spec.run.checkpoint import check
 
-__all__ = ["MOMENTS", "Snapshot", "StateLayout", "decays", "lr_ratio", "trained_size"]
+__all__ = ["MOMENTS", "Snapshot", "StateLayout", "trained_size"]
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """AdamW's: decaying means of the gradient and of its square, in torch's names."""
@@ -114,16 +113,6 @@ class StateLayout:
 def trained_size(state: State) -> int:
     """How many numbers an optimiser has moments of: frozen parameters have none."""
     return sum(x.size for name, x in state.items() if name.startswith(f"optim/{MOMENTS[0]}/"))
-
-
-def decays(ndim: int) -> bool:
-    """Has this parameter weight decay? Matrices and filters have; biases, norms, log_scale not."""
-    return ndim >= 2
-
-
-def lr_ratio(name: str, optim: OptimConfig) -> float:
-    """The parameter's learning rate by the schedule's: towers under heads have their own peak."""
-    return optim.tower_lr / optim.lr if "_tower." in name else 1.0
 
 
 def _starts_anew(name: str, state: State) -> bool:

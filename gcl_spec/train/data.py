@@ -16,18 +16,18 @@ from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
 from gcl_spec.data.open import data_root, open_source
 from gcl_spec.data.prepare.collate import Collate, Collator
 from gcl_spec.data.root import Root, open_root
-from gcl_spec.data.sample import Sample
-from gcl_spec.data.source import Source
+from gcl_spec.data.sample import BadSample, Sample
+from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.encode import encode
 from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.loss.check_values import check_pairs
 from gcl_spec.progress import Reporter
-from gcl_spec.run.bad_samples import BadList, BadSample
+from gcl_spec.run.bad_samples import BadList
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import VectorPictures, hold_out
 from gcl_spec.tasks.task import Item, Task
 from gcl_spec.train.feed import fingerprint
-from gcl_spec.train.feed.batches import BatchMaker, Made, open_maker, row_of
+from gcl_spec.train.feed.batches import BatchMaker, Made, open_maker
 from gcl_spec.train.feed.order import Order
 from gcl_spec.train.feed.prefetch import Prefetcher
 

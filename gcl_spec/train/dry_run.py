@@ -9,10 +9,11 @@ from gcl_spec.config.options import Config
 from gcl_spec.progress import Quiet
 from gcl_spec.registry import choose_device
 from gcl_spec.run.state import trained_size
+from gcl_spec.run.weights import weights_of
 from gcl_spec.train.adapter_widths import resolved
 from gcl_spec.train.heartbeat import watched
 from gcl_spec.train.loop import Guard, train_step
-from gcl_spec.train.open_data import open_data, weights_of
+from gcl_spec.train.open_data import open_data
 from gcl_spec.train.optimizer_rules import learning_rate
 from gcl_spec.train.world import world_of
 

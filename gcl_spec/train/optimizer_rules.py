@@ -1,10 +1,10 @@
-"""The learning rate as a pure function of the step."""
+"""What the optimisers of all backends share: the rate of each step, and what decays."""
 
 from math import cos, pi
 
 from gcl_spec.config.options import OptimConfig
 
-__all__ = ["learning_rate"]
+__all__ = ["decays", "learning_rate", "lr_ratio"]
 
 
 def learning_rate(step: int, *, steps: int, optim: OptimConfig) -> float:
@@ -20,3 +20,13 @@ def learning_rate(step: int, *, steps: int, optim: OptimConfig) -> float:
     if step < warmup:
         return optim.lr * (step + 1) / warmup
     return optim.lr * 0.5 * (1 + cos(pi * (step - warmup) / (steps - warmup)))
+
+
+def decays(ndim: int) -> bool:
+    """Has this parameter weight decay? Matrices and filters have; biases, norms, log_scale not."""
+    return ndim >= 2
+
+
+def lr_ratio(name: str, optim: OptimConfig) -> float:
+    """The parameter's learning rate by the schedule's: towers under heads have their own peak."""
+    return optim.tower_lr / optim.lr if "_tower." in name else 1.0

@@ -23,13 +23,14 @@ from gcl_spec.registry import choose_device
 from gcl_spec.report.html import render
 from gcl_spec.run import checkpoint, run_id
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.weights import weights_of
 from gcl_spec.train.adapter_widths import resolved
 from gcl_spec.train.data import TrainingData
 from gcl_spec.train.dry_run import DryRun, dry_run
 from gcl_spec.train.heartbeat import watched
 from gcl_spec.train.loggers import Loggers, check_installed
 from gcl_spec.train.loop import Guard, Loop
-from gcl_spec.train.open_data import open_data, weights_of
+from gcl_spec.train.open_data import open_data
 from gcl_spec.train.signals import Stop, caught, interrupted
 from gcl_spec.train.world import World, on_first, world_of
 

@@ -10,7 +10,7 @@ from gcl_spec.backend import Backend
 from gcl_spec.conformance import drawn_cases, fixed_cases, verify
 from gcl_spec.conformance.bugs.all import BUGS, Mutant
 from gcl_spec.conformance.cases.file import read_case, write_case
-from gcl_spec.conformance.cases.shrink import fails, shrink
+from gcl_spec.conformance.shrink import fails, shrink
 from gcl_spec.errors import DataError
 
 BY_NAME = {case.name: case for case in fixed_cases()}

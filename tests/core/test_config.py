@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gcl_spec.config import toml
 from gcl_spec.config.options import ColumnsConfig, Config, ObjectiveConfig, OptimConfig, TrainConfig
+from gcl_spec.config.resumable import differences
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import GCL
 from gcl_spec.train.optimizer_rules import learning_rate
@@ -118,7 +119,7 @@ def test_every_option_is_documented() -> None:
 
 def test_differences_are_named() -> None:
     other = replace(Config(), train=TrainConfig(steps=5))
-    assert toml.differences(Config(), other) == ["train.steps: 600, 5"]
+    assert differences(Config(), other) == [("train.steps", 600, 5)]
 
 
 @given(st.integers(1, 200), st.integers(0, 50))

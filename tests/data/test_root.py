@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gcl_spec.data.equal_rows import class_ids
+from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.root import FolderRoot, ZipRoot, open_root
-from gcl_spec.data.sample import class_ids, read_samples
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import read_tasks
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from gcl_spec.data import starter
+from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.root import open_root
-from gcl_spec.data.sample import read_samples
 from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import read_tasks

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.data.sample import class_ids
+from gcl_spec.data.equal_rows import class_ids
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
 from gcl_spec.train.data import TrainingData

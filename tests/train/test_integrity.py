@@ -20,7 +20,7 @@ from gcl_spec.export.transformers import export_run
 from gcl_spec.run import checkpoint
 from gcl_spec.run.compare_runs import compare
 from gcl_spec.run.folder import RunFolder, load_run
-from gcl_spec.train.open_data import weights_of
+from gcl_spec.run.weights import weights_of
 from gcl_spec.train.training import run
 
 sys.path.insert(0, str(Path(__file__).parent))

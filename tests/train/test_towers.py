@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.data.root import open_root
-from gcl_spec.data.sample import read_samples
 from gcl_spec.models.pretrained import image_weights, text_folder
 from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0, _SameConv2d
 from gcl_torch.models.towers.minilm import MiniLM

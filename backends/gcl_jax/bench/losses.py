@@ -7,7 +7,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-import gcl_jax
+from gcl_jax.loss import functions
 from gcl_spec._typing import FloatArray
 from gcl_spec.bench.protocol import Candidate, Inputs, Memory, Prepared, Step
 from gcl_spec.errors import InputError
@@ -37,7 +37,7 @@ class JaxBench:
 
     def candidates(self) -> Mapping[str, Candidate]:
         """Ours, whole and by Gram matrix."""
-        gram = gcl_jax.gcl_loss
+        gram = functions.gcl_loss
         plain = partial(gcl_loss, xp=jnp, kernel=plain_blocks)
         return {
             "by-hand": Candidate(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
-from gcl_jax.backend import JaxBackend
+from gcl_jax.arrays import JaxArrays
 from gcl_jax.loss.functions import contrastive_loss
 from gcl_spec.backend import Backend, LossAndGrads
 from gcl_spec.conformance.workers import Workers
@@ -27,7 +27,7 @@ class _Question(NamedTuple):
     tile: int | None
 
 
-class JaxDevices(JaxBackend):
+class JaxDevices(JaxArrays):
     """JAX on a mesh of `size` devices, which one process of its own makes of the CPU.
 
     The samples are padded with ones that are not present, since a mesh has even shares.

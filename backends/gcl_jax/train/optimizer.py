@@ -11,7 +11,7 @@ import optax
 
 from gcl_jax.models.functional import Params
 from gcl_spec.config.options import OptimConfig
-from gcl_spec.run.state import decays, lr_ratio
+from gcl_spec.train.optimizer_rules import decays, lr_ratio
 
 __all__ = ["AdamW", "Optimizer"]
 

@@ -6,14 +6,14 @@ from functools import partial
 import torch
 from array_api_compat import torch as torch_namespace
 
-import gcl_torch
 from gcl_spec._typing import FloatArray
 from gcl_spec.bench.protocol import Candidate, Inputs, Memory, Prepared, Step
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import gcl_loss
 from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.objective import Objective
-from gcl_torch.bench import peers as peers
+from gcl_torch.bench import peers
+from gcl_torch.loss import functions
 
 __all__ = ["TorchBench"]
 
@@ -31,7 +31,7 @@ class TorchBench:
 
     def candidates(self) -> Mapping[str, Candidate]:
         """Ours whole and by Gram matrix, then the peers'."""
-        gram = gcl_torch.gcl_loss
+        gram = functions.gcl_loss
         plain = partial(gcl_loss, xp=torch_namespace, kernel=plain_blocks)
         kept = partial(gram, cache_bytes=_LARGE_CACHE)
         found = {

@@ -13,7 +13,7 @@ from gcl_spec.backend import Backend, LossAndGrads
 from gcl_spec.conformance.workers import Workers
 from gcl_spec.loss.equation import unstacked
 from gcl_spec.objective import Objective
-from gcl_torch.backend import TorchBackend
+from gcl_torch.arrays import TorchArrays
 from gcl_torch.loss.functions import contrastive_loss
 
 __all__ = ["TorchProcesses"]
@@ -34,7 +34,7 @@ class _Question(NamedTuple):
     tile: int | None
 
 
-class TorchProcesses(TorchBackend):
+class TorchProcesses(TorchArrays):
     """PyTorch on `size` processes over gloo, each with its own share of the samples.
 
     The shares are uneven, and of a small batch empty for some. Gradients are reduced as DDP does

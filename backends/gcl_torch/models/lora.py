@@ -5,7 +5,7 @@ from torch import nn
 
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, MissingFrameworkError
-from gcl_spec.export.transformers import LORA_ALPHA
+from gcl_spec.models.lora import LORA_ALPHA
 
 __all__ = ["add_lora", "plain_name"]
 

@@ -13,24 +13,24 @@ from torch import nn
 from gcl_spec._typing import AnyArray, State
 from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError
-from gcl_spec.export.transformers import trained_weights
 from gcl_torch.models.recipes import Model, make_model
 
 __all__ = ["write_onnx"]
 
 
 def write_onnx(
-    config: Config, state: State, inputs: Mapping[str, Mapping[str, AnyArray]], folder: Path
+    config: Config, weights: State, inputs: Mapping[str, Mapping[str, AnyArray]], folder: Path
 ) -> None:
     """Write `<modality>.onnx` for each modality of `inputs`.
 
     Args:
-        config, state: of a run of any training backend. Running means of the weights are used
-            where the run has them, and LoRA matrices are added to the weights.
+        config: The options of a run of any training backend.
+        weights: Its parameters and buffers by their names in the model, as
+            `gcl_spec.run.weights.trained_weights` gives them.
         inputs: by modality, sample inputs of a batch by name; axis 0 of each, and axis 1 of tokens,
             may have other lengths later.
     """
-    model = _trained(config, state)
+    model = _trained(config, weights)
     for modality, given in inputs.items():
         _write(_Tower(model, modality, tuple(given)), given, folder / f"{modality}.onnx")
 
@@ -48,15 +48,15 @@ class _Tower(nn.Module):
         return nn.functional.normalize(projected.float(), dim=-1)
 
 
-def _trained(config: Config, state: State) -> Model:
+def _trained(config: Config, weights: State) -> Model:
     config = replace(
         config,
         model=replace(config.model, lora=0),
         train=replace(config.train, checkpointing=False),
     )
     model = make_model(config).eval()
-    weights = {name: torch.from_numpy(x) for name, x in trained_weights(state, config).items()}
-    missing, unexpected = model.load_state_dict(weights, strict=False)
+    tensors = {name: torch.from_numpy(x) for name, x in weights.items()}
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise CheckpointError(f"the checkpoint is of another model: {(*missing, *unexpected)[0]}")

@@ -16,7 +16,8 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import InputError
 from gcl_spec.normalize import l2_normalize, row_norms
-from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout, decays, lr_ratio
+from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
+from gcl_spec.train.optimizer_rules import decays, lr_ratio
 from gcl_spec.train.world import single
 from gcl_torch.cached.step import cached_step
 from gcl_torch.loss.terms import gcl_terms

@@ -6,9 +6,9 @@ from typing import Any
 
 from gcl_spec.backend import Backend, LossAndGrads
 from gcl_spec.conformance.bugs.all import BUGS, Bug, Mutant
-from gcl_spec.conformance.cases.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.cases.fixed import Case, telling_cases
 from gcl_spec.conformance.compare import Disagreement, Values, compare_with, expected
+from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.verify import DTYPES
 
 __all__ = ["Catch", "self_test"]

@@ -13,10 +13,10 @@ from gcl_spec.config.cache_folder import cache_folder
 from gcl_spec.config.options import Config
 from gcl_spec.data.features.cache import FeatureCache
 from gcl_spec.data.features.fixed_batches import fixed_batches
+from gcl_spec.data.features.keys import image_tower_key, text_tower_key
 from gcl_spec.data.prepare.collate import Collator, assemble, without_bad
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import DataError
-from gcl_spec.models.pretrained import image_tower_key, text_tower_key
 from gcl_spec.progress import Quiet, Reporter
 
 __all__ = ["FeatureStore"]

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.embedded import EMBEDDED, is_embedded
-from gcl_spec.data.formats.jsonl import check_malformed, read_rows
+from gcl_spec.data.formats.jsonl import check_malformed, read_jsonl, read_rows
 from gcl_spec.data.names import Names
 from gcl_spec.data.root import Root
 from gcl_spec.data.sample import FIELDS, Sample, sample_of
 from gcl_spec.errors import DataError, EmptyDataError
 
-__all__ = ["JsonlSource"]
+__all__ = ["JsonlSource", "read_samples"]
 
 
 class JsonlSource:
-    """A `Source` of the lines of a JSONL file; see `gcl_spec.data.sample.read_samples`."""
+    """A `Source` of the lines of a JSONL file; see `read_samples`."""
 
     def __init__(
         self,
@@ -77,6 +77,27 @@ class JsonlSource:
     def read_bytes(self, reference: str, /) -> bytes:
         """See `Source`."""
         return self._images.read_bytes(reference)
+
+
+def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
+    """Lines {"id", "image"?: path, "captions"?: [...], "concept"?: str} of a JSONL file.
+
+    `concept` is the first caption where it is not given. Null and "" mean nothing, too; one caption
+    may stand without a list.
+
+    Raises:
+        DataError: a malformed line, with file and line; a double id; no sample at all.
+    """
+    samples: dict[str, Sample] = {}
+    names = Names(FIELDS, "lines")
+    for place, record in read_jsonl(root, path):
+        sample = sample_of(place, names.take(record))
+        if sample.id in samples:
+            raise DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
+        samples[sample.id] = sample
+    if not samples:
+        raise DataError(f"{root.name}: {path} holds no sample")
+    return tuple(samples.values())
 
 
 def _chosen(columns: ColumnsConfig | None) -> dict[str, str]:

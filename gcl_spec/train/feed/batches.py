@@ -4,17 +4,16 @@ from typing import NamedTuple
 
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
+from gcl_spec.data.equal_rows import class_ids
 from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
 from gcl_spec.data.open import open_source
 from gcl_spec.data.prepare.collate import Collate, Collator
-from gcl_spec.data.sample import Sample, class_ids
-from gcl_spec.data.source import Source
-from gcl_spec.errors import DataError
-from gcl_spec.run.bad_samples import BadSample
+from gcl_spec.data.sample import BadSample, Sample
+from gcl_spec.data.source import Source, row_of
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.train.feed.order import Order
 
-__all__ = ["BatchMaker", "Made", "open_maker", "row_of"]
+__all__ = ["BatchMaker", "Made", "open_maker"]
 
 
 class Made(NamedTuple):
@@ -76,14 +75,6 @@ class BatchMaker:
                 reason = unreadable[row.image]
                 found.append(BadSample(row.id, self._source.place(n), reason))
         return found
-
-
-def row_of(source: Source, number: int) -> Sample | BadSample:
-    """A sample, or why it is none."""
-    try:
-        return source.sample(number)
-    except DataError as error:
-        return BadSample(source.label(number), source.place(number), str(error))
 
 
 def open_maker(config: Config, rank: int, size: int) -> BatchMaker:

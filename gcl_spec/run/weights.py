@@ -1,0 +1,54 @@
+"""The weights of a trained run, to go on from or to use."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from gcl_spec._typing import State
+from gcl_spec.models.lora import merged
+from gcl_spec.run import checkpoint
+from gcl_spec.run.folder import RunFolder
+
+__all__ = ["trained_weights", "weights_of"]
+
+
+def weights_of(init: Path, *, allow_unverified: bool = False) -> State:
+    """The newest parameters and buffers of a run, without its optimiser and step.
+
+    Where the run keeps running means of its parameters, which are what it evaluates, these are
+    taken.
+
+    Args:
+        init: The folder of a run, or a checkpoint file.
+        allow_unverified: Whether files without a checksum are read, as in `checkpoint.load`.
+
+    Raises:
+        CheckpointError: There is no run, or no readable checkpoint.
+    """
+    if init.is_file():
+        state = checkpoint.load(init, allow_unverified=allow_unverified)
+    else:
+        state = RunFolder.open(init, allow_unverified=allow_unverified).found().state
+    return _to_use(state)
+
+
+def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
+    """The parameters and buffers to use a model with, by their names in the model.
+
+    Running means are taken where there are any, and LoRA matrices are added to the weights beside
+    which they were trained.
+    """
+    found = _to_use(state)
+    parts = {
+        prefix: {n.removeprefix(prefix): x for n, x in found.items() if n.startswith(prefix)}
+        for prefix in ("params/", "buffers/")
+    }
+    return merged(parts["params/"]) | parts["buffers/"]
+
+
+def _to_use(state: State) -> State:
+    """Parameters, as running means where there are any, and buffers; names keep their prefixes."""
+    found = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
+    averages = {n.removeprefix("ema/"): x for n, x in state.items() if n.startswith("ema/")}
+    return found | {f"params/{name}": x for name, x in averages.items()}
