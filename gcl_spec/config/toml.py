@@ -4,7 +4,7 @@ import ast
 import inspect
 import math
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from importlib.resources import files
 from itertools import pairwise
@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from gcl_spec._files.reading import parse_toml, read_regular
 from gcl_spec._words import nearest
 from gcl_spec.config.options import Config, ObjectiveConfig
+from gcl_spec.config.ranges import check_ranges
 from gcl_spec.config.user_paths import (
     PATHS,
     is_text,
@@ -91,7 +92,8 @@ def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") ->
     for override in overrides:
         config = _build(_parse(override), config, f"--set {override:.200}")
     config = with_paths(config, user_path)
-    _check(config)
+    check_ranges(config)
+    objective(config.objective)
     return config
 
 
@@ -232,72 +234,3 @@ _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 def _kind(value: Any) -> str:
     return _NAMES.get(type(value), type(value).__name__)
-
-
-_AT_LEAST_ONE = (
-    "model.width", "model.hidden", "model.max_tokens", "train.steps", "train.batch_size",
-    "train.log_every", "train.save_every", "train.keep", "train.devices", "eval.batch_size",
-    "data.prefetch",
-)  # fmt: skip
-_POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
-_RATES = ("optim.lr", "optim.tower_lr")
-_MOST = 1e30
-"""The largest learning rate; decay goes to 1e6: their product must be a number in float32."""
-_NOT_NEGATIVE = (
-    "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
-    "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
-    "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
-)  # fmt: skip
-_SHARES = ("optim.beta1", "optim.beta2", "optim.ema", "data.max_bad", "data.holdout")
-
-
-def _check(config: Config) -> None:
-    """Ranges of single values, and the values that must fit each other."""
-
-    def value(name: str) -> Any:
-        section, key = name.split(".")
-        return getattr(getattr(config, section), key)
-
-    ranges: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
-        (_AT_LEAST_ONE, lambda x: x >= 1, "must be at least 1"),
-        (_POSITIVE, lambda x: x > 0, "must be above 0"),
-        (_RATES, lambda x: x <= _MOST, f"must be at most {_MOST:g}"),
-        (("optim.weight_decay",), lambda x: x <= 1e6, "must be at most 1e+06"),
-        (_NOT_NEGATIVE, lambda x: x >= 0, "must not be negative"),
-        (_SHARES, lambda x: 0 <= x < 1, "must be in [0, 1)"),
-    )
-    for names, fits, words in ranges:
-        wrong = next((name for name in names if not fits(value(name))), None)
-        if wrong is not None:
-            raise ConfigError(f"{wrong} = {value(wrong)}; {words}")
-    if config.train.keep_best and not config.train.eval_every:
-        raise ConfigError("train.keep_best needs evaluations: set train.eval_every above 0")
-    if config.data.workers < 0:
-        raise ConfigError(f"data.workers = {config.data.workers}; must not be negative")
-    if config.model.image_size < 32:
-        raise ConfigError(f"model.image_size = {config.model.image_size}; must be at least 32")
-    if not 3 <= config.model.max_tokens <= 512:
-        raise ConfigError(
-            f"model.max_tokens = {config.model.max_tokens}; must be 3 to 512, two of them marks"
-        )
-    if config.optim.learn_scale and config.optim.scale > config.optim.max_scale:
-        raise ConfigError(
-            f"optim.scale = {config.optim.scale} is above optim.max_scale = "
-            f"{config.optim.max_scale}, to which a learned scale is clamped"
-        )
-    _check_model(config)
-    objective(config.objective)
-
-
-def _check_model(config: Config) -> None:
-    """Values that belong to one kind of model."""
-    model = config.model
-    if model.kind == "clip" and model.freeze == "both" and not model.lora:
-        raise ConfigError(
-            "model.freeze = both leaves nothing of a clip model to train; set it to none, image or "
-            "text, or train LoRA matrices with model.lora"
-        )
-    if model.lora and model.kind != "clip":
-        raise ConfigError(f"model.lora is for model.kind = clip, not {model.kind}")
-    if not config.optim.scale and model.kind != "clip":
-        raise ConfigError("optim.scale = 0 is a checkpoint's own scale: for model.kind = clip")
