@@ -4,9 +4,10 @@ python scripts/docstring_figures.py [--folders] [--list]
 
 Of the functions, methods and classes that are public: how many have a docstring; of those that take
 or return arrays, how many give every array its shape; of those that state a formula, how many name
-its source; of those whose body raises an error, how many have `Raises`; how many docstrings begin
-without a subject, and how many only say "See ...". `--folders` prints a line a folder, `--list`
-the places that lack something. Formulas and subjects are found by heuristics (docstrings/rules.py).
+its source; of those whose body raises an error, how many have `Raises` or name the error; how many
+docstrings begin without a subject, and how many only say "See ...". `--folders` prints a line a
+folder, `--list` the places that lack something. Heuristics find formulas and missing subjects
+(docstrings/rules.py).
 """
 
 import argparse
@@ -39,7 +40,8 @@ def facts(found: Documented, rules: Rules) -> Iterator[tuple[str, bool]]:
     if has_formula(found):
         yield "sourced", has_source(found)
     if found.raises:
-        yield "Raises", "Raises" in found.sections
+        named = all(f"`{name}`" in found.doc for name in found.raises)
+        yield "Raises", named or "Raises" in found.sections
     yield "no subject", not without_subject(found)
     yield "only see", not says_only_see(found)
 

@@ -11,12 +11,12 @@ from gcl_spec.errors import DataError
 __all__ = ["EMBEDDED", "embedded", "is_embedded", "unwrapped"]
 
 EMBEDDED = "pictures are given as base64 text, not as paths or files; it is decoded"
-"""For notes; in files of pictures reading is faster, and needs a quarter less space."""
+"""A hint for notes: files of pictures are read faster, and take a quarter less space."""
 
-# How the base64 of a PNG, JPEG, GIF, WebP, TIFF (two orders of bytes) and BMP begins.
+# The base64 of a PNG, JPEG, GIF, WebP, TIFF (two orders of bytes) and BMP begins so.
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "_9j_", "R0lGOD", "UklGR", "SUkqA", "TU0AK", "Qk")
 _BYTES = tuple(beginning.encode() for beginning in _BEGINNINGS)
-_SHORTEST = 60  # characters; no picture has fewer, and few paths more
+_SHORTEST = 60  # characters; no picture has fewer, and few paths have more
 _ONLY = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
 
 
@@ -39,7 +39,7 @@ def embedded(reference: str) -> bytes | None:
 
 
 def is_embedded(value: object) -> bool:
-    """Is it base64 or a data: URI, in a text or in bytes, by its beginning?"""
+    """Does a text, or do bytes, begin as base64 or a data: URI does?"""
     if isinstance(value, str):
         return value[:5].lower() == "data:" or (
             len(value) >= _SHORTEST
@@ -50,7 +50,7 @@ def is_embedded(value: object) -> bool:
 
 
 def unwrapped(data: bytes) -> bytes:
-    """A picture file's content, also where it is the base64 of one, or a data: URI."""
+    """The content of a picture file, of which base64 or a data: URI may be given."""
     if len(data) >= _SHORTEST and data.startswith((*_BYTES, b"data:image/")):
         try:
             return embedded(data.decode("ascii")) or data

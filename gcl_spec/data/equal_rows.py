@@ -1,4 +1,4 @@
-"""Which rows are equal, and which hang together through equal rows."""
+"""Finds equal rows, and groups of rows that are joined through equal ones."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,21 @@ from gcl_spec._typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["class_ids", "connected", "first_equal"]
 
-_ROWS = 4096  # at a time: no copy of millions of rows
+_ROWS = 4096  # rows that are looked at a time, so that millions are never copied
 
 
 def first_equal(x_NF: FloatArray, known_N: BoolArray) -> IntArray:
-    """The first row with the same float32 bytes, for each row (N,); itself where not known.
+    """For each row, the first row with the same float32 bytes.
 
-    By a hash of 64 bits: of a million different rows, two have the same one in 4e7 cases.
+    Rows are compared by a hash of 64 bits: among a million different rows, two have the same hash
+    in one of 4e7 cases.
+
+    Args:
+        x_NF: the rows, (N, F).
+        known_N: the rows that are compared, (N,); the others equal only themselves.
+
+    Returns:
+        Row numbers, (N,).
 
     >>> first_equal(np.asarray([[1.0], [2.0], [1.0], [1.0]]), np.asarray([True, True, True, False]))
     array([0, 1, 0, 3])
@@ -24,7 +32,7 @@ def first_equal(x_NF: FloatArray, known_N: BoolArray) -> IntArray:
     for start in range(0, len(x_NF), _ROWS):
         with np.errstate(over="ignore"):
             part = np.ascontiguousarray(x_NF[start : start + _ROWS], np.float32)
-        # Mixed, since the numbers of short floats end in zeros, and so would their sums.
+        # The bits are mixed, since those of short floats end in zeros, and so would their sums.
         mixed = part.view(np.uint32).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
         hashes_N[start : start + _ROWS] = mixed @ weights_F
@@ -35,9 +43,14 @@ def first_equal(x_NF: FloatArray, known_N: BoolArray) -> IntArray:
 
 
 def connected(firsts: Sequence[IntArray]) -> IntArray:
-    """The least row that each of N rows hangs together with, through any of the relations.
+    """For each row, the least row that it is joined with, directly or through other rows.
 
-    A relation is as `first_equal` gives it: a row for each row, the same for those that are equal.
+    Args:
+        firsts: relations of N rows, (N,) each, as `first_equal` gives them: a row number for each
+            row, which is the same for rows that belong together.
+
+    Returns:
+        Row numbers, (N,).
 
     >>> connected([np.asarray([0, 0, 2, 3]), np.asarray([0, 1, 1, 3])])
     array([0, 0, 0, 3])

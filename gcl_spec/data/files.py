@@ -1,4 +1,4 @@
-"""Which files of a folder, or of a pattern, are trained on: not those of other splits, one kind."""
+"""Which files of a folder or pattern are trained on: those of one kind, and not of other splits."""
 
 import os
 import re
@@ -14,10 +14,10 @@ from gcl_spec.errors import DataError
 __all__ = ["TRAIN", "Files", "files_of_folder", "files_of_pattern"]
 
 TRAIN = "train.jsonl"
-# Kinds that a folder is read as, and those that are named where they are not.
+# A folder is read as one of these kinds; of other kinds the files are named in messages.
 _STRONG = (".jsonl", ".parquet", ".tar", ".npz")
 _PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
-_SINGLE = (".json", ".csv", ".tsv")  # read where there is one such file, and none of those above
+_SINGLE = (".json", ".csv", ".tsv")  # one such file is read where there is none of those above
 _OTHERS = (
     ".ndjson",
     ".jsonlines",
@@ -35,11 +35,11 @@ _RECORDS = (".lmdb", ".mdb", ".tfrecord", ".tfrecords", ".xlsx", ".beton", ".rec
 _SUFFIXES = frozenset((*_STRONG, *_SINGLE, *_PACKED, *_OTHERS, *_RECORDS))
 _NO_SAMPLES = (
     *("_meta.json", "_stats.json", "dataset_infos.json"),
-    *("dataset_info.json", "dataset_dict.json", "state.json"),  # of save_to_disk
+    *("dataset_info.json", "dataset_dict.json", "state.json"),  # from datasets' save_to_disk
 )
-_FOLDERS = frozenset(("data", "default"))  # that the Hugging Face hub has
+_FOLDERS = frozenset(("data", "default"))  # the folders of data on the Hugging Face hub
 _NOT_DATA = frozenset(("images", "tasks", "val_tasks"))
-_PEEK = 200  # entries of a folder that is not read, to see whether it holds data
+_PEEK = 200  # entries that are looked at in a folder that is not read, for data
 _DEPTH = 2
 _FIRST = 3  # files of each kind that are named
 _NAME = 300  # letters of a path in a message
@@ -47,7 +47,7 @@ _NAME = 300  # letters of a path in a message
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files of one kind; none for a folder's train.jsonl. The rest as of a `Source`."""
+    """Files of one kind, none for a folder's train.jsonl, with the texts of a `Source`."""
 
     paths: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
@@ -57,12 +57,11 @@ class Files:
 def files_of_folder(path: str) -> Files:
     """The files of a folder that are trained on.
 
-    train.jsonl; *.parquet or *.tar; train.npz; or the one *.json, *.csv or *.tsv, or several, or
-    *.jsonl, whose names differ in digits alone. Parquet and tar
-    files may lie in data/, default/ or folders of splits, too. Where a name has `train`
-    in it, or its folder's, only such files are read; those of other splits never are. Parquet files
-    beside tar files of the same names are what img2dataset knows of the pictures: the tar files are
-    read.
+    They are train.jsonl; *.parquet or *.tar; train.npz; or the one *.json, *.csv or *.tsv, or
+    several of these or of *.jsonl whose names differ in digits alone. Parquet and tar files may
+    also lie in data/, default/ or folders of splits. Where a file's name, or its folder's, has
+    `train` in it, only such files are read; files of other splits never are. Parquet files beside
+    tar files of the same names are img2dataset's metadata of the pictures: the tar files are read.
 
     Raises:
         DataError: no file, files of other splits alone, or files of several kinds.
@@ -103,8 +102,8 @@ def files_of_pattern(pattern: str, found: Sequence[Path]) -> Files:
     """The files that a pattern names, with a warning where it names other splits beside training.
 
     Args:
-        pattern: data.path.
-        found: what `gcl_spec.data.paths.expand` makes of it.
+        pattern: the option data.path.
+        found: the files that `gcl_spec.data.paths.expand` makes of it.
     """
     fixed = re.split(r"[*?\[{]", pattern)[0].rpartition("/")[0]
     splits = {file: _split(_below(file, fixed)) for file in found}
@@ -154,7 +153,7 @@ def _of_kind(files: Iterable[PurePath], kind: str) -> list[PurePath]:
 
 
 def _training(files: list[PurePath]) -> list[PurePath]:
-    """Those of the training split, else of no split; of several folders the outermost ones."""
+    """The files of the training split, or else of no split; the outermost of several folders."""
     for split in ("training", ""):
         found = [file for file in files if _split(file) == split]
         depth = min((len(file.parts) for file in found), default=0)
@@ -164,9 +163,9 @@ def _training(files: list[PurePath]) -> list[PurePath]:
 
 
 def _is_series(files: Sequence[PurePath]) -> bool:
-    """Is it one file, or some whose names differ in digits alone, such as part-000.csv?
+    """Are these one file, or several whose names differ in digits alone, such as part-000.csv?
 
-    A single file of lines is not: it may be anything.
+    A single file of lines is no series, because it may hold anything.
     """
     names = {re.sub(r"\d+", "", str(file)) for file in files}
     alone = len(files) == 1 and files[0].suffix.lower() != ".jsonl"
@@ -191,7 +190,7 @@ def _metadata(kinds: dict[str, list[PurePath]]) -> list[PurePath]:
 
 
 def _filled(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """The files of several that are not of 0 bytes, and a warning where some are."""
+    """The files that are not empty, and a warning where some of several are."""
     empty = [file for file in files if file.is_file() and not file.stat().st_size]
     kinds = {file.suffix.lower() for file in files}
     if not empty or len(empty) == len(files) or len(kinds) > 1:
@@ -226,7 +225,7 @@ def _nothing(path: str, held: Sequence[PurePath], rest: Sequence[str]) -> str:
             f"{path} holds files of other splits than training alone: {_grouped(held)}; to train "
             f"on them, name them: --set data.path='{_pattern(Path(path), held)}'"
         )
-    if not rest:  # whatever is there, such as pictures alone
+    if not rest:  # there are only other things, such as pictures
         rest = sorted(entry.name for entry in islice(os.scandir(path), _PEEK))
     there = f"; there are {listed(shown(name, _NAME) for name in rest)}" if rest else ""
     if all((Path(path) / name).is_file() for name in ("config.toml", "metrics.jsonl")):
@@ -244,13 +243,13 @@ def _nothing(path: str, held: Sequence[PurePath], rest: Sequence[str]) -> str:
 
 
 def _pattern(folder: Path, files: Sequence[PurePath]) -> str:
-    """A pattern for data.path of files, or the one file."""
+    """A pattern for data.path that names these files, or the one file."""
     first = files[0]
     return str(folder / (first if len(files) == 1 else first.with_name(f"*{first.suffix}")))
 
 
 def _grouped(files: Sequence[PurePath]) -> str:
-    """The first three of each kind, and how many more there are.
+    """The first three files of each kind, and how many more there are.
 
     >>> _grouped([PurePath(f"{n}.json") for n in range(5)] + [PurePath("a.tar")])
     "'0.json', '1.json', '2.json' and 2 more .json, 'a.tar'"

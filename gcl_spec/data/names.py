@@ -1,4 +1,4 @@
-"""Names of keys and columns: known ones, those read for another, and those not used."""
+"""Names of keys and columns: which are known, which are read for another, which are not used."""
 
 import difflib
 import re
@@ -37,12 +37,12 @@ _CLOSE = 0.75  # the likeness of difflib from which a name may be meant for anot
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a record may hold, and how people call it.
+    """A part of a record, and the names by which people call it.
 
     Args:
         name: the name that the documentation gives.
         same: names that are read where `name` is missing, the first that is there.
-        like: names that may mean the same: they are not read, and pointed out where it is missing.
+        like: names that may mean the same; they are not read, but pointed out where it is missing.
     """
 
     name: str
@@ -85,11 +85,11 @@ _HELD_OUT = frozenset(("val", "valid", "validate", "validation", "valset", "mini
 _HELD_OUT |= {"dev", "devel", "devset", "test", "testing", "testset", "testdev"}
 _HELD_OUT |= {"eval", "evaluation", "holdout", "heldout"}
 SPLITS = frozenset(("split", "splits", "partition", "subset"))
-"""Names of what says which split a row is of, as `plain` writes them."""
+"""Names of columns that say of which split a row is, as `plain` writes them."""
 
 
 def split_of(text: str) -> str:
-    """ "training", "held out" or "": what the words of a name say.
+    """The split that the words of a name say: "training", "held out" or "".
 
     >>> [split_of(text) for text in ("cc-train", "coco_val2017", "HoldOut", "mine")]
     ['training', 'held out', 'held out', '']
@@ -106,7 +106,7 @@ def split_warning(where: str, values: Mapping[str, int], unit: str) -> Iterator[
 
     Args:
         where: the file.
-        values: what rows say of their split, and how many.
+        values: the splits that rows say, with their number of rows.
         unit: what a row is, in the plural.
     """
     held = {value: count for value, count in values.items() if split_of(value) == "held out"}
@@ -129,7 +129,7 @@ def plain(name: str) -> str:
 
 
 def is_address(name: str) -> bool:
-    """Is it the name of addresses on the net?
+    """Does a name say that there are addresses on the net?
 
     >>> is_address("image_URL"), is_address("curl")
     (True, False)
@@ -138,7 +138,7 @@ def is_address(name: str) -> bool:
 
 
 def shown(name: object, most: int = _LENGTH) -> str:
-    r"""A name in a message: in quotes, on one line, cut where it is long.
+    r"""A name as messages show it: in quotes, on one line, cut where it is long.
 
     >>> print(shown("caption\n"))
     'caption\n'
@@ -213,7 +213,7 @@ class Names:
         return found
 
     def counts(self, most: int) -> list[list[str | int]]:
-        """The counts of at most `most` names of each kind, for `add`."""
+        """The counts of at most `most` names of each kind, which `add` takes."""
         rows: list[list[str | int]] = []
         for kind, counts in (("unused", self._unused), ("split", self._splits)):
             rows += [[kind, key, "", count] for key, count in counts.most_common(most)]
@@ -222,7 +222,7 @@ class Names:
         return rows
 
     def add(self, counts: Iterable[Sequence[str | int]]) -> None:
-        """Add the `counts` of another."""
+        """Add the `counts` of another reader of names."""
         for kind, key, field, count in counts:
             if kind in ("unused", "split"):
                 (self._unused if kind == "unused" else self._splits)[str(key)] += int(count)
@@ -231,7 +231,7 @@ class Names:
                 counter[str(key), str(field)] += int(count)
 
     def check_chosen(self, where: str) -> None:
-        """`DataError` for a chosen name that no record had."""
+        """Raise a `DataError` for a chosen name that no record had."""
         for field, name in self._chosen.items():
             if not self._met[name]:
                 there = listed(map(shown, sorted({*self._unused, *(k for k, _ in self._unsure)})))
@@ -241,12 +241,12 @@ class Names:
                 )
 
     def warnings(self, where: str) -> Iterator[str]:
-        """What is probably lost, or should not be there, one text a name."""
+        """A text for each name that is probably lost, or that should not be there."""
         yield from split_warning(where, self._splits, self._unit)
         yield from self.lost(where)
 
     def lost(self, where: str) -> Iterator[str]:
-        """What is probably lost, one text a name."""
+        """A text for each name whose values are probably lost."""
         for (key, field), count in self._unsure.items():
             yield (
                 f"{where}: {shown(key)} of {count:,} {self._unit} is not a known name, and they "
@@ -255,7 +255,7 @@ class Names:
             )
 
     def notes(self, where: str) -> Iterator[str]:
-        """What is read for something else, and what is not used."""
+        """Texts on names that are read for another, and on names that are not used."""
         for (key, field), count in self._read.items():
             yield f"{where}: {shown(key)} is read as {field!r} in {count:,} {self._unit}"
         if self._unused:
@@ -284,14 +284,14 @@ class Names:
     def _guess(self, name: str) -> str | None:
         if name not in self._guesses:
             close = difflib.get_close_matches(name[:_LENGTH], list(self._likely), 1, _CLOSE)
-            last = name.rpartition("_")[2]  # such as the caption of long_caption
+            last = name.rpartition("_")[2]  # "caption" of long_caption
             close = close or [last] * (last in self._words)
             self._guesses[name] = self._likely[close[0]] if close else None
         return self._guesses[name]
 
 
 def _is_nothing(value: Any) -> bool:
-    """Is it null, a blank text, or a list of such alone?"""
+    """Is a value null, a blank text, or a list of nothing but such?"""
     if isinstance(value, list):
         return all(item is None or (isinstance(item, str) and not item.strip()) for item in value)
     return value is None or (isinstance(value, str) and not value.strip())

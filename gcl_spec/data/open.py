@@ -1,4 +1,4 @@
-"""Which kind of data lies at a path."""
+"""Finds out which kind of data lies at a path, and opens it."""
 
 import os
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip", ".csv", ".tsv")
 
 
 def open_source(data: DataConfig) -> Source:
-    """The samples at `data.path`, by what is there.
+    """The samples at `data.path`, by the kind of data that lies there.
 
     starter                        the starter set
     a zip                          its train.jsonl
@@ -97,7 +97,7 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
 
 
 def _check_top(root: Root) -> None:
-    """`DataError` where an archive has its samples in a folder of its own."""
+    """Raise a `DataError` where an archive has its samples in a folder inside of it."""
     inner = [name for name in root.folders("") if root.exists(f"{name}/{TRAIN}")]
     if inner and not root.exists(TRAIN):
         raise DataError(
@@ -107,19 +107,19 @@ def _check_top(root: Root) -> None:
 
 
 def _nearest(root: Root, folder: Path) -> Root:
-    """Where the pictures lie of a file in a folder of the data: from the data, or from there."""
+    """The root of a file's pictures, whose paths begin at the data, or at the file's own folder."""
     inner = os.path.relpath(folder, root.name)
     return root if inner == "." else NearestRoot(root, inner)
 
 
 def _beside(root: Root) -> Root:
-    """Where pictures lie that no option names: in images.zip, as LCS-558K is downloaded."""
+    """The root of pictures that no option names: images.zip, as LCS-558K is downloaded."""
     has_folder = "images" in root.folders("")
     return root if has_folder or not root.exists(_ZIPPED) else open_root(Path(root.name) / _ZIPPED)
 
 
 def data_root(path: str) -> Root:
-    """Where pictures and tasks lie: the starter set, the folder, the zip, or the files' folder."""
+    """The root of pictures and tasks: the starter set, a folder, a zip, or the files' folder."""
     kind = Path(path).suffix.lower()
     single = kind not in _KINDS and not set(path) & set("*?[{")
     if path == "starter" or is_folder(path) or single or kind == ".zip":
@@ -134,7 +134,7 @@ def _files(path: str) -> Files:
     if is_folder(path):
         files = files_of_folder(path)
         root = FolderRoot(Path(path))
-        for file in files.paths:  # which the folder names, not the user
+        for file in files.paths:  # the folder names these, not the user
             root.check(str(file.relative_to(path)))
         _check_pointers(files.paths)
         return files
@@ -175,7 +175,7 @@ def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
 
 
 def _is_vector(kind: str) -> bool:
-    """Is an arrow type one of lists of floats?
+    """Is a type of Arrow one of lists of floats?
 
     >>> _is_vector("list<element: float>"), _is_vector("list<element: string>")
     (True, False)

@@ -1,4 +1,4 @@
-"""Files that hold data of kinds that are not read: what they are, and the way out."""
+"""Says of files that hold data of kinds that are not read what they are, and the way out."""
 
 from pathlib import Path
 
@@ -51,9 +51,9 @@ LISTED = tuple(end for ends in _WORDS for end in ends.split())
 
 
 def kind_of(path: Path) -> str | None:
-    """What a file is that is no data of ours, and the way out, by its content and its name.
+    """What a file is that is not read, and the way out; None where nothing tells.
 
-    None where neither says anything.
+    Its content and its name tell.
     """
     try:
         with open_regular(path) as file:
@@ -69,7 +69,7 @@ def kind_of(path: Path) -> str | None:
 
 
 def check_pointer(path: Path) -> str:
-    """The words on a Git LFS pointer where one stands in the file's place; else ""."""
+    """The message on a Git LFS pointer where one stands in the file's place; else ""."""
     try:
         with open_regular(path) as file:
             return LFS_POINTER if is_lfs_pointer(file.read(64)) else ""

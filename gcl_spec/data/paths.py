@@ -1,4 +1,4 @@
-"""Paths with globs and braces to files."""
+"""Finds the files that a path with wildcards and braces names."""
 
 import glob
 import os
@@ -22,8 +22,8 @@ _DIGITS = 18
 def expand(pattern: str) -> tuple[Path, ...]:
     """The files that a pattern names, in the order of their names, each once.
 
-    `{00000..00003}` counts, with the zeros; `{a,b}` lists; `*`, `?` and `[...]` match names. A
-    path that is there as it stands is itself, whatever signs it has.
+    `{00000..00003}` counts, with the zeros; `{a,b}` lists; `*`, `?` and `[...]` match names. A path
+    that exists as it stands names itself, whatever characters it has.
 
     Raises:
         DataError: nothing matches, or a brace names a file that is missing.
@@ -44,10 +44,10 @@ def expand(pattern: str) -> tuple[Path, ...]:
 
 
 def _matches(text: str) -> list[Path]:
-    """What wildcards match: names that the folder holds, so that no link of it may lead out."""
+    """The files that wildcards match: a folder holds them, so none may be a link that leads out."""
     try:
         found = sorted(map(Path, glob.glob(text)))  # noqa: PTH207  # Path's takes no absolute one
-    except (OSError, ValueError, RecursionError) as error:  # NUL, what `re` cannot take
+    except (OSError, ValueError, RecursionError) as error:  # NUL, or a pattern too much for `re`
         raise DataError(f"{text!r}: cannot look for it: {error}") from error
     fixed = re.split(r"[*?\[]", text)[0].rpartition("/")[0]
     base = Path(fixed or ("/" if text.startswith("/") else "."))

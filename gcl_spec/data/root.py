@@ -27,13 +27,13 @@ class Root(Protocol):
     name: str
 
     def read_bytes(self, path: str, /) -> bytes:
-        """The file's content; `DataError` when it is missing, outside or too large."""
+        """The content of a file; a `DataError` where it is missing, outside or too large."""
         ...
 
     def open(self, path: str, /) -> BinaryIO:
-        """A file of any size for reading; `DataError` as `read_bytes`.
+        """A file of any size, open for reading; a `DataError` where it is missing or outside.
 
-        Whatever is damaged raises one of `gcl_spec._files.packed.BROKEN` while it is read.
+        A damaged file raises one of `gcl_spec._files.packed.BROKEN` while it is read.
         """
         ...
 
@@ -49,11 +49,11 @@ class Root(Protocol):
 class FolderRoot:
     """A folder on disk.
 
-    Nothing in it reaches a file outside of it: a link out is an error. Of a snapshot in the hub's
-    cache the blobs of the same repository count as inside.
+    Nothing in it reaches a file outside of it: a link out is an error. The blobs of a repository in
+    the hub's cache count as inside of its snapshots.
 
     Args:
-        folder: named by the user; it may be a link itself.
+        folder: the folder that the user names; it may be a link itself.
         linked: another folder whose links may lead into this one, because the user has named both:
             a path that is not in this folder is looked up there.
     """
@@ -65,7 +65,7 @@ class FolderRoot:
         self._linked = linked
 
     def read_bytes(self, path: str, /) -> bytes:
-        """See `Root`; regular files only, so that none is waited for."""
+        """The content of a regular file (`Root.read_bytes`); a pipe could be waited for."""
         picture = embedded(path)
         if picture is not None:
             return picture
@@ -75,18 +75,18 @@ class FolderRoot:
             raise self._unreadable(path, error) from error
 
     def open(self, path: str, /) -> BinaryIO:
-        """See `Root`."""
+        """A file of any size, open for reading (`Root.open`)."""
         try:
             return open_regular(self._inside(path))
         except OSError as error:
             raise self._unreadable(path, error) from error
 
     def exists(self, path: str, /) -> bool:
-        """See `Root`."""
+        """Is there a file of this path (`Root.exists`)?"""
         return is_file(self._inside(path))
 
     def folders(self, path: str, /) -> list[str]:
-        """See `Root`."""
+        """The sorted names of the folders in a folder (`Root.folders`)."""
         folder = self._inside(path)
         try:
             found = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
@@ -95,7 +95,7 @@ class FolderRoot:
         return sorted(set(found).difference(NOT_DATA))
 
     def check(self, path: str, /) -> None:
-        """`DataError` where there is no regular file of this path inside."""
+        """Raise a `DataError` where there is no regular file of this path inside."""
         try:
             regular(self._inside(path))
         except OSError as error:
@@ -115,7 +115,7 @@ class FolderRoot:
         return target
 
     def _out(self, path: str, target: Path) -> DataError:
-        # For pictures the folder to name is the one in which the same path leads to the same file.
+        # For pictures, the user is to name the folder in which the same path leads to this file.
         place = target
         for part in reversed(PurePosixPath(path).parts):
             if place.name != part:
@@ -126,7 +126,7 @@ class FolderRoot:
         return self._tree.leads_out(path, target, option)
 
     def _target(self, path: str) -> Path:
-        """Where the path leads through all links; it may be outside."""
+        """The file to which the path leads through all links; it may be outside."""
         if len(path) > _LONGEST:
             raise DataError(
                 f"{self.name}: {brief(path)!r} is no path; base64 is read where it is that of a "
@@ -139,14 +139,14 @@ class FolderRoot:
                 target = existing(self._folder, PurePosixPath(slashed)) or target
             target = target.resolve()
             target.is_file()  # an over-long name is found out here
-        except (OSError, RuntimeError, UnicodeError) as error:  # a loop of links, a lone surrogate
+        except (OSError, RuntimeError, UnicodeError) as error:  # links in a loop, a lone surrogate
             raise DataError(
                 f"{self.name}: cannot follow the path {brief(path)!r}: {error}"
             ) from error
         return target
 
     def _below(self, path: str) -> str:
-        """An absolute path to what is in the folder as a path from there; others as they are."""
+        """An absolute path into the folder as a path from there; any other path as it is."""
         path = user_path(path) if path.startswith("file:") else path
         if not path.startswith("/"):
             return path
@@ -160,7 +160,7 @@ _LONGEST = 4096  # characters; Linux takes no longer paths
 
 
 class ZipRoot:
-    """A zip archive; members are read on demand."""
+    """A zip archive, whose members are read on demand."""
 
     def __init__(self, archive: Path) -> None:
         self.name = str(archive)
@@ -171,7 +171,7 @@ class ZipRoot:
             raise DataError(f"{archive}: {why}") from error
 
     def read_bytes(self, path: str, /) -> bytes:
-        """See `Root`."""
+        """The content of a file (`Root.read_bytes`)."""
         picture = embedded(path)
         if picture is not None:
             return picture
@@ -181,7 +181,7 @@ class ZipRoot:
             raise self._unreadable(path, error) from error
 
     def open(self, path: str, /) -> BinaryIO:
-        """See `Root`."""
+        """A file of any size, open for reading (`Root.open`)."""
         try:
             return self._zip.open(self._member(path))
         except BROKEN as error:
@@ -195,11 +195,11 @@ class ZipRoot:
         return DataError(f"{self.name}: cannot read {brief(path)!r}: {reason(error)}")
 
     def exists(self, path: str, /) -> bool:
-        """See `Root`."""
+        """Is there a file of this path (`Root.exists`)?"""
         return self._names.find(self._relative(path)) is not None
 
     def folders(self, path: str, /) -> list[str]:
-        """See `Root`."""
+        """The sorted names of the folders in a folder (`Root.folders`)."""
         return self._names.folders(path)
 
     def _member(self, path: str) -> str:
@@ -240,7 +240,7 @@ def open_root(path: str | Path) -> Root:
 
 
 def pictures_root(images: str, root: Root) -> Root:
-    """Where pictures lie by `data.images`; links of the data's own folder may lead there."""
+    """The root of pictures by `data.images`; links of the data's own folder may lead there."""
     if is_folder(images) and isinstance(root, FolderRoot):
         return FolderRoot(Path(images), linked=root)
     return open_root(images)
@@ -255,14 +255,14 @@ def _no_file(place: Path) -> DataError:
 
 
 def _also(path: str) -> str:
-    """What more there is to say of a path that leads to no file."""
+    """Further words on a path that leads to no file."""
     if "://" in path:
         return f"; {NOT_FETCHED}"
     return ", nor one with '/' for '\\'" if "\\" in path else ""
 
 
 def _relative(root: str, path: str) -> str:
-    """The path without "./" and "//"; `DataError` where it leads out."""
+    """The path without "./" and "//"; a `DataError` where it leads out."""
     pure = PurePosixPath(path)
     # A drive, as in C:/images, is none here, but no folder has such a name either.
     drive = len(path) > 2 and path[1] == ":" and path[2] in "/\\" and path[0].isalpha()

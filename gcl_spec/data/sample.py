@@ -42,7 +42,11 @@ class BadSample:
 
 
 def sample_of(place: str, record: dict[str, object]) -> Sample:
-    """The sample of one line, by the names of `FIELDS`; `DataError` where it is malformed."""
+    """The sample of one line, by the names of `FIELDS`.
+
+    Raises:
+        DataError: the line is malformed; the message begins with `place`.
+    """
     name, concept = record.get("id"), record.get("concept")
     name = as_id(name)
     if not isinstance(name, str) or not name:
@@ -61,19 +65,19 @@ def sample_of(place: str, record: dict[str, object]) -> Sample:
 
 
 def as_id(value: object) -> object:
-    """An integer as text, as ids are compared; anything else as it is.
+    """An integer as text, since ids are compared as texts; anything else as it is.
 
     >>> as_id(7), as_id("7"), as_id(True)
     ('7', '7', True)
     """
-    # Python writes no integers of thousands of digits.
+    # Python refuses to write integers of thousands of digits.
     return str(value) if type(value) is int and abs(value) < _LARGEST else value
 
 
 def one_path(place: str, value: object) -> str | None:
-    """A path, or the one of a list, or of {"path", "bytes"}, as data sets of Hugging Face have it.
+    """The one path in a value: a text, a list of one, or {"path", "bytes"} of Hugging Face's sets.
 
-    None for nothing; of `bytes` text is taken, which is base64.
+    It is None for nothing; `bytes` is taken where it is text, which is base64.
 
     Raises:
         DataError: something else, or several pictures.
@@ -90,7 +94,7 @@ def one_path(place: str, value: object) -> str | None:
 
 
 def clean_captions(place: str, value: object) -> tuple[str, ...]:
-    """A text or a list of texts, without blank ones; none for null. A JSON list may be a text.
+    """The captions in a text, a list of texts, or a JSON list as text, without blank ones.
 
     >>> clean_captions("row 1", ["a dog ", "", None])
     ('a dog',)
@@ -113,7 +117,7 @@ def clean_captions(place: str, value: object) -> tuple[str, ...]:
 
 
 def _of_list(place: str, text: str) -> list[str]:
-    """The captions of a list that was written as text, as tables have it; `DataError` for Python's.
+    """The captions of a JSON list in a text, as tables have it; a `DataError` for Python's lists.
 
     >>> _of_list("row 1", '["a dog", " "]'), _of_list("row 1", '["A sign", it says]')
     (['a dog'], ['["A sign", it says]'])

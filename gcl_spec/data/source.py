@@ -10,39 +10,45 @@ __all__ = ["Source", "row_of"]
 
 
 class Source(Protocol):
-    """N samples by number. All methods may be called from several threads at once."""
+    """N samples by number; several threads may call its methods at once."""
 
     name: str
-    """Where it lies, for errors."""
+    """The place where it lies, for errors."""
     warnings: tuple[str, ...]
-    """What should be mended; a user hears it when training begins."""
+    """Lines on what should be mended; a user hears them when training begins."""
     notes: tuple[str, ...]
-    """What is read under another name than its own, left out or not used; heard then, too."""
+    """Lines on what is read under another name, left out or not used; they are heard then, too."""
 
     def __len__(self) -> int:
-        """How many samples, malformed ones among them."""
+        """The number of samples, malformed ones among them."""
         ...
 
     def sample(self, number: int, /) -> Sample:
-        """Sample `number`, from 0, without its picture; `DataError` where its row is malformed."""
+        """Sample `number`, from 0, without its picture.
+
+        Raises:
+            DataError: its row is malformed.
+        """
         ...
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands, such as "train.jsonl:3": no two samples in one place."""
+        """Where sample `number` stands, such as "train.jsonl:3"; no two samples share a place."""
         ...
 
     def label(self, number: int, /) -> str:
-        """The id of sample `number`, also of a malformed one; "" where it cannot be known."""
+        """The id of sample `number`, also of a malformed one; it is "" where it is not known."""
         ...
 
     def parts(self) -> Iterator[str]:
-        """Texts that change where the samples do: of each row, "" where it is malformed, or of
-        each file its name, size and rows. They do not name the folder.
+        """Texts that change where the samples do, from which a resume sees that data has changed.
+
+        They are the content of each row ("" for a malformed one), or name, size and rows of each
+        file. They do not name the folder.
         """
         ...
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """The file of a picture, by `Sample.image`.
+        """The file of a picture, by the reference `Sample.image`.
 
         Raises:
             DataError: it is missing, damaged, or its path leads out of the data.

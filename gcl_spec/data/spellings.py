@@ -7,11 +7,11 @@ from pathlib import Path, PurePosixPath
 
 __all__ = ["NOT_DATA", "ZipNames", "existing", "with_slashes"]
 
-# What archives on Windows write names in, which zip files do not say.
+# Archives on Windows write names in these encodings, and zip files do not say in which.
 _ENCODINGS = ("utf-8", "gb18030", "cp932", "big5", "cp949", "cp1252", "cp1251")
 _UTF8_FLAG = 0x800
 NOT_DATA = ("__MACOSX", ".DS_Store")
-"""What macOS adds to archives and folders."""
+"""Names that macOS adds to archives and folders."""
 
 
 def with_slashes(path: str) -> str:
@@ -24,9 +24,9 @@ def with_slashes(path: str) -> str:
 
 
 def existing(folder: Path, path: PurePosixPath) -> Path | None:
-    """What is there of this path but for composed and decomposed letters; None where nothing is.
+    """The file of this path, whose name may have composed for decomposed letters, or None.
 
-    macOS decomposes letters in names (NFD), texts are mostly composed (NFC).
+    macOS decomposes letters in names (NFD), while texts are mostly composed (NFC).
     """
     for part in path.parts:
         found = next((form for form in _forms(part) if lexists(folder / form)), None)
@@ -39,11 +39,11 @@ def existing(folder: Path, path: PurePosixPath) -> Path | None:
 class ZipNames:
     """The members of a zip archive by path, however their names are written.
 
-    A path is looked up as it stands, then in the encodings of old archives; in a folder that holds
-    everything, as when a folder was packed, it may be left out. Names may have backslashes.
+    A path is looked up as it stands, then in the encodings of old archives. It may leave out a
+    folder that holds everything, as when a folder was packed. Names may have backslashes.
 
     Args:
-        members: names as `zipfile` gives them, and their flags.
+        members: names and flags of the members, as `zipfile` gives them.
     """
 
     def __init__(self, members: Iterator[tuple[str, int]]) -> None:
@@ -52,7 +52,7 @@ class ZipNames:
         for name, flags in members:
             shown = with_slashes(name)
             if not (flags & _UTF8_FLAG or name.isascii()):
-                raw = name.encode("cp437")  # as zipfile decodes what says nothing
+                raw = name.encode("cp437")  # zipfile decodes names so that say no encoding
                 self._raw.setdefault(raw, name)
                 self._raw.setdefault(raw.replace(b"\\", b"/"), name)
                 shown = with_slashes(_decoded(raw, name))
@@ -61,7 +61,7 @@ class ZipNames:
         self._top = _top(self._names)
 
     def find(self, path: str) -> str | None:
-        """The member's name; None where there is none."""
+        """The name of the member of this path; None where there is none."""
         for place in (path, f"{self._top}/{path}" if self._top else path):
             found = self._names.get(place) or self._names.get(_composed(place))
             found = found or next(filter(None, map(self._raw.get, _encoded(place))), None)
@@ -102,7 +102,7 @@ def _encoded(path: str) -> Iterator[bytes]:
 
 
 def _decoded(raw: bytes, name: str) -> str:
-    """UTF-8 where it is, as macOS packs without saying so."""
+    """The name as UTF-8 where that is possible, since macOS packs so without saying it."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -110,7 +110,7 @@ def _decoded(raw: bytes, name: str) -> str:
 
 
 def _top(names: dict[str, str]) -> str:
-    """The one folder that holds all files, beside what macOS adds; else ""."""
+    """The one folder that holds all files but those that macOS adds; else ""."""
     tops = set()
     for name in names:
         first, slash, _ = name.partition("/")

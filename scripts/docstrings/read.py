@@ -70,7 +70,7 @@ class Documented:
         if argument in self.entries or argument in self.under:
             return self.entries.get(argument) or self.under[argument]
         names = "|".join(map(re.escape, self.arguments))
-        inline = rf"\b{argument}(?:, (?:{names}))*: (.*?)(?=\b(?:{names}): |$)"
+        inline = rf"\b{argument}(?:, (?:{names}))*:\s(.*?)(?=\b(?:{names}):\s|$)"
         found = re.search(inline, self.sections[""], re.DOTALL)
         return found[1] if found else ""
 
@@ -150,9 +150,10 @@ def _made_of(node: ast.ClassDef) -> dict[str, Any]:
 
 
 def _raises(node: ast.AST) -> Iterator[str]:
-    """Names of the errors that a body raises itself; inner functions' are not its own."""
+    """The errors that a body raises itself, without inner functions and without private makers."""
     for inner in ast.iter_child_nodes(node):
         if isinstance(inner, ast.Raise) and isinstance(inner.exc, ast.Call):
-            yield ast.unparse(inner.exc.func).rpartition(".")[2]
+            name = ast.unparse(inner.exc.func).rpartition(".")[2]
+            yield from () if name.startswith("_") else (name,)
         if not isinstance(inner, ast.FunctionDef | ast.Lambda):
             yield from _raises(inner)

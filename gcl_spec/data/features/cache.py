@@ -1,4 +1,4 @@
-"""Tower outputs on disk, by the content they were computed from."""
+"""Tower outputs on disk, by the content from which they were computed."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,19 +18,19 @@ __all__ = ["FeatureCache"]
 
 _DIGEST = hashlib.sha256().digest_size
 _NAMES = r"(image|text)-[0-9a-f]{16}(\.part-[0-9a-f]{16})?\.safetensors"
-"""Of all keys: a killed process may leave half of a part that nobody writes again."""
+"""The names of all parts: a killed process may leave half of one that nobody writes again."""
 
 
 class FeatureCache:
     """Rows (F,) float32 by the SHA-256 of a picture's or a text's content, in hexadecimal.
 
-    One file, and while a long pass goes on a part for every `add`, so that an interrupted pass
-    loses little and nothing is written twice; `merge` makes one file of all.
+    The cache is one file. While a long pass goes on it has a part for every `add`, so that an
+    interrupted pass loses little and nothing is written twice; `merge` makes one file of all.
 
     Args:
-        folder: made when something is written.
-        kind: begins the files' names.
-        key: what the rows depend on beside the content; another key means other files.
+        folder: the folder of the files, which is made when something is written.
+        kind: the beginning of the files' names.
+        key: all that the rows depend on beside the content; another key means other files.
     """
 
     def __init__(self, folder: Path, kind: str, key: str) -> None:
@@ -39,9 +39,9 @@ class FeatureCache:
         self._parts: set[Path] = set()
 
     def read(self) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
-        """All rows, and a line about each damaged file, whose rows count as missing.
+        """All rows (F,) by digest, and a line about each damaged file, whose rows are missing.
 
-        What killed processes left half-written is removed.
+        It removes what killed processes left half-written.
         """
         remove_stale(self.path.parent, _NAMES)
         with tidying("look for tower outputs in", self.path.parent):
@@ -59,15 +59,19 @@ class FeatureCache:
         return rows, tuple(warnings)
 
     def add(self, rows: Mapping[str, FloatArray]) -> None:
-        """Keep rows beside what is there; `CheckpointError` when they cannot be written."""
-        # By content: processes that fill one cache at a time do not overwrite each other's parts.
+        """Keep further rows (F,) by digest; a `CheckpointError` where they cannot be written."""
+        # A part is named by its content: processes that fill one cache at a time do not overwrite
+        # each other's parts.
         name = hashlib.sha256("".join(rows).encode()).hexdigest()[:16]
         path = self.path.with_name(f"{self._stem}.part-{name}.safetensors")
         _write(path, rows)
         self._parts.add(path)
 
     def merge(self, rows: Mapping[str, FloatArray]) -> None:
-        """Put all `rows` into one file, and remove the parts that were read or added.
+        """Put all rows into one file, and remove the parts that were read or added.
+
+        Args:
+            rows: the rows (F,) of the whole cache, by digest.
 
         Raises:
             CheckpointError: it cannot be written; the parts stay.
@@ -85,7 +89,7 @@ class FeatureCache:
 
 
 def _read(path: Path) -> dict[str, FloatArray]:
-    """The rows of a file; `ValueError` says why they cannot be what was written."""
+    """The rows (F,) of a file; a `ValueError` says why they cannot be what was written."""
     path.stat()  # safe_open's own error for a missing file differs between versions
     with safe_open(path, framework="numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,7 +1,7 @@
 """Batches of one shape, so that a tower's output for an item does not depend on its neighbours.
 
-Matrix products of another number of rows, or of texts padded to another length, sum in another
-order: of 300 texts, 68 had other last bits when the batches began five items later. In batches of
+A matrix product of another number of rows, or of texts padded to another length, sums in another
+order: 68 of 300 texts had other last bits when the batches began five items later. In batches of
 one shape no row changed, wherever it stood and whatever stood beside it.
 """
 
@@ -15,7 +15,7 @@ from gcl_spec.data.prepare.collate import Collate, assemble
 
 __all__ = ["fixed_batches"]
 
-_LENGTH = 8  # texts are padded to the next multiple
+_LENGTH = 8  # texts are padded to the next multiple of this many tokens
 _CHUNK = 512  # texts tokenised at once to know their lengths
 
 
@@ -26,11 +26,17 @@ def fixed_batches(
     size: int,
     bad: dict[str, str] | None = None,
 ) -> Iterator[tuple[Sequence[int], Batch]]:
-    """The places in `items`, at most `size`, and a batch whose first rows are these items.
+    """Batches of `size` rows, each with the places in `items` of its first rows.
 
-    Every batch has `size` rows: the last ones may be repetitions. Texts of like length come
-    together; their padded length, a multiple of 8, is that of the text alone. Pictures that cannot
-    be read go to `bad`, with the reason.
+    The rows after them are repetitions. Texts of like length come together; their padded length, a
+    multiple of 8, is that of the text alone.
+
+    Args:
+        collate: makes batches.
+        kind: "image" or "text".
+        items: references to pictures, or texts.
+        size: rows of a batch.
+        bad: takes the reason for each picture that cannot be read.
     """
     groups: dict[int, list[int]] = {}
     for place, length in enumerate(_lengths(collate, kind, items)):

@@ -22,14 +22,19 @@ from gcl_spec.progress import Quiet, Reporter
 __all__ = ["FeatureStore"]
 
 _BATCH = 32  # activations of a larger batch leave the processor's cache
-_SAVE_EVERY = 16  # batches: parts of 512 rows, 2.6 MB for the image tower
+_SAVE_EVERY = 16  # batches: a part has 512 rows, 2.6 MB for the image tower
 
 
 class FeatureStore:
     """A `Collate` that gives tower outputs instead of pixels and tokens.
 
-    `compute` is the trainer's `features`. `prepare` computes and caches what is not there yet;
-    afterwards the store knows only what was prepared.
+    `prepare` computes and caches what is not there yet; afterwards the store knows only what was
+    prepared.
+
+    Args:
+        config: the options of the run.
+        collator: makes pixels and tokens.
+        compute: the trainer's `features`.
     """
 
     def __init__(
@@ -58,10 +63,14 @@ class FeatureStore:
     ) -> None:
         """Have the outputs of these pictures and texts ready.
 
-        `bad` takes the reason for each picture that cannot be read, as in `Collate`.
+        A damaged cache is computed anew. What an interrupted call had computed, but for its last
+        batches, is not computed again.
 
-        A damaged cache is said to `reporter` and computed anew. What an interrupted call had
-        computed, but for its last batches, is not computed again.
+        Args:
+            images: references to pictures.
+            texts: the texts.
+            reporter: hears of progress, and of a damaged cache.
+            bad: takes the reason for each picture that cannot be read, as in `Collate`.
 
         Raises:
             DataError: an unreadable picture, or a tower whose output is not finite.
@@ -98,7 +107,7 @@ class FeatureStore:
         bad: dict[str, str] | None = None,
         both: bool = False,
     ) -> Batch:
-        """See `Collate`."""
+        """A batch of prepared tower outputs; its arguments are those of `Collate.__call__`."""
         if bad is not None:
             bad |= {x: self._bad[x] for x in images if isinstance(x, str) and x in self._bad}
         images, texts = without_bad(images, texts, bad)
@@ -167,7 +176,7 @@ class FeatureStore:
     ) -> FloatArray:
         """Outputs (B, F) float32 of the items, which are the first rows of a batch.
 
-        None where all of the batch is bad.
+        There are none where the whole batch is bad.
         """
         if not batch.inputs:
             return np.zeros((len(items), width or 1), np.float32)

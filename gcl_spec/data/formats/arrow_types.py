@@ -1,4 +1,4 @@
-"""Arrow's many types for one and the same content, as the few that are read."""
+"""Turns Arrow's many types for one and the same content into the few that are read."""
 
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def common_type(first: Any, second: Any) -> Any:
 
 
 def converted(column: "pa.ChunkedArray", kind: Any) -> "pa.ChunkedArray":
-    """The column in a type that `plain_type` or `common_type` gave, without a copy where it has it.
+    """The column in a type of `plain_type` or `common_type`; it is not copied if it has that type.
 
     Raises:
         pyarrow.ArrowInvalid: a value that the type cannot hold.
@@ -84,14 +84,14 @@ def converted(column: "pa.ChunkedArray", kind: Any) -> "pa.ChunkedArray":
         return column
     try:
         return column.cast(kind)
-    except pa.ArrowNotImplementedError:  # such as views before pyarrow 20
+    except pa.ArrowNotImplementedError:  # pyarrow before 20 cannot convert views
         return pa.chunked_array(
             [pa.array(chunk.to_pylist(), kind) for chunk in column.chunks], kind
         )
 
 
 def filled(column: "pa.ChunkedArray") -> BoolArray:
-    """Where a column of bytes, paths, {bytes, path}, or lists of such has something."""
+    """Does each row (N,) hold something? It has bytes, a path, {bytes, path} or a list of such."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -102,7 +102,7 @@ def filled(column: "pa.ChunkedArray") -> BoolArray:
         parts = [field.name for field in kind if field.name in ("bytes", "path")]
         found = [filled(compute.struct_field(column, name)) for name in parts]
         return reduce(np.logical_or, found, np.zeros(len(column), bool))
-    if hasattr(kind, "value_type"):  # lists, of which any element may be one
+    if hasattr(kind, "value_type"):  # a list holds something where any element does
         return np.concatenate([np.zeros(0, bool), *map(_any_filled, column.chunks)])
     lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
     return lengths > 0
@@ -119,7 +119,7 @@ def _any_filled(lists: Any) -> BoolArray:
 
 
 def _common_struct(first: Any, second: Any) -> Any:
-    """One with the fields of both, of which a file may lack some."""
+    """A struct with the fields of both, of which a file may lack some."""
     import pyarrow as pa
 
     kinds: dict[str, list[Any]] = {}
@@ -143,7 +143,7 @@ def _is_list(kind: Any) -> bool:
 
 
 def _is(kind: Any, *names: str) -> bool:
-    """Is the type one of these? The newest ones have no name in older versions of pyarrow."""
+    """Is the type one of these? The newest ones have no test in older versions of pyarrow."""
     from pyarrow import types
 
     return any(getattr(types, f"is_{name}", lambda _: False)(kind) for name in names)

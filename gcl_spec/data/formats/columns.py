@@ -1,4 +1,4 @@
-"""Which columns of a table, or arrays of an npz file, are pictures, captions and names."""
+"""Finds the columns of a table, or arrays of an npz file, that are pictures, captions and names."""
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
@@ -27,7 +27,7 @@ _WHAT = {"image": "picture", "text": "caption"}
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of columns; None where there is none. `warnings` and `notes` as of a `Source`."""
+    """The names of columns, None where there is none, with the texts of a `Source`."""
 
     image: str | None
     text: str | None
@@ -47,13 +47,13 @@ def find_columns(
     has_concepts: bool = True,
     more: Mapping[str, Sequence[str]] | None = None,
 ) -> Columns:
-    """The columns that are read: those of `options`, else the nearest of another known name.
+    """The columns that are read: those of the options, or else the nearest of a known name.
 
     Args:
         where: the file, for messages.
         names: all columns.
-        options: data.columns.
-        unit: what a column is called there, in the plural.
+        options: the options data.columns.
+        unit: the word for columns there, in the plural.
         known: other names that are read.
         has_concepts: is a column `concept` read?
         more: further names that are read for "image" or "text".
@@ -101,7 +101,7 @@ def find_columns(
 
 
 def _find(names: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The first of the wanted names as it stands, else but for blanks and capital letters."""
+    """The first wanted name that is there as it stands, or else but for blanks and capitals."""
     exact = [name for name in wanted if name in names]
     near = [name for want in wanted for name in names if plain(name) == plain(want)]
     return next(iter((*exact, *near)), None)

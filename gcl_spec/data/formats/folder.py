@@ -14,7 +14,7 @@ __all__ = ["JsonlSource", "read_samples"]
 
 
 class JsonlSource:
-    """A `Source` of the lines of a JSONL file; see `read_samples`."""
+    """A `Source` of the lines of a JSONL file, whose keys `read_samples` has."""
 
     def __init__(
         self,
@@ -23,12 +23,12 @@ class JsonlSource:
         images: Root | None = None,
         columns: ColumnsConfig | None = None,
     ) -> None:
-        """Read all lines; `DataError` where there is no file or no line, or no key of `columns`."""
+        """Read all lines; a `DataError` where no file, no line or no key of `columns` is there."""
         self.name = f"{root.name}: {path}"
         self._images = images or root
         self._rows: list[Sample | DataError] = []
         self._places: list[str] = []
-        self._labels: dict[int, str] = {}  # of malformed rows
+        self._labels: dict[int, str] = {}  # ids of malformed rows
         seen: dict[str, str] = {}
         malformed = 0
         names = Names(FIELDS, "lines", _chosen(columns))
@@ -55,27 +55,31 @@ class JsonlSource:
         return len(self._rows)
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`."""
+        """Sample `number`, from 0, without its picture (`Source.sample`).
+
+        Raises:
+            DataError: its row is malformed.
+        """
         row = self._rows[number]
         if isinstance(row, DataError):
             raise DataError(str(row))
         return row
 
     def place(self, number: int, /) -> str:
-        """See `Source`."""
+        """Where sample `number` stands, for messages (`Source.place`)."""
         return self._places[number]
 
     def label(self, number: int, /) -> str:
-        """See `Source`."""
+        """The id of sample `number`, also of a malformed one (`Source.label`)."""
         row = self._rows[number]
         return self._labels.get(number, "") if isinstance(row, DataError) else row.id
 
     def parts(self) -> Iterator[str]:
-        """See `Source`."""
+        """Texts that change where the samples do (`Source.parts`)."""
         return ("" if isinstance(row, DataError) else repr(row) for row in self._rows)
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """See `Source`."""
+        """The file of a picture, by its reference (`Source.read_bytes`)."""
         return self._images.read_bytes(reference)
 
 
@@ -101,7 +105,7 @@ def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
 
 
 def _chosen(columns: ColumnsConfig | None) -> dict[str, str]:
-    """The names of data.columns that are not the default ones, by field."""
+    """The names of data.columns that differ from the defaults, by field."""
     chosen = {} if columns is None else columns.chosen()
     return {"captions" if option == "text" else option: name for option, name in chosen.items()}
 
@@ -114,7 +118,7 @@ def _row(
     try:
         sample = sample_of(place, record)
     except DataError as error:
-        return error.with_traceback(None)  # which would hold the record
+        return error.with_traceback(None)  # the traceback would hold the record
     if seen.setdefault(sample.id, place) != place:
         return DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
     return sample

@@ -1,4 +1,4 @@
-"""Several files of samples as one source, and their pictures in two places."""
+"""Makes one source of several files of samples, whose pictures may lie in two places."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ __all__ = ["JoinedSource", "NearestRoot", "joined"]
 
 
 def joined(open_file: Callable[[Path], Source], files: Sequence[Path]) -> Source:
-    """One source of several files of a kind; those without a sample are left out, and said."""
+    """One source of several files of a kind; a note names the files without a sample."""
     sources, empty = [], []
     for file in files:
         try:
@@ -39,12 +39,12 @@ class JoinedSource:
     """A `Source` of the samples of several, one after the other, whose pictures lie in one place.
 
     Args:
-        sources: one or more.
-        unique: is a sample malformed whose id an earlier file has, as on an earlier line of a file?
+        sources: one source or more.
+        unique: a sample is malformed if an earlier file has its id, as if a line of its own had.
     """
 
     def __init__(self, sources: Sequence[Source], *, unique: bool) -> None:
-        """Look through the ids, if they shall be unique."""
+        """Look through the ids, where they must be unique."""
         more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
         self.name = f"{sources[0].name}{more}"
         self._sources = tuple(sources)
@@ -57,7 +57,11 @@ class JoinedSource:
         return self._ends[-1]
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`."""
+        """Sample `number`, from 0, without its picture (`Source.sample`).
+
+        Raises:
+            DataError: its row is malformed, or has the id of a sample of an earlier file.
+        """
         source, row = self._find(number)
         found = source.sample(row)
         if number in self._twice:
@@ -68,22 +72,22 @@ class JoinedSource:
         return found
 
     def place(self, number: int, /) -> str:
-        """See `Source`."""
+        """Where sample `number` stands, for messages (`Source.place`)."""
         source, row = self._find(number)
         return source.place(row)
 
     def label(self, number: int, /) -> str:
-        """See `Source`."""
+        """The id of sample `number`, also of a malformed one (`Source.label`)."""
         source, row = self._find(number)
         return source.label(row)
 
     def parts(self) -> Iterator[str]:
-        """See `Source`."""
+        """Texts that change where the samples do (`Source.parts`)."""
         for source in self._sources:
             yield from source.parts()
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """See `Source`."""
+        """The file of a picture, by its reference (`Source.read_bytes`)."""
         return self._sources[0].read_bytes(reference)
 
     def _find(self, number: int) -> tuple[Source, int]:
@@ -93,7 +97,7 @@ class JoinedSource:
         return self._sources[at], number - (self._ends[at - 1] if at else 0)
 
     def _repeated(self) -> dict[int, int]:
-        """Samples of an id that one of an earlier file has, and its number."""
+        """Samples whose id one of an earlier file has, with the number of that one."""
         first: dict[str, tuple[int, int]] = {}
         twice: dict[int, int] = {}
         number = 0
@@ -112,26 +116,26 @@ class NearestRoot:
 
     Args:
         root: where paths are looked up first.
-        folder: of the file that names them, such as "train".
+        folder: the folder of the file that names the pictures, such as "train".
     """
 
     def __init__(self, root: Root, folder: str) -> None:
         self.name, self._root, self._folder = root.name, root, folder
 
     def read_bytes(self, path: str, /) -> bytes:
-        """See `Root`."""
+        """The content of a file (`Root.read_bytes`)."""
         return self._root.read_bytes(self._place(path))
 
     def open(self, path: str, /) -> BinaryIO:
-        """See `Root`."""
+        """A file of any size, open for reading (`Root.open`)."""
         return self._root.open(self._place(path))
 
     def exists(self, path: str, /) -> bool:
-        """See `Root`."""
+        """Is there a file of this path (`Root.exists`)?"""
         return self._root.exists(self._place(path))
 
     def folders(self, path: str, /) -> list[str]:
-        """See `Root`."""
+        """The sorted names of the folders in a folder (`Root.folders`)."""
         return self._root.folders(path)
 
     def _place(self, path: str) -> str:
@@ -142,7 +146,7 @@ class NearestRoot:
 
 
 def _merged(sources: Sequence[Source], kind: str) -> tuple[str, ...]:
-    """What is said of the sources; what is said of several alike, once."""
+    """The texts of all sources, each once."""
     files: dict[str, list[str]] = {}
     for source in sources:
         for text in getattr(source, kind):

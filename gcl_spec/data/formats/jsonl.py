@@ -1,4 +1,4 @@
-"""JSON lines with errors that name file and line."""
+"""Reads JSON lines, with errors that name file and line."""
 
 import errno
 import json
@@ -26,7 +26,7 @@ _LONGEST_TEXT = 4 * 2**30  # LLaVA's largest files have a quarter of it
 
 
 def read_text(root: Root, path: str) -> str:
-    """The file as UTF-8 text; `DataError` where it is none, or longer than any such file is."""
+    """The file as UTF-8 text; a `DataError` where it is none, or longer than any such file is."""
     data = b"".join(_blocks(root, path))
     if is_lfs_pointer(data):
         raise DataError(f"{root.name}: {path}: {LFS_POINTER}")
@@ -38,7 +38,11 @@ def read_text(root: Root, path: str) -> str:
 
 
 def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, object) of every line that is not empty; place is "path:line" for errors."""
+    """Place and object of every line that is not empty; the place is "path:line" for errors.
+
+    Raises:
+        DataError: a line is no object, or the file cannot be read.
+    """
     for place, record in read_rows(root, path):
         if isinstance(record, DataError):
             raise record
@@ -46,7 +50,11 @@ def read_jsonl(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
-    """As `read_jsonl`, with the error in the place of a line that is no object."""
+    """Place and object of every line, as `read_jsonl` gives them, or the error of a line.
+
+    Raises:
+        DataError: the file cannot be read, or holds nothing but blank lines for long.
+    """
     blank = 0
     for number, line in enumerate(_lines(root, path), 1):
         if number == 1 and is_lfs_pointer(line):
@@ -63,7 +71,7 @@ def read_rows(root: Root, path: str) -> Iterator[tuple[str, dict[str, Any] | Dat
 
 
 def check_malformed(name: str, malformed: int, count: int, error: DataError) -> None:
-    """Give a file up that is something else: each malformed line takes memory.
+    """Give up a file that is something else, because each malformed line takes memory.
 
     Raises:
         DataError: over 100,000 of `count` lines or entries so far, and over half, are malformed.
@@ -104,7 +112,7 @@ def _too_long() -> OSError:
 
 
 def _lines(root: Root, path: str) -> Iterator[bytes]:
-    # Not splitlines: JSON strings may hold U+2028 and other separators as they are.
+    # `splitlines` will not do: JSON strings may hold U+2028 and other separators as they are.
     try:
         with root.open(path) as file:
             number = 1

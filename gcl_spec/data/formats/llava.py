@@ -16,7 +16,7 @@ __all__ = ["LlavaSource"]
 
 _TOKEN = "<image>"
 _FOLDER = "images"
-# What is said of a picture: turns, or the captions themselves.
+# An entry says this of a picture: turns, or the captions themselves.
 _SAID = Field(
     "conversations",
     ("conversation", "messages", CAPTIONS.name, *CAPTIONS.same),
@@ -31,16 +31,16 @@ _OTHERS = ("human", "user", "system")
 class LlavaSource:
     """A `Source` of {"id", "image"?: path, "conversations": [{"from", "value"}, ...]}.
 
-    The caption is the first answer ("from": "gpt" or "assistant"), without `<image>`; turns may be
-    {"role", "content"}, too. An entry may have captions as in train.jsonl in the place of turns.
-    Paths are relative to the folder of the pictures, or to `images` in it.
+    The caption is the first answer ("from": "gpt" or "assistant"), without `<image>`; turns may
+    also be {"role", "content"}. An entry may have captions, as in train.jsonl, in the place of
+    turns. Paths are relative to the folder of the pictures, or to `images` in it.
     """
 
     def __init__(self, root: Root, path: str, images: Root) -> None:
-        """Read the array; `DataError` where it is none, or empty."""
+        """Read the array; a `DataError` where it is none, or empty."""
         self.name = f"{root.name}: {path}"
         self._images = images
-        # Not one object a sample: half a million of them are most of a process's memory.
+        # There is no object for each sample: half a million would be most of a process's memory.
         self._ids: list[str] = []
         self._paths: list[str | None] = []
         self._captions: list[str | None] = []
@@ -60,7 +60,11 @@ class LlavaSource:
         return len(self._ids)
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`."""
+        """Sample `number`, from 0, without its picture (`Source.sample`).
+
+        Raises:
+            DataError: its row is malformed.
+        """
         if number in self._errors:
             raise DataError(str(self._errors[number]))
         caption = self._captions[number]
@@ -69,20 +73,20 @@ class LlavaSource:
         return Sample(self._ids[number], self._paths[number], captions, concept)
 
     def place(self, number: int, /) -> str:
-        """See `Source`."""
+        """Where sample `number` stands, for messages (`Source.place`)."""
         return f"{self.name}[{number}]"
 
     def label(self, number: int, /) -> str:
-        """See `Source`."""
+        """The id of sample `number`, also of a malformed one (`Source.label`)."""
         return self._ids[number]
 
     def parts(self) -> Iterator[str]:
-        """See `Source`."""
+        """Texts that change where the samples do (`Source.parts`)."""
         rows = zip(self._ids, self._paths, self._captions, strict=True)
         return ("" if n in self._errors else repr(row) for n, row in enumerate(rows))
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """See `Source`."""
+        """The file of a picture, by its reference (`Source.read_bytes`)."""
         picture = embedded(reference)
         if picture is not None:
             return picture
@@ -116,7 +120,7 @@ class _Reader:
         self._assistants = self._more = self._silent = 0
 
     def parts(self, place: str, record: Any) -> tuple[str | None, str | None, str | None]:
-        """Path, caption and concept of one entry; `DataError` where it is malformed."""
+        """Path, caption and concept of one entry; a `DataError` where it is malformed."""
         fields = self._entries.take(record) if isinstance(record, dict) else {}
         said = fields.get("conversations", [])
         is_turns = isinstance(said, list) and all(isinstance(turn, dict) for turn in said)
@@ -153,7 +157,7 @@ class _Reader:
         return said_first.replace(_TOKEN, "") if isinstance(said_first, str) else said_first
 
     def warnings(self) -> Iterator[str]:
-        """What is probably lost."""
+        """Texts on what is probably lost."""
         yield from self._entries.warnings(self._where)
         yield from self._turns.warnings(self._where)
         if self._unknown:
@@ -164,7 +168,7 @@ class _Reader:
             )
 
     def notes(self) -> Iterator[str]:
-        """What is read for something else, and what is not used."""
+        """Texts on what is read for something else, and on what is not used."""
         yield from self._entries.notes(self._where)
         yield from self._turns.notes(self._where)
         if self._assistants:
@@ -179,14 +183,14 @@ class _Reader:
 
 
 def _text(value: Any) -> Any:
-    """The texts of a turn's parts, {"type": "text", "text": ...}, in one; else the value itself."""
+    """The texts of a turn's parts, {"type": "text", "text": ...}, in one, or the value itself."""
     if isinstance(value, list) and all(isinstance(part, dict) for part in value):
         return "\n".join(part["text"] for part in value if isinstance(part.get("text"), str))
     return value
 
 
 def _records(name: str, text: str) -> Iterator[Any]:
-    """The entries of a JSON array one by one, never all at once as objects."""
+    """The entries of a JSON array one by one, which are never all in memory as objects."""
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
         raise DataError(
@@ -217,7 +221,7 @@ def _records(name: str, text: str) -> Iterator[Any]:
 
 
 def _other_layout(text: str, at: int) -> str:
-    """What else a file is that begins with an object; "" where that cannot be known."""
+    """The other layout of a file that begins with an object; "" where that cannot be known."""
     try:
         found, end = parse_json_at(text, at)
     except ValueError:

@@ -33,7 +33,7 @@ class ParquetSource:
     """A `Source` of rows with a picture (content, {bytes, path} or path), captions, and a name."""
 
     def __init__(self, table: ParquetTable, columns: ColumnsConfig, images: Root) -> None:
-        """`DataError` where there is neither a column of pictures nor one of captions."""
+        """Find the columns; a `DataError` where none is of pictures or of captions."""
         self._table, self._images = table, images
         first = table.paths[0]
         names = table.names
@@ -58,7 +58,11 @@ class ParquetSource:
         return len(self._table)
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`."""
+        """Sample `number`, from 0, without its picture (`Source.sample`).
+
+        Raises:
+            DataError: its row is malformed.
+        """
         place = self.place(number)
         captions: tuple[str, ...] = ()
         if self._columns.text is not None:
@@ -71,11 +75,11 @@ class ParquetSource:
         return Sample(place if name is None else str(name), image, captions, concept)
 
     def place(self, number: int, /) -> str:
-        """See `Source`."""
+        """Where sample `number` stands, for messages (`Source.place`)."""
         return self._table.place(number)
 
     def label(self, number: int, /) -> str:
-        """See `Source`."""
+        """The id of sample `number`, also of a malformed one (`Source.label`)."""
         try:
             name = self._cell(number, self._columns.id)
         except DataError:
@@ -83,11 +87,15 @@ class ParquetSource:
         return "" if name is None else str(name)
 
     def parts(self) -> Iterator[str]:
-        """See `Source`."""
+        """Texts that change where the samples do (`Source.parts`)."""
         return self._table.parts()
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """See `Source`; a reference is the row's number."""
+        """The file of a picture (`Source.read_bytes`); its reference is the number of the row.
+
+        Raises:
+            DataError: there is no such row, or not one picture in it.
+        """
         if not reference.isdecimal() or int(reference) >= len(self):
             raise DataError(
                 f"{self.name}: no picture {brief(reference)!r}; a row's number is meant"
@@ -106,7 +114,7 @@ class ParquetSource:
     def _first_picture(self) -> Any:
         try:
             cell = self._cell(0, self._columns.image)
-        except DataError:  # which is said of the row
+        except DataError:  # the row itself will say so
             return None
         return _picture(cell)
 
@@ -148,7 +156,7 @@ class ParquetSource:
 
 
 def _picture(cell: Any) -> Any:
-    """What a cell holds of a picture: bytes, which may be base64 in a text, or a path."""
+    """The picture in a cell: bytes, which may be base64 in a text, or a path."""
     if isinstance(cell, list):
         cell = cell[0] if cell else None
     return cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell

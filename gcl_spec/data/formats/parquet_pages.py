@@ -1,7 +1,7 @@
-"""How much a column of a parquet file unpacks to, told by the headers of its pages alone.
+"""Finds how much a column of a parquet file unpacks to, from the headers of its pages alone.
 
-The sizes in a file's end may lie; a page never unpacks to more than its own header says. The layout
-is that of the Parquet format's parquet.thrift, in Thrift's compact protocol.
+The sizes at a file's end may lie, but a page never unpacks to more than its own header says. The
+layout is parquet.thrift (https://github.com/apache/parquet-format), in Thrift's compact protocol.
 """
 
 import errno
@@ -21,7 +21,7 @@ _FEW_ROWS = 10_000_000
 _ROWS_A_BYTE = 100
 _DEEPEST = 16
 _VALUE = 8  # bytes of a number, or of the place where a text begins and ends
-# Encodings by which a value may be longer than its share of the page: dictionaries, and prefixes.
+# By these encodings, dictionaries and prefixes, a value may be longer than its share of the page.
 _EXPANDING = (2, 7, 8)
 _DATA, _DICTIONARY, _DATA_2 = 5, 7, 8  # fields of a page's header
 _MAGIC = b"PAR1"  # a file begins and ends with it
@@ -30,11 +30,11 @@ _INDEX = 256 * 2**20  # bytes that are looked through for a second file
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Of the pages of a column in a row group.
+    """The sizes that the pages of a column in a row group may unpack to.
 
-    most: bytes that may be made of them.
-    longest: of one value.
-    expands: may all values be longer than the pages?
+    most: the bytes that may be made of them.
+    longest: the bytes of the longest value.
+    expands: may all values together be longer than the pages?
     """
 
     most: int
@@ -43,7 +43,7 @@ class Pages:
 
 
 def check_rows(rows: int, size: int) -> None:
-    """`ValueError` where a file of `size` bytes says that it has more rows than any has."""
+    """Raise a `ValueError` where a file of `size` bytes claims more rows than any such file has."""
     if not 0 <= rows <= max(_FEW_ROWS, _ROWS_A_BYTE * size):
         raise ValueError(f"it claims {rows:,} rows in {size:,} bytes")
 
@@ -88,7 +88,7 @@ def pages_of(path: Path, chunks: Iterable[Any]) -> Pages:
 
 
 class _Header:
-    """A page's header at a byte of the file; `ValueError` where there is none."""
+    """The header of a page at a byte of the file; a `ValueError` where there is none."""
 
     def __init__(self, data: mmap.mmap, at: int) -> None:
         self._data, self._at = data, at
@@ -134,11 +134,11 @@ class _Header:
 
     def _value(self, kind: int, depth: int) -> Any:
         match kind:
-            case 1 | 2 | 3:  # booleans in lists, and bytes
+            case 1 | 2 | 3:  # a boolean in a list, or a byte
                 return self._byte()
             case 4 | 5 | 6:
                 return self._integer()
-            case 7 | 8:  # a double; a text, such as the least value
+            case 7 | 8:  # a double, or a text, such as the least value
                 length = 8 if kind == 7 else self._varint()
                 self._at += length
                 return None
@@ -154,14 +154,18 @@ class _Header:
 
 
 def check_single(path: Path, metadata: Any, size: int) -> None:
-    """`OSError` where another file stands before this one, as `cat` joins them.
+    """Refuse a file that has another one before it, as `cat` joins them.
 
-    The end of a file counts bytes from its own beginning: pages of the other would be read.
+    The end of a file counts bytes from its own beginning, so that pages of the other one would be
+    read.
 
     Args:
         path: the file.
-        metadata: what pyarrow reads at its end.
+        metadata: the metadata that pyarrow reads at its end.
         size: its bytes.
+
+    Raises:
+        OSError: another file stands before this one.
     """
     ends = [0]
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
@@ -171,7 +175,7 @@ def check_single(path: Path, metadata: Any, size: int) -> None:
             ends.append(first + chunk.total_compressed_size)
     with path.open("rb") as file:
         file.seek(max(ends))
-        # Here is an index of pages, or nothing.
+        # Only an index of pages may stand here.
         between = file.read(min(_INDEX, max(0, size - max(ends) - metadata.serialized_size)))
     if _MAGIC + _MAGIC in between:
         raise OSError(

@@ -1,4 +1,4 @@
-"""The rows of parquet files by number, of which only the row groups in use are in memory."""
+"""Gives the rows of parquet files by number, and keeps only the row groups in use in memory."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MEMORY", "ParquetTable"]
 
 MEMORY = 256 * 2**20
-"""Bytes of row groups kept, for each kind of column."""
+"""The bytes of row groups that are kept, for each kind of column."""
 _OPEN = 64  # files that are open at a time; the usual limit of a process is 1024
 
 
@@ -31,11 +31,11 @@ class ParquetTable:
     """The rows of parquet files by number; files are opened and row groups read when needed.
 
     The files may differ in the order of columns, in columns that are not used, and in types of one
-    content, such as int32 and int64, or text and a dictionary of it; see `check`.
+    content, such as int32 and int64, or text and a dictionary of it (`check`).
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Read the files' ends; `DataError` for a damaged file."""
+        """Read the files' ends; a `DataError` for a damaged file."""
         self.paths = tuple(paths)
         self._files = _Files(self.paths)
         self._metadata, self._schemas = [], []
@@ -44,7 +44,7 @@ class ParquetTable:
             self._metadata.append(opened.metadata)
             self._schemas.append(opened.schema_arrow)
         self._kinds = self._common_types()
-        # The first file's own names, which may hold one twice.
+        # These are the first file's own names, which may hold one twice.
         names = list(self._schemas[0].names)
         self.names = (*names, *(name for name in self._kinds if name not in names))
         self._groups = [
@@ -57,7 +57,7 @@ class ParquetTable:
         self._firsts = [0, *self._ends]
         self._file_firsts = [0, *accumulate(metadata.num_rows for metadata in self._metadata)]
         self._cache: OrderedDict[tuple[int, str], pa.ChunkedArray] = OrderedDict()
-        # A byte a row: so that a group is not read again for rows of other processes.
+        # A byte for each row, so that a group is not read again for rows of other processes.
         self._shown: dict[tuple[int, str], BoolArray] = {}
         self._lock = threading.Lock()
 
@@ -69,9 +69,9 @@ class ParquetTable:
         return str(self._kinds[column])
 
     def check(self, column: str, *, optional: bool = False) -> None:
-        """`DataError` where a file lacks the column, has it twice, or with another content.
+        """Raise a `DataError` where a file lacks the column, has it twice, or with other content.
 
-        Rows of a file that lacks an optional one have null there.
+        Rows of a file that lacks an optional column have null there.
         """
         first = self._kinds[column]
         for path, schema in zip(self.paths, self._schemas, strict=True):
@@ -95,17 +95,17 @@ class ParquetTable:
                 )
 
     def place(self, number: int) -> str:
-        """ "file row N", from 0."""
+        """The place of a row, "FILE row N", from 0."""
         file, _ = self._groups[self._group(number)]
         return f"{self.paths[file]} row {number - self._file_firsts[file]}"
 
     def parts(self) -> Iterator[str]:
-        """Name, size and rows of each file."""
+        """Name, size and number of rows of each file."""
         for path, metadata in zip(self.paths, self._metadata, strict=True):
             yield repr((path.name, path.stat().st_size, metadata.num_rows))
 
     def value(self, number: int, column: str) -> Any:
-        """One cell as a Python object; `DataError` for a damaged file or text."""
+        """One cell as a Python object; a `DataError` for a damaged file or text."""
         group = self._group(number)
         try:
             with self._lock:
@@ -115,7 +115,7 @@ class ParquetTable:
             raise self._unreadable(number, column, error) from error
 
     def read_all(self, columns: list[str]) -> "pa.Table":
-        """Whole columns in memory; `DataError` for a damaged file."""
+        """Whole columns in memory; a `DataError` for a damaged file."""
         import pyarrow
 
         parts: dict[str, list[pa.Array]] = {name: [] for name in columns}
@@ -133,7 +133,7 @@ class ParquetTable:
         return pyarrow.table(whole, names=columns)
 
     def shows(self, number: int, column: str) -> bool:
-        """Is there a picture in the cell, or a path? Nothing of length 0 is one."""
+        """Is there a picture in the cell, or a path? An empty text or content is neither."""
         group = self._group(number)
         key = (group, column)
         try:
@@ -145,7 +145,7 @@ class ParquetTable:
         return bool(self._shown[key][number - self._firsts[group]])
 
     def bytes_of(self, column: str) -> list[int]:
-        """Sizes of the column's row groups in memory, about."""
+        """The sizes, about, of the column's row groups in memory."""
         sizes = []
         for file, group in self._groups:
             chunks = self._chunks(file, group, column)
@@ -161,7 +161,7 @@ class ParquetTable:
         return [c for c in chunks if c.path_in_schema.partition(".")[0] == column]
 
     def _group_of(self, file: int, group: int, column: str, kind: Any) -> "pa.ChunkedArray":
-        """A column of a row group; `OSError` where it is far larger in memory than in the file."""
+        """A column of a row group; an `OSError` where it is far larger in memory than on disk."""
         import pyarrow
 
         if column not in self._schemas[file].names:
@@ -216,7 +216,7 @@ class ParquetTable:
         return plain_type(schema.field(column).type) if known else self._kinds[column]
 
     def _used(self, column: str) -> int:
-        """Bytes of a column's row groups in memory, 0 where only the newest is left."""
+        """The bytes of a column's row groups in memory, 0 where only the newest is left."""
         sizes = [x.nbytes for (_, name), x in self._cache.items() if name == column]
         return sum(sizes) if len(sizes) > 1 else 0
 
@@ -227,12 +227,12 @@ class _Files:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
         self._opened: OrderedDict[int, Any] = OrderedDict()
-        self._known: dict[int, tuple[tuple[int, int], Any]] = {}  # size and time, and metadata
+        self._known: dict[int, tuple[tuple[int, int], Any]] = {}  # size with time, and metadata
 
     def open(self, number: int) -> Any:
-        """File `number`; `DataError` where it is damaged, or has changed since it was first open.
+        """File `number`; a `DataError` where it is damaged, or has changed since it was first open.
 
-        The caller holds a lock, if several threads call.
+        The caller holds a lock if several threads call.
         """
         if number not in self._opened:
             self._opened[number] = self._open(number)
@@ -252,7 +252,7 @@ class _Files:
             known, metadata = self._known.get(number, (stamp, None))
             if known != stamp:
                 raise DataError(f"{path} has changed since it was opened; start again")
-            # By bytes: a name need not be UTF-8.
+            # The name is given as bytes, because it need not be UTF-8.
             source = pyarrow.memory_map(os.fsencode(path))
             found = parquet.ParquetFile(source, metadata=metadata)
             check_rows(found.metadata.num_rows, status.st_size)

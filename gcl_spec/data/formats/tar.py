@@ -1,4 +1,4 @@
-"""Tar shards in the layout of webdataset and img2dataset, read at random without unpacking."""
+"""Reads tar shards in the layout of webdataset and img2dataset, at random and without unpacking."""
 
 import os
 import threading
@@ -23,14 +23,13 @@ _OPEN = 64  # shards that are open at a time; the usual limit of a process is 10
 class TarSource:
     """A `Source` of members key.jpg (png, webp, ...), key.txt, and key.json with "caption".
 
-    A key may hold dots; see `gcl_spec.data.formats.tar_members`. A text may be key.caption, too.
-
-    Only plain members of the shards themselves are read: no
-    name in a shard can lead anywhere else.
+    A key may hold dots (`gcl_spec.data.formats.tar_members` has the rule). A text may also be
+    key.caption. Only plain members of the shards themselves are read, so that no name in a shard
+    can lead anywhere else.
     """
 
     def __init__(self, paths: Sequence[Path], cache: Path) -> None:
-        """Find the members, in one pass over new shards; `DataError` for an unusable shard."""
+        """Find the members, in one pass over new shards; a `DataError` for an unusable shard."""
         self.name = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         self._paths = tuple(paths)
         self._shards = read_indexes(paths, cache)
@@ -59,7 +58,11 @@ class TarSource:
         return self._ends[-1]
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`; the caption of key.txt comes before that of key.json, if it has any."""
+        """Sample `number`, whose captions are key.txt's and then key.json's (`Source.sample`).
+
+        Raises:
+            DataError: the sample is malformed.
+        """
         shard, row = self._find(number)
         place = self.place(number)
         index = self._shards[shard]
@@ -71,22 +74,26 @@ class TarSource:
         return Sample(index.keys[row], str(number) if has_image else None, captions, concept)
 
     def place(self, number: int, /) -> str:
-        """See `Source`."""
+        """Where sample `number` stands, for messages (`Source.place`)."""
         shard, row = self._find(number)
         return f"{self._paths[shard]}: {self._shards[shard].keys[row]}"
 
     def label(self, number: int, /) -> str:
-        """See `Source`."""
+        """The id of sample `number`, also of a malformed one (`Source.label`)."""
         shard, row = self._find(number)
         return self._shards[shard].keys[row]
 
     def parts(self) -> Iterator[str]:
-        """See `Source`."""
+        """Texts that change where the samples do (`Source.parts`)."""
         for path, index in zip(self._paths, self._shards, strict=True):
             yield repr((path.name, path.stat().st_size, len(index.keys)))
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """See `Source`; a reference is the sample's number."""
+        """The file of a picture (`Source.read_bytes`); its reference is the sample's number.
+
+        Raises:
+            DataError: there is no such sample, or no picture in it.
+        """
         if not reference.isdecimal() or int(reference) >= len(self):
             raise DataError(f"{self.name}: no picture {reference!r}; a sample's number is meant")
         shard, row = self._find(int(reference))
@@ -127,7 +134,7 @@ class TarSource:
                 f"{megabytes(size)}; at most {megabytes(most)} fit"
             )
         try:
-            file = self._file(shard)  # held by a name: another thread may close it otherwise
+            file = self._file(shard)  # a name holds it, or another thread might close it
             data = os.pread(file.number, size, offset)
         except OSError as error:
             raise DataError(f"{self._paths[shard]}: {error.strerror}") from error
@@ -171,7 +178,7 @@ class _File:
 def _notes(
     name: str, paths: Sequence[Path], shards: Sequence[TarIndex], names: Names
 ) -> Iterator[str]:
-    """What of all shards is read for something else, or left out."""
+    """Texts on what is read for something else, or left out, in all shards together."""
     empty = [str(path) for path, shard in zip(paths, shards, strict=True) if not shard.keys]
     if empty:
         yield f"shards without a sample: {len(empty):,}, such as {listed(empty, 3)}"

@@ -1,4 +1,4 @@
-"""Where the samples of a tar shard lie: found in one pass, kept on disk, read by offset."""
+"""The places of a tar shard's samples: one pass finds them, and a file on disk keeps them."""
 
 import hashlib
 import io
@@ -22,18 +22,18 @@ from gcl_spec.errors import CheckpointError, DataError
 __all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
 _VERSION = 4
-_LONGEST = 2**20  # bytes of a text that is looked into for what it holds
-_KINDS = 100  # different endings and keys that are kept, of what is not read
+_LONGEST = 2**20  # bytes of a text that is looked into for its keys
+_KINDS = 100  # different endings and keys that are kept of what is not read
 
 
 @dataclass(frozen=True)
 class TarIndex:
     """The S samples of a shard, in the order of their first members.
 
-    spans: (S, 3, 2) int64: offset and size of picture, .txt and .json in the file; offset -1
+    spans: (S, 3, 2) int64, offset and size of picture, .txt and .json in the file; the offset is -1
         where there is none, -2 where the member is a link or has holes.
-    warnings: what should be mended.
-    counts: what is not as it is documented, by kind and name.
+    warnings: texts on what should be mended.
+    counts: the numbers of things that are not as documented, by kind and name.
     names: the counts of `json_names`.
     """
 
@@ -44,7 +44,7 @@ class TarIndex:
     names: list[list[str | int]]
 
     def span(self, number: int, field: str) -> tuple[int, int] | None:
-        """Offset and size of "image", "txt" or "json"; `DataError` for what is no plain file."""
+        """Offset and size of "image", "txt" or "json"; a `DataError` for what is no plain file."""
         offset, size = self.spans[number, FIELDS.index(field)]
         if offset == NO_FILE:
             raise DataError(f"{self.keys[number]}: its {field} is a link or has holes; no file")
@@ -52,12 +52,12 @@ class TarIndex:
 
 
 def json_names() -> Names:
-    """What is known of the .json of a sample."""
+    """The names that are known in the .json of a sample."""
     return Names((CAPTIONS,), ".json members")
 
 
 def read_indexes(paths: Sequence[Path], cache: Path) -> list[TarIndex]:
-    """The indexes of shards, see `read_index`; what killed processes left in `cache` is removed."""
+    """The indexes of shards (`read_index`); it removes what killed processes left in `cache`."""
     remove_stale(cache, r"tar-[0-9a-f]{24}\.npz")
     return [read_index(path, cache) for path in paths]
 
@@ -103,7 +103,7 @@ def _scan(path: Path) -> TarIndex:
 
 
 def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter[str]], Names]:
-    """Counts over samples and their texts, and the names in those .json that are read."""
+    """The counts over samples and their texts, and the names in those .json that are read."""
     names, found = json_names(), Counter[str]()
     has = [[span[0] != MISSING for span in sample] for sample in spans]
     found["both"] = sum(image and (txt or js) for image, txt, js in has)
@@ -121,7 +121,7 @@ def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter
         try:
             record = parse_json(data)
         except ValueError:
-            continue  # it is a malformed sample
+            continue  # this is a malformed sample
         if isinstance(record, dict):
             names.take(record)
             if image[0] == MISSING:
@@ -157,11 +157,11 @@ def _save(path: Path, index: TarIndex) -> None:
                 counts=np.asarray(json.dumps([index.counts, index.names])),
             )
     except CheckpointError:
-        return  # a full or read-only cache costs the next run one pass
+        return  # a full or read-only cache costs the next run no more than a pass
 
 
 def _load(path: Path, size: int) -> TarIndex | None:
-    """None where there is none, or a damaged one."""
+    """The index in a file; None where there is none, or a damaged one."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             keys = tuple(arrays["keys"].tobytes().decode("utf-8", "surrogateescape").split("\0"))

@@ -1,4 +1,4 @@
-"""The members of a tar shard, put together to samples by their names."""
+"""Puts the members of a tar shard together to samples, by their names."""
 
 import os
 import tarfile
@@ -27,18 +27,18 @@ _CHUNK = 2**20
 
 @dataclass
 class Scan:
-    """What a pass over a shard finds.
+    """The findings of a pass over a shard.
 
     Args:
-        samples: by key, the spans of `FIELDS`: offset and size, or `MISSING` or `NO_FILE` with 0.
-        twice: members of one key and field, beyond the first.
+        samples: spans of `FIELDS` by key: offset and size, or `MISSING` or `NO_FILE` with 0.
+        twice: the members of one key and field, beyond the first.
         left: the ends of names that are not read, with their number.
-        read: extensions that are read as .txt, with their number.
-        joined: samples of names such as key.image.jpg and key.caption.txt.
-        archives: how many there are, one behind the other, as `cat` joins them.
-        headers: how many members, of any kind.
-        problem: why the pass ended before the end, or "".
-        rest: bytes behind the end that are no tar archive.
+        read: the extensions that are read as .txt, with their number.
+        joined: the number of samples of names such as key.image.jpg and key.caption.txt.
+        archives: the number of archives, one behind the other, as `cat` joins them.
+        headers: the number of members, of any kind.
+        problem: the reason why the pass ended before the end, or "".
+        rest: the bytes behind the end that are no tar archive.
     """
 
     samples: dict[str, list[Span]] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Scan:
 
 
 def scan(path: Path) -> Scan:
-    """One pass over a shard, and over what `cat` put behind it.
+    """The findings of one pass over a shard, and over what `cat` put behind it.
 
     Raises:
         DataError: the file cannot be read.
@@ -101,13 +101,16 @@ def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
         problem = "" if _is_end(path, end) else "cut off or damaged"
     except OSError:
         raise
-    except (*BROKEN, tarfile.TarError) as error:  # ValueError and more by damaged extended headers
+    except (
+        *BROKEN,
+        tarfile.TarError,
+    ) as error:  # damaged headers raise ValueError, too
         problem = str(error) or type(error).__name__
     if start and found.headers == headers:
-        found.rest = size - start  # these bytes are no archive: the ones before end as they should
+        found.rest = size - start  # these bytes are no archive; those before them are whole
         return None
     if problem:
-        groups.pop(last, None)  # a part of it may be lost, such as the caption after the picture
+        groups.pop(last, None)  # it may have lost a part, such as the caption after the picture
     found.problem = problem
     found.archives += 1
     found.take(groups)
@@ -115,13 +118,13 @@ def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
 
 
 def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: Scan) -> str | None:
-    """Put a member to the sample of its name; the sample's key, None where it belongs to none."""
+    """Add a member to the sample of its name; returns that one's key, None where there is none."""
     if member.size < 0:
         raise tarfile.ReadError("a member of negative size")
     folder, _, name = member.name.removeprefix("./").rpartition("/")
     if member.isdir():
         return None
-    # By the last dot: the names of samples may hold dots, such as photo.001.jpg.
+    # Names are cut at the last dot, because samples may have dots in them, such as photo.001.jpg.
     stem, _, extension = name.rpartition(".")
     kind = _kind(extension.lower())
     if name.startswith(".") or not stem or kind is None:
@@ -157,9 +160,9 @@ def _kind(extension: str) -> int | None:
 def _settled(groups: dict[str, _Group], found: Scan) -> dict[str, _Group]:
     """The samples, where names with several dots may be read in two ways.
 
-    photo.001.jpg and photo.001.txt are the sample photo.001. What has no partner so is taken as
-    webdataset does, which ends a key at the first dot: 1.image.jpg and 1.caption.txt are the sample
-    1; 1.mask.png beside a whole sample 1 is a member of it that is not read.
+    photo.001.jpg and photo.001.txt are the sample photo.001. A member that has no partner by this
+    rule is taken as webdataset does, which ends a key at the first dot: 1.image.jpg and
+    1.caption.txt are the sample 1; 1.mask.png beside a whole sample 1 is a member that is not read.
     """
     pieces: dict[str, list[str]] = {}
     for key, group in groups.items():
@@ -219,7 +222,7 @@ def _next_block(number: int, start: int, size: int) -> int | None:
 
 
 def contents(path: Path, spans: Iterable[Span], most: int) -> Iterator[bytes]:
-    """What members of at most `most` bytes hold; longer ones, links and gaps are left out."""
+    """The contents of members of at most `most` bytes, without longer ones, links and gaps."""
     with path.open("rb") as file:
         for offset, size in spans:
             if offset >= 0 and size <= most:

@@ -1,4 +1,4 @@
-"""Samples in the lines of a csv or tsv file, as open_clip and spreadsheets have them."""
+"""Reads samples from the lines of a csv or tsv file, as open_clip and spreadsheets have them."""
 
 import csv
 import os
@@ -31,12 +31,12 @@ _WANTED = "wanted a header line and a line a sample, as the columns of parquet o
 class TextTableSource:
     """A `Source` of the rows of a csv or tsv file, whose first line names the columns.
 
-    Values with the delimiter, quotes or line ends in them stand in double quotes (RFC 4180). Of
-    the rows only their places in the file are in memory.
+    Values with the delimiter, quotes or line ends in them stand in double quotes (RFC 4180). Only
+    the places of rows are in memory.
     """
 
     def __init__(self, path: Path, columns: ColumnsConfig, images: Root) -> None:
-        """Find the rows; `DataError` where there are none, or neither pictures nor captions."""
+        """Find the rows; a `DataError` where there are none, or neither pictures nor captions."""
         self.name, self._path, self._images = str(path), path, images
         self._file = _File(path)
         self._end = self._file.size
@@ -69,7 +69,11 @@ class TextTableSource:
         return len(self._lines)
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`."""
+        """Sample `number`, from 0, without its picture (`Source.sample`).
+
+        Raises:
+            DataError: its row is malformed.
+        """
         place, row, columns = self.place(number), self._row(number), self._columns
         captions = () if columns.text is None else clean_captions(place, row[columns.text])
         image = "" if columns.image is None else row[columns.image].strip()
@@ -81,22 +85,22 @@ class TextTableSource:
         return Sample(name or place, image or None, captions, concept)
 
     def place(self, number: int, /) -> str:
-        """See `Source`; lines count from 1, the header."""
+        """Where sample `number` stands (`Source.place`); lines count from 1, the header."""
         return f"{self.name}:{self._lines[number]}"
 
     def label(self, number: int, /) -> str:
-        """See `Source`."""
+        """The id of sample `number`, also of a malformed one (`Source.label`)."""
         try:
             return "" if self._columns.id is None else self._row(number)[self._columns.id].strip()
         except DataError:
             return ""
 
     def parts(self) -> Iterator[str]:
-        """See `Source`."""
+        """Texts that change where the samples do (`Source.parts`)."""
         yield repr((self._path.name, self._end, len(self)))
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """See `Source`."""
+        """The file of a picture, by its reference (`Source.read_bytes`)."""
         return self._images.read_bytes(reference)
 
     def _other_splits(self) -> Iterator[str]:
@@ -115,9 +119,9 @@ class TextTableSource:
             return ""
 
     def _find_rows(self, start: int) -> None:
-        """Note where each row begins; blank lines are none.
+        """Note where each row begins; blank lines are no rows.
 
-        A row is several lines where a value in quotes is. One that is malformed is its first line
+        A row has several lines where a value in quotes has. A malformed row is its first line
         alone, so that a quote that is not closed takes no other row with it.
         """
         line = 2
@@ -125,8 +129,8 @@ class TextTableSource:
             start, line = self._find_some(start, line)
 
     def _find_some(self, start: int, line: int) -> tuple[int, int]:
-        """Up to behind the next malformed row: its end, and the number of the line there."""
-        sizes: list[int] = []  # of the lines of a row
+        """Note rows up to the next malformed one; returns its end and the line's number there."""
+        sizes: list[int] = []  # bytes of the lines of a row
 
         def read() -> Iterator[str]:
             left = _LONGEST
@@ -135,7 +139,7 @@ class TextTableSource:
                 sizes.append(len(data))
                 if left < 0 or (len(sizes) > 1 and left < _LONGEST - sizes[0] - _MORE_LINES):
                     raise csv.Error
-                yield data.decode("latin-1")  # bytes as they are; what they mean is seen later
+                yield data.decode("latin-1")  # the bytes as they are; they are decoded later
 
         rows = csv.reader(read(), delimiter=self._delimiter, strict=True)
         while True:
@@ -175,7 +179,7 @@ class TextTableSource:
     def _fields(self, place: str, text: str) -> list[str]:
         # A limit of the whole process on a value; pictures as base64 are longer than its 128 kB.
         csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
-        # Not splitlines: values may hold U+2028 and other separators as they are.
+        # `splitlines` will not do: values may hold U+2028 and other separators as they are.
         lines = [f"{line}\n" for line in text.rstrip("\r\n").split("\n")]
         try:
             return next(csv.reader(lines, delimiter=self._delimiter, strict=True), [])
@@ -187,9 +191,9 @@ class TextTableSource:
 
 
 class _File:
-    """A file that is open while it is read alone: there may be thousands.
+    """A file that is only open while it is read, because there may be thousands.
 
-    `DataError` where it cannot be read, or has changed since it was looked at first.
+    Reading raises a `DataError` where the file cannot be read, or has changed since the first look.
     """
 
     def __init__(self, path: Path) -> None:
@@ -197,12 +201,12 @@ class _File:
         self._stamp: tuple[int, int] | None = None
         self._returns = False
         beginning = self.read(0, _BLOCK)
-        # As old spreadsheets on the Macintosh end lines.
+        # Old spreadsheets on the Macintosh end lines so.
         self._returns = b"\r" in beginning and b"\n" not in beginning
         self.size = self._stamp[0] if self._stamp else 0
 
     def read(self, start: int, size: int) -> bytes:
-        """These bytes, fewer at the end; from several threads at once."""
+        """These bytes, or fewer at the end; several threads may read at once."""
         try:
             with open_regular(self._path) as file:
                 status = os.fstat(file.fileno())
@@ -219,7 +223,7 @@ class _File:
         return data.replace(b"\r", b"\n") if self._returns else data
 
     def lines(self, start: int) -> Iterator[bytes]:
-        """The lines from a place on; one that is too long is cut where that is seen."""
+        """The lines from a place on; one that is too long is cut where that shows."""
         kept = b""
         while block := self.read(start, _BLOCK):
             start += len(block)
@@ -245,7 +249,7 @@ def _text(place: str, data: bytes) -> str:
 
 
 def _delimiter(header: str, path: Path) -> str:
-    """What parts the header into most names; of equals a tab in a .tsv file, else a comma."""
+    """The delimiter that gives the header most names; among equals a tab in .tsv, else a comma."""
     order = _DELIMITERS if path.suffix.lower() == ".csv" else ("\t", *_DELIMITERS)
 
     def count(delimiter: str) -> int:

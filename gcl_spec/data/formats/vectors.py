@@ -37,12 +37,12 @@ class VectorSource:
     of equal ids are not each other's negatives, nor are those of equal text vectors.
 
     Args:
-        name: for errors.
+        name: the name of the file, for errors.
         vectors: "image" (N, F) and "text" (N, G), floats; one may be left out. A row of NaN alone
             is missing.
-        ids: N names, or None for a row of its own; all are where not given.
-        present: (N, 2) booleans, image and text; another way to say what is missing.
-        numbers: the rows that are samples, all where not given.
+        ids: N names, or None for a row that shares none; no row shares one when not given.
+        present: (N, 2) booleans, image and text, another way to say what is missing.
+        numbers: the rows that are samples, shape (S,); all of them when not given.
 
     Raises:
         DataError: arrays of other shapes or dtypes.
@@ -69,7 +69,11 @@ class VectorSource:
         return len(self.numbers)
 
     def sample(self, number: int, /) -> Sample:
-        """See `Source`; a vector of norm 0, or with some NaN or Inf, is malformed."""
+        """Sample `number`, with row numbers for picture and caption (`Source.sample`).
+
+        Raises:
+            DataError: a vector has norm 0, or some NaN or Inf.
+        """
         row, place = int(self.numbers[number]), self.place(number)
         has = {kind: self._has(kind, row, place) for kind in KINDS}
         if not any(has.values()):
@@ -81,15 +85,15 @@ class VectorSource:
         return Sample(self.id_of(row), reference if has["image"] else None, captions, concept)
 
     def place(self, number: int, /) -> str:
-        """See `Source`."""
+        """Where sample `number` stands, for messages (`Source.place`)."""
         return f"{self.name} row {self.numbers[number]}"
 
     def label(self, number: int, /) -> str:
-        """See `Source`."""
+        """The id of sample `number`, also of a malformed one (`Source.label`)."""
         return self.id_of(int(self.numbers[number]))
 
     def parts(self) -> Iterator[str]:
-        """See `Source`; of many rows, some."""
+        """Texts that change where the samples do (`Source.parts`), from some of many rows."""
         for kind, x in self.vectors.items():
             yield f"{kind} {x.dtype} {x.shape}"
         names = repr(self.ids and list(self.ids))
@@ -105,7 +109,7 @@ class VectorSource:
         return self.row("image", reference).tobytes()
 
     def row(self, kind: str, reference: str) -> FloatArray:
-        """A vector (F,) of "image" or "text"; `DataError` where there is none."""
+        """A vector (F,) of "image" or "text"; a `DataError` where there is none."""
         x_NF = self.vectors.get(kind)
         if x_NF is None or not reference.isdecimal() or int(reference) >= len(x_NF):
             raise DataError(f"{self.name}: no {kind} vector {reference!r}; a row number is meant")
@@ -117,15 +121,16 @@ class VectorSource:
         return self._name(row) or str(row)
 
     def subset(self, numbers: IntArray) -> "VectorSource":
-        """The same rows, of which only these are samples."""
+        """A source of the same rows, of which only `numbers`, shape (S,), are samples."""
         found = copy.copy(self)
         found.numbers = numbers
         return found
 
     @cached_property
     def groups(self) -> IntArray:
-        """The first row of its group, for each row: of one id, or without ids what hangs together
-        by equal image or text vectors. What one group is tested on must train none of it.
+        """For each row, the first row of its group, (N,), on no row of which a tested one may train.
+
+        Rows of a group share an id, or, without ids, are joined by equal image or text vectors.
         """
         count = len(next(iter(self.vectors.values())))
         own_N = np.arange(count)
@@ -159,7 +164,7 @@ class VectorSource:
 
 
 class VectorCollator:
-    """A `Collate` of row numbers to "image/features" and "text/features" (B, F) float32."""
+    """A `Collate` that makes "image/features" and "text/features" (B, F) float32 of row numbers."""
 
     def __init__(self, source: VectorSource) -> None:
         self._source = source
@@ -174,7 +179,7 @@ class VectorCollator:
         bad: dict[str, str] | None = None,
         both: bool = False,
     ) -> Batch:
-        """See `Collate`; no row is unreadable here."""
+        """A batch of vectors; its arguments are those of `Collate.__call__`, and no row is bad."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         for kind, items in zip(KINDS, (images, texts), strict=True):
             wanted = both and kind in self._source.vectors
@@ -188,7 +193,7 @@ class VectorCollator:
 
 
 def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
-    """Arrays "image" (N, F), "text" (N, G), and where there are any "id" (N,), "present" (N, 2).
+    """The vectors in an npz file: "image" (N, F), "text" (N, G), maybe "id" (N,), "present" (N, 2).
 
     Raises:
         DataError: no npz file, pickled objects in it, or arrays of other shapes.
@@ -222,7 +227,7 @@ def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
 
 
 def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
-    """Columns of lists of floats, all in memory; a null is a missing vector."""
+    """The vectors in columns of lists of floats, all in memory; a null is a missing vector."""
     used = find_columns(str(table.paths[0]), table.names, columns, has_concepts=False)
     named = {"image": used.image, "text": used.text}
     whole = table.read_all([name for name in (*named.values(), used.id) if name is not None])
@@ -239,12 +244,12 @@ def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
 
 
 def _names(ids: list[Any]) -> list[str | None]:
-    """Texts; None for null, NaN and nothing, which are no name that rows could share."""
+    """The ids as texts; None for null, NaN and "", which are no name that rows could share."""
     return [None if x is None or x != x or x == "" else str(x) for x in ids]
 
 
 def _matrix(place: str, name: str, column: Any) -> FloatArray:
-    """Lists of equal length to (N, F) float32, with rows of NaN for nulls."""
+    """The array (N, F) float32 of lists of equal length, with rows of NaN for nulls."""
     lists = column.combine_chunks()
     valid_N = np.asarray(lists.is_valid())
     rows = lists.drop_null()
@@ -265,9 +270,9 @@ _GOOD, _ABSENT, _WRONG = 0, 1, 2
 
 def _states(x_NF: FloatArray) -> npt.NDArray[np.int8]:
     states_N = np.zeros(len(x_NF), np.int8)
-    for start in range(0, len(x_NF), 4096):  # no copy of millions of rows
+    for start in range(0, len(x_NF), 4096):  # millions of rows are not copied at once
         with np.errstate(over="ignore"):
-            part = x_NF[start : start + 4096].astype(np.float32)  # as it is trained on
+            part = x_NF[start : start + 4096].astype(np.float32)  # training sees float32
         fine = np.isfinite(part).all(axis=1) & np.any(part != 0, axis=1)
         absent = np.isnan(part).all(axis=1)
         states_N[start : start + 4096] = np.where(absent, _ABSENT, np.where(fine, _GOOD, _WRONG))

@@ -1,4 +1,4 @@
-"""Whether the files of a checkpoint fit each other, found before anything is trained on them."""
+"""Checks that the files of a checkpoint fit each other, before anything is trained on them."""
 
 from math import exp
 from pathlib import Path
@@ -14,8 +14,8 @@ from gcl_spec.models.weights import load_weights
 __all__ = ["check_picture_size", "model_warnings", "text_warnings"]
 
 _SIDES = {"clip": 224, "siglip": 224}  # transformers' defaults
-# Models that take a text's vector where the token of this default number stands, and those of them
-# for which the number 2 means the largest number of the text.
+# These models take a text's vector where the token of this default number stands; for some of them
+# the number 2 means the largest number of the text.
 _ENDS = {"clip": 49407, "clipseg": 49407, "groupvit": 49407, "metaclip_2": 2, "aimv2": 49407}
 _LARGEST = ("clip", "clipseg", "groupvit")
 _OLD_END = 2
@@ -23,9 +23,14 @@ _SHOWN = 3
 
 
 def check_picture_size(folder: Path, shape: tuple[int, int]) -> None:
-    """`DataError` where the pictures that a folder's preprocessing makes do not fit its model.
+    """Check that the pictures that a folder's preprocessing makes fit its model.
 
-    shape: height and width of the pictures.
+    Args:
+        folder: the checkpoint.
+        shape: height and width of the pictures.
+
+    Raises:
+        DataError: they do not fit.
     """
     settings = model_settings(folder)
     for name in ("vision_config", "image_config"):
@@ -46,7 +51,7 @@ def check_picture_size(folder: Path, shape: tuple[int, int]) -> None:
 
 
 def model_warnings(config: Config) -> list[str]:
-    """What a user of `model.path` should know before training, a line each.
+    """Lines on what a user of `model.path` should know before training.
 
     Raises:
         DataError: the checkpoint cannot be read.
@@ -58,7 +63,7 @@ def model_warnings(config: Config) -> list[str]:
 
 
 def text_warnings(config: Config) -> list[str]:
-    """What is wrong between the tokenizer of a checkpoint and its model, a line each."""
+    """Lines on what is wrong between the tokenizer of a checkpoint and its model."""
     if config.model.kind != "clip" or config.model.path == "tiny":
         return []
     folder = clip_folder(config)
@@ -79,7 +84,7 @@ def _left_out(folder: Path) -> list[str]:
 
 
 def _scale(config: Config, folder: Path) -> list[str]:
-    """A scale of the checkpoint that the first step would clamp."""
+    """A line where the first step would clamp the scale of the checkpoint."""
     optim = config.optim
     stored = load_weights(folder, only=("logit_scale",)).get("logit_scale")
     if optim.scale or not optim.learn_scale or stored is None or stored.size != 1:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROCESSING_VERSION", "ImageProcessor"]
 
-# Enters `ImageProcessor.key`: raise it whenever the same settings give other pixels.
+# This enters `ImageProcessor.key`: raise it whenever the same settings give other pixels.
 PROCESSING_VERSION = 1
 
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -36,7 +36,7 @@ _SIGLIP = _ALWAYS | {"size": _SQUARE, "resample": 3, "image_mean": _HALF, "image
 
 _LARGEST = float(np.finfo(np.float32).max)
 
-# The defaults of transformers' processors, for what a checkpoint leaves out.
+# The defaults of transformers' processors fill in what a checkpoint leaves out.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "CLIP": _ALWAYS
     | {"size": {"shortest_edge": 224}, "resample": 3, "do_center_crop": True}
@@ -44,7 +44,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "Siglip": _SIGLIP,
     "ViT": _SIGLIP | {"resample": 2},
 }
-# What a single number means as `size`: the shorter side, or both sides.
+# A single number as `size` means the shorter side, or both sides.
 _NUMBER_IS_SQUARE = {"CLIP": False, "Siglip": False, "ViT": True}
 _SUFFIXES = ("ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor")
 _KINDS = {kind + suffix: kind for kind in _DEFAULTS for suffix in _SUFFIXES}
@@ -61,7 +61,7 @@ _NEUTRAL = {
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """Sizes are (height, width); None leaves a step out."""
+    """The steps of the preprocessing; sizes are (height, width), and None leaves a step out."""
 
     shortest_edge: int | None
     size: tuple[int, int] | None
@@ -75,10 +75,10 @@ class _Settings:
 class ImageProcessor:
     """A checkpoint's preprocessing: RGB, resize, crop, rescale, normalise.
 
-    Equals transformers' Pillow processors (`CLIPImageProcessorPil`, `SiglipImageProcessorPil`,
-    `ViTImageProcessorPil`) to the bit, but for three things that those leave wrong: pictures are
-    turned upright by their EXIF orientation first, 16-bit grey pictures keep their greys instead
-    of becoming white, and every picture becomes RGB, whatever `do_convert_rgb` says.
+    It equals transformers' Pillow processors (`CLIPImageProcessorPil`, `SiglipImageProcessorPil`,
+    `ViTImageProcessorPil`, version 5) to the bit, but for three things that those leave wrong:
+    pictures are first turned upright by their EXIF orientation, 16-bit grey pictures keep their
+    greys instead of becoming white, and every picture becomes RGB, whatever `do_convert_rgb` says.
 
     >>> processor = ImageProcessor({"size": 32, "crop_size": 32}, kind="CLIP", where="example")
     >>> black = np.zeros((40, 60, 3), np.uint8)
@@ -90,10 +90,15 @@ class ImageProcessor:
     shape: tuple[int, int]
     """Height and width of every result."""
     key: str
-    """Names the preprocessing: same key and same picture, same result."""
+    """The name of the preprocessing: the same key and the same picture give the same result."""
 
     def __init__(self, settings: Mapping[str, Any], *, kind: str, where: str) -> None:
-        """Of the content of a preprocessor_config.json and a kind: CLIP, Siglip or ViT.
+        """Read the content of a preprocessor_config.json.
+
+        Args:
+            settings: the content.
+            kind: CLIP, Siglip or ViT.
+            where: the file, for errors.
 
         Raises:
             DataError: a setting that is unknown, malformed, or lets the shapes of results differ.
@@ -112,7 +117,7 @@ class ImageProcessor:
 
     @classmethod
     def from_folder(cls, folder: Path) -> "ImageProcessor":
-        """The processor of a checkpoint; `DataError` for types and settings that are unknown."""
+        """The processor of a checkpoint; a `DataError` for unknown types and settings."""
         path, settings = _read_settings(folder)
         name = settings.get("image_processor_type") or settings.get("feature_extractor_type")
         if name is None:
@@ -133,11 +138,11 @@ class ImageProcessor:
         """Pixel values (3, H, W) float32 of a picture.
 
         Raises:
-            DataError: as `gcl_spec.data.prepare.pictures.decode`; or too long and thin to be
-                resized.
+            DataError: the picture cannot be decoded (`gcl_spec.data.prepare.pictures.decode`), or
+                is too long and thin to be resized.
         """
         pixels_HWC = decode(image, lambda picture: self._pixels(picture, where), where=where)
-        # Every later step maps a channel's 256 values one by one: done once, in the table.
+        # Every later step maps a channel's 256 values one by one, so that a table does it at once.
         return np.stack([self._table[i][pixels_HWC[:, :, i]] for i in range(3)])
 
     def _pixels(self, picture: "Image.Image", where: str) -> npt.NDArray[np.uint8]:
@@ -155,7 +160,7 @@ class ImageProcessor:
 
 
 def _opaque_rgb(picture: "Image.Image") -> "Image.Image":
-    """Upright RGB, on white where the picture is transparent."""
+    """The picture upright and as RGB, on white where it is transparent."""
     from PIL import Image
 
     picture = eight_bits(picture)
@@ -176,7 +181,7 @@ def _resize_shorter(rgb: "Image.Image", side: int, resample: int, where: str) ->
 
 
 def _values(settings: _Settings) -> npt.NDArray[np.float32]:
-    """What each of a channel's values becomes, (3, 256), rounded where transformers rounds."""
+    """The results (3, 256) for each of a channel's values, rounded where transformers rounds."""
     table = np.stack([np.arange(256, dtype=np.float32)] * 3)
     if settings.rescale is not None:
         table = (table * np.asarray(settings.rescale, np.float64)[:, None]).astype(np.float32)
@@ -187,7 +192,7 @@ def _values(settings: _Settings) -> npt.NDArray[np.float32]:
 
 
 def _read_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """Of processor_config.json, where transformers 5 keeps them, or preprocessor_config.json."""
+    """The settings in processor_config.json (transformers 5) or preprocessor_config.json."""
     path = folder / "processor_config.json"
     if path.is_file():
         nested = read_json(path).get("image_processor")
@@ -205,7 +210,7 @@ def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
                 f"{where}: {key}={value!r} is not known and may change the pixels; remove it if "
                 "it does not"
             )
-    found = _DEFAULTS[kind] | dict(settings)  # a null is no default: it leaves the step out
+    found = _DEFAULTS[kind] | dict(settings)  # a null is no default; it leaves the step out
 
     def wanted(key: str) -> bool:
         if not isinstance(found.get(key), bool | None):
@@ -235,13 +240,13 @@ def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
 def _size(
     value: Any, key: str, number_is_square: bool, where: str
 ) -> tuple[int | None, tuple[int, int] | None]:
-    """(shortest edge, None) or (None, (height, width))."""
+    """A size as (shortest edge, None) or (None, (height, width))."""
     if isinstance(value, int):
         value = {"height": value, "width": value} if number_is_square else {"shortest_edge": value}
     elif isinstance(value, list | tuple) and len(value) == 2:
         value = {"height": value[0], "width": value[1]}
     sides = dict(value) if isinstance(value, Mapping) else {}
-    # Nulls are what transformers writes for the forms of a size that are not used.
+    # transformers writes nulls for the forms of a size that are not used.
     sides = {name: side for name, side in sides.items() if side is not None}
     if all(type(side) is int and side > 0 for side in sides.values()):
         if sides.keys() == {"shortest_edge"}:
@@ -253,7 +258,7 @@ def _size(
 
 def _filter(value: Any, where: str) -> int:
     if value is None:
-        return 2  # bilinear, as in transformers
+        return 2  # transformers' default, bilinear
     if type(value) is not int or not 0 <= value <= 5:
         raise DataError(f"{where}: resample is {value!r}; it is the number of a Pillow filter")
     return value

@@ -1,4 +1,4 @@
-"""From pictures and texts to the arrays of a batch."""
+"""Makes the arrays of a batch from pictures and texts."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +23,11 @@ class Reader(Protocol):
 
     @property
     def name(self) -> str:
-        """For errors."""
+        """The name of the place, for errors."""
         ...
 
     def read_bytes(self, path: str, /) -> bytes:
-        """The file's content; `DataError` when it cannot be read."""
+        """The content of a file; a `DataError` where it cannot be read."""
         ...
 
 
@@ -44,15 +44,15 @@ class Collate(Protocol):
         bad: dict[str, str] | None = None,
         both: bool = False,
     ) -> Batch:
-        """See the class.
+        """The batch of B samples.
 
         Args:
-            images: None where a sample has none.
-            texts: likewise.
-            ids: 0..B-1 when not given.
+            images: one a sample, None where it has none.
+            texts: one a sample, None where it has none.
+            ids: (B,), equal for samples that are not each other's negatives; 0..B-1 when not given.
             bad: takes the reason for each image, by its path or reference, that cannot be read;
                 the sample is then present in no modality. Without it such an image is an error.
-            both: have inputs of a modality that no sample has, too, as if one had.
+            both: have inputs of both modalities, even of one that no sample has.
 
         Raises:
             DataError: an image that cannot be read.
@@ -61,15 +61,18 @@ class Collate(Protocol):
 
 
 class Collator:
-    """Pixels and tokens. A string as image is a path: under `root`, or on disk without a root.
+    """A `Collate` that gives pixels and tokens.
 
-    `threads` decode at a time; with 1 the calling one does.
+    Args:
+        config: the options of the run.
+        root: where an image that is a string is looked up; without it that is a path on disk.
+        threads: how many decode at a time; with 1 the calling thread does.
     """
 
     def __init__(self, config: Config, root: Reader | None = None, *, threads: int = 4) -> None:
         self._root = root
         self._preprocessing = preprocessing_of(config)
-        # Pillow decodes and resizes outside the GIL.
+        # Threads help, because Pillow decodes and resizes without Python's lock.
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __call__(
@@ -82,7 +85,7 @@ class Collator:
         bad: dict[str, str] | None = None,
         both: bool = False,
     ) -> Batch:
-        """See `Collate`."""
+        """A batch of pixels and tokens; its arguments are those of `Collate.__call__`."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         pixels = self._decode(images, bad)
         images, texts = without_bad(images, texts, bad)
@@ -127,7 +130,7 @@ def without_bad(
     texts: Sequence[str | None],
     bad: dict[str, str] | None,
 ) -> tuple[Sequence[ImageInput | None], Sequence[str | None]]:
-    """None for both parts of the samples whose image is in `bad`."""
+    """Images and texts with None for both parts of each sample whose image is in `bad`."""
     if not bad:
         return images, texts
     good = [not (isinstance(image, str) and image in bad) for image in images]
@@ -143,7 +146,14 @@ def assemble(
     texts: Sequence[object],
     ids: IntArray | None,
 ) -> Batch:
-    """A batch with the presence that `images` and `texts` show."""
+    """A batch in which a modality is present where `images` and `texts` have no None.
+
+    Args:
+        inputs: the arrays of `gcl_spec.batch.Batch.inputs`, of the shapes there.
+        images: one a sample, None where it has none.
+        texts: one a sample, None where it has none.
+        ids: (B,); 0..B-1 when not given.
+    """
     has_image = np.asarray([image is not None for image in images], bool)
     has_text = np.asarray([text is not None for text in texts], bool)
     numbers = np.arange(len(images), dtype=np.int64) if ids is None else ids

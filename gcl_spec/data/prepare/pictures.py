@@ -1,4 +1,4 @@
-"""Pictures as square RGB arrays."""
+"""Makes square RGB arrays of pictures."""
 
 import io
 import struct
@@ -33,48 +33,48 @@ __all__ = [
 
 T = TypeVar("T")
 
-# Enters the key of cached tower outputs: raise it whenever `load_image` gives other pixels for the
-# same file, or caches go on giving the outputs of the old ones.
+# This enters the key of cached tower outputs: raise it whenever `load_image` gives other pixels for
+# the same file, or caches go on giving the outputs of the old ones.
 PREPROCESSING_VERSION = 3
 
-# Pillow's other readers are never started: rare formats, and EPS would run Ghostscript on the file.
+# Pillow's other readers are never started: they read rare formats, and EPS would run Ghostscript.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-# Formats whose greys of 16 bits some versions of Pillow give as 32-bit numbers.
+# Some versions of Pillow give the 16-bit greys of these formats as 32-bit numbers.
 _GREY_16 = ("PNG", "PPM")
 _WHITE = 255
 
 ImageInput: TypeAlias = Union[str, Path, bytes, npt.NDArray[np.uint8], "Image.Image"]
-"""A path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
+"""A picture is given as a path, a file's content, a Pillow image, or an (H, W, 3) uint8 array."""
 
 
 def load_image(image: ImageInput, *, size: int, where: str) -> npt.NDArray[np.uint8]:
     """Decode a picture, turn it upright, put it on white, resize it, and pad it to a square.
 
     Args:
-        image: see `decode`.
+        image: a picture, as `decode` takes it.
         size: side of the result in pixels.
-        where: name for errors.
+        where: the picture's name, for errors.
 
     Returns:
-        (size, size, 3) uint8, RGB.
+        Shape (size, size, 3), uint8, RGB.
 
     Raises:
-        DataError: as `decode`.
+        DataError: `decode` refuses it.
     """
     return decode(image, lambda picture: square_image(picture, size), where=where)
 
 
 def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) -> T:
-    """What `use` makes of the opened picture.
+    """The result of `use` on the opened picture.
 
     Args:
         image: a PNG, JPEG, WebP, GIF, BMP or TIFF file, by path or content; or a decoded picture.
-        use: reads the pixels; must not change the picture, which may be the caller's.
-        where: name for errors.
+        use: reads the pixels; it must not change the picture, which may be the caller's.
+        where: the picture's name, for errors.
 
     Raises:
-        DataError: missing, of another format, unreadable, cut off, or over Pillow's pixel limit
-            (which is checked before decoding).
+        DataError: it is missing, of another format, unreadable, cut off, or over Pillow's limit of
+            pixels, which is checked before decoding.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -88,7 +88,7 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
             raise DataError(LFS_POINTER if data else "not a readable picture: the file is empty")
         try:
             return _opened(data, use, where)
-        except ValueError:  # such as a text of more than 1 MiB, which the pixels do not need
+        except ValueError:  # a text chunk of more than 1 MiB, for one, which pixels do not need
             if not is_png(data):
                 raise
             return _opened(without_notes(data), use, where)
@@ -109,7 +109,7 @@ def decode(image: ImageInput, use: Callable[["Image.Image"], T], *, where: str) 
 
 
 def _content(image: str | Path | bytes) -> bytes:
-    """The file of a picture, by path or content, of which either may be base64."""
+    """The file of a picture, given by path or content, either of which may be base64."""
     picture = embedded(image) if isinstance(image, str) else None
     if picture is not None:
         return picture
@@ -120,13 +120,13 @@ def _opened(data: bytes, use: Callable[["Image.Image"], T], where: str) -> T:
     from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-        # Pillow itself only warns between its limit and twice that; here both are too large.
+        # Pillow itself only warns from its limit up to twice that; here both are errors.
         check_pixels(picture.width, picture.height, where=where)
         return use(picture)
 
 
 def check_pixels(width: int, height: int, *, where: str) -> None:
-    """`DataError` where a picture of this size is over Pillow's limit."""
+    """Raise a `DataError` where a picture of this size is over Pillow's limit of pixels."""
     from PIL import Image
 
     limit = Image.MAX_IMAGE_PIXELS
@@ -138,7 +138,7 @@ def check_pixels(width: int, height: int, *, where: str) -> None:
 
 
 def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
-    """A picture file as a WebP of at most `side` pixels square; `DataError` as `load_image`."""
+    """A picture file as a WebP of at most `side` pixels square; `decode` says what it refuses."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -147,21 +147,21 @@ def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
 
 
 def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
-    """Upright, on white, resized, padded to a square (cropping would lose something).
+    """The picture upright, on white, resized, and padded to a square, which loses nothing of it.
 
     Returns:
-        (size, size, 3) uint8, RGB.
+        Shape (size, size, 3), uint8, RGB.
     """
     from PIL import Image
 
     found = eight_bits(picture)
-    clear = found.has_transparency_data  # without it three copies of a large picture are spared
+    clear = found.has_transparency_data  # an opaque picture is spared three copies
     found = found.convert("RGBA" if clear else "RGB")
     turn_upright(found)
     if clear:
         white = Image.new("RGBA", found.size, (255, 255, 255, 255))
         found = Image.alpha_composite(white, found).convert("RGB")
-    # Resized before it is padded: a long thin picture would need the square of its length.
+    # It is resized before it is padded: a long thin picture would need the square of its length.
     share = size / max(found.size)
     width, height = (max(1, round(share * side)) for side in found.size)
     square = Image.new("RGB", (size, size), (255, 255, 255))
@@ -176,8 +176,8 @@ def eight_bits(picture: "Image.Image") -> "Image.Image":
     Greys of 16 bits a pixel keep their order; Pillow's own conversion would clip them to white.
 
     Raises:
-        DataError: colours in CIE L*a*b*; 32-bit or decimal numbers that are not from 0 to 255, as
-            Pillow means them, so that nothing says what is black and what is white.
+        DataError: its colours are CIE L*a*b*, or 32-bit or decimal numbers that are not from 0 to
+            255, as Pillow means them, so that nothing says what is black and what is white.
     """
     mode = picture.mode
     if mode.startswith("I;16") or (mode == "I" and picture.format in _GREY_16):
@@ -200,8 +200,8 @@ def turn_upright(picture: "Image.Image") -> None:
     """Turn the picture, in place, as the camera's EXIF orientation says."""
     from PIL import ImageOps
 
-    # Damaged metadata makes Pillow raise any of these, before or after it has turned the picture
-    # (hence in place); the pixels are good.
+    # Damaged metadata makes Pillow raise any of these, before or after it has turned the picture,
+    # which is why it turns it in place; the pixels are good.
     bad = (ArithmeticError, AttributeError, LookupError, SyntaxError, struct.error)
     with suppress(*bad, OSError, TypeError, ValueError):
         ImageOps.exif_transpose(picture, in_place=True)

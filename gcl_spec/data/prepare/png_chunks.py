@@ -1,11 +1,11 @@
-"""PNG files without the parts that no picture needs."""
+"""Takes from PNG files the parts that no picture needs."""
 
 import struct
 
 __all__ = ["is_png", "without_notes"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Texts, such as the settings of a generator, and the colour profile, which we do not apply.
+# Texts, such as the settings of a generator, and the colour profile, which is not applied.
 _NOTES = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
@@ -15,9 +15,9 @@ def is_png(data: bytes) -> bool:
 
 
 def without_notes(data: bytes) -> bytes:
-    """The file without texts and colour profile, of which Pillow bounds the size: 1 MiB unpacked.
+    """The file without texts and colour profile, whose size Pillow bounds to 1 MiB unpacked.
 
-    From where its structure is damaged it stays as it is.
+    A file is left as it is from the place on where its structure is damaged.
     """
     kept, at = [data[: len(_SIGNATURE)]], len(_SIGNATURE)
     while at + 8 <= len(data):

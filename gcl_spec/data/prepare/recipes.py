@@ -1,4 +1,4 @@
-"""What the models of each kind want of pictures and texts."""
+"""Prepares pictures and texts as the models of each kind want them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,29 +18,30 @@ __all__ = ["Preprocessing", "preprocessing_of"]
 
 
 class Preprocessing(Protocol):
-    """From one picture, and from texts, to arrays."""
+    """Makes an array of a picture, and arrays of texts."""
 
     image_input: str
     """The name of pictures in `gcl_spec.batch.Batch.inputs`."""
 
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
-        """One picture's array; `DataError` names `where`."""
+        """The array of one picture, (H, W, 3) uint8 or (3, H, W) float32; errors name `where`."""
         ...
 
     def blank(self) -> npt.NDArray[np.generic]:
-        """The array that stands for no picture: zeros."""
+        """The zeros that stand for no picture, of the shape of `image`."""
         ...
 
     def texts(self, texts: Sequence[str], /) -> dict[str, npt.NDArray[np.generic]]:
-        """ "text/input_ids" and "text/attention_mask", (B, L) int64 each."""
+        """The arrays "text/input_ids" and "text/attention_mask", (B, L) int64 each."""
         ...
 
 
 def preprocessing_of(config: Config) -> Preprocessing:
-    """That of `config.model.kind`.
+    """The preprocessing of the model `config.model.kind`.
 
     Raises:
-        InputError: an adapter has vectors and no pictures or texts. DataError: see `clip_folder`.
+        InputError: the model is an adapter, which takes vectors and no pictures or texts.
+        DataError: the checkpoint is missing or damaged.
     """
     if config.model.kind == "clip":
         return _Checkpoint(config)
@@ -52,7 +53,7 @@ def preprocessing_of(config: Config) -> Preprocessing:
 
 
 def tokenizer_of(config: Config) -> Tokenizer:
-    """What cuts a text into tokens for `config.model.kind`, lite or clip."""
+    """The tokenizer of the model `config.model.kind`, lite or clip."""
     if config.model.kind == "clip":
         return Tokenizer.from_folder(clip_folder(config))
     return Tokenizer(text_folder() / "tokenizer.json", max_tokens=config.model.max_tokens)
@@ -69,7 +70,7 @@ class _Tokens:
 
 
 class _Lite(_Tokens):
-    """Squares of uint8 pixels, and MiniLM's tokens."""
+    """The preprocessing of lite: squares of uint8 pixels, and MiniLM's tokens."""
 
     image_input = "image/pixels"
 
@@ -85,7 +86,7 @@ class _Lite(_Tokens):
 
 
 class _Checkpoint(_Tokens):
-    """As the checkpoint's own files say."""
+    """The preprocessing that a checkpoint's own files describe."""
 
     image_input = "image/pixel_values"
 

@@ -1,4 +1,4 @@
-"""How a checkpoint's files say that texts are cut into tokens, cut off and padded."""
+"""Reads from a checkpoint's files how texts are cut into tokens, cut off and padded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,27 +17,27 @@ __all__ = ["TokenRules", "read_tokenizer", "token_rules"]
 
 _Side = Literal["left", "right"]
 
-# Positions of models whose config.json leaves the number out where it is the default.
+# The positions of models whose config.json leaves the number out where it is the default.
 _POSITIONS = {"clip": 77, "siglip": 64, "siglip2": 64}
-# Trained on texts that are all padded to the full length, without a mask.
+# These models were trained on texts that are all padded to the full length, without a mask.
 _PADDED_TO_THE_FULL = ("siglip", "siglip2")
-# Where neither the tokenizer's configuration nor its file names a padding token.
+# These are padded so where neither the tokenizer's configuration nor its file names a token.
 _PAD = {"clip": END, "siglip": "</s>"}
-# Rows of the token embedding, where config.json leaves the number out.
+# The rows of the token embedding, where config.json leaves the number out.
 _VOCABULARY = {"clip": 49408, "siglip": 32000, "siglip2": 32000}
-# Tokenizers of transformers that pad on the left unless they are told otherwise.
+# These tokenizers of transformers pad on the left unless they are told otherwise.
 _LEFT = ("GemmaTokenizer", "Siglip2Tokenizer")
 
 
 def read_tokenizer(path: Path) -> "tokenizers.Tokenizer":
-    """A tokenizer.json file; `DataError` when it cannot be read."""
+    """The tokenizer in a tokenizer.json file; a `DataError` where it cannot be read."""
     import tokenizers
 
     try:
         content = read_regular(path)
         if is_lfs_pointer(content):
             raise DataError(f"{path}: {LFS_POINTER}")
-        # Not from_file, which takes no path of other bytes than UTF-8.
+        # The file is read here, because `from_file` takes no path of other bytes than UTF-8.
         return tokenizers.Tokenizer.from_buffer(content)
     except DataError:
         raise
@@ -56,7 +56,7 @@ def read_tokenizer(path: Path) -> "tokenizers.Tokenizer":
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """How a checkpoint cuts and pads."""
+    """The rules by which a checkpoint cuts and pads texts."""
 
     tokenizer: "tokenizers.Tokenizer"
     limit: int
@@ -69,9 +69,14 @@ class TokenRules:
 
 
 def token_rules(folder: Path, max_tokens: int | None = None) -> TokenRules:
-    """The rules of a checkpoint's folder; `DataError` for files that are damaged or of no use.
+    """The rules of a checkpoint.
 
-    max_tokens: a lower limit than the checkpoint's own.
+    Args:
+        folder: the checkpoint.
+        max_tokens: a lower limit than the checkpoint's own.
+
+    Raises:
+        DataError: files that are damaged or of no use.
     """
     settings = _optional(folder / "tokenizer_config.json")
     model = _optional(folder / "config.json")
@@ -101,7 +106,7 @@ def token_rules(folder: Path, max_tokens: int | None = None) -> TokenRules:
 
 
 def _refuse_code(folder: Path, settings: dict[str, Any], name: str) -> None:
-    """`DataError` where the tokens come from the folder's own code, which is never run."""
+    """Raise a `DataError` where the tokens come from the folder's own code, which is never run."""
     code = settings.get("auto_map")
     if isinstance(code, dict):
         code = code.get("AutoTokenizer")
@@ -126,7 +131,7 @@ def _lower_case(tokenizer: "tokenizers.Tokenizer") -> None:
 def _padding(
     folder: Path, settings: dict[str, Any], tokenizer: "tokenizers.Tokenizer", kind: str
 ) -> str:
-    """The padding token, by the first of the places that name one."""
+    """The padding token that the first of several places names."""
     pad = settings.get("pad_token") or _optional(folder / "special_tokens_map.json").get(
         "pad_token"
     )
@@ -141,7 +146,7 @@ def _padding(
 
 
 def _rows(model: dict[str, Any], kind: str) -> int | None:
-    """How many tokens the model knows."""
+    """The number of tokens that the model knows."""
     text = model.get("text_config")
     given = text.get("vocab_size") if isinstance(text, dict) else None
     return given if type(given) is int and given > 0 else _VOCABULARY.get(kind)
@@ -154,7 +159,7 @@ def _limit(
     text = model.get("text_config")
     positions = text.get("max_position_embeddings") if isinstance(text, dict) else None
     default = _POSITIONS.get(str(model.get("model_type")))
-    # Without a limit transformers writes 1e30.
+    # transformers writes 1e30 where there is no limit.
     limits = [settings.get("model_max_length"), positions or default, max_tokens]
     known = [int(x) for x in limits if isinstance(x, int | float) and 1 <= x < 1e9]
     if not known:

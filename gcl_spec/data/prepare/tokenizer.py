@@ -1,4 +1,4 @@
-"""Texts as token numbers, by the Rust `tokenizers` library."""
+"""Makes token numbers of texts, by the Rust `tokenizers` library."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TOKENIZING_VERSION", "Tokenizer"]
 
-# Enters the key of cached tower outputs: raise it whenever a text gets other tokens.
+# This enters the key of cached tower outputs: raise it whenever a text gets other tokens.
 TOKENIZING_VERSION = 1
 
 _CHUNK = 256
 _MOST_CHARACTERS = 2**16
-_CHARACTERS_A_TOKEN = 32  # more than words have, so that longer texts are cut by either bound
+_CHARACTERS_A_TOKEN = 32  # more than words have, so that either bound cuts longer texts
 
 
 class Tokenizer:
@@ -31,10 +31,10 @@ class Tokenizer:
     max_tokens: int
     """Texts are cut to this many tokens, the special ones among them."""
     rows: int | None
-    """Of the model's token embedding, where its config.json tells."""
+    """The rows of the model's token embedding, where its config.json tells."""
 
     def __init__(self, path: Path, *, max_tokens: int) -> None:
-        """Read the file; `DataError` when it cannot be read."""
+        """Read the file; a `DataError` where it cannot be read."""
         self._tokenizer = read_tokenizer(path)
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
@@ -45,12 +45,12 @@ class Tokenizer:
     def from_folder(cls, folder: Path, *, max_tokens: int | None = None) -> "Tokenizer":
         """The tokenizer of a checkpoint, equal to transformers' `AutoTokenizer` of the folder.
 
-        Texts are cut to what the model takes, and padded to the longest of a call; for SigLIP to
-        the full length, as it was trained. A model that knows no mask gets one of ones.
+        Texts are cut to what the model takes, and padded to the longest of a call, or for SigLIP to
+        the full length, as it was trained. A model that knows no mask gets a mask of ones.
 
         Args:
-            folder: with tokenizer.json (or CLIP's vocab.json and merges.txt), and, where there
-                are any, tokenizer_config.json, special_tokens_map.json and config.json.
+            folder: it has tokenizer.json (or CLIP's vocab.json and merges.txt), and may have
+                tokenizer_config.json, special_tokens_map.json and config.json.
             max_tokens: a lower limit than the model's.
 
         Raises:
@@ -81,7 +81,7 @@ class Tokenizer:
     def __call__(self, texts: Sequence[str]) -> tuple[IntArray, IntArray]:
         """Token ids and attention mask, (B, L) int64 each.
 
-        L is the longest of the texts, or `max_tokens` for a model that is trained so.
+        L is the length of the longest text, or `max_tokens` for a model that is trained so.
         """
         encoded = self._encode(texts)
         ids = np.asarray([e.ids for e in encoded], np.int64)
@@ -89,7 +89,7 @@ class Tokenizer:
         return ids, mask if self._masked else np.ones_like(mask)
 
     def check_known(self, ids_BL: IntArray) -> None:
-        """`DataError` for token ids (B, L) of which the model's embedding lacks one."""
+        """Raise a `DataError` for token ids (B, L) of which the model's embedding lacks one."""
         if self.rows is not None and ids_BL.size and ids_BL.max() >= self.rows:
             raise DataError(self._past(int(ids_BL.max())))
 
@@ -103,7 +103,7 @@ class Tokenizer:
         }
 
     def unknown_in(self, texts: Sequence[str]) -> tuple[int, str]:
-        """How many of the texts have a token that the model has no row for, and what to do."""
+        """The number of texts with a token for which the model has no row, and the way out."""
         if not self.unknown_tokens():
             return 0, ""
         largest = [
@@ -124,7 +124,7 @@ class Tokenizer:
         )
 
     def end(self) -> tuple[int, str] | None:
-        """Number and text of the token that ends every text; None where nothing is put there."""
+        """Number and text of the token that ends every text; None where there is none."""
         encoding = self._encode(["a"])[0]
         used = [n for n, kept in zip(encoding.ids, encoding.attention_mask, strict=True) if kept]
         plain = self._tokenizer.encode("a", add_special_tokens=False).ids
@@ -138,7 +138,7 @@ class Tokenizer:
         return sorted((t for t, n in known.items() if n > number), key=known.__getitem__)
 
     def count_cut(self, texts: Sequence[str]) -> int:
-        """How many of the texts have more than `max_tokens` tokens."""
+        """The number of texts that have more than `max_tokens` tokens."""
         return sum(
             bool(encoding.overflowing)
             for start in range(0, len(texts), _CHUNK)
@@ -155,7 +155,7 @@ class Tokenizer:
             ) from None
 
     def _end_cut(self, text: str) -> str:
-        """What of a text the tokens are made of; a book would take minutes and gigabytes."""
+        """The beginning of a text, of which tokens are made; a book would take gigabytes."""
         most = max(_MOST_CHARACTERS, _CHARACTERS_A_TOKEN * self.max_tokens)
         if not isinstance(text, str) or len(text) <= most:
             return text
@@ -164,7 +164,7 @@ class Tokenizer:
 
     @property
     def key(self) -> str:
-        """Names the tokenizing: same key and same text, same tokens."""
+        """The name of the tokenizing: the same key and the same text give the same tokens."""
         content = f"{self._tokenizer.to_str()} {self._masked}".encode()
         return f"tokenizer={hashlib.sha256(content).hexdigest()} tokenizing={TOKENIZING_VERSION}"
 

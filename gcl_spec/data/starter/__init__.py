@@ -12,7 +12,7 @@ __all__ = ["starter_path"]
 
 @lru_cache(maxsize=8)
 def starter_path(folder: Path | None = None) -> Path:
-    """The starter archive, after its hash was checked against the manifest (once a process).
+    """The path of the starter archive, whose hash is first compared with the manifest, once.
 
     Raises:
         DataError: it is missing, cut off or altered.
