@@ -68,7 +68,7 @@ def connected(firsts: Sequence[IntArray]) -> IntArray:
 
 
 def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArray:
-    """An integer a sample of a batch, equal for samples of one concept or with one same caption.
+    """Ids (B,) of the samples of a batch, equal for samples that share a concept or a caption.
 
     Such samples answer to the same query, so they are not each other's negatives.
 

@@ -84,10 +84,10 @@ class JsonlSource:
 
 
 def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
-    """Lines {"id", "image"?: path, "captions"?: [...], "concept"?: str} of a JSONL file.
+    """The samples of a JSONL file: {"id", "image"?: path, "captions"?: [...], "concept"?: str}.
 
-    `concept` is the first caption where it is not given. Null and "" mean nothing, too; one caption
-    may stand without a list.
+    `concept` is the first caption where it is not given. Null and "" count as not given; one
+    caption may stand without a list.
 
     Raises:
         DataError: a malformed line, with file and line; a double id; no sample at all.

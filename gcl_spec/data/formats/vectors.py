@@ -128,7 +128,7 @@ class VectorSource:
 
     @cached_property
     def groups(self) -> IntArray:
-        """For each row, the first row of its group, (N,), on no row of which a tested one may train.
+        """For each row, the first row of its group, (N,); no group is both trained and tested on.
 
         Rows of a group share an id, or, without ids, are joined by equal image or text vectors.
         """
