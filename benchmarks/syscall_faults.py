@@ -30,8 +30,8 @@ from gcl_spec.data.prepare import recipes
 from gcl_spec.run.compare_runs import compare
 from gcl_spec.run.folder import RunFolder
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "train"))
-from conftest import write_data
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
+from tiles_on_disk import write_data
 
 ERRORS = ("EIO", "ENOSPC", "EACCES", "EPERM", "EROFS", "ESTALE")
 SETS = (

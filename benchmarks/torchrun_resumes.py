@@ -23,8 +23,8 @@ import numpy as np
 
 from gcl_spec.run import checkpoint
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "train"))
-from conftest import write_data
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
+from tiles_on_disk import write_data
 
 STEPS, SAVED, TIMEOUT = 60, 5, 4
 SETS = (

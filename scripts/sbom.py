@@ -18,9 +18,10 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from lock import LOCKS, REPOSITORY, Locked, read
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from lock import LOCKS, REPOSITORY, Locked, read
 
 _ROOT = "gcl-spec"
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 # Before anything is imported. Tests run in two processes, so one thread each; and compiling, which
 # is most of the time of JAX's tests, takes half as long without LLVM's optimisations.
@@ -14,6 +15,7 @@ from hypothesis import settings
 
 from gcl_spec import registry
 from gcl_spec.backend import Backend
+from tiles_on_disk import write_data
 
 BACKENDS = tuple(os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(","))
 
@@ -52,3 +54,8 @@ def backend(backend_name: str) -> Backend:
 @pytest.fixture(scope="session")
 def reference() -> Backend:
     return registry.load("reference")
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("data") / "tiles")

@@ -1,29 +1,41 @@
 """Which tests hold a module: the quick and near ones first, for the first failure ends a mutant."""
 
-_LOSS = ("tests/core/test_objective.py", "tests/core/test_loss.py", "tests/core/test_checks.py")
-_TILES = ("tests/core/test_tiles.py", "tests/core/test_gram.py", "tests/core/test_separation.py")
+_OF_CORE = "tests/gcl_spec"
+_LOSS = (
+    f"{_OF_CORE}/test_objective.py",
+    f"{_OF_CORE}/loss/test_equation.py",
+    f"{_OF_CORE}/loss/test_check_values.py",
+)
+_TILES = (
+    f"{_OF_CORE}/loss/tiled/test_loop.py",
+    f"{_OF_CORE}/loss/tiled/test_tile_logits.py",
+    f"{_OF_CORE}/loss/test_equation_separation.py",
+)
 
 
 def _examples(module: str) -> str:
-    return f"tests/test_docs.py::test_docstrings[{module}]"
+    return f"tests/packaging/test_docs.py::test_docstrings[{module}]"
 
 
 TESTS: dict[str, tuple[str, ...]] = {
     "gcl_spec/loss/plan.py": _LOSS,
-    "gcl_spec/loss/scales.py": (*_LOSS, "tests/conformance/test_torch_derivatives.py"),
-    "gcl_spec/batch.py": ("tests/core/test_batch.py", _examples("gcl_spec.batch")),
-    "gcl_spec/normalize.py": ("tests/core/test_batch.py", _examples("gcl_spec.normalize")),
+    "gcl_spec/loss/scales.py": (*_LOSS, "tests/gcl_torch/loss/test_autograd.py"),
+    "gcl_spec/batch.py": (f"{_OF_CORE}/test_batch.py", _examples("gcl_spec.batch")),
+    "gcl_spec/normalize.py": (f"{_OF_CORE}/test_batch.py", _examples("gcl_spec.normalize")),
     "gcl_spec/train/optimizer_rules.py": (
-        "tests/core/test_schedule.py",
+        f"{_OF_CORE}/train/test_optimizer_rules.py",
         _examples("gcl_spec.train.optimizer_rules"),
     ),
-    "gcl_spec/loss/tiled/log_sums.py": ("tests/core/test_log_sums.py", *_TILES),
+    "gcl_spec/loss/tiled/log_sums.py": (f"{_OF_CORE}/loss/tiled/test_log_sums.py", *_TILES),
     "gcl_spec/loss/tiled/own_logits.py": _TILES,
-    "gcl_spec/loss/tiled/shared_shift.py": ("tests/core/test_exponents.py", *_TILES),
-    "gcl_spec/evaluate/significance.py": ("tests/core/test_compare.py",),
+    "gcl_spec/loss/tiled/shared_shift.py": (
+        f"{_OF_CORE}/loss/tiled/test_shared_shift.py",
+        *_TILES,
+    ),
+    "gcl_spec/evaluate/significance.py": (f"{_OF_CORE}/evaluate/test_significance.py",),
     "backends/gcl_jax/train/step.py": (
-        "tests/train/test_jax_step.py",
-        "tests/train/test_trainer_parity.py",
+        "tests/gcl_jax/train/test_step.py",
+        "tests/laws/test_trainer_parity.py",
         "tests/distributed/test_jax_mesh.py",
     ),
 }

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-from conftest import write_data
+from several_processes import free_port
+from tiles_on_disk import write_data
 
 TIMEOUT = 4
 SETS = [
@@ -21,12 +20,6 @@ SETS = [
     "train.log_every=1", "train.save_every=1000000", f"train.timeout={TIMEOUT}",
 ]  # fmt: skip
 SIZE = 2
-
-
-def free_port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
 
 
 def variables(backend: str, rank: int, port: str) -> dict[str, str]:

@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-WORKER = Path(__file__).parent / "jax_worker.py"
+from repository import HELPERS
+
+WORKER = HELPERS / "jax_worker.py"
 
 
 @pytest.fixture(scope="module")

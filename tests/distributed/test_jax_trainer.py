@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,15 +14,11 @@ import pytest
 
 from gcl_jax.train.world import JaxWorld
 from gcl_spec.errors import ConfigError
+from repository import HELPERS
+from several_processes import free_port
 
-WORKER = Path(__file__).parent / "jax_trainer_worker.py"
+WORKER = HELPERS / "jax_trainer_worker.py"
 SETS = ["optim.clip_norm=0.5", "train.microbatch=2"]
-
-
-def free_port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
 
 
 def train(devices: int, processes: int) -> list[dict[str, Any]]:

@@ -1,15 +1,11 @@
 """The helper that runs processes: one that fails or dies is reported, never waited for."""
 
 import os
-import sys
-from pathlib import Path
 from time import sleep
 
 import pytest
 
 from gcl_spec.conformance.workers import WorkerError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from processes import SECONDS, run
 
 

@@ -13,8 +13,8 @@ from gcl_jax.train.trainer import JaxTrainer
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import ConfigError
 from gcl_torch.train.shard import shard
-from tests.distributed.processes import run
-from tests.distributed.trainer_cases import train_clip
+from processes import run
+from trainer_cases import train_clip
 
 SHARD = ["train.shard=true"]
 LR = 1e-3

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from gcl_spec.train.feed.order import Order
-from tests.distributed.test_jax_trainer import free_port
-from tests.distributed.test_torchrun import TWO, make_data
+from several_processes import TWO, free_port, make_data
 
 STEPS, BATCH = 3, 4
 SETS = [

@@ -1,14 +1,11 @@
 """A batch spread over processes: loss and parameter gradients equal those of one process."""
 
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
 from processes import run
 from torch_cases import (
     CASES,

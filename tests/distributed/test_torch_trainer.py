@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.distributed.processes import run
-from tests.distributed.trainer_cases import skip, train
+from processes import run
+from trainer_cases import skip, train
 
 STEPS = 4
 

@@ -10,33 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from gcl_spec.run import checkpoint
+from several_processes import TWO, make_data
 
 STEPS, SAVED = 4, 2
 SETS = [
     f"train.steps={STEPS}", f"train.save_every={SAVED}", "train.batch_size=7", "train.log_every=1",
     "optim.warmup_steps=1", "train.microbatch=2", "train.keep=2",
 ]  # fmt: skip
-TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-
-
-def make_data(folder: Path) -> None:
-    """Nine pictures with captions, and one task."""
-    lines = []
-    task = folder / "tasks" / "colours"
-    (folder / "images").mkdir(parents=True)
-    task.mkdir(parents=True)
-    for n in range(9):
-        Image.new("RGB", (40, 40), (25 * n, 90, 250 - 25 * n)).save(folder / f"images/{n}.png")
-        lines.append({"id": str(n), "image": f"images/{n}.png", "captions": [f"colour {n}"]})
-    (folder / "train.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
-    queries = [{"id": f"q{n}", "text": f"colour {n}"} for n in range(9)]
-    found = [{"id": f"c{n}", "image": f"images/{n}.png"} for n in range(9)]
-    (task / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)) + "\n")
-    (task / "candidates.jsonl").write_text("\n".join(map(json.dumps, found)) + "\n")
-    (task / "qrels.tsv").write_text("".join(f"q{n}\tc{n}\n" for n in range(9)))
 
 
 def gcl_train(*arguments: str, launcher: Sequence[str] = ()) -> None:

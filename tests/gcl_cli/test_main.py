@@ -2,14 +2,12 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-from conftest import write_data
+from tiles_on_disk import write_data
 
 FAST = [
     "model.width=8", "model.hidden=16", "model.image_size=32", "train.steps=6",

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from gcl_cli import main as cli
+from repository import HELPERS
+from tiles_on_disk import write_data
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-from conftest import write_data
-
-TRAIN = Path(__file__).parents[1] / "train"
 ADVICE = "check its rights and the disk, try again"
 GCL = [sys.executable, "-m", "gcl_cli"]
 
@@ -50,7 +48,7 @@ def test_closed_streams_are_no_error(closed: str) -> None:
 def test_training_needs_no_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: str
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(TRAIN), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
     values = [
         f"data.path={write_data(tmp_path / 'tiles')}", "data.cache=cache", "train.steps=2",

@@ -2,25 +2,21 @@
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from gcl_cli.train import launcher
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-from conftest import write_data
-
-TRAIN = Path(__file__).parents[1] / "train"
+from repository import HELPERS
+from tiles_on_disk import write_data
 
 FAST = ["model.width=4", "model.image_size=32", "train.batch_size=6", "optim.warmup_steps=2"]
 
 
 @pytest.fixture
 def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setenv("PYTHONPATH", str(TRAIN), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS), prepend=os.pathsep)
     data = write_data(tmp_path / "tiles")
     values = [*FAST, f"data.path={data}", f"data.cache={tmp_path / 'cache'}"]
     return [part for value in values for part in ("--set", value)]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fake import FakeBackend, FakeTrainer
-
 from gcl_spec.config.options import Config
 
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fake import FakeBackend, FakeTrainer
 from PIL import Image
 
+from fake import FakeBackend, FakeTrainer
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import load
 from gcl_spec.data.prepare import recipes

@@ -1,13 +1,10 @@
 """Three pictures with a caption each, to be written in any layout."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from gcl_spec.data.source import Source
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import png
 
 TEXTS = ("a dog", "a cat", "a cup")

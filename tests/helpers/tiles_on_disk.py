@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 COLOURS = {
@@ -32,8 +31,3 @@ def write_data(folder: Path) -> Path:
             (task / f"{file}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
         (task / "qrels.tsv").write_text("".join(f"q{n}\tc{n}\n" for n in range(8)))
     return folder
-
-
-@pytest.fixture(scope="session")
-def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_data(tmp_path_factory.mktemp("data") / "tiles")

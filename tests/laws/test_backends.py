@@ -15,7 +15,8 @@ from gcl_spec.loss.equation import stacked_loss
 def test_fixed_cases(backend: Backend, reference: Backend, dtype: str) -> None:
     """All of them where it costs nothing; a backend that compiles each gets the quick ones.
 
-    Those show every known bug (tests/meta); `gcl verify-backends --thorough` has the others.
+    Those show every known bug (tests/gcl_spec/conformance/bugs); the others are those of
+    `gcl verify-backends --thorough`.
     """
     chosen = quick_cases() if backend.name == "jax" else fixed_cases()
     for case in chosen:

@@ -2,11 +2,11 @@
 
 import doctest
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
+from repository import REPOSITORY
+
 MODULES = sorted(
     ".".join(path.relative_to(root).with_suffix("").parts)
     for root, package in (

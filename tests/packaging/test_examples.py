@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from repository import REPOSITORY
+
+EXAMPLES = REPOSITORY / "examples"
 BACKENDS = {"plain_jax": "jax"}
 
 

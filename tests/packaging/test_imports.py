@@ -4,11 +4,11 @@ import ast
 import subprocess
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from repository import REPOSITORY
+
 SOURCES = sorted(
     path
     for folder in ("gcl_spec", "backends", "reference", "cli", "scripts", "benchmarks", "tests")

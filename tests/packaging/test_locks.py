@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
@@ -13,10 +12,8 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-import lock  # noqa: E402
+import lock
+from repository import REPOSITORY
 
 LOCKS = ("dev", "train", "torch", "torch-cuda", "torch-cpu")
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]

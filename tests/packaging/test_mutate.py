@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-from mutation.held_by import TESTS  # noqa: E402
-from mutation.mutants import mutants  # noqa: E402
+from mutation.held_by import TESTS
+from mutation.mutants import mutants
+from repository import REPOSITORY
 
 SOURCE = '''
 """Words."""

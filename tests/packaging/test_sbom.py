@@ -12,10 +12,8 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-import lock  # noqa: E402
+import lock
+from repository import REPOSITORY
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".h5", ".gguf")
 PACKAGES = lock.read(REPOSITORY / "constraints.txt")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from repository import REPOSITORY
+
 PACKAGES = {"gcl_spec", "gcl_torch", "gcl_jax", "gcl_reference", "gcl_cli"}
 
 

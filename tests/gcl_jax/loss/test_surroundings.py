@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+
+from repository import HELPERS
 
 FLAGS = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
 
@@ -13,7 +14,7 @@ FLAGS = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_lev
 @pytest.mark.parametrize(("kind", "without_jit"), [("explicit", "0"), ("disabled", "1")])
 def test_losses_and_gradients_are_those_of_one_device(kind: str, without_jit: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("jax_surroundings.py")), kind],
+        [sys.executable, str(HELPERS / "jax_surroundings.py"), kind],
         env={**os.environ, "XLA_FLAGS": FLAGS, "JAX_DISABLE_JIT": without_jit},
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import warnings
 from pathlib import Path
 
@@ -18,12 +17,8 @@ from gcl_spec.audit.findings import check
 from gcl_spec.config.toml import load, loads
 from gcl_spec.progress import Quiet
 from gcl_spec.train.data import TrainingData
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
-from conftest import write_data
-
-sys.path.insert(0, str(Path(__file__).parent))
 from pieces import Towers
+from tiles_on_disk import write_data
 
 Rows = list[tuple[str | None, list[str], str | None]]
 

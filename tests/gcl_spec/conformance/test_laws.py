@@ -1,7 +1,7 @@
 """Laws of the objective on every declared backend, for the loss and for its gradients.
 
-The neutral loss has its own in `tests/core/test_loss.py`. Shapes, objectives and masks are few,
-so that a compiling backend compiles few programs; values are drawn.
+The neutral loss has its own in `tests/gcl_spec/loss/test_equation.py`. Shapes, objectives and masks
+are few, so that a compiling backend compiles few programs; values are drawn.
 """
 
 from dataclasses import replace

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).parents[2] / "docs" / "backends.md"
+from repository import REPOSITORY
+
+GUIDE = REPOSITORY / "docs" / "backends.md"
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,8 +16,6 @@ from PIL import Image
 from gcl_spec.data.embedded import embedded, is_embedded, unwrapped
 from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import source
 
 

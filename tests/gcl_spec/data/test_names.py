@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import read_tasks
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import captions, member, source, table
 
 

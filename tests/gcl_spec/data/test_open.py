@@ -4,7 +4,6 @@ import io
 import json
 import re
 import shutil
-import sys
 import tarfile
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.formats import parquet, parquet_table
 from gcl_spec.data.paths import expand
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import ROWS, WRITERS, member, png, rows, source, write_llava, write_parquet
 
 

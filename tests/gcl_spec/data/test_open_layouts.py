@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -19,8 +18,6 @@ from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import read_tasks
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import captions, member, source, table, write_tar
 from three import LINES, PATHS, PNGS, TEXTS, folder_of_three, pictures, write_lines
 

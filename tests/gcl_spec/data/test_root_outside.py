@@ -17,7 +17,7 @@ from gcl_spec.errors import DataError
 from gcl_spec.models.hub import model_folder
 from gcl_spec.models.tiny_clip import write_tiny
 from gcl_spec.tasks.folder import read_tasks
-from tests.data.kinds import rows, source, write_jsonl, write_llava, write_parquet, write_tars
+from kinds import rows, source, write_jsonl, write_llava, write_parquet, write_tars
 
 
 def write_npz(folder: Path) -> None:

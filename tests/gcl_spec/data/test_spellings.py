@@ -2,7 +2,6 @@
 
 import json
 import struct
-import sys
 import unicodedata
 import zipfile
 import zlib
@@ -16,8 +15,6 @@ from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import has_tasks
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import png, source
 
 NAMES = ("é/画像 ü.png", "사진/가.png", "plain/1.png")

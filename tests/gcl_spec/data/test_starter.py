@@ -16,6 +16,7 @@ from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import read_tasks
 from gcl_spec.tasks.task import Task, union_pool
+from repository import REPOSITORY
 
 ROOT = open_root("starter")
 TASKS = read_tasks(ROOT, "tasks")
@@ -156,7 +157,7 @@ def test_notice_claims_no_copyright_that_no_package_declares() -> None:
 
 def test_notice_in_the_archive_is_the_notice_of_what_it_holds() -> None:
     """The packages that are installed beside it change more often than the pictures."""
-    texts = (ROOT.read_bytes("NOTICE.txt"), (Path(__file__).parents[2] / "NOTICE").read_bytes())
+    texts = (ROOT.read_bytes("NOTICE.txt"), (REPOSITORY / "NOTICE").read_bytes())
     (shipped, licences), (pictures, same) = (
         (text.partition(b"Not shipped;")[0], text.partition(b"-" * 100)[2]) for text in texts
     )

@@ -17,7 +17,7 @@ from gcl_spec.export.onnx import export_onnx
 from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
 from gcl_torch.train.trainer import TorchTrainer
-from tests.train.test_export import trained_run
+from trained import trained_run
 
 KINDS = {
     "lite": ["model.width=16", "model.hidden=32", "model.image_size=64"],

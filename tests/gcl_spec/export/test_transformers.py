@@ -12,43 +12,14 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
 from gcl_cli.main import cli
-from gcl_spec.batch import Batch, presence
 from gcl_spec.config import toml
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.export.transformers import export_run
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.tiny_clip import write_tiny
-from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
 from gcl_torch.train.trainer import TorchTrainer
-
-SIZE = 6
-
-
-def batch() -> Batch:
-    rng = np.random.default_rng(0)
-    ids = rng.integers(0, 250, (SIZE, 9))
-    ids[:, 0], ids[:, -1] = 512, 513
-    inputs = {
-        "image/pixel_values": rng.normal(size=(SIZE, 3, 32, 32)).astype(np.float32),
-        "text/input_ids": ids,
-        "text/attention_mask": np.ones_like(ids),
-    }
-    here = np.ones(SIZE, bool)
-    return Batch(inputs, presence(here, here), np.arange(SIZE))
-
-
-def trained_run(path: Path, *sets: str) -> TorchTrainer:
-    """A run folder of a few steps, without the evaluation that `gcl train` makes."""
-    overrides = [f"data.cache={path.parent / 'cache'}", f"train.batch_size={SIZE}", *sets]
-    config = toml.load(recipe="tiny", overrides=overrides)
-    trainer = TorchTrainer(config, device="cpu")
-    for _ in range(3):
-        trainer.step(batch(), lr=1e-2)
-    path.mkdir()
-    RunFolder(path).write("config.toml", toml.dumps(config))
-    checkpoint.save(path / "checkpoints", trainer.state(), keep=1)
-    return trainer
+from trained import SIZE, batch, trained_run
 
 
 def embedded(model: Any) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Bad samples are listed once each, also by a run that was killed and by several processes."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,6 @@ import pytest
 from gcl_spec.errors import DataError
 from gcl_spec.run.bad_samples import BadList, BadSample, earlier
 from gcl_spec.train.feed.order import Order
-
-sys.path.insert(0, str(Path(__file__).parent))
 from pieces import lines_of
 
 

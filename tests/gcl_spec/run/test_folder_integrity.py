@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
+from fake import FakeBackend
 from gcl_cli.main import cli
 from gcl_spec import registry
 from gcl_spec.config.options import Config
@@ -22,9 +22,6 @@ from gcl_spec.run.compare_runs import compare
 from gcl_spec.run.folder import RunFolder, load_run
 from gcl_spec.run.weights import weights_of
 from gcl_spec.train.training import run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend
 from loop_config import fast, numbers, state
 
 

@@ -4,7 +4,6 @@ import io
 import json
 import multiprocessing
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
 from gcl_spec.train.data import TrainingData
 from gcl_spec.train.feed.batches import BatchMaker
-
-sys.path.insert(0, str(Path(__file__).parent))
 from pieces import Towers, data, equal, lines_of, options, write
 
 

@@ -1,19 +1,15 @@
 """Heartbeats of two processes, played by threads: who fails is named, who lives is left alone."""
 
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gcl_spec.errors import CheckpointError, TrainingError
 from gcl_spec.train import heartbeat
-
-sys.path.insert(0, str(Path(__file__).parent))
 from thread_world import SIZE, Member, in_threads
 
 

@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 
+from fake import FakeBackend
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, TrainingError
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.training import run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend
 from loop_config import fast, numbers
 
 

@@ -3,20 +3,17 @@
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
+from fake import FakeBackend, FakeTrainer
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError, TrainingError
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.training import dry_run, run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend, FakeTrainer
 from loop_config import fast, numbers, state
 
 

@@ -17,7 +17,7 @@ from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.state import trained_size
 from gcl_spec.run.weights import weights_of
 from gcl_torch.train.trainer import TorchTrainer
-from tests.train.test_export import SIZE, batch, trained_run
+from trained import SIZE, batch, trained_run
 
 
 @pytest.fixture

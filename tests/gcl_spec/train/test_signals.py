@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fake import FakeBackend, FakeTrainer
 from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, StoppedError, TrainingError
 from gcl_spec.run import checkpoint
@@ -18,9 +18,6 @@ from gcl_spec.run.folder import RunFolder
 from gcl_spec.train import signals
 from gcl_spec.train.loop import Guard
 from gcl_spec.train.training import run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend, FakeTrainer
 from loop_config import fast, numbers, state, steps
 
 Step = Callable[..., Mapping[str, Any]]

@@ -1,7 +1,6 @@
 """A whole run on shards, and one on vectors: bad samples are listed in its folder."""
 
 import json
-import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fake import FakeBackend
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.training import run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import write_data
-from fake import FakeBackend
+from tiles_on_disk import write_data
 
 
 def options(path: Path, *more: str) -> Config:

@@ -2,21 +2,18 @@
 
 import errno
 import shutil
-import sys
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
+from fake import FakeBackend
+from faults import ERRORS, Faults, injected
 from gcl_spec.config.options import Config
 from gcl_spec.data.prepare import recipes
 from gcl_spec.errors import GclError
 from gcl_spec.train.training import run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend
-from faults import ERRORS, Faults, injected
 from loop_config import Said, fast, numbers, state
 
 PARTS = 4  # of the calls, so that processes of a test run share them

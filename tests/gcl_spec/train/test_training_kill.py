@@ -5,11 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from loop_config import fast, numbers, state, steps
-
 from gcl_spec.config.toml import dumps
 from gcl_spec.run.folder import RunFolder
+from loop_config import fast, numbers, state, steps
+from repository import HELPERS
 
 KINDS = {
     "write", "fsync", "replace", "rename", "unlink", "chmod", "mkstemp", "mkdtemp", "step", "encode"
@@ -24,7 +23,7 @@ def test_killed_runs_are_unbroken_runs(data_folder: Path, tmp_path: Path) -> Non
     file, folder = tmp_path / "config.toml", tmp_path / "runs"
     file.write_text(dumps(config))
     folder.mkdir()
-    program = Path(__file__).with_name("kills.py")
+    program = HELPERS / "kills.py"
     done = subprocess.run(
         [sys.executable, str(program), str(file), str(folder), "0", "10"],
         capture_output=True,

@@ -1,6 +1,5 @@
 """Going on with a run: one process at a time, with the options that change no number."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +7,12 @@ from typing import Any
 
 import pytest
 
+from fake import FakeBackend, FakeTrainer
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import load
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.training import run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend, FakeTrainer
 from loop_config import Said, fast, numbers, state, steps
 
 

@@ -1,6 +1,5 @@
 """Two processes, played by threads: one writes, all stop together, none waits for a failed one."""
 
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fake import FakeBackend, FakeTrainer
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, GclError, StoppedError, TrainingError
@@ -19,9 +19,6 @@ from gcl_spec.train import world
 from gcl_spec.train.data import TrainingData
 from gcl_spec.train.signals import Stop
 from gcl_spec.train.training import dry_run, run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fake import FakeBackend, FakeTrainer
 from loop_config import fast, numbers, state, steps
 from thread_world import SIZE, Member, Threads, in_threads
 

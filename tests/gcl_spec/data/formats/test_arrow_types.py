@@ -2,7 +2,6 @@
 
 import os
 import resource
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ import pytest
 from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import ROWS, Row, png, rows, source
 
 

@@ -1,6 +1,5 @@
 """Columns and arrays of other names are read and said; a chosen one is there or an error."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,6 @@ import pytest
 
 from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import captions, png, source, table
 
 

@@ -1,15 +1,12 @@
 """Several files, and files of other names and layouts: read, or named."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import captions, png, source
 from three import CSV, LINES, PNGS, TEXTS, folder_of_three, pictures, write_lines
 

@@ -1,6 +1,5 @@
 """Shards that are cut off, changed or damaged; indices that are kept."""
 
-import sys
 import tarfile
 from pathlib import Path
 
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 
 from gcl_spec.data.formats import tar
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import ROWS, png, rows, source, write_llava, write_parquet, write_tar, write_tars
 
 

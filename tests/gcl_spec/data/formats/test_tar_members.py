@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import tarfile
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import ROWS, member, png, rows, source, write_tar
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,6 @@ import pytest
 from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.formats import text_table
 from gcl_spec.errors import DataError
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import ROWS, png, rows, source, write_files
 
 LONG = 'He said "no", twice;\nthen\ta naïve \u2028 line'

@@ -1,7 +1,6 @@
 """Precomputed vectors in place of pictures and texts."""
 
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,6 @@ from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.train.data import TrainingData
-
-sys.path.insert(0, str(Path(__file__).parent))
 from pieces import Towers, data, options
 
 

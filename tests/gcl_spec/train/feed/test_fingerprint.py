@@ -1,6 +1,5 @@
 """Data that has changed since a run was started is noticed; where it lies does not matter."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +7,6 @@ import pytest
 
 from gcl_spec.errors import DataError
 from gcl_spec.train.feed.fingerprint import check_same, noted
-
-sys.path.insert(0, str(Path(__file__).parent))
 from kinds import ROWS, WRITERS, source, write_jsonl, write_tar
 
 

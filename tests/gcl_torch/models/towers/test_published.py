@@ -1,14 +1,13 @@
 """The pretrained towers compute what their publishers' models compute."""
 
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import efficientnet_witness
 from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.prepare.tokenizer import Tokenizer
@@ -16,9 +15,6 @@ from gcl_spec.data.root import open_root
 from gcl_spec.models.pretrained import image_weights, text_folder
 from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0, _SameConv2d
 from gcl_torch.models.towers.minilm import MiniLM
-
-sys.path.insert(0, str(Path(__file__).parent))
-import efficientnet_witness
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,32 @@
+"""What trainings in several processes need: data, a launcher, a free port."""
+
+import json
+import socket
+from pathlib import Path
+
+from PIL import Image
+
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
+def make_data(folder: Path) -> None:
+    """Nine pictures with captions, and one task."""
+    lines = []
+    task = folder / "tasks" / "colours"
+    (folder / "images").mkdir(parents=True)
+    task.mkdir(parents=True)
+    for n in range(9):
+        Image.new("RGB", (40, 40), (25 * n, 90, 250 - 25 * n)).save(folder / f"images/{n}.png")
+        lines.append({"id": str(n), "image": f"images/{n}.png", "captions": [f"colour {n}"]})
+    (folder / "train.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    queries = [{"id": f"q{n}", "text": f"colour {n}"} for n in range(9)]
+    found = [{"id": f"c{n}", "image": f"images/{n}.png"} for n in range(9)]
+    (task / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)) + "\n")
+    (task / "candidates.jsonl").write_text("\n".join(map(json.dumps, found)) + "\n")
+    (task / "qrels.tsv").write_text("".join(f"q{n}\tc{n}\n" for n in range(9)))
+
+
+def free_port() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
