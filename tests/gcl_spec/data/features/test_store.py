@@ -11,30 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from counting_towers import Counting, settings
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config, DataConfig
 from gcl_spec.data.features import store as features
 from gcl_spec.data.features.store import FeatureStore
 from gcl_spec.data.prepare.collate import Collator
-from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
-
-
-class Counting:
-    """Stands for a trainer: a feature is the mean of the pixels, or the sum of the tokens."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def __call__(self, batch: Batch) -> Mapping[str, np.ndarray]:
-        # Batches are filled up with repetitions.
-        shown = next(iter(batch.inputs.values()))
-        self.seen += len(np.unique(shown.reshape(len(batch), -1), axis=0))
-        if "image/pixels" in batch.inputs:
-            return {"image": batch.inputs["image/pixels"].mean(axis=(1, 2)).astype(np.float32)}
-        tokens = batch.inputs["text/input_ids"] * batch.inputs["text/attention_mask"]
-        return {"text": tokens.sum(1, keepdims=True).astype(np.float32)}
+from repository import HELPERS
 
 
 @pytest.fixture
@@ -42,12 +27,6 @@ def data(tmp_path: Path) -> tuple[Config, Collator]:
     for n in range(3):
         Image.new("RGB", (8, 8), (n, 2 * n, 0)).save(tmp_path / f"{n}.png")
     return settings(tmp_path)
-
-
-def settings(folder: Path) -> tuple[Config, Collator]:
-    config = Config(data=DataConfig(cache=str(folder / "cache")))
-    config = replace(config, model=replace(config.model, image_size=32))
-    return config, Collator(config, FolderRoot(folder))
 
 
 def test_features_are_computed_once(data: tuple[Config, Collator], tmp_path: Path) -> None:
@@ -242,30 +221,31 @@ CHILD = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {here!r})
-from test_features import Counting, settings
-from gcl_spec.data import features
-from gcl_spec.data.features.store import FeatureStore
-features._BATCH, features._SAVE_EVERY = 1, 2
-class Slow(Counting):
+from counting_towers import Counting, settings
+from gcl_spec.data.features import store
+store._BATCH, store._SAVE_EVERY = 1, 2
+class Stuck(Counting):
     def __call__(self, batch):
-        time.sleep(0.05)
+        if self.seen == 9:
+            time.sleep(3600)  # until it is killed
         return super().__call__(batch)
-FeatureStore(*settings(Path(sys.argv[1])), Slow()).prepare([], [f"text {{n}}" for n in range(200)])
+config, collator = settings(Path(sys.argv[1]))
+store.FeatureStore(config, collator, Stuck()).prepare([], [f"text {{n}}" for n in range(200)])
 """
 
 
 def test_kill_9_keeps_what_was_saved(data: tuple[Config, Collator], tmp_path: Path) -> None:
-    code = CHILD.format(here=str(Path(__file__).parent))
-    child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("cache/text-*.part-*"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    child.kill()
-    child.wait()
+    code = CHILD.format(here=str(HELPERS))
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as child:
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.glob("cache/text-*.part-*"))) < 4 and time.monotonic() < deadline:
+            assert child.poll() is None, "it ended by itself"
+            time.sleep(0.02)
+        child.kill()
     again = Counting()
     config, collator = data
     FeatureStore(config, collator, again).prepare([], [f"text {n}" for n in range(200)])
-    assert 0 < again.seen <= 200 - 3 * 2
+    assert again.seen == 200 - 4 * 2
 
 
 def test_pictures_of_which_none_can_be_read(data: tuple[Config, Collator], tmp_path: Path) -> None:
