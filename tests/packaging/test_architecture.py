@@ -1,15 +1,11 @@
 """The picture of docs/architecture.md is that of the code, and what the page names is there."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-from import_picture import arrows, draw, floors, picture  # noqa: E402
+from import_picture import arrows, draw, floors, picture
+from repository import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "architecture.md").read_text()
 

@@ -10,12 +10,9 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-import docstring_figures  # noqa: E402
-from docstrings.read import Documented, public  # noqa: E402
-from docstrings.rules import (  # noqa: E402
+import docstring_figures
+from docstrings.read import Documented, public
+from docstrings.rules import (
     Rules,
     arrays,
     has_formula,
@@ -23,6 +20,7 @@ from docstrings.rules import (  # noqa: E402
     says_only_see,
     without_subject,
 )
+from repository import REPOSITORY
 
 EVERY = list(public(REPOSITORY))
 RULES = Rules(EVERY)
