@@ -27,6 +27,7 @@ from typing import NoReturn
 
 from gcl_cli.main import main as gcl
 from gcl_spec.data.prepare import recipes
+from gcl_spec.errors import GclError
 from gcl_spec.run.compare_runs import compare
 from gcl_spec.run.folder import RunFolder
 
@@ -171,7 +172,11 @@ class Campaign:
         self._note("then as unbroken" if whole else "THEN NOT AS UNBROKEN", where, said)
 
     def _is_whole(self) -> bool:
-        parts = compare(self._whole, RunFolder.open(self._place / "run"))
+        try:
+            parts = compare(self._whole, RunFolder.open(self._place / "run"))
+        except GclError as error:
+            print(f"cannot be compared: {error}")
+            return False
         return all(part.difference is None for part in parts)
 
     def _note(self, outcome: str, where: str, said: str) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from gcl_spec import registry
 from gcl_spec._files.atomic import append, atomic_folder, atomic_write, remove_stale, sync_file
-from gcl_spec._files.reading import is_file, parse_json
+from gcl_spec._files.reading import parse_json
 from gcl_spec._typing import FloatArray, State
 from gcl_spec._words import brief
 from gcl_spec.backend import Trainer
@@ -86,8 +86,8 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path, *, allow_unverified: bool = False) -> "RunFolder":
-        """An existing run; `CheckpointError` where there is none."""
-        if not is_file(path / "config.toml"):
+        """An existing run; `CheckpointError` where there is none, or it cannot be told."""
+        if manifest.stored(path, "config.toml") is None:
             raise CheckpointError(f"{path}: not a run folder (no config.toml)")
         return cls(path, allow_unverified=allow_unverified)
 
@@ -114,7 +114,7 @@ class RunFolder:
         allowed = self.allow_unverified
         if step == "newest":
             found = checkpoint.newest(self.checkpoints, allow_unverified=allowed)
-            if not allowed and is_file(self.path / "after.json"):
+            if not allowed and manifest.stored(self.path, "after.json") is not None:
                 run_id.check_last(found, self.path, self.config().train.steps)
         elif step == "best" or re.fullmatch("[0-9]{1,9}", step):
             number = self._best_step() if step == "best" else int(step)

@@ -7,7 +7,6 @@ that the same run has the same id, and the same bytes in its checkpoints. It sta
 import hashlib
 from pathlib import Path
 
-from gcl_spec._files.reading import is_file
 from gcl_spec.config.options import Config
 from gcl_spec.config.resumable import FREE, differences
 from gcl_spec.errors import CheckpointError
@@ -43,7 +42,7 @@ def notes(run: Path, *, allow_unverified: bool = False) -> dict[str, int]:
     Raises:
         CheckpointError: the file is not as it was written.
     """
-    if not is_file(run / NAME):
+    if manifest.stored(run, NAME) is None:
         return {}
     content = manifest.content(run, NAME, allow_unverified=allow_unverified)
     return {NOTE: int(content)} if content.isdigit() and len(content) < 20 else {}
