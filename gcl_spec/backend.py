@@ -1,17 +1,59 @@
-"""The seam: what a backend must supply. It is small: a backend is only the arithmetic."""
+"""The seam: every protocol between this library and a framework, in one file.
 
-from collections.abc import Mapping, Sequence
+A backend is small, because it is only the arithmetic. `Backend` is what every one supplies; the
+others add one ability each, and `isinstance` says whether a backend has it:
+
+    Backend             the loss and its gradients
+      SpreadBackend     the same, of a batch that is cut over processes or devices
+      TrainingBackend   models that are trained: a `Trainer`, whose processes form a `World`
+        OnnxBackend     trained models that are written as ONNX graphs
+      BenchBackend      losses whose cost is measured: a `Bench` with a `Memory` meter
+
+`Kernel` and its kin, which `gcl_spec.loss` finds by the kind of arrays, are defined in
+`gcl_spec.loss.kernel`, because the loss imports nothing of this file.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from pathlib import Path
+from typing import (
+    Any,
+    NamedTuple,
+    Protocol,
+    Required,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+    runtime_checkable,
+)
 
 import numpy.typing as npt
 
-from gcl_spec._typing import Array, ArrayNamespace, FloatArray, State
+from gcl_spec._typing import AnyArray, Array, ArrayNamespace, FloatArray, State
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
+from gcl_spec.loss.kernel import FrameworkKernel, Kernel, PartialKernel, Processes
 from gcl_spec.objective import Objective
 
-__all__ = ["Backend", "LossAndGrads", "SpreadBackend", "Trainer", "TrainingBackend"]
+__all__ = [
+    "Backend", "Bench", "BenchBackend", "Candidate", "FrameworkKernel", "Inputs", "Kernel",
+    "LossAndGrads", "LossArguments", "Memory", "OnnxBackend", "PartialKernel", "Prepared",
+    "Processes", "SpreadBackend", "Step", "Trainer", "TrainingBackend", "World",
+]  # fmt: skip
+
+
+class LossArguments(TypedDict, total=False):
+    """The named arguments of every `loss_and_grads`; all but the objective may be left out."""
+
+    objective: Required[Objective]
+    present: Array | None
+    """(M, B) booleans: a row that is not present is in no pool, and its gradient is 0."""
+    ids: Array | None
+    """(B,) integers: samples with equal ids are not each other's negatives."""
+    weights: Array | None
+    """(F, 2, B), the factors w_a and w_b of each modality "a+b" that is not given; None: all 1."""
+    tile: int | None
+    """The samples of a tile, where the backend computes in tiles; it changes no result."""
 
 
 class LossAndGrads(NamedTuple):
@@ -34,37 +76,26 @@ class Backend(Protocol):
 
     def devices(self) -> Sequence[str]:
         """Names of the devices that work here; the first is the default."""
-        ...
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> Array:
         """The framework's array on `device` of dtype "float32", "float64", "bool", "int64", or,
         where rows may have it, "bfloat16"."""
-        ...
 
     def to_numpy(self, x: Array, /) -> npt.NDArray[Any]:
         """The values as a NumPy array, detached, of the same dtype; bfloat16 as float32."""
-        ...
 
     def loss_and_grads(
-        self,
-        z_MBD: Array,
-        log_scale: Array,
-        /,
-        *,
-        objective: Objective,
-        present: Array | None = None,
-        ids: Array | None = None,
-        weights: Array | None = None,
-        tile: int | None = None,
+        self, z_MBD: Array, log_scale: Array, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
         """The objective on stacked embeddings, by the very path that `Trainer.step` uses.
 
-        z_MBD: rows in the order of `objective.modalities`; where it has no rows of the F modalities
-        "a+b" of two others, they are normalise(w_a e_a + w_b e_b), through which the gradient goes.
-        log_scale: shape (), -ln(tau). present: (M, B) booleans. ids: (B,) integers. weights:
-        (F, 2, B), w_a and w_b; 1 when not given. tile: rows of a tile, where it computes in tiles.
+        Args:
+            z_MBD: (M, B, D), rows in the order of `objective.modalities`. Where it has no rows of
+                the F modalities "a+b" of two others, they are normalise(w_a e_a + w_b e_b), through
+                which the gradient goes.
+            log_scale: shape (), -ln(tau).
+            arguments: the objective, and what `LossArguments` says of the samples.
         """
-        ...
 
 
 @runtime_checkable
@@ -77,7 +108,6 @@ class SpreadBackend(Backend, Protocol):
         The loss is that of the whole batch, and the gradients are those that one process has.
         Leaving the context ends what was started.
         """
-        ...
 
 
 @runtime_checkable
@@ -90,16 +120,19 @@ class TrainingBackend(Backend, Protocol):
         A state without "optim/..." entries (weights only, as `--init` gives) starts the optimiser
         and the step count anew.
         """
-        ...
 
 
 @runtime_checkable
 class Trainer(Protocol):
     """One model with its optimiser.
 
-    One that runs in several processes also has `world`, a `gcl_spec.train.world.World`; each
-    process then gets its share of every batch, and the state is the same on all.
+    Where several processes train it, each has a trainer of its own, which gets its share of every
+    batch; the state is the same on all.
     """
+
+    @property
+    def world(self) -> "World":
+        """The processes that train this model; `gcl_spec.train.world.single()` for one alone."""
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, Array]:
         """One update; returns device scalars, which the loop reads.
@@ -108,21 +141,18 @@ class Trainer(Protocol):
         the log (`gcl_spec.loss.terms`); and "skipped", 1 where loss or gradient was not finite and
         nothing but the step count changed.
         """
-        ...
 
     def encode(self, batch: Batch, /) -> FloatArray:
         """Embeddings, (3, B, D) float32 unit rows: image, text, image+text.
 
         A row whose inputs are not present is zero.
         """
-        ...
 
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
         """Outputs of the frozen towers, by modality: {"image": (B, F), "text": (B, F)} float32.
 
         Only the modalities that `batch` has inputs for.
         """
-        ...
 
     def state(self) -> State:
         """Parameters, optimiser moments and step as flat NumPy arrays, copied.
@@ -130,4 +160,140 @@ class Trainer(Protocol):
         Names as `gcl_spec.run.state.Snapshot.to_state` makes them, so that every backend can
         go on from the state of any other.
         """
-        ...
+
+
+@runtime_checkable
+class World(Protocol):
+    """The processes that run one training together; each call is made by all of them, in order.
+
+    The training loop runs the same steps in every process, and only the first one writes.
+    """
+
+    @property
+    def rank(self) -> int:
+        """The place of this process, from 0 to `size` - 1; process 0 writes."""
+
+    @property
+    def size(self) -> int:
+        """The number of processes."""
+
+    @property
+    def host(self) -> str:
+        """The address of the machine of process 0; it is empty where processes need no watch."""
+
+    def barrier(self) -> None:
+        """Return when all processes have called it."""
+
+    def first(self, number: int, /) -> int:
+        """The number that process 0 has given, from 0 to 2^31 - 1; it is the same for all."""
+
+    def lost(self, error: Exception, /) -> bool:
+        """Is `error` what an exchange raises where another process has gone?"""
+
+    def any(self, flag: bool, /) -> bool:
+        """Whether one of the processes has given True; the answer is the same for all."""
+
+
+@runtime_checkable
+class OnnxBackend(TrainingBackend, Protocol):
+    """A backend that also writes its models as ONNX graphs."""
+
+    def write_onnx(
+        self,
+        config: Config,
+        weights: State,
+        inputs: Mapping[str, Mapping[str, AnyArray]],
+        out: Path,
+    ) -> None:
+        """Write `<modality>.onnx` into the folder `out` for each modality of `inputs`.
+
+        Args:
+            config: the options of the run, whose model is written.
+            weights: parameters and buffers by their names in the model, LoRA matrices added.
+            inputs: for each modality sample inputs of a batch by name, (B, ...) each; in the graph
+                B, and the length of token sequences, may be any.
+            out: an existing folder.
+        """
+
+
+class Inputs(NamedTuple):
+    """One batch of pairs to measure a loss on: float64 unit rows, (B, D) each."""
+
+    image_BD: FloatArray
+    text_BD: FloatArray
+    fused_BD: FloatArray
+    """The rows normalise(image + text)."""
+    log_scale: float
+    """ln(1 / temperature)"""
+
+
+Step: TypeAlias = Callable[[], Any]
+"""A call starts one forward and backward pass and gives (loss, d image, d text, d log_scale)."""
+
+
+class Prepared(NamedTuple):
+    """A loss that is ready to run on inputs of one shape."""
+
+    step: Step
+    compile_seconds: float | None = None
+    """The time of tracing and compiling; None where nothing is compiled beforehand."""
+
+
+class Candidate(NamedTuple):
+    """A loss that `gcl bench` can measure."""
+
+    prepare: Callable[[Inputs, Objective], Prepared]
+    about: str
+    """A line that says what the loss is, with the version of its library."""
+    computes: str = ""
+    """The preset that it computes whatever is asked for; "": it computes what is asked for."""
+    missing: str = ""
+    """The reason why it cannot run here; then it is measured only when asked for by name."""
+
+
+@runtime_checkable
+class Memory(Protocol):
+    """A meter of the device's memory."""
+
+    kind: str
+    """The name of the count that is read, such as "torch.cuda.max_memory_allocated"."""
+
+    def start(self) -> None:
+        """Count peaks from the memory in use now on."""
+
+    def peak(self) -> int | None:
+        """Bytes in use at the peak since `start`, less those at `start`; None: it is unknown."""
+
+
+@runtime_checkable
+class Bench(Protocol):
+    """The losses of one backend, on one device and in one dtype; it reads no clock itself."""
+
+    version: str
+    """The version of the framework."""
+
+    def candidates(self) -> Mapping[str, Candidate]:
+        """Every loss that the backend knows, by name; none is built, and no peer is imported."""
+
+    def product(self, rows_ND: FloatArray, /) -> Step:
+        """The unit of time, rows @ rows^T: every call makes a new (N, N) array."""
+
+    def wait(self, result: Array, /) -> None:
+        """Wait until a result of a step, of any shape, is computed."""
+
+    def memory(self) -> Memory | None:
+        """The meter of the device's memory; None where that is the memory of the process."""
+
+
+@runtime_checkable
+class BenchBackend(Backend, Protocol):
+    """A backend whose losses `gcl bench` can measure."""
+
+    def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
+        """The backend's bench.
+
+        Args:
+            device: one of the backend's devices.
+            dtype: the name of a dtype, such as "bfloat16".
+            threads: the processor threads to use.
+        """

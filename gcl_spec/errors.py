@@ -19,6 +19,8 @@ __all__ = [
     "NoPairError",
     "NotABackendError",
     "NotABenchBackendError",
+    "NotAKernelError",
+    "NotAnOnnxBackendError",
     "NotATrainingBackendError",
     "StoppedError",
     "TrainingError",
@@ -112,3 +114,11 @@ class NotATrainingBackendError(BackendLoadError, TypeError):
 
 class NotABenchBackendError(BackendLoadError, TypeError):
     """The backend has no losses that `gcl bench` could measure."""
+
+
+class NotAnOnnxBackendError(BackendLoadError, TypeError):
+    """The backend does not write its models as ONNX graphs."""
+
+
+class NotAKernelError(BackendLoadError, TypeError):
+    """The kernel that a distribution declares for a framework's arrays cannot be used."""

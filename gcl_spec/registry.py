@@ -9,17 +9,28 @@ import sys
 from importlib.metadata import EntryPoint, entry_points
 
 from gcl_spec._words import nearest, one_line
-from gcl_spec.backend import Backend, TrainingBackend
+from gcl_spec.backend import Backend, BenchBackend, OnnxBackend, TrainingBackend
 from gcl_spec.errors import (
     ConfigError,
     DuplicateBackendError,
     MissingFrameworkError,
     NotABackendError,
+    NotABenchBackendError,
+    NotAnOnnxBackendError,
     NotATrainingBackendError,
     UnknownBackendError,
 )
 
-__all__ = ["GROUP", "choose_device", "devices", "load", "load_training", "names"]
+__all__ = [
+    "GROUP",
+    "choose_device",
+    "devices",
+    "load",
+    "load_bench",
+    "load_onnx",
+    "load_training",
+    "names",
+]
 
 GROUP = "gcl_spec.backends"
 
@@ -73,6 +84,26 @@ def load_training(name: str, /) -> TrainingBackend:
     if not isinstance(backend, TrainingBackend):
         raise NotATrainingBackendError(
             f"backend {name!r} computes the loss but does not train; use --backend torch"
+        )
+    return backend
+
+
+def load_onnx(name: str, /) -> OnnxBackend:
+    """As `load_training`; `NotAnOnnxBackendError` for a backend that writes no ONNX graphs."""
+    backend = load_training(name)
+    if not isinstance(backend, OnnxBackend):
+        raise NotAnOnnxBackendError(
+            f"backend {name!r} writes no ONNX graphs; those of any run are written by torch"
+        )
+    return backend
+
+
+def load_bench(name: str, /) -> BenchBackend:
+    """As `load`; `NotABenchBackendError` for a backend that has nothing to measure."""
+    backend = load(name)
+    if not isinstance(backend, BenchBackend):
+        raise NotABenchBackendError(
+            f"backend {name!r} has no losses to measure; use --backend torch or --backend jax"
         )
     return backend
 

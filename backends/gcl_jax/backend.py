@@ -1,6 +1,7 @@
 """JAX as a `gcl_spec.backend.TrainingBackend`, on every device that JAX sees."""
 
 from contextlib import AbstractContextManager
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +9,8 @@ import jax.numpy as jnp
 from gcl_jax.arrays import JaxArrays
 from gcl_jax.loss.functions import loss_and_grads
 from gcl_spec._typing import State
-from gcl_spec.backend import Backend, LossAndGrads, Trainer
-from gcl_spec.bench.protocol import Bench
+from gcl_spec.backend import Backend, Bench, LossAndGrads, LossArguments, Trainer
 from gcl_spec.config.options import Config
-from gcl_spec.objective import Objective
 
 __all__ = ["JaxBackend"]
 
@@ -20,28 +19,11 @@ class JaxBackend(JaxArrays):
     """JAX; arrays are `jax.Array`. 64-bit types work without JAX's global switch."""
 
     def loss_and_grads(
-        self,
-        z_MBD: jax.Array,
-        log_scale: jax.Array,
-        /,
-        *,
-        objective: Objective,
-        present: jax.Array | None = None,
-        ids: jax.Array | None = None,
-        weights: jax.Array | None = None,
-        tile: int | None = None,
+        self, z_MBD: jax.Array, log_scale: jax.Array, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`."""
         with jax.enable_x64(z_MBD.dtype == jnp.float64):
-            return loss_and_grads(
-                z_MBD,
-                log_scale,
-                objective=objective,
-                present=present,
-                ids=ids,
-                weights=weights,
-                tile=tile,
-            )
+            return loss_and_grads(z_MBD, log_scale, **arguments)
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """See `gcl_spec.backend.SpreadBackend.spread`."""
@@ -56,7 +38,7 @@ class JaxBackend(JaxArrays):
         return JaxTrainer(config, device=device, state=state)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
-        """See `gcl_spec.bench.protocol.BenchBackend.bench`."""
+        """See `gcl_spec.backend.BenchBackend.bench`."""
         from gcl_jax.bench.losses import JaxBench
 
         return JaxBench(device=device, dtype=dtype)

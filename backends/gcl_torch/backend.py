@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
 from gcl_spec._typing import AnyArray, State
-from gcl_spec.backend import Backend, LossAndGrads, Trainer
-from gcl_spec.bench.protocol import Bench
+from gcl_spec.backend import Backend, Bench, LossAndGrads, LossArguments, Trainer
 from gcl_spec.config.options import Config
-from gcl_spec.objective import Objective
 from gcl_torch.arrays import TorchArrays
 from gcl_torch.loss.functions import loss_and_grads
 
@@ -21,27 +20,10 @@ class TorchBackend(TorchArrays):
     """PyTorch; arrays are `torch.Tensor`."""
 
     def loss_and_grads(
-        self,
-        z_MBD: torch.Tensor,
-        log_scale: torch.Tensor,
-        /,
-        *,
-        objective: Objective,
-        present: torch.Tensor | None = None,
-        ids: torch.Tensor | None = None,
-        weights: torch.Tensor | None = None,
-        tile: int | None = None,
+        self, z_MBD: torch.Tensor, log_scale: torch.Tensor, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`."""
-        return loss_and_grads(
-            z_MBD,
-            log_scale,
-            objective=objective,
-            present=present,
-            ids=ids,
-            weights=weights,
-            tile=tile,
-        )
+        return loss_and_grads(z_MBD, log_scale, **arguments)
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """See `gcl_spec.backend.SpreadBackend.spread`."""
@@ -63,13 +45,13 @@ class TorchBackend(TorchArrays):
         inputs: Mapping[str, Mapping[str, AnyArray]],
         out: Path,
     ) -> None:
-        """See `gcl_spec.export.onnx.OnnxBackend.write_onnx`."""
+        """See `gcl_spec.backend.OnnxBackend.write_onnx`."""
         from gcl_torch.models.onnx import write_onnx
 
         write_onnx(config, weights, inputs, out)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
-        """See `gcl_spec.bench.protocol.BenchBackend.bench`."""
+        """See `gcl_spec.backend.BenchBackend.bench`."""
         from gcl_torch.bench.losses import TorchBench
 
         return TorchBench(device=device, dtype=dtype, threads=threads)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gcl_spec.backend import Bench, Candidate, Inputs, Step
 from gcl_spec.bench.memory import ProcessMemory
-from gcl_spec.bench.protocol import Bench, Candidate, Inputs, Step
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import preset
 

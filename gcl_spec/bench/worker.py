@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from gcl_spec import registry
-from gcl_spec.bench import protocol
+from gcl_spec.backend import Candidate
 from gcl_spec.bench.measure import Case, measure
 from gcl_spec.errors import InputError
 
@@ -41,7 +41,7 @@ def _end_with_parent() -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     case = Case(**request["case"])
     try:
-        backend = protocol.load(case.backend)
+        backend = registry.load_bench(case.backend)
         device = registry.choose_device(backend, case.device)
         bench = backend.bench(device=device, dtype=case.dtype, threads=case.threads)
         known = bench.candidates()
@@ -57,7 +57,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": lines[0] if lines else type(error).__name__, "kind": type(error).__name__}
 
 
-def _about(candidate: protocol.Candidate) -> dict[str, str]:
+def _about(candidate: Candidate) -> dict[str, str]:
     return {
         "about": candidate.about,
         "computes": candidate.computes,

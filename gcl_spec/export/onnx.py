@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from gcl_spec import registry
 from gcl_spec._files.atomic import atomic_folder
 from gcl_spec._typing import AnyArray, FloatArray, State
-from gcl_spec.backend import Backend
 from gcl_spec.batch import Batch, presence
 from gcl_spec.config.options import Config
 from gcl_spec.config.user_paths import text_path
@@ -46,28 +45,6 @@ class Parity:
     smallest_cosine: float
 
 
-@runtime_checkable
-class OnnxBackend(Backend, Protocol):
-    """A backend that writes its models as ONNX."""
-
-    def write_onnx(
-        self,
-        config: Config,
-        weights: State,
-        inputs: Mapping[str, Mapping[str, AnyArray]],
-        out: Path,
-    ) -> None:
-        """Write `<modality>.onnx` in `out` for each modality of `inputs`.
-
-        Args:
-            config: The options of the run.
-            weights: Parameters and buffers by their names in the model, LoRA matrices added.
-            inputs: By modality the model's inputs of a few samples, by name.
-            out: The folder.
-        """
-        ...
-
-
 def export_onnx(
     run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
 ) -> list[Parity]:
@@ -97,8 +74,7 @@ def export_onnx(
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
     state = folder.found(step).state
-    backend = registry.load_training("torch")
-    assert isinstance(backend, OnnxBackend)
+    backend = registry.load_onnx("torch")
     # The graphs compute in float32, and so does what they are compared with.
     plain = replace(config.train, precision="float32", compile=False, shard=False)
     trainer = backend.trainer(replace(config, train=plain), device="cpu", state=state)

@@ -4,17 +4,17 @@ Values are looked at where that waits for no device: on a CPU, outside of compil
 """
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_jax_array, is_numpy_array, is_torch_array
+from array_api_compat import array_namespace, is_numpy_array
 from array_api_compat import numpy as numpy_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, NoPairError
+from gcl_spec.loss.kernel import framework_kernel
 from gcl_spec.normalize import largest_mix, power_of_two, row_norms
 from gcl_spec.objective import Objective
 
@@ -38,7 +38,8 @@ def check_scale(log_scale: Array | float, dtype: Any, xp: ArrayNamespace) -> Non
     if found is None:
         return
     scale: Any = found[1]
-    each = [scale[t] for t in range(scale.shape[0])] if getattr(scale, "shape", ()) else [scale]
+    some = not isinstance(scale, Real) and len(scale.shape) > 0
+    each = [scale[t] for t in range(scale.shape[0])] if some else [scale]
     info = xp.finfo(dtype)
     low, high = math.log(float(info.smallest_normal)), math.log(float(info.max))
     for value in map(float, each):
@@ -208,42 +209,25 @@ def _refuse(
 
 
 def _values(xp: ArrayNamespace, *arrays: Any) -> Sequence[Any] | None:
-    """A namespace and the arrays to look at with it; None where that would wait for a device.
+    """A namespace, and the arrays to look at with it; None where one of them cannot be read now.
 
-    JAX's are looked at in NumPy: under `jit` its operations on concrete arrays are traced, too.
+    Numbers are arrays without axes here. What a framework reads as NumPy's is looked at in NumPy:
+    under `jax.jit` operations of JAX are traced, also those on concrete arrays.
     """
-    arrays = tuple(x if isinstance(x, Real) else _outside(x) for x in arrays)
-    given = [x for x in arrays if not isinstance(x, Real)]
-    if not all(map(_is_plain, given)):
+    found = [x if isinstance(x, Real) else _readable(x) for x in arrays]
+    if any(x is None for x in found):
         return None
-    if all(is_jax_array(x) or _is_numpy(x) for x in given):
-        return (numpy_namespace, *(x if isinstance(x, Real) else _in_numpy(x) for x in arrays))
-    return (xp, *(x.detach() if is_torch_array(x) else x for x in arrays))
+    on_host = all(isinstance(x, Real) or _is_numpy(x) for x in found)
+    return (numpy_namespace if on_host else xp, *found)
 
 
-def _outside(x: Any) -> Any:
-    """The array of which JAX takes a derivative; in a compiled function that has no value."""
-    while is_jax_array(x) and hasattr(x, "primal"):
-        x = x.primal
-    return x
-
-
-def _in_numpy(x: Any) -> Any:
-    # NumPy has no bfloat16 of its own.
-    return np.asarray(x, np.float32) if str(x.dtype) == "bfloat16" else np.asarray(x)
+def _readable(x: Any) -> Any:
+    """An array with the values of `x`; None where reading them would wait, or there are none."""
+    if _is_numpy(x) or type(x).__module__.partition(".")[0] == "array_api_strict":
+        return x
+    kernel = framework_kernel(x)
+    return None if kernel is None else kernel.readable(x)
 
 
 def _is_numpy(x: Any) -> bool:
     return is_numpy_array(x) or isinstance(x, np.generic)
-
-
-def _is_plain(x: Any) -> bool:
-    if is_torch_array(x):
-        torch = sys.modules["torch"]
-        if torch.compiler.is_compiling() or x.device.type != "cpu":
-            return False
-        return not torch._C._functorch.is_functorch_wrapped_tensor(x)
-    if is_jax_array(x):
-        jax = sys.modules["jax"]
-        return not isinstance(x, jax.core.Tracer) and all(d.platform == "cpu" for d in x.devices())
-    return _is_numpy(x) or type(x).__module__.split(".")[0] == "array_api_strict"

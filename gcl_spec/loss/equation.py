@@ -25,10 +25,9 @@ from gcl_spec.loss.inputs import (
     pair_rows,
     prepare,
 )
-from gcl_spec.loss.kernel import kernel_for
-from gcl_spec.loss.plain import Kernel, term_values
-from gcl_spec.loss.scales import plans_by_scale
-from gcl_spec.loss.terms import LossTerms, mean_term
+from gcl_spec.loss.kernel import Kernel, PartialKernel, kernel_for
+from gcl_spec.loss.plan import plans_by_scale
+from gcl_spec.loss.terms import LossTerms, mean_term, term_values
 from gcl_spec.objective import GCL, Objective
 
 __all__ = [
@@ -229,7 +228,7 @@ def _terms(
         embeddings,
         log_scale=log_scale,
         objective=objective,
-        whole=not getattr(kernel, "partial", False),
+        whole=not isinstance(kernel, PartialKernel),
         **options,
     )
     dtype = at_least_32_bits(first.dtype, xp)

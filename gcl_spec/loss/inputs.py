@@ -25,7 +25,8 @@ from gcl_spec.loss.check_values import (
     check_scale,
     largest_norm,
 )
-from gcl_spec.loss.plain import Kernel, Problem
+from gcl_spec.loss.kernel import Kernel
+from gcl_spec.loss.problem import Problem
 from gcl_spec.objective import Objective
 
 __all__ = [

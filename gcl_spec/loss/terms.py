@@ -1,14 +1,17 @@
 """The terms of the loss, one for each direction and sample, and their mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.logsumexp import logsumexp
+from gcl_spec.loss.plan import Softmax
+from gcl_spec.loss.problem import Blocks
 from gcl_spec.objective import Objective
 
-__all__ = ["LossTerms", "direction_losses", "mean_term", "modality_gap"]
+__all__ = ["LossTerms", "direction_losses", "mean_term", "modality_gap", "term_values"]
 
 
 class LossTerms(NamedTuple):
@@ -18,6 +21,38 @@ class LossTerms(NamedTuple):
     """(T, B), in the order of `objective.directions`; 0 where not valid."""
     valid: Array
     """(T, B) booleans: query and target are both present."""
+
+
+def term_values(
+    blocks: Blocks,
+    asked: Sequence[tuple[int, int]],
+    plan: Sequence[Softmax],
+    single: bool,
+    xp: ArrayNamespace,
+) -> dict[int, Array]:
+    """-log(share of the positive in its pool) for every direction, (B,) each, by its place.
+
+    single: has every row a single positive (`Problem.own_is_one`)?
+    """
+    at = {block: i for i, block in enumerate(asked)}
+    values = {}
+    for softmax in plan:
+        others = [at[softmax.query, n] for n in softmax.pool]
+        own = [at[softmax.query, n] for n in softmax.own]
+        for target in softmax.targets:
+            # The differences first: they are small where the pairs are alike.
+            k = at[softmax.query, target.modality]
+            sums = [blocks.others[i, :] - blocks.mean[k, :] for i in others]
+            # A single positive next to itself is 0 without a derivative: no digit is lost to it.
+            zero = xp.zeros_like(blocks.mean[k, :])
+            sums += [zero if single and i == k else _difference(blocks, i, k) for i in own]
+            values[target.term] = logsumexp(xp.stack(sums), 0, xp)
+    return values
+
+
+def _difference(blocks: Blocks, i: int, k: int) -> Array:
+    found = blocks.own[i, :] - blocks.mean[k, :]
+    return found if blocks.rest is None else found + (blocks.rest[i, :] - blocks.rest[k, :])
 
 
 def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | None = None) -> Array:

@@ -15,7 +15,6 @@ from gcl_spec.train.heartbeat import watched
 from gcl_spec.train.loop import Guard, train_step
 from gcl_spec.train.open_data import open_data
 from gcl_spec.train.optimizer_rules import learning_rate
-from gcl_spec.train.world import world_of
 
 __all__ = ["DryRun", "dry_run"]
 
@@ -51,7 +50,7 @@ def dry_run(
     config = resolved(config)
     state = None if init is None else weights_of(init, allow_unverified=allow_unverified)
     trainer = backend.trainer(config, device=choose_device(backend, device), state=state)
-    world = world_of(trainer)
+    world = trainer.world
     guard = Guard(config.optim.skip_nonfinite)
     times = []
     watch = watched(world, config.train.timeout)

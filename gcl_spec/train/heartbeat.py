@@ -17,9 +17,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from gcl_spec.backend import World
 from gcl_spec.errors import GclError, TrainingError
 from gcl_spec.progress import warn
-from gcl_spec.train.world import World
 
 __all__ = ["watched"]
 

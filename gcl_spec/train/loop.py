@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from gcl_spec._typing import State
-from gcl_spec.backend import Trainer
+from gcl_spec.backend import Trainer, World
 from gcl_spec.config.options import Config
 from gcl_spec.errors import InputError, NoPairError, StoppedError, TrainingError
 from gcl_spec.progress import Reporter
@@ -22,7 +22,7 @@ from gcl_spec.train.data import TrainingData
 from gcl_spec.train.loggers import Loggers
 from gcl_spec.train.optimizer_rules import learning_rate
 from gcl_spec.train.signals import Stop
-from gcl_spec.train.world import World, on_first
+from gcl_spec.train.world import on_first
 
 __all__ = ["Guard", "Loop", "train_step"]
 

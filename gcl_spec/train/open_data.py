@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from gcl_spec.backend import Trainer
+from gcl_spec.backend import Trainer, World
 from gcl_spec.config.options import Config
 from gcl_spec.progress import Reporter
 from gcl_spec.train.data import TrainingData
-from gcl_spec.train.world import World, on_first
+from gcl_spec.train.world import on_first
 
 __all__ = ["open_data"]
 

@@ -11,7 +11,7 @@ from gcl_spec._files.locks import locked
 from gcl_spec._files.os_errors import one_line
 from gcl_spec._typing import State
 from gcl_spec._words import brief
-from gcl_spec.backend import Trainer, TrainingBackend
+from gcl_spec.backend import Trainer, TrainingBackend, World
 from gcl_spec.config.options import Config
 from gcl_spec.config.resumable import changes
 from gcl_spec.data.prepare.check_checkpoint import model_warnings
@@ -32,7 +32,7 @@ from gcl_spec.train.loggers import Loggers, check_installed
 from gcl_spec.train.loop import Guard, Loop
 from gcl_spec.train.open_data import open_data
 from gcl_spec.train.signals import Stop, caught, interrupted
-from gcl_spec.train.world import World, on_first, world_of
+from gcl_spec.train.world import on_first
 
 __all__ = ["DryRun", "dry_run", "run"]
 
@@ -126,7 +126,7 @@ def _create(
     check_installed(config.train.loggers)
     config = resolved(config)
     trainer = backend.trainer(config, device=device, state=state)
-    world = world_of(trainer)
+    world = trainer.world
     stack.enter_context(watched(world, config.train.timeout))
     reporter = reporter if world.rank == 0 else Quiet()
     for warning in model_warnings(config):
@@ -165,7 +165,7 @@ def _reopen(
     old.report("before")
     old.examples()
     trainer = backend.trainer(config, device=device, state=found.state)
-    world = world_of(trainer)
+    world = trainer.world
     stack.enter_context(watched(world, config.train.timeout))
     reporter = reporter if world.rank == 0 else Quiet()
     for warning in (*unverified, *model_warnings(config)):

@@ -1,51 +1,16 @@
-"""The processes that run one training, as far as the loop must know of them.
+"""The processes that run one training: a single one, and what only the first of several does.
 
-A trainer of many processes has an attribute `world`; the loop of every process runs the same steps,
-and only the first one writes.
+`gcl_spec.backend.World` is what a backend supplies for several; the loop of every process runs the
+same steps, and only the first one writes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from gcl_spec.backend import World
 from gcl_spec.errors import TrainingError
 
-__all__ = ["World", "on_first", "single", "world_of"]
-
-
-class World(Protocol):
-    """What a backend supplies for many processes; each call is made by all of them, in order."""
-
-    @property
-    def rank(self) -> int:
-        """This process, from 0 to `size` - 1; 0 writes."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        ...
-
-    @property
-    def host(self) -> str:
-        """The address of the machine of process 0; empty where processes need no watch."""
-        ...
-
-    def barrier(self) -> None:
-        """Return when all have called it."""
-        ...
-
-    def first(self, number: int, /) -> int:
-        """The number that process 0 has given, from 0 to 2^31 - 1; the same for all."""
-        ...
-
-    def lost(self, error: Exception, /) -> bool:
-        """Is it what an exchange raises where another process has gone?"""
-        ...
-
-    def any(self, flag: bool, /) -> bool:
-        """Has one of them given True? The same answer for all."""
-        ...
+__all__ = ["on_first", "single"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +40,6 @@ def single() -> World:
     (0, 1, False, True)
     """
     return _Single()
-
-
-def world_of(trainer: object) -> World:
-    """The trainer's world; `single()` where it has none."""
-    world: World = getattr(trainer, "world", None) or single()
-    return world
 
 
 def on_first(world: World, action: Callable[[], object], what: str) -> None:

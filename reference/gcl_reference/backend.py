@@ -1,14 +1,14 @@
 """The reference as a `gcl_spec.backend.Backend`; it computes losses and does not train."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from gcl_reference.fusion import Fusion
 from gcl_reference.loss import Samples, gradients
-from gcl_spec.backend import LossAndGrads
+from gcl_spec.backend import LossAndGrads, LossArguments
 from gcl_spec.errors import InputError
 from gcl_spec.objective import Objective
 
@@ -38,19 +38,16 @@ class ReferenceBackend:
         z_MBD: npt.NDArray[Any],
         log_scale: npt.NDArray[Any],
         /,
-        *,
-        objective: Objective,
-        present: npt.NDArray[np.bool_] | None = None,
-        ids: npt.NDArray[np.integer[Any]] | None = None,
-        weights: npt.NDArray[np.floating[Any]] | None = None,
-        tile: int | None = None,
+        **arguments: Unpack[LossArguments],
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`; `tile` changes nothing here.
 
         Computed in float64; the results have the dtypes of what they are derivatives by.
         """
+        objective = arguments["objective"]
+        present, ids = arguments.get("present"), arguments.get("ids")
         _refuse(z_MBD, log_scale, objective, present, ids)
-        fusion = Fusion(z_MBD.astype(np.float64), objective, present, weights)
+        fusion = Fusion(z_MBD.astype(np.float64), objective, present, arguments.get("weights"))
         samples = Samples(fusion.z_MBD, objective, present, ids)
         scale = np.asarray(log_scale)
         found = gradients(samples, scale)

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from gcl_spec import registry
-from gcl_spec.bench import protocol
+from gcl_spec.backend import Inputs
 from gcl_spec.bench.measure import draw
 from gcl_spec.bench.process import environment
-from gcl_spec.bench.protocol import Inputs
 from gcl_spec.objective import PRESETS
 
 FAKE = """
@@ -23,7 +22,7 @@ import os, signal, sys, time
 from pathlib import Path
 import numpy as np
 from gcl_reference.backend import ReferenceBackend
-from gcl_spec.bench.protocol import Candidate, Prepared
+from gcl_spec.backend import Candidate, Prepared
 
 def candidate(step, missing=""):
     return Candidate(lambda inputs, objective: Prepared(step), "about", "clip", missing)
@@ -120,7 +119,7 @@ def plain_loss(batch: int, width: int) -> float:
 
 
 def test_every_candidate_that_runs_here_gives_its_objective(backend_name: str) -> None:
-    backend = protocol.load(backend_name)
+    backend = registry.load_bench(backend_name)
     device = next(name for name in backend.devices() if name.startswith("cpu"))
     bench, inputs = backend.bench(device=device, dtype="float32", threads=1), draw(12, 5)
     known = bench.candidates()

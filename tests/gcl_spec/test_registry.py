@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 from gcl_spec import registry
+from gcl_spec.backend import BenchBackend, OnnxBackend
 from gcl_spec.errors import (
     DuplicateBackendError,
     MissingFrameworkError,
     NotABackendError,
+    NotABenchBackendError,
+    NotAnOnnxBackendError,
     NotATrainingBackendError,
     UnknownBackendError,
 )
@@ -41,6 +44,17 @@ def test_a_plugin_is_found_by_name(site: Path) -> None:
     assert "third" in registry.names()
     with pytest.raises(NotATrainingBackendError, match="does not train"):
         registry.load_training("third")
+
+
+def test_what_a_backend_cannot_do_is_said() -> None:
+    with pytest.raises(NotAnOnnxBackendError, match="'jax' writes no ONNX graphs"):
+        registry.load_onnx("jax")
+    with pytest.raises(NotATrainingBackendError, match="does not train"):
+        registry.load_onnx("reference")
+    with pytest.raises(NotABenchBackendError, match="has no losses to measure"):
+        registry.load_bench("reference")
+    assert isinstance(registry.load_onnx("torch"), OnnxBackend)
+    assert isinstance(registry.load_bench("jax"), BenchBackend)
 
 
 def test_names_import_nothing(site: Path) -> None:

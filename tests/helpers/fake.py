@@ -8,12 +8,16 @@ import numpy as np
 
 from gcl_reference.backend import ReferenceBackend
 from gcl_spec._typing import FloatArray, State
+from gcl_spec.backend import World
 from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
+from gcl_spec.train.world import single
 
 
 class FakeTrainer:
     """Features are the mean colour and a few token counts; a step pulls the maps together."""
+
+    world: World = single()
 
     def __init__(self, config: Config, state: State | None) -> None:
         rng = np.random.default_rng(config.train.seed)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gcl_jax.loss import functions
 from gcl_spec._typing import FloatArray
-from gcl_spec.bench.protocol import Candidate, Inputs, Memory, Prepared, Step
+from gcl_spec.backend import Candidate, Inputs, Memory, Prepared, Step
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import gcl_loss
 from gcl_spec.loss.plain import plain_blocks
@@ -22,7 +22,7 @@ _QUERIES, _DOCUMENTS = (0, 0, 1, 1, 2, 2), (1, 2, 0, 2, 0, 1)
 
 
 class JaxBench:
-    """See `gcl_spec.bench.protocol.Bench`.
+    """See `gcl_spec.backend.Bench`.
 
     The number of threads is fixed when JAX is imported: `gcl_spec.bench.process.environment`.
     """
@@ -53,7 +53,7 @@ class JaxBench:
         }
 
     def product(self, rows_ND: FloatArray, /) -> Step:
-        """See `gcl_spec.bench.protocol.Bench`."""
+        """See `gcl_spec.backend.Bench`."""
         rows = self._array(rows_ND)
         product = jax.jit(lambda x: x @ x.T).lower(rows).compile()
         return lambda: product(rows)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jax.sharding import AxisType, PartitionSpec
 
 from gcl_jax.arrays import JaxArrays
 from gcl_jax.loss.functions import contrastive_loss
-from gcl_spec.backend import Backend, LossAndGrads
+from gcl_spec.backend import Backend, LossAndGrads, LossArguments
 from gcl_spec.conformance.workers import Workers
 from gcl_spec.loss.equation import unstacked
 from gcl_spec.objective import Objective
@@ -49,19 +49,12 @@ class JaxDevices(JaxArrays):
         return ("cpu:0",)
 
     def loss_and_grads(
-        self,
-        z_MBD: jax.Array,
-        log_scale: jax.Array,
-        /,
-        *,
-        objective: Objective,
-        present: jax.Array | None = None,
-        ids: jax.Array | None = None,
-        weights: jax.Array | None = None,
-        tile: int | None = None,
+        self, z_MBD: jax.Array, log_scale: jax.Array, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`."""
-        given = {"z": z_MBD, "s": log_scale, "present": present, "ids": ids, "weights": weights}
+        objective, tile = arguments["objective"], arguments.get("tile")
+        given = {"z": z_MBD, "s": log_scale, "present": arguments.get("present")}
+        given |= {"ids": arguments.get("ids"), "weights": arguments.get("weights")}
         arrays = {name: np.asarray(x) for name, x in given.items() if x is not None}
         samples = z_MBD.shape[1]
         question = _Question(_padded(arrays, -samples % self.size, objective), objective, tile)

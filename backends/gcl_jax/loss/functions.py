@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import numpy as numpy_namespace
 
 from gcl_jax.loss.kernel import GramKernel
-from gcl_spec.backend import LossAndGrads
+from gcl_spec.backend import LossAndGrads, LossArguments
 from gcl_spec.loss.equation import check_stacked, contrastive_terms, stacked_loss
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
 from gcl_spec.loss.inputs import Weights, pair_rows
@@ -186,18 +186,12 @@ def _gathered(tree: Any, axis_name: str | None) -> Any:
 
 
 def loss_and_grads(
-    z_MBD: jax.Array,
-    log_scale: jax.Array,
-    /,
-    *,
-    objective: Objective,
-    present: jax.Array | None = None,
-    ids: jax.Array | None = None,
-    weights: jax.Array | None = None,
-    tile: int | None = None,
+    z_MBD: jax.Array, log_scale: jax.Array, /, **arguments: Unpack[LossArguments]
 ) -> LossAndGrads:
     """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`."""
-    inputs: tuple[Any, ...] = (z_MBD, log_scale, present, ids, weights)
+    objective = arguments["objective"]
+    of_samples = (arguments.get("present"), arguments.get("ids"), arguments.get("weights"))
+    inputs: tuple[Any, ...] = (z_MBD, log_scale, *of_samples)
     xp: Any = jnp
     if all(x is None or _is_on_host(x) for x in inputs):
         # Operation by operation, JAX would compile each check.
@@ -206,8 +200,9 @@ def loss_and_grads(
     check_stacked(
         z, s, objective=objective, present_MB=flags, ids_B=numbers, weights=factors, xp=xp
     )
+    kernel = GramKernel(arguments.get("tile"))
     found: LossAndGrads = _compiled(
-        z_MBD, log_scale, present, ids, weights, objective=objective, kernel=GramKernel(tile)
+        z_MBD, log_scale, *of_samples, objective=objective, kernel=kernel
     )
     return found
 

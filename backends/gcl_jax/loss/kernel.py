@@ -6,10 +6,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import is_jax_array, is_numpy_array
 
 from gcl_jax.loss.mesh import of_first, over_devices, whole
 from gcl_jax.loss.scan_tiles import Tiles
-from gcl_spec.loss.plain import Blocks, Problem, mixed, or_nan, plain_blocks
+from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.problem import Blocks, Problem, mixed, or_nan
 from gcl_spec.loss.tiled.log_sums import LogSums
 from gcl_spec.loss.tiled.loop import Gradients
 from gcl_spec.loss.tiled.own_logits import own_sums
@@ -28,7 +32,7 @@ _PLAIN_BELOW = 128
 
 @dataclass(frozen=True)
 class GramKernel:
-    """A `gcl_spec.loss.plain.Kernel` with memory O(B D).
+    """A `gcl_spec.loss.kernel.Kernel` with memory O(B D).
 
     tile: samples of a tile; None: the measured best, and whole blocks for small batches.
     axis_name: inside `jax.shard_map`, the mesh axis whose devices hold the same rows and share the
@@ -38,8 +42,24 @@ class GramKernel:
     tile: int | None = None
     axis_name: str | None = None
 
+    def takes(self, x: object, /) -> bool:
+        """Whether `x` is an array of JAX, or stands for one while JAX traces a function."""
+        return is_jax_array(x)
+
+    def readable(self, x: jax.Array, /) -> npt.NDArray[Any] | None:
+        """The values as a NumPy array; None on other devices than a CPU and in compiled code."""
+        found: Any = x
+        while hasattr(found, "primal"):  # the array that JAX takes a derivative by
+            found = found.primal
+        if is_numpy_array(found):
+            return found
+        if isinstance(found, jax.core.Tracer) or any(d.platform != "cpu" for d in found.devices()):
+            return None
+        # NumPy has no bfloat16 of its own.
+        return np.asarray(found, np.float32 if found.dtype == jnp.bfloat16 else None)
+
     def __call__(self, problem: Problem, scale: jax.Array | float, /, *, xp: Any = jnp) -> Blocks:
-        """See `gcl_spec.loss.plain.Kernel`."""
+        """See `gcl_spec.loss.kernel.Kernel`."""
         size = problem.rows[0].shape[0]
         arrays = whole({name: getattr(problem, name) for name in _ARRAYS})
         problem = replace(problem, **arrays)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gcl_jax.loss.mesh import Share, share_of
-from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add
 from gcl_spec.loss.tiled.loop import Gradients
 from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums

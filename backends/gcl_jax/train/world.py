@@ -51,7 +51,7 @@ def join_processes() -> None:
 
 @dataclass(frozen=True)
 class JaxWorld:
-    """`gcl_spec.train.world.World`, and where arrays of the run lie."""
+    """`gcl_spec.backend.World`, and where arrays of the run lie."""
 
     devices: tuple[jax.Device, ...]
 

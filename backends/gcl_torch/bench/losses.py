@@ -7,7 +7,7 @@ import torch
 from array_api_compat import torch as torch_namespace
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.bench.protocol import Candidate, Inputs, Memory, Prepared, Step
+from gcl_spec.backend import Candidate, Inputs, Memory, Prepared, Step
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import gcl_loss
 from gcl_spec.loss.plain import plain_blocks
@@ -21,7 +21,7 @@ _LARGE_CACHE = 400_000_000
 
 
 class TorchBench:
-    """See `gcl_spec.bench.protocol.Bench`."""
+    """See `gcl_spec.backend.Bench`."""
 
     def __init__(self, *, device: str, dtype: str, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -55,7 +55,7 @@ class TorchBench:
         return found
 
     def product(self, rows_ND: FloatArray, /) -> Step:
-        """See `gcl_spec.bench.protocol.Bench`."""
+        """See `gcl_spec.backend.Bench`."""
         rows = self._tensor(rows_ND)
         return lambda: rows @ rows.T
 

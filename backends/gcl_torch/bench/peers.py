@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from array_api_compat import torch as torch_namespace
 
-from gcl_spec.bench.protocol import Step
+from gcl_spec.backend import Step
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import Objective
 

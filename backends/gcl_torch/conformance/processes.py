@@ -3,16 +3,15 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import torch
 import torch.distributed as dist
 from array_api_compat import torch as torch_namespace
 
-from gcl_spec.backend import Backend, LossAndGrads
+from gcl_spec.backend import Backend, LossAndGrads, LossArguments
 from gcl_spec.conformance.workers import Workers
 from gcl_spec.loss.equation import unstacked
-from gcl_spec.objective import Objective
 from gcl_torch.arrays import TorchArrays
 from gcl_torch.loss.functions import contrastive_loss
 
@@ -26,12 +25,10 @@ class _Question(NamedTuple):
     """One case; its tensors are on the CPU."""
 
     z: torch.Tensor
+    """(M, B, D)"""
     log_scale: torch.Tensor
-    objective: Objective
-    present: torch.Tensor | None
-    ids: torch.Tensor | None
-    weights: torch.Tensor | None
-    tile: int | None
+    """()"""
+    arguments: LossArguments
 
 
 class TorchProcesses(TorchArrays):
@@ -56,20 +53,10 @@ class TorchProcesses(TorchArrays):
         return ("cpu",)
 
     def loss_and_grads(
-        self,
-        z_MBD: torch.Tensor,
-        log_scale: torch.Tensor,
-        /,
-        *,
-        objective: Objective,
-        present: torch.Tensor | None = None,
-        ids: torch.Tensor | None = None,
-        weights: torch.Tensor | None = None,
-        tile: int | None = None,
+        self, z_MBD: torch.Tensor, log_scale: torch.Tensor, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
         """See `gcl_spec.backend.Backend.loss_and_grads`."""
-        question = _Question(z_MBD, log_scale, objective, present, ids, weights, tile)
-        answers = self._workers.ask(question)
+        answers = self._workers.ask(_Question(z_MBD, log_scale, arguments))
         losses = [loss.item() for loss, _, _ in answers]
         if len(set(losses)) > 1:
             raise RuntimeError(f"the processes found the losses {losses}; they must be the same")
@@ -111,18 +98,18 @@ def _answer(x: _Question) -> tuple[torch.Tensor, ...]:
     scale = x.log_scale.clone().requires_grad_()
     rows, options = unstacked(
         z,
-        x.objective,
-        present_MB=cut(x.present),
-        ids_B=cut(x.ids),
-        weights=cut(x.weights),
+        x.arguments["objective"],
+        present_MB=cut(x.arguments.get("present")),
+        ids_B=cut(x.arguments.get("ids")),
+        weights=cut(x.arguments.get("weights")),
         xp=torch_namespace,
     )
     given: Any = {name: options.get(name) for name in ("present", "ids", "weights")}
     loss = contrastive_loss(
         rows,
         log_scale=scale,
-        objective=x.objective,
-        tile=x.tile,
+        objective=x.arguments["objective"],
+        tile=x.arguments.get("tile"),
         group=dist.group.WORLD,
         **given,
     )

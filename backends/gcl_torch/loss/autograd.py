@@ -8,7 +8,7 @@ import torch
 from array_api_compat import torch as xp
 
 from gcl_spec.errors import InputError
-from gcl_spec.loss.plain import Blocks, Problem, without_arrays
+from gcl_spec.loss.problem import Blocks, Problem, without_arrays
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.row_sums import blocks_of, parts_of, sums_of, weights_of
 

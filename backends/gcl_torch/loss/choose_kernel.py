@@ -8,7 +8,7 @@ import torch.distributed as dist
 
 from gcl_spec.errors import GclError, InputError
 from gcl_spec.loss.inputs import check
-from gcl_spec.loss.plain import Kernel
+from gcl_spec.loss.kernel import Kernel
 from gcl_spec.objective import Objective
 from gcl_torch.loss.gathered_rows import (
     GradientReduction,

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from array_api_compat import torch as torch_namespace
 from torch import nn
 
-from gcl_spec.backend import LossAndGrads
+from gcl_spec.backend import LossAndGrads, LossArguments
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss.check_shapes import check_objective
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
@@ -234,15 +234,7 @@ class GCLLoss(nn.Module):
 
 
 def loss_and_grads(
-    z_MBD: torch.Tensor,
-    log_scale: torch.Tensor,
-    /,
-    *,
-    objective: Objective,
-    present: torch.Tensor | None = None,
-    ids: torch.Tensor | None = None,
-    weights: torch.Tensor | None = None,
-    tile: int | None = None,
+    z_MBD: torch.Tensor, log_scale: torch.Tensor, /, **arguments: Unpack[LossArguments]
 ) -> LossAndGrads:
     """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`.
 
@@ -254,12 +246,12 @@ def loss_and_grads(
         loss = stacked_loss(
             z,
             s,
-            objective=objective,
-            present_MB=present,
-            ids_B=ids,
-            weights=weights,
+            objective=arguments["objective"],
+            present_MB=arguments.get("present"),
+            ids_B=arguments.get("ids"),
+            weights=arguments.get("weights"),
             xp=torch_namespace,
-            kernel=GramKernel(tile),
+            kernel=GramKernel(arguments.get("tile")),
         )
         grads, dlog_scale = torch.autograd.grad(loss, (z, s))
     return LossAndGrads(loss.detach(), grads, dlog_scale)

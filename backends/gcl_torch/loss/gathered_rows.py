@@ -43,7 +43,7 @@ def in_words(x: Any) -> str:
 
 
 class ProcessGroup:
-    """A `gcl_spec.loss.tiled.processes.Processes` of torch.distributed; it gathers uneven rows.
+    """A `gcl_spec.loss.kernel.Processes` of torch.distributed; it gathers uneven rows.
 
     Two of the same group are equal, so that a kernel that holds one can be compared and hashed.
     """

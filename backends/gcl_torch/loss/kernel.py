@@ -8,12 +8,13 @@ import torch
 from array_api_compat import torch as xp
 
 from gcl_spec.errors import InputError
-from gcl_spec.loss.plain import Blocks, Problem, inverse_norm, mixed, or_nan
+from gcl_spec.loss.kernel import Processes
+from gcl_spec.loss.problem import Blocks, Problem, mixed, or_nan
 from gcl_spec.loss.tiled.loop import Tiles
-from gcl_spec.loss.tiled.processes import Processes
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
+from gcl_spec.normalize import inverse_norm
 from gcl_torch.loss.autograd import NO_FORWARD_MODE, Pass, TiledSums
 from gcl_torch.loss.stacked_tiles import StackedTiles
 from gcl_torch.loss.whole_blocks import whole_blocks
@@ -50,7 +51,7 @@ def _on_host(device: torch.device) -> bool:
 
 @dataclass(frozen=True)
 class GramKernel:
-    """A `gcl_spec.loss.plain.Kernel` with memory O(B D).
+    """A `gcl_spec.loss.kernel.Kernel` with memory O(B D).
 
     tile: samples of a tile; None: the measured best, and whole blocks for small batches. On devices
         other than a CPU or CUDA (MPS has no float64) blocks are always whole.
@@ -66,8 +67,23 @@ class GramKernel:
     processes: Processes | None = None
     operands: Operands | None = None
 
+    def takes(self, x: object, /) -> bool:
+        """Whether `x` is a tensor."""
+        return isinstance(x, torch.Tensor)
+
+    def readable(self, x: torch.Tensor, /) -> torch.Tensor | None:
+        """The tensor without its gradient, on a CPU; None on other devices and in compiled code.
+
+        Of a tensor that a transform of torch.func wraps no value can be read, either.
+        """
+        if torch.compiler.is_compiling() or not _on_host(x.device):
+            return None
+        # PyTorch (2.13) has no public name for this question.
+        wrapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(x)
+        return None if wrapped else x.detach()
+
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
-        """See `gcl_spec.loss.plain.Kernel`."""
+        """See `gcl_spec.loss.kernel.Kernel`."""
         samples, device = problem.rows[0].shape[0], problem.rows[0].device.type
         if tile_of(self.tile, samples, device) is None:
             whole: Blocks = whole_blocks(problem, scale)
@@ -123,7 +139,7 @@ class GramKernel:
 
 
 class _InverseNorm(torch.autograd.Function):
-    """`gcl_spec.loss.plain.inverse_norm`, which keeps only its inputs for backward."""
+    """`gcl_spec.normalize.inverse_norm`, which keeps only its inputs for backward."""
 
     generate_vmap_rule = True
 

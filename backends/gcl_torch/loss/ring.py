@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from array_api_compat import torch as xp
 
-from gcl_spec.loss.plain import Blocks, Problem, mixed, or_nan, without_arrays
+from gcl_spec.loss.problem import Blocks, Problem, mixed, or_nan, without_arrays
 from gcl_spec.loss.tiled.log_sums import log_add
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.row_sums import (
@@ -36,7 +36,7 @@ Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class RingKernel:
-    """A `gcl_spec.loss.plain.Kernel` over the rows of all processes of a group, each with its own.
+    """A `gcl_spec.loss.kernel.Kernel` over the rows of all processes of a group, each with its own.
 
     factor: of the gradients by the own rows; the group's size where they are averaged afterwards.
     sizes: the number of samples of every process.
@@ -47,10 +47,9 @@ class RingKernel:
     factor: float
     sizes: tuple[int, ...]
     tile: int | None = None
-    partial = True
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
-        """See `gcl_spec.loss.plain.Kernel`."""
+        """See `gcl_spec.loss.kernel.Kernel`."""
         problem = or_nan(mixed(problem, xp), xp)
         like = problem.rows[0]
         if not isinstance(scale, torch.Tensor):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.loop import Gradients, Tiles
 from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
 from gcl_spec.loss.tiled.tile_logits import LN2, layout_of

@@ -7,7 +7,8 @@ import torch
 from array_api_compat import torch as xp
 
 from gcl_spec.errors import InputError
-from gcl_spec.loss.plain import Blocks, Problem, plain_blocks
+from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.problem import Blocks, Problem
 from gcl_torch.loss.autograd import NO_FORWARD_MODE, NO_SECOND_DERIVATIVE
 
 __all__ = ["whole_blocks"]

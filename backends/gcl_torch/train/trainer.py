@@ -18,7 +18,6 @@ from gcl_spec.errors import InputError
 from gcl_spec.normalize import l2_normalize, row_norms
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 from gcl_spec.train.optimizer_rules import decays, lr_ratio
-from gcl_spec.train.world import single
 from gcl_torch.cached.step import cached_step
 from gcl_torch.loss.terms import gcl_terms
 from gcl_torch.models.lora import add_lora, plain_name
@@ -44,7 +43,7 @@ class TorchTrainer:
         self._model = make_model(config).to(self._device)
         if config.model.lora:
             add_lora(self._model, config)
-        self._sharded = config.train.shard and self.world is not None
+        self._sharded = config.train.shard and self.world.size > 1
         if self._sharded:
             sharding.shard(self._model, config, self._device)
         named = {plain_name(name): p for name, p in self._model.named_parameters()}
@@ -153,12 +152,12 @@ class TorchTrainer:
                 weights=weights,
                 present={n: present[:, m] for m, n in enumerate(MODALITIES) if n in known},
                 ids=ids,
-                group=None if self.world is None else torch.distributed.group.WORLD,
+                group=None if self.world.size == 1 else torch.distributed.group.WORLD,
             )
         except InputError:
             # All processes are here together: each has looked at the rows of all.
             summed = image.sum() + text.sum() + self._model.log_scale
-            if not (self.world or single()).any(not bool(torch.isfinite(summed))):
+            if not self.world.any(not bool(torch.isfinite(summed))):
                 raise
             # As on a GPU, where the loss looks at no value: a step to be skipped, or to stop at.
             self._seen = {}
@@ -185,7 +184,7 @@ class TorchTrainer:
         """The model, with what processes and compilation add to a call of it."""
         if self._config.train.compile:
             self._model.compile()
-        if self.world is None or self._sharded:
+        if self.world.size == 1 or self._sharded:
             return self._model
         on_gpu = [self._device] if self._device.type == "cuda" else None
         return DistributedDataParallel(self._model, device_ids=on_gpu)

@@ -6,7 +6,9 @@ import re
 import torch
 import torch.distributed as dist
 
+from gcl_spec.backend import World
 from gcl_spec.errors import ConfigError
+from gcl_spec.train.world import single
 
 __all__ = ["TorchWorld", "join_world"]
 
@@ -16,7 +18,7 @@ _LOST = re.compile("gloo|nccl|connection|socket|timed out|process group|store", 
 
 
 class TorchWorld:
-    """`gcl_spec.train.world.World` of the default process group."""
+    """`gcl_spec.backend.World` of the default process group."""
 
     def __init__(self, device: torch.device) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
@@ -46,17 +48,17 @@ class TorchWorld:
         return isinstance(error, RuntimeError) and _LOST.search(str(error)) is not None
 
 
-def join_world(device: torch.device) -> TorchWorld | None:
-    """The processes of this run, joined where torchrun asks for it; None for a single one.
+def join_world(device: torch.device) -> World:
+    """The processes of this run, joined where torchrun asks for it; else this one alone.
 
     Raises:
         ConfigError: torchrun's variables are there, but the processes do not find each other.
     """
     if not dist.is_available():
-        return None
+        return single()
     if not dist.is_initialized():
         if int(os.environ.get("WORLD_SIZE", "1")) < 2:
-            return None
+            return single()
         try:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         except (dist.DistError, RuntimeError, ValueError) as error:
@@ -64,7 +66,7 @@ def join_world(device: torch.device) -> TorchWorld | None:
                 f"the processes of this run do not find each other: {error}; start them with "
                 "torchrun --nproc-per-node=N -m gcl_cli ..."
             ) from error
-    return TorchWorld(device) if dist.get_world_size() > 1 else None
+    return TorchWorld(device) if dist.get_world_size() > 1 else single()
 
 
 def own_device(name: str) -> torch.device:

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from array_api_compat import device
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.kernel import Processes
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add, log_sum_over
 from gcl_spec.loss.tiled.own_logits import own_sums
-from gcl_spec.loss.tiled.processes import Processes
 from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
 from gcl_spec.loss.tiled.tile_logits import (
     LN2,

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums
 from gcl_spec.loss.tiled.tile_softmax import Own
 

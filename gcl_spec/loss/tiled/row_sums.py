@@ -5,7 +5,7 @@ from math import log2
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.plain import Blocks
+from gcl_spec.loss.problem import Blocks
 from gcl_spec.loss.tiled.log_sums import LogSums
 from gcl_spec.loss.tiled.tile_logits import LN2, exp2
 from gcl_spec.loss.tiled.tile_softmax import Own, Weights

@@ -11,7 +11,7 @@ from math import log2
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.plain import Problem
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.own_logits import OwnDots
 
 __all__ = ["SharedShift", "shared_shift"]

@@ -18,7 +18,7 @@ from math import log
 from typing import Any, NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.plain import Part, Problem, place_of_mixed
+from gcl_spec.loss.problem import Part, Problem, place_of_mixed
 
 __all__ = [
     "LN2",

@@ -184,4 +184,3 @@ def test_processes_meet_once_a_step(data_folder: Path, tmp_path: Path) -> None:
 def test_errors_of_the_first_are_its_own_whatever_they_are() -> None:
     with pytest.raises(ZeroDivisionError):
         world.on_first(world.single(), lambda: 1 / 0, "divide")
-    assert world.world_of(object()).size == 1

@@ -11,7 +11,8 @@ import torch
 
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss.equation import contrastive_loss, gcl_loss
-from gcl_spec.loss.plain import Problem, plain_blocks
+from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, PAIRWISE, PRESETS, Objective

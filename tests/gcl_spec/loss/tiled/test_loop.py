@@ -10,8 +10,9 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from gcl_spec.loss.plain import Blocks, Problem, direct_blocks, mixed
+from gcl_spec.loss.plain import direct_blocks
 from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.problem import Blocks, Problem, mixed
 from gcl_spec.loss.tiled.loop import Gradients, Tiles
 from gcl_spec.loss.tiled.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
@@ -81,7 +82,7 @@ def test_sums_that_share_a_shift_are_in_float64(dtype: Any) -> None:
 
 
 class Thread:
-    """One of several threads as a `gcl_spec.loss.tiled.processes.Processes`."""
+    """One of several threads as a `gcl_spec.loss.kernel.Processes`."""
 
     def __init__(self, rank: int, barrier: threading.Barrier, slots: list[Any]) -> None:
         self.rank, self.size = rank, len(slots)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from gcl_spec.loss.equation import contrastive_loss
-from gcl_spec.loss.plain import Problem, plain_blocks
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.objective import CLIP, GCL

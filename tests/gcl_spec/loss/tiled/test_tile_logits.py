@@ -16,8 +16,9 @@ from gcl_spec.conformance.cases.fixed import Case
 from gcl_spec.conformance.cases.strategies import cases
 from gcl_spec.loss.equation import stacked_loss
 from gcl_spec.loss.inputs import given_modalities, prepare
-from gcl_spec.loss.plain import Blocks, Problem, direct_blocks, mixed, plain_blocks
+from gcl_spec.loss.plain import direct_blocks, plain_blocks
 from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.problem import Blocks, Problem, mixed
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.row_sums import blocks_of, weights_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
