@@ -89,7 +89,12 @@ def load_training(name: str, /) -> TrainingBackend:
 
 
 def load_onnx(name: str, /) -> OnnxBackend:
-    """As `load_training`; `NotAnOnnxBackendError` for a backend that writes no ONNX graphs."""
+    """The backend of this name, which must be one that writes its models as ONNX graphs.
+
+    Raises:
+        NotAnOnnxBackendError: it trains but writes no graphs.
+        BackendLoadError: it cannot be loaded, or does not train (`load_training` says why).
+    """
     backend = load_training(name)
     if not isinstance(backend, OnnxBackend):
         raise NotAnOnnxBackendError(
@@ -99,7 +104,12 @@ def load_onnx(name: str, /) -> OnnxBackend:
 
 
 def load_bench(name: str, /) -> BenchBackend:
-    """As `load`; `NotABenchBackendError` for a backend that has nothing to measure."""
+    """The backend of this name, which must be one whose losses can be measured.
+
+    Raises:
+        NotABenchBackendError: it has nothing to measure.
+        BackendLoadError: it cannot be loaded (`load` says why).
+    """
     backend = load(name)
     if not isinstance(backend, BenchBackend):
         raise NotABenchBackendError(

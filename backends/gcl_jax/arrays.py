@@ -29,7 +29,7 @@ class JaxArrays:
         return tuple(f"{d.platform}:{n}" for part in found for n, d in enumerate(part))
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> jax.Array:
-        """An array of the dtype of that name on `device`."""
+        """An array of the same shape, of the dtype of that name, on `device`."""
         platform, _, number = device.partition(":")
         with jax.enable_x64(True):
             target = jax.local_devices(backend=platform)[int(number or 0)]
@@ -37,5 +37,5 @@ class JaxArrays:
         return array
 
     def to_numpy(self, x: jax.Array, /) -> npt.NDArray[Any]:
-        """The values on the host; bfloat16, which NumPy lacks, as float32."""
+        """The values on the host, in the same shape; bfloat16, which NumPy lacks, as float32."""
         return np.asarray(x, np.float32) if x.dtype == jnp.bfloat16 else np.asarray(x)

@@ -23,9 +23,9 @@ class TorchArrays:
         return (*(f"cuda:{i}" for i in range(torch.cuda.device_count())), "cpu")
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> torch.Tensor:
-        """A tensor of the dtype of that name on `device`."""
+        """A tensor of the same shape, of the dtype of that name, on `device`."""
         return torch.tensor(x, dtype=getattr(torch, dtype), device=device)
 
     def to_numpy(self, x: torch.Tensor, /) -> npt.NDArray[Any]:
-        """The values, detached and on the host; bfloat16, which NumPy lacks, as float32."""
+        """The values on the host, in the same shape; bfloat16, which NumPy lacks, as float32."""
         return (x.float() if x.dtype == torch.bfloat16 else x).detach().cpu().numpy()

@@ -25,7 +25,6 @@ from repository import REPOSITORY
 EVERY = list(public(REPOSITORY))
 RULES = Rules(EVERY)
 WAITING: tuple[str, ...] = (
-    "backends/gcl_jax/arrays.py",
     "backends/gcl_jax/backend.py",
     "backends/gcl_jax/bench/",
     "backends/gcl_jax/conformance/",
@@ -33,7 +32,6 @@ WAITING: tuple[str, ...] = (
     "backends/gcl_jax/models/",
     "backends/gcl_jax/models/towers/",
     "backends/gcl_jax/train/",
-    "backends/gcl_torch/arrays.py",
     "backends/gcl_torch/backend.py",
     "backends/gcl_torch/bench/",
     "backends/gcl_torch/cached/",

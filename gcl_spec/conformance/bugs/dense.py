@@ -21,7 +21,17 @@ __all__ = ["Call", "Dense"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """The arguments of a call of `Backend.loss_and_grads`, as NumPy arrays of the shapes there."""
+    """The arguments of a call of `Backend.loss_and_grads`, as NumPy arrays.
+
+    Args:
+        z_MBD: (M, B, D), or fewer rows, where "a+b" is made of "a" and "b".
+        log_scale: shape ().
+        objective: the objective.
+        present: (M, B), or None.
+        ids: (B,), or None.
+        weights: (F, 2, B), or None.
+        tile: samples of a tile, or None.
+    """
 
     z_MBD: FloatArray
     log_scale: FloatArray
