@@ -11,27 +11,28 @@ __all__ = ["FalseNegatives", "false_negatives"]
 
 @dataclass(frozen=True, slots=True)
 class FalseNegatives:
-    """Expected shares of a query's in-batch negatives, in [0, 1]; see `false_negatives`."""
+    """The expected shares of a query's in-batch negatives, in [0, 1] (`false_negatives`)."""
 
     caption: float
-    """Share the query's caption."""
+    """The share that has the query's caption."""
     image: float
-    """Share the bytes of the query's picture."""
+    """The share that has the bytes of the query's picture."""
     masked: float
-    """Share the query's concept or caption. Training gives them equal ids: they are no negatives"""
+    """The share that has the query's concept or caption: equal ids, so no negatives in training."""
     left: float
-    """Share the picture, but neither: negatives in training all the same."""
+    """The share that has the picture, but neither of these: negatives in training all the same."""
     either: float
-    """masked + left."""
+    """The sum masked + left."""
 
 
 def false_negatives(
     rows: Iterable[tuple[Hashable | None, Sequence[Hashable], Hashable | None]],
 ) -> FalseNegatives:
-    """Of (picture, captions, concept) of N samples, of which a batch is drawn without repetition.
+    """The expected shares of false negatives, from (picture, captions, concept) of N samples.
 
-    A sample i draws each of its captions c with p_i(c) = 1 / (number of its captions). Two samples
-    of a batch are any two of the N with the same probability, so that
+    A batch is drawn from them without repetition, and a sample i draws each of its captions c with
+    p_i(c) = 1 / (number of its captions). Two samples of a batch are any two of the N with the same
+    probability, so that
 
         caption = (sum_c P(c)^2 - sum_i sum_c p_i(c)^2) / (N (N - 1)),  P(c) = sum_i p_i(c)
 
@@ -51,7 +52,7 @@ def false_negatives(
     """
     parts = [_parts(*row) for row in rows]
     count = len(parts)
-    # What one sample alone has is left out: millions of pairs and triples would fill the memory.
+    # What only one sample has is left out, since millions of pairs and triples would fill memory.
     known = Counter(part for found in parts for part in found)
     sums: dict[tuple[str, Hashable], float] = {}
     own: Counter[str] = Counter()
@@ -78,7 +79,7 @@ Part = tuple[str, Hashable]
 def _parts(
     image: Hashable | None, captions: Sequence[Hashable], concept: Hashable | None
 ) -> dict[Part, float]:
-    """The probability of what a sample may share: "i", "c", "k" for image, caption, concept."""
+    """The probabilities of what a sample may share: "i", "c", "k" for image, caption, concept."""
     counts = Counter(captions)
     found: dict[Part, float] = {("c", x): n / len(captions) for x, n in counts.items()}
     for name, value in (("i", image), ("k", concept)):
@@ -88,7 +89,7 @@ def _parts(
 
 
 def _together(parts: dict[Part, float]) -> Iterator[tuple[str, Hashable, float]]:
-    """The parts, and what several of them are at once, such as "ic"."""
+    """The parts, and several of them at once, such as "ic"."""
     images, captions, concepts = ([part for part in parts if part[0] == name] for name in "ick")
     for chosen in product(*([None, *found] for found in (images, captions, concepts))):
         key = tuple(part for part in chosen if part is not None)

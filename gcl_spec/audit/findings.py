@@ -1,4 +1,4 @@
-"""What is wrong with training data, found before a run is."""
+"""Finds what is wrong with training data before a run does."""
 
 import hashlib
 import io
@@ -31,12 +31,12 @@ __all__ = ["Findings", "check"]
 
 _THREADS = 4
 _CHUNK = 256
-_LETTERS = 3  # fewer say nothing
+_LETTERS = 3  # a caption of fewer says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Counts over the samples that were looked at."""
+    """The counts over the samples that were looked at."""
 
     name: str
     samples: int
@@ -45,7 +45,7 @@ class Findings:
     image_only: int
     text_only: int
     bad: tuple[BadSample, ...]
-    """Malformed rows and pictures that cannot be read, those that are too large among them."""
+    """Malformed rows, and pictures that cannot be read or are too large."""
     huge: int
     """Pictures over Pillow's limit of pixels."""
     largest: int
@@ -59,18 +59,18 @@ class Findings:
     near_empty: int
     """Captions of fewer than 3 letters and digits."""
     overlap_images: int
-    """Samples whose picture is in an evaluation task of the same data, byte for byte; of vectors,
-    among those that are trained on."""
+    """Samples whose picture is in an evaluation task of the same data, byte for byte; where data is
+    vectors, only samples that are trained on count."""
     overlap_captions: int
     negatives: FalseNegatives
     batch_size: int
     max_tokens: int
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
-    """What is read under another name, left out or not used, which may be as it should."""
+    """Texts on what is read under another name, left out or not used, which may be as intended."""
 
     def problems(self, max_bad: float) -> list[str]:
-        """What must be mended before training; nothing where all is well."""
+        """Lines on what must be mended before training; there are none where all is well."""
         found = list(self.warnings)
         if len(self.bad) > max_bad * self.looked_at:
             found.append(
@@ -89,7 +89,7 @@ class Findings:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dicts and lists."""
+        """The findings as plain dicts and lists."""
         return asdict(self)
 
 
@@ -108,11 +108,18 @@ def check(
 ) -> Findings:
     """Look at all samples of `config.data`, or at `sample` of them, drawn without repetition.
 
-    Every picture is decoded, and made what the model takes. Shares and the rates of false negatives
-    of a draw are estimates of those of all.
+    Every picture is decoded and made what the model takes. Shares and rates of false negatives of a
+    draw are estimates of those of all samples.
+
+    Args:
+        config: the options of a run.
+        sample: how many samples to look at; all of them when not given.
+        seed: of the draw.
+        reporter: hears of progress.
 
     Raises:
-        DataError: no data, or unusable as a whole. ConfigError: more memory than there is.
+        DataError: there is no data, or it is unusable as a whole.
+        ConfigError: an option takes more memory than there is.
     """
     reporter = reporter or Quiet()
     check_memory(config)
@@ -153,7 +160,7 @@ def check(
 
 
 def _of_texts(config: Config, tokenizer: Tokenizer | None, texts: list[str]) -> list[str]:
-    """What is wrong between the texts, the tokenizer and the model."""
+    """Lines on what is wrong between the texts, the tokenizer and the model."""
     count, why = (0, "") if tokenizer is None else tokenizer.unknown_in(texts)
     past = [f"{count} captions have a token that the model does not know: {why}"] if count else []
     return [*text_warnings(config), *past]
@@ -163,7 +170,7 @@ Read = Callable[[bytes, str], object]
 
 
 def _reader(config: Config) -> Read:
-    """What decodes a picture as training does."""
+    """A function that decodes a picture as training does."""
     if config.model.kind == "adapter":
         return lambda data, where: load_image(data, size=32, where=where)
     return preprocessing_of(config).image
@@ -201,7 +208,7 @@ def _look(source: Source, number: int, read: Read) -> _Look:
 
 
 def _pixels(data: bytes) -> int:
-    """By the header alone; 0 where it cannot be read."""
+    """The pixels of a picture by its header alone; 0 where that cannot be read."""
     from PIL import Image
 
     limit = Image.MAX_IMAGE_PIXELS
@@ -212,7 +219,7 @@ def _pixels(data: bytes) -> int:
             return x.width * x.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return (limit or 0) + 1
-    except Exception:  # whatever is wrong, `load_image` says it
+    except Exception:  # `load_image` says whatever is wrong
         return 0
 
 
@@ -223,7 +230,7 @@ def _limit() -> float:
 
 
 def _repeated(sets: list[frozenset[Any]]) -> int:
-    """How many of the sets share an element with another."""
+    """The number of sets that share an element with another."""
     counts = Counter(x for found in sets for x in found)
     return sum(any(counts[x] > 1 for x in found) for found in sets)
 
@@ -235,7 +242,7 @@ class _Tested:
     images: set[bytes]
     texts: set[str]
     trained: BoolArray
-    """Of all samples, which are trained on."""
+    """Is a sample trained on? Shape (N,)."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

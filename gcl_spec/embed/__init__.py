@@ -1,4 +1,7 @@
-"""Items made into embeddings by a trained model."""
+"""Embeddings of pictures, texts and pairs, by a trained model.
+
+Start reading at `encode`; `gcl_spec.load_run` gives users the same from a run folder.
+"""
 
 from gcl_spec.embed.encode import encode, images_of, pairs_of, texts_of
 

@@ -1,4 +1,4 @@
-"""Items of any mix of modalities to unit rows."""
+"""Makes unit rows of items of any mix of modalities."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -26,13 +26,24 @@ def encode(
     *,
     batch_size: int,
 ) -> FloatArray:
-    """One unit row for each (image, text) pair, where either may be None: (n, D) float32."""
+    """Unit rows of pairs (image, text), of which either part may be None.
+
+    Args:
+        trainer: the model.
+        collate: makes batches of pictures and texts.
+        images: a picture for each pair, or None.
+        texts: a text for each pair, or None.
+        batch_size: pairs that are encoded at once.
+
+    Returns:
+        Shape (N, D), float32: the fused row where both parts are there, else that of the one part.
+    """
     rows: list[FloatArray] = []
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
         batch = collate(images[part], texts[part])
         z_MBD = trainer.encode(batch)
-        # Row 2 is the fused one, where both are there; else the one that is.
+        # Row 2 is the fused one, where both are there; otherwise the one that is there counts.
         row = np.where(batch.present[2], 2, np.where(batch.present[0], 0, 1))
         rows.append(z_MBD[row, np.arange(len(batch))])
     return np.concatenate(rows)
@@ -44,11 +55,11 @@ def pairs_of(
     """Pictures and texts of one length, with None for all of what is not given.
 
     Args:
-        image, text: lists, tuples, arrays, Series, generators: whatever gives one entry a sample.
+        image, text: lists, tuples, arrays, Series or generators of one entry a sample.
 
     Raises:
         InputError: neither is given, they have no or different lengths, a sample has neither, or
-            an entry is something else; missing entries are None, and NaN is not.
+            an entry is something else. None stands for a missing entry; NaN does not.
     """
     if image is None and text is None:
         raise InputError("give image=[...], text=[...] or both")
@@ -67,7 +78,7 @@ def pairs_of(
 
 
 def images_of(image: Iterable[Any]) -> list[ImageInput | None]:
-    """The entries of `image`; `InputError` names what is no picture, by its place."""
+    """The entries of `image`; an `InputError` names the place of what is no picture."""
     shape = getattr(image, "shape", None)
     if isinstance(shape, tuple) and len(shape) in (2, 3) and not _holds_objects(image):
         raise InputError(f"image is one array of shape {shape}, a single picture? {_ONE}")
@@ -86,7 +97,7 @@ def images_of(image: Iterable[Any]) -> list[ImageInput | None]:
 
 
 def texts_of(text: Iterable[Any]) -> list[str | None]:
-    """The entries of `text`; `InputError` names what is no text, by its place."""
+    """The entries of `text`; an `InputError` names the place of what is no text."""
     found: list[str | None] = []
     for n, x in enumerate(_entries("text", text)):
         if x is not None and not isinstance(x, str):
@@ -96,7 +107,7 @@ def texts_of(text: Iterable[Any]) -> list[str | None]:
 
 
 def _entries(name: str, value: Any) -> Iterable[Any]:
-    """One entry a sample, also of arrays and Series, whose truth must not be asked for."""
+    """The entries of a value, also of arrays and Series, whose truth must not be asked for."""
     if isinstance(value, str | bytes | bytearray | os.PathLike) or hasattr(value, "convert"):
         raise InputError(f"{name} is {_named(value)}: image and text are lists, one entry a sample")
     if hasattr(type(value), "columns") or isinstance(value, Mapping):
@@ -107,12 +118,12 @@ def _entries(name: str, value: Any) -> Iterable[Any]:
         entries = iter(value)
     except TypeError:
         raise InputError(f"{name} is {_named(value)}; {_ONE}") from None
-    # Arrow's entries are scalars of its own.
+    # Arrow's entries are scalars of its own kind.
     return (x.as_py() if hasattr(x, "as_py") else x for x in entries)
 
 
 def _named(x: Any) -> str:
-    """What an entry is, in a few words."""
+    """A few words on what an entry is."""
     kind = type(x).__name__
     if kind in ("NAType", "NaTType") or (isinstance(x, float | np.floating) and x != x):
         return "NaN, as tables have it where a value is missing (None is meant)"
@@ -136,7 +147,7 @@ def _holds_objects(array: Any) -> bool:
 
 
 def _is_picture(x: "np.ndarray[Any, Any]") -> bool:
-    """Does Pillow take it: bytes of one to four channels, or one channel of other numbers?"""
+    """Does Pillow take it, as bytes of one to four channels, or one channel of other numbers?"""
     if x.ndim == 3:
         return x.dtype == np.uint8 and x.size > 0 and x.shape[2] in (2, 3, 4)
     return x.ndim == 2 and x.size > 0 and x.dtype.kind in "buif"

@@ -1,1 +1,5 @@
-"""Pretrained weights and their files, without a framework."""
+"""Pretrained weights and their files, read without a framework.
+
+Start reading at `pretrained`, which finds a model's files, and `weights`, which reads them into
+NumPy; the towers themselves are in the backends.
+"""

@@ -1,4 +1,4 @@
-"""CLIP's byte-pair encoding, built in code (Radford et al., 2103.00020, section 2.4)."""
+"""CLIP's byte-pair encoding, built in code (Radford et al., arXiv 2103.00020, section 2.4)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +20,12 @@ _WORDS = (
 
 
 def clip_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> "Tokenizer":
-    """Lower case, words, bytes, merges; a start and an end token around the text.
+    """The tokenizer of CLIP: lower case, words, bytes, merges, with a start and an end token.
 
     Args:
-        vocabulary: ids of `START`, `END`, of bytes in GPT-2's alphabet inside of words and, with
-            "</w>" behind, at the end of words, and of what they merge to.
-        merges: pairs of tokens that become one, the first ones first.
+        vocabulary: the ids of `START`, of `END`, of the bytes in GPT-2's alphabet inside of words
+            and, with "</w>" behind, at the end of words, and of what they merge to.
+        merges: the pairs of tokens that become one, in the order in which they are tried.
     """
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
     from tokenizers import pre_tokenizers as pre
@@ -59,7 +59,7 @@ def clip_tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) ->
 
 
 def read_clip_tokenizer(folder: Path) -> "Tokenizer":
-    """Of vocab.json and merges.txt; `DataError` where they are missing or damaged."""
+    """The tokenizer in vocab.json and merges.txt; a `DataError` where one is missing or damaged."""
     from tokenizers.models import BPE
 
     files = folder / "vocab.json", folder / "merges.txt"

@@ -14,8 +14,8 @@ __all__ = ["clip_settings", "model_settings", "read_json", "whole_settings"]
 Settings = dict[str, Any]
 Shapes = Mapping[str, tuple[int, ...]]
 
-# Code of the folder, kernels and adapters of the hub, names of other files, and how an earlier
-# program computed: none of it says what the model is.
+# These name code of the folder, kernels and adapters of the hub, other files, and how an earlier
+# program computed; none of them says what the model is.
 _LEFT_OUT = frozenset(
     {
         *("auto_map", "custom_pipelines", "adapter_kwargs", "base_model_name_or_path"),
@@ -27,7 +27,8 @@ _LEFT_OUT = frozenset(
     }
 )
 
-# transformers' defaults of CLIPTextConfig and CLIPVisionConfig, for what a checkpoint leaves out.
+# The defaults of transformers' CLIPTextConfig and CLIPVisionConfig (version 5) fill in what a
+# checkpoint leaves out.
 _TEXT = {
     "vocab_size": 49408, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12,
     "num_attention_heads": 8, "max_position_embeddings": 77, "hidden_act": "quick_gelu",
@@ -43,7 +44,7 @@ _WIDTH = 512
 
 
 def read_json(path: Path) -> Settings:
-    """A JSON file that holds an object; `DataError` when it is missing or damaged."""
+    """The object in a JSON file; a `DataError` where it is missing or damaged."""
     try:
         content = read_regular(path)
         if is_lfs_pointer(content):
@@ -61,10 +62,10 @@ def read_json(path: Path) -> Settings:
 
 
 def model_settings(folder: Path) -> Settings:
-    """What a checkpoint's config.json says of its model, in the towers' configurations too.
+    """The settings in a checkpoint's config.json, those of its towers among them.
 
-    What could make a library run code of the folder or fetch some from the hub is left out, and so
-    are the nulls of a CLIP, for which transformers' defaults stand then.
+    They are without whatever could make a library run code of the folder or fetch code from the
+    hub, and without the nulls of a CLIP, which stand for transformers' defaults.
 
     Raises:
         DataError: a missing or damaged file, or quantised weights.
@@ -74,7 +75,7 @@ def model_settings(folder: Path) -> Settings:
     if found.get("model_type") == "clip":
         found = _without_nulls(found, {"projection_dim", "text_config", "vision_config"})
         for name, defaults in _TOWERS.items():
-            # Older files have this, too; as in transformers it goes first, its defaults as well.
+            # Older files have this as well; as in transformers it goes first, with its defaults.
             older = found.pop(f"{name}_dict", None)
             if isinstance(older, dict):
                 newer = found[name] if isinstance(found.get(name), dict) else {}
@@ -102,12 +103,14 @@ def _without_nulls(settings: Settings, known: Any) -> Settings:
 
 
 def whole_settings(folder: Path, shapes: Shapes) -> Settings:
-    """As `model_settings`, with those of a CLIP checked and each one there.
+    """The settings of a checkpoint's model; those of a CLIP are checked and complete.
 
-    shapes: of the weights, by name.
+    Args:
+        folder: the checkpoint.
+        shapes: the shapes of its weights, by name.
 
     Raises:
-        DataError: as `model_settings` and `clip_settings`.
+        DataError: `model_settings` or `clip_settings` refuses the file.
     """
     found = model_settings(folder)
     if found.get("model_type") == "clip":
@@ -117,11 +120,11 @@ def whole_settings(folder: Path, shapes: Shapes) -> Settings:
 
 
 def clip_settings(settings: Settings, shapes: Shapes, where: str) -> Settings:
-    """The settings of a CLIP, each one there and checked.
+    """The settings of a CLIP, checked and complete.
 
     Args:
-        settings: from `model_settings`.
-        shapes: of the weights, by name.
+        settings: the result of `model_settings`.
+        shapes: the shapes of the weights, by name.
         where: the config file, for errors.
 
     Returns:
@@ -178,7 +181,7 @@ def _end(value: Any, place: str, where: str) -> int:
 
 
 def _fits(found: Settings, shapes: Shapes, where: str) -> None:
-    """`DataError` where sizes are not those of the weights, before memory is taken for them."""
+    """Raise a `DataError` where sizes contradict the weights, before memory is taken for them."""
     for name, sizes in _sizes(found).items():
         for (key, size), own in zip(sizes.items(), shapes.get(name, ()), strict=False):
             if size != own:

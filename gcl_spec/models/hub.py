@@ -19,10 +19,10 @@ __all__ = [
     "weight_shapes",
 ]
 
-# Configurations, weights, tokenizer; not the exports to other formats in a repository's subfolders.
+# These are configurations, weights and tokenizers, without exports to other formats in subfolders.
 _WANTED = ["*.json", "*.safetensors", "*.txt"]
 _UNWANTED = ["*/*"]
-# What we or transformers open in a checkpoint's folder.
+# This library or transformers opens these in a checkpoint's folder.
 _READ = (".json", ".safetensors", ".txt", ".jinja", ".model")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -36,8 +36,8 @@ def model_folder(path_or_id: str | Path) -> Path:
             there is no connection or HF_HUB_OFFLINE=1.
 
     Raises:
-        DataError: no such folder, an id that cannot be fetched, weights that are only pickled, or a
-            file that is a link out of the folder (of a snapshot: of the hub's cache), or no file.
+        DataError: there is no such folder, an id cannot be fetched, weights are only pickled, or a
+            file is no file or a link out of the folder (of a snapshot: out of the hub's cache).
     """
     name = str(path_or_id)
     folder = _local(name)
@@ -68,7 +68,7 @@ def _expanded(name: str) -> Path:
 
 
 def _local(name: str) -> Path | None:
-    """The folder on disk that a name means, if there is one; of a hub's cache the snapshot."""
+    """The folder on disk that a name means, if there is one; in a hub's cache, the snapshot."""
     folder = _expanded(name)
     if is_file(folder):
         raise DataError(f"{folder} is a file; give as model.path the folder in which it lies")
@@ -80,7 +80,7 @@ def _local(name: str) -> Path | None:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """What lies in a folder, sorted; `DataError` where that cannot be read."""
+    """The sorted entries of a folder; a `DataError` where they cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:
@@ -88,11 +88,11 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _snapshot_in(root: Path) -> Path:
-    """The snapshot of a repository in the hub's cache: the one of `main`, or the only one."""
+    """The snapshot of a repository in the hub's cache, that of `main` or the only one."""
     there = [path for path in _inside(root / "snapshots") if is_folder(path)]
     try:
         commit = read_regular(root / "refs" / "main").decode(errors="replace").strip()
-    except OSError:  # a snapshot by its commit alone
+    except OSError:  # a snapshot may be there by its commit alone
         commit = ""
     chosen = [path for path in there if path.name == commit] or there
     if len(chosen) != 1:
@@ -133,7 +133,7 @@ def _snapshot(hub_id: str, revision: str | None) -> Path:
             f"{f' --revision {revision}' if revision else ''} --local-dir FOLDER`, and give "
             "FOLDER here"
         ) from error
-    # The HTTP client's, the file system's and the validator's errors have no base in common.
+    # The errors of the HTTP client, the file system and the validator have no base in common.
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(

@@ -8,11 +8,18 @@ import numpy.typing as npt
 __all__ = ["LORA_ALPHA", "merged"]
 
 LORA_ALPHA = 2
-"""LoRA matrices count this many times; alpha / rank in the terms of Hu et al."""
+"""The factor of the product of LoRA matrices, alpha / rank in the terms of Hu et al."""
 
 
 def merged(parameters: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Weights with their LoRA matrices added: W + alpha / rank B A.
+    """Weights with their LoRA matrices added: W + alpha / rank B A (arXiv 2106.09685, section 4.1).
+
+    Args:
+        parameters: arrays by name, of the shapes of the model; beside W (O, I) stand A (rank, I)
+            and B (O, rank).
+
+    Returns:
+        Arrays by name, of the same shapes, without A and B.
 
     >>> import numpy as np
     >>> found = merged({

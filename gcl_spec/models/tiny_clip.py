@@ -1,4 +1,4 @@
-"""A CLIP of a few hundred thousand weights, from scratch: for tests and the `tiny` recipe."""
+"""A CLIP of a few hundred thousand weights, from scratch, for tests and the `tiny` recipe."""
 
 import json
 from math import log
@@ -18,7 +18,7 @@ _IMAGE, _PATCH = 32, 8
 
 
 def write_tiny(folder: Path, seed: int) -> None:
-    """Write a complete checkpoint in the hub's layout; the same bytes for the same seed.
+    """Write a complete checkpoint in the hub's layout, whose bytes depend on the seed alone.
 
     transformers loads it too: `CLIPModel`, `AutoTokenizer` and `AutoProcessor`. Pictures are
     32 x 32 in patches of 8, texts are bytes and at most 64 tokens, both towers have 2 layers of
@@ -48,7 +48,7 @@ def write_tiny(folder: Path, seed: int) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     text = clip_tokenizer(vocabulary, []).to_str(pretty=True)
     (folder / "tokenizer.json").write_text(text + "\n", encoding="utf-8")
-    # transformers refuses files that do not say which framework's layouts they have.
+    # transformers (version 5) refuses files that do not say which framework's layouts they have.
     weights = to_bytes(tiny_weights(seed), {"format": "pt"})
     with atomic_write(folder / "model.safetensors", size=len(weights)) as file:
         file.write(weights)
@@ -92,7 +92,10 @@ def tiny_config() -> dict[str, Any]:
 
 
 def tiny_weights(seed: int) -> dict[str, FloatArray]:
-    """Weights as CLIP starts with (OpenAI's code of 2103.00020), drawn by NumPy; float32.
+    """The weights with which CLIP starts, drawn by NumPy, by name, of the shapes of the model.
+
+    Their deviations are those of `initialize_parameters` in https://github.com/openai/CLIP (arXiv
+    2103.00020); they are float32.
 
     >>> weights = tiny_weights(seed=0)
     >>> weights["visual_projection.weight"].shape, sum(x.size for x in weights.values())
@@ -130,7 +133,7 @@ def tiny_weights(seed: int) -> dict[str, FloatArray]:
 
 
 def _linear_layers() -> dict[str, tuple[int, int, float]]:
-    """Outputs, inputs and standard deviation; less where many layers add to one stream."""
+    """Outputs, inputs and standard deviation of layers; it is less where many add to one stream."""
     single, stacked = _WIDTH**-0.5, (2 * _LAYERS * _WIDTH) ** -0.5
     attention = {
         f"self_attn.{name}_proj": (_WIDTH, _WIDTH, stacked if name == "out" else single)
@@ -143,8 +146,8 @@ def _linear_layers() -> dict[str, tuple[int, int, float]]:
 
 
 def _vocabulary() -> dict[str, int]:
-    """CLIP's without its merges: 256 bytes within words, 256 that end words, start and end."""
-    # GPT-2's alphabet: printable bytes are themselves, the others the characters from 256 on.
+    """CLIP's vocabulary without its merges: 256 bytes within words, 256 at ends, start and end."""
+    # In GPT-2's alphabet printable bytes are themselves, and the others the characters from 256 on.
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = [chr(x) for x in printable] + [chr(256 + i) for i in range(len(others))]

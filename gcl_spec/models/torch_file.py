@@ -1,8 +1,8 @@
-"""State dicts as old versions of torch wrote them, read without torch.
+"""Reads state dicts as versions of torch before 1.6 wrote them, without torch.
 
 The file is a row of pickles (magic number, version, machine, the dictionary with its tensors'
 places, the keys of their storages) and then the storages: 8 bytes for the number of values, and the
-values. Nothing that a pickle names is called but what rebuilds a tensor.
+values. Of what a pickle names, only that is called which rebuilds a tensor.
 """
 
 import pickle
@@ -21,10 +21,10 @@ _DTYPES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "LongStorage": "<i8"}
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Tensors by name.
+    """The tensors of a file by name, of the shapes that they have there.
 
     Raises:
-        DataError: not such a file, damaged, or with other contents than tensors.
+        DataError: it is no such file, is damaged, or holds anything but tensors.
     """
     try:
         with path.open("rb") as file:
@@ -34,7 +34,7 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 
 
 class _Tensor(NamedTuple):
-    """Where a tensor's values lie."""
+    """The place of a tensor's values."""
 
     key: str
     dtype: np.dtype[Any]
@@ -45,7 +45,7 @@ class _Tensor(NamedTuple):
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Tensors and dictionaries; `UnpicklingError` for anything else."""
+        """What rebuilds tensors and dictionaries; an `UnpicklingError` for any other name."""
         if module == "torch" and name in _DTYPES:
             return np.dtype(_DTYPES[name])
         allowed = {
@@ -57,7 +57,7 @@ class _Reader(pickle.Unpickler):
         return allowed[module, name]
 
     def persistent_load(self, pid: Any) -> tuple[str, np.dtype[Any]]:
-        """A storage's key and type."""
+        """The key and type of a storage."""
         kind, dtype, key, *_ = pid
         if kind != "storage" or not isinstance(dtype, np.dtype):
             raise pickle.UnpicklingError(f"unknown storage {pid!r}")

@@ -25,7 +25,7 @@ _DTYPES = {
     **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"},
     **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?"},
 }
-# What other programs write, by the names of their files.
+# Other programs write these files.
 _OTHERS = {
     "tf_model.h5": "weights of TensorFlow",
     "flax_model.msgpack": "weights of Flax",
@@ -47,11 +47,11 @@ _CONVERT = (
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a checkpoint: one, or the shards that its index names.
 
-    Where there is none of the plain name, the one of a variant, such as model.fp16.safetensors.
+    Where there is none of the plain name, they are those of a variant (model.fp16.safetensors).
 
     Raises:
-        DataError: no weights, only pickled ones, those of something else than a model, several
-            variants, a damaged index, or a missing shard.
+        DataError: there are no weights, or only pickled ones, weights of something else than a
+            model, several variants, a damaged index, or a missing shard.
     """
     for single, index in ((_SINGLE, _INDEX), *_variants(folder)):
         if (folder / single).is_file():
@@ -78,7 +78,7 @@ def _variants(folder: Path) -> list[tuple[str, str]]:
 
 
 def _what_else(folder: Path) -> str:
-    """What a folder without a model's weights holds, and how to come to them."""
+    """A message on a folder without a model's weights: what it holds, and how to come to them."""
     if (folder / "config.toml").is_file():
         return "a run of gcl train; write its weights as a checkpoint with gcl export RUN DIR"
     adapter = folder / "adapter_config.json"
@@ -116,7 +116,7 @@ def _beginning(path: Path) -> bytes:
     try:
         with open_regular(path) as file:
             return file.read(64)
-    except OSError:  # such as a folder of that name
+    except OSError:  # this may be a folder of that name
         return b""
 
 
@@ -135,7 +135,7 @@ def _shards(index: Path) -> list[Path]:
 
 
 def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights, without reading them; errors as `load_weights`."""
+    """The shapes of the weights by name, without reading them; `load_weights` has the errors."""
     return {
         name: tuple(entry["shape"])
         for path in weight_files(folder)
@@ -147,14 +147,16 @@ def load_weights(folder: Path, only: Collection[str] | None = None) -> dict[str,
     """A checkpoint's weights by name, with the names and layouts of the file.
 
     Args:
-        folder: of the checkpoint.
+        folder: the checkpoint.
         only: names of the weights to read, as far as they are there; all when not given.
 
     Returns:
-        Every floating type (bfloat16, float16, float64 too) as float32; others as they are.
+        Arrays of the shapes in the file. Every floating type becomes float32, bfloat16, float16 and
+        float64 among them; other types stay.
 
     Raises:
-        DataError: as `weight_files`, and a damaged file or a type that NumPy cannot hold.
+        DataError: `weight_files` refuses the folder, a file is damaged, or it has a type that NumPy
+            cannot hold.
     """
     return read_weights(weight_files(folder), only)
 
@@ -162,7 +164,12 @@ def load_weights(folder: Path, only: Collection[str] | None = None) -> dict[str,
 def read_weights(
     paths: Iterable[Path], only: Collection[str] | None = None
 ) -> dict[str, npt.NDArray[Any]]:
-    """As `load_weights`, of the files themselves."""
+    """The weights in some files by name, as `load_weights` gives them.
+
+    Raises:
+        DataError: a file is damaged, two hold the same name, or one has a type that NumPy cannot
+            hold.
+    """
     weights: dict[str, npt.NDArray[Any]] = {}
     for path in paths:
         header, start = _header(path)
@@ -182,7 +189,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     if is_lfs_pointer(_beginning(path)):
         raise DataError(f"{path}: {LFS_POINTER}")
     try:
-        with safe_open(path, framework="numpy"):  # checks the header, offsets and sizes
+        with safe_open(path, framework="numpy"):  # this checks the header, offsets and sizes
             pass
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -198,7 +205,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 
 
 _MOST_TENSORS = 2**16
-"""Of one file; models of a billion weights have a few thousand."""
+"""The most weights of one file; models of a billion weights have a few thousand."""
 
 
 def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> npt.NDArray[Any]:
@@ -212,6 +219,6 @@ def _tensor(path: Path, name: str, entry: dict[str, Any], start: int) -> npt.NDA
     with path.open("rb") as file:
         file.seek(start + begin)
         values = np.fromfile(file, dtype, (end - begin) // dtype.itemsize).reshape(shape)
-    if code == _BFLOAT16:  # the upper half of a float32
+    if code == _BFLOAT16:  # bfloat16 is the upper half of a float32
         return np.asarray(values.astype(np.uint32) << 16).view(np.float32)
     return values.astype(np.float32, copy=False) if dtype.kind == "f" else values

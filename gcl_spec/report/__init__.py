@@ -1,1 +1,4 @@
-"""What people read of a run: tables and a page."""
+"""What people read of a run: tables and a page.
+
+Start reading at `tables`; `html` makes the page report.html.
+"""

@@ -36,11 +36,11 @@ def render(
     """The page: headline, the nine searches before and after, loss, geometry, examples.
 
     Args:
-        title: name of the run.
+        title: the name of the run.
         before, after: evaluations of the same tasks at the start and at the end.
-        metrics: lines of metrics.jsonl.
+        metrics: the lines of metrics.jsonl.
         examples: the same queries before and after.
-        read_image: a small WebP of a picture, by the path in an item.
+        read_image: gives a small WebP of a picture, by the path in an item.
     """
     css = files("gcl_spec.report").joinpath("report.css").read_text()
     body = [
@@ -87,7 +87,7 @@ def _card(value: str, label: str, first: float, last: float, digits: int) -> str
 
 
 def _pool(before: Report, after: Report, pool: str) -> str:
-    """Three by three where all searches are between the three modalities, else a list."""
+    """A table of three by three where all searches are between three modalities, else a list."""
     kinds = after.kinds()
     grid = [f"{a}->{b}" for a in MODALITIES for b in MODALITIES]
     if not set(kinds) <= set(grid):
@@ -198,5 +198,5 @@ def _item(item: Item, read_image: ReadImage, hit: bool = False) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text as HTML, in which marks that turn the direction of writing are seen."""
+    """Text as HTML, which shows marks that turn the direction of writing."""
     return html.escape(escaped(text))

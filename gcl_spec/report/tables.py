@@ -1,4 +1,4 @@
-"""Reports as text tables, for terminals and for Markdown."""
+"""Makes text tables of reports, for terminals and for Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,12 +17,12 @@ _POOLS = ("local", "global")
 
 
 def short_kind(kind: str) -> str:
-    """ "T -> IT" for "text->image+text"; other names stay."""
+    """A short name of a kind of search, such as "T -> IT" for "text->image+text"; others stay."""
     return " -> ".join(_SHORT.get(part, part) for part in kind.split("->"))
 
 
 def report_rows(report: Report, pool: str) -> list[list[str]]:
-    """Headings, then a row a kind of search, then the average, in percent."""
+    """Headings, then a row for each kind of search, then the average, in percent."""
     rows = [["search", "queries", *_COLUMNS]]
     for kind in report.kinds():
         queries = sum(r.queries for r in report.results if (r.kind, r.pool) == (kind, pool))
@@ -35,7 +35,7 @@ def report_rows(report: Report, pool: str) -> list[list[str]]:
 def comparison_rows(reports: Mapping[str, Report], metric: str = "hit@10") -> list[list[str]]:
     """One metric of several reports of the same tasks, local and global, in percent.
 
-    With two reports a column tells the difference.
+    Two reports get a column more, the difference.
     """
     names = list(reports)
     columns = [(pool, name) for pool in _POOLS for name in names]
@@ -61,7 +61,7 @@ def comparison_rows(reports: Mapping[str, Report], metric: str = "hit@10") -> li
 
 
 def geometry_rows(reports: Mapping[str, Report]) -> list[list[str]]:
-    """The numbers about the space, a column a report."""
+    """The numbers about the embedding space, with a column for each report."""
     names = list(reports)
     keys = list(dict.fromkeys(key for report in reports.values() for key in report.geometry))
     rows = [["geometry", *names]]
@@ -72,7 +72,7 @@ def geometry_rows(reports: Mapping[str, Report]) -> list[list[str]]:
 
 
 def tie_width(report: Report) -> float:
-    """Largest width of the tie band of hit@10 over all tasks and pools: 0 without ties."""
+    """The largest width of the tie band of hit@10 over all tasks and pools, 0 without ties."""
     bands = [result.metrics["hit@10"] for result in report.results]
     return max(high - low for low, _, high in bands)
 

@@ -15,10 +15,16 @@ _CHUNK_BYTES = 64 * 2**20
 def score_chunks(
     queries_QD: FloatArray, candidates_CD: FloatArray
 ) -> Iterator[tuple[slice, FloatArray]]:
-    """(queries, their scores against all candidates) in chunks of about 64 MB.
+    """The scores of all queries with all candidates, in chunks of about 64 MB.
+
+    Args:
+        queries_QD, candidates_CD: rows of the same width, (Q, D) and (C, D).
 
     Yields:
-        A slice of the queries, and scores of shape (queries of the slice, C).
+        A slice of the queries, and their scores, shape (queries of the slice, C).
+
+    Raises:
+        InputError: the rows have different widths.
     """
     if queries_QD.shape[1] != candidates_CD.shape[1]:
         raise InputError(
@@ -31,11 +37,12 @@ def score_chunks(
 
 
 def top_k(queries_QD: FloatArray, candidates_CD: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
-    """The k best candidates of every query, best first; ties by lower candidate number.
+    """The k best candidates of every query, best first; a tie goes to the lower candidate number.
 
     Args:
-        queries_QD, candidates_CD: rows of the same width; unit rows give cosine similarity.
-        k: at most the number of candidates counts.
+        queries_QD, candidates_CD: rows of the same width, (Q, D) and (C, D); unit rows give cosine
+            similarity.
+        k: the number of candidates to give, at most C.
 
     Returns:
         Candidate numbers and scores, (Q, K) each.

@@ -1,4 +1,4 @@
-"""Tasks as folders: queries.jsonl, candidates.jsonl, qrels.tsv. The starter set's format and yours.
+"""Tasks as folders with queries.jsonl, candidates.jsonl and qrels.tsv, as the starter set has them.
 
 A line of the JSONL files is {"id", "image"?: path under the root, "text"?}; a line of qrels.tsv is
 a query's id, a tab, and the id of one relevant candidate.
@@ -27,7 +27,7 @@ def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
     """The task in `folder`, or those in its sub-folders.
 
     Raises:
-        DataError: there is none, or one is malformed.
+        DataError: there is no task, or one is malformed.
     """
     if root.exists(_join(folder, "queries.jsonl")):
         task = read_task(root, folder)
@@ -50,7 +50,7 @@ def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
 
 
 def _inner_tasks(root: Root, folder: str) -> Iterator[str]:
-    """A note where there are tasks below a task, which are not read."""
+    """A note where there are tasks in folders below a task, because these are not read."""
     inner = [_join(folder, name) for name in root.folders(folder)]
     inner += [f"{name}/{task}" for name in inner for task in root.folders(name)]
     found = [name for name in inner if root.exists(f"{name}/queries.jsonl")]
@@ -62,7 +62,7 @@ def _inner_tasks(root: Root, folder: str) -> Iterator[str]:
 
 
 def read_task(root: Root, folder: str) -> Task:
-    """One task; `DataError` names file, line and the way out for whatever is malformed."""
+    """The task in a folder; a `DataError` names file, line and way out of what is malformed."""
     queries, notes = _read_items(root, _join(folder, "queries.jsonl"))
     candidates, more = _read_items(root, _join(folder, "candidates.jsonl"))
     path = _join(folder, "qrels.tsv")
@@ -98,7 +98,7 @@ def read_task(root: Root, folder: str) -> Task:
 _FILES = ("queries.jsonl", "candidates.jsonl")
 _TREC = 4  # columns, with blanks between them
 _INSTRUCTIONS = ("modification", "instruction", "query", "question", "prompt")
-# A name that is meant for one of these would change what is searched for: it is an error.
+# A name that is meant for one of these would change what is searched for, so it is an error.
 _FIELDS = (
     Field("id"),
     Field("image", like=IMAGE.same),
@@ -107,7 +107,7 @@ _FIELDS = (
 
 
 def _read_items(root: Root, path: str) -> tuple[dict[str, Item], tuple[str, ...]]:
-    """The items by id, and what a user should know of their lines."""
+    """The items by id, and notes on their lines for the user."""
     items: dict[str, Item] = {}
     names = Names(_FIELDS, "lines", {field.name: field.name for field in _FIELDS})
     for place, line in read_jsonl(root, path):

@@ -1,4 +1,4 @@
-"""Retrieval tasks of vectors that are kept from training."""
+"""Makes retrieval tasks of vectors that are kept from training."""
 
 import hashlib
 import io
@@ -18,8 +18,8 @@ _MOST = 1000
 def hold_out(source: VectorSource, share: float) -> tuple[VectorSource, tuple[Task, ...]]:
     """The rows to train on, and text->image and image->text search among the others.
 
-    All rows of one group are on one side (see `VectorSource.groups`); which, is decided by the id
-    alone, that of the first row. At most 1000 are held, or the last group beyond.
+    All rows of one group are on one side (`VectorSource.groups`), which the id of its first row
+    alone decides. At most 1000 rows are held out, or as many more as the last group has.
 
     Raises:
         DataError: fewer than two held rows have both vectors.
@@ -29,7 +29,7 @@ def hold_out(source: VectorSource, share: float) -> tuple[VectorSource, tuple[Ta
     names = [hashlib.sha256(source.id_of(row).encode()).digest() for row in firsts.tolist()]
     ranked = np.argsort(names, kind="stable")
     wanted = min(_MOST, max(2, round(share * len(groups))))
-    # A group of half of the rows, such as all of one common text, is rather trained on.
+    # A group of half of the rows, such as those of one common text, is better trained on.
     fits = ranked[sizes[ranked] <= wanted]
     ranked = fits if len(fits) else ranked
     before = np.cumsum(sizes[ranked]) - sizes[ranked]
@@ -71,18 +71,18 @@ def _is_whole(source: VectorSource, row: int) -> bool:
 
 
 class VectorPictures:
-    """A `Root` that shows image vectors as pictures, for reports: grey cells, the least black."""
+    """A `Root` that shows image vectors, for reports, as pictures of grey cells, the least black."""
 
     def __init__(self, source: VectorSource) -> None:
         self.name = source.name
         self._source = source
 
     def open(self, path: str, /) -> BinaryIO:
-        """The same to read from."""
+        """The PNG of the vector of row `path`, open for reading."""
         return io.BytesIO(self.read_bytes(path))
 
     def read_bytes(self, path: str, /) -> bytes:
-        """A PNG of the vector of row `path`."""
+        """The PNG of the vector of row `path`."""
         from PIL import Image
 
         row_F = self._source.row("image", path).astype(np.float64)
@@ -99,5 +99,5 @@ class VectorPictures:
         return path.isdecimal() and int(path) < len(self._source.vectors.get("image", ()))
 
     def folders(self, path: str, /) -> list[str]:
-        """None."""
+        """No folders, since there are none."""
         return []

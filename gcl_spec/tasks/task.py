@@ -18,7 +18,7 @@ class Item:
 
     @property
     def modality(self) -> str:
-        """ "image", "text" or "image+text"."""
+        """The modality: "image", "text" or "image+text"."""
         if self.image is not None and self.text is not None:
             return "image+text"
         return "image" if self.image is not None else "text"
@@ -33,10 +33,10 @@ class Task:
     candidates: tuple[Item, ...]
     qrels: Mapping[str, frozenset[str]]
     notes: tuple[str, ...] = field(default=(), compare=False)
-    """What its files hold that is not used."""
+    """Texts on what its files hold that is not used."""
 
     def __post_init__(self) -> None:
-        """`DataError` for double ids, and for qrels that do not fit queries and candidates."""
+        """Raise a `DataError` for double ids, and for qrels that fit no query or candidate."""
         for side, items in (("queries", self.queries), ("candidates", self.candidates)):
             if len({item.id for item in items}) != len(items) or not items:
                 raise DataError(f"task {self.name}: its {side} are none, or share an id")
@@ -52,7 +52,7 @@ class Task:
 
     @property
     def kind(self) -> str:
-        """Such as "text->image"; "mixed" where one side has several modalities."""
+        """The kind of search, such as "text->image"; one side of several modalities is "mixed"."""
         asked = {item.modality for item in self.queries}
         found = {item.modality for item in self.candidates}
         if len(asked) > 1 or len(found) > 1:
@@ -64,7 +64,7 @@ def union_pool(tasks: Iterable[Task]) -> tuple[Item, ...]:
     """The global pool: the candidates of all tasks, each id once.
 
     Raises:
-        DataError: one id stands for different contents.
+        DataError: an id stands for different contents.
     """
     pool: dict[str, Item] = {}
     for task in tasks:
@@ -78,7 +78,7 @@ def union_pool(tasks: Iterable[Task]) -> tuple[Item, ...]:
 
 
 def one_content_an_id(tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """The tasks fit for a `union_pool`: candidates' ids that clash get the name of their task.
+    """The tasks fit for a `union_pool`: ids of candidates that clash get the name of their task.
 
     Equal contents of one id stay one candidate, with the name of the first task that has it.
     """

@@ -65,6 +65,11 @@ class Documented:
         listed = _ENTRY.findall(self.sections.get("Args", ""))
         return {name.strip("*"): text for names, text in listed for name in names.split(", ")}
 
+    @property
+    def result(self) -> str:
+        """The text under "Returns", or "Yields"."""
+        return self.sections.get("Returns", "") or self.sections.get("Yields", "")
+
     def told(self, argument: str) -> str:
         """What is said of an argument in "Args", under the field, or in the text as "name: ..."."""
         if argument in self.entries or argument in self.under:

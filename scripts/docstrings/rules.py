@@ -63,7 +63,7 @@ class Rules:
 
     def _shaped(self, found: Documented, argument: str, seen: tuple[str, ...]) -> bool:
         """Has an argument a shape? "" is the result."""
-        told = found.told(argument) if argument else found.sections.get("Returns", "")
+        told = found.told(argument) if argument else found.result
         # The text itself may speak of the result, or of an argument that is the only array.
         alone = not argument or list(map(is_array, found.arguments.values())).count(True) == 1
         prose = found.sections[""].partition(">>>")[0] if alone and not told else ""

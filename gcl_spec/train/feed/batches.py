@@ -1,4 +1,4 @@
-"""The batch of a step: samples by the order, pictures and captions by the source."""
+"""Makes the batch of a step: the order gives samples, the source their pictures and captions."""
 
 from typing import NamedTuple
 
@@ -17,18 +17,18 @@ __all__ = ["BatchMaker", "Made", "open_maker"]
 
 
 class Made(NamedTuple):
-    """A batch, and the samples of it that cannot be used."""
+    """A batch, and those of its samples that cannot be used."""
 
     batch: Batch
     bad: tuple[BadSample, ...]
 
 
 class BatchMaker:
-    """The part of process `rank` of `size` in the batch of a step: a function of the data alone.
+    """Makes the part of process `rank` of `size` in the batch of a step, from the data alone.
 
     A bad sample keeps its row, without inputs and present in no modality, so that batches keep
-    their size. `ids` are those of the whole batch, for each process its part. May be called from
-    several threads at once.
+    their size. The ids of a process are its part of those of the whole batch. Several threads may
+    call it at once.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class BatchMaker:
     ) -> None:
         self._source, self._order, self._collate = source, order, collate
         self._share = order.share(rank, size)
-        # Processes exchange the gradients of both towers, whatever the samples of one of them have.
+        # Processes exchange the gradients of both towers, even where one of them lacks a modality.
         self._both = size > 1
 
     def __call__(self, step: int) -> Made:
-        """Made for step `step`, from 0."""
+        """The batch of step `step`, from 0."""
         numbers, draws = self._order.batch(step)
         rows = [row_of(self._source, int(n)) for n in numbers]
         captions = [
@@ -58,7 +58,7 @@ class BatchMaker:
         return Made(batch, tuple(self._bad(numbers[self._share].tolist(), own, unreadable)))
 
     def bad(self, number: int) -> BadSample | None:
-        """Sample `number` where it cannot be used, found out anew; else None."""
+        """Sample `number` where it cannot be used, which is found out anew, else None."""
         row = row_of(self._source, number)
         if isinstance(row, Sample) and row.image is not None:
             unreadable: dict[str, str] = {}
@@ -78,7 +78,7 @@ class BatchMaker:
 
 
 def open_maker(config: Config, rank: int, size: int) -> BatchMaker:
-    """The maker of a config's batches, for a worker process; it decodes in its own thread."""
+    """The maker of a config's batches for a worker process, in whose own thread it decodes."""
     source = open_source(config.data)
     if isinstance(source, VectorSource):
         source, _ = hold_out(source, config.data.holdout)

@@ -1,4 +1,4 @@
-"""Is the data of a resumed run what the run was started with? The order of samples hangs on it."""
+"""Checks that a resumed run has the data of its start, on which the order of samples depends."""
 
 import hashlib
 import json
@@ -13,19 +13,19 @@ __all__ = ["check_same", "noted"]
 
 
 def noted(source: Source) -> str:
-    """What `check_same` compares, to be kept in a file."""
+    """The content of the file that `check_same` compares data with."""
     digest, malformed = _digest(source, ())
     return json.dumps({"samples": len(source), "malformed": malformed, "listing": digest})
 
 
 def check_same(path: Path, source: Source) -> None:
-    """Compare with what `noted` gave; nothing is known of runs of older versions.
+    """Compare data with what `noted` gave; runs of older versions have nothing to compare.
 
-    Where the data lies does not matter, nor do the contents of picture files. Rows that were
+    Neither the place of the data matters nor the contents of picture files. Rows that were
     malformed may have been mended.
 
     Raises:
-        DataError: other data.
+        DataError: the data has changed.
     """
     known = _read(path)
     if known is None:
@@ -57,7 +57,7 @@ def _read(path: Path) -> tuple[int, str, frozenset[int]] | None:
 
 
 def _digest(source: Source, left_out: Collection[int]) -> tuple[str, list[int]]:
-    """A hash of the parts that are not left out, and which are malformed."""
+    """A hash of the parts that are not left out, and the numbers of malformed ones."""
     digest, malformed = hashlib.sha256(), []
     for number, part in enumerate(source.parts()):
         if not part:

@@ -1,4 +1,4 @@
-"""The order of the data as a pure function of (seed, epoch): a step number is its whole state."""
+"""The order of the data, a pure function of (seed, epoch), whose whole state is a step number."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,8 +13,10 @@ __all__ = ["Order"]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Batches of sample numbers. Every epoch is a new permutation; its last partial batch is left
-    out, so that every contrastive batch has the same number of negatives.
+    """Batches of sample numbers, a new permutation in every epoch.
+
+    The last partial batch of an epoch is left out, so that every contrastive batch has the same
+    number of negatives.
     """
 
     samples: int
@@ -30,11 +32,11 @@ class Order:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in an epoch."""
+        """The number of full batches in an epoch."""
         return self.samples // self.batch_size
 
     def epoch(self, step: int) -> int:
-        """The epoch, from 0, that step `step`, from 0, belongs to."""
+        """The epoch, from 0, to which step `step`, from 0, belongs."""
         return step // self.steps_per_epoch
 
     def batch(self, step: int) -> tuple[IntArray, IntArray]:
@@ -48,9 +50,10 @@ class Order:
         return order[chosen], draws[chosen]
 
     def share(self, rank: int, size: int) -> slice:
-        """Where the samples of process `rank` of `size` stand in a batch.
+        """The places of the samples of process `rank` of `size` in a batch.
 
-        Contiguous, in the order of the ranks, and as even as can be: together they are the batch.
+        They are contiguous, in the order of the ranks, and as even as can be; together they are the
+        batch.
 
         >>> [Order(50, 8, 0).share(rank, 3) for rank in range(3)]
         [slice(0, 2, None), slice(2, 5, None), slice(5, 8, None)]
@@ -68,13 +71,17 @@ class Order:
         return slice(rank * self.batch_size // size, (rank + 1) * self.batch_size // size)
 
     def local(self, step: int, rank: int, size: int) -> tuple[IntArray, IntArray]:
-        """The part of `batch(step)` that process `rank` of `size` computes; see `share`."""
+        """The part of `batch(step)` that process `rank` of `size` computes (`share`), as `batch`.
+
+        Returns:
+            Sample numbers and draws, (b,) each, where b is the number of samples of the process.
+        """
         numbers, draws = self.batch(step)
         share = self.share(rank, size)
         return numbers[share], draws[share]
 
 
-@lru_cache(maxsize=4)  # of millions of samples it takes longer than a step
+@lru_cache(maxsize=4)  # a permutation of millions takes longer than a step
 def _epoch(samples: int, seed: int, epoch: int) -> tuple[IntArray, IntArray]:
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
     order, draws = rng.permutation(samples), rng.integers(0, 2**31, size=samples)

@@ -12,17 +12,17 @@ T = TypeVar("T")
 
 
 class Prefetcher(Generic[T]):
-    """`get(step)` is what the maker gives for `step`: the same, only sooner when steps follow.
+    """Gives what a maker gives for a step, only sooner when steps follow one another.
 
     An error of the maker is raised by the `get` of its step, with its traceback. Use it as a
-    context manager, or call `close`: workers end with it.
+    context manager, or call `close`, which ends the workers.
 
     Args:
         setup: gives the maker, a function of the step that several threads may call at once. With
             processes it is called in each of them, and must be importable there with picklable
-            arguments; the same holds for what the maker returns.
+            arguments; what the maker returns must be picklable as well.
         workers: threads or processes, at least 1.
-        ahead: steps that are made ready at most beyond the one asked for.
+        ahead: the most steps that are made ready beyond the one asked for.
         stop: the first step that will not be asked for.
         kind: "thread" or "process".
 
@@ -49,19 +49,20 @@ class Prefetcher(Generic[T]):
             self._make = setup()
             self._executor = ThreadPoolExecutor(workers, thread_name_prefix="gcl-data")
         else:
-            # Here: they take a tenth of the time in which the package is imported.
+            # They are imported here, because that takes a tenth of the time of the package's
+            # import.
             from gcl_spec.train.feed.worker_processes import make, pool
 
             self._make = make
             self._executor = pool(workers, setup)
 
     def get(self, step: int) -> T:
-        """What the maker gives for `step`; whatever it raises."""
+        """The result of the maker for `step`; it raises whatever the maker raises."""
         in_order = self._next in (None, step)
         if not in_order:
             self._drop()
         self._next = step + 1
-        # Only steps in order are worth work ahead; a jump alone may be a single look.
+        # Only steps in order are worth work ahead; a jump may be a single look.
         last = min(step + self._ahead, self._stop - 1) if in_order else step
         try:
             for n in range(step, max(step, last) + 1):
@@ -75,7 +76,7 @@ class Prefetcher(Generic[T]):
             ) from error
 
     def close(self) -> None:
-        """End the workers; what they are making is finished first."""
+        """End the workers, which first finish what they are making."""
         self._drop()
         self._executor.shutdown(wait=True, cancel_futures=True)
 

@@ -13,15 +13,18 @@ from typing import Any
 __all__ = ["make", "pool"]
 
 
-# Ctrl-C and a scheduler's SIGTERM go to the whole group: they are the parent's to handle.
+# Ctrl-C and a scheduler's SIGTERM go to the whole group; the parent handles them.
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 class _Worker(SpawnProcess):
-    """Deaf to signals from its start; SIGTERM is how the pool ends the others where one died."""
+    """A process that is deaf to signals from its start.
+
+    SIGTERM is how the pool ends the other processes where one died.
+    """
 
     def start(self) -> None:
-        before = _mask("SIG_BLOCK", _SIGNALS)  # which a new process inherits
+        before = _mask("SIG_BLOCK", _SIGNALS)  # a new process inherits the mask
         try:
             super().start()
         finally:
@@ -32,7 +35,7 @@ class _Worker(SpawnProcess):
 
 
 class _Spawn(SpawnContext):
-    # Not forked: the frameworks' threads and locks do not survive that.
+    # Processes are not forked, because the frameworks' threads and locks do not survive that.
     Process = _Worker
 
 
@@ -41,12 +44,12 @@ def pool(workers: int, setup: Callable[[], Callable[[int], Any]]) -> Executor:
     return ProcessPoolExecutor(workers, _Spawn(), _begin, (setup,))
 
 
-# In a worker process: its maker, or why there is none.
+# In a worker process this is its maker, or the error why there is none.
 _maker: Callable[[int], Any] | BaseException | None = None
 
 
 def make(step: int) -> Any:
-    """What the maker of this worker process gives; whatever it, or its setup, raises."""
+    """The result of this worker process's maker; it raises whatever that, or its setup, raised."""
     if isinstance(_maker, BaseException):
         raise _maker
     assert _maker is not None
@@ -62,19 +65,19 @@ def _begin(setup: Callable[[], Callable[[int], Any]]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _maker = setup()
-    except Exception as error:  # raised again by every step; an initializer's own is lost
+    except Exception as error:  # every step raises it again, since an initializer's error is lost
         _maker = error
 
 
 def _mask(how: str, signals: Iterable[int]) -> Iterable[int]:
-    """Change which signals must wait, and give those that did; Windows knows no such thing."""
+    """Change which signals must wait, and give those that did; on Windows nothing happens."""
     if not hasattr(signal, "pthread_sigmask"):
         return ()
     return signal.pthread_sigmask(getattr(signal, how), signals)
 
 
 def _end_with_parent() -> None:
-    """A killed parent tells its workers nothing, and they would wait for ever."""
+    """End this process with its parent: a killed one tells its workers nothing, and they wait."""
     parent = parent_process()
     if parent is not None:
         parent.join()
