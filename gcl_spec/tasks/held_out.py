@@ -71,7 +71,7 @@ def _is_whole(source: VectorSource, row: int) -> bool:
 
 
 class VectorPictures:
-    """A `Root` that shows image vectors, for reports, as pictures of grey cells, the least black."""
+    """A `Root` that shows image vectors, for reports, as grey cells of which the least is black."""
 
     def __init__(self, source: VectorSource) -> None:
         self.name = source.name
