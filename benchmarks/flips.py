@@ -38,7 +38,7 @@ from gcl_spec.errors import GclError
 from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train import loop
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 
 SETS = (
     "train.steps=8", "train.batch_size=6", "train.save_every=2", "train.log_every=1",
@@ -150,7 +150,7 @@ class Campaign:
         config = toml.load(recipe="tiny", overrides=sets)
         self.runs = [place / "one" / "run", place / "two" / "run"]
         self._break_off(self.runs[0], config)
-        run(config, self._backend, self.runs[1])
+        run_training(config, self._backend, self.runs[1])
         self.actions: dict[str, Callable[[Path], tuple[Any, bool]]] = {
             "resume": self._resume, "load": self._load, "read": self._read
         }  # fmt: skip
@@ -171,7 +171,7 @@ class Campaign:
 
         with mock.patch.object(loop, "train_step", breaks):
             try:
-                run(config, self._backend, out)
+                run_training(config, self._backend, out)
             except GclError as error:
                 assert str(error) == "broken off"  # noqa: PT017
 
@@ -183,7 +183,7 @@ class Campaign:
 
     def _resume(self, folder: Path) -> tuple[Any, bool]:
         said = Said()
-        run(None, self._backend, folder, resume=True, reporter=said)
+        run_training(None, self._backend, folder, resume=True, reporter=said)
         return results(folder), bool(said.lines)
 
     def _load(self, folder: Path) -> tuple[Any, bool]:

@@ -29,7 +29,7 @@ from gcl_spec.run.folder import RunFolder, load_run
 from gcl_spec.run.trained import encode_items
 from gcl_spec.tasks.folder import read_tasks
 from gcl_spec.tasks.task import Item, Task
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 
 FINE_TUNED = {"+ CLIP": "clip", "+ GCL": "gcl", "+ GCL drop": "gcl-drop"}
 FROM_SCRATCH = {"scratch CLIP": "clip", "scratch GCL": "gcl"}
@@ -80,8 +80,8 @@ def train(out: Path, recipe: str, overrides: Sequence[str], init: Path | None = 
         return RunFolder.open(out)
     torch = registry.load_training("torch")
     if out.exists():
-        return run(None, torch, out, resume=True)
-    return run(toml.load(recipe=recipe, overrides=overrides), torch, out, init=init)
+        return run_training(None, torch, out, resume=True)
+    return run_training(toml.load(recipe=recipe, overrides=overrides), torch, out, init=init)
 
 
 def both(path: Path, *, centred: bool = False) -> Pair:

@@ -77,7 +77,7 @@ def loss(json_path: Path | None, **options: Any) -> int:
 
     Exit code 0: something was measured. 1: every candidate failed.
     """
-    from gcl_spec.bench.suite import Settings, describe, plan, run
+    from gcl_spec.bench.suite import Settings, describe, plan, run_cases
     from gcl_spec.bench.table import progress_line
 
     check_writable(json_path)
@@ -87,7 +87,7 @@ def loss(json_path: Path | None, **options: Any) -> int:
         click.echo(line, err=True)
     outcomes: list[Outcome] = []
     try:
-        for outcome in run(plan(settings, backends), timeout=settings.timeout):
+        for outcome in run_cases(plan(settings, backends), timeout=settings.timeout):
             outcomes.append(outcome)
             click.echo(progress_line(outcome), err=True)
     finally:

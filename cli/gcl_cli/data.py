@@ -68,7 +68,7 @@ def check(
     and `*`.
     """
     from gcl_spec._files.atomic import atomic_write, check_writable
-    from gcl_spec.audit.findings import check
+    from gcl_spec.audit.findings import check_data
     from gcl_spec.errors import ConfigError
     from gcl_spec.progress import open_progress
 
@@ -78,7 +78,7 @@ def check(
     config = toml.load(recipe=recipe, path=config_path, overrides=overrides)
     config = replace(config, data=replace(config.data, path=path))
     with open_progress() as reporter:
-        found = check(config, sample=sample, seed=seed, reporter=reporter)
+        found = check_data(config, sample=sample, seed=seed, reporter=reporter)
     problems = found.problems(config.data.max_bad)
     if json_path is not None:
         with atomic_write(json_path) as file:

@@ -151,12 +151,12 @@ def _train(
 
     from gcl_spec.progress import open_progress
     from gcl_spec.report.tables import comparison_rows, geometry_rows, rich_table
-    from gcl_spec.train.training import run
+    from gcl_spec.train.training import run_training
 
     trainer = registry.load_training(backend)
     try:
         with open_progress() as reporter:
-            folder = run(
+            folder = run_training(
                 config,
                 trainer,
                 out,

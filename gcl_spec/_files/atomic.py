@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -122,14 +122,7 @@ def remove_stale(folder: Path, name: str) -> None:
     """
     own = re.compile(rf"\.(?:{name})\.{_RANDOM}{re.escape(_FILE)}")
     for found in _left_in(folder, own):
-        with tidying("remove", found):
-            if not found.is_symlink() and found.is_file():
-                number = lock(found, wait=False)
-                try:
-                    if number is not None:
-                        found.unlink(missing_ok=True)
-                finally:
-                    let_go(number)
+        _remove_left(found, Path.is_file, lambda path: path.unlink(missing_ok=True))
 
 
 def _left_in(folder: Path, own: re.Pattern[str]) -> list[Path]:
@@ -230,14 +223,22 @@ def remove_stale_folders(path: Path) -> None:
     """
     own = re.compile(rf"\.{re.escape(path.name)}\.{_RANDOM}{re.escape(_FOLDER)}")
     for found in _left_in(path.parent, own):
-        with tidying("remove", found):
-            if not found.is_symlink() and found.is_dir():
-                held = lock(found, wait=False)
-                try:
-                    if held is not None:
-                        _remove_tree(found)
-                finally:
-                    let_go(held)
+        _remove_left(found, Path.is_dir, _remove_tree)
+
+
+def _remove_left(
+    found: Path, is_ours: Callable[[Path], bool], remove: Callable[[Path], None]
+) -> None:
+    """Remove what a process left, where it is gone and holds no lock; no link is followed."""
+    with tidying("remove", found):
+        if found.is_symlink() or not is_ours(found):
+            return
+        held = lock(found, wait=False)
+        try:
+            if held is not None:
+                remove(found)
+        finally:
+            let_go(held)
 
 
 def _remove_tree(folder: Path) -> None:

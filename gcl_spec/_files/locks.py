@@ -9,7 +9,12 @@ from pathlib import Path
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.progress import warn
 
-__all__ = ["let_go", "lock", "locked"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["let_go", "lock", "locked", "shared_file"]
 
 # Systems that know no locks, such as some file systems over a network, answer with one of these.
 _NO_LOCKS = {
@@ -31,19 +36,17 @@ def lock(path: Path, *, wait: bool) -> int | None:
         has no locks.
     """
     try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    try:
         number = os.open(path, os.O_RDONLY)
     except OSError:
         return None
     try:
-        fcntl.flock(number, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = _flock(number, wait=wait)
     except OSError:
-        let_go(number)
-        return None
-    return number
+        held = False
+    if held:
+        return number
+    let_go(number)
+    return None
 
 
 def let_go(number: int | None) -> None:
@@ -51,6 +54,24 @@ def let_go(number: int | None) -> None:
     if number is not None:
         with suppress(OSError):
             os.close(number)
+
+
+@contextmanager
+def shared_file(path: Path) -> Iterator[int]:
+    """Open a file for reading and writing, for this process alone where the system has locks.
+
+    The file is made where it is missing. Another process that asks for it waits.
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with suppress(OSError):  # a file system without locks: one process a file then
+            _flock(number, wait=True)
+        yield number
+    finally:
+        os.close(number)
 
 
 @contextmanager
@@ -63,9 +84,7 @@ def locked(folder: Path) -> Iterator[None]:
         ConfigError: another process trains in it.
         CheckpointError: the folder cannot be opened.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows
+    if fcntl is None:
         yield
         return
     try:
@@ -77,7 +96,7 @@ def locked(folder: Path) -> Iterator[None]:
         ) from error
     try:
         try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(number, wait=False)
         except BlockingIOError:
             raise ConfigError(
                 f"another process trains in {folder}: wait for its end, or end it first"
@@ -91,3 +110,16 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         let_go(number)
+
+
+def _flock(number: int, *, wait: bool) -> bool:
+    """Lock an open file; False where the system has no such locks.
+
+    Raises:
+        BlockingIOError: Another process holds it, and `wait` is false.
+        OSError: The file system has no locks.
+    """
+    if fcntl is None:
+        return False
+    fcntl.flock(number, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True

@@ -27,7 +27,7 @@ from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import hold_out
 
-__all__ = ["Findings", "check"]
+__all__ = ["Findings", "check_data"]
 
 _THREADS = 4
 _CHUNK = 256
@@ -103,7 +103,7 @@ class _Look:
     huge: bool = False
 
 
-def check(
+def check_data(
     config: Config, *, sample: int | None = None, seed: int = 0, reporter: Reporter | None = None
 ) -> Findings:
     """Look at all samples of `config.data`, or at `sample` of them, drawn without repetition.

@@ -14,7 +14,7 @@ from gcl_spec.bench.process import ask
 from gcl_spec.errors import ConfigError, UnknownBackendError
 from gcl_spec.objective import preset
 
-__all__ = ["Described", "Outcome", "Settings", "describe", "plan", "run", "to_json"]
+__all__ = ["Described", "Outcome", "Settings", "describe", "plan", "run_cases", "to_json"]
 
 SCHEMA = 1
 
@@ -107,7 +107,7 @@ def plan(settings: Settings, backends: Sequence[Described]) -> list[Case]:
     return cases
 
 
-def run(cases: Sequence[Case], *, timeout: float) -> Iterator[Outcome]:
+def run_cases(cases: Sequence[Case], *, timeout: float) -> Iterator[Outcome]:
     """Measure one case after the other."""
     for case in cases:
         answer = ask("measure", case, timeout=timeout)

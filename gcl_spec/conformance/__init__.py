@@ -6,7 +6,7 @@ may be from the reference. `suite` is what the tests of a backend subclass.
 
 from gcl_spec.conformance.cases.drawn import drawn_cases
 from gcl_spec.conformance.cases.fixed import Case, describe, fixed_cases, quick_cases, telling_cases
-from gcl_spec.conformance.compare import Disagreement, Error, check, compare
+from gcl_spec.conformance.compare import Disagreement, Error, check_case, compare
 from gcl_spec.conformance.verify import Result, Row, Verdict, verify
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Result",
     "Row",
     "Verdict",
-    "check",
+    "check_case",
     "compare",
     "describe",
     "drawn_cases",

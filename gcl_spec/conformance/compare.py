@@ -16,7 +16,7 @@ __all__ = [
     "QUANTITIES",
     "Disagreement",
     "Error",
-    "check",
+    "check_case",
     "compare",
     "compare_with",
     "expected",
@@ -175,7 +175,9 @@ def _near(again: Any, have: Any, allowed: Bounds, quantity: str) -> bool:
     return bool(np.linalg.norm(again - have) <= getattr(allowed, quantity))
 
 
-def check(backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str) -> None:
+def check_case(
+    backend: Backend, reference: Backend, case: Case, *, dtype: str, device: str
+) -> None:
     """Compare a backend with the reference on one case (`compare`), and accept no error.
 
     Raises:

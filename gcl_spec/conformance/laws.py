@@ -16,7 +16,7 @@ from gcl_spec.conformance.cases.case import Case
 from gcl_spec.conformance.compare import QUANTITIES
 from gcl_spec.objective import GCL, Direction, Objective
 
-__all__ = ["LAWS", "Law", "Result", "draw_case", "near", "rotation", "run"]
+__all__ = ["LAWS", "Law", "Result", "draw_case", "near", "rotation", "compute"]
 
 Law = Callable[[Backend, int], None]
 """A law raises AssertionError where a backend breaks it on the case of a seed."""
@@ -43,7 +43,7 @@ class Result(NamedTuple):
     """The derivative by log_scale, of its shape."""
 
 
-def run(backend: Backend, case: Case, dtype: str = "float64") -> Result:
+def compute(backend: Backend, case: Case, dtype: str = "float64") -> Result:
     """Loss and gradients as NumPy arrays in float64."""
 
     def array(x: Any, dtype: str) -> Any:
@@ -96,8 +96,8 @@ def _samples_permuted(backend: Backend, seed: int) -> None:
     case, order = draw_case(seed), np.random.default_rng(seed).permutation(B)
     present, ids = _masks(case)
     turned = replace(case, z_MBD=case.z_MBD[:, order], present=present[:, order], ids=ids[order])
-    want = run(backend, case)
-    near(run(backend, turned), want._replace(grads=want.grads[:, order]))
+    want = compute(backend, case)
+    near(compute(backend, turned), want._replace(grads=want.grads[:, order]))
 
 
 def _modalities_permuted(backend: Backend, seed: int) -> None:
@@ -109,29 +109,30 @@ def _modalities_permuted(backend: Backend, seed: int) -> None:
         present=np.roll(_masks(case)[0], 1, axis=0),
         objective=_TURNED,
     )
-    want = run(backend, case)
-    near(run(backend, turned), want._replace(grads=np.roll(want.grads, 1, axis=0)))
+    want = compute(backend, case)
+    near(compute(backend, turned), want._replace(grads=np.roll(want.grads, 1, axis=0)))
 
 
 def _rotated(backend: Backend, seed: int) -> None:
     case, turn = draw_case(seed), rotation(np.random.default_rng(seed), D)
-    want = run(backend, case)
+    want = compute(backend, case)
     near(
-        run(backend, replace(case, z_MBD=case.z_MBD @ turn)), want._replace(grads=want.grads @ turn)
+        compute(backend, replace(case, z_MBD=case.z_MBD @ turn)),
+        want._replace(grads=want.grads @ turn),
     )
 
 
 def _orthogonal_to_rotations(backend: Backend, seed: int) -> None:
     """The sum of z g^T is symmetric, since no rotation changes the loss to first order."""
     case = draw_case(seed)
-    moment = np.einsum("mbi,mbj->ij", _present_rows(case), run(backend, case).grads)
+    moment = np.einsum("mbi,mbj->ij", _present_rows(case), compute(backend, case).grads)
     assert np.allclose(moment, moment.T, rtol=1e-9, atol=1e-10 * np.abs(moment).max())
 
 
 def _scaled(backend: Backend, seed: int) -> None:
     """sum z . dL/dz = 2 dL/dlog_scale, since both scale every logit."""
     case = draw_case(seed)
-    found = run(backend, case)
+    found = compute(backend, case)
     parts = _present_rows(case) * found.grads
     assert abs(parts.sum() - 2 * found.dlog_scale) <= 1e-11 * np.abs(parts).sum()
 
@@ -144,8 +145,8 @@ def _scaled_far(backend: Backend, seed: int) -> None:
         z_MBD=case.z_MBD * 2.0**power,
         log_scale=case.log_scale - 2 * power * float(np.log(2)),
     )
-    found = run(backend, far)
-    near(found._replace(grads=found.grads * 2.0**power), run(backend, case))
+    found = compute(backend, far)
+    near(found._replace(grads=found.grads * 2.0**power), compute(backend, case))
 
 
 def _sample_masked(backend: Backend, seed: int) -> None:
@@ -153,7 +154,7 @@ def _sample_masked(backend: Backend, seed: int) -> None:
     present, ids = _masks(case)
     masked = replace(case, present=present & kept)
     removed = replace(case, z_MBD=case.z_MBD[:, kept], present=present[:, kept], ids=ids[kept])
-    found, want = run(backend, masked), run(backend, removed)
+    found, want = compute(backend, masked), compute(backend, removed)
     assert np.all(found.grads[:, 2] == 0)
     near(found._replace(grads=found.grads[:, kept]), want)
 
@@ -162,29 +163,29 @@ def _row_masked(backend: Backend, seed: int) -> None:
     """A missing row may hold anything; a target in no other pool is gone with its sample."""
     case, kept = draw_case(seed), np.arange(B) != 2
     present, ids = _masks(case)
-    want = run(backend, case)
+    want = compute(backend, case)
     assert np.all(want.grads[~present] == 0)
     anything = 3 * np.random.default_rng(seed + 1).normal(size=case.z_MBD.shape)
     z = np.where(present[:, :, None], case.z_MBD, anything)
-    near(run(backend, replace(case, z_MBD=z)), want)
+    near(compute(backend, replace(case, z_MBD=z)), want)
     here = present & ((np.arange(3) != 1)[:, None] | kept)
     masked = replace(case, objective=_TO_TEXT, present=here)
     removed = replace(masked, z_MBD=case.z_MBD[:, kept], present=here[:, kept], ids=ids[kept])
-    found = run(backend, masked)
-    near(found._replace(grads=found.grads[:, kept]), run(backend, removed))
+    found = compute(backend, masked)
+    near(found._replace(grads=found.grads[:, kept]), compute(backend, removed))
 
 
 def _ids_renamed(backend: Backend, seed: int) -> None:
     """Only equality of ids counts; the new ids would all be equal if cut to 32 bits."""
     case = draw_case(seed)
-    near(run(backend, replace(case, ids=2**33 * _masks(case)[1] - 5)), run(backend, case))
+    near(compute(backend, replace(case, ids=2**33 * _masks(case)[1] - 5)), compute(backend, case))
 
 
 def _no_mask(backend: Backend, seed: int) -> None:
     case = replace(draw_case(seed), present=np.ones((3, B), bool), ids=np.arange(B))
-    want = run(backend, case)
-    near(run(backend, replace(case, present=None, ids=None)), want)
-    near(run(backend, replace(case, objective=Objective(balance="direction"))), want)
+    want = compute(backend, case)
+    near(compute(backend, replace(case, present=None, ids=None)), want)
+    near(compute(backend, replace(case, objective=Objective(balance="direction"))), want)
 
 
 def _least(backend: Backend, seed: int) -> None:
@@ -192,12 +193,12 @@ def _least(backend: Backend, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(size=(3, 1, D))
     rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
     for objective, least in _LEAST:
-        found = run(backend, Case("collapsed", np.ones((3, 1, D)) / 2, 3.0, objective))
+        found = compute(backend, Case("collapsed", np.ones((3, 1, D)) / 2, 3.0, objective))
         assert abs(found.loss - least) <= 1e-13
         assert np.abs(found.grads.sum(axis=0)).max() < 1e-12
-        assert run(backend, Case("one sample", rows, 3.0, objective)).loss >= least - 1e-13
+        assert compute(backend, Case("one sample", rows, 3.0, objective)).loss >= least - 1e-13
     full = replace(draw_case(seed), present=np.ones((3, B), bool))
-    assert run(backend, full).loss >= np.log(2)
+    assert compute(backend, full).loss >= np.log(2)
 
 
 _LEAST = (

@@ -18,7 +18,7 @@ from gcl_spec import registry
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases.drawn import drawn_cases
 from gcl_spec.conformance.cases.fixed import Case, fixed_cases
-from gcl_spec.conformance.compare import check
+from gcl_spec.conformance.compare import check_case
 from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.laws import LAWS
 from gcl_spec.conformance.verify import DTYPES
@@ -95,4 +95,4 @@ class BackendSuite:
     def _check(self, case: Case, dtype: str) -> None:
         reference = registry.load("reference")
         for device in self.backend.devices():
-            check(self.backend, reference, case, dtype=dtype, device=device)
+            check_case(self.backend, reference, case, dtype=dtype, device=device)

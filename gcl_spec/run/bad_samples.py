@@ -3,12 +3,12 @@
 import errno
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from math import sqrt
 from pathlib import Path
 
+from gcl_spec._files.locks import shared_file
 from gcl_spec._files.os_errors import one_line
 from gcl_spec.data.sample import BadSample
 from gcl_spec.errors import DataError
@@ -105,7 +105,7 @@ class BadList:
         with one_line("write", self._path):
             if not self._found and not self._path.exists():
                 return
-            with _locked(self._path) as number:
+            with shared_file(self._path) as number:
                 self._read(number)
                 missing = [x for place, x in self._found.items() if place not in self._listed]
                 lines = [json.dumps({**asdict(bad), "step": step}) + "\n" for step, bad in missing]
@@ -153,19 +153,3 @@ def _parse(line: bytes) -> tuple[int, BadSample] | None:
         return int(record["step"]), bad
     except (ValueError, KeyError, TypeError):
         return None
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """The file, open for reading and writing, and for this process alone where locks are known."""
-    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            import fcntl
-
-            fcntl.flock(number, fcntl.LOCK_EX)
-        except (ImportError, OSError):
-            pass  # Windows, or a file system without locks: one process a file then
-        yield number
-    finally:
-        os.close(number)

@@ -216,7 +216,7 @@ class TrainingData:
         assert isinstance(self._test_collate, Collator)
         tests = FeatureStore(self._config, self._test_collate, trainer.features)
         self._test_collate = tests
-        tests.prepare(*parts_of(items), reporter)
+        tests.prepare(*images_and_texts(items), reporter)
 
     def _numbers(self, only_steps: int | None) -> Iterator[int]:
         """The samples that will be met."""
@@ -253,7 +253,7 @@ def task_items(tasks: Sequence[Task]) -> list[Item]:
     return [item for task in tasks for item in (*task.queries, *task.candidates)]
 
 
-def parts_of(items: Sequence[Item]) -> tuple[list[str], list[str]]:
+def images_and_texts(items: Sequence[Item]) -> tuple[list[str], list[str]]:
     """The images and the texts of items."""
     images = [item.image for item in items if item.image is not None]
     return images, [item.text for item in items if item.text is not None]

@@ -34,13 +34,13 @@ from gcl_spec.train.open_data import open_data
 from gcl_spec.train.signals import Stop, caught, interrupted
 from gcl_spec.train.world import on_first
 
-__all__ = ["DryRun", "dry_run", "run"]
+__all__ = ["DryRun", "dry_run", "run_training"]
 
 _DATA = "data.json"
 _THUMBNAIL = 144  # pixels; the page shows half of it, sharp on dense screens too
 
 
-def run(
+def run_training(
     config: Config | None,
     backend: TrainingBackend,
     out: Path,

@@ -23,7 +23,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import load
 from gcl_spec.data.prepare import recipes
 from gcl_spec.data.prepare.collate import Collator
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 
 
 class Killer:
@@ -103,7 +103,7 @@ def part(config: Config, out: Path, at: int, names: Path | None = None) -> int |
         killer = Killer(at)
         killer.install()
         resume = (out / "config.toml").exists()
-        run(None if resume else config, FakeBackend(), out, resume=resume)
+        run_training(None if resume else config, FakeBackend(), out, resume=resume)
         if names is not None:
             names.write_text(json.dumps(killer.names))
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from gcl_spec.backend import Backend
-from gcl_spec.conformance import Case, check, fixed_cases
+from gcl_spec.conformance import Case, check_case, fixed_cases
 from gcl_spec.conformance.cases.fixed import quick_cases
 from gcl_spec.conformance.cases.strategies import cases
 from gcl_spec.loss.equation import stacked_loss
@@ -20,14 +20,14 @@ def test_fixed_cases(backend: Backend, reference: Backend, dtype: str) -> None:
     """
     chosen = quick_cases() if backend.name == "jax" else fixed_cases()
     for case in chosen:
-        check(backend, reference, case, dtype=dtype, device=backend.devices()[0])
+        check_case(backend, reference, case, dtype=dtype, device=backend.devices()[0])
 
 
 @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases())
 def test_drawn_cases(backend: Backend, reference: Backend, case: Case) -> None:
     for dtype in ("float64", "float32"):
-        check(backend, reference, case, dtype=dtype, device=backend.devices()[0])
+        check_case(backend, reference, case, dtype=dtype, device=backend.devices()[0])
 
 
 @given(case=cases())

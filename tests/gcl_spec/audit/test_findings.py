@@ -13,7 +13,7 @@ from PIL import Image
 
 from gcl_cli.main import main
 from gcl_spec.audit.false_negatives import false_negatives
-from gcl_spec.audit.findings import check
+from gcl_spec.audit.findings import check_data
 from gcl_spec.config.toml import load, loads
 from gcl_spec.progress import Quiet
 from gcl_spec.train.data import TrainingData
@@ -75,7 +75,7 @@ def faulty(folder: Path) -> Path:
 
 def test_all_faults_are_counted(tmp_path: Path) -> None:
     folder = faulty(tmp_path / "tiles")
-    found = check(loads("", [f"data.path='{folder}'", "train.batch_size=4"]))
+    found = check_data(loads("", [f"data.path='{folder}'", "train.batch_size=4"]))
     assert (found.samples, found.looked_at) == (24, 24)
     assert (found.both, found.image_only, found.text_only) == (19, 1, 1)
     assert sorted(bad.place[-2:] for bad in found.bad) == [":2", ":3", ":4"]
@@ -98,7 +98,7 @@ def test_all_faults_are_counted(tmp_path: Path) -> None:
 def test_a_checkpoints_own_tokenizer_counts(tmp_path: Path) -> None:
     folder = faulty(tmp_path / "tiles")
     sets = [f"data.path='{folder}'", f"data.cache='{tmp_path / 'cache'}'"]
-    found = check(load(recipe="tiny", overrides=sets))
+    found = check_data(load(recipe="tiny", overrides=sets))
     assert found.max_tokens == 64
     captions = [
         caption
@@ -112,9 +112,9 @@ def test_a_checkpoints_own_tokenizer_counts(tmp_path: Path) -> None:
 def test_a_draw_looks_at_some(tmp_path: Path) -> None:
     folder = write_data(tmp_path / "tiles")
     config = loads("", [f"data.path='{folder}'"])
-    found = check(config, sample=9)
+    found = check_data(config, sample=9)
     assert (found.samples, found.looked_at) == (24, 9)
-    assert check(config, sample=9) == found
+    assert check_data(config, sample=9) == found
 
 
 def run(*args: object) -> int:
@@ -154,7 +154,7 @@ def test_vectors_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     np.savez(tmp_path / "v.npz", image=image, text=text)
     assert run("data", "check", tmp_path / "v.npz") == 0
     assert "nothing must be mended" in capsys.readouterr().out
-    found = check(loads("", [f"data.path='{tmp_path / 'v.npz'}'"]))
+    found = check_data(loads("", [f"data.path='{tmp_path / 'v.npz'}'"]))
     assert (found.repeated_images, found.image_only) == (2, 1)
     image[5] = 0
     np.savez(tmp_path / "v.npz", image=image, text=text)
@@ -166,8 +166,8 @@ def test_what_the_checkpoints_own_processor_refuses_is_bad(tmp_path: Path) -> No
     folder = write_data(tmp_path / "tiles")
     Image.new("1", (100_000, 1)).save(folder / "3.png")
     sets = [f"data.path='{folder}'", f"data.cache='{tmp_path / 'cache'}'"]
-    assert not check(loads("", sets)).bad
-    (bad,) = check(load(recipe="tiny", overrides=sets)).bad
+    assert not check_data(loads("", sets)).bad
+    (bad,) = check_data(load(recipe="tiny", overrides=sets)).bad
     assert "resized to a shorter side" in bad.reason
 
 
@@ -175,12 +175,12 @@ def test_tasks_without_folders_of_their_own_are_tasks(tmp_path: Path) -> None:
     folder = write_data(tmp_path / "tiles")
     sets = ["train.batch_size=8", "model.freeze=none", f"data.cache='{tmp_path / 'cache'}'"]
     config = loads("", [f"data.path='{folder}'", *sets])
-    before = check(config)
+    before = check_data(config)
     for name in ("tasks", "val_tasks"):
         for file in (folder / name / "t2i").iterdir():
             file.rename(folder / name / file.name)
         (folder / name / "t2i").rmdir()
-    after = check(config)
+    after = check_data(config)
     assert after.overlap_images == before.overlap_images > 0
     assert after.overlap_captions == before.overlap_captions > 0
     with TrainingData(config, Towers(), Quiet()) as data:  # type: ignore[arg-type]
@@ -194,8 +194,8 @@ def test_vectors_that_are_held_out_and_trained_on_are_counted(tmp_path: Path) ->
         more = {} if ids is None else {"id": ids}
         np.savez(tmp_path / "v.npz", image=image, text=text, **more)
         sets = [f"data.path='{tmp_path / 'v.npz'}'", "model.kind=adapter", "train.batch_size=9"]
-        found = check(loads("", sets))
+        found = check_data(loads("", sets))
         assert bool(found.overlap_images) == leaks
         assert bool(found.problems(0.01)) == leaks
     np.savez(tmp_path / "v.npz", image=image)
-    assert "raise data.holdout" in " ".join(check(loads("", sets)).problems(0.01))
+    assert "raise data.holdout" in " ".join(check_data(loads("", sets)).problems(0.01))

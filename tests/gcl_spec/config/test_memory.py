@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gcl_spec.audit.findings import check
+from gcl_spec.audit.findings import check_data
 from gcl_spec.config import toml
 from gcl_spec.config.memory import check_memory, lacks_memory
 from gcl_spec.errors import ConfigError
@@ -25,7 +25,7 @@ HUGE = 2**63 - 1
 )
 def test_too_much_memory_is_said_before(override: str, message: str) -> None:
     config = toml.load(recipe="lite", overrides=[override])
-    for use in (check_memory, resolved, check):
+    for use in (check_memory, resolved, check_data):
         with pytest.raises(ConfigError, match=message):
             use(config)
 

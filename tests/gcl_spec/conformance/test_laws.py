@@ -17,8 +17,8 @@ from gcl_spec.backend import Backend
 from gcl_spec.conformance import Case, fixed_cases, quick_cases
 from gcl_spec.conformance.bugs.all import BUGS, Mutant
 from gcl_spec.conformance.cases.strategies import cases
-from gcl_spec.conformance.compare import check
-from gcl_spec.conformance.laws import LAWS, draw_case, run
+from gcl_spec.conformance.compare import check_case
+from gcl_spec.conformance.laws import LAWS, compute, draw_case
 from gcl_spec.conformance.tolerances import bounds, rounded
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import stacked_loss
@@ -71,7 +71,7 @@ def test_converged_at_scale_100_has_the_right_gradient(
         z_MBD=case.z_MBD.astype(dtype).astype(float),
         log_scale=float(np.asarray(case.log_scale, dtype)),
     )
-    found, want = run(backend, case, dtype), run(reference, rounded)
+    found, want = compute(backend, case, dtype), compute(reference, rounded)
     allowed = bounds(case, dtype, float(want.loss), float(np.linalg.norm(want.grads)))
     assert np.isfinite(found.dlog_scale)
     assert np.linalg.norm(want.grads) > 0
@@ -82,12 +82,12 @@ def test_converged_at_scale_100_has_the_right_gradient(
 def test_a_zero_row_is_an_error_unless_it_is_missing(backend: Backend) -> None:
     case = draw_case(1)
     case.z_MBD[1, 0], case.present[1, 0] = 0.0, False
-    masked = run(backend, case)
+    masked = compute(backend, case)
     assert np.all(masked.grads[1, 0] == 0)
     assert np.isfinite(masked.grads).all()
     case.present[1, 0] = True
     with pytest.raises(InputError, match="row 0 of 'text' has norm 0"):
-        run(backend, case)
+        compute(backend, case)
 
 
 @pytest.mark.parametrize("name", [case.name for case in quick_cases()])
@@ -97,7 +97,7 @@ def test_bfloat16_rows_give_the_loss_of_the_rounded_rows(
     """bf16 in, float32 arithmetic: the float32 bound, and one more rounding of the gradient."""
     case = next(case for case in quick_cases() if case.name == name)
     device = backend.devices()[0]
-    check(backend, reference, case, dtype="bfloat16", device=device)
+    check_case(backend, reference, case, dtype="bfloat16", device=device)
     rows = backend.from_numpy(case.z_MBD, dtype="bfloat16", device=device)
     assert np.array_equal(backend.to_numpy(rows), rounded(case.z_MBD, "bfloat16"), equal_nan=True)
 
@@ -117,5 +117,5 @@ def test_strict_namespace_is_the_reference(reference: Backend, case: Case) -> No
         present_MB=array(case.present),
         ids_B=array(case.ids),
     )
-    want = run(reference, case).loss
+    want = compute(reference, case).loss
     assert float(found) == pytest.approx(float(want), rel=1e-12, abs=1e-12)

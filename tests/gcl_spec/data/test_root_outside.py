@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gcl_spec.audit.findings import check
+from gcl_spec.audit.findings import check_data
 from gcl_spec.config.options import Config, DataConfig
 from gcl_spec.data.open import open_source
 from gcl_spec.data.paths import expand
@@ -137,7 +137,7 @@ def test_linked_pictures_are_admitted_by_the_option_that_is_named(
         rows(source(tmp_path / "data"))
     named = str(caught.value).split("data.images=")[1].split(",")[0]
     assert rows(source(tmp_path / "data", images=named)) == want
-    found = check(Config(data=DataConfig(path=str(tmp_path / "data"))), sample=5)
+    found = check_data(Config(data=DataConfig(path=str(tmp_path / "data"))), sample=5)
     assert len(found.bad) == 4
     assert all("data.images" in bad.reason for bad in found.bad)
     with pytest.raises(DataError, match="leads out of the folder"):

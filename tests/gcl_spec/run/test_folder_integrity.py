@@ -21,7 +21,7 @@ from gcl_spec.run import checkpoint
 from gcl_spec.run.compare_runs import compare
 from gcl_spec.run.folder import RunFolder, load_run
 from gcl_spec.run.weights import weights_of
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 from loop_config import fast, numbers, state
 
 
@@ -35,14 +35,14 @@ def broken(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     """A run that stopped in step 13, with checkpoints of steps 5 and 10."""
     monkeypatch.setenv("FAKE_NAN", "13")
     with pytest.raises(Exception, match="step 13"):
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     monkeypatch.delenv("FAKE_NAN")
     return tmp_path / "run"
 
 
 @pytest.fixture
 def whole(config: Config, tmp_path: Path) -> Path:
-    return run(config, FakeBackend(), tmp_path / "whole").path
+    return run_training(config, FakeBackend(), tmp_path / "whole").path
 
 
 def same(one: Path, two: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_changed_number_of_the_history_is_refused(broken: Path, whole: Path) -
     ):
         path.write_text(bad)
         with pytest.raises(CheckpointError, match=r"metrics\.jsonl: not as it was written"):
-            run(None, FakeBackend(), broken, resume=True)
+            run_training(None, FakeBackend(), broken, resume=True)
     for harmless in (good[:-7], "".join(lines[:-1]), "".join([*lines[:-1], "\0" * 20])):
         path.write_text(harmless)  # after the last checkpoint, as a crash may leave it
         copy = broken.with_name(f"copy{len(harmless)}")
@@ -78,7 +78,7 @@ def test_a_changed_number_of_the_history_is_refused(broken: Path, whole: Path) -
             if file.is_file():
                 (copy / file.relative_to(broken)).parent.mkdir(exist_ok=True)
                 (copy / file.relative_to(broken)).write_bytes(file.read_bytes())
-        run(None, FakeBackend(), copy, resume=True)
+        run_training(None, FakeBackend(), copy, resume=True)
         same(copy, whole)
 
 
@@ -89,7 +89,7 @@ def test_nothing_else_of_a_run_may_have_changed(broken: Path, whole: Path, name:
     for bad in (good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :], good[:place], b""):
         (broken / name).write_bytes(bad)
         for action in (
-            lambda: run(None, FakeBackend(), broken, resume=True),
+            lambda: run_training(None, FakeBackend(), broken, resume=True),
             lambda: load_run(broken),
             lambda: export_run(broken, broken.parent / "out"),
             lambda: compare(RunFolder.open(broken), RunFolder.open(whole)),
@@ -97,7 +97,7 @@ def test_nothing_else_of_a_run_may_have_changed(broken: Path, whole: Path, name:
             with pytest.raises(CheckpointError, match=rf"{name}: not as it was written"):
                 action()
     (broken / name).write_bytes(good)
-    run(None, FakeBackend(), broken, resume=True)
+    run_training(None, FakeBackend(), broken, resume=True)
     same(broken, whole)
 
 
@@ -110,7 +110,7 @@ def test_reports_are_written_anew(whole: Path) -> None:
         (whole / name).write_bytes(kept[name])
     for name in kept:
         (whole / name).write_bytes(b"5" + kept[name][1:])
-    run(None, FakeBackend(), whole, resume=True)
+    run_training(None, FakeBackend(), whole, resume=True)
     assert {name: (whole / name).read_bytes() for name in kept} == kept
 
 
@@ -133,9 +133,9 @@ def test_an_edited_config_is_told_of_with_the_way_to_change_options(broken: Path
         assert f"{path}: not as it was written" in line
         assert f"gcl train --resume {broken} --set section.key=value" in line
         assert "--allow-unverified" in line
-    run(None, FakeBackend(), broken, resume=True, allow_unverified=True)
+    run_training(None, FakeBackend(), broken, resume=True, allow_unverified=True)
     assert RunFolder.open(broken).config().optim.lr == 0.02
-    run(None, FakeBackend(), broken, resume=True)  # what was accepted counts from then on
+    run_training(None, FakeBackend(), broken, resume=True)  # what was accepted counts from then on
 
 
 def test_a_report_of_a_run_is_verified_where_it_is_compared_with(broken: Path, whole: Path) -> None:
@@ -170,10 +170,10 @@ def test_a_run_of_an_older_version_goes_on_where_it_is_asked(
             assert f"{newest}: cannot be verified: an older version wrote it" in line
     for init in (broken, newest):
         assert weights_of(init, allow_unverified=True)
-    run(None, FakeBackend(), broken, resume=True, allow_unverified=True)
+    run_training(None, FakeBackend(), broken, resume=True, allow_unverified=True)
     same(broken, whole)
     assert RunFolder.open(broken).check() == []
-    run(None, FakeBackend(), broken, resume=True)
+    run_training(None, FakeBackend(), broken, resume=True)
 
 
 def test_no_earlier_weights_in_place_of_the_newest(
@@ -189,7 +189,7 @@ def test_no_earlier_weights_in_place_of_the_newest(
         with pytest.raises(CheckpointError, match=r"00000020\.safetensors.* --step 15"):
             action(whole)
     assert load_run(whole, step="15").step == load_run(whole, allow_unverified=True).step == 15
-    run(None, FakeBackend(), whole, resume=True)
+    run_training(None, FakeBackend(), whole, resume=True)
     assert path.read_bytes() == good
 
 
@@ -208,11 +208,11 @@ def test_a_run_that_was_killed_in_a_save_is_no_damage(
     for owner, name in ((checkpoint, "save"), (RunFolder, "vouch")):
         monkeypatch.setattr(owner, name, dies)
         with pytest.raises(Killed):
-            run(None, FakeBackend(), broken, resume=True)
+            run_training(None, FakeBackend(), broken, resume=True)
         monkeypatch.undo()
         assert (checkpoint.save, RunFolder.vouch) == (save, vouch)
         assert RunFolder.open(broken).check(resumes=True) == []
-    run(None, FakeBackend(), broken, resume=True)
+    run_training(None, FakeBackend(), broken, resume=True)
     same(broken, whole)
 
 
@@ -226,17 +226,17 @@ def test_bad_samples_are_vouched_for(data_folder: Path, tmp_path: Path, config: 
     for n in (13, 19):  # in no task
         (broken_data / f"{n}.png").write_bytes(b"no picture")
     data = replace(config.data, path=str(broken_data), max_bad=0.2)
-    folder = run(replace(config, data=data), FakeBackend(), tmp_path / "run").path
+    folder = run_training(replace(config, data=data), FakeBackend(), tmp_path / "run").path
     path = folder / "bad_samples.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     assert {json.loads(line)["id"] for line in lines} == {"13", "19"}
     for bad in (lines[1:], lines[:-1], [lines[0].replace('"1', '"4', 1), *lines[1:]], []):
         path.write_text("".join(bad))
         with pytest.raises(CheckpointError, match=rf"{re.escape(str(path))}: not as it was"):
-            run(None, FakeBackend(), folder, resume=True)
+            run_training(None, FakeBackend(), folder, resume=True)
     path.unlink()
     with pytest.raises(CheckpointError, match=r"bad_samples\.jsonl: missing"):
-        run(None, FakeBackend(), folder, resume=True)
+        run_training(None, FakeBackend(), folder, resume=True)
 
 
 def test_a_checkpoint_of_another_run_is_refused(
@@ -246,14 +246,14 @@ def test_a_checkpoint_of_another_run_is_refused(
     newest = f"checkpoints/step-{20:08d}.safetensors"
     for n, option in enumerate(("train.seed=7", "optim.lr=0.02")):
         config = fast(data_folder, tmp_path / "cache", "train.eval_every=5", option)
-        other = run(config, FakeBackend(), tmp_path / f"other{n}").path
+        other = run_training(config, FakeBackend(), tmp_path / f"other{n}").path
         copy = shutil.copytree(whole, tmp_path / f"copy{n}")
         shutil.copy(other / newest, copy / newest)
         for use in (
             lambda copy=copy: load_run(copy, backend="torch"),
             lambda copy=copy: RunFolder.open(copy).found("20"),
             lambda copy=copy: weights_of(copy),
-            lambda copy=copy: run(None, FakeBackend(), copy, resume=True),
+            lambda copy=copy: run_training(None, FakeBackend(), copy, resume=True),
         ):
             with pytest.raises(CheckpointError, match="a checkpoint of another run than") as raised:
                 use()
@@ -273,5 +273,5 @@ def test_the_last_checkpoint_of_a_run_that_has_ended(whole: Path, tmp_path: Path
     with pytest.raises(CheckpointError, match="the run has ended, but its last checkpoint, of st"):
         weights_of(copy)
     assert RunFolder.open(copy).found("15").step == 15
-    run(None, FakeBackend(), copy, resume=True)
+    run_training(None, FakeBackend(), copy, resume=True)
     same(copy, whole)

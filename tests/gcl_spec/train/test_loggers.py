@@ -13,7 +13,7 @@ from fake import FakeBackend
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, TrainingError
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 from loop_config import fast, numbers
 
 
@@ -39,7 +39,9 @@ def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_tensorboard_has_every_number(make: Callable[..., Config], tmp_path: Path) -> None:
-    folder = run(make("train.loggers=['tensorboard']"), FakeBackend(), tmp_path / "run").path
+    folder = run_training(
+        make("train.loggers=['tensorboard']"), FakeBackend(), tmp_path / "run"
+    ).path
     found = events(folder / "tensorboard")
     lines = RunFolder.open(folder).metrics()
     for name in ("loss", "loss/image->text", "lr", "samples_per_s"):
@@ -90,9 +92,9 @@ def test_wandb_goes_on_with_its_run(
     config = make("train.loggers=['wandb']")
     monkeypatch.setenv("FAKE_NAN", "12")
     with pytest.raises(TrainingError):
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     monkeypatch.delenv("FAKE_NAN")
-    run(None, FakeBackend(), tmp_path / "run", resume=True)
+    run_training(None, FakeBackend(), tmp_path / "run", resume=True)
     assert [step for step, _ in fake.calls] == [3, 6, 9, 12, 15, 18, 20]
     assert len({options["id"] for options in fake.begun}) == 1
     assert [options["resume"] for options in fake.begun] == ["allow", "allow"]
@@ -106,7 +108,7 @@ def test_a_logger_that_fails_is_said_once(
     fake, said = FakeWandb(fails_at=2), Said()
     monkeypatch.setitem(sys.modules, "wandb", fake)
     config = make("train.loggers=['wandb']")
-    folder = run(config, FakeBackend(), tmp_path / "run", reporter=said).path
+    folder = run_training(config, FakeBackend(), tmp_path / "run", reporter=said).path
     assert len(fake.calls) == 2
     warnings = [line for line in said.lines if "warning" in line]
     assert len(warnings) == 1
@@ -119,5 +121,5 @@ def test_a_logger_that_is_not_installed(
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(ConfigError, match=r"pip install 'gcl-spec\[wandb\]'"):
-        run(make("train.loggers=['wandb']"), FakeBackend(), tmp_path / "run")
+        run_training(make("train.loggers=['wandb']"), FakeBackend(), tmp_path / "run")
     assert not (tmp_path / "run").exists()

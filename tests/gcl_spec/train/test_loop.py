@@ -13,7 +13,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError, TrainingError
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.train.training import dry_run, run
+from gcl_spec.train.training import dry_run, run_training
 from loop_config import fast, numbers, state
 
 
@@ -23,7 +23,7 @@ def config(data_folder: Path, tmp_path: Path) -> Config:
 
 
 def test_a_run_writes_all_it_promises(config: Config, tmp_path: Path) -> None:
-    folder = run(config, FakeBackend(), tmp_path / "run").path
+    folder = run_training(config, FakeBackend(), tmp_path / "run").path
     found = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     assert found == [
         "after.json", "before.json", "checkpoints/step-00000015.safetensors",
@@ -43,19 +43,19 @@ def test_validation_during_training(config: Config, tmp_path: Path) -> None:
     from dataclasses import replace
 
     config = replace(config, train=replace(config.train, eval_every=8))
-    folder = run(config, FakeBackend(), tmp_path / "run").path
+    folder = run_training(config, FakeBackend(), tmp_path / "run").path
     assert [line["step"] for line in numbers(folder) if "val_hit@10" in line] == [8, 16]
 
 
 def test_the_same_config_gives_the_same_run(config: Config, tmp_path: Path) -> None:
-    one, two = (run(config, FakeBackend(), tmp_path / name).path for name in "ab")
+    one, two = (run_training(config, FakeBackend(), tmp_path / name).path for name in "ab")
     assert numbers(one) == numbers(two)
     assert (one / "after.json").read_text() == (two / "after.json").read_text()
 
 
 def test_init_takes_weights_and_begins_at_step_0(config: Config, tmp_path: Path) -> None:
-    first = run(config, FakeBackend(), tmp_path / "a").path
-    second = run(config, FakeBackend(), tmp_path / "b", init=first).path
+    first = run_training(config, FakeBackend(), tmp_path / "a").path
+    second = run_training(config, FakeBackend(), tmp_path / "b", init=first).path
     assert (second / "before.json").read_text() == (first / "after.json").read_text()
     assert numbers(second)[0]["step"] == 3
     assert numbers(second)[0]["loss"] < numbers(first)[0]["loss"]
@@ -65,17 +65,17 @@ def test_an_existing_folder_is_never_touched(config: Config, tmp_path: Path) -> 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="go on with --resume"):
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
 def test_bad_data_leaves_no_folder(config: Config, tmp_path: Path) -> None:
     bad = loads("", [f"data.path='{tmp_path / 'none'}'"])
     with pytest.raises(DataError, match="no folder or zip archive"):
-        run(bad, FakeBackend(), tmp_path / "run")
+        run_training(bad, FakeBackend(), tmp_path / "run")
     small = loads("", [f"data.path='{config.data.path}'", "train.batch_size=99"])
     with pytest.raises(DataError, match="more than the 24 samples"):
-        run(small, FakeBackend(), tmp_path / "run")
+        run_training(small, FakeBackend(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -84,11 +84,11 @@ def test_nan_stops_and_keeps_the_last_checkpoint(
 ) -> None:
     monkeypatch.setenv("FAKE_NAN", "9")
     with pytest.raises(TrainingError, match=r"step 9 \(lr .*\): loss is nan"):
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     assert int(state(tmp_path / "run")["step"]) == 5
     monkeypatch.delenv("FAKE_NAN")
-    run(None, FakeBackend(), tmp_path / "run", resume=True)
-    whole = run(config, FakeBackend(), tmp_path / "whole").path
+    run_training(None, FakeBackend(), tmp_path / "run", resume=True)
+    whole = run_training(config, FakeBackend(), tmp_path / "whole").path
     assert numbers(tmp_path / "run") == numbers(whole)
 
 
@@ -106,7 +106,7 @@ def test_a_batch_without_a_pair_is_the_datas_fault(config: Config, tmp_path: Pat
             line["captions"] = []
     (folder / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     config = replace(config, data=replace(config.data, path=str(folder)))
-    for call in (lambda: run(config, FakeBackend(), tmp_path / "run"),
+    for call in (lambda: run_training(config, FakeBackend(), tmp_path / "run"),
                  lambda: dry_run(config, FakeBackend())):  # fmt: skip
         with pytest.raises(TrainingError) as raised:
             call()
@@ -127,7 +127,7 @@ def test_numbers_that_explode_are_the_learning_rates(
     else:
         monkeypatch.setattr(FakeTrainer, "step", Mock(side_effect=error))
     with pytest.raises(TrainingError, match=r"NaN|nan") as raised:
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     assert f"step {3 if error is None else 1} (lr" in str(raised.value)
     assert "lower optim.lr or a lower optim.max_scale" in str(raised.value)
     assert "train.jsonl" not in str(raised.value)
@@ -136,14 +136,14 @@ def test_numbers_that_explode_are_the_learning_rates(
 def test_resume_refuses_other_options(config: Config, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    run(config, FakeBackend(), tmp_path / "run")
+    run_training(config, FakeBackend(), tmp_path / "run")
     other = replace(config, train=replace(config.train, steps=30))
     with pytest.raises(ConfigError, match=r"train\.steps: 20, 30"):
-        run(other, FakeBackend(), tmp_path / "run", resume=True)
+        run_training(other, FakeBackend(), tmp_path / "run", resume=True)
     with pytest.raises(CheckpointError, match="not a run folder"):
-        run(None, FakeBackend(), tmp_path / "none", resume=True)
+        run_training(None, FakeBackend(), tmp_path / "none", resume=True)
     with pytest.raises(CheckpointError, match="not a run folder"):
-        run(config, FakeBackend(), tmp_path / "new", init=tmp_path / "none")
+        run_training(config, FakeBackend(), tmp_path / "new", init=tmp_path / "none")
     assert not (tmp_path / "new").exists()
 
 

@@ -17,7 +17,7 @@ from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train import signals
 from gcl_spec.train.loop import Guard
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 from loop_config import fast, numbers, state, steps
 
 Step = Callable[..., Mapping[str, Any]]
@@ -64,13 +64,13 @@ def test_a_signal_saves_the_step_and_resume_is_an_unbroken_run(
     at_step(monkeypatch, step, lambda: os.kill(os.getpid(), number))
     said = f"stopped by {number.name} after step {step} of 20, which is saved in .*run"
     with pytest.raises(StoppedError, match=said) as caught:
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     assert caught.value.exit_code == 130
     assert caught.value.resumable
     assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before
     assert int(state(tmp_path / "run")["step"]) == step
-    run(None, FakeBackend(), tmp_path / "run", resume=True)
-    same(tmp_path / "run", run(config, FakeBackend(), tmp_path / "whole").path)
+    run_training(None, FakeBackend(), tmp_path / "run", resume=True)
+    same(tmp_path / "run", run_training(config, FakeBackend(), tmp_path / "whole").path)
 
 
 def test_a_signal_before_and_after_the_steps(
@@ -90,17 +90,17 @@ def test_a_signal_before_and_after_the_steps(
 
     monkeypatch.setattr(FakeTrainer, "features", early)
     with pytest.raises(StoppedError, match="SIGTERM before there was a run") as first:
-        run(make(), FakeBackend(), tmp_path / "run")
+        run_training(make(), FakeBackend(), tmp_path / "run")
     assert not first.value.resumable
     assert {p.name for p in tmp_path.iterdir()} <= {"cache"}
     monkeypatch.undo()
     monkeypatch.setattr(RunFolder, "write", late)
     with pytest.raises(StoppedError, match="the checkpoints are in") as second:
-        run(make(), FakeBackend(), tmp_path / "run")
+        run_training(make(), FakeBackend(), tmp_path / "run")
     assert second.value.resumable
     monkeypatch.undo()
-    run(None, FakeBackend(), tmp_path / "run", resume=True)
-    same(tmp_path / "run", run(make(), FakeBackend(), tmp_path / "whole").path)
+    run_training(None, FakeBackend(), tmp_path / "run", resume=True)
+    same(tmp_path / "run", run_training(make(), FakeBackend(), tmp_path / "whole").path)
 
 
 def test_a_second_signal_is_the_systems() -> None:
@@ -160,8 +160,10 @@ def test_minutes_save_more_and_change_no_number(
     """A clock that goes on by 20 s whenever it is looked at."""
     times = iter(range(0, 10**6, 20))
     config = make("train.save_minutes=1", "train.keep=99")
-    timed = run(config, FakeBackend(), tmp_path / "timed", clock=lambda: float(next(times))).path
-    plain = run(make("train.keep=99"), FakeBackend(), tmp_path / "plain").path
+    timed = run_training(
+        config, FakeBackend(), tmp_path / "timed", clock=lambda: float(next(times))
+    ).path
+    plain = run_training(make("train.keep=99"), FakeBackend(), tmp_path / "plain").path
     assert steps(plain) == [0, 5, 10, 15, 20]
     assert len(steps(timed)) > 7
     assert {*steps(plain)} < {*steps(timed)}
@@ -177,7 +179,7 @@ def test_some_checkpoints_are_kept_for_good(
     monkeypatch.setattr(Report, "average", lambda *args: next(figures))
     monkeypatch.setattr("gcl_spec.train.training.render", lambda *args, **more: "")
     more = ("train.eval_every=4", "train.keep_best=true", "train.keep=1", "train.keep_every=10")
-    folder = run(make(*more), FakeBackend(), tmp_path / "run").path
+    folder = run_training(make(*more), FakeBackend(), tmp_path / "run").path
     assert steps(folder) == [0, 8, 10, 20]
 
 
@@ -200,17 +202,17 @@ def test_skipped_steps_are_counted_and_resumed(
 ) -> None:
     config = make("optim.skip_nonfinite=3")
     guarded(monkeypatch, 3, 6, 7, 11)
-    whole = run(config, FakeBackend(), tmp_path / "whole").path
+    whole = run_training(config, FakeBackend(), tmp_path / "whole").path
     lines = numbers(whole)
     assert [line["skipped"] for line in lines] == [1, 2, 3, 4, 4, 4, 4]
     assert "loss" not in lines[0], "JSON has no NaN"
     assert lines[2]["loss"] == lines[2]["loss/image->text"]
     at_step(monkeypatch, 7, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(StoppedError):
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     notes = checkpoint.latest(tmp_path / "run" / "checkpoints").notes
     assert {name: notes[name] for name in ("skipped", "in_a_row")} == {"skipped": 3, "in_a_row": 2}
-    run(None, FakeBackend(), tmp_path / "run", resume=True)
+    run_training(None, FakeBackend(), tmp_path / "run", resume=True)
     same(tmp_path / "run", whole)
 
 
@@ -233,7 +235,7 @@ def test_too_many_or_unguarded_steps_stop_the_run(
 ) -> None:
     guarded(monkeypatch, *bad, skips=skips)
     with pytest.raises(TrainingError, match=message):
-        run(make(f"optim.skip_nonfinite={limit}"), FakeBackend(), tmp_path / "run")
+        run_training(make(f"optim.skip_nonfinite={limit}"), FakeBackend(), tmp_path / "run")
     assert int(state(tmp_path / "run")["step"]) <= min(bad)
 
 
@@ -267,7 +269,7 @@ def test_a_full_disk_while_training_leaves_a_run_to_resume(
 
     monkeypatch.setattr(RunFolder, "append_metrics", full)
     with pytest.raises(CheckpointError, match=r"No space left .*0\.0 MB are needed, .* are free"):
-        run(make(), FakeBackend(), tmp_path / "run")
+        run_training(make(), FakeBackend(), tmp_path / "run")
     monkeypatch.undo()
-    run(None, FakeBackend(), tmp_path / "run", resume=True)
-    same(tmp_path / "run", run(make(), FakeBackend(), tmp_path / "whole").path)
+    run_training(None, FakeBackend(), tmp_path / "run", resume=True)
+    same(tmp_path / "run", run_training(make(), FakeBackend(), tmp_path / "whole").path)

@@ -13,7 +13,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 from tiles_on_disk import write_data
 
 
@@ -46,8 +46,8 @@ def write_shard(folder: Path) -> Path:
 def test_a_run_on_shards(tmp_path: Path) -> None:
     folder = write_shard(tmp_path / "tiles")
     with pytest.raises(DataError, match="1 of 24 samples met so far are bad"):
-        run(options(folder), FakeBackend(), tmp_path / "strict")
-    made = run(options(folder, "data.max_bad=0.1"), FakeBackend(), tmp_path / "run")
+        run_training(options(folder), FakeBackend(), tmp_path / "strict")
+    made = run_training(options(folder, "data.max_bad=0.1"), FakeBackend(), tmp_path / "run")
     (line,) = (made.path / "bad_samples.jsonl").read_text().splitlines()
     record = json.loads(line)
     assert (record["id"], record["place"]) == ("9", f"{folder}/00000.tar: 9")
@@ -61,10 +61,12 @@ def test_a_run_on_vectors(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", image=rng.normal(size=(90, 3)), text=rng.normal(size=(90, 8)))
     lite = options(tmp_path / "v.npz")
     with pytest.raises(ConfigError, match="holds vectors: use --recipe adapter"):
-        run(lite, FakeBackend(), tmp_path / "run")
+        run_training(lite, FakeBackend(), tmp_path / "run")
     adapter = replace(lite, model=replace(lite.model, kind="adapter"))
-    made = run(adapter, FakeBackend(), tmp_path / "run")
-    run(adapter, FakeBackend(), tmp_path / "run", resume=True)  # its widths are those of the data
+    made = run_training(adapter, FakeBackend(), tmp_path / "run")
+    run_training(
+        adapter, FakeBackend(), tmp_path / "run", resume=True
+    )  # its widths are those of the data
     assert (made.config().model.image_vector, made.config().model.text_vector) == (3, 8)
     assert not (made.path / "bad_samples.jsonl").exists()
     found = made.report("after").average("local", "hit@10")
@@ -84,22 +86,22 @@ def test_a_run_that_bad_data_stopped_goes_on_once_they_are_mended(tmp_path: Path
 
     write(broken=True)
     with pytest.raises(DataError, match="samples met so far are bad"):
-        run(config, FakeBackend(), tmp_path / "run")
+        run_training(config, FakeBackend(), tmp_path / "run")
     with pytest.raises(DataError, match="samples met so far are bad"):
-        run(None, FakeBackend(), tmp_path / "run", resume=True)
+        run_training(None, FakeBackend(), tmp_path / "run", resume=True)
     write(broken=False)
-    resumed = run(None, FakeBackend(), tmp_path / "run", resume=True)
+    resumed = run_training(None, FakeBackend(), tmp_path / "run", resume=True)
     assert resumed.metrics()[-1]["step"] == 20
 
 
 def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
     folder = write_data(tmp_path / "tiles")
-    made = run(options(folder), FakeBackend(), tmp_path / "run")
+    made = run_training(options(folder), FakeBackend(), tmp_path / "run")
     kept = (made.path / "metrics.jsonl").read_text()
     text = (folder / "train.jsonl").read_text()
     (folder / "train.jsonl").write_text(text.replace("a red tile 4", "a red tile 5"))
     with pytest.raises(DataError, match="other rows or files than when the run was started"):
-        run(None, FakeBackend(), tmp_path / "run", resume=True)
+        run_training(None, FakeBackend(), tmp_path / "run", resume=True)
     (folder / "train.jsonl").write_text(text)
-    run(None, FakeBackend(), tmp_path / "run", resume=True)
+    run_training(None, FakeBackend(), tmp_path / "run", resume=True)
     assert (made.path / "metrics.jsonl").read_text() == kept

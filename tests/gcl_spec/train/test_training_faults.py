@@ -13,7 +13,7 @@ from faults import ERRORS, Faults, injected
 from gcl_spec.config.options import Config
 from gcl_spec.data.prepare import recipes
 from gcl_spec.errors import GclError
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 from loop_config import Said, fast, numbers, state
 
 PARTS = 4  # of the calls, so that processes of a test run share them
@@ -46,7 +46,7 @@ def attempt(work: Callable[[], object], faults: Faults) -> str:
 def finished(config: Config, out: Path) -> Path:
     """A plain start, or resume, to the end."""
     resume = (out / "config.toml").exists()
-    return run(None if resume else config, FakeBackend(), out, resume=resume).path
+    return run_training(None if resume else config, FakeBackend(), out, resume=resume).path
 
 
 def same(ours: Path, theirs: Path) -> None:
@@ -63,7 +63,7 @@ def begun(config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """A run that stopped in step 3, after its checkpoint of step 2."""
     monkeypatch.setenv("FAKE_NAN", "3")
     with pytest.raises(GclError, match="step 3"):
-        run(config, FakeBackend(), folder / "run")
+        run_training(config, FakeBackend(), folder / "run")
     monkeypatch.delenv("FAKE_NAN")
 
 
@@ -72,7 +72,7 @@ def begun(config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_any_call_may_fail(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumed: bool, part: int
 ) -> None:
-    whole = run(config, FakeBackend(), tmp_path / "whole").path
+    whole = run_training(config, FakeBackend(), tmp_path / "whole").path
     before = tmp_path / "before"
     before.mkdir()
     if resumed:
@@ -82,7 +82,7 @@ def test_any_call_may_fail(
         shutil.copytree(before, folder)
         faults = Faults(folder, at=at, error=error)
         given = None if resumed else config
-        work = partial(run, given, FakeBackend(), folder / "run", resume=resumed)
+        work = partial(run_training, given, FakeBackend(), folder / "run", resume=resumed)
         return attempt(work, faults), faults
 
     said, counted = trial(tmp_path / "counted", 0)
@@ -109,14 +109,14 @@ def test_any_call_may_fail(
 def test_a_clean_up_that_always_fails_is_said_once(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumed: bool
 ) -> None:
-    whole = run(config, FakeBackend(), tmp_path / "whole").path
+    whole = run_training(config, FakeBackend(), tmp_path / "whole").path
     folder, said = tmp_path / "other", Said()
     folder.mkdir()
     if resumed:
         begun(config, folder, monkeypatch)
     out, old = folder / "run", 3 if resumed else 0
     with injected(Faults(folder, error=errno.EPERM, only="unlink")):
-        run(None if resumed else config, FakeBackend(), out, resume=resumed, reporter=said)
+        run_training(None if resumed else config, FakeBackend(), out, resume=resumed, reporter=said)
     path = out / "checkpoints" / f"step-{old:08d}.safetensors"
     assert said.lines == [
         f"warning: cannot remove the old checkpoint {path}: Operation not permitted; what is there "

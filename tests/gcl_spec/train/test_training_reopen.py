@@ -12,7 +12,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import load
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.train.training import run
+from gcl_spec.train.training import run_training
 from loop_config import Said, fast, numbers, state, steps
 
 
@@ -25,7 +25,7 @@ def broken_off(config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A run that stopped in step 9, after the checkpoint of step 5."""
     monkeypatch.setenv("FAKE_NAN", "9")
     with pytest.raises(Exception, match="step 9"):
-        run(config, FakeBackend(), folder)
+        run_training(config, FakeBackend(), folder)
     monkeypatch.delenv("FAKE_NAN")
 
 
@@ -40,16 +40,16 @@ def test_one_process_at_a_time_trains_in_a_folder(
     def wrapped(self: FakeTrainer, batch: Any, /, *, lr: float) -> Mapping[str, Any]:
         if self.steps == 7:
             with pytest.raises(ConfigError, match="another process trains in") as raised:
-                run(None, FakeBackend(), folder, resume=True)
+                run_training(None, FakeBackend(), folder, resume=True)
             said.append(raised)
         return step(self, batch, lr=lr)
 
     monkeypatch.setattr(FakeTrainer, "step", wrapped)
-    run(None if resumed else config, FakeBackend(), folder, resume=resumed)
+    run_training(None if resumed else config, FakeBackend(), folder, resume=resumed)
     monkeypatch.undo()
     assert len(said) == 1
-    assert numbers(folder) == numbers(run(config, FakeBackend(), tmp_path / "whole").path)
-    run(None, FakeBackend(), folder, resume=True)  # it is free again
+    assert numbers(folder) == numbers(run_training(config, FakeBackend(), tmp_path / "whole").path)
+    run_training(None, FakeBackend(), folder, resume=True)  # it is free again
 
 
 def test_options_that_change_no_number_may_change(
@@ -58,13 +58,13 @@ def test_options_that_change_no_number_may_change(
     folder, said = tmp_path / "run", Said()
     broken_off(config, folder, monkeypatch)
     given = load(path=folder / "config.toml", overrides=["train.save_every=4", "data.workers=0"])
-    run(given, FakeBackend(), folder, resume=True, reporter=said)
+    run_training(given, FakeBackend(), folder, resume=True, reporter=said)
     assert steps(folder) == [16, 20]
     assert RunFolder.open(folder).config() == given
     assert said.lines == [
         f"{folder}/config.toml: train.save_every = 4, was 5; data.workers = 0, was 2"
     ]
-    whole = run(config, FakeBackend(), tmp_path / "whole").path
+    whole = run_training(config, FakeBackend(), tmp_path / "whole").path
     assert state(folder)["params/image"].tobytes() == state(whole)["params/image"].tobytes()
 
 
@@ -78,10 +78,12 @@ def test_options_that_change_no_number_may_change(
 def test_options_that_change_numbers_may_not(
     config: Config, tmp_path: Path, section: str, changes: dict[str, Any], message: str
 ) -> None:
-    run(config, FakeBackend(), tmp_path / "run")
+    run_training(config, FakeBackend(), tmp_path / "run")
     changed = replace(getattr(config, section), **changes)
     with pytest.raises(ConfigError, match=message) as raised:
-        run(replace(config, **{section: changed}), FakeBackend(), tmp_path / "run", resume=True)
+        run_training(
+            replace(config, **{section: changed}), FakeBackend(), tmp_path / "run", resume=True
+        )
     assert f"--init {tmp_path / 'run'}" in str(raised.value)
     assert RunFolder.open(tmp_path / "run").config() == config
 
@@ -100,8 +102,8 @@ def test_damaged_lines_of_metrics_are_left_out(
     lines[1] = lines[1][:9] + "\n"
     (folder / "metrics.jsonl").write_text("".join(lines))
     with pytest.raises(CheckpointError, match=r"metrics\.jsonl: not as it was written"):
-        run(None, FakeBackend(), folder, resume=True)
-    run(None, FakeBackend(), folder, resume=True, allow_unverified=True, reporter=said)
+        run_training(None, FakeBackend(), folder, resume=True)
+    run_training(None, FakeBackend(), folder, resume=True, allow_unverified=True, reporter=said)
     log = f"warning: {folder}/metrics.jsonl:"
     assert said.lines == [
         f"{log} not as it was written: edited, cut or damaged; taken as it stands",

@@ -18,7 +18,7 @@ from gcl_spec.run.folder import RunFolder
 from gcl_spec.train import world
 from gcl_spec.train.data import TrainingData
 from gcl_spec.train.signals import Stop
-from gcl_spec.train.training import dry_run, run
+from gcl_spec.train.training import dry_run, run_training
 from loop_config import fast, numbers, state, steps
 from thread_world import SIZE, Member, Threads, in_threads
 
@@ -53,7 +53,7 @@ def together(
     config: Config | None, out: Path, at: Callable[[int, int], None] = nothing, **more: Any
 ) -> list[RunFolder | Exception]:
     """What each process returned or raised."""
-    return in_threads(lambda member: run(config, Backend(member, at), out, **more))
+    return in_threads(lambda member: run_training(config, Backend(member, at), out, **more))
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_two_write_what_one_writes(
     found = together(config, tmp_path / "two")
     assert [folder.rank for folder in found if isinstance(folder, RunFolder)] == [0, 1]
     assert len(writers) == 1
-    one = run(config, FakeBackend(), tmp_path / "one").path
+    one = run_training(config, FakeBackend(), tmp_path / "one").path
     assert numbers(tmp_path / "two") == numbers(one), "each line once"
     assert (tmp_path / "two" / "after.json").read_text() == (one / "after.json").read_text()
     assert steps(tmp_path / "two") == steps(one)
@@ -120,7 +120,7 @@ def test_a_signal_to_one_stops_all_at_the_same_step(
     assert str(found[1]) == "", "one process speaks"
     assert int(state(tmp_path / "run")["step"]) == 7
     assert all(isinstance(x, RunFolder) for x in together(None, tmp_path / "run", resume=True))
-    one = run(config, FakeBackend(), tmp_path / "one").path
+    one = run_training(config, FakeBackend(), tmp_path / "one").path
     assert numbers(tmp_path / "run") == numbers(one)
     ours, theirs = state(tmp_path / "run"), state(one)
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
@@ -170,7 +170,7 @@ def test_processes_meet_once_a_step(data_folder: Path, tmp_path: Path) -> None:
         counts.append((step, members[rank].calls))
 
     running = [
-        threading.Thread(target=run, args=(config, Backend(m, at), tmp_path / "run"))
+        threading.Thread(target=run_training, args=(config, Backend(m, at), tmp_path / "run"))
         for m in members
     ]
     for thread in running:

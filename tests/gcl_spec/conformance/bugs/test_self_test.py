@@ -9,7 +9,7 @@ import pytest
 from gcl_reference.backend import ReferenceBackend
 from gcl_spec import registry
 from gcl_spec.backend import Backend, LossAndGrads
-from gcl_spec.conformance import Case, check, describe, fixed_cases, quick_cases, verify
+from gcl_spec.conformance import Case, check_case, describe, fixed_cases, quick_cases, verify
 from gcl_spec.conformance.bugs.all import BUGS, Mutant
 from gcl_spec.conformance.bugs.dense import Call, Dense
 from gcl_spec.conformance.bugs.self_test import self_test
@@ -84,8 +84,8 @@ def test_a_bug_that_no_case_shows_survives(reference: Backend) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_right_steps_are_accepted(reference: Backend, dtype: str) -> None:
     for case in fixed_cases():
-        check(DenseBackend(), reference, case, dtype=dtype, device="cpu")
-        check(Mutant(reference), reference, case, dtype=dtype, device="cpu")
+        check_case(DenseBackend(), reference, case, dtype=dtype, device="cpu")
+        check_case(Mutant(reference), reference, case, dtype=dtype, device="cpu")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_the_right_steps_are_accepted(reference: Backend, dtype: str) -> None:
 )
 def test_a_mutant_is_right_where_its_step_does_not_matter(reference: Backend, bug: str) -> None:
     harmless = Case("equal", np.ones((3, 4, 1)), 0.0, quick_cases()[0].objective)
-    check(Mutant(reference, BUGS[bug]), reference, harmless, dtype="float32", device="cpu")
+    check_case(Mutant(reference, BUGS[bug]), reference, harmless, dtype="float32", device="cpu")
 
 
 def test_the_verdict_counts_disagreements(reference: Backend) -> None:
