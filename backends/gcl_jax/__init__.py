@@ -1,7 +1,8 @@
-"""The JAX backend: the loss `gcl_loss`, `contrastive_loss` of any modalities, and
-`cached_value_and_grad` for big batches.
+"""The JAX backend: `gcl_loss`, `contrastive_loss` of any modalities, `cached_value_and_grad`.
 
-The names are imported when they are first used: the registry reads this package without JAX.
+`cached_value_and_grad` is for big batches. The names are imported when they are first used, so that
+the registry can read this package without JAX. Start reading at `backend`; the folders are those of
+`gcl_spec`.
 """
 
 from importlib import import_module

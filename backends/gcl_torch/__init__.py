@@ -1,7 +1,8 @@
-"""The PyTorch backend: the loss `gcl_loss`, `contrastive_loss` of any modalities, `GCLLoss` as a
-module, `cached_step` for big batches.
+"""The PyTorch backend: `gcl_loss`, `contrastive_loss` of any modalities, `GCLLoss`, `cached_step`.
 
-The names are imported when they are first used: the registry reads this package without torch.
+`GCLLoss` is the loss as a module, and `cached_step` is for big batches. The names are imported when
+they are first used, so that the registry can read this package without torch. Start reading at
+`backend`; the folders are those of `gcl_spec`.
 """
 
 from importlib import import_module

@@ -1,1 +1,4 @@
-"""Trained models in other programs' formats."""
+"""Writes trained models in other programs' formats.
+
+Start reading at `transformers`, which writes a checkpoint for the hub; `onnx` writes graphs.
+"""

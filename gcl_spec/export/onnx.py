@@ -1,4 +1,4 @@
-"""A run as ONNX graphs, held to the embeddings of the run itself before they are written."""
+"""Writes a run as ONNX graphs, which are first held to the embeddings of the run itself."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ from gcl_spec.run.weights import trained_weights
 __all__ = ["BOUND", "Parity", "export_onnx"]
 
 BOUND = 1e-4
-"""Largest difference of a number of a unit row that is accepted: float32 through some 50 layers."""
+"""The largest accepted difference of a number of a unit row: float32 through some 50 layers."""
 
 _PREPROCESSING = {
     "clip": ("preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"),
@@ -37,7 +37,7 @@ _WORDS = "a picture of two dogs that sleep on a red sofa beside a window"
 
 @dataclass(frozen=True)
 class Parity:
-    """A graph's unit rows against those of the run's own model, over batches of several sizes."""
+    """How far a graph's unit rows are from those of the run's own model, over some batch sizes."""
 
     modality: str
     rows: int
@@ -48,7 +48,7 @@ class Parity:
 def export_onnx(
     run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
 ) -> list[Parity]:
-    """Write the weights of a run as `image.onnx` and `text.onnx`, unit rows each.
+    """Write the weights of a run as `image.onnx` and `text.onnx`, which give unit rows.
 
     The graphs take batches of any size and texts of any length. Beside them are the files of the
     preprocessing, and `onnx.json`: names and shapes of the inputs, the width, the scale, and how
@@ -58,12 +58,12 @@ def export_onnx(
         run: a folder that `gcl train` wrote.
         out: the new folder.
         step: a number, "best" or "newest".
-        allow_unverified: see `gcl_spec.load_run`.
+        allow_unverified: also take what has no checksum, as `gcl_spec.load_run` does.
 
     Raises:
-        ConfigError: `out` exists, or a library is not installed. CheckpointError: no readable
-            checkpoint, a folder that cannot be written, or graphs that differ by more than `BOUND`;
-            then nothing is written.
+        ConfigError: `out` exists, or a library is not installed.
+        CheckpointError: there is no readable checkpoint, the folder cannot be written, or a graph
+            differs by more than `BOUND`; then nothing is written.
     """
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
@@ -75,7 +75,7 @@ def export_onnx(
         raise ConfigError(f"{out} exists; choose another folder")
     state = folder.found(step).state
     backend = registry.load_onnx("torch")
-    # The graphs compute in float32, and so does what they are compared with.
+    # The graphs compute in float32, and so does the model that they are compared with.
     plain = replace(config.train, precision="float32", compile=False, shard=False)
     trainer = backend.trainer(replace(config, train=plain), device="cpu", state=state)
     batches = [_samples(config, count) for count in (3, 1, 5)]
@@ -96,7 +96,7 @@ def export_onnx(
 
 
 def _samples(config: Config, count: int) -> Batch:
-    """Pictures of noise and texts of different lengths, or vectors."""
+    """A batch of pictures of noise and texts of different lengths, or of vectors."""
     rng = np.random.default_rng(count)
     if config.model.kind == "adapter":
         widths = zip(("image", "text"), vector_widths(config.model), strict=True)

@@ -1,4 +1,4 @@
-"""A trained `clip` run as a checkpoint in the hub's format, for transformers and its users."""
+"""Writes a trained `clip` run as a checkpoint in the hub's format, for transformers' users."""
 
 import json
 import shutil
@@ -41,21 +41,21 @@ def export_run(
 ) -> Path:
     """Write the weights of a run as a folder that `from_pretrained` reads.
 
-    Its running means, where the run has them. log_scale becomes logit_scale, and LoRA matrices are
-    added to the weights beside which they were trained. Configuration, preprocessing and tokenizer
-    are those of the checkpoint that the run started from, but for the type of the weights. A CLIP
-    also gets the modules.json of sentence-transformers.
+    It takes the running means of the weights where the run has them. log_scale becomes logit_scale,
+    and LoRA matrices are added to the weights beside which they were trained. Configuration,
+    preprocessing and tokenizer are those of the checkpoint that the run started from, but for the
+    type of the weights. A CLIP also gets the modules.json of sentence-transformers.
 
     Args:
         run: a folder that `gcl train` wrote.
         out: the new folder.
         step: a number, "best" or "newest".
-        allow_unverified: see `gcl_spec.load_run`.
+        allow_unverified: also take what has no checksum, as `gcl_spec.load_run` does.
 
     Raises:
-        ConfigError: a run of another kind of model, or `out` exists. CheckpointError: no readable
-            checkpoint, or the folder cannot be written. DataError: the checkpoint that the run
-            started from is gone.
+        ConfigError: the run is of another kind of model, or `out` exists.
+        CheckpointError: there is no readable checkpoint, or the folder cannot be written.
+        DataError: the checkpoint that the run started from is gone.
     """
     folder = RunFolder.open(run, allow_unverified=allow_unverified)
     folder.check()
@@ -73,10 +73,11 @@ def export_run(
         for name in _COPIED:
             if name != "config.json" and (source / name).is_file():
                 shutil.copy(source / name, made / name)
-        # The type of the written weights, whatever that of the start: consumers would round them.
+        # The type is that of the written weights, not of the start, or consumers would round them.
         settings = whole_settings(source, weight_shapes(source)) | {"torch_dtype": "float32"}
         (made / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        # transformers refuses files that do not say which framework's layouts they have.
+        # transformers (version 5) refuses files that do not say which framework's layouts they
+        # have.
         content = to_bytes(weights, {"format": "pt"})
         with atomic_write(made / "model.safetensors", size=len(content)) as file:
             file.write(content)
@@ -88,10 +89,10 @@ def export_run(
 def _weights(state: State, source: Path) -> dict[str, npt.NDArray[Any]]:
     trained = trained_weights(state)
     weights = {n.removeprefix("clip."): x for n, x in trained.items() if n.startswith("clip.")}
-    # What is not trained, such as SigLIP's logit_bias, as it was.
+    # What is not trained, such as SigLIP's logit_bias, stays as it was.
     weights = load_weights(source) | weights
     scale = trained["log_scale"]
     old = weights.get("logit_scale", scale)
-    clip = read_json(source / "config.json").get("model_type") == "clip"  # whose scale has no axis
+    clip = read_json(source / "config.json").get("model_type") == "clip"  # its scale is 0-d
     weights["logit_scale"] = scale.reshape(() if clip else old.shape)
     return {name: np.ascontiguousarray(x) if x.ndim else x for name, x in weights.items()}

@@ -17,7 +17,7 @@ __all__ = ["Rules", "arrays", "has_formula", "has_source", "says_only_see", "wit
 _AXIS = r"(?:\d+|\.\.\.|\d*[A-Z]\w{0,2}'?)"
 _AXES = rf"{_AXIS}(?: ?[-+*/] ?{_AXIS})*"
 _SHAPE = re.compile(
-    rf"\({_AXES}(?:,|(?:, {_AXES})+)\)|\b[Ss]hapes? \(|0-d|\bscalars?\b"
+    rf"\({_AXES}(?:,|(?:, (?:{_AXES}|[a-z]+))+)\)|\b[Ss]hapes? \(|0-d|\bscalars?\b"
     r"|\b(?:any|same|the|whose|its|their|own|other) shapes?\b|\bshapes? (?:of|as|and)\b",
 )
 _SUFFIX = re.compile(r"_(?:\d*[A-Z]|\d)+$")

@@ -1,1 +1,1 @@
-"""What `gcl bench` measures in JAX."""
+"""The losses that `gcl bench` measures in JAX."""

@@ -22,13 +22,13 @@ _QUERIES, _DOCUMENTS = (0, 0, 1, 1, 2, 2), (1, 2, 0, 2, 0, 1)
 
 
 class JaxBench:
-    """See `gcl_spec.backend.Bench`.
+    """The losses that `gcl bench` measures on one device, in one dtype (`gcl_spec.backend.Bench`).
 
-    The number of threads is fixed when JAX is imported: `gcl_spec.bench.process.environment`.
+    The number of threads is fixed when JAX is imported (`gcl_spec.bench.process.environment`).
     """
 
     def __init__(self, *, device: str, dtype: str) -> None:
-        # A process that only measures may set what is global.
+        # This is global, but the process only measures.
         jax.config.update("jax_enable_x64", dtype == "float64")  # type: ignore[no-untyped-call]
         platform, _, number = device.partition(":")
         self.version: str = jax.__version__
@@ -36,7 +36,7 @@ class JaxBench:
         self._dtype = jnp.dtype(dtype)
 
     def candidates(self) -> Mapping[str, Candidate]:
-        """Ours, whole and by Gram matrix."""
+        """The losses of this library, by whole blocks and by tiles."""
         gram = functions.gcl_loss
         plain = partial(gcl_loss, xp=jnp, kernel=plain_blocks)
         return {
@@ -53,17 +53,17 @@ class JaxBench:
         }
 
     def product(self, rows_ND: FloatArray, /) -> Step:
-        """See `gcl_spec.backend.Bench`."""
+        """The unit of time: a step that computes rows @ rows^T as a new array (N, N)."""
         rows = self._array(rows_ND)
         product = jax.jit(lambda x: x @ x.T).lower(rows).compile()
         return lambda: product(rows)
 
     def wait(self, result: object, /) -> None:
-        """Calls return before they are computed."""
+        """Wait until a result is computed, because calls return before that."""
         jax.block_until_ready(result)  # type: ignore[no-untyped-call]
 
     def memory(self) -> Memory | None:
-        """The device's own count, where it keeps one."""
+        """The meter of the device's memory, where it keeps a count; else None."""
         return _DeviceMemory(self._device) if self._device.memory_stats() else None
 
     def _own(
@@ -102,7 +102,7 @@ class JaxBench:
 def _by_hand(
     image: jax.Array, text: jax.Array, *, log_scale: jax.Array, objective: Objective
 ) -> jax.Array:
-    """GCL as one would write it into a training script."""
+    """GCL as one would write it into a training script: every logit at once, then autodiff."""
     fused = l2_normalize(image + text, xp=jnp)
     rows = jnp.concatenate([image, text, fused])
     logits = jnp.exp(log_scale) * rows @ rows.T
@@ -125,6 +125,6 @@ class _DeviceMemory:
         self._start, self._high = found["bytes_in_use"], found["peak_bytes_in_use"]
 
     def peak(self) -> int | None:
-        # It cannot be set back: a peak from before the start hides a smaller one.
+        # The peak cannot be set back, so one from before the start hides a smaller one.
         high: int = self._device.memory_stats()["peak_bytes_in_use"]
         return high - self._start if high > self._high else None

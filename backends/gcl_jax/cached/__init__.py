@@ -1,4 +1,7 @@
-"""Gradient caching in JAX: big batches in the memory of small ones."""
+"""Gradient caching in JAX (GradCache, arXiv 2101.06983): big batches in small memory.
+
+Start reading at `step`.
+"""
 
 from gcl_jax.cached.step import CachedStep, cached_value_and_grad
 

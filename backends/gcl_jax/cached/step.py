@@ -22,12 +22,19 @@ _Parts: TypeAlias = dict[str | int, Any]
 
 
 class CachedStep(Protocol):
-    """What `cached_value_and_grad` returns."""
+    """The function that `cached_value_and_grad` returns."""
 
     def __call__(
         self, params: Any, inputs: Any, loss_params: Any, *, rng: jax.Array | None = None
     ) -> tuple[Any, tuple[Any, Any]]:
-        """Value, and gradients by `params` and `loss_params`, in their structures and dtypes."""
+        """The value, and gradients by `params` and `loss_params`, in their structures and dtypes.
+
+        Args:
+            params: parameters of the encoder, a pytree of floating arrays.
+            inputs: a pytree of arrays (B, ...).
+            loss_params: parameters of the loss, a pytree of floating arrays.
+            rng: a key of JAX, shape (), from which the microbatches' keys are made.
+        """
 
 
 def cached_value_and_grad(
@@ -37,12 +44,13 @@ def cached_value_and_grad(
     microbatch: int,
     has_aux: bool = False,
 ) -> CachedStep:
-    """A function for loss and gradients of a batch in the memory of one microbatch (GradCache).
+    """A function for loss and gradients of a batch in the memory of one microbatch.
 
-    Equals `jax.value_and_grad` of `loss(loss_params, *encode(params, inputs))` by params and
-    loss_params up to rounding, where `encode` treats samples one by one; costs one further forward
-    pass. With `microbatch` >= the batch size it is that plain function. Call it in `jax.jit`:
-    uncompiled, its loops are traced anew in every call.
+    It is GradCache (Gao et al. 2021, arXiv 2101.06983), and equals `jax.value_and_grad` of
+    `loss(loss_params, *encode(params, inputs))` by params and loss_params up to rounding, where
+    `encode` treats samples one by one. It costs one further forward pass. With `microbatch` >= the
+    batch size it is that plain function. Call it in `jax.jit`: uncompiled, its loops are traced
+    anew in every call.
 
     With b = microbatch and k = B // b, microbatch n holds the samples n, n + k, n + 2k, ... below
     k b, and the last one the B - k b samples that are left. So a batch that is sharded over devices
@@ -52,11 +60,11 @@ def cached_value_and_grad(
         encode: `encode(params, slice of inputs)`, or `encode(params, slice of inputs, rng=key)`
             where the step is given `rng`; returns an array, or a tuple or mapping of arrays, each
             with the sample axis first, (b, ...). Integer and boolean arrays go on to the loss
-            without gradient. Traced up to four times.
+            without gradient. It is traced up to four times.
         loss: `loss(loss_params, *embeddings)`, or `loss(loss_params, **embeddings)` where `encode`
             returns a mapping, on all B rows; returns a 0-d array.
         microbatch: samples to encode at a time; the last microbatch may have fewer.
-        has_aux: `loss` returns (value, aux), and the step (value, aux) in the place of the value.
+        has_aux: `loss` returns (value, aux), and the step gives (value, aux) for the value.
 
     Returns:
         `step(params, inputs, loss_params, *, rng=None) -> (value, (grads, loss_grads))`. `inputs`
@@ -65,9 +73,9 @@ def cached_value_and_grad(
         microbatch n is `fold_in(rng, n)`, in both passes.
 
     Raises:
-        InputError: microbatch < 1. From the step: inputs whose batch sizes differ, outputs that
-            have not one row a sample, a loss that is not 0-d.
-        InputTypeError: microbatch, an output or a parameter of the wrong type.
+        InputError: microbatch < 1. The step raises it for inputs whose batch sizes differ, outputs
+            that have not one row a sample, and a loss that is not 0-d.
+        InputTypeError: microbatch, an output or a parameter is of the wrong type.
 
     >>> from gcl_spec.loss import gcl_loss
     >>> def encode(params, batch):
@@ -105,7 +113,7 @@ def cached_value_and_grad(
 
 @dataclass(frozen=True)
 class _Cut:
-    """`loops` microbatches of `width` samples and one of what is left."""
+    """A batch cut into `loops` microbatches of `width` samples and one of those that are left."""
 
     size: int
     width: int
@@ -134,7 +142,7 @@ class _Cut:
         return chosen
 
     def join(self, looped: Any, last: Any) -> Any:
-        """From (loops, width, ...) and (left, ...) to (size, ...), in the order of the inputs."""
+        """Arrays (size, ...) in the order of the inputs, of (loops, width, ...) and (left, ...)."""
 
         def one(x: jax.Array, *tail: jax.Array) -> jax.Array:
             whole = jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:])
@@ -215,7 +223,7 @@ def _pull_back(encoder: _Encoder, params: Any, cotangents: _Parts) -> Any:
 
 
 def _widened(x: jax.Array) -> jax.Array:
-    # Hundreds of microbatches added in 16 bits would lose the small ones.
+    # A sum of hundreds of microbatches in 16 bits would lose the small ones.
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 

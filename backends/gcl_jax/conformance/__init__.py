@@ -1,1 +1,1 @@
-"""What `gcl verify-backends` needs of JAX beside the backend."""
+"""What `gcl verify-backends` needs of JAX beside the backend: `devices` spread a batch."""

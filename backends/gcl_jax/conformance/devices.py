@@ -51,7 +51,7 @@ class JaxDevices(JaxArrays):
     def loss_and_grads(
         self, z_MBD: jax.Array, log_scale: jax.Array, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`."""
+        """The objective and its gradients, spread over the mesh (`Backend.loss_and_grads`)."""
         objective, tile = arguments["objective"], arguments.get("tile")
         given = {"z": z_MBD, "s": log_scale, "present": arguments.get("present")}
         given |= {"ids": arguments.get("ids"), "weights": arguments.get("weights")}
@@ -63,7 +63,7 @@ class JaxDevices(JaxArrays):
 
 
 def _padded(arrays: dict[str, Any], pad: int, objective: Objective) -> dict[str, Any]:
-    """With `pad` more samples, which are not present."""
+    """The arrays with `pad` more samples, which are not present."""
     samples = arrays["z"].shape[1]
     if pad and "present" not in arrays:
         arrays["present"] = np.ones((len(objective.modalities), samples), bool)
@@ -76,12 +76,12 @@ def _padded(arrays: dict[str, Any], pad: int, objective: Objective) -> dict[str,
 
 
 def _axis(name: str, x: np.ndarray[Any, Any]) -> int | None:
-    """That of the samples."""
+    """The axis of the samples of an array."""
     return {"z": 1, "s": None}.get(name, x.ndim - 1)
 
 
 def _cut(x: np.ndarray[Any, Any], axis: int | None) -> PartitionSpec:
-    """The mesh's axis at that of the samples."""
+    """The partition with the mesh's axis at the axis of the samples."""
     names = ["data" if k == axis else None for k in range(x.ndim)]
     return PartitionSpec(*names)  # type: ignore[no-untyped-call]
 

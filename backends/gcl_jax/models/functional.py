@@ -12,9 +12,9 @@ Params = dict[str, jax.Array]
 
 
 class Functional:
-    """`call(params, buffers, method)` runs a module's method with these values in it.
+    """A module as a function of its values: `call(params, buffers, run)` gives it to `run`.
 
-    Names are dotted paths, such as "image_head.1.weight": those of torch's state dicts.
+    Names are dotted paths, such as "image_head.1.weight", as torch's state dicts have them.
     """
 
     def __init__(self, module: nnx.Module) -> None:
@@ -31,7 +31,13 @@ class Functional:
         buffers: Mapping[str, jax.Array],
         run: Callable[[Any], Any],
     ) -> Any:
-        """`run(module)` with these parameters and buffers; what it changes is forgotten."""
+        """The result of `run(module)`, which changes nothing.
+
+        Args:
+            params: parameters by dotted name, of the shapes of the module.
+            buffers: buffers by dotted name, of the shapes of the module.
+            run: what is done with the module that holds them.
+        """
         return run(
             nnx.merge(
                 self._graph,

@@ -27,7 +27,10 @@ Inputs = Mapping[str, jax.Array]
 
 
 class Model(nnx.Module):
-    """Projections of images and texts into one space, and the temperature."""
+    """A model that projects images and texts into one space, with its temperature.
+
+    log_scale: ln(1 / temperature), shape ().
+    """
 
     log_scale: nnx.Param[jax.Array]
     max_tokens = 512
@@ -54,11 +57,11 @@ class Model(nnx.Module):
         return found
 
     def project(self, name: str, features: jax.Array) -> jax.Array:
-        """Tower outputs to the common space."""
+        """Projections (B, width) in the common space of tower outputs (B, F)."""
         raise NotImplementedError
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
-        """What the tower of a modality makes of its inputs; None where there are none."""
+        """The output (B, F) of the tower of a modality; None where it has no inputs."""
         raise NotImplementedError
 
     def checkpointing(self) -> None:
@@ -69,7 +72,11 @@ class Model(nnx.Module):
 
 
 def make_model(config: Config) -> Model:
-    """The model of `config.model.kind`, its own weights drawn from `config.train.seed`."""
+    """The model of `config.model.kind`, whose new weights are drawn from `config.train.seed`.
+
+    Raises:
+        ConfigError: an option is for PyTorch only.
+    """
     if config.model.lora:
         raise ConfigError("model.lora is for --backend torch")
     if config.train.shard:
@@ -92,7 +99,7 @@ class _Heads(Model):
         self._start_scale(config)
 
     def project(self, name: str, features: jax.Array) -> jax.Array:
-        """See `Model`."""
+        """Projections (B, width) by the head of a modality."""
         x = features
         for layer in getattr(self, f"{name}_head"):
             x = layer(x)
@@ -112,12 +119,12 @@ class LiteModel(_Heads):
                 setattr(self, f"{name}_tower", frozen_tower(name))
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
-        """See `Model`."""
+        """The output (B, F) of a tower (`Model.tower_output`)."""
         tower = getattr(self, f"{name}_tower", None)
         return None if tower is None else run_tower(tower, name, inputs)
 
     def checkpointing(self) -> None:
-        """See `Model`."""
+        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
         for name in ("image", "text"):
             if hasattr(self, f"{name}_tower"):
                 getattr(self, f"{name}_tower").checkpointing()
@@ -129,7 +136,7 @@ def frozen_tower(name: str) -> EfficientNetLite0 | MiniLM:
 
 
 def run_tower(tower: Any, name: str, inputs: Inputs) -> jax.Array | None:
-    """What the tower of a modality makes of pixels or tokens; None where there are none."""
+    """The output (B, F) of a modality's tower for pixels or tokens; None where there are none."""
     wanted = _INPUTS[name]
     if wanted[0] not in inputs:
         return None
@@ -150,14 +157,14 @@ class AdapterModel(_Heads):
         super().__init__(config, *vector_widths(config.model))
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
-        """There are no towers: vectors are all that goes in."""
+        """None, since there are no towers: only vectors (B, F) go in."""
         return None
 
 
 class ClipModel(Model):
     """Two towers of a checkpoint in the hub's format, projections included.
 
-    A frozen tower stays in the parameters, so that a checkpoint of ours needs no other folder.
+    A frozen tower stays in the parameters, so that a run's checkpoint needs no other folder.
     """
 
     def __init__(self, config: Config) -> None:
@@ -166,11 +173,11 @@ class ClipModel(Model):
         self.max_tokens = self.clip.max_tokens
 
     def project(self, name: str, features: jax.Array) -> jax.Array:
-        """Nothing: what the towers give is projected."""
+        """The features (B, width) themselves, because the towers' outputs are projections."""
         return features
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
-        """See `Model`."""
+        """The output (B, F) of a tower (`Model.tower_output`)."""
         if name == "image" and "image/pixel_values" in inputs:
             return self.clip.image(inputs["image/pixel_values"])
         if name == "text" and "text/input_ids" in inputs:
@@ -178,7 +185,7 @@ class ClipModel(Model):
         return None
 
     def checkpointing(self) -> None:
-        """See `Model`."""
+        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
         self.clip.checkpointing(True)
 
 

@@ -1,1 +1,1 @@
-"""What `gcl bench` measures in PyTorch."""
+"""The losses that `gcl bench` measures in PyTorch, other libraries' among them (`peers`)."""

@@ -21,7 +21,7 @@ _LARGE_CACHE = 400_000_000
 
 
 class TorchBench:
-    """See `gcl_spec.backend.Bench`."""
+    """The losses that `gcl bench` measures on one device, in one dtype: a `Bench`."""
 
     def __init__(self, *, device: str, dtype: str, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -30,7 +30,7 @@ class TorchBench:
         self._dtype: torch.dtype = getattr(torch, dtype)
 
     def candidates(self) -> Mapping[str, Candidate]:
-        """Ours whole and by Gram matrix, then the peers'."""
+        """The losses of this library, by whole blocks and by tiles, then those of the peers."""
         gram = functions.gcl_loss
         plain = partial(gcl_loss, xp=torch_namespace, kernel=plain_blocks)
         kept = partial(gram, cache_bytes=_LARGE_CACHE)
@@ -55,17 +55,17 @@ class TorchBench:
         return found
 
     def product(self, rows_ND: FloatArray, /) -> Step:
-        """See `gcl_spec.backend.Bench`."""
+        """The unit of time: a step that computes rows @ rows^T as a new array (N, N)."""
         rows = self._tensor(rows_ND)
         return lambda: rows @ rows.T
 
     def wait(self, result: object, /) -> None:
-        """Kernels run behind the host's back on CUDA only."""
+        """Wait until a result is computed; only CUDA computes behind the host's back."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
     def memory(self) -> Memory | None:
-        """PyTorch's own count on CUDA."""
+        """The meter of CUDA's memory, by PyTorch's own count; None on a CPU."""
         return _CudaMemory(self._device) if self._device.type == "cuda" else None
 
     def _own(

@@ -30,16 +30,16 @@ class Peer(NamedTuple):
     distribution: str
     what: str
     computes: str
-    """The preset whose value it gives."""
+    """The name of the preset whose value it gives."""
     prepare: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], Step]
-    """From the leaves image (B, D), text (B, D), log_scale ()."""
+    """Makes a step of the leaves image (B, D), text (B, D), log_scale ()."""
 
     def about(self) -> str:
-        """Name, version, loss."""
+        """Its name, its version and its loss."""
         return f"{self.distribution} {_version(self.distribution) or '-'}, {self.what}"
 
     def missing(self) -> str:
-        """Why it cannot be measured here."""
+        """The reason why it cannot be measured here; "" where it can."""
         return "" if _version(self.distribution) else f"{self.distribution} is not installed"
 
 
@@ -66,12 +66,21 @@ def _stack(image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
 def by_hand(
     image: torch.Tensor, text: torch.Tensor, *, log_scale: torch.Tensor, objective: Objective
 ) -> torch.Tensor:
-    """GCL as one would write it into a training script: every logit at once, then autograd."""
+    """GCL as one would write it into a training script: every logit at once, then autograd.
+
+    Args:
+        image, text: unit rows, (B, D).
+        log_scale: ln(1 / temperature), shape ().
+        objective: must be GCL.
+
+    Returns:
+        Shape ().
+    """
     rows = _stack(image, text)
     logits = torch.exp(log_scale) * rows @ rows.T
     own = torch.eye(len(rows), dtype=torch.bool, device=rows.device)
     log_p = torch.log_softmax(logits.masked_fill(own, -torch.inf), dim=1)
-    # Blocks of (queries' modality, documents' modality): their diagonals are the positives.
+    # The diagonals of the blocks (queries' modality, documents' modality) are the positives.
     blocks = log_p.view(3, len(image), 3, len(image)).permute(0, 2, 1, 3)
     across = ~torch.eye(3, dtype=torch.bool, device=rows.device)
     return -blocks[across].diagonal(dim1=1, dim2=2).mean()
@@ -121,7 +130,7 @@ def _cached_mnrl(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tenso
     loss = _ranking("CachedMultipleNegativesRankingLoss", mini_batch_size=_CHUNK)
 
     def step() -> tuple[torch.Tensor, ...]:
-        # As its forward pass does: gradients of the embeddings chunk by chunk, then through them.
+        # Its own forward pass does so: gradients of the embeddings by chunks, then through them.
         rows = _stack(image, text)
         queries = rows.detach().requires_grad_()
         documents = torch.roll(rows.detach(), -len(image), dims=0).requires_grad_()

@@ -1,4 +1,7 @@
-"""Gradient caching in PyTorch: big batches in the memory of small ones."""
+"""Gradient caching in PyTorch (GradCache, arXiv 2101.06983): big batches in small memory.
+
+Start reading at `step`.
+"""
 
 from gcl_torch.cached.step import cached_step
 

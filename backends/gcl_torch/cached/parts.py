@@ -1,4 +1,4 @@
-"""What goes into an encoder and comes out of it, cut into microbatches and joined again."""
+"""Cuts what goes into an encoder into microbatches, and joins what comes out of it again."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -20,13 +20,13 @@ __all__ = [
 ]
 
 Parts: TypeAlias = dict[str | int, Any]
-"""What an encoder returns: by position, or by keyword where it returns a mapping."""
+"""The results of an encoder, by position, or by keyword where it returns a mapping."""
 
 _ALLOWED = (torch.Tensor, type(None), bool, int, float, str)
 
 
 def tensors(tree: Any, path: str = "inputs") -> Iterator[tuple[str, torch.Tensor]]:
-    """Every tensor of nested mappings, lists and tuples, with its path for messages."""
+    """Every tensor, of any shape, in nested mappings, lists and tuples, and its path for errors."""
     if isinstance(tree, torch.Tensor):
         yield path, tree
     elif isinstance(tree, Mapping):
@@ -38,12 +38,16 @@ def tensors(tree: Any, path: str = "inputs") -> Iterator[tuple[str, torch.Tensor
 
 
 def has_rows(x: Any) -> bool:
-    """Whether it is a tensor with a sample axis; all else is handed on whole."""
+    """Is it a tensor with a sample axis? All else is handed on whole."""
     return isinstance(x, torch.Tensor) and x.ndim > 0
 
 
 def count_rows(inputs: Any) -> int:
-    """The batch size, on which all tensors agree."""
+    """The batch size, on which all tensors must agree.
+
+    Raises:
+        InputError: they have different numbers of samples, or there is no tensor with samples.
+    """
     found = [(path, x) for path, x in tensors(inputs) if has_rows(x)]
     if not found:
         raise InputError(
@@ -81,7 +85,12 @@ def rows(tree: Any, start: int, stop: int) -> Any:
 
 
 def parts_of(output: Any, size: int) -> Parts:
-    """An encoder's output by position or keyword, with `size` samples in each tensor."""
+    """An encoder's output by position or keyword, with `size` samples in each tensor.
+
+    Raises:
+        InputError: a tensor has another number of samples.
+        InputTypeError: a part is no tensor.
+    """
     if isinstance(output, torch.Tensor):
         parts: Parts = {0: output}
     elif isinstance(output, Mapping):
@@ -111,7 +120,7 @@ def parts_of(output: Any, size: int) -> Parts:
 
 
 def arguments(parts: Parts) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and keyword arguments of the loss."""
+    """The positional and the keyword arguments of the loss."""
     positional = [x for name, x in parts.items() if isinstance(name, int)]
     return positional, {name: x for name, x in parts.items() if isinstance(name, str)}
 
@@ -124,7 +133,11 @@ def join(pieces: Sequence[Parts]) -> Parts:
 
 
 def check_alike(one: Parts, two: Parts) -> None:
-    """The outputs of two encoder calls differ in values and the number of samples only."""
+    """Check that the outputs of two calls differ only in values and the number of samples.
+
+    Raises:
+        InputError: they differ in more.
+    """
     if list(one) != list(two):
         raise InputError(f"encode returned the outputs {list(two)}, then {list(one)}")
     for name, x in one.items():

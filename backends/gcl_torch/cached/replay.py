@@ -1,4 +1,7 @@
-"""What must be equal in two passes through an encoder: random numbers, buffers, autocast, DDP."""
+"""Keeps equal what must be equal in two passes through an encoder.
+
+That is: random numbers, buffers, autocast and DDP's exchanges.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,8 +23,8 @@ _DEPTH = 4
 def modules_of(encode: Callable[..., Any], further: Iterable[Module] = ()) -> list[Module]:
     """The modules that a callable can reach, outermost first and each once, then `further`.
 
-    Followed are bound methods, partials, closures, globals that a function names, containers and
-    the attributes of callable objects.
+    It follows bound methods, partials, closures, globals that a function names, containers and the
+    attributes of callable objects.
     """
     found: dict[int, Module] = {}
     seen: dict[int, Any] = {}
@@ -54,7 +57,7 @@ def _within(x: Any) -> Iterable[Any]:
 
 def _cells(function: FunctionType) -> Iterator[Any]:
     for cell in function.__closure__ or ():
-        with suppress(ValueError):  # an empty cell: a name that was deleted or not yet bound
+        with suppress(ValueError):  # the cell of a name that was deleted or not yet bound is empty
             yield cell.cell_contents
 
 
@@ -62,7 +65,7 @@ def _globals(function: FunctionType, code: CodeType) -> Iterator[Any]:
     for name in code.co_names:
         if name in function.__globals__:
             yield function.__globals__[name]
-    for constant in code.co_consts:  # comprehensions and lambdas
+    for constant in code.co_consts:  # the code of comprehensions and lambdas
         if isinstance(constant, CodeType):
             yield from _globals(function, constant)
 
@@ -77,7 +80,7 @@ class RandomState:
         self._type = probes[0].device.type if probes else None
 
     def restore(self) -> None:
-        """Let the generators go on from here."""
+        """Set the generators back to this state."""
         torch.set_rng_state(self._cpu)
         if self._type is not None:
             set_device_states(self._ids, self._states, device_type=self._type)
@@ -98,7 +101,7 @@ class Buffers:
     def restore(self) -> None:
         """Put back the values, and the tensors where others were put in their place."""
         for owner, name, x, copy in self._slots:
-            # All of them: BatchNorm's kernels change values without counting a version.
+            # All values are put back, since BatchNorm's kernels change some without a new version.
             if x is not None and copy is not None:
                 x.copy_(copy)
             if owner._buffers.get(name) is not x:
@@ -106,13 +109,18 @@ class Buffers:
 
 
 def _is_writable(x: torch.Tensor) -> bool:
-    """Inference tensors and expanded ones cannot be written into, so a forward did not either."""
+    """Can a tensor be written into? Inference tensors and expanded ones cannot."""
     expanded = any(n > 1 and step == 0 for n, step in zip(x.shape, x.stride(), strict=True))
     return not (expanded or x.is_inference())
 
 
 class Surroundings:
-    """Modules and devices that a step touches, and what has to be held still around it."""
+    """The modules and devices that a step touches, and what has to be held still around it.
+
+    Args:
+        modules: the modules of the step.
+        tensors: its inputs, of any shape, whose devices count.
+    """
 
     def __init__(self, modules: Iterable[Module], tensors: Iterable[torch.Tensor]) -> None:
         self.modules = list(modules)
@@ -120,7 +128,7 @@ class Surroundings:
         for module in self.modules:
             found |= {x.device for x in (*module.parameters(), *module.buffers())}
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            # An encoder may move CPU inputs itself; sampling there uses the current device.
+            # An encoder may move CPU inputs itself, and sampling there uses the current device.
             found.add(torch.device("cuda", torch.cuda.current_device()))
         self.devices = [device for device in found if device.type not in ("cpu", "meta")]
         self._synced = list(_outermost_synced(self.modules))
@@ -128,7 +136,7 @@ class Surroundings:
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:
-        """No exchange of gradients between processes (DDP, FSDP)."""
+        """A block without exchange of gradients between processes (DDP, FSDP)."""
         with ExitStack() as stack:
             for module in self._synced:
                 stack.enter_context(module.no_sync())  # type: ignore[operator]
@@ -136,7 +144,7 @@ class Surroundings:
 
     @contextmanager
     def no_autocast(self) -> Iterator[None]:
-        """Backward runs in the types of the forward, as it does outside of an autocast region."""
+        """A block without autocast, so that backward runs in the types of the forward."""
         with ExitStack() as stack:
             for kind in sorted({"cpu", *(device.type for device in self.devices)}):
                 if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
@@ -144,9 +152,10 @@ class Surroundings:
             yield
 
     def sync_buffers(self) -> None:
-        """DDP's exchange of buffers, now instead of in the first forward.
+        """Exchange buffers as DDP does, now instead of in the first forward.
 
-        There it would come after a copy of the buffers was taken, and in the first pass only.
+        There the exchange would come after a copy of the buffers was taken, and in the first pass
+        only.
         """
         for module in self._ddp:
             if module._check_sync_bufs_pre_fwd():  # type: ignore[no-untyped-call]
@@ -154,7 +163,7 @@ class Surroundings:
                 module.require_forward_param_sync = False
 
     def in_any_process(self, flag: bool) -> bool:
-        """Is it true in any of the processes that the DDP modules are spread over?
+        """Is the flag true in any of the processes over which the DDP modules are spread?
 
         DDP may communicate in a forward pass with graph (it rearranges its buckets once), so all
         processes must run the same passes.
@@ -167,7 +176,7 @@ class Surroundings:
         return flag
 
     def ddp_parameters_in(self, leaves: Iterable[torch.Tensor]) -> list[torch.Tensor]:
-        """Those of them that are parameters of DDP modules."""
+        """The leaves, of any shape, that are parameters of DDP modules."""
         held = {id(p) for module in self._ddp for p in module.parameters()}
         return [x for x in leaves if id(x) in held]
 
@@ -176,14 +185,14 @@ def _outermost_synced(modules: Iterable[Module]) -> Iterator[Module]:
     inside: set[int] = set()
     for root in modules:
         for module in root.modules():
-            # On the class: a compiled module hands attributes on, and would be taken twice.
+            # The class is asked, since a compiled module hands attributes on and would count twice.
             if id(module) not in inside and hasattr(type(module), "no_sync"):
                 inside |= {id(m) for m in module.modules()}
                 yield module
 
 
 def leaves_of(value: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Tensors in the graph of `value` that take a gradient."""
+    """The tensors, of any shape, in the graph of `value`, of any shape, that take a gradient."""
     nodes, seen = [value.grad_fn], set()
     while nodes:
         node = nodes.pop()

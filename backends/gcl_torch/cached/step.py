@@ -30,7 +30,7 @@ from gcl_torch.cached.replay import Buffers, RandomState, Surroundings, leaves_o
 
 __all__ = ["cached_step"]
 
-# Dropout or an augmentation that differs moves embeddings by far more, 16-bit kernels by less.
+# Differing dropout or augmentation moves embeddings by far more, 16-bit kernels by less.
 _REPLAY_TOLERANCE = 0.05
 
 _NO_GRADIENT = "loss has no gradient: it depends on no embedding and no parameter that takes one"
@@ -46,9 +46,9 @@ def cached_step(
 ) -> torch.Tensor:
     """Loss and gradients of a whole batch in the memory of one microbatch's graph (GradCache).
 
-    Equals `loss(encode(inputs)).backward()` up to rounding, where `encode` treats samples one by
-    one; costs one further forward pass. With `microbatch` >= the batch size it is that plain step.
-    Gradients are added to `.grad` of every parameter that `encode` or `loss` uses.
+    It equals `loss(encode(inputs)).backward()` up to rounding, where `encode` treats samples one by
+    one, and costs one further forward pass. With `microbatch` >= the batch size it is that plain
+    step. Gradients are added to `.grad` of every parameter that `encode` or `loss` uses.
 
     - Random numbers of torch's default generators are replayed in the second pass, so dropout
       masks are equal; the generators end as after one pass.
@@ -72,7 +72,7 @@ def cached_step(
         inputs: a tensor, or nested mappings, lists and tuples of tensors, each (B, ...). Numbers
             and 0-d tensors are handed on whole. Mappings arrive as dicts.
         loss: `loss(*embeddings)`, or `loss(**embeddings)` where `encode` returns a mapping, on all
-            B rows; returns a 0-d tensor. May use further parameters.
+            B rows; returns a 0-d tensor. It may use further parameters.
         microbatch: samples to encode at a time; the last microbatch may have fewer.
         modules: modules that `encode` uses and that cannot be found from it. It is searched if it
             is a module, a bound method, a partial, a closure or a function of global modules.
@@ -83,8 +83,8 @@ def cached_step(
     Raises:
         InputError: microbatch < 1; inputs whose batch sizes differ; outputs that have not one row a
             sample, or differ between microbatches in more than that; a loss that is not 0-d or has
-            no gradient: a frozen encoder, and no parameter of its own.
-        InputTypeError: microbatch or an output of the wrong type.
+            no gradient, because the encoder is frozen and the loss has no parameter.
+        InputTypeError: microbatch or an output is of the wrong type.
         TrainingError: the second pass gave other embeddings than the first; `.grad` is then wrong.
 
     >>> from functools import partial
@@ -113,7 +113,7 @@ def cached_step(
     embeddings = {id(x) for x in whole.values()}
     trained = any(id(x) not in embeddings for x in leaves)
     after = RandomState(around.devices)
-    # From the same start and in the same order, buffers take the same path a second time.
+    # Buffers take the same path a second time, from the same start and in the same order.
     buffers.restore()
     drift = []
     try:
@@ -155,7 +155,7 @@ def _bounds(size: int, microbatch: int) -> list[tuple[int, int]]:
 def _first_pass(
     encoder: _Encoder, bounds: list[tuple[int, int]]
 ) -> tuple[list[RandomState], Parts]:
-    """Random states by microbatch, and all embeddings as leaves that take a gradient."""
+    """The random states by microbatch, and all embeddings as leaves that take a gradient."""
     states, pieces = [], []
     for start, stop in bounds:
         states.append(RandomState(encoder.around.devices))
@@ -169,14 +169,14 @@ def _first_pass(
 def _leaf(x: Any) -> Any:
     if not isinstance(x, torch.Tensor):
         return x
-    # Detached: a 0-d output may be a parameter itself, which takes its gradient in the second pass.
+    # It is detached, because a 0-d output may be a parameter, whose gradient the second pass takes.
     return x.detach().requires_grad_(x.is_floating_point() or x.is_complex())
 
 
 def _loss_backward(
     loss: Callable[..., torch.Tensor], embeddings: Parts, around: Surroundings
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The loss, detached, and all that took a gradient here."""
+    """The loss, detached, and all tensors that took a gradient here."""
     with torch.enable_grad():
         positional, keywords = arguments(embeddings)
         value = _checked(loss(*positional, **keywords))
@@ -201,7 +201,11 @@ def _checked(value: Any) -> torch.Tensor:
 def _second_pass(
     encoder: _Encoder, whole: Parts, start: int, stop: int, used: list[torch.Tensor]
 ) -> tuple[torch.Tensor, bool]:
-    """Backward through one microbatch: squared sizes of drift and embeddings; was any reached?"""
+    """Take the gradient back through one microbatch.
+
+    Returns:
+        The squared sizes of drift and embeddings, (2,), and whether backward reached anything.
+    """
     last = stop == encoder.size
     with nullcontext() if last else encoder.around.no_sync():
         parts = encoder(start, stop)
@@ -210,7 +214,7 @@ def _second_pass(
         roots, gradients = [], []
         for name, x in parts.items():
             gradient = whole[name].grad if isinstance(x, torch.Tensor) else None
-            # A value without a sample axis is one value: one microbatch takes its gradient.
+            # A value without a sample axis is one value, so one microbatch takes its gradient.
             if gradient is not None and x.requires_grad and (has_rows(x) or last):
                 roots.append(x)
                 gradients.append(gradient[start:stop] if has_rows(x) else gradient)

@@ -1,1 +1,1 @@
-"""What `gcl verify-backends` needs of PyTorch beside the backend."""
+"""What `gcl verify-backends` needs of PyTorch beside the backend: `processes` spread a batch."""

@@ -18,24 +18,24 @@ from gcl_torch.loss.functions import contrastive_loss
 __all__ = ["TorchProcesses"]
 
 _SECONDS = 120
-"""For one exchange between the processes."""
+"""The time for one exchange between the processes."""
 
 
 class _Question(NamedTuple):
     """One case; its tensors are on the CPU."""
 
     z: torch.Tensor
-    """(M, B, D)"""
+    """The rows, (M, B, D)."""
     log_scale: torch.Tensor
-    """()"""
+    """Shape ()."""
     arguments: LossArguments
 
 
 class TorchProcesses(TorchArrays):
     """PyTorch on `size` processes over gloo, each with its own share of the samples.
 
-    The shares are uneven, and of a small batch empty for some. Gradients are reduced as DDP does
-    it, by their mean.
+    The shares are uneven, and some are empty in a small batch. Gradients are reduced by their mean,
+    as DDP does it.
     """
 
     def __init__(self, size: int) -> None:
@@ -55,7 +55,7 @@ class TorchProcesses(TorchArrays):
     def loss_and_grads(
         self, z_MBD: torch.Tensor, log_scale: torch.Tensor, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`."""
+        """The objective and its gradients, spread over the processes (`Backend.loss_and_grads`)."""
         answers = self._workers.ask(_Question(z_MBD, log_scale, arguments))
         losses = [loss.item() for loss, _, _ in answers]
         if len(set(losses)) > 1:
@@ -66,7 +66,7 @@ class TorchProcesses(TorchArrays):
 
 
 def share_of(samples: int, rank: int, size: int) -> slice:
-    """Uneven shares: later processes have more samples.
+    """The share of a process in a batch; shares are uneven, and later processes have more samples.
 
     >>> [share_of(8, rank, 3) for rank in range(3)]
     [slice(0, 1, None), slice(1, 4, None), slice(4, 8, None)]

@@ -1,1 +1,1 @@
-"""The models of the recipes in PyTorch."""
+"""The models of the recipes in PyTorch: start reading at `recipes`; `towers` has their encoders."""

@@ -19,7 +19,8 @@ def add_lora(model: nn.Module, config: Config) -> None:
     their weights are frozen in any case. The temperature is trained as before.
 
     Raises:
-        MissingFrameworkError: PEFT is not installed. ConfigError: no layer of a known name.
+        MissingFrameworkError: PEFT is not installed.
+        ConfigError: the model has no layer of a known name.
     """
     try:
         from peft import LoraConfig, inject_adapter_in_model
@@ -50,7 +51,7 @@ def add_lora(model: nn.Module, config: Config) -> None:
 
 
 def plain_name(name: str) -> str:
-    """A parameter's name without what PEFT puts in: base weights are called as without LoRA.
+    """A parameter's name without what PEFT adds to it, so that base weights keep their names.
 
     >>> plain_name("clip.q_proj.base_layer.weight"), plain_name("clip.q_proj.lora_A.default.weight")
     ('clip.q_proj.weight', 'clip.q_proj.lora_A.weight')

@@ -27,8 +27,10 @@ def write_onnx(
         config: The options of a run of any training backend.
         weights: Its parameters and buffers by their names in the model, as
             `gcl_spec.run.weights.trained_weights` gives them.
-        inputs: by modality, sample inputs of a batch by name; axis 0 of each, and axis 1 of tokens,
-            may have other lengths later.
+        inputs: sample inputs of a batch by modality and name, of the shapes of
+            `gcl_spec.batch.Batch`; axis 0 of each, and axis 1 of tokens, may have other lengths
+            later.
+        folder: where the graphs go.
     """
     model = _trained(config, weights)
     for modality, given in inputs.items():
@@ -36,7 +38,7 @@ def write_onnx(
 
 
 class _Tower(nn.Module):
-    """One modality's unit rows, from positional inputs."""
+    """Gives one modality's unit rows from positional inputs."""
 
     def __init__(self, model: Model, modality: str, names: tuple[str, ...]) -> None:
         super().__init__()
@@ -72,7 +74,7 @@ def _write(tower: _Tower, inputs: Mapping[str, AnyArray], path: Path) -> None:
     }
     given = tuple(torch.from_numpy(x) for x in inputs.values())
     with torch.no_grad(), _quiet():
-        tower.eval()(*given)  # loads a frozen tower, which a graph cannot
+        tower.eval()(*given)  # this loads a frozen tower, which a graph cannot do
         program = torch.onnx.export(
             tower,
             given,
@@ -88,7 +90,7 @@ def _write(tower: _Tower, inputs: Mapping[str, AnyArray], path: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warnings of the exporter's own libraries, such as of torchvision's absence."""
+    """A block without warnings of the exporter's libraries, such as on a missing torchvision."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     with warnings.catch_warnings():

@@ -20,12 +20,16 @@ Inputs = Mapping[str, torch.Tensor]
 
 
 class Model(nn.Module):
-    """Projections of images and texts into one space, and the temperature."""
+    """A model that projects images and texts into one space, with its temperature."""
 
     log_scale: nn.Parameter
 
     def forward(self, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image and text projections, (B, width) each; zeros for a modality without inputs."""
+        """Image and text projections, (B, D) each; zeros for a modality without inputs.
+
+        Raises:
+            DataError: there are inputs of neither modality.
+        """
         features = self.features(inputs)
         if not features:
             raise DataError("a batch with neither image nor text inputs for this model")
@@ -46,11 +50,11 @@ class Model(nn.Module):
         return found
 
     def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
-        """Tower outputs to the common space."""
+        """Projections (B, width) in the common space of tower outputs (B, F)."""
         raise NotImplementedError
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
-        """What the tower of a modality makes of its inputs; None where there are none."""
+        """The output (B, F) of the tower of a modality; None where it has no inputs."""
         raise NotImplementedError
 
     def checkpointing(self) -> None:
@@ -62,7 +66,7 @@ class Model(nn.Module):
 
 
 def make_model(config: Config) -> Model:
-    """The model of `config.model.kind`, its own weights drawn from `config.train.seed`."""
+    """The model of `config.model.kind`, whose new weights are drawn from `config.train.seed`."""
     kinds: dict[str, type[LiteModel | ClipModel | AdapterModel]] = {
         "lite": LiteModel,
         "clip": ClipModel,
@@ -82,7 +86,7 @@ class _Heads(Model):
         self._start_scale(config)
 
     def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
-        """See `Model`."""
+        """Projections (B, width) by the head of a modality."""
         projected: torch.Tensor = getattr(self, f"{name}_head")(features)
         return projected
 
@@ -103,7 +107,7 @@ class LiteModel(_Heads):
             self.text_tower = MiniLM()
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
-        """See `Model`."""
+        """The output (B, F) of a tower (`Model.tower_output`)."""
         if name == "image" and "image/pixels" in inputs:
             pooled: torch.Tensor = self._tower("image")(inputs["image/pixels"])
             return pooled
@@ -114,7 +118,7 @@ class LiteModel(_Heads):
         return None
 
     def checkpointing(self) -> None:
-        """See `Model`."""
+        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
         for tower in self.children():
             if isinstance(tower, EfficientNetLite0 | MiniLM):
                 tower.checkpointing()
@@ -127,7 +131,8 @@ class LiteModel(_Heads):
             made: nn.Module = (
                 EfficientNetLite0.pretrained().folded() if name == "image" else MiniLM()
             )
-            # In a plain dict: a frozen tower belongs to its package, not to the parameters.
+            # A plain dict holds it, because a frozen tower belongs to its package, not to the
+            # parameters.
             self._frozen[name] = made.to(self.log_scale.device).requires_grad_(False)
         return self._frozen[name]
 
@@ -139,14 +144,14 @@ class AdapterModel(_Heads):
         super().__init__(config, *vector_widths(config.model))
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
-        """There are no towers: vectors are all that goes in."""
+        """None, since there are no towers: only vectors (B, F) go in."""
         return None
 
 
 class ClipModel(Model):
     """Two towers of a checkpoint in the hub's format, projections included.
 
-    A frozen tower stays in the parameters, so that a checkpoint of ours needs no other folder.
+    A frozen tower stays in the parameters, so that a run's checkpoint needs no other folder.
     """
 
     def __init__(self, config: Config) -> None:
@@ -158,11 +163,11 @@ class ClipModel(Model):
                 self._freeze(name)
 
     def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
-        """Nothing: what the towers give is projected."""
+        """The features (B, width) themselves, because the towers' outputs are projections."""
         return features
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
-        """See `Model`."""
+        """The output (B, F) of a tower (`Model.tower_output`)."""
         if name == "image" and "image/pixel_values" in inputs:
             return self.clip.image(inputs["image/pixel_values"])
         if name == "text" and "text/input_ids" in inputs:
@@ -170,7 +175,7 @@ class ClipModel(Model):
         return None
 
     def checkpointing(self) -> None:
-        """See `Model`."""
+        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
         self.clip.checkpointing(True)
 
     def _freeze(self, name: str) -> None:

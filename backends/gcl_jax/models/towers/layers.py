@@ -1,4 +1,4 @@
-"""Layers in flax.nnx with torch's parameter names and layouts: a checkpoint fits both.
+"""Layers in flax.nnx with torch's parameter names and layouts, so that a checkpoint fits both.
 
 Parameters are zeros until a checkpoint is loaded into them.
 """
@@ -27,7 +27,7 @@ __all__ = [
     "recomputed",
 ]
 
-_LOWEST = float(np.finfo(np.float32).min)  # and not -inf: a row of them would be NaN
+_LOWEST = float(np.finfo(np.float32).min)  # a row of -inf would be NaN
 _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
     "gelu_new": jax.nn.gelu,
@@ -40,7 +40,7 @@ _ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def activation(name: str) -> Callable[[jax.Array], jax.Array]:
-    """The function that transformers calls by this name; `ConfigError` for an unknown one."""
+    """The activation that transformers calls by this name; a `ConfigError` for an unknown one."""
     if name not in _ACTIVATIONS:
         raise ConfigError(f"hidden_act = {name!r}; JAX towers know {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[name]
@@ -53,25 +53,25 @@ class Activation(nnx.Module):
         self.name = name
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Element by element."""
+        """The activation of each element, of the shape of `x`."""
         return activation(self.name)(x)
 
 
 class Linear(nnx.Module):
-    """(..., inputs) to (..., outputs); weight (outputs, inputs)."""
+    """A layer from (..., inputs) to (..., outputs), whose weight is (outputs, inputs)."""
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         self.weight = _zeros(outputs, inputs)
         self.bias = _zeros(outputs) if bias else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """x W^T + b."""
+        """The result x W^T + b, of shape (..., outputs)."""
         y: jax.Array = x @ self.weight[...].T
         return y if self.bias is None else y + self.bias[...]
 
 
 class LayerNorm(nnx.Module):
-    """Standardises the last axis, in float32 whatever the input; Ba et al., arXiv 1607.06450."""
+    """Standardises the last axis (Ba et al., arXiv 1607.06450), in float32 for every input."""
 
     def __init__(self, width: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         self.eps = eps
@@ -79,7 +79,7 @@ class LayerNorm(nnx.Module):
         self.bias = _zeros(width) if affine else None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Of the input's dtype."""
+        """The standardised input, of its shape and dtype."""
         wide = x.astype(jnp.float32)
         wide = wide - jnp.mean(wide, axis=-1, keepdims=True)
         y = wide * jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + self.eps)
@@ -89,18 +89,21 @@ class LayerNorm(nnx.Module):
 
 
 class Embedding(nnx.Module):
-    """Numbers to rows of `weight`, (count, width)."""
+    """A table that gives rows of its weight (count, width) for numbers."""
 
     def __init__(self, count: int, width: int) -> None:
         self.weight = _zeros(count, width)
 
     def __call__(self, numbers: jax.Array) -> jax.Array:
-        """(...) integers to (..., width)."""
+        """The rows (..., width) of integers (...)."""
         return jnp.take(self.weight[...], numbers, axis=0)
 
 
 class Conv2d(nnx.Module):
-    """(B, H, W, C) to (B, H', W', out); weight OIHW as in torch. Padding is valid or TF's SAME."""
+    """A convolution from (B, H, W, C) to (B, H', W', out), whose weight is OIHW as in torch.
+
+    Padding is "VALID" or TensorFlow's "SAME".
+    """
 
     def __init__(
         self,
@@ -118,7 +121,7 @@ class Conv2d(nnx.Module):
         self.stride, self.groups, self.padding = stride, groups, padding
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Cross-correlation."""
+        """The cross-correlation with the weight, (B, H', W', out)."""
         weight = self.weight[...].astype(x.dtype)
         if self.groups == weight.shape[0] == x.shape[3] and self.padding == "SAME":
             y = _depthwise(x, weight, self.stride)
@@ -155,7 +158,7 @@ def _depthwise(x_BHWC: jax.Array, weight_C1KK: jax.Array, stride: int) -> jax.Ar
 
 
 class BatchNorm2d(nnx.Module):
-    """Channels, the last axis, standardised by stored statistics, which nothing changes."""
+    """Standardises channels, the last axis, by stored statistics, which nothing changes."""
 
     def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
         self.eps = eps
@@ -164,7 +167,7 @@ class BatchNorm2d(nnx.Module):
         self.running_var = nnx.BatchStat(jnp.ones(channels, jnp.float32))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Of the input's dtype."""
+        """The standardised input, of its shape and dtype."""
         factor = self.weight[...] * jax.lax.rsqrt(self.running_var[...] + self.eps)
         offset = self.bias[...] - self.running_mean[...] * factor
         return x * factor.astype(x.dtype) + offset.astype(x.dtype)
@@ -173,7 +176,16 @@ class BatchNorm2d(nnx.Module):
 def attend(
     q_BLD: jax.Array, k_BLD: jax.Array, v_BLD: jax.Array, heads: int, mask: jax.Array | None
 ) -> jax.Array:
-    """Scaled dot-product attention; mask: booleans that broadcast to (B, heads, L, L)."""
+    """Scaled dot-product attention, softmax(q k^T / sqrt(D / heads)) v (arXiv 1706.03762, eq. 1).
+
+    Args:
+        q_BLD, k_BLD, v_BLD: queries, keys and values, (B, L, D) each.
+        heads: the number of heads, into which D is cut.
+        mask: booleans that broadcast to (B, heads, L, L); false takes a key from a query.
+
+    Returns:
+        Shape (B, L, D).
+    """
     size, length, width = q_BLD.shape
     q, k, v = (x.reshape(size, x.shape[1], heads, width // heads) for x in (q_BLD, k_BLD, v_BLD))
     scores = jnp.einsum("blhd,bmhd->bhlm", q, k) * (width // heads) ** -0.5
@@ -196,9 +208,13 @@ def load_weights(
     where: str,
     unused: Sequence[str] = (),
 ) -> None:
-    """Fill parameters and statistics by their dotted names.
+    """Fill a module's parameters and statistics by their dotted names.
 
-    unused: beginnings of names in `arrays` that the module has no place for.
+    Args:
+        module: the module.
+        arrays: values by name, of the shapes of the module.
+        where: the file, for errors.
+        unused: beginnings of names in `arrays` for which the module has no place.
 
     Raises:
         DataError: a name is missing or too many, or a shape is another.

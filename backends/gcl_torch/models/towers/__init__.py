@@ -1,1 +1,1 @@
-"""Pretrained towers in PyTorch."""
+"""The encoders of the recipes in PyTorch: `clip` by transformers, `efficientnet_lite`, `minilm`."""

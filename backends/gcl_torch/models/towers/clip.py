@@ -15,7 +15,7 @@ from gcl_spec.models.weights import load_weights, weight_shapes
 
 __all__ = ["ClipTowers"]
 
-_INITIAL_LOG_SCALE = log(1 / 0.07)  # 2103.00020, section 2.5
+_INITIAL_LOG_SCALE = log(1 / 0.07)  # arXiv 2103.00020, section 2.5
 
 
 class ClipTowers(nn.Module):
@@ -27,21 +27,22 @@ class ClipTowers(nn.Module):
     """
 
     width: int
-    """D, of both projections."""
+    """The width D of both projections."""
     checkpoint_log_scale: float
     """The checkpoint's learned log(1 / temperature); CLIP's initial one where it has none."""
 
     def __init__(self, model: Any) -> None:
-        """Of a transformers model, which stays usable and shares its modules.
+        """Take the towers of a transformers model, which stays usable and shares its modules.
 
         Raises:
             ConfigError: it has not both `get_image_features` and `get_text_features`.
         """
         super().__init__()
         _check_methods(type(model))
-        # One dict, so that a layer replaced here (LoRA, sharding) is replaced in its methods too.
+        # Both have one dict, so that a layer that is replaced here (LoRA, sharding) is also
+        # replaced in the model's methods.
         self._modules = model._modules
-        self._whole = (model,)  # not as an attribute: its modules and scale would be counted too
+        self._whole = (model,)  # a plain attribute would count its modules and scale, too
         self.checkpoint_log_scale = _log_scale(model)
         for module in self.modules():
             if isinstance(module, nn.Dropout):
@@ -54,8 +55,9 @@ class ClipTowers(nn.Module):
         """Load a checkpoint, in float32.
 
         Raises:
-            ConfigError: no dual encoder.
-            DataError: pickled, missing, damaged or misshapen weights; an unknown architecture.
+            ConfigError: it is no dual encoder.
+            DataError: weights are pickled, missing, damaged or misshapen, or the architecture is
+                not known.
         """
         return cls(_load(folder))
 
@@ -76,7 +78,7 @@ class ClipTowers(nn.Module):
             ConfigError: the architecture cannot.
         """
         model = self._whole[0]
-        # Renamed in transformers 5.2x; the old name warns there. No layer draws random numbers.
+        # transformers 5.2x renamed it, and the old name warns there. No layer draws random numbers.
         names = ("activation_checkpointing", "gradient_checkpointing")
         name = next(x for x in names if hasattr(model, f"{x}_enable"))
         options = {"use_reentrant": False, "preserve_rng_state": False}
@@ -91,7 +93,7 @@ class ClipTowers(nn.Module):
             ) from error
 
     def _width(self) -> int:
-        """Of one short text: the configurations of the architectures name it differently."""
+        """The width of a short text's projection, since configurations name it differently."""
         ids_BL = torch.zeros((1, 2), dtype=torch.long, device=next(self.parameters()).device)
         with torch.no_grad():
             features = self._whole[0].get_text_features(
@@ -111,7 +113,7 @@ class ClipTowers(nn.Module):
 
 
 def _check_methods(kind: type) -> None:
-    """`ConfigError` for the class of a model that does not encode both images and texts."""
+    """Raise a `ConfigError` for the class of a model that does not encode both images and texts."""
     methods = ("get_image_features", "get_text_features")
     missing = [name for name in methods if not hasattr(kind, name)]
     if missing:
@@ -122,7 +124,7 @@ def _check_methods(kind: type) -> None:
 
 
 def _tensor(features: Any, name: str) -> torch.Tensor:
-    """The (B, D) tensor itself, or what transformers 5 wraps it in."""
+    """The tensor (B, D), which transformers 5 may wrap in an object."""
     found = features if isinstance(features, torch.Tensor) else features.pooler_output
     if not isinstance(found, torch.Tensor) or found.ndim != 2:
         what = tuple(found.shape) if isinstance(found, torch.Tensor) else found
@@ -149,7 +151,7 @@ def _load(folder: Path) -> Any:
     _check_depth(settings, len(shapes), str(folder / "config.json"))
     try:
         config, kind = _architecture(settings)
-    # KeyError, RuntimeError, the config classes' own and more: no base in common.
+    # Its errors, KeyError, RuntimeError, the config classes' own and more, have no base in common.
     except Exception as error:
         raise DataError(f"{folder}: transformers cannot load it: {_said(error)}") from error
     _check_methods(kind)
@@ -157,7 +159,7 @@ def _load(folder: Path) -> Any:
     if "logit_scale" in state and settings.get("model_type") == "clip":
         state["logit_scale"] = _scalar(state["logit_scale"], folder)
     try:
-        # Weights that the file lacks would use up random numbers before we refuse them.
+        # Weights that the file lacks would use up random numbers before they are refused.
         with torch.random.fork_rng(devices=[]), _no_progress_bar(), _offline():
             model, loading = kind.from_pretrained(
                 None,
@@ -169,7 +171,7 @@ def _load(folder: Path) -> Any:
             )
     except Exception as error:
         raise DataError(f"{folder}: transformers cannot load it: {_said(error)}") from error
-    if "logit_scale" in loading["missing_keys"]:  # its memory is not even initialised
+    if "logit_scale" in loading["missing_keys"]:  # its memory is then not even initialised
         model.logit_scale.data.fill_(_INITIAL_LOG_SCALE)
     missing = sorted(set(loading["missing_keys"]) - {"logit_scale", "logit_bias"})
     if missing:
@@ -181,7 +183,7 @@ def _load(folder: Path) -> Any:
 
 
 def _architecture(settings: dict[str, Any]) -> tuple[Any, Any]:
-    """transformers' configuration and class of a model, both from transformers itself."""
+    """The configuration and class of a model, both from transformers itself."""
     from transformers import CONFIG_MAPPING, MODEL_MAPPING  # takes seconds to import
     from transformers.activations import ACT2FN
 
@@ -203,7 +205,7 @@ def _architecture(settings: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _check_depth(settings: dict[str, Any], most: int, where: str) -> None:
-    """`DataError` for more layers than there are weights, before time is taken to make them."""
+    """Raise a `DataError` for more layers than there are weights, before any are made."""
     for name, value in settings.items():
         if isinstance(value, dict):
             _check_depth(value, most, where)
@@ -218,7 +220,7 @@ def _scalar(scale: torch.Tensor, folder: Path) -> torch.Tensor:
 
 
 def _said(error: Exception) -> str:
-    """What an error of a library says, in one line."""
+    """The message of an error of a library, in one line."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
@@ -247,7 +249,7 @@ def _no_progress_bar() -> Iterator[None]:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Without the hub: a config.json may name backbones there."""
+    """A block without the hub, where a config.json may name backbones."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

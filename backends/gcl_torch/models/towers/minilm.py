@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2: a small BERT for sentence embeddings (Wang et al., 2002.10957)."""
+"""all-MiniLM-L6-v2, a small BERT for sentence embeddings (Wang et al., arXiv 2002.10957)."""
 
 import torch
 from safetensors.torch import load_file
@@ -10,7 +10,7 @@ __all__ = ["MiniLM"]
 
 
 class MiniLM(nn.Module):
-    """Token ids (B, L) to the mean of the last layer over the text, (B, 384).
+    """A tower from token ids (B, L) to the mean of the last layer over the text, (B, 384).
 
     Dropout is off in training too, so that a resumed run has no random state to restore.
     """
@@ -32,13 +32,13 @@ class MiniLM(nn.Module):
         self.bert.train(False)
 
     def checkpointing(self) -> None:
-        """Keep only the inputs of layers for backward."""
-        # Renamed in the course of transformers 5; the old name warns where the new one is there.
+        """Keep only the inputs of layers for backward, and compute the rest again."""
+        # transformers 5.2x renamed it; the old name warns where the new one is there.
         enable = getattr(self.bert, "activation_checkpointing_enable", None)
         (enable or self.bert.gradient_checkpointing_enable)({"use_reentrant": False})
 
     def forward(self, ids_BL: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
-        """Mean over the positions that the mask keeps, as the model was trained with."""
+        """The mean (B, 384) over positions that the mask keeps, as the model was trained."""
         hidden = self.bert(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
         kept = mask_BL[:, :, None].to(hidden.dtype)
         pooled: torch.Tensor = (hidden * kept).sum(1) / kept.sum(1).clamp_min(1.0)
