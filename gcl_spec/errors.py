@@ -42,7 +42,16 @@ class GclError(Exception):
 
 
 class InputError(GclError, ValueError):
-    """Arrays with wrong shapes or values: zero rows, NaN, no valid pair."""
+    """Arrays with wrong shapes or values: zero rows, NaN, no valid pair.
+
+    Args:
+        what: What is wrong.
+        advice: What a caller of the loss can do about it; it stands in the message after `what`.
+    """
+
+    def __init__(self, what: str, *, advice: str = "") -> None:
+        super().__init__(f"{what}; {advice}" if advice else what)
+        self.what = what
 
 
 class NoPairError(InputError):

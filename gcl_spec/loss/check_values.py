@@ -205,7 +205,7 @@ def _refuse(
     rows = [i for i in range(bad_B.shape[0]) if bool(bad_B[i])]
     shown = ", ".join(map(str, rows[:5])) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
     noun, verb = ("rows", plural) if len(rows) > 1 else ("row", singular)
-    raise InputError(f"{noun} {shown} {whose} {f'{verb} {what}'.strip()}; {way_out}")
+    raise InputError(f"{noun} {shown} {whose} {f'{verb} {what}'.strip()}", advice=way_out)
 
 
 def _values(xp: ArrayNamespace, *arrays: Any) -> Sequence[Any] | None:

@@ -44,8 +44,7 @@ def train_step(trainer: Trainer, data: TrainingData, step: int, lr: float) -> Va
             "train.batch_size"
         ) from error
     except InputError as error:
-        # What comes after the semicolon is advice to callers of the loss.
-        raise _stopped(step + 1, lr, str(error).partition(";")[0]) from error
+        raise _stopped(step + 1, lr, error.what) from error
 
 
 class Guard:
