@@ -1,1 +1,1 @@
-"""The command line, one file a command."""
+"""The command line `gcl`, one file for each command; start reading at `main`."""

@@ -17,7 +17,7 @@ class UserPath(click.Path):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
-        """See `click.Path`."""
+        """The path that a user's text means (`click.Path.convert`)."""
         if isinstance(value, str):
             value = user_path(value)
             if problem := why_no_path(value):
@@ -27,4 +27,4 @@ class UserPath(click.Path):
 
 PATH = UserPath(path_type=Path)
 FILE = UserPath(dir_okay=False, path_type=Path)
-"""Not a folder."""
+"""The path of a file, not of a folder."""

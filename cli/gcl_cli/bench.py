@@ -91,7 +91,7 @@ def loss(json_path: Path | None, **options: Any) -> int:
             outcomes.append(outcome)
             click.echo(progress_line(outcome), err=True)
     finally:
-        # What an interrupted run has measured is worth showing.
+        # An interrupted run still shows what it has measured.
         _show(settings, backends, outcomes)
         if json_path is not None:
             _write(json_path, settings, backends, outcomes)

@@ -124,7 +124,7 @@ def _show(found: "Findings") -> None:
 
 
 def _rows(found: "Findings") -> list[tuple[str, int, int]]:
-    """Name, number, and of how many."""
+    """The name of each finding, its number, and of how many."""
     looked = found.looked_at
     return [
         ("image and caption", found.both, looked),

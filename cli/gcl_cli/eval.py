@@ -96,7 +96,7 @@ def _evaluate(
     from gcl_spec.tasks.folder import has_tasks, read_tasks
 
     root = open_root("starter" if data is None else data)
-    # A folder that was trained on has its tasks in tasks/, and its pictures beside that.
+    # A folder of training data has its tasks in tasks/, and its pictures beside that.
     inside = data is None or (has_tasks(root, "tasks") and not root.exists("queries.jsonl"))
     tasks = read_tasks(root, "tasks" if inside else "")
     for note in (note for task in tasks for note in task.notes):
@@ -115,7 +115,7 @@ def _other(
         return _evaluate(RunFolder.open(against).path, data, backend, device, allow_unverified)
     content = None
     if against.name in manifest.FILES and (against.parent / "config.toml").is_file():
-        # That of a run, such as its before.json, has a checksum there.
+        # A report of a run, such as its before.json, has a checksum there.
         content = manifest.content(against.parent, against.name, allow_unverified=allow_unverified)
     wanted = "give a run folder, or a file that `gcl eval --json` wrote"
     try:

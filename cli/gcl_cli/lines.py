@@ -10,7 +10,7 @@ __all__ = ["say"]
 
 
 def say(text: object, *, err: bool = False) -> None:
-    """One line on stdout, or on stderr; names of others in it are escaped."""
-    # Where standard error itself fails, nothing is left to say that on.
+    """Print one line on stdout, or on stderr, with names of others escaped."""
+    # Where standard error itself fails, nothing is left on which to say so.
     with suppress(OSError) if err else nullcontext():
         click.echo(escaped(text), err=err)

@@ -22,7 +22,7 @@ from gcl_spec.train.signals import ends_alike
 
 __all__ = ["cli", "main"]
 
-# Here, not in the commands, so that `gcl --help` imports none of them.
+# These stand here, not in the commands, so that `gcl --help` imports none of them.
 _COMMANDS = {
     "train": "Train a retriever; without options, on the starter pictures.",
     "eval": "Evaluate a run on the starter tasks or on your own data.",
@@ -47,7 +47,7 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        # click itself has suggestions for options only.
+        # click (8.1) has suggestions for options only.
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-"):
             raise click.UsageError(f"No such command {name!r}{nearest(name, _COMMANDS)}", ctx)
@@ -74,7 +74,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run `gcl`; an error of the user's input is one line on stderr and its exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
-    # Pillow's, on metadata and large pictures: of no use, or said as the sample's fault.
+    # Pillow's warnings on metadata and large pictures are of no use, or are said of the sample.
     warnings.filterwarnings("ignore", module="PIL")
     _open_streams()
     # A file's name may have bytes that are no text; standard error escapes them by itself.
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with ends_alike(), warnings_to(partial(say, err=True)):
             code = cli.main(args=args, prog_name="gcl", standalone_mode=False) or 0
-        sys.stdout.flush()  # here, where a full disk can still be said
+        sys.stdout.flush()  # a full disk can still be said here
         sys.exit(code)
     except click.ClickException as error:
         vars(error)["message"] = shortened(escaped(error.message))
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         click.echo("error: interrupted", err=True)
         sys.exit(130)
     except StoppedError as error:
-        if str(error):  # empty in processes other than the first
+        if str(error):  # only the first process has a message
             say(error, err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
@@ -109,9 +109,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _open_streams() -> None:
-    """Stand-ins for streams that are closed, as cron and some service managers leave them.
+    """Open stand-ins for streams that are closed, as cron and some service managers leave them.
 
-    Else a file of a run could be opened in the place of standard error, and be written to as such.
+    Otherwise a file of a run could take the place of standard error, and be written to as such.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -119,7 +119,7 @@ def _open_streams() -> None:
 
 
 def _line_of(error: Exception) -> tuple[str, int]:
-    """What is said of an error, and the exit code; one of the program itself is raised again."""
+    """The line on an error, and its exit code; an error of the program itself is raised again."""
     from gcl_spec.config.memory import lacks_memory
 
     if isinstance(error, GclError):

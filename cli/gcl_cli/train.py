@@ -109,7 +109,7 @@ def command(
     if dry_run:
         _dry_run(config, backend, device, init, allow_unverified)
         return
-    with caught() as stop:  # while libraries are imported; later `run` has handlers of its own
+    with caught() as stop:  # for the import of libraries; later `run` has handlers of its own
         try:
             _train(config, backend, out, device, resumes, init, allow_unverified)
         except KeyboardInterrupt:
@@ -126,7 +126,7 @@ def launcher(environment: Mapping[str, str]) -> list[str]:
     """The words of a command that starts `gcl train` as this process was, by torchrun or alone.
 
     Args:
-        environment: the process's variables.
+        environment: the variables of the process.
     """
     if "TORCHELASTIC_RUN_ID" in environment:
         nodes = int(environment.get("GROUP_WORLD_SIZE", "1"))

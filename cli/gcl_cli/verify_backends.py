@@ -100,8 +100,8 @@ def command(
     check_writable(json_path)
     check_writable(junit_path)
     if not thorough:
-        # JAX compiles a program a case, which takes half as long without LLVM's optimisations; what
-        # XLA fuses and how it sums is the same. With --thorough it compiles as for users.
+        # JAX compiles a program for each case, which takes half as long without LLVM's
+        # optimisations; XLA fuses and sums as before. With --thorough it compiles as for users.
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     cases = _cases(case_paths, thorough, draws, seed)
     backends, missing = _load(tuple(dict.fromkeys(names)) or (("reference",) if self_test else ()))

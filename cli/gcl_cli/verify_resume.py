@@ -98,7 +98,7 @@ def _compared(
 ) -> list[Compared]:
     try:
         return _run(folder, backend, device, kills, seed, deadline)
-    except TrainingError as error:  # whose exit code is that of a difference
+    except TrainingError as error:  # its exit code would be that of a difference
         raise ConfigError(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""What `gcl verify-backends` prints: tables of at most 80 columns."""
+"""The tables that `gcl verify-backends` prints, of at most 80 columns."""
 
 import math
 from textwrap import fill
@@ -20,7 +20,7 @@ room   bound / error: below 1 the backend is wrong"""
 
 
 def show_summary(verdict: Verdict) -> None:
-    """One row a backend, device, number of processes, dtype and quantity, then what is wrong."""
+    """Print a row for each backend, device, processes, dtype and quantity, then what is wrong."""
     cases = max(row.cases for row in verdict.rows)
     spread = any(row.processes > 1 for row in verdict.rows)
     keys = ("backend", "device", *(["processes"] if spread else []), "dtype", "quantity")
@@ -34,14 +34,14 @@ def show_summary(verdict: Verdict) -> None:
 
 
 def show_matrix(verdict: Verdict) -> None:
-    """One row a backend, device, dtype, objective and kind of masks."""
+    """Print a row for each backend, device, dtype, objective and kind of masks."""
     for place in dict.fromkeys(map(_place, verdict.matrix)):
         rows = [row for row in verdict.matrix if _place(row) == place]
         _table(place, rows, ("objective", "masks"))
 
 
 def _place(row: Row) -> str:
-    """Where it was computed, and in which dtype."""
+    """The place where a row was computed, and its dtype."""
     spread = f" on {row.processes} processes" if row.processes > 1 else ""
     return f"{row.backend} {row.device} {row.dtype}{spread}"
 

@@ -1,4 +1,8 @@
-"""What a training leaves behind, and how it is used again."""
+"""What a training leaves behind, and how it is used again.
+
+Start reading at `folder`, the files of a run and the trained model; `checkpoint` writes and reads
+states, `manifest` vouches for files.
+"""
 
 from gcl_spec.run.folder import LoadedRun, RunFolder, load_run
 

@@ -1,4 +1,4 @@
-"""Samples that cannot be used: listed once each, and counted against a limit."""
+"""Lists the samples that cannot be used, once each, and counts them against a limit."""
 
 import errno
 import json
@@ -19,15 +19,15 @@ __all__ = ["BadList", "earlier"]
 class BadList:
     """The bad samples of a run, in a file of lines {"id", "place", "reason", "step"}.
 
-    `step`, from 0, is that of the first batch with the sample: what a resumed run has not come to
-    again does not count yet, so that it stops where an unbroken run stops. Several processes may
-    share the file.
+    `step`, from 0, is that of the first batch with the sample. Samples of later steps than a
+    resumed run has come to do not count yet, so that it stops where an unbroken run stops. Several
+    processes may share the file.
 
     Args:
-        max_bad: share of the samples met so far above which `judge` raises.
-        samples: how many there are.
-        still_bad: is a sample of a step, that a file has from an earlier run, still bad? It is
-            asked before such a run is stopped for what has been mended since.
+        max_bad: the share of the samples met so far above which `judge` raises.
+        samples: the number of samples in all.
+        still_bad: is a sample, which a file has from an earlier run, still bad? It is asked before
+            a run is stopped, since the sample may have been mended.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class BadList:
         self._read_to = 0
 
     def open(self, path: Path) -> None:
-        """Go on with a file, or begin one; `CheckpointError` where it cannot be written."""
+        """Go on with a file, or begin one; a `CheckpointError` where it cannot be written."""
         self._path, self._listed, self._read_to = path, set(), 0
         own = set(self._found)
         self._write()
         self._earlier = set(self._found) - own
 
     def add(self, step: int, bad: Iterable[BadSample]) -> None:
-        """Note the bad samples of step `step`; what is noted already stays as it is."""
+        """Note the bad samples of step `step`; samples that are noted already stay as they are."""
         count = len(self._found)
         for sample in bad:
             self._found.setdefault(sample.place, (step, sample))
@@ -59,20 +59,21 @@ class BadList:
             self._write()
 
     def count(self, step: int) -> int:
-        """How many are known, up to step `step`."""
+        """The number of bad samples that are known up to step `step`."""
         return sum(first <= step for first, _ in self._found.values())
 
     def judge(self, step: int, *, met: int, whole: bool = False) -> None:
         """Raise where the share of bad samples is above the limit.
 
         Args:
-            step: samples of later steps do not count.
-            met: samples met so far.
-            whole: is it an epoch, or all? Else the share must be above the limit by more than
-                chance brings about: four standard deviations of the count, and one sample.
+            step: the step up to which samples count.
+            met: the number of samples met so far.
+            whole: have the samples of an epoch, or all, been met? If not, the share must be above
+                the limit by more than chance brings about: four standard deviations of the count,
+                and one sample.
 
         Raises:
-            DataError: with one of the bad samples.
+            DataError: the share is too large; the message names one of the bad samples.
         """
         met = min(met, self._samples)
         # An epoch leaves some samples out, which may all be good.
@@ -140,13 +141,13 @@ class BadList:
 
 
 def earlier(content: bytes, step: int) -> bytes:
-    """The lines of a list of what was found before step `step`: a resumed run comes to the rest."""
+    """The lines of a list before step `step`, since a resumed run comes to the others again."""
     entries = [(line, _parse(line)) for line in content.splitlines(keepends=True)]
     return b"".join(line for line, entry in entries if entry is not None and entry[0] < step)
 
 
 def _parse(line: bytes) -> tuple[int, BadSample] | None:
-    """None for what is not one of our lines."""
+    """Step and sample of a line; None for one that is not of this kind."""
     try:
         record = json.loads(line)
         bad = BadSample(*(str(record[name]) for name in ("id", "place", "reason")))

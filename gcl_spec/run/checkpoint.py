@@ -1,4 +1,4 @@
-"""Training states as safetensors files, written whole or not at all."""
+"""Writes and reads training states as safetensors files, whole or not at all."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _PATTERN = r"step-\d{8}\.safetensors"
 _NAME = re.compile(_PATTERN)
 _FORMAT = "gcl-spec/2"
 _OLD = "gcl-spec/1"
-"""Without a checksum, or with one that does not cover the header."""
+"""Formats without a checksum, or with one that does not cover the header."""
 _PREFIXES = ("params/", "buffers/", "optim/", "ema/")
 
 Notes = Mapping[str, int]
@@ -33,7 +33,11 @@ Notes = Mapping[str, int]
 class Found:
     """The newest readable checkpoint of a folder, and what was wrong with newer ones.
 
-    notes: what was given to `save` beside the state.
+    Args:
+        path: its file.
+        state: the state in it.
+        notes: the numbers that `save` was given beside the state.
+        damaged: what is wrong with newer files.
     """
 
     def __init__(self, path: Path, state: State, notes: Notes, damaged: Mapping[Path, str]) -> None:
@@ -45,7 +49,7 @@ class Found:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A line a damaged checkpoint."""
+        """A line for each damaged checkpoint."""
         return tuple(self.damaged.values())
 
 
@@ -58,15 +62,13 @@ def save(
     also: Collection[int] = (),
     notes: Notes | None = None,
 ) -> Path:
-    """Write `step-XXXXXXXX.safetensors`, then `prune`.
+    """Write `step-XXXXXXXX.safetensors`, then `prune`; equal states and notes give equal bytes.
 
     Args:
-        folder: made where there is none.
-        state: as `check` wants it.
-        keep, keep_every, also: see `prune`.
+        folder: the folder of checkpoints, which is made where there is none.
+        state: a state that passes `check`.
+        keep, keep_every, also: which checkpoints stay, as in `prune`.
         notes: small numbers that `latest` gives back.
-
-    The same state and notes give the same bytes.
 
     Raises:
         CheckpointError: a number is not finite, or the file cannot be written; earlier checkpoints
@@ -93,13 +95,14 @@ def prune(
     """Remove the checkpoints that are not wanted any more, once that of `step` is written.
 
     Args:
-        folder: of checkpoints.
-        step: newer ones are none of this run's past: they are neither counted nor removed.
-        keep: this many of the newest stay, at least 1;
-        keep_every: and all whose step is a multiple of this, if it is not 0;
-        also: and those of these steps.
+        folder: the folder of checkpoints.
+        step: the step that was written; newer checkpoints are none of this run's past, and are
+            neither counted nor removed.
+        keep: how many of the newest stay, at least 1.
+        keep_every: a checkpoint whose step is a multiple of this stays, too, if it is not 0.
+        also: the checkpoints of these steps stay, too.
 
-    One that cannot be removed is said, and stays.
+    A warning names one that cannot be removed, which stays.
     """
     found: list[Path] = []
     with tidying("look for old checkpoints in", folder):
@@ -115,9 +118,9 @@ def load(path: Path, *, allow_unverified: bool = False) -> State:
     """The state in a file.
 
     Args:
-        path: of the file.
-        allow_unverified: read files of older versions, too, whose checksum is missing or does not
-            cover all of the file. What is damaged by a checksum is never read.
+        path: the file.
+        allow_unverified: also read files of older versions, whose checksum is missing or does not
+            cover all of the file. A file that contradicts its checksum is never read.
 
     Raises:
         CheckpointError: it is missing, damaged, something else, or fails `check`.
@@ -151,7 +154,7 @@ def _load(path: Path, allow_unverified: bool) -> tuple[State, Notes]:
 
 
 def _check_format(path: Path, found: str | None, fits: bool, allow_unverified: bool) -> None:
-    """`CheckpointError` but for a file of ours with its checksum, or an old one where allowed."""
+    """Raise a `CheckpointError` but for a file with its checksum, or an old one where allowed."""
     if found not in (_FORMAT, _OLD):
         raise CheckpointError(f"{path}: not a checkpoint of gcl-spec, or of another version")
     if fits != (found == _FORMAT):
@@ -164,14 +167,14 @@ def _check_format(path: Path, found: str | None, fits: bool, allow_unverified: b
 
 
 def check(state: State, *, where: str) -> None:
-    """What holds for the state of every backend: known names, real and finite numbers.
+    """Check what holds for the state of every backend: known names, real and finite numbers.
 
     Args:
         state: arrays of any shape; parameters alone, or with optimiser and "step".
-        where: name for errors.
+        where: its name, for errors.
 
     Raises:
-        CheckpointError: names the entry that is wrong.
+        CheckpointError: an entry is wrong, which the message names.
     """
     for name, x in state.items():
         if name == "step":
@@ -202,8 +205,8 @@ def latest(folder: Path, *, allow_unverified: bool = False) -> Found:
     """The newest checkpoint that can be read.
 
     Args:
-        folder: of checkpoints.
-        allow_unverified: see `load`.
+        folder: the folder of checkpoints.
+        allow_unverified: also read files without a checksum, as in `load`.
 
     Raises:
         CheckpointError: there is none.
@@ -221,11 +224,12 @@ def latest(folder: Path, *, allow_unverified: bool = False) -> Found:
 
 
 def newest(folder: Path, *, allow_unverified: bool = False) -> Found:
-    """The newest checkpoint, for those who use its weights: no other one in its place unasked.
+    """The newest checkpoint, for users of its weights: never another one in its place unasked.
 
     Args:
-        folder: of checkpoints.
-        allow_unverified: see `load`; then also an earlier one, where the newest cannot be read.
+        folder: the folder of checkpoints.
+        allow_unverified: also read files without a checksum, as in `load`, and give an earlier
+            checkpoint where the newest cannot be read.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
@@ -244,12 +248,13 @@ def of_step(folder: Path, step: int, *, allow_unverified: bool = False) -> Found
     """The checkpoint of a step.
 
     Args:
-        folder: of checkpoints.
+        folder: the folder of checkpoints.
         step: its number.
-        allow_unverified: see `load`.
+        allow_unverified: also read files without a checksum, as in `load`.
 
     Raises:
-        CheckpointError: there is none, with the steps that there are, or it cannot be read.
+        CheckpointError: there is none (the message has the steps that there are), or it cannot be
+            read.
     """
     path, there = _path(folder, step), _checkpoints(folder)
     if path not in there:
@@ -263,7 +268,7 @@ def of_step(folder: Path, step: int, *, allow_unverified: bool = False) -> Found
 def set_aside(found: Found) -> None:
     """Give damaged checkpoints another name, and remove what killed processes left half-written.
 
-    For the one process that is about to go on from `found`.
+    Only the one process calls it that is about to go on from `found`.
     """
     remove_stale(found.path.parent, _PATTERN)
     for path in found.damaged:

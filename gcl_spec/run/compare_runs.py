@@ -1,4 +1,4 @@
-"""Are two runs the same? Metrics, every array of the last checkpoint to the bit, the reports."""
+"""Compares two runs: metrics, every array of the last checkpoint to the bit, the reports."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _CLOCK = "samples_per_s"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where two runs differ first: an entry, the place in it, both values."""
+    """The first difference of two runs: an entry, the place in it, both values."""
 
     entry: str
     place: str
@@ -31,7 +31,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One part of two runs: how many numbers or lines it has, and the first that differ."""
+    """A part of two runs: how many numbers or lines it has, and the first that differ."""
 
     part: str
     count: int
@@ -39,11 +39,12 @@ class Compared:
 
 
 def compare(one: RunFolder, two: RunFolder) -> list[Compared]:
-    """All parts that do not depend on the clock.
+    """Compare all parts of two runs that do not depend on the clock.
 
     Raises:
-        CheckpointError: a run without a readable checkpoint, or with files that are missing or not
-            as they were written. DataError: an evaluation that is none.
+        CheckpointError: a run has no readable checkpoint, or files that are missing or not as they
+            were written.
+        DataError: an evaluation is none.
     """
     for run in (one, two):
         run.check()
@@ -68,7 +69,7 @@ def states(one: State, two: State) -> Difference | None:
         a, b = one[name], two[name]
         if (a.dtype, a.shape) != (b.dtype, b.shape):
             return Difference(name, "", f"{a.dtype} {a.shape}", f"{b.dtype} {b.shape}")
-        # As bytes: 0.0 and -0.0 are not the same.
+        # They are compared as bytes, because 0.0 and -0.0 are not the same.
         size = a.dtype.itemsize
         raw = [np.frombuffer(x.tobytes(), np.uint8).reshape(-1, size) for x in (a, b)]
         differs = np.any(raw[0] != raw[1], axis=1)
@@ -84,7 +85,7 @@ def _lines(run: RunFolder) -> list[dict[str, Any]]:
 
 
 def _json(entry: str, one: Any, two: Any, place: str = "") -> Iterator[Difference]:
-    """All differences of plain data."""
+    """All differences of two pieces of plain data."""
     if isinstance(one, Mapping) and isinstance(two, Mapping):
         for key in dict.fromkeys([*one, *two]):
             if key not in one or key not in two:

@@ -1,12 +1,12 @@
-"""The folder of a run, and a trained run to encode with.
+"""The folder of a run, and a trained run to encode with. The folder holds:
 
 config.toml                      the resolved options
 metrics.jsonl                    a line every `train.log_every` steps
 checkpoints/step-*.safetensors   the newest ones, and those that train.keep_* keep
 before.json, after.json          evaluation at the start and at the end
 examples.json                    what some queries found at the start
-data.json                        what tells a resumed run that its data has changed
-run-id                           which the checkpoints name, too
+data.json                        tells a resumed run whether its data has changed
+run-id                           the id that the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
 report.html                      the same to look at
 checksums.json                   what all of these but the checkpoints must be, see `manifest`
@@ -45,11 +45,11 @@ _WRITTEN = "|".join(map(re.escape, manifest.FILES))
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Paths of a run, and how they are written.
+    """The files of a run in the folder `path`, and how they are written.
 
-    rank: of the process that holds it; only 0 writes.
-    allow_unverified: read what has no checksum, as in runs of older versions, and files that were
-        edited; see `checkpoint.load` for checkpoints.
+    rank: the rank of the process that holds it; only 0 writes.
+    allow_unverified: also read what has no checksum, as in runs of older versions, and files that
+        were edited; `checkpoint.load` says it for checkpoints.
     """
 
     path: Path
@@ -86,14 +86,14 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path, *, allow_unverified: bool = False) -> "RunFolder":
-        """An existing run; `CheckpointError` where there is none, or it cannot be told."""
+        """An existing run; a `CheckpointError` where there is none, or it cannot be told."""
         if manifest.stored(path, "config.toml") is None:
             raise CheckpointError(f"{path}: not a run folder (no config.toml)")
         return cls(path, allow_unverified=allow_unverified)
 
     @staticmethod
     def check_free(path: Path) -> None:
-        """`ConfigError` where a new run cannot go, before any work is done."""
+        """Raise a `ConfigError` where a new run cannot go, before any work is done."""
         if os.path.lexists(path):
             raise ConfigError(f"{path} exists; go on with --resume, or choose another --out")
 
@@ -109,7 +109,7 @@ class RunFolder:
             step: a number, "best" or "newest".
 
         Raises:
-            ConfigError: another word. CheckpointError: there is none, or it cannot be read.
+            ConfigError: `step` is another word. CheckpointError: it is missing or unreadable.
         """
         allowed = self.allow_unverified
         if step == "newest":
@@ -134,22 +134,22 @@ class RunFolder:
         return found
 
     def check(self, *, resumes: bool = False) -> list[str]:
-        """Hold all files but the checkpoints to their checksums, see `manifest.check`.
+        """Hold all files but the checkpoints to their checksums (`manifest.check`).
 
         Raises:
-            CheckpointError: one does not fit; with `allow_unverified` a line a file is returned.
+            CheckpointError: one does not fit; with `allow_unverified` lines are returned instead.
         """
         allowed = self.allow_unverified
         return manifest.check(self.path, resumes=resumes, allow_unverified=allowed)
 
     def config(self, overrides: Sequence[str] = ()) -> Config:
-        """The options it was started with, but for what a resume changed.
+        """The options with which it was started, or which a resume has changed.
 
         Args:
             overrides: "section.key=VALUE".
 
         Raises:
-            CheckpointError: somebody has edited the file. ConfigError: see `config_io.load`.
+            CheckpointError: the file was edited. ConfigError: `gcl_spec.config.toml` refuses it.
         """
         path = self.path / "config.toml"
         try:
@@ -169,7 +169,7 @@ class RunFolder:
         manifest.replace(self.path, name, text.encode(errors=_OTHER_BYTES))
 
     def report(self, name: str) -> Report:
-        """The evaluation "before" or "after"."""
+        """The evaluation "before" or "after"; a `DataError` where its file is damaged."""
         try:
             return Report.from_json(parse_json(self._content(f"{name}.json")))
         except ValueError as error:
@@ -177,7 +177,7 @@ class RunFolder:
             raise DataError(f"{where}: cannot read the evaluation: {error}") from error
 
     def examples(self) -> list[Example]:
-        """What some queries found at the start."""
+        """What some queries found at the start; a `DataError` where the file is damaged."""
         try:
             found = parse_json(self._content("examples.json"))
             return [Example.from_json(example) for example in found]
@@ -190,7 +190,7 @@ class RunFolder:
         return [values for values in self._metrics() if values is not None]
 
     def damaged_metrics(self) -> list[int]:
-        """Numbers, from 1, of damaged lines of metrics.jsonl but the last, which any crash cuts."""
+        """Numbers, from 1, of damaged lines of metrics.jsonl but the last, which a crash cuts."""
         lines = self._metrics()
         return [n for n, values in enumerate(lines, 1) if values is None and n < len(lines)]
 
@@ -198,13 +198,13 @@ class RunFolder:
         return metrics.parse(manifest.stored(self.path, "metrics.jsonl") or b"")
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
-        """Add a line to metrics.jsonl; `CheckpointError` where it cannot be written."""
+        """Add a line to metrics.jsonl; a `CheckpointError` where it cannot be written."""
         append(self.path / "metrics.jsonl", (json.dumps(values) + "\n").encode())
 
     def vouch(self) -> None:
         """Make the lines of logs durable, and vouch for them.
 
-        Before the checkpoint that is their last step: what comes after it is written again.
+        This comes before the checkpoint of their last step: what is after it is written again.
         """
         sync_file(self.path / "metrics.jsonl")
         manifest.extend(self.path)
@@ -213,7 +213,7 @@ class RunFolder:
         """Make ready to go on from `found` by `config`: what came after, and halves of files, go.
 
         Damaged checkpoints get another name; metrics and bad samples after its step are written
-        again. With `allow_unverified` what stands there counts as right from now on.
+        again. With `allow_unverified` the files count as right from now on, as they are.
         """
         remove_stale(self.path, _WRITTEN)
         checkpoint.set_aside(found)
@@ -231,7 +231,7 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class LoadedRun:
-    """A trained model; `encode` is all it does."""
+    """A trained model, which encodes pictures, texts and pairs."""
 
     config: Config
     step: int
@@ -242,18 +242,18 @@ class LoadedRun:
         image: Iterable[ImageInput | None] | None = None,
         text: Iterable[str | None] | None = None,
     ) -> FloatArray:
-        """Unit rows for pictures, texts, or both: (n, D) float32, in one space.
+        """Unit rows (N, D) float32 for N pictures, texts, or pairs, all in one space.
 
         Args:
-            image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays; None where a
-                sample has no picture, or for all. A list, tuple, array, Series or generator.
+            image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays, in a list, tuple,
+                array, Series or generator; None where a sample has no picture, or for all.
             text: captions, likewise; None where a sample has no text, or for all. Where both are
                 given the row is that of the fused image+text embedding.
 
         Raises:
-            InputError: neither, lists of different lengths, a sample with neither, or an entry of
+            InputError: neither is given, lengths differ, a sample has neither, or an entry is of
                 another kind, such as NaN.
-            DataError: a picture that cannot be read.
+            DataError: a picture cannot be read.
         """
         from gcl_spec.embed.encode import encode, pairs_of
 
@@ -280,14 +280,15 @@ def load_run(
 
     Args:
         path: a folder that `gcl train` wrote.
-        backend: name of a training backend.
+        backend: the name of a training backend.
         device: one of the backend's devices; its first when not given.
         step: a number, "best" (by validation, with train.keep_best) or "newest".
         allow_unverified: take runs of older versions, which have no checksums, and edited files.
 
     Raises:
-        CheckpointError: no run there, no readable checkpoint, or a file that is not as it was
-            written. BackendLoadError: see `gcl_spec.registry.load_training`.
+        CheckpointError: there is no run, no readable checkpoint, or a file is not as it was
+            written.
+        BackendLoadError: `gcl_spec.registry.load_training` cannot load the backend.
     """
     where = Path(user_path(os.fspath(path)))
     run = RunFolder.open(where, allow_unverified=allow_unverified)

@@ -1,4 +1,4 @@
-"""Training processes that are killed with SIGKILL at drawn moments, and resumed until the end."""
+"""Kills training processes with SIGKILL at drawn moments, and resumes them until the end."""
 
 import random
 import subprocess
@@ -14,17 +14,18 @@ from gcl_spec.errors import TrainingError
 
 __all__ = ["Command", "Kill", "Times", "break_run", "unbroken_run"]
 
-_POLL = 0.002  # seconds
+_POLL = 0.002  # seconds between two looks at a run folder
 
 Command = Callable[[bool], Sequence[str]]
-"""The command line of a training process; True for one that resumes."""
+"""Gives the command line of a training process, from its run folder, and True for a resume."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Of an unbroken run: seconds until its folder was there, of a step, after the last step.
+    """The times of an unbroken run, in seconds.
 
-    lines: of its metrics.jsonl.
+    made: until its folder was there. step: of one step. finish: after the last step. lines: the
+    number of lines of its metrics.jsonl.
     """
 
     made: float
@@ -34,7 +35,7 @@ class Times:
 
     @property
     def whole(self) -> float:
-        """Seconds of the whole run."""
+        """The seconds of the whole run."""
         return self.made + self.step * self.lines + self.finish
 
 
@@ -51,11 +52,12 @@ def unbroken_run(command: Command, out: Path, deadline: float) -> Times:
     """Train `out` in one go.
 
     Raises:
-        TrainingError: the process failed, with its last line; or it was not done by `deadline`.
+        TrainingError: the process failed (the message has its last line), or was not done by
+            `deadline`.
     """
     begun = time.monotonic()
     made: float | None = None
-    seen: list[float] = []  # when each number of lines was first there
+    seen: list[float] = []  # the moment when each number of lines was first there
     with _started(command(False), deadline) as child:
         while child.runs():
             now = time.monotonic() - begun
@@ -80,16 +82,16 @@ def break_run(
 ) -> None:
     """Train `out` with `kills` kills, then to the end.
 
-    About one kill in six comes before the folder is there, one in six after the last step, the
-    others at drawn steps, in order; each at a drawn moment within.
+    About one kill in six comes before the folder is there, one in six after the last step, and the
+    others at drawn steps, in order; each comes at a drawn moment within.
 
     Args:
-        command: see `Command`.
-        out: a new run.
-        times: of the unbroken run.
-        kills: how many.
+        command: gives the command line of a process.
+        out: the folder of a new run.
+        times: the times of the unbroken run.
+        kills: the number of kills.
         seed: of the moments.
-        deadline: of `time.monotonic`.
+        deadline: the end by `time.monotonic`.
         say: is told of each kill.
 
     Raises:
@@ -101,7 +103,7 @@ def break_run(
     ]
     for place in sorted(places):
         killed = None
-        while killed is None:  # a process may end before its moment: the next one is resumed
+        while killed is None:  # a process may end before its moment; the next one is resumed
             killed = _killed(command, out, place, times, rng, deadline)
         say(killed)
     with _started(command(_exists(out)), deadline) as child:
@@ -114,7 +116,7 @@ def _killed(
 ) -> Kill | None:
     """Kill a process after `place` lines of metrics; None if it ended before."""
     before, begun = _version(out), time.monotonic()
-    # Where the awaited step never comes, because the process hangs, the later is the moment.
+    # Where the awaited step never comes, because the process hangs, the later moment counts.
     moment = begun + (rng.uniform(0, times.made) if place < 0 else 3 * times.whole)
     wanted: int | None = None
     waits = place >= 0
@@ -134,7 +136,7 @@ def _killed(
 
 
 class _Process:
-    """A training process; what it says goes to a file, because a full pipe would stop it."""
+    """A training process, whose output goes to a file, because a full pipe would stop it."""
 
     def __init__(self, command: Sequence[str], said: BinaryIO) -> None:
         self._said = said
@@ -147,7 +149,7 @@ class _Process:
         self._child.wait()
 
     def runs(self) -> bool:
-        """False once it has ended well; `TrainingError` when it has failed."""
+        """Is it still running? A `TrainingError` when it has failed."""
         code = self._child.poll()
         if code is None or code == 0:
             return code is None
@@ -159,7 +161,7 @@ class _Process:
 
 @contextmanager
 def _started(command: Sequence[str], deadline: float) -> Iterator[_Process]:
-    """A process; it is gone after the block."""
+    """A process, which is gone after the block."""
     _wait(deadline)
     with tempfile.TemporaryFile() as said:
         child = _Process(command, said)
@@ -187,7 +189,7 @@ def _lines(out: Path) -> int:
 
 
 def _version(out: Path) -> tuple[int, int] | None:
-    """Changes when a process has reopened the run, and with each line."""
+    """A version that changes when a process has reopened the run, and with each line."""
     try:
         found = (out / "metrics.jsonl").stat()
     except OSError:

@@ -1,8 +1,9 @@
 """checksums.json of a run folder: what each of its files must be, true after a kill at any moment.
 
-It lists one or more states a file, of which the file is in one. Before a file is replaced its new
-state is listed beside the old one, and the old one goes when it is replaced. Of a log, to which
-lines are added, the first `size` bytes are vouched for; what a crash leaves after them is not.
+It lists one or more states for each file, which is in one of them. Before a file is replaced its
+new state is listed beside the old one, and the old one goes when it is replaced. It vouches for the
+first `size` bytes of a log, to which lines are added; what a crash leaves after them does not
+count.
 """
 
 import hashlib
@@ -20,13 +21,13 @@ __all__ = ["FILES", "adopt", "check", "content", "extend", "lines", "replace", "
 _NAME = "checksums.json"
 _LOGS = ("metrics.jsonl", "bad_samples.jsonl")
 _DERIVED = ("after.json", "report.html")
-"""Written again whenever a run goes on."""
+"""Files that are written again whenever a run goes on."""
 
 FILES = (
     "config.toml", "before.json", "examples.json", "data.json", "run-id", "wandb-id",
     *_LOGS, *_DERIVED, _NAME,
 )  # fmt: skip
-"""All of a run but its checkpoints, which have checksums in them, and what loggers write."""
+"""All files of a run but its checkpoints, which have checksums inside, and what loggers write."""
 
 _MISSING = "missing"
 _DAMAGED = "not as it was written: edited, cut or damaged"
@@ -35,19 +36,19 @@ _ACCEPT = "or accept what stands there with --allow-unverified (allow_unverified
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """Size and SHA-256 of a file, or of the beginning of a log."""
+    """The size and SHA-256 of a file, or of the beginning of a log."""
 
     size: int
     sha256: str
 
     @classmethod
     def of(cls, data: bytes) -> "_Sum":
-        """The sum of all of `data`."""
+        """The size and SHA-256 of `data`."""
         return cls(len(data), hashlib.sha256(data).hexdigest())
 
 
 _States = tuple[_Sum | None, ...]
-"""None: the file is not there."""
+"""The states of a file; None says that it is not there."""
 
 
 def _read(folder: Path) -> Mapping[str, _States] | None:
@@ -76,7 +77,7 @@ def _read(folder: Path) -> Mapping[str, _States] | None:
 
 
 def _render(files: Mapping[str, _States]) -> bytes:
-    """The file; `_read` holds it to this, so that each of its bytes is vouched for."""
+    """The content of the file; `_read` holds it to this, so that each of its bytes counts."""
     listed = {
         name: [None if one is None else asdict(one) for one in states]
         for name, states in sorted(files.items())
@@ -108,8 +109,7 @@ def replace(folder: Path, name: str, data: bytes) -> None:
 def extend(folder: Path, names: Collection[str] = _LOGS) -> None:
     """Vouch for all whole lines that logs have by now.
 
-    A log whose beginning is not what was vouched for stays as it was listed, so that `check`
-    tells of it.
+    A log whose beginning has changed stays as it was listed, so that `check` tells of it.
 
     Raises:
         CheckpointError: checksums.json cannot be written, or is damaged.
@@ -144,15 +144,15 @@ def check(
     """Hold files to their checksums.
 
     Args:
-        folder: of the run.
-        names: of the files; those that are not there are no problem, but where `resumes`.
-        resumes: is the run about to go on? Then `after.json` and `report.html` do not matter.
-        allow_unverified: return a line about each problem instead of the error.
+        folder: the folder of the run.
+        names: names of files; one that is not there is a problem only with `resumes`.
+        resumes: the run is about to go on, so that `after.json` and `report.html` do not matter.
+        allow_unverified: return a line about each problem instead of raising the error.
 
     Raises:
         CheckpointError: the first problem, and the way out.
     """
-    # Where there is one, look again: a process that trains may just have replaced a file.
+    # Where there is a problem, look again: a process that trains may just have replaced a file.
     found = _problems(folder, names, resumes) and _problems(folder, names, resumes)
     if found and not allow_unverified:
         name, what = next(iter(found.items()))
@@ -161,7 +161,7 @@ def check(
 
 
 def _problems(folder: Path, names: Collection[str], resumes: bool) -> dict[str, str]:
-    """What is wrong, by file name; the first is the one to tell of."""
+    """The problems by file name, of which the first is told."""
     try:
         files = _read(folder)
     except CheckpointError:
@@ -188,10 +188,10 @@ def _way_out(folder: Path, name: str) -> str:
 
 
 def content(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
-    """A file that is as it was written.
+    """The content of a file that is as it was written.
 
     Raises:
-        CheckpointError: it is not, or is missing.
+        CheckpointError: it has changed, or is missing.
     """
     check(folder, [name], allow_unverified=allow_unverified)
     found = stored(folder, name)
@@ -201,10 +201,10 @@ def content(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes
 
 
 def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
-    """What is vouched for of a log.
+    """The lines of a log that are vouched for.
 
     Raises:
-        CheckpointError: a part of that is not as it was written.
+        CheckpointError: some of them are not as they were written.
     """
     if check(folder, [name], allow_unverified=allow_unverified):
         return stored(folder, name) or b""
@@ -215,7 +215,7 @@ def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
 
 
 def _problem(folder: Path, name: str, files: Mapping[str, _States]) -> str | None:
-    """What is wrong with a file; None for one that is as it was written, or may be missing."""
+    """The problem of a file; None for one that is as it was written, or may be missing."""
     found = stored(folder, name)
     states = files.get(name, (None,) if name in _LOGS else ())
     if found is None:
@@ -235,7 +235,11 @@ def _fits(name: str, found: bytes, wanted: _Sum | None) -> bool:
 
 
 def stored(folder: Path, name: str) -> bytes | None:
-    """A file as it stands there; None where it is missing, `CheckpointError` if unreadable."""
+    """The content of a file as it stands there; None where it is missing.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     try:
         with open_regular(folder / name) as file:
             return file.read()

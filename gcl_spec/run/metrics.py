@@ -7,11 +7,11 @@ from typing import Any
 __all__ = ["FIGURE", "best_step", "parse"]
 
 FIGURE = "val_hit@10"
-"""By which validation finds the best step."""
+"""The figure by which validation finds the best step."""
 
 
 def parse(content: bytes) -> list[dict[str, Any] | None]:
-    """The values of each line; None for one that a crash or power cut has damaged.
+    """The values of each line, None for one that a crash or power cut has damaged.
 
     >>> parse(b'{"step": 1}' + b"\\n" + b'{"step": 2, "lo')
     [{'step': 1}, None]
@@ -28,9 +28,9 @@ def parse(content: bytes) -> list[dict[str, Any] | None]:
 
 
 def best_step(lines: Sequence[dict[str, Any] | None]) -> int | None:
-    """The step with the best figure, of equal ones the first, as training keeps it.
+    """The step with the best figure, the first of equal ones, as training keeps it.
 
-    None where there was no evaluation.
+    It is None where there was no evaluation.
     """
     figures = [line for line in lines if line is not None and FIGURE in line]
     if not figures:

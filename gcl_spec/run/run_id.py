@@ -1,4 +1,4 @@
-"""Which run a checkpoint belongs to: each is whole by its own checksum, also in another's folder.
+"""Which run a checkpoint belongs to, since its own checksum also fits in another run's folder.
 
 The id is made of the options on which the numbers depend and of the evaluation at the start, so
 that the same run has the same id, and the same bytes in its checkpoints. It stays as it was made.
@@ -17,18 +17,18 @@ __all__ = ["NAME", "NOTE", "check_last", "check_whose", "make", "notes"]
 
 NAME = "run-id"
 NOTE = "run"
-"""Of a checkpoint, see `checkpoint.save`."""
+"""The name of the id among the notes of a checkpoint (`checkpoint.save`)."""
 
 _EXACT = 2**53
-"""Integers below it are held exactly by every reader of JSON."""
+"""Every reader of JSON holds integers below this exactly."""
 
 
 def make(config: Config, before: str) -> str:
-    """The id of a new run: a decimal number.
+    """The id of a new run, a decimal number.
 
     Args:
         config: its options.
-        before: text of its before.json.
+        before: the text of its before.json.
     """
     found = differences(Config(), config)
     counted = sorted(str(option) for option in found if option.name not in FREE)
@@ -37,7 +37,7 @@ def make(config: Config, before: str) -> str:
 
 
 def notes(run: Path, *, allow_unverified: bool = False) -> dict[str, int]:
-    """What to note in a checkpoint of the run; nothing in runs of older versions, without an id.
+    """The notes for a checkpoint of the run; runs of older versions, without an id, have none.
 
     Raises:
         CheckpointError: the file is not as it was written.
@@ -49,7 +49,7 @@ def notes(run: Path, *, allow_unverified: bool = False) -> dict[str, int]:
 
 
 def check_whose(found: Found, run: Path, *, allow_unverified: bool = False) -> None:
-    """`CheckpointError` where a checkpoint is of another run than that in whose folder it lies."""
+    """Raise a `CheckpointError` where a checkpoint is not of the run in whose folder it lies."""
     wanted = notes(run, allow_unverified=allow_unverified)
     if wanted and found.notes.get(NOTE) != wanted[NOTE] and not allow_unverified:
         raise CheckpointError(
@@ -60,12 +60,12 @@ def check_whose(found: Found, run: Path, *, allow_unverified: bool = False) -> N
 
 
 def check_last(found: Found, run: Path, steps: int) -> None:
-    """`CheckpointError` where the last checkpoint of a run that has ended is missing.
+    """Raise a `CheckpointError` where the last checkpoint of a run that has ended is missing.
 
     Args:
-        found: the newest one.
+        found: the newest checkpoint.
         run: a folder with an after.json.
-        steps: of the whole run.
+        steps: the steps of the whole run.
     """
     if found.step < steps:
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""A loaded run on the items of tasks, with cached tower outputs where its towers are frozen."""
+"""Encodes the items of tasks by a loaded run, from cached outputs where its towers are frozen."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ __all__ = ["encode_items"]
 def encode_items(
     run: LoadedRun, root: Root, items: Sequence[Item], reporter: Reporter
 ) -> FloatArray:
-    """Unit rows of items whose images lie under `root`, (n, D) float32."""
+    """Unit rows (N, D) float32 of N items whose images lie under `root`."""
     collate: Collate = Collator(run.config, root)
     images, texts = [i.image for i in items], [i.text for i in items]
     if run.config.model.caches_towers and isinstance(collate, Collator):

@@ -34,7 +34,7 @@ def weights_of(init: Path, *, allow_unverified: bool = False) -> State:
 
 
 def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
-    """The parameters and buffers to use a model with, by their names in the model.
+    """The parameters and buffers to use a model with, by name and of the shapes of the model.
 
     Running means are taken where there are any, and LoRA matrices are added to the weights beside
     which they were trained.

@@ -16,21 +16,21 @@ __all__ = ["ReferenceBackend"]
 
 
 class ReferenceBackend:
-    """NumPy, float64 throughout; no tiles, no tricks."""
+    """The reference on NumPy, in float64 throughout, without tiles or tricks."""
 
     name = "reference"
     xp = np
 
     def devices(self) -> Sequence[str]:
-        """The CPU."""
+        """The only device, the CPU."""
         return ("cpu",)
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
-        """A copy of `x` in the NumPy dtype of that name."""
+        """A copy of `x`, of the same shape, in the NumPy dtype of that name."""
         return x.astype(dtype)
 
     def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
-        """`x` itself."""
+        """The array `x` itself, of any shape."""
         return x
 
     def loss_and_grads(
@@ -40,9 +40,9 @@ class ReferenceBackend:
         /,
         **arguments: Unpack[LossArguments],
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`; `tile` changes nothing here.
+        """The objective and its gradients (`gcl_spec.backend.Backend.loss_and_grads`), in float64.
 
-        Computed in float64; the results have the dtypes of what they are derivatives by.
+        The results have the dtypes of what they are derivatives by. `tile` changes nothing.
         """
         objective = arguments["objective"]
         present, ids = arguments.get("present"), arguments.get("ids")
@@ -63,7 +63,7 @@ def _refuse(
     present: npt.NDArray[np.bool_] | None,
     ids: npt.NDArray[np.integer[Any]] | None,
 ) -> None:
-    """`InputError` for what has no loss; that no pair is left is found later."""
+    """Raise an `InputError` for input without a loss; that no pair is left is found later."""
     given, samples = z_MBD.shape[:2]
     names = objective.modalities
     rest = [m for m, n in enumerate(names) if sum(part in names for part in n.split("+")) != 2]

@@ -1,4 +1,7 @@
-"""Fused rows that are not given: e_ab = (w_a e_a + w_b e_b) / |w_a e_a + w_b e_b|, and back."""
+"""Makes fused rows that are not given, e_ab = (w_a e_a + w_b e_b) / |w_a e_a + w_b e_b|.
+
+It is UniIR's score fusion (arXiv 2311.17136); `pull_back` is its derivative.
+"""
 
 from typing import Any
 
@@ -13,10 +16,16 @@ Numbers = npt.NDArray[Any]
 
 
 class Fusion:
-    """(C, B, D) rows of the modalities that are given, and how the others follow from them.
+    """The rows of the modalities that are given, and how the others follow from them.
 
-    A modality "a+b" follows where "a" and "b" are modalities too. A part that is not present adds
-    nothing. weights: (F, 2, B), of the two parts of every modality that follows; 1 when not given.
+    A modality "a+b" follows where "a" and "b" are modalities, too. A part that is not present adds
+    nothing.
+
+    Args:
+        z_CBD: rows of the C modalities that are given, (C, B, D).
+        objective: its modalities are those that are given and those that follow.
+        present: (M, B); all rows are present when not given.
+        weights: (F, 2, B), of the two parts of every modality that follows; 1 when not given.
     """
 
     def __init__(
@@ -47,13 +56,17 @@ class Fusion:
         self.absent = np.zeros(self.z_MBD.shape[:2], bool) if present is None else ~present
 
     def _columns(self, weights: Numbers | None) -> Numbers:
-        """(F, 2, B, 1)"""
+        """The weights of the parts, (F, 2, B, 1)."""
         if weights is None:
             return np.ones((len(self.parts), 2, self.z_MBD.shape[1], 1))
         return np.asarray(weights, np.float64)[..., None]
 
     def pull_back(self, grads_MBD: Numbers) -> Numbers:
-        """Gradients by the given rows: g of a fused row gives its parts w (g - (g.e) e) / |sum|."""
+        """The gradients by the given rows, (C, B, D), from those by all rows, (M, B, D).
+
+        The gradient g by a fused row e gives each of its parts w (g - (g.e) e) / |w_a e_a + w_b
+        e_b|, the derivative of a row over its norm.
+        """
         grads = grads_MBD.copy()
         for m, parts in self.parts.items():
             e, g = self.z_MBD[m], grads_MBD[m]

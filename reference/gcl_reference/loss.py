@@ -1,7 +1,8 @@
 """The objective as the paper's sums, in loops over float64 numbers, and its closed-form gradient.
 
-Written from the definition in `gcl_spec.objective` alone; slow on purpose. `loss` also takes
-complex rows, so that complex-step differentiation (Squire and Trapp, 1998) can check `gradients`.
+It is written from the definition in `gcl_spec.objective` alone (arXiv 2509.25638, equations 1 and
+2), and slow on purpose. `loss` also takes complex rows, so that complex-step differentiation
+(Squire and Trapp, 1998) can check `gradients`.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,10 @@ Numbers = npt.NDArray[Any]
 
 
 class Gradients(NamedTuple):
-    """Loss and its derivatives by every embedding, (M, B, D), and by log_scale, () or (T,)."""
+    """The loss, and its derivatives by every embedding and by log_scale.
+
+    grads: (M, B, D). dlog_scale: shape () or (T,).
+    """
 
     loss: float
     grads: npt.NDArray[np.float64]
@@ -28,9 +32,15 @@ class Gradients(NamedTuple):
 
 
 class Samples:
-    """Rows z[m, j] and what the objective says of them.
+    """Rows z[m, j] of modality m and sample j, and what the objective says of them.
 
-    captions: (B, F) features s; similarities within one modality are times 1 - s_j . s_k.
+    Args:
+        z_MBD: (M, B, D), real or complex.
+        objective: the directions and their pools.
+        present: (M, B); all rows are present when not given.
+        ids: (B,); all samples differ when not given.
+        captions: features s, (B, F); similarities within one modality are times 1 - s_j . s_k
+            (AlignCLIP, arXiv 2406.17639).
     """
 
     def __init__(
@@ -50,17 +60,17 @@ class Samples:
         self.rows = [(m, k) for m in range(modalities) for k in range(samples)]
 
     def similarity(self, x: Row, y: Row) -> Any:
-        """Dot product of two rows; no conjugate, so that it is analytic."""
+        """The dot product of two rows, without conjugate, so that it is analytic."""
         return self.factor(x, y) * (self.z[x] * self.z[y]).sum()
 
     def factor(self, x: Row, y: Row) -> float:
-        """What the captions make of a similarity."""
+        """The factor by which captions multiply a similarity."""
         if self.captions is None or x[0] != y[0]:
             return 1.0
         return float(1.0 - self.captions[x[1]] @ self.captions[y[1]])
 
     def positives(self, query: Row, d: Direction) -> list[Row]:
-        """Rows of the target modality that the query should find."""
+        """The rows of the target modality that the query should find."""
         j, target = query[1], self.objective.modalities.index(d.target)
         if self.objective.duplicates == "positive":
             found = [(target, int(k)) for k in np.flatnonzero(self.ids == self.ids[j])]
@@ -69,7 +79,7 @@ class Samples:
         return [row for row in found if self.present[row]]
 
     def pool(self, query: Row, d: Direction) -> list[Row]:
-        """Rows that the query's positives compete with, themselves among them."""
+        """The rows with which the query's positives compete, themselves among them."""
         return [row for row in self.rows if self._competes(query, d, row)]
 
     def _competes(self, query: Row, d: Direction, row: Row) -> bool:
@@ -88,9 +98,12 @@ class Samples:
         return rule.same_sample == "keep" and pool == "all"
 
     def terms(self) -> Iterator[tuple[float, Row, int]]:
-        """(coefficient, query row, place of the direction) of every valid term.
+        """Coefficient, query row and place of the direction of every valid term.
 
         The coefficients of a mean sum to 1.
+
+        Raises:
+            NoPairError: there is no valid term.
         """
         name = self.objective.modalities.index
         valid = {
@@ -119,7 +132,11 @@ class Samples:
 def loss(samples: Samples, log_scale: Any) -> Any:
     """The weighted mean of -log(exp(s_positive) / sum of exp(s) over the pool).
 
-    log_scale: a number, or one for each direction.
+    These are the terms of arXiv 2509.25638, equation 2, where the objective is GCL.
+
+    Args:
+        samples: the rows, and the objective.
+        log_scale: ln(1 / temperature), a number or one for each direction.
     """
     scales = np.broadcast_to(np.exp(log_scale), len(samples.objective.directions))
     total: Any = 0.0
@@ -136,7 +153,15 @@ def loss(samples: Samples, log_scale: Any) -> Any:
 
 
 def gradients(samples: Samples, log_scale: Any) -> Gradients:
-    """Loss and closed-form gradients: d term / d s(row) = softmax(row) - [row positive] / count."""
+    """The loss and its gradients: d term / d s(row) = softmax(row) - [row positive] / count.
+
+    That is the derivative of a log-sum-exp less the mean of the positives' logits s (SupCon, arXiv
+    2004.11362, equation 2).
+
+    Args:
+        samples: the rows, and the objective.
+        log_scale: ln(1 / temperature), a number or one for each direction.
+    """
     scales = np.broadcast_to(np.exp(log_scale), len(samples.objective.directions))
     grads = np.zeros(samples.z.shape)
     dlog_scales = np.zeros(len(scales))

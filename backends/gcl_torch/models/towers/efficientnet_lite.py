@@ -78,8 +78,8 @@ class EfficientNetLite0(nn.Module):
     def folded(self) -> "EfficientNetLite0":
         """The tower itself with every BatchNorm folded into its convolution, for inference only.
 
-        It is faster. With y = (x - mean) / sqrt(var + eps) * weight + bias after a convolution,
-        that one's weights are multiplied by weight / sqrt(var + eps).
+        It is faster. A convolution's weights are multiplied by those of its BatchNorm, over the
+        root of that one's variance.
         """
 
         def fold(owner: nn.Module, conv: str, norm: str) -> None:
