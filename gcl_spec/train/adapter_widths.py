@@ -1,4 +1,4 @@
-"""What a config leaves to its data, filled in before anything is made of it."""
+"""Fills in what a config leaves to its data, before anything is made of it."""
 
 from dataclasses import replace
 
@@ -13,11 +13,11 @@ __all__ = ["resolved"]
 
 
 def resolved(config: Config) -> Config:
-    """The config with paths from the root folder, and the widths of an adapter's vectors.
+    """The config with absolute paths, and with the widths of an adapter's vectors.
 
     Raises:
-        ConfigError: vectors without an adapter, an adapter without vectors or for other ones; more
-            memory than there is.
+        ConfigError: there are vectors without an adapter, an adapter without vectors or for other
+            ones, or an option takes more memory than there is.
         DataError: the vectors cannot be read.
     """
     check_memory(config)

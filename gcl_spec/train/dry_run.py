@@ -1,4 +1,4 @@
-"""What a training would take, from two steps of it."""
+"""Estimates what a training would take, from two steps of it."""
 
 import time
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ __all__ = ["DryRun", "dry_run"]
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What `gcl train --dry-run` found out.
+    """The findings of `gcl train --dry-run`.
 
-    rank: of the process, whose memory it is.
+    rank: the rank of the process, whose memory it is.
     """
 
     parameters: int
@@ -41,9 +41,9 @@ def dry_run(
     init: Path | None = None,
     allow_unverified: bool = False,
 ) -> DryRun:
-    """Two steps on real data; writes nothing but may use the cache of tower outputs.
+    """Make two steps on real data, and write nothing but the cache of tower outputs.
 
-    The estimate covers the steps, not the towers' first pass and the evaluation.
+    The estimate covers the steps, without the towers' first pass and the evaluation.
     """
     import resource
 

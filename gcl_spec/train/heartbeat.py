@@ -1,4 +1,4 @@
-"""The processes of a run hear each other's heartbeats: none waits for one that hangs.
+"""Lets the processes of a run hear each other's heartbeats, so that none waits for one that hangs.
 
 A process that is stopped, or whose machine is gone, keeps its connections open, and the others wait
 for it in the next exchange for as long as their framework lets them, which may be for ever. So a
@@ -24,23 +24,23 @@ from gcl_spec.progress import warn
 __all__ = ["watched"]
 
 _GRACE = 5.0
-"""Seconds in which a process that has lost another may end by itself, such as after a save."""
+"""The seconds in which a process that has lost another may end by itself, such as after a save."""
 
 
 _LONGEST = 4096
-"""Bytes of a line."""
+"""The most bytes of a line."""
 
 
 @contextmanager
 def watched(world: World, seconds: float) -> Iterator[None]:
-    """In this block a process that has been silent for `seconds`, or has gone, ends the others.
+    """Let a process that is silent for `seconds`, or has gone, end the others within this block.
 
-    Each says which one in one line. One that waits in an exchange cannot be woken and ends at once,
-    as by kill -9; the others raise.
+    Each of them says in one line which one it was. A process that waits in an exchange cannot be
+    woken and ends at once, as by kill -9; the others raise.
 
     Args:
-        world: of all processes, which all call this; one alone is not watched.
-        seconds: `train.timeout`; 0: no process is watched.
+        world: the world of all processes, which all call this; one alone is not watched.
+        seconds: the option `train.timeout`; with 0 no process is watched.
 
     Raises:
         TrainingError: another process is silent, has gone, or has failed.
@@ -57,7 +57,7 @@ def watched(world: World, seconds: float) -> Iterator[None]:
             raise
         reason = watch.reason_within(1.0) if watch is not None else ""
         said = reason or f"an exchange failed: {' '.join(str(error).split())[:200]}"
-        atexit.register(_end)  # a framework's own end would wait for the others, or abort
+        atexit.register(_end)  # the framework's own end would wait for the others, or abort
         raise TrainingError(_message(world, said)) from error
     finally:
         if watch is not None:
@@ -79,7 +79,7 @@ def _end() -> None:
 
 
 def _opened(world: World, seconds: float) -> "_Watch | None":
-    """Connect with the first process, by its port and a word that all learn from it."""
+    """Connect with the first process, by its port and a word that it tells all."""
     listener = None
     if world.rank == 0:
         with suppress(OSError):
@@ -92,7 +92,7 @@ def _opened(world: World, seconds: float) -> "_Watch | None":
         with suppress(OSError):
             peer = socket.create_connection((world.host, port), timeout=seconds)
             peer.sendall(f"{word} {world.rank}\n".encode())
-    world.barrier()  # the first one may fail at once, and must not before all have reached it
+    world.barrier()  # the first one may fail at once, but not before all have reached it
     if listener is None and peer is None:
         warn(f"process {world.rank} cannot be watched: no connection to {world.host}:{port}")
         return None
@@ -100,12 +100,12 @@ def _opened(world: World, seconds: float) -> "_Watch | None":
 
 
 def _own_address(host: str) -> str:
-    """Where the first process listens: for processes of one machine, nothing outside reaches it."""
+    """The address where the first process listens; nothing outside of one machine reaches it."""
     return host if host == "localhost" or host.startswith("127.") else ""
 
 
 class _Peer:
-    """A connection, what has come by it, and when; `rank` is None until it has said its word."""
+    """A connection, what came by it, and when; `rank` is None until the peer has said the word."""
 
     def __init__(self, connection: socket.socket, rank: int | None) -> None:
         connection.setblocking(False)
@@ -114,7 +114,7 @@ class _Peer:
         self._text = b""
 
     def lines(self) -> list[str] | None:
-        """What it has said since; None at its end."""
+        """The lines that it has said since the last call; None at its end."""
         try:
             found = self.connection.recv(4096)
         except BlockingIOError:
@@ -123,18 +123,18 @@ class _Peer:
             return None
         self.heard = time.monotonic()
         *lines, self._text = (self._text + found).split(b"\n")
-        if len(self._text) > _LONGEST:  # none of ours: nothing of it is kept
+        if len(self._text) > _LONGEST:  # this is a stranger, of whom nothing is kept
             return None
         return [line.decode(errors="replace") for line in lines] if found else None
 
     def say(self, line: str) -> None:
-        """Send a line; what its buffer does not take, because it hangs, is lost."""
+        """Send a line; what the peer's buffer does not take, because it hangs, is lost."""
         with suppress(OSError):
             self.connection.send(f"{line}\n".encode())
 
 
 class _Watch:
-    """The thread of one process; the first one has a connection to each other."""
+    """The thread of one process; that of the first one has a connection to each other process."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class _Watch:
         self._thread.start()
 
     def reason_within(self, seconds: float) -> str:
-        """Why another process cannot answer, as soon as that is known; empty where it is not."""
+        """Why another process cannot answer, as soon as that is known; "" where it is not."""
         self._lost.wait(seconds)
         return self._reason
 
@@ -180,7 +180,7 @@ class _Watch:
             while not self._said and not self._reason:
                 ready: set[object] = {key.fileobj for key, _ in selector.select(self._beat)}
                 now = time.monotonic()
-                if now - turn > self._seconds / 2:  # it was stopped itself, and not the others
+                if now - turn > self._seconds / 2:  # this process was stopped, not the others
                     for peer in self._peers:
                         peer.heard = now
                 turn = now
@@ -199,9 +199,9 @@ class _Watch:
                 self._loses(f"process {peer.rank} has not answered for {self._seconds:g} s")
 
     def _accepted(self) -> list[_Peer]:
-        """Processes, or strangers, that have connected since; peers from now on."""
+        """The processes, or strangers, that have connected since; they are peers from now on."""
         found: list[_Peer] = []
-        with suppress(OSError):  # which says that there is no further one
+        with suppress(OSError):  # this says that there is no further one
             while self._listener is not None:
                 found.append(_Peer(self._listener.accept()[0], None))
         self._peers += found
@@ -215,7 +215,7 @@ class _Watch:
             if peer.rank is None:
                 word, _, rank = line.partition(" ")
                 peer.rank = int(rank) if word == self._word and rank.isdecimal() else None
-                if peer.rank is None:  # none of ours
+                if peer.rank is None:  # a stranger
                     lines = None
             elif line == "failed":
                 self._loses(f"process {peer.rank} has failed, and its own message says why")
@@ -236,12 +236,12 @@ class _Watch:
         self._lost.set()
 
     def _leave(self) -> None:
-        """Tell the others; end the process where its main thread does not come to its own end."""
+        """Tell the others, and end the process where its main thread does not come to its end."""
         self._accepted()
         for peer in self._peers:
             peer.say(f"lost {self._reason}" if self._reason else self._said)
         if self._reason and not self._said:
-            # The first one is the last: where it hosts a framework's service, others hang on it.
+            # The first process ends last, since others may hang on a framework's service in it.
             deadline = time.monotonic() + _GRACE + 2.0 * (self._world.rank == 0)
             while not self._said and time.monotonic() < deadline:
                 time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""Metrics to TensorBoard and Weights & Biases, beside metrics.jsonl.
+"""Writes metrics to TensorBoard and Weights & Biases, beside metrics.jsonl.
 
-A logger that fails is said once and left out; training goes on.
+A logger that fails is left out after one warning; training goes on.
 """
 
 import uuid
@@ -18,41 +18,41 @@ from gcl_spec.run.folder import RunFolder
 
 __all__ = ["Logger", "Loggers", "check_installed"]
 
-# The TensorBoard writer without TensorBoard: three small packages instead of its thirty.
+# tensorboardX writes for TensorBoard without it: three small packages instead of thirty.
 _PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
 
 
 class Logger(Protocol):
-    """Takes the numbers of a step."""
+    """What takes the numbers of a step."""
 
     def log(self, values: Mapping[str, float], /, *, step: int) -> None:
-        """Finite numbers by name."""
+        """Write finite numbers by name."""
         ...
 
     def close(self) -> None:
-        """Nothing comes any more."""
+        """Flush and close; nothing comes any more."""
         ...
 
 
 class TensorBoard:
-    """Event files in `folder`/tensorboard; those after `step`, from a broken run, are hidden."""
+    """Writes event files in `folder`/tensorboard, and hides those after `step`, of a broken run."""
 
     def __init__(self, folder: Path, config: Config, step: int) -> None:
         writer = import_module("tensorboardX").SummaryWriter
         self._writer: Any = writer(str(folder / "tensorboard"), purge_step=step + 1)
 
     def log(self, values: Mapping[str, float], /, *, step: int) -> None:
-        """See `Logger`."""
+        """Write the numbers of a step (`Logger.log`)."""
         for name, value in values.items():
             self._writer.add_scalar(name.replace("->", "-to-"), value, step)  # its tags allow no >
 
     def close(self) -> None:
-        """See `Logger`."""
+        """Flush and close the run (`Logger.close`)."""
         self._writer.close()
 
 
 class Wandb:
-    """One run of project gcl-spec, which a resumed training goes on with; $WANDB_* are heeded."""
+    """Writes one run of project gcl-spec, with which a resumed training goes on; $WANDB_* count."""
 
     def __init__(self, folder: Path, config: Config, step: int) -> None:
         known = folder / "wandb-id"
@@ -68,11 +68,11 @@ class Wandb:
         )
 
     def log(self, values: Mapping[str, float], /, *, step: int) -> None:
-        """See `Logger`."""
+        """Write the numbers of a step (`Logger.log`)."""
         self._run.log(dict(values), step=step)
 
     def close(self) -> None:
-        """See `Logger`."""
+        """Flush and close the run (`Logger.close`)."""
         self._run.finish()
 
 
@@ -86,11 +86,11 @@ class Loggers:
     """All loggers of a run.
 
     Args:
-        names: keys of `train.loggers`.
-        folder: of the run.
-        config: of the run.
-        step: from which it goes on.
-        reporter: is told of a logger that fails.
+        names: the loggers that `train.loggers` names.
+        folder: the folder of the run.
+        config: its options.
+        step: the step from which it goes on.
+        reporter: hears of a logger that fails.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Loggers:
             self._try(name, partial(logger.log, values, step=step))
 
     def close(self) -> None:
-        """Flush and close them."""
+        """Flush and close all loggers."""
         for name, logger in list(self._open.items()):
             self._try(name, logger.close)
         self._open.clear()
@@ -128,7 +128,7 @@ class Loggers:
 
 
 def check_installed(names: Sequence[str]) -> None:
-    """`ConfigError` for a logger whose package cannot be imported, before any work is done."""
+    """Raise a `ConfigError`, before any work, for a logger whose package cannot be imported."""
     for name in names:
         try:
             import_module(_PACKAGES[name])

@@ -30,10 +30,10 @@ Values = Mapping[str, Any]
 
 
 def train_step(trainer: Trainer, data: TrainingData, step: int, lr: float) -> Values:
-    """Step `step`, from 0: device scalars.
+    """Make step `step`, from 0, and return its device scalars by name.
 
     Raises:
-        TrainingError: a batch without a pair, or embeddings that are not finite.
+        TrainingError: the batch has no pair, or embeddings are not finite.
     """
     try:
         return trainer.step(data.batch(step), lr=lr)
@@ -50,12 +50,12 @@ def train_step(trainer: Trainer, data: TrainingData, step: int, lr: float) -> Va
 class Guard:
     """Reads device scalars, and counts the steps that a trainer skipped.
 
-    Scalars are kept as they come and read when a number is needed: the one place where the loop
-    waits for the device.
+    Scalars are kept as they come and read when a number is needed, which is the one place where the
+    loop waits for the device.
 
     Args:
-        limit: `optim.skip_nonfinite`.
-        skipped: steps left out up to now.
+        limit: the option `optim.skip_nonfinite`.
+        skipped: the number of steps left out up to now.
         in_a_row: how many of them were the last ones.
     """
 
@@ -66,11 +66,11 @@ class Guard:
         self._unread: list[tuple[int, float, Values]] = []
 
     def add(self, step: int, lr: float, values: Values) -> None:
-        """The scalars of step `step`, counted from 1."""
+        """Take the scalars of step `step`, counted from 1."""
         self._unread.append((step, lr, values))
 
     def read(self) -> dict[str, float]:
-        """The numbers of the last step, `skipped` being the count from the start.
+        """The numbers of the last step, of which `skipped` is the count from the start.
 
         Raises:
             TrainingError: a step was not finite, and the trainer or the limit does not allow it.
@@ -99,7 +99,7 @@ class Guard:
 
 
 def _stopped(step: int, lr: float, what: str) -> TrainingError:
-    """For embeddings, losses and gradients that are no longer finite, or rows of norm 0."""
+    """The error for embeddings, losses or gradients that are not finite, or for rows of norm 0."""
     return TrainingError(
         f"training stopped at step {step} (lr {lr:.3g}): {what}; the last checkpoint is kept, "
         "start again with a lower optim.lr or a lower optim.max_scale"
@@ -110,9 +110,9 @@ def _stopped(step: int, lr: float, what: str) -> TrainingError:
 class Loop:
     """The steps from `first` to the last one.
 
-    first: the step number of the state that the trainer has.
-    guard: with the counts of that checkpoint.
-    clock: seconds; throughput and `train.save_minutes` are all that depends on it.
+    first: the step number of the trainer's state.
+    guard: has the counts of skipped steps of that checkpoint.
+    clock: gives seconds; only throughput and `train.save_minutes` depend on it.
     """
 
     config: Config
@@ -132,7 +132,8 @@ class Loop:
         """Train to the end.
 
         Raises:
-            StoppedError: a signal came; the state is saved. TrainingError: see `Guard`.
+            StoppedError: a signal came; the state is saved.
+            TrainingError: a loss is not finite (`Guard`).
             CheckpointError: nothing can be written; earlier checkpoints stay.
         """
         self._saved = self._begun = self.clock()
@@ -140,7 +141,7 @@ class Loop:
         lines = self.folder.metrics()
         for line in lines:
             self._rate(line)
-        # A run that was stopped, or killed, after the checkpoint and before its evaluation.
+        # A run may have been stopped, or killed, after the checkpoint and before its evaluation.
         if self._evaluates(self.first) and not any(
             FIGURE in line and line["step"] == self.first for line in lines
         ):
@@ -172,7 +173,7 @@ class Loop:
             self._evaluate(done)
 
     def _agree(self) -> tuple[bool, bool]:
-        """Whether to stop and whether to save by the clock, the same for all processes."""
+        """Whether to stop, and whether the clock asks to save, the same for all processes."""
         minutes = self.config.train.save_minutes
         due = minutes > 0 and self.clock() - self._saved >= 60 * minutes
         asked = bool(self.stop.asked)
@@ -185,7 +186,7 @@ class Loop:
         batch_size = self.config.train.batch_size
         rate = (done - self._since) * batch_size / max(now - self._begun, 1e-9)
         self._since, self._begun = done, now
-        # JSON has no NaN: the loss of a step that was skipped is left out.
+        # JSON has no NaN, so the loss of a skipped step is left out.
         known = {name: value for name, value in scalars.items() if isfinite(value)}
         epoch = self.data.order.epoch(done - 1)
         line = {"epoch": epoch, **known, "lr": lr, "samples_per_s": round(rate, 1)}
@@ -202,7 +203,7 @@ class Loop:
 
     def _save(self) -> None:
         begun = self.clock()
-        state = self.trainer.state()  # by all: a sharded one is put together by them
+        state = self.trainer.state()  # all processes put a sharded state together
         on_first(self.world, lambda: self._write(state), "save the checkpoint")
         self._saved = self.clock()
         self._begun += self._saved - begun
@@ -234,7 +235,7 @@ class Loop:
         self._begun += self.clock() - begun
 
     def _rate(self, line: Mapping[str, Any]) -> None:
-        """Of equal figures the first is the best; the best one is kept from the next save on."""
+        """Note the best figure, the first of equal ones, whose checkpoint is kept from now on."""
         if FIGURE in line and line[FIGURE] > self._best[0]:
             self._best = (line[FIGURE], line["step"])
 

@@ -25,9 +25,10 @@ def open_data(
     Args:
         config: all options.
         trainer: computes the outputs of frozen towers.
-        world: of all processes, which all call this.
+        world: the world of all processes, which all call this.
         reporter: hears of damaged data and of progress.
-        known, only_steps: see `TrainingData`.
+        known: a file of what `TrainingData.noted` gave to the run that is resumed.
+        only_steps: how many steps will be asked for, without an evaluation; all when not given.
     """
     made: list[TrainingData] = []
 

@@ -1,4 +1,4 @@
-"""What the optimisers of all backends share: the rate of each step, and what decays."""
+"""Rules that the optimisers of all backends share: the rate of each step, and what decays."""
 
 from math import cos, pi
 
@@ -8,9 +8,16 @@ __all__ = ["decays", "learning_rate", "lr_ratio"]
 
 
 def learning_rate(step: int, *, steps: int, optim: OptimConfig) -> float:
-    """Rate of step `step`, from 0, of `steps`: linear warm-up to the peak, half a cosine to 0.
+    """The learning rate of a step: linear warm-up to the peak, then half a cosine to 0.
 
-    The warm-up is at most the whole run. The first step has a rate above 0, the last one too.
+    After w steps of warm-up it is lr (1 + cos(pi t)) / 2, where t goes from 0 to 1 over the other
+    steps (Loshchilov and Hutter, SGDR, arXiv 1608.03983, equation 5, without restarts). The first
+    and the last step have a rate above 0.
+
+    Args:
+        step: the number of the step, from 0.
+        steps: the steps of the whole run; the warm-up is at most as long.
+        optim: has the peak and the warm-up.
 
     >>> optim = OptimConfig(lr=1.0, warmup_steps=2)
     >>> [round(learning_rate(step, steps=6, optim=optim), 3) for step in range(6)]
@@ -23,10 +30,14 @@ def learning_rate(step: int, *, steps: int, optim: OptimConfig) -> float:
 
 
 def decays(ndim: int) -> bool:
-    """Has this parameter weight decay? Matrices and filters have; biases, norms, log_scale not."""
+    """Has a parameter of this number of axes weight decay?
+
+    Matrices and filters have; biases, norms and log_scale have not, as in CLIP (arXiv 2103.00020,
+    section 2.5).
+    """
     return ndim >= 2
 
 
 def lr_ratio(name: str, optim: OptimConfig) -> float:
-    """The parameter's learning rate by the schedule's: towers under heads have their own peak."""
+    """A parameter's learning rate over that of the schedule, since towers have their own peak."""
     return optim.tower_lr / optim.lr if "_tower." in name else 1.0

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C during training: finish the step, save, and say how to go on."""
+"""Handles SIGTERM and Ctrl-C during training: finish the step, save, and say how to go on."""
 
 import signal
 import threading
@@ -15,9 +15,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether the run was asked to stop.
+    """Says whether the run was asked to stop.
 
-    asked: name of the signal, empty as long as there was none.
+    asked: the name of the signal, empty as long as there was none.
     """
 
     def __init__(self) -> None:
@@ -27,17 +27,17 @@ class Stop:
 
     @contextmanager
     def at_step_ends(self) -> Iterator[None]:
-        """In this block a signal is only noted; elsewhere it is a `KeyboardInterrupt`."""
+        """Only note a signal within this block; elsewhere it is a `KeyboardInterrupt`."""
         self._waits = True
         try:
             yield
         finally:
             self._waits = False
-        if self.asked:  # after the last look at it
+        if self.asked:  # the signal came after the last look
             raise KeyboardInterrupt
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """The handler; from now on a second signal ends the process at once."""
+        """Handle a signal; from now on a second one ends the process at once."""
         self.asked = signal.Signals(number).name
         for known in self._handled:
             signal.signal(known, signal.SIG_DFL)
@@ -47,10 +47,10 @@ class Stop:
 
 @contextmanager
 def caught() -> Iterator[Stop]:
-    """Handlers for this block, then those from before; none outside of the main thread.
+    """Set handlers within this block, in the main thread only, and then the earlier ones again.
 
-    A signal that is ignored stays ignored, also after another one: SIGINT is where a shell without
-    job control, cron or a CI system started the process in the background.
+    A signal that is ignored stays ignored, also after another one: a shell without job control,
+    cron or a CI system ignores SIGINT for processes in the background.
     """
     stop = Stop()
     with _handled(_SIGNALS, stop.handle) as stop._handled:
@@ -59,7 +59,7 @@ def caught() -> Iterator[Stop]:
 
 @contextmanager
 def ends_alike() -> Iterator[None]:
-    """In this block SIGTERM is a `KeyboardInterrupt`, as Ctrl-C is: nothing stays behind."""
+    """Make SIGTERM a `KeyboardInterrupt` within this block, as Ctrl-C is: nothing stays behind."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
@@ -73,7 +73,7 @@ def ends_alike() -> Iterator[None]:
 def _handled(
     numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
 ) -> Iterator[tuple[signal.Signals, ...]]:
-    """Gives those that were not ignored."""
+    """Set a handler within this block, and give the signals that were not ignored."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         found = {number: signal.getsignal(number) for number in numbers}
@@ -88,7 +88,7 @@ def _handled(
 
 
 def interrupted(out: Path, stop: Stop) -> StoppedError:
-    """For a signal outside of the steps: `out` is not there yet, or everything is saved."""
+    """The error for a signal outside of the steps: `out` is not there yet, or all is saved."""
     name = stop.asked or "an interrupt"
     if not (out / "config.toml").is_file():
         return StoppedError(f"stopped by {name} before there was a run", resumable=False)

@@ -1,4 +1,4 @@
-"""A training from its folder to its report: one, for every backend."""
+"""A training from its folder to its report, the same for every backend."""
 
 import json
 import time
@@ -37,7 +37,7 @@ from gcl_spec.train.world import on_first
 __all__ = ["DryRun", "dry_run", "run_training"]
 
 _DATA = "data.json"
-_THUMBNAIL = 144  # pixels; the page shows half of it, sharp on dense screens too
+_THUMBNAIL = 144  # pixels; the page shows half of them, so that dense screens are sharp
 
 
 def run_training(
@@ -58,9 +58,10 @@ def run_training(
     signal ends the process at once.
 
     Args:
-        config: all options; with `resume` None, or the run's own but for what `changes` allows.
-        backend: whose trainer to use.
-        out: a new folder, or with `resume` that of a run to go on with.
+        config: all options; with `resume` None, or the run's own but for what
+            `gcl_spec.config.resumable` allows.
+        backend: the backend whose trainer to use.
+        out: a new folder, or with `resume` the folder of a run to go on with.
         device: one of the backend's devices; its first when not given.
         resume: go on from the newest readable checkpoint: the same steps as an unbroken run.
         init: another run, whose newest weights are the start, or a checkpoint file of one;
@@ -68,19 +69,19 @@ def run_training(
         allow_unverified: go on with, or start from, a run of an older version, which has no
             checksums, or one whose files were edited; what stands there counts from then on.
         reporter: shows progress.
-        clock: seconds, for throughput and `train.save_minutes`.
+        clock: gives seconds, for throughput and `train.save_minutes`.
 
     Raises:
         ConfigError: `out` exists, the config is not the run's, or another process trains there.
-        DataError: unusable data.
-        CheckpointError: no readable checkpoint, a file of the run that is not as it was written, or
-            one that cannot be written.
-        TrainingError: a loss that is not finite, or a batch without a pair; the last checkpoint
-            stays. StoppedError: a signal came.
+        DataError: the data is unusable.
+        CheckpointError: there is no readable checkpoint, a file of the run is not as it was
+            written, or one cannot be written.
+        TrainingError: a loss is not finite, or a batch has no pair; the last checkpoint stays.
+        StoppedError: a signal came.
     """
     reporter = reporter or Quiet()
     device = choose_device(backend, device)
-    # What no part of it has put in words by itself is one line, too.
+    # An error that no part has put in words by itself becomes one line, too.
     said = one_line("go on, because of", out)
     with caught() as stop, said, warnings_to(reporter.say), ExitStack() as stack:
         try:
@@ -161,7 +162,7 @@ def _reopen(
     check_installed(config.train.loggers)
     found = checkpoint.latest(old.checkpoints, allow_unverified=old.allow_unverified)
     run_id.check_whose(found, out, allow_unverified=old.allow_unverified)
-    # Wanted at the end only; but then a training is done.
+    # These are needed at the end only, but then a whole training would be lost.
     old.report("before")
     old.examples()
     trainer = backend.trainer(config, device=device, state=found.state)
@@ -173,7 +174,7 @@ def _reopen(
     for warning in found.warnings:
         reporter.say(f"warning: {warning}; going on from {found.path.name}")
     folder = replace(old, rank=world.rank)
-    world.barrier()  # all have read before the first one changes anything
+    world.barrier()  # all have read by now, before the first one changes anything
 
     def lock() -> None:
         stack.enter_context(locked(out))

@@ -1,4 +1,4 @@
-"""The processes that run one training: a single one, and what only the first of several does.
+"""The processes that run one training: a world of one, and work that only the first one does.
 
 `gcl_spec.backend.World` is what a backend supplies for several; the loop of every process runs the
 same steps, and only the first one writes.
@@ -46,18 +46,19 @@ def on_first(world: World, action: Callable[[], object], what: str) -> None:
     """Run `action` in the first process alone; all return, or all raise, so that none waits.
 
     Args:
-        world: of all processes that call this.
-        action: what only one may do, such as writing a file.
+        world: the world of all processes, which all call this.
+        action: work that only one may do, such as writing a file.
         what: its name for the error of the others, such as "save the checkpoint".
 
     Raises:
-        Exception: that of `action`, in the first process. TrainingError: in the others.
+        Exception: the error of `action`, in the first process.
+        TrainingError: the same in the others.
     """
     failed: Exception | None = None
     if world.rank == 0:
         try:
             action()
-        except Exception as error:  # the others must hear of it, whatever it is
+        except Exception as error:  # the others must hear of every error
             failed = error
     if not world.any(failed is not None):
         return
