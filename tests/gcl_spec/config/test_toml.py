@@ -9,11 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcl_spec.config import toml
-from gcl_spec.config.options import ColumnsConfig, Config, ObjectiveConfig, OptimConfig, TrainConfig
-from gcl_spec.config.resumable import differences
+from gcl_spec.config.options import ColumnsConfig, Config
 from gcl_spec.errors import ConfigError
-from gcl_spec.objective import GCL
-from gcl_spec.train.optimizer_rules import learning_rate
 
 
 @pytest.mark.parametrize("name", toml.recipe_names())
@@ -53,12 +50,6 @@ def test_lists_come_back() -> None:
     assert config.train.loggers == ("wandb", "tensorboard")
     assert toml.loads(toml.dumps(config)) == config
     assert "train.loggers = []" in toml.describe(Config())
-
-
-def test_objective_options_change_the_preset() -> None:
-    assert toml.objective(ObjectiveConfig()) == GCL
-    changed = toml.objective(ObjectiveConfig(same_sample="drop", balance="direction"))
-    assert changed == replace(GCL, same_sample="drop", balance="direction")
 
 
 @pytest.mark.parametrize(
@@ -109,27 +100,6 @@ def test_files(tmp_path: Path) -> None:
         toml.load(recipe="lit")
     with pytest.raises(ConfigError, match="must be a table"):
         toml.loads("train = 3")
-
-
-def test_every_option_is_documented() -> None:
-    text = toml.describe(Config())
-    assert "over all processes and devices.\ntrain.batch_size = 256" in text
-    assert text.count("\n") + 1 == 2 * text.count(" = ")
-
-
-def test_differences_are_named() -> None:
-    other = replace(Config(), train=TrainConfig(steps=5))
-    assert differences(Config(), other) == [("train.steps", 600, 5)]
-
-
-@given(st.integers(1, 200), st.integers(0, 50))
-def test_schedule_stays_in_range(steps: int, warmup: int) -> None:
-    optim = OptimConfig(lr=2.0, warmup_steps=warmup)
-    rates = [learning_rate(step, steps=steps, optim=optim) for step in range(steps)]
-    assert all(0 < rate <= 2.0 for rate in rates)
-    top = min(warmup, steps)
-    assert rates[:top] == sorted(rates[:top])
-    assert rates[top:] == sorted(rates[top:], reverse=True)
 
 
 def test_columns_are_a_table_in_the_table() -> None:
