@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gcl_spec.backend import Backend
-from gcl_spec.conformance import Case, quick_cases
+from gcl_spec.conformance import Case, check_case, quick_cases
 from gcl_spec.conformance.bugs.all import BUGS, Mutant
 
 
