@@ -25,8 +25,8 @@ from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.progress import Quiet
 from gcl_spec.report.tables import markdown, short_kind
-from gcl_spec.run.folder import RunFolder, load_run
-from gcl_spec.run.trained import encode_items
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.loaded import encode_items, load_run
 from gcl_spec.tasks.folder import read_tasks
 from gcl_spec.tasks.task import Item, Task
 from gcl_spec.train.training import run_training

@@ -142,14 +142,14 @@ class Trainer(Protocol):
         nothing but the step count changed.
         """
 
-    def encode(self, batch: Batch, /) -> FloatArray:
-        """Embeddings, (3, B, D) float32 unit rows: image, text, image+text.
+    def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
+        """Embeddings by modality, (B, D) float32 unit rows, of each of `model.modalities`.
 
         A row whose inputs are not present is zero.
         """
 
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """Outputs of the frozen towers, by modality: {"image": (B, F), "text": (B, F)} float32.
+        """Outputs of the frozen towers by modality, such as {"image": (B, F)}, float32.
 
         Only the modalities that `batch` has inputs for.
         """

@@ -1,7 +1,9 @@
-"""Mixed-modality batches: what each sample has, and its image, text and fused embedding."""
+"""Mixed-modality batches: what each sample has, and the embeddings of every modality by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add, and_
 from typing import Literal
 
 import numpy as np
@@ -11,11 +13,9 @@ from array_api_compat import array_namespace
 from gcl_spec._typing import Array, ArrayNamespace, BoolArray, IntArray
 from gcl_spec.errors import ConfigError
 from gcl_spec.normalize import l2_normalize
+from gcl_spec.objective import name_parts
 
-__all__ = ["MODALITIES", "Batch", "Fuse", "embeddings", "presence"]
-
-MODALITIES = ("image", "text", "image+text")
-"""Rows of `Batch.present` and of `embeddings`."""
+__all__ = ["Batch", "Fuse", "embeddings"]
 
 Fuse = Literal["raw", "unit"]
 
@@ -26,63 +26,85 @@ class Batch:
 
     inputs: arrays with B as first axis, named "<modality>/<input>":
         "image/pixels" (B, H, W, 3) uint8, or "image/features" (B, F) float32 outputs of a frozen
-        tower; "text/input_ids" and "text/attention_mask" (B, L) int64, or "text/features" (B, F).
-        Where a sample lacks a modality its row is zero and `present` says so. A modality that no
-        sample has may be left out, but of several processes all have inputs of the same names.
-    present: (3, B) booleans in the order image, text, image+text; the last is the and of the two.
+        tower; "text/input_ids" and "text/attention_mask" (B, L) int64, or "text/features" (B, F);
+        "<modality>/features" of any other modality. Where a sample lacks a modality its row is zero
+        and `present` says so. A modality that no sample has may be left out, but of several
+        processes all have inputs of the same names.
+    present: (B,) booleans by the name of a given modality; one that is left out, no sample has.
     ids: (B,) integers; samples with equal ids are not each other's negatives.
     """
 
     inputs: Mapping[str, npt.NDArray[np.generic]]
-    present: BoolArray
+    present: Mapping[str, BoolArray]
     ids: IntArray
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])
 
+    def has(self, modality: str) -> BoolArray:
+        """Which samples have a modality, (B,); a fused one, "a+b", needs all of its parts.
 
-def presence(image_B: BoolArray, text_B: BoolArray) -> BoolArray:
-    """(3, B) booleans, in the order image, text, image+text; a fused row needs both parts."""
-    return np.stack([image_B, text_B, image_B & text_B])
+        >>> flags = {"image": np.asarray([True, True]), "text": np.asarray([True, False])}
+        >>> batch = Batch({}, flags, np.arange(2))
+        >>> batch.has("image+text").tolist(), batch.has("audio").tolist()
+        ([True, False], [False, False])
+        """
+        none_B = np.zeros(len(self), bool)
+        parts = [self.present.get(part, none_B) for part in name_parts(modality)]
+        flags_B: BoolArray = np.all(np.stack(parts), axis=0)
+        return flags_B
 
 
 def embeddings(
-    image_BD: Array,
-    text_BD: Array,
+    projections: Mapping[str, Array],
+    modalities: Iterable[str],
     *,
     fuse: Fuse = "raw",
-    present_MB: Array | None = None,
+    present: Mapping[str, Array] | None = None,
     xp: ArrayNamespace | None = None,
-) -> Array:
-    """Unit embeddings of images, texts and image-text pairs by score fusion (UniIR, 2311.17136).
+) -> dict[str, Array]:
+    """Unit embeddings of given modalities and, by score fusion, of fused ones (UniIR, 2311.17136).
 
-    e_i = i / |i|, e_t = t / |t|, and e_it = (i + t) / |i + t| of the projections as they come
+    e_a = a / |a|, e_b = b / |b|, and e_ab = (a + b) / |a + b| of the projections as they come
     ("raw", where the longer one has the larger say) or of the unit embeddings ("unit").
 
     Args:
-        image_BD, text_BD: projections of the two towers, shape (B, D), any norm.
+        projections: outputs of the towers by the name of the given modality, (B, D), of any norm.
+        modalities: which embeddings are wanted, such as "image" and "image+text".
         fuse: "raw" or "unit".
-        present_MB: (3, B) booleans; rows that are not present are zero with zero gradient.
+        present: (B,) booleans by modality; rows that are not present are zero with zero gradient.
+            A fused row is present where all of its parts are, unless it has flags of its own.
         xp: the Array API namespace; found from the arrays when not given.
 
     Returns:
-        Shape (3, B, D): image, text, image+text.
+        Arrays (B, D) by modality, in the order of `modalities`.
 
-    >>> image, text = np.asarray([[3.0, 0.0]]), np.asarray([[0.0, 4.0]])
-    >>> embeddings(image, text)[2]
+    >>> rows = {"image": np.asarray([[3.0, 0.0]]), "text": np.asarray([[0.0, 4.0]])}
+    >>> embeddings(rows, ["image+text"])["image+text"]
     array([[0.6, 0.8]])
-    >>> embeddings(image, text, fuse="unit")[2].round(3)
+    >>> embeddings(rows, ["image+text"], fuse="unit")["image+text"].round(3)
     array([[0.707, 0.707]])
     """
-    xp = array_namespace(image_BD, text_BD) if xp is None else xp
+    xp = array_namespace(*projections.values()) if xp is None else xp
     if fuse not in ("raw", "unit"):
         raise ConfigError(f"fuse = {fuse!r}: must be raw or unit")
-    if present_MB is not None:
-        image_BD = xp.where(present_MB[0, :, None], image_BD, xp.zeros_like(image_BD))
-        text_BD = xp.where(present_MB[1, :, None], text_BD, xp.zeros_like(text_BD))
-    image_unit, text_unit = l2_normalize(image_BD, xp=xp), l2_normalize(text_BD, xp=xp)
-    total = image_BD + text_BD if fuse == "raw" else image_unit + text_unit
-    fused = l2_normalize(total, xp=xp)
-    if present_MB is not None:
-        fused = xp.where(present_MB[2, :, None], fused, xp.zeros_like(fused))
-    return xp.stack([image_unit, text_unit, fused])
+    flags = present or {}
+    kept = {name: _where(x, flags.get(name), xp) for name, x in projections.items()}
+    units = {name: l2_normalize(x, xp=xp) for name, x in kept.items()}
+    found = {}
+    for name in modalities:
+        parts = name_parts(name)
+        if len(parts) == 1:
+            found[name] = units[name]
+            continue
+        terms = kept if fuse == "raw" else units
+        total = reduce(add, [terms[part] for part in parts])
+        known = [flags[part] for part in parts if part in flags]
+        here = flags.get(name, reduce(and_, known) if known else None)
+        found[name] = _where(l2_normalize(total, xp=xp), here, xp)
+    return found
+
+
+def _where(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
+    """Rows (B, D), and zeros where one is not present."""
+    return x_BD if present_B is None else xp.where(present_B[:, None], x_BD, xp.zeros_like(x_BD))

@@ -4,12 +4,13 @@ Source: *Generalized Contrastive Learning for Universal Multimodal Retrieval*, a
 equations 1 (CLIP's loss) and 2 (GCL). The arithmetic is in `gcl_spec.loss`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from gcl_spec._typing import Array
 from gcl_spec.errors import ConfigError
 
 __all__ = [
@@ -22,7 +23,12 @@ __all__ = [
     "Direction",
     "Objective",
     "all_directions",
+    "fusion_weights",
+    "given_names",
+    "in_order",
+    "name_parts",
     "preset",
+    "same_parts",
 ]
 
 Pool = Literal["all", "target", "query"]
@@ -67,6 +73,61 @@ class Direction:
 
     def __str__(self) -> str:
         return f"{self.query}->{self.target}"
+
+
+def name_parts(modality: str) -> tuple[str, ...]:
+    """The given modalities that a name is made of: itself, or the parts of a fused one.
+
+    >>> name_parts("text"), name_parts("image+text")
+    (('text',), ('image', 'text'))
+    """
+    return tuple(modality.split("+"))
+
+
+def given_names(modalities: Iterable[str]) -> tuple[str, ...]:
+    """The modalities that inputs are given for: those that are not fused, and parts of these.
+
+    >>> given_names(("image", "text", "image+text")), given_names(["text+audio", "text"])
+    (('image', 'text'), ('text', 'audio'))
+    """
+    names = tuple(modalities)
+    single = [name for name in names if len(name_parts(name)) == 1]
+    return tuple(dict.fromkeys((*single, *(part for n in names for part in name_parts(n)))))
+
+
+def same_parts(parts: Iterable[str], modalities: Iterable[str]) -> str | None:
+    """The modality that is made of exactly these parts, in any order; None where there is none.
+
+    >>> same_parts(["text", "audio"], ("text", "audio+text"))
+    'audio+text'
+    """
+    wanted = {*parts}
+    return next((name for name in modalities if {*name_parts(name)} == wanted), None)
+
+
+def in_order(modalities: Iterable[str]) -> tuple[str, ...]:
+    """Each name once: given modalities in alphabetical order, then those of two parts, and so on.
+
+    >>> in_order(["image+text", "text", "image", "audio", "text"])
+    ('audio', 'image', 'text', 'image+text')
+    """
+    return tuple(sorted({*modalities}, key=lambda name: (len(name_parts(name)), name)))
+
+
+def fusion_weights(
+    objective: "Objective", norms: Mapping[str, Array]
+) -> dict[str, tuple[Array, Array]]:
+    """The weights of unit rows that give the fusion of the rows before they were normalised.
+
+    Args:
+        objective: whose fused modalities "a+b" are weighted.
+        norms: those of the rows of each given modality, (B,).
+
+    Returns:
+        (B,) of "a" and of "b", by the name of the fused modality.
+    """
+    fused = {name: name_parts(name) for name in objective.modalities}
+    return {n: (norms[p[0]], norms[p[1]]) for n, p in fused.items() if len(p) == 2}
 
 
 def all_directions(modalities: tuple[str, ...]) -> tuple[Direction, ...]:

@@ -11,7 +11,8 @@ from gcl_spec._files.atomic import check_writable
 from gcl_spec._files.reading import is_folder, parse_json, read_regular
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.run import manifest
-from gcl_spec.run.folder import RunFolder, load_run
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.loaded import load_run
 
 __all__ = ["command"]
 
@@ -92,7 +93,7 @@ def _evaluate(
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.progress import open_progress
-    from gcl_spec.run.trained import encode_items
+    from gcl_spec.run.loaded import encode_items
     from gcl_spec.tasks.folder import has_tasks, read_tasks
 
     root = open_root("starter" if data is None else data)

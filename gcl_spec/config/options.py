@@ -25,6 +25,8 @@ class ModelConfig:
 
     kind: Literal["lite", "clip", "adapter"] = "lite"
     """lite: EfficientNet-Lite0 and MiniLM with a head each; clip: a checkpoint; adapter: heads."""
+    modalities: tuple[str, ...] = ("image", "text", "image+text")
+    """Embeddings that the model gives; "a+b" is that of a and b together."""
     path: str = ""
     """clip: a folder or hub id (NAME@REVISION) of a CLIP-type checkpoint; tiny: a new small one."""
     width: int = 256

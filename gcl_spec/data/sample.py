@@ -1,5 +1,6 @@
-"""Training samples: a picture and its captions."""
+"""Training samples: a picture and its captions, or other parts by modality."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gcl_spec._files.reading import parse_json
@@ -24,12 +25,35 @@ FIELDS = (ID, IMAGE, CAPTIONS, CONCEPT)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture, or none, with its captions; samples of one concept are not negatives."""
+    """What belongs together, by modality; samples of one concept are not negatives.
+
+    id: its name.
+    given: by modality texts, or references to what the source holds: one of them or several, such
+        as the captions of a picture, of which a batch draws one. What it lacks is left out.
+    concept: what it shows, or another text that tells it from other samples.
+    """
 
     id: str
-    image: str | None
-    captions: tuple[str, ...]
+    given: Mapping[str, tuple[str, ...]]
     concept: str
+
+    @classmethod
+    def of_pair(
+        cls, id: str, image: str | None, captions: tuple[str, ...], concept: str
+    ) -> "Sample":
+        """One picture, or none, with its captions."""
+        given = {"image": () if image is None else (image,), "text": captions}
+        return cls(id, {name: parts for name, parts in given.items() if parts}, concept)
+
+    @property
+    def image(self) -> str | None:
+        """The path of its picture, or another reference to it."""
+        return next(iter(self.given.get("image", ())), None)
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Its texts."""
+        return self.given.get("text", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +85,7 @@ def sample_of(place: str, record: dict[str, object]) -> Sample:
     if not image and not captions:
         raise DataError(f"{place}: neither image nor captions")
     fallback = captions[0] if captions else name
-    return Sample(name, image, captions, concept or fallback)
+    return Sample.of_pair(name, image, captions, concept or fallback)
 
 
 def as_id(value: object) -> object:

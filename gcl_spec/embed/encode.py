@@ -1,16 +1,18 @@
 """Makes unit rows of items of any mix of modalities."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
-from gcl_spec.data.prepare.collate import Collate
+from gcl_spec.batch import Batch
+from gcl_spec.data.prepare.collate import Collate, Items
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import InputError
+from gcl_spec.objective import same_parts
 
 __all__ = ["encode", "images_of", "pairs_of", "texts_of"]
 
@@ -18,35 +20,46 @@ _ONE = "give a list, one entry a sample"
 _PICTURES = "a path, a file's content as bytes, a Pillow image or a uint8 array (H, W, 3)"
 
 
-def encode(
-    trainer: Trainer,
-    collate: Collate,
-    images: Sequence[ImageInput | None],
-    texts: Sequence[str | None],
-    *,
-    batch_size: int,
-) -> FloatArray:
-    """Unit rows of pairs (image, text), of which either part may be None.
+def encode(trainer: Trainer, collate: Collate, items: Items, *, batch_size: int) -> FloatArray:
+    """Unit rows of samples, each of all the parts together that the sample has.
 
     Args:
         trainer: the model.
-        collate: makes batches of pictures and texts.
-        images: a picture for each pair, or None.
-        texts: a text for each pair, or None.
-        batch_size: pairs that are encoded at once.
+        collate: makes batches of the parts of samples.
+        items: N entries by modality, None where a sample has none.
+        batch_size: samples that are encoded at once.
 
     Returns:
-        Shape (N, D), float32: the fused row where both parts are there, else that of the one part.
+        Shape (N, D), float32: the fused row where a sample has several parts.
+
+    Raises:
+        InputError: a sample has parts of which together the model has no embedding.
     """
     rows: list[FloatArray] = []
-    for start in range(0, len(images), batch_size):
+    for start in range(0, len(next(iter(items.values()))), batch_size):
         part = slice(start, start + batch_size)
-        batch = collate(images[part], texts[part])
-        z_MBD = trainer.encode(batch)
-        # Row 2 is the fused one, where both are there; otherwise the one that is there counts.
-        row = np.where(batch.present[2], 2, np.where(batch.present[0], 0, 1))
-        rows.append(z_MBD[row, np.arange(len(batch))])
+        batch = collate({name: entries[part] for name, entries in items.items()})
+        rows.append(_of_all_parts(trainer.encode(batch), batch, start))
     return np.concatenate(rows)
+
+
+def _of_all_parts(z: Mapping[str, FloatArray], batch: Batch, start: int) -> FloatArray:
+    """Of the embeddings by modality, (B, D) each, the one of exactly the parts of each sample."""
+    parts = list(batch.present)
+    flags_GB = np.stack([batch.present[name] for name in parts])
+    rows_BD = np.zeros_like(next(iter(z.values())))
+    for some_G in np.unique(flags_GB, axis=1).T:
+        here_B = np.all(flags_GB == some_G[:, None], axis=0)
+        own = [name for name, has in zip(parts, some_G, strict=True) if has]
+        name = same_parts(own, z)
+        if own and name is None:
+            raise InputError(
+                f"sample {start + int(np.argmax(here_B))} has {' and '.join(own)}: this model has "
+                f"no embedding of that, but of {', '.join(z)}"
+            )
+        if name is not None:
+            rows_BD[here_B] = z[name][here_B]
+    return rows_BD
 
 
 def pairs_of(

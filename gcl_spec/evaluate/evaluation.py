@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from gcl_spec import geometry
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
+from gcl_spec.objective import in_order, name_parts
 from gcl_spec.recall import Band, Ranking
 from gcl_spec.search.exact import score_chunks
-from gcl_spec.tasks.task import Item, Task, one_content_an_id, union_pool
+from gcl_spec.tasks.task import MIXED, Item, Task, one_content_an_id, union_pool
 
 __all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
 
@@ -51,10 +53,16 @@ class Report:
     results: tuple[TaskResult, ...]
     geometry: Mapping[str, float]
 
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that searches are between, fused ones last; each part by its name."""
+        return in_order(
+            name for r in self.results if r.kind != MIXED for name in r.kind.split("->")
+        )
+
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of search that occur, in the order of the paper's modalities."""
+        """The kinds of search that occur, in the order of `modalities`, and "mixed" last."""
         found = {result.kind for result in self.results}
-        order = ("image", "text", "image+text")
+        order = self.modalities()
         known = [f"{a}->{b}" for a in order for b in order]
         return (*(k for k in known if k in found), *sorted(found - set(known)))
 
@@ -110,17 +118,17 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
         raise DataError("there is no task to evaluate")
     renamed = one_content_an_id(tasks)
     pool = union_pool(renamed)
-    items = dict.fromkeys(_content(i) for t in tasks for i in (*t.queries, *t.candidates))
+    items = dict.fromkeys(i.content for t in tasks for i in (*t.queries, *t.candidates))
     rows = {key: n for n, key in enumerate(items)}
-    z_ND = encode([Item("", image, text) for image, text in items])
+    z_ND = encode([Item("", **dict(content)) for content in items])
     if z_ND.ndim != 2 or len(z_ND) != len(items):
         raise InputError(f"encode gave an array of shape {z_ND.shape} for {len(items)} items")
     for item, row in zip(items, z_ND, strict=True):
         if not np.all(np.isfinite(row)):
-            raise InputError(f"the embedding of {item} holds NaN or Inf")
+            raise InputError(f"the embedding of {dict(item)} holds NaN or Inf")
 
     def embed(wanted: Sequence[Item]) -> FloatArray:
-        return z_ND[[rows[_content(item)] for item in wanted]]
+        return z_ND[[rows[item.content] for item in wanted]]
 
     pool_z = embed(pool)
     results = []
@@ -128,20 +136,18 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
         queries_z = embed(task.queries)
         results.append(_search(task, "local", task.candidates, queries_z, embed(task.candidates)))
         results.append(_search(same, "global", pool, queries_z, pool_z))
-    return Report(tuple(results), _geometry([Item("", *k) for k in items], z_ND, tasks, embed))
-
-
-def _content(item: Item) -> tuple[str | None, str | None]:
-    return item.image, item.text
+    return Report(
+        tuple(results), _geometry([Item("", **dict(k)) for k in items], z_ND, tasks, embed)
+    )
 
 
 def _search(
     task: Task, pool: str, candidates: Sequence[Item], queries_z: FloatArray, pool_z: FloatArray
 ) -> TaskResult:
     place = {item.id: n for n, item in enumerate(candidates)}
-    twins: dict[tuple[str | None, str | None], list[int]] = {}
+    twins: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for n, item in enumerate(candidates):
-        twins.setdefault(_content(item), []).append(n)
+        twins.setdefault(item.content, []).append(n)
     bands: dict[str, list[Band]] = {metric: [] for metric in METRICS}
     # In float64, or equal candidates differ by their place in the product and are no longer tied.
     for part, block in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
@@ -149,7 +155,7 @@ def _search(
         for query, scores_C in zip(task.queries[part], scores_QC, strict=True):
             relevant_C = np.zeros(len(candidates), bool)
             relevant_C[[place[found] for found in task.qrels[query.id]]] = True
-            itself = [n for n in twins.get(_content(query), ()) if not relevant_C[n]]
+            itself = [n for n in twins.get(query.content, ()) if not relevant_C[n]]
             ranking = Ranking.of(
                 np.delete(scores_C, itself), np.delete(relevant_C, itself), depth=_DEPTH
             )
@@ -183,24 +189,30 @@ def _bands(ranking: Ranking) -> Mapping[str, Band]:
 def _geometry(
     items: Sequence[Item], z_ND: FloatArray, tasks: Sequence[Task], embed: Encode
 ) -> Mapping[str, float]:
-    kinds = np.asarray([item.modality for item in items])
+    names = np.asarray([item.modality for item in items])
+    rows = {name: z_ND[names == name] for name in in_order(names.tolist())}
     found = {"effective rank": geometry.effective_rank(z_ND)}
-    for kind in ("image", "text", "image+text"):
-        if np.any(kinds == kind):
-            found[f"effective rank, {kind}"] = geometry.effective_rank(z_ND[kinds == kind])
-            found[f"anisotropy, {kind}"] = geometry.anisotropy(z_ND[kinds == kind])
-    if np.any(kinds == "image") and np.any(kinds == "text"):
-        image, text = z_ND[kinds == "image"], z_ND[kinds == "text"]
-        found["cosine of image and text means"] = geometry.mean_cosine(image, text)
-        found["distance of image and text means"] = geometry.centroid_distance(image, text)
+    for name, z in rows.items():
+        found[f"effective rank, {name}"] = geometry.effective_rank(z)
+        found[f"anisotropy, {name}"] = geometry.anisotropy(z)
+    given = [name for name in rows if len(name_parts(name)) == 1]
+    for a, b in combinations(given, 2):
+        found[f"cosine of {a} and {b} means"] = geometry.mean_cosine(rows[a], rows[b])
+        found[f"distance of {a} and {b} means"] = geometry.centroid_distance(rows[a], rows[b])
+    for a, b in combinations(given, 2):
+        pairs = _answers(tasks, f"{b}->{a}")
+        if pairs:
+            asked, right = zip(*pairs, strict=True)
+            distance = geometry.paired_distance(embed(asked), embed(right))
+            found[f"mean distance of {b} and its {a}"] = distance
+    return found
+
+
+def _answers(tasks: Sequence[Task], kind: str) -> list[tuple[Item, Item]]:
+    """Each query with each of its relevant candidates, in the tasks of one kind of search."""
     pairs = []
     for task in tasks:
-        if task.kind == "text->image":
+        if task.kind == kind:
             by_id = {candidate.id: candidate for candidate in task.candidates}
             pairs += [(q, by_id[found]) for q in task.queries for found in task.qrels[q.id]]
-    if pairs:
-        asked, right = zip(*pairs, strict=True)
-        found["mean distance of text and its image"] = geometry.paired_distance(
-            embed(asked), embed(right)
-        )
-    return found
+    return pairs

@@ -1,7 +1,7 @@
 """A few queries of every kind with what they find in the global pool, to look at."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from gcl_spec._typing import FloatArray
@@ -25,7 +25,9 @@ class Example:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; `from_json` gives the example back."""
-        return asdict(self)
+        found = [item.to_json() for item in self.found]
+        query, relevant = self.query.to_json(), list(self.relevant)
+        return {"kind": self.kind, "query": query, "found": found, "relevant": relevant}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Example":

@@ -13,7 +13,7 @@ import numpy as np
 from gcl_spec import registry
 from gcl_spec._files.atomic import atomic_folder
 from gcl_spec._typing import AnyArray, FloatArray, State
-from gcl_spec.batch import Batch, presence
+from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.config.user_paths import text_path
 from gcl_spec.errors import CheckpointError, ConfigError
@@ -80,18 +80,19 @@ def export_onnx(
     trainer = backend.trainer(replace(config, train=plain), device="cpu", state=state)
     batches = [_samples(config, count) for count in (3, 1, 5)]
     with atomic_folder(out) as made:
-        first = {name: _inputs_of(batches[0], name) for name in ("image", "text")}
+        first = {name: _inputs_of(batches[0], name) for name in batches[0].present}
         weights = trained_weights(state)
         backend.write_onnx(config, weights, first, made)
         wanted = [trainer.encode(batch) for batch in batches]
-        found = [_parity(made, m, name, batches, wanted) for m, name in enumerate(first)]
+        found = [_parity(made, name, batches, wanted) for name in first]
         for parity in found:
             if not parity.largest_difference <= BOUND:
                 raise CheckpointError(
                     f"{parity.modality}.onnx differs by {parity.largest_difference:.1e} from the "
                     f"model, more than {BOUND:.0e}: not written"
                 )
-        _describe(made, config, weights, first, found, width=wanted[0].shape[-1])
+        width = next(iter(wanted[0].values())).shape[-1]
+        _describe(made, config, weights, first, found, width=width)
     return found
 
 
@@ -99,20 +100,19 @@ def _samples(config: Config, count: int) -> Batch:
     """A batch of pictures of noise and texts of different lengths, or of vectors."""
     rng = np.random.default_rng(count)
     if config.model.kind == "adapter":
-        widths = zip(("image", "text"), vector_widths(config.model), strict=True)
+        widths = vector_widths(config.model)
         inputs = {
             f"{name}/features": rng.normal(size=(count, width)).astype(np.float32)
-            for name, width in widths
+            for name, width in widths.items()
         }
-        here = np.ones(count, bool)
-        return Batch(inputs, presence(here, here), np.arange(count))
+        return Batch(inputs, {n: np.ones(count, bool) for n in widths}, np.arange(count))
     from gcl_spec.data.prepare.collate import Collator
 
     sizes = rng.integers(40, 300, (count, 2))
     pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
     words = _WORDS.split()
     texts = [" ".join(words[: 1 + n * count]) for n in range(count)]
-    return Collator(config)(pictures, texts)
+    return Collator(config)({"image": pictures, "text": texts})
 
 
 def _inputs_of(batch: Batch, modality: str) -> dict[str, AnyArray]:
@@ -120,7 +120,7 @@ def _inputs_of(batch: Batch, modality: str) -> dict[str, AnyArray]:
 
 
 def _parity(
-    folder: Path, m: int, modality: str, batches: list[Batch], wanted: list[FloatArray]
+    folder: Path, modality: str, batches: list[Batch], wanted: list[Mapping[str, FloatArray]]
 ) -> Parity:
     from onnxruntime import InferenceSession
 
@@ -138,7 +138,7 @@ def _parity(
         )[0]
         for batch in batches
     ]
-    got, want = np.concatenate(found), np.concatenate([z_MBD[m] for z_MBD in wanted])
+    got, want = np.concatenate(found), np.concatenate([z[modality] for z in wanted])
     return Parity(
         modality,
         len(got),

@@ -1,6 +1,7 @@
 """The terms of the loss, one for each direction and sample, and their mean."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
@@ -11,7 +12,14 @@ from gcl_spec.loss.plan import Softmax
 from gcl_spec.loss.problem import Blocks
 from gcl_spec.objective import Objective
 
-__all__ = ["LossTerms", "direction_losses", "mean_term", "modality_gap", "term_values"]
+__all__ = [
+    "LossTerms",
+    "direction_losses",
+    "mean_term",
+    "modality_gap",
+    "modality_gaps",
+    "term_values",
+]
 
 
 class LossTerms(NamedTuple):
@@ -124,3 +132,30 @@ def modality_gap(
         "distance": xp.where(some, distance, 0.0),
         "cosine": xp.where(some & (norms > 0), cosine / xp.where(norms > 0, norms, 1.0), 0.0),
     }
+
+
+def modality_gaps(
+    rows: Mapping[str, Array],
+    present: Mapping[str, Array] | None = None,
+    *,
+    xp: ArrayNamespace | None = None,
+) -> dict[str, Array]:
+    """The `modality_gap` of every two given modalities of a batch, as 0-d arrays.
+
+    Args:
+        rows: unit rows by modality, (B, D) each; those of fused modalities are left out.
+        present: (B,) booleans by modality.
+        xp: the Array API namespace; found from the rows when not given.
+
+    Returns:
+        "distance" and "cosine" where there are two given modalities; of more, "distance/a,b" and
+        "cosine/a,b" for each two of them.
+    """
+    given = [name for name in rows if "+" not in name]
+    found: dict[str, Array] = {}
+    for a, b in combinations(given, 2):
+        flags = {"image": (present or {}).get(a), "text": (present or {}).get(b)}
+        gap = modality_gap(rows[a], rows[b], flags, xp=xp)
+        suffix = f"/{a},{b}" if len(given) > 2 else ""
+        found |= {f"{name}{suffix}": value for name, value in gap.items()}
+    return found

@@ -21,8 +21,8 @@ def start_scale(config: Config, own: float | None = None) -> float:
     return own
 
 
-def vector_widths(model: ModelConfig) -> tuple[int, int]:
-    """The widths of the image and the text vectors for which an adapter is made.
+def vector_widths(model: ModelConfig) -> dict[str, int]:
+    """The widths of the vectors for which an adapter is made, by modality.
 
     Raises:
         ConfigError: the config does not tell.
@@ -32,4 +32,4 @@ def vector_widths(model: ModelConfig) -> tuple[int, int]:
             "model.kind = 'adapter' needs the widths of its input: set model.image_vector and "
             "model.text_vector (`gcl train` reads them from the data)"
         )
-    return model.image_vector, model.text_vector
+    return {"image": model.image_vector, "text": model.text_vector}

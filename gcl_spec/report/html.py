@@ -8,11 +8,11 @@ from math import isfinite, nan
 from typing import Any
 
 from gcl_spec._words import escaped
-from gcl_spec.batch import MODALITIES
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
+from gcl_spec.objective import name_parts
 from gcl_spec.report.tables import geometry_rows, report_rows, short_kind
-from gcl_spec.tasks.task import Item
+from gcl_spec.tasks.task import MIXED, Item
 
 __all__ = ["render"]
 
@@ -20,6 +20,8 @@ _POOLS = {
     "global": "Global pool: all candidates of all searches together",
     "local": "Local pool: each search among its own candidates",
 }
+
+_WIDEST = 5  # modalities in a table of queries by candidates
 
 ReadImage = Callable[[str], bytes]
 
@@ -33,7 +35,7 @@ def render(
     examples: Sequence[tuple[Example, Example]] = (),
     read_image: ReadImage = lambda path: b"",
 ) -> str:
-    """The page: headline, the nine searches before and after, loss, geometry, examples.
+    """The page: headline, the searches before and after, loss, geometry, examples.
 
     Args:
         title: the name of the run.
@@ -42,13 +44,14 @@ def render(
         examples: the same queries before and after.
         read_image: gives a small WebP of a picture, by the path in an item.
     """
+    searches = _searches(len(after.kinds()))
     css = files("gcl_spec.report").joinpath("report.css").read_text()
     body = [
         f"<h1>{_escape(title)}</h1>",
-        '<p class="lead">Generalized contrastive learning: nine searches in one space, before and '
+        f'<p class="lead">Generalized contrastive learning: {searches} in one space, before and '
         "after this run. Values are hit@10 in percent.</p>",
         _cards(before, after),
-        "<h2>The nine searches</h2>",
+        f"<h2>The {searches}</h2>",
         f'<div class="pools">{"".join(_pool(before, after, pool) for pool in _POOLS)}</div>',
         _loss(metrics),
         "<h2>The space</h2>",
@@ -70,7 +73,8 @@ def _cards(before: Report, after: Report) -> str:
     for pool in _POOLS:
         first, last = (100 * report.average(pool, "hit@10") for report in (before, after))
         cards.append(_card(f"{last:.1f}", f"average hit@10, {pool} pool", first, last, 1))
-    for key, digits in (("effective rank", 0), ("cosine of image and text means", 2)):
+    gaps = [key for key in after.geometry if key.startswith("cosine of ")]
+    for key, digits in (("effective rank", 0), *((gap, 2) for gap in gaps[:1])):
         if key in before.geometry and key in after.geometry:
             first, last = before.geometry[key], after.geometry[key]
             cards.append(_card(f"{last:.{digits}f}", key, first, last, digits))
@@ -87,25 +91,35 @@ def _card(value: str, label: str, first: float, last: float, digits: int) -> str
 
 
 def _pool(before: Report, after: Report, pool: str) -> str:
-    """A table of three by three where all searches are between three modalities, else a list."""
-    kinds = after.kinds()
-    grid = [f"{a}->{b}" for a in MODALITIES for b in MODALITIES]
-    if not set(kinds) <= set(grid):
+    """A table of queries by candidates; a list where some searches are mixed, or it is too wide."""
+    kinds, names = after.kinds(), after.modalities()
+    if MIXED in kinds or len(names) > _WIDEST:
         rows = [["search", "before", "after"]]
         for kind in kinds:
             pair = [f"{100 * r.value(kind, pool, 'hit@10'):.1f}" for r in (before, after)]
             rows.append([short_kind(kind), *pair])
         return f'<div class="panel"><p class="note">{_POOLS[pool]}</p>{_plain(rows)}</div>'
-    names = ("image", "text", "image + text")
-    head = "".join(f"<th>find {name}</th>" for name in names)
+    head = "".join(f"<th>find {_spaced(name)}</th>" for name in names)
     lines = []
-    for a, name in zip(MODALITIES, names, strict=True):
-        cells = (_cell(before, after, f"{a}->{b}", pool) for b in MODALITIES)
-        lines.append(f'<tr><th class="row">by {name}</th>{"".join(cells)}</tr>')
+    for a in names:
+        cells = (_cell(before, after, f"{a}->{b}", pool) for b in names)
+        lines.append(f'<tr><th class="row">by {_spaced(a)}</th>{"".join(cells)}</tr>')
     return (
         f'<div class="panel"><p class="note">{_POOLS[pool]}</p>'
         f"<table><tr><th></th>{head}</tr>{''.join(lines)}</table></div>"
     )
+
+
+def _searches(count: int) -> str:
+    """ "nine searches" for 9."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    number = words[count] if count < len(words) else str(count)
+    return f"{number} search{'' if count == 1 else 'es'}"
+
+
+def _spaced(modality: str) -> str:
+    """ "image + text" for "image+text"."""
+    return _escape(" + ".join(name_parts(modality)))
 
 
 def _cell(before: Report, after: Report, kind: str, pool: str) -> str:

@@ -5,20 +5,29 @@ from typing import TYPE_CHECKING
 
 from gcl_spec._words import escaped
 from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.objective import name_parts
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 __all__ = ["comparison_rows", "geometry_rows", "markdown", "report_rows", "rich_table"]
 
-_SHORT = {"image": "I", "text": "T", "image+text": "IT"}
+_SHORT = {"image": "I", "text": "T", "audio": "A", "video": "V"}
 _COLUMNS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
 _POOLS = ("local", "global")
 
 
 def short_kind(kind: str) -> str:
-    """A short name of a kind of search, such as "T -> IT" for "text->image+text"; others stay."""
-    return " -> ".join(_SHORT.get(part, part) for part in kind.split("->"))
+    """A short name of a kind of search, such as "T -> IT" for "text->image+text".
+
+    A modality that has no letter of its own keeps its name.
+    """
+
+    def short(modality: str) -> str:
+        parts = name_parts(modality)
+        return "".join(_SHORT[p] for p in parts) if {*parts} <= _SHORT.keys() else modality
+
+    return " -> ".join(map(short, kind.split("->")))
 
 
 def report_rows(report: Report, pool: str) -> list[list[str]]:

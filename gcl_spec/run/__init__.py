@@ -4,7 +4,8 @@ Start reading at `folder`, the files of a run and the trained model; `checkpoint
 states, `manifest` vouches for files.
 """
 
-from gcl_spec.run.folder import LoadedRun, RunFolder, load_run
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.loaded import LoadedRun, load_run
 
 __all__ = [
     "LoadedRun",

@@ -1,4 +1,4 @@
-"""The folder of a run, and a trained run to encode with. The folder holds:
+"""The folder of a run. The folder holds:
 
 config.toml                      the resolved options
 metrics.jsonl                    a line every `train.log_every` steps
@@ -15,29 +15,24 @@ checksums.json                   what all of these but the checkpoints must be, 
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gcl_spec import registry
 from gcl_spec._files.atomic import append, atomic_folder, atomic_write, remove_stale, sync_file
 from gcl_spec._files.reading import parse_json
-from gcl_spec._typing import FloatArray, State
+from gcl_spec._typing import State
 from gcl_spec._words import brief
-from gcl_spec.backend import Trainer
 from gcl_spec.config import toml
 from gcl_spec.config.options import Config
-from gcl_spec.config.user_paths import user_path
-from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import CheckpointError, ConfigError, DataError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
 from gcl_spec.run import checkpoint, manifest, metrics, run_id
 from gcl_spec.run.bad_samples import earlier
 
-__all__ = ["LoadedRun", "RunFolder", "load_run"]
+__all__ = ["RunFolder"]
 
 _OTHER_BYTES = "backslashreplace"  # names of files may hold other bytes than text
 _WRITTEN = "|".join(map(re.escape, manifest.FILES))
@@ -227,74 +222,3 @@ class RunFolder:
             manifest.replace(self.path, "bad_samples.jsonl", bad)
         if config != self.config():
             self.write("config.toml", toml.dumps(config))
-
-
-@dataclass(frozen=True)
-class LoadedRun:
-    """A trained model, which encodes pictures, texts and pairs."""
-
-    config: Config
-    step: int
-    trainer: Trainer
-
-    def encode(
-        self,
-        image: Iterable[ImageInput | None] | None = None,
-        text: Iterable[str | None] | None = None,
-    ) -> FloatArray:
-        """Unit rows (N, D) float32 for N pictures, texts, or pairs, all in one space.
-
-        Args:
-            image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays, in a list, tuple,
-                array, Series or generator; None where a sample has no picture, or for all.
-            text: captions, likewise; None where a sample has no text, or for all. Where both are
-                given the row is that of the fused image+text embedding.
-
-        Raises:
-            InputError: neither is given, lengths differ, a sample has neither, or an entry is of
-                another kind, such as NaN.
-            DataError: a picture cannot be read.
-        """
-        from gcl_spec.embed.encode import encode, pairs_of
-
-        images, texts = pairs_of(image, text)
-        size = self.config.eval.batch_size
-        return encode(self.trainer, self._collator, images, texts, batch_size=size)
-
-    @cached_property
-    def _collator(self) -> Any:
-        from gcl_spec.data.prepare.collate import Collator
-
-        return Collator(self.config)
-
-
-def load_run(
-    path: str | os.PathLike[str],
-    *,
-    backend: str = "torch",
-    device: str | None = None,
-    step: str = "newest",
-    allow_unverified: bool = False,
-) -> LoadedRun:
-    """A checkpoint of a run folder, ready to encode.
-
-    Args:
-        path: a folder that `gcl train` wrote.
-        backend: the name of a training backend.
-        device: one of the backend's devices; its first when not given.
-        step: a number, "best" (by validation, with train.keep_best) or "newest".
-        allow_unverified: take runs of older versions, which have no checksums, and edited files.
-
-    Raises:
-        CheckpointError: there is no run, no readable checkpoint, or a file is not as it was
-            written.
-        BackendLoadError: `gcl_spec.registry.load_training` cannot load the backend.
-    """
-    where = Path(user_path(os.fspath(path)))
-    run = RunFolder.open(where, allow_unverified=allow_unverified)
-    run.check()
-    config = run.config()
-    found = run.found(step)
-    made = registry.load_training(backend)
-    trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
-    return LoadedRun(config, found.step, trainer)

@@ -4,11 +4,12 @@ Start reading at `task`; `folder` reads tasks from files, and every further benc
 module more.
 """
 
-from gcl_spec.tasks.task import Item, Task, one_content_an_id, union_pool
+from gcl_spec.tasks.task import Item, Task, columns_of, one_content_an_id, union_pool
 
 __all__ = [
     "Item",
     "Task",
+    "columns_of",
     "one_content_an_id",
     "union_pool",
 ]

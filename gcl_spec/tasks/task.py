@@ -2,26 +2,64 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gcl_spec.errors import DataError
 
-__all__ = ["Item", "Task", "one_content_an_id", "union_pool"]
+__all__ = ["MIXED", "Item", "Task", "columns_of", "one_content_an_id", "union_pool"]
+
+MIXED = "mixed"
+"""The kind of a search whose queries, or candidates, have several modalities."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Item:
-    """A query or a candidate: an image (a path under the data's root), a text, or both."""
+    """A query or a candidate: an image (a path under the data's root), a text, or several parts.
+
+    >>> Item("1", text="a dog", image="dog.png") == Item("1", "dog.png", "a dog")
+    True
+    >>> Item("2", audio="bark.wav", text="a dog").modality
+    'audio+text'
+    """
 
     id: str
-    image: str | None = None
-    text: str | None = None
+    content: tuple[tuple[str, str], ...]
+    """(modality, text or reference) of every given modality that it has, by name."""
+
+    def __init__(
+        self, id: str, image: str | None = None, text: str | None = None, **others: str | None
+    ) -> None:
+        parts = {"image": image, "text": text, **others}
+        known = sorted((name, value) for name, value in parts.items() if value is not None)
+        object.__setattr__(self, "id", id)
+        object.__setattr__(self, "content", tuple(known))
+
+    def get(self, modality: str) -> str | None:
+        """Its text, or the reference of its part of a given modality; None where it has none."""
+        return dict(self.content).get(modality)
+
+    @property
+    def image(self) -> str | None:
+        """The path of its picture."""
+        return self.get("image")
+
+    @property
+    def text(self) -> str | None:
+        """Its text."""
+        return self.get("text")
 
     @property
     def modality(self) -> str:
-        """The modality: "image", "text" or "image+text"."""
-        if self.image is not None and self.text is not None:
-            return "image+text"
-        return "image" if self.image is not None else "text"
+        """The names of its parts in alphabetical order, such as "text" or "image+text"."""
+        return "+".join(name for name, _ in self.content)
+
+    def renamed(self, id: str) -> "Item":
+        """The same content under another id."""
+        return Item(id, **dict(self.content))
+
+    def to_json(self) -> dict[str, Any]:
+        """The id and the parts by name; `Item(**...)` of it gives the item back."""
+        return {"id": self.id, **dict(self.content)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +90,22 @@ class Task:
 
     @property
     def kind(self) -> str:
-        """The kind of search, such as "text->image"; one side of several modalities is "mixed"."""
+        """The kind of search, such as "text->image"; `MIXED` where a side has several ones."""
         asked = {item.modality for item in self.queries}
         found = {item.modality for item in self.candidates}
         if len(asked) > 1 or len(found) > 1:
-            return "mixed"
+            return MIXED
         return f"{next(iter(asked))}->{next(iter(found))}"
+
+
+def columns_of(items: Sequence[Item]) -> dict[str, list[str | None]]:
+    """The parts of items by modality, with None where an item has none.
+
+    >>> columns_of([Item("1", text="a dog"), Item("2", "dog.png")])
+    {'image': [None, 'dog.png'], 'text': ['a dog', None]}
+    """
+    names = sorted({name for item in items for name, _ in item.content})
+    return {name: [item.get(name) for item in items] for name in names}
 
 
 def union_pool(tasks: Iterable[Task]) -> tuple[Item, ...]:
@@ -96,9 +144,7 @@ def one_content_an_id(tasks: Sequence[Task]) -> tuple[Task, ...]:
         }
         return replace(
             task,
-            candidates=tuple(
-                replace(item, id=names.get(item.id, item.id)) for item in task.candidates
-            ),
+            candidates=tuple(item.renamed(names.get(item.id, item.id)) for item in task.candidates),
             qrels={
                 query: frozenset(names.get(name, name) for name in found)
                 for query, found in task.qrels.items()

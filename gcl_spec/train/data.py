@@ -8,7 +8,7 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
-from gcl_spec.batch import MODALITIES, Batch
+from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.data.features.store import FeatureStore
@@ -21,11 +21,12 @@ from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.encode import encode
 from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.loss.check_values import check_pairs
+from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
 from gcl_spec.run.bad_samples import BadList
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import VectorPictures, hold_out
-from gcl_spec.tasks.task import Item, Task
+from gcl_spec.tasks.task import Item, Task, columns_of
 from gcl_spec.train.feed import fingerprint
 from gcl_spec.train.feed.batches import BatchMaker, Made, open_maker
 from gcl_spec.train.feed.order import Order
@@ -101,7 +102,8 @@ class TrainingData:
             self._bad.judge(step, met=met, whole=step + 1 >= self.order.steps_per_epoch)
         # Here and not in the loss alone, which on a GPU would have to wait for the values.
         if self._ranks[1] == 1:
-            check_pairs(self._objective, dict(zip(MODALITIES, batch.present, strict=True)), np)
+            flags = {name: batch.has(name) for name in self._objective.modalities}
+            check_pairs(self._objective, flags, np)
         return batch
 
     def list_bad(self, path: Path) -> None:
@@ -148,9 +150,8 @@ class TrainingData:
         """Items of the test tasks to unit rows."""
 
         def run(items: Sequence[Item]) -> FloatArray:
-            images, texts = [i.image for i in items], [i.text for i in items]
             size = self._config.eval.batch_size
-            return encode(trainer, self._test_collate, images, texts, batch_size=size)
+            return encode(trainer, self._test_collate, columns_of(items), batch_size=size)
 
         return run
 
@@ -181,7 +182,9 @@ class TrainingData:
     def _open_prefetcher(self, steps: int) -> Prefetcher[Made] | None:
         """None where a batch is only put together from rows in memory."""
         rank, size = self._ranks
-        self._make = BatchMaker(self._source, self.order, self._collate, rank=rank, size=size)
+        given = given_names(self._config.model.modalities)
+        parts = (self._source, self.order)
+        self._make = BatchMaker(*parts, self._collate, given, rank=rank, size=size)
         data = self._config.data
         if not isinstance(self._collate, Collator) or data.workers == 0:
             return None
@@ -189,7 +192,7 @@ class TrainingData:
             setup: Callable[[], BatchMaker] = partial(open_maker, self._config, rank, size)
         else:
             collate = Collator(self._config, self._source, threads=1)
-            maker = BatchMaker(self._source, self.order, collate, rank=rank, size=size)
+            maker = BatchMaker(*parts, collate, given, rank=rank, size=size)
             setup = partial(_same, maker)
         return Prefetcher(
             setup, workers=data.workers, ahead=data.prefetch, stop=steps, kind=data.workers_kind
@@ -202,12 +205,9 @@ class TrainingData:
         samples = [row for row in rows if isinstance(row, Sample)]
         unreadable: dict[str, str] = {}
         store = FeatureStore(self._config, self._collate, trainer.features)
-        store.prepare(
-            [s.image for s in samples if s.image is not None],
-            [caption for s in samples for caption in s.captions],
-            reporter,
-            bad=unreadable,
-        )
+        given = given_names(self._config.model.modalities)
+        parts = {n: [part for s in samples for part in s.given.get(n, ())] for n in given}
+        store.prepare(parts, reporter, bad=unreadable)
         self._collate = store
         self._note(numbers, rows, unreadable)
         items = task_items((*self.tests, *self._validations))
@@ -216,7 +216,7 @@ class TrainingData:
         assert isinstance(self._test_collate, Collator)
         tests = FeatureStore(self._config, self._test_collate, trainer.features)
         self._test_collate = tests
-        tests.prepare(*images_and_texts(items), reporter)
+        tests.prepare(columns_of(items), reporter)
 
     def _numbers(self, only_steps: int | None) -> Iterator[int]:
         """The samples that will be met."""
@@ -251,9 +251,3 @@ def _same(maker: BatchMaker) -> BatchMaker:
 def task_items(tasks: Sequence[Task]) -> list[Item]:
     """All queries and candidates."""
     return [item for task in tasks for item in (*task.queries, *task.candidates)]
-
-
-def images_and_texts(items: Sequence[Item]) -> tuple[list[str], list[str]]:
-    """The images and the texts of items."""
-    images = [item.image for item in items if item.image is not None]
-    return images, [item.text for item in items if item.text is not None]

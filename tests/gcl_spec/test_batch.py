@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_spec.batch import MODALITIES, Batch, embeddings, presence
+from gcl_spec.batch import Batch, embeddings
 from gcl_spec.errors import ConfigError
 from gcl_spec.normalize import l2_normalize
 
@@ -16,13 +16,30 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.sqrt((x**2).sum(-1, keepdims=True))
 
 
+NAMES = ("image", "text", "image+text")
+ROWS = {"image": IMAGE, "text": TEXT}
+
+
 @pytest.mark.parametrize("fuse", ["raw", "unit"])
-def test_rows_in_the_order_of_the_modalities(fuse: str) -> None:
-    assert MODALITIES == ("image", "text", "image+text")
-    found = embeddings(IMAGE, TEXT, fuse=fuse)  # type: ignore[arg-type]
+def test_rows_by_the_names_of_the_modalities(fuse: str) -> None:
+    found = embeddings(ROWS, NAMES, fuse=fuse)  # type: ignore[arg-type]
     total = IMAGE + TEXT if fuse == "raw" else unit(IMAGE) + unit(TEXT)
-    np.testing.assert_allclose(found, np.stack([unit(IMAGE), unit(TEXT), unit(total)]))
-    np.testing.assert_array_equal(embeddings(IMAGE, TEXT), embeddings(IMAGE, TEXT, fuse="raw"))
+    assert tuple(found) == NAMES
+    for name, want in zip(NAMES, (IMAGE, TEXT, total), strict=True):
+        np.testing.assert_allclose(found[name], unit(want))
+    np.testing.assert_array_equal(
+        embeddings(ROWS, NAMES)["image+text"], embeddings(ROWS, NAMES, fuse="raw")["image+text"]
+    )
+
+
+def test_any_modalities() -> None:
+    rows = {"audio": IMAGE, "video": TEXT, "text": IMAGE - TEXT}
+    found = embeddings(rows, ["text+audio", "video"])
+    assert tuple(found) == ("text+audio", "video")
+    np.testing.assert_allclose(found["text+audio"], unit(2 * IMAGE - TEXT))
+    flags = {"audio": np.asarray([1, 0, 1, 1], bool), "text": np.asarray([1, 1, 0, 1], bool)}
+    found = embeddings(rows, ["text+audio"], present=flags)
+    assert np.any(found["text+audio"] != 0, axis=1).tolist() == [True, False, False, True]
 
 
 @pytest.mark.parametrize("fuse", ["raw", "unit"])
@@ -31,17 +48,24 @@ def test_what_is_absent_is_zero_and_changes_nothing(fuse: str) -> None:
     here = np.asarray([[1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]], bool)
     image, text = IMAGE.copy(), TEXT.copy()
     image[1], text[2] = np.nan, np.inf
-    found = embeddings(image, text, fuse=fuse, present_MB=here)  # type: ignore[arg-type]
-    whole = embeddings(np.where(here[0, :, None], IMAGE, 0), np.where(here[1, :, None], TEXT, 0))
-    assert not found[~here].any()
-    np.testing.assert_array_equal(found[:, 0], embeddings(IMAGE, TEXT, fuse=fuse)[:, 0])  # type: ignore[arg-type]
-    np.testing.assert_allclose(found[2, 1:3], whole[2, 1:3], err_msg="the other part alone")
+    flags = dict(zip(NAMES, here, strict=True))
+    rows = {"image": image, "text": text}
+    found = embeddings(rows, NAMES, fuse=fuse, present=flags)  # type: ignore[arg-type]
+    kept = {n: np.where(flags[n][:, None], x, 0) for n, x in ROWS.items()}
+    want = embeddings(ROWS, NAMES, fuse=fuse)  # type: ignore[arg-type]
+    for name, z in found.items():
+        assert not z[~flags[name]].any()
+        np.testing.assert_array_equal(z[0], want[name][0])
+    whole = embeddings(kept, NAMES)["image+text"]
+    np.testing.assert_allclose(found["image+text"][1:3], whole[1:3], err_msg="the other part alone")
 
 
 def test_gradients_of_what_is_absent_are_zero() -> None:
     here = torch.tensor([[1, 0, 1, 1], [1, 1, 0, 1], [1, 0, 0, 0]], dtype=torch.bool)
     image, text = torch.tensor(IMAGE, requires_grad=True), torch.tensor(TEXT, requires_grad=True)
-    embeddings(image, text, present_MB=here).sum().backward()
+    flags = dict(zip(NAMES, here, strict=True))
+    z = embeddings({"image": image, "text": text}, NAMES, present=flags)
+    torch.stack(list(z.values())).sum().backward()
     for rows, part in ((image, here[0]), (text, here[1])):
         assert rows.grad is not None
         assert not rows.grad[~part].any()
@@ -56,23 +80,28 @@ def test_the_namespace_that_is_given_is_used() -> None:
             used.append(name)
             return getattr(np, name)
 
-    found = embeddings(IMAGE, TEXT, xp=Spy())  # type: ignore[arg-type]
-    np.testing.assert_array_equal(found, embeddings(IMAGE, TEXT))
-    assert [used.count(name) for name in ("stack", "sqrt")] == [1, 3], "three times normalised"
+    found = embeddings(ROWS, NAMES, xp=Spy())  # type: ignore[arg-type]
+    for name, want in embeddings(ROWS, NAMES).items():
+        np.testing.assert_array_equal(found[name], want)
+    assert used.count("sqrt") == 3, "three times normalised"
 
 
 def test_a_fusion_of_another_name() -> None:
     with pytest.raises(ConfigError, match="fuse = 'sum': must be raw or unit"):
-        embeddings(IMAGE, TEXT, fuse="sum")  # type: ignore[arg-type]
+        embeddings(ROWS, NAMES, fuse="sum")  # type: ignore[arg-type]
 
 
 def test_a_pair_is_there_where_both_parts_are() -> None:
-    image, text = np.asarray([1, 1, 0, 0], bool), np.asarray([1, 0, 1, 0], bool)
-    assert presence(image, text).tolist() == [image.tolist(), text.tolist(), [1, 0, 0, 0]]
+    flags = {"image": np.asarray([1, 1, 0, 0], bool), "text": np.asarray([1, 0, 1, 0], bool)}
+    batch = Batch({}, flags, np.arange(4))
+    assert batch.has("image+text").tolist() == [True, False, False, False]
+    assert not batch.has("audio").any()
+    assert not batch.has("text+audio").any()
 
 
 def test_the_length_is_the_number_of_samples() -> None:
-    batch = Batch({"image/features": np.zeros((5, 2))}, np.ones((3, 5), bool), np.arange(5))
+    flags = {"image": np.ones(5, bool)}
+    batch = Batch({"image/features": np.zeros((5, 2))}, flags, np.arange(5))
     assert len(batch) == 5
 
 

@@ -13,6 +13,8 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.train.world import single
 
+MODALITIES = ("image", "text", "image+text")
+
 
 class FakeTrainer:
     """Features are the mean colour and a few token counts; a step pulls the maps together."""
@@ -48,15 +50,16 @@ class FakeTrainer:
             loss = float("nan")
         return {"loss": loss, "loss/image->text": loss, "scale": 1.0, "grad_norm": 0.0}
 
-    def encode(self, batch: Batch, /) -> FloatArray:
+    def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
         rows = {
             name: batch.inputs[f"{name}/features"].astype(float) @ self.maps[name]
             for name in self.maps
             if f"{name}/features" in batch.inputs
         }
         zero = np.zeros_like(next(iter(rows.values())))
-        image, text = rows.get("image", zero), rows.get("text", zero)
-        return embeddings(image, text, present_MB=batch.present).astype(np.float32)
+        both = {name: rows.get(name, zero) for name in self.maps}
+        found = embeddings(both, MODALITIES, present={name: batch.has(name) for name in both})
+        return {name: z.astype(np.float32) for name, z in found.items()}
 
     def state(self) -> State:
         state = {f"params/{name}": x.copy() for name, x in self.maps.items()}

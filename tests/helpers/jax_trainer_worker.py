@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from gcl_jax.train.trainer import JaxTrainer
-from gcl_spec.batch import Batch, presence
+from gcl_spec.batch import Batch
 from gcl_spec.config.toml import loads
 
 SIZE, STEPS = 12, 3
@@ -24,12 +24,12 @@ def whole_batch(step: int) -> Batch:
         "text/features": rng.normal(size=(SIZE, 384)).astype(np.float32),
     }
     ids = np.minimum(np.arange(SIZE), SIZE - 3)
-    return Batch(inputs, presence(np.arange(SIZE) != 5, np.arange(SIZE) != 2), ids)
+    return Batch(inputs, {"image": np.arange(SIZE) != 5, "text": np.arange(SIZE) != 2}, ids)
 
 
 def part(batch: Batch, rows: slice) -> Batch:
     inputs = {name: x[rows] for name, x in batch.inputs.items()}
-    return Batch(inputs, batch.present[:, rows], batch.ids[rows])
+    return Batch(inputs, {n: x[rows] for n, x in batch.present.items()}, batch.ids[rows])
 
 
 def main(devices: int, rank: int, size: int, port: str, *sets: str) -> None:
@@ -52,7 +52,7 @@ def main(devices: int, rank: int, size: int, port: str, *sets: str) -> None:
         values.append({name: float(x) for name, x in found.items()})
     trainer.world.barrier()
     state = {n: x.astype(float).ravel().tolist() for n, x in trainer.state().items() if "3." in n}
-    encoded = trainer.encode(whole_batch(0)).astype(float).ravel().tolist()
+    encoded = [z.astype(float).ravel().tolist() for z in trainer.encode(whole_batch(0)).values()]
     print(json.dumps({"values": values, "state": state, "encoded": encoded}))
 
 

@@ -62,7 +62,9 @@ def equal(one: Batch, two: Batch) -> None:
     assert one.inputs.keys() == two.inputs.keys()
     for name, x in one.inputs.items():
         np.testing.assert_array_equal(x, two.inputs[name])
-    np.testing.assert_array_equal(one.present, two.present)
+    assert one.present.keys() == two.present.keys()
+    for name, flags in one.present.items():
+        np.testing.assert_array_equal(flags, two.present[name])
     np.testing.assert_array_equal(one.ids, two.ids)
 
 

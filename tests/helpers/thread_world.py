@@ -51,7 +51,7 @@ class Member:
         self.barrier()
         return Batch(
             {name: np.concatenate([part.inputs[name] for part in parts]) for name in batch.inputs},
-            np.concatenate([part.present for part in parts], axis=1),
+            {n: np.concatenate([part.present[n] for part in parts]) for n in batch.present},
             np.concatenate([part.ids for part in parts]),
         )
 

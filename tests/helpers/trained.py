@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gcl_spec.batch import Batch, presence
+from gcl_spec.batch import Batch
 from gcl_spec.config import toml
 from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
@@ -23,7 +23,7 @@ def batch() -> Batch:
         "text/attention_mask": np.ones_like(ids),
     }
     here = np.ones(SIZE, bool)
-    return Batch(inputs, presence(here, here), np.arange(SIZE))
+    return Batch(inputs, {"image": here, "text": here}, np.arange(SIZE))
 
 
 def trained_run(path: Path, *sets: str) -> TorchTrainer:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gcl_spec.batch import Batch, presence
+from gcl_spec.batch import Batch
 from gcl_spec.config.toml import load, loads
 from gcl_torch.train.trainer import TorchTrainer
 
@@ -18,12 +18,12 @@ def whole_batch(step: int) -> Batch:
         "text/features": rng.normal(size=(SIZE, 384)).astype(np.float32),
     }
     ids = np.minimum(np.arange(SIZE), SIZE - 3)
-    return Batch(inputs, presence(np.arange(SIZE) != 5, np.arange(SIZE) != 2), ids)
+    return Batch(inputs, {"image": np.arange(SIZE) != 5, "text": np.arange(SIZE) != 2}, ids)
 
 
 def part(batch: Batch, rows: slice) -> Batch:
     inputs = {name: x[rows] for name, x in batch.inputs.items()}
-    return Batch(inputs, batch.present[:, rows], batch.ids[rows])
+    return Batch(inputs, {n: x[rows] for n, x in batch.present.items()}, batch.ids[rows])
 
 
 def train(rank: int, size: int, sets: list[str], steps: int) -> dict[str, Any]:
@@ -65,7 +65,9 @@ def pairs(step: int) -> Batch:
         "text/input_ids": ids,
         "text/attention_mask": np.ones_like(ids),
     }
-    return Batch(inputs, presence(np.ones(PAIRS, bool), np.arange(PAIRS) != 2), np.arange(PAIRS))
+    return Batch(
+        inputs, {"image": np.ones(PAIRS, bool), "text": np.arange(PAIRS) != 2}, np.arange(PAIRS)
+    )
 
 
 def train_clip(
@@ -80,5 +82,5 @@ def train_clip(
         found = trainer.step(part(pairs(step), slice(rank * share, (rank + 1) * share)), lr=1e-3)
         values.append({name: float(x) for name, x in found.items()})
     held = sum(p.to_local().numel() for p in trainer._trained.values() if hasattr(p, "to_local"))
-    encoded = trainer.encode(pairs(0))
+    encoded = np.stack(list(trainer.encode(pairs(0)).values()))
     return {"values": values, "state": trainer.state(), "encoded": encoded, "held": held}

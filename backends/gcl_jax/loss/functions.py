@@ -14,7 +14,7 @@ from gcl_spec.backend import LossAndGrads, LossArguments
 from gcl_spec.loss.equation import check_stacked, contrastive_terms, stacked_loss
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
 from gcl_spec.loss.inputs import Weights, pair_rows
-from gcl_spec.loss.terms import direction_losses, mean_term, modality_gap
+from gcl_spec.loss.terms import direction_losses, mean_term, modality_gaps
 from gcl_spec.objective import GCL, Objective
 
 __all__ = ["DirectionLosses", "contrastive_loss", "gcl_loss", "gcl_terms", "loss_and_grads"]
@@ -122,28 +122,26 @@ class DirectionLosses(NamedTuple):
     loss: jax.Array
     directions: dict[str, jax.Array]
     gap: dict[str, jax.Array]
-    """`gcl_spec.loss.terms.modality_gap`"""
+    """`gcl_spec.loss.terms.modality_gaps`"""
 
 
 def gcl_terms(
-    image: jax.Array,
-    text: jax.Array,
+    embeddings: Mapping[str, jax.Array],
     *,
     log_scale: jax.Array | float,
     objective: Objective = GCL,
-    weights: Weights | None = None,
+    weights: Mapping[str, Weights] | None = None,
     present: Mapping[str, jax.Array] | None = None,
     ids: jax.Array | None = None,
     axis_name: str | None = None,
 ) -> DirectionLosses:
-    """`gcl_loss` and the losses of its directions, which are 0 where no sample has both parts.
+    """`contrastive_loss` and the losses of its directions, 0 where no sample has both parts.
 
-    >>> found = gcl_terms(jnp.eye(4), jnp.eye(4), log_scale=0.0)
+    >>> found = gcl_terms({"image": jnp.eye(4), "text": jnp.eye(4)}, log_scale=0.0)
     >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}
     {'image->text': 1.67, 'text->image': 1.67}
     """
-    by_name = None if weights is None else {"image+text": weights}
-    given = ({"image": image, "text": text}, {"weights": by_name, "present": present, "ids": ids})
+    given = (dict(embeddings), {"weights": weights, "present": present, "ids": ids})
     rows, extras = _gathered(given, axis_name)
     terms = contrastive_terms(
         rows,
@@ -157,7 +155,7 @@ def gcl_terms(
     found = (
         mean_term(terms, objective, xp=jnp),
         direction_losses(still[1], objective, xp=jnp),
-        modality_gap(still[0]["image"], still[0]["text"], extras["present"], xp=jnp),
+        modality_gaps(still[0], extras["present"], xp=jnp),
     )
     return DirectionLosses(*_one_value(found, axis_name))
 

@@ -27,27 +27,31 @@ Inputs = Mapping[str, jax.Array]
 
 
 class Model(nnx.Module):
-    """A model that projects images and texts into one space, with its temperature.
+    """A model that projects every given modality into one space, with its temperature.
 
+    given: the modalities of which it takes inputs.
     log_scale: ln(1 / temperature), shape ().
     """
+
+    given: tuple[str, ...] = ("image", "text")
 
     log_scale: nnx.Param[jax.Array]
     max_tokens = 512
 
-    def __call__(self, inputs: Inputs) -> tuple[jax.Array, jax.Array]:
-        """Image and text projections, (B, width) each; zeros for a modality without inputs."""
+    def __call__(self, inputs: Inputs) -> dict[str, jax.Array]:
+        """Projections by modality, (B, width) each; zeros for a modality without inputs."""
         features = self.features(inputs)
         if not features:
-            raise DataError("a batch with neither image nor text inputs for this model")
+            names = " or ".join(self.given)
+            raise DataError(f"a batch without inputs of {names}, which this model takes")
         found = {name: self.project(name, x) for name, x in features.items()}
         zeros = jnp.zeros_like(next(iter(found.values())))
-        return found.get("image", zeros), found.get("text", zeros)
+        return {name: found.get(name, zeros) for name in self.given}
 
     def features(self, inputs: Inputs) -> dict[str, jax.Array]:
         """Tower outputs by modality, (B, F): given ones, or computed from pixels and tokens."""
         found = {}
-        for name in ("image", "text"):
+        for name in self.given:
             if f"{name}/features" in inputs:
                 found[name] = inputs[f"{name}/features"]
             else:
@@ -93,9 +97,10 @@ def make_model(config: Config) -> Model:
 
 
 class _Heads(Model):
-    def __init__(self, config: Config, image_width: int, text_width: int) -> None:
-        self.image_head = _head("image_head", image_width, config)
-        self.text_head = _head("text_head", text_width, config)
+    def __init__(self, config: Config, widths: Mapping[str, int]) -> None:
+        self.given = tuple(widths)
+        for name, width in widths.items():
+            setattr(self, f"{name}_head", _head(f"{name}_head", width, config))
         self._start_scale(config)
 
     def project(self, name: str, features: jax.Array) -> jax.Array:
@@ -113,7 +118,7 @@ class LiteModel(_Heads):
     """
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, EfficientNetLite0.width, MiniLM.width)
+        super().__init__(config, {"image": EfficientNetLite0.width, "text": MiniLM.width})
         for name in ("image", "text"):
             if not config.model.freezes(name):
                 setattr(self, f"{name}_tower", frozen_tower(name))
@@ -151,10 +156,10 @@ _INPUTS = {
 
 
 class AdapterModel(_Heads):
-    """Heads on vectors of any two models, whose widths the config tells."""
+    """Heads on vectors of any models, whose widths the config tells."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, *vector_widths(config.model))
+        super().__init__(config, vector_widths(config.model))
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
         """None, since there are no towers: only vectors (B, F) go in."""

@@ -14,9 +14,9 @@ from gcl_jax.loss.functions import gcl_terms
 from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
-from gcl_spec.batch import MODALITIES, Fuse
+from gcl_spec.batch import Fuse
 from gcl_spec.normalize import l2_normalize, row_norms
-from gcl_spec.objective import Objective
+from gcl_spec.objective import Objective, fusion_weights, given_names
 
 __all__ = ["StepOptions", "cast", "make_step"]
 
@@ -26,6 +26,8 @@ class StepOptions:
     """What of a config belongs to the step; see `gcl_spec.config`."""
 
     objective: Objective
+    given: tuple[str, ...]
+    """The model's given modalities, in the order of the columns of "present"."""
     fuse: Fuse
     precision: str
     microbatch: int
@@ -40,7 +42,7 @@ def make_step(
     """`step(moving, still, buffers, batch, lr) -> (moving, values)`, to be compiled.
 
     moving: trained parameters, optimiser and running means. still: parameters that are not trained.
-    batch: inputs by name, "present" (B, 3) and "ids" (B,). values: scalars for the log.
+    batch: inputs by name, "present" (B, G) and "ids" (B,). values: scalars for the log.
     """
     loss = _spread_loss(options, world)
 
@@ -52,9 +54,9 @@ def make_step(
             inputs = {n: x for n, x in part.items() if "/" in n}
             known = still | {"log_scale": scale} | params
             whole, inputs = cast((known, inputs), options.precision)
-            image, text = model.call(whole, buffers, lambda module: module(inputs))
+            rows = model.call(whole, buffers, lambda module: module(inputs))
             labels = {n: x for n, x in part.items() if n not in inputs}
-            return {"image": jnp.float32(image), "text": jnp.float32(text), **labels}
+            return {n: jnp.float32(x) for n, x in rows.items()} | labels
 
         size = batch["ids"].shape[0]
         towers = {n: x for n, x in trained.items() if n != "log_scale"}
@@ -113,24 +115,24 @@ def _loss(
     options: StepOptions,
     log_scale: jax.Array,
     *,
-    image: jax.Array,
-    text: jax.Array,
     present: jax.Array,
     ids: jax.Array,
     axis_name: str | None = None,
+    **rows: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Of unit rows; "image+text" is fused inside, where it costs no product of its own."""
-    known = {*options.objective.modalities, "image", "text"}
+    """Of unit rows; "a+b" is fused inside, where it costs no product of its own."""
     weights = None
     if options.fuse == "raw":
-        weights = (row_norms(image, xp=jnp), row_norms(text, xp=jnp))
+        norms = {name: row_norms(x, xp=jnp) for name, x in rows.items()}
+        weights = fusion_weights(options.objective, norms)
+    flags = dict(zip(options.given, present.T, strict=True))
+    used = given_names(options.objective.modalities)
     found = gcl_terms(
-        l2_normalize(image, xp=jnp),
-        l2_normalize(text, xp=jnp),
+        {name: l2_normalize(rows[name], xp=jnp) for name in used},
         log_scale=log_scale,
         objective=options.objective,
         weights=weights,
-        present={name: present[:, m] for m, name in enumerate(MODALITIES) if name in known},
+        present={name: flags[name] for name in used},
         ids=ids,
         axis_name=axis_name,
     )

@@ -42,6 +42,7 @@ class JaxTrainer:
         with jax.default_device(first):
             model = make_model(config)
         self._model, self._most_tokens = Functional(model), model.max_tokens
+        self._given = model.given
         self._trained = tuple(name for name in self._model.params if self._trains(name))
         trained = {name: self._model.params[name] for name in self._trained}
         self._rules = AdamW.of(config.optim, {n: x.ndim for n, x in trained.items()})
@@ -56,7 +57,8 @@ class JaxTrainer:
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, jax.Array]:
         """See `Trainer.step`; waits for the device nowhere."""
         inputs = self._inputs(batch, longest=self.world.largest)
-        labels = {"present": np.ascontiguousarray(batch.present.T), "ids": batch.ids}
+        present_BG = np.stack([batch.has(name) for name in self._given], axis=1)
+        labels = {"present": present_BG, "ids": batch.ids}
         moving = {n: self._params[n] for n in self._trained}
         still = {n: x for n, x in self._params.items() if n not in moving}
         (moving, self._optimizer, self._averages), values = self._compiled_step(
@@ -71,16 +73,18 @@ class JaxTrainer:
         seen: dict[str, jax.Array] = values
         return seen
 
-    def encode(self, batch: Batch, /) -> FloatArray:
+    def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
         """See `Trainer.encode`; by the running means of the weights, where there are any."""
         size = len(batch)
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
-        image, text = self._compiled_model(params, self.world.here(self._buffers), inputs)
-        rows = [np.asarray(x, np.float32)[:size] for x in (image, text)]
-        fuse = self._config.model.fuse
-        return np.asarray(
-            embeddings(*rows, fuse=fuse, present_MB=batch.present, xp=numpy_namespace)
+        found = self._compiled_model(params, self.world.here(self._buffers), inputs)
+        return embeddings(
+            {name: np.asarray(x, np.float32)[:size] for name, x in found.items()},
+            self._config.model.modalities,
+            fuse=self._config.model.fuse,
+            present={name: batch.has(name) for name in found},
+            xp=numpy_namespace,
         )
 
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
@@ -110,6 +114,7 @@ class JaxTrainer:
         config = self._config
         options = StepOptions(
             objective=objective(config.objective),
+            given=self._given,
             fuse=config.model.fuse,
             precision=config.train.precision,
             microbatch=config.train.microbatch,

@@ -20,27 +20,30 @@ Inputs = Mapping[str, torch.Tensor]
 
 
 class Model(nn.Module):
-    """A model that projects images and texts into one space, with its temperature."""
+    """A model that projects every given modality into one space, with its temperature."""
 
+    given: tuple[str, ...] = ("image", "text")
+    """The modalities of which it takes inputs."""
     log_scale: nn.Parameter
 
-    def forward(self, inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image and text projections, (B, D) each; zeros for a modality without inputs.
+    def forward(self, inputs: Inputs) -> dict[str, torch.Tensor]:
+        """Projections by modality, (B, D) each; zeros for a modality without inputs.
 
         Raises:
-            DataError: there are inputs of neither modality.
+            DataError: there are inputs of no modality.
         """
         features = self.features(inputs)
         if not features:
-            raise DataError("a batch with neither image nor text inputs for this model")
+            names = " or ".join(self.given)
+            raise DataError(f"a batch without inputs of {names}, which this model takes")
         found = {name: self.project(name, x) for name, x in features.items()}
         zeros = torch.zeros_like(next(iter(found.values())))
-        return found.get("image", zeros), found.get("text", zeros)
+        return {name: found.get(name, zeros) for name in self.given}
 
     def features(self, inputs: Inputs) -> dict[str, torch.Tensor]:
         """Tower outputs by modality, (B, F): given ones, or computed from pixels and tokens."""
         found = {}
-        for name in ("image", "text"):
+        for name in self.given:
             if f"{name}/features" in inputs:
                 found[name] = inputs[f"{name}/features"]
             else:
@@ -79,10 +82,11 @@ def make_model(config: Config) -> Model:
 
 
 class _Heads(Model):
-    def __init__(self, config: Config, image_width: int, text_width: int) -> None:
+    def __init__(self, config: Config, widths: Mapping[str, int]) -> None:
         super().__init__()
-        self.image_head = _head("image_head", image_width, config)
-        self.text_head = _head("text_head", text_width, config)
+        self.given = tuple(widths)
+        for name, width in widths.items():
+            setattr(self, f"{name}_head", _head(f"{name}_head", width, config))
         self._start_scale(config)
 
     def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
@@ -99,7 +103,7 @@ class LiteModel(_Heads):
     """
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, EfficientNetLite0.width, MiniLM.width)
+        super().__init__(config, {"image": EfficientNetLite0.width, "text": MiniLM.width})
         self._frozen: dict[str, nn.Module] = {}
         if not config.model.freezes("image"):
             self.image_tower = EfficientNetLite0.pretrained()
@@ -138,10 +142,10 @@ class LiteModel(_Heads):
 
 
 class AdapterModel(_Heads):
-    """Heads on vectors of any two models, whose widths the config tells."""
+    """Heads on vectors of any models, whose widths the config tells."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__(config, *vector_widths(config.model))
+        super().__init__(config, vector_widths(config.model))
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
         """None, since there are no towers: only vectors (B, F) go in."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import reduce
 from math import log
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,12 @@ from array_api_compat import torch as torch_namespace
 from torch.nn.parallel import DistributedDataParallel
 
 from gcl_spec._typing import FloatArray, State
-from gcl_spec.batch import MODALITIES, Batch, embeddings
+from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import InputError
 from gcl_spec.normalize import l2_normalize, row_norms
+from gcl_spec.objective import fusion_weights, given_names
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 from gcl_spec.train.optimizer_rules import decays, lr_ratio
 from gcl_torch.cached.step import cached_step
@@ -91,20 +94,20 @@ class TorchTrainer:
         return values
 
     @torch.no_grad()
-    def encode(self, batch: Batch, /) -> FloatArray:
+    def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
         """See `Trainer.encode`; by the running means of the weights, where there are any."""
         self._model.eval()
         inputs = self._inputs(batch)
         with self._autocast():
-            image, text = self._averaged_model()(inputs)
-        z_MBD = embeddings(
-            image.float(),
-            text.float(),
+            projections = self._averaged_model()(inputs)
+        found = embeddings(
+            {name: x.float() for name, x in projections.items()},
+            self._config.model.modalities,
             fuse=self._config.model.fuse,
-            present_MB=torch.from_numpy(batch.present).to(self._device),
+            present={n: torch.from_numpy(batch.has(n)).to(self._device) for n in projections},
             xp=torch_namespace,
         )
-        return np.asarray(z_MBD.cpu().numpy())
+        return {name: np.asarray(z_BD.cpu().numpy()) for name, z_BD in found.items()}
 
     @torch.inference_mode()
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
@@ -130,33 +133,34 @@ class TorchTrainer:
         ).to_state()
 
     def _encode_part(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        image, text = self._forward({n: x for n, x in inputs.items() if "/" in n})
+        rows = self._forward({n: x for n, x in inputs.items() if "/" in n})
         # The loss of one process sees every row of the others, so presence and ids travel along.
         labels = {name: x for name, x in inputs.items() if "/" not in name}
-        return {"image": image.float(), "text": text.float(), **labels}
+        return {name: x.float() for name, x in rows.items()} | labels
 
     def _loss(
-        self, image: torch.Tensor, text: torch.Tensor, present: torch.Tensor, ids: torch.Tensor
+        self, *, present: torch.Tensor, ids: torch.Tensor, **rows: torch.Tensor
     ) -> torch.Tensor:
-        """Of unit rows; "image+text" is fused inside, where it costs no product of its own."""
-        known = {*self._objective.modalities, "image", "text"}
+        """Of unit rows; "a+b" is fused inside, where it costs no product of its own."""
         weights = None
         if self._config.model.fuse == "raw":
-            weights = tuple(row_norms(x, xp=torch_namespace) for x in (image, text))
+            norms = {name: row_norms(x, xp=torch_namespace) for name, x in rows.items()}
+            weights = fusion_weights(self._objective, norms)
+        flags = dict(zip(self._model.given, present.T, strict=True))
+        used = given_names(self._objective.modalities)
         try:
             found = gcl_terms(
-                l2_normalize(image, xp=torch_namespace),
-                l2_normalize(text, xp=torch_namespace),
+                {name: l2_normalize(rows[name], xp=torch_namespace) for name in used},
                 log_scale=self._model.log_scale,
                 objective=self._objective,
                 weights=weights,
-                present={n: present[:, m] for m, n in enumerate(MODALITIES) if n in known},
+                present={name: flags[name] for name in used},
                 ids=ids,
                 group=None if self.world.size == 1 else torch.distributed.group.WORLD,
             )
         except InputError:
             # All processes are here together: each has looked at the rows of all.
-            summed = image.sum() + text.sum() + self._model.log_scale
+            summed = reduce(add, [x.sum() for x in rows.values()]) + self._model.log_scale
             if not self.world.any(not bool(torch.isfinite(summed))):
                 raise
             # As on a GPU, where the loss looks at no value: a step to be skipped, or to stop at.
@@ -211,8 +215,8 @@ class TorchTrainer:
         return {name: torch.from_numpy(x).to(self._device) for name, x in batch.inputs.items()}
 
     def _labels(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Presence, (B, 3), and ids, (B,)."""
-        present = torch.from_numpy(np.ascontiguousarray(batch.present.T))
+        """Presence in the order of the model's given modalities, (B, G), and ids, (B,)."""
+        present = torch.from_numpy(np.stack([batch.has(n) for n in self._model.given], axis=1))
         return {
             "present": present.to(self._device),
             "ids": torch.from_numpy(batch.ids).to(self._device),

@@ -55,17 +55,16 @@ def _lengths(collate: Collate, kind: str, items: Sequence[str]) -> Iterator[int]
         return
     for start in range(0, len(items), _CHUNK):
         part = list(items[start : start + _CHUNK])
-        mask = collate([None] * len(part), part).inputs["text/attention_mask"]
+        mask = collate({kind: part}).inputs["text/attention_mask"]
         yield from (-(-int(count) // _LENGTH) * _LENGTH for count in mask.sum(axis=1))
 
 
 def _batch(
     collate: Collate, kind: str, items: list[str], length: int, bad: dict[str, str] | None
 ) -> Batch:
-    nothing: list[None] = [None] * len(items)
     if kind == "image":
-        return collate(items, nothing, bad=bad)
+        return collate({kind: items}, bad=bad)
     inputs: dict[str, npt.NDArray[np.generic]] = {}
-    for name, x in collate(nothing, items).inputs.items():
+    for name, x in collate({kind: items}).inputs.items():
         inputs[name] = np.pad(x, ((0, 0), (0, length - x.shape[1])))
-    return assemble(inputs, nothing, items, None)
+    return assemble(inputs, {kind: items}, None)

@@ -1,7 +1,7 @@
 """Outputs of frozen towers: computed once for each picture and text, kept on disk by content."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.data.features.cache import FeatureCache
 from gcl_spec.data.features.fixed_batches import fixed_batches
 from gcl_spec.data.features.keys import image_tower_key, text_tower_key
-from gcl_spec.data.prepare.collate import Collator, assemble, without_bad
+from gcl_spec.data.prepare.collate import Collator, Items, assemble, has_any, without_bad
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet, Reporter
@@ -46,22 +46,19 @@ class FeatureStore:
         self._collator = collator
         self._compute = compute
         folder = cache_folder(config.data)
-        self._caches = {
-            "image": FeatureCache(folder, "image", image_tower_key(config.model)),
-            "text": FeatureCache(folder, "text", text_tower_key(config.model)),
-        }
-        self._rows: dict[str, dict[str, FloatArray]] = {"image": {}, "text": {}}
+        keys = {"image": image_tower_key, "text": text_tower_key}
+        self._caches = {n: FeatureCache(folder, n, key(config.model)) for n, key in keys.items()}
+        self._rows: dict[str, dict[str, FloatArray]] = {name: {} for name in keys}
         self._bad: dict[str, str] = {}
 
     def prepare(
         self,
-        images: Iterable[str],
-        texts: Iterable[str],
+        items: Mapping[str, Iterable[str | None]],
         reporter: Reporter | None = None,
         *,
         bad: dict[str, str] | None = None,
     ) -> None:
-        """Have the outputs of these pictures and texts ready.
+        """Have the outputs of these pictures and texts, by modality, ready; None is left out.
 
         A damaged cache is computed anew. What an interrupted call had computed, but for its last
         batches, is not computed again.
@@ -77,8 +74,8 @@ class FeatureStore:
             CheckpointError: the cache cannot be written.
         """
         reporter = reporter or Quiet()
-        for kind, items in (("image", images), ("text", texts)):
-            wanted = self._digests(kind, items, bad)
+        for kind, entries in items.items():
+            wanted = self._digests(kind, entries, bad)
             if not wanted:
                 continue
             found, warnings = self._caches[kind].read()
@@ -99,28 +96,28 @@ class FeatureStore:
 
     def __call__(
         self,
-        images: Sequence[ImageInput | None],
-        texts: Sequence[str | None],
+        items: Items,
         ids: IntArray | None = None,
         /,
         *,
         bad: dict[str, str] | None = None,
-        both: bool = False,
+        every: bool = False,
     ) -> Batch:
         """A batch of prepared tower outputs; its arguments are those of `Collate.__call__`."""
         if bad is not None:
-            bad |= {x: self._bad[x] for x in images if isinstance(x, str) and x in self._bad}
-        images, texts = without_bad(images, texts, bad)
+            pictures = (x for x in items.get("image", ()) if isinstance(x, str))
+            bad |= {x: self._bad[x] for x in pictures if x in self._bad}
+        items = without_bad(items, bad)
         inputs: dict[str, npt.NDArray[np.generic]] = {}
-        for kind, items in (("image", images), ("text", texts)):
-            rows = self._rows[kind]
-            if (both and rows) or any(item is not None for item in items):
+        for kind, entries in items.items():
+            rows = self._rows.get(kind, {})
+            if has_any(items, kind, every and bool(rows)):
                 if not rows:
                     raise DataError(f"no {kind} was prepared; call prepare first")
                 zero = np.zeros_like(next(iter(rows.values())))
-                found = [zero if item is None else self._row(kind, item) for item in items]
+                found = [zero if item is None else self._row(kind, item) for item in entries]
                 inputs[f"{kind}/features"] = np.stack(found)
-        return assemble(inputs, images, texts, ids)
+        return assemble(inputs, items, ids)
 
     def _row(self, kind: str, item: ImageInput) -> FloatArray:
         if not isinstance(item, str) or item not in self._rows[kind]:
@@ -128,10 +125,12 @@ class FeatureStore:
         return self._rows[kind][item]
 
     def _digests(
-        self, kind: str, items: Iterable[str], bad: dict[str, str] | None
+        self, kind: str, items: Iterable[str | None], bad: dict[str, str] | None
     ) -> dict[str, str]:
         found = {}
         for item in dict.fromkeys(items):
+            if item is None:
+                continue
             try:
                 found[item] = self._digest(kind, item)
             except DataError as error:

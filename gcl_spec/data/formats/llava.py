@@ -70,7 +70,7 @@ class LlavaSource:
         caption = self._captions[number]
         captions = () if caption is None else (caption,)
         concept = self._concepts.get(number) or caption or f"row {self.place(number)}"
-        return Sample(self._ids[number], self._paths[number], captions, concept)
+        return Sample.of_pair(self._ids[number], self._paths[number], captions, concept)
 
     def place(self, number: int, /) -> str:
         """Where sample `number` stands, for messages (`Source.place`)."""

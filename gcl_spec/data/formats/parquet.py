@@ -72,7 +72,7 @@ class ParquetSource:
             raise DataError(f"{place}: neither image nor caption")
         name, concept = self._cell(number, self._columns.id), self._concept(number)
         concept = concept or (captions[0] if captions else f"row {place}")
-        return Sample(place if name is None else str(name), image, captions, concept)
+        return Sample.of_pair(place if name is None else str(name), image, captions, concept)
 
     def place(self, number: int, /) -> str:
         """Where sample `number` stands, for messages (`Source.place`)."""

@@ -71,7 +71,9 @@ class TarSource:
         if not has_image and not captions:
             raise DataError(f"{place}: neither image nor caption")
         concept = captions[0] if captions else f"row {place}"
-        return Sample(index.keys[row], str(number) if has_image else None, captions, concept)
+        return Sample.of_pair(
+            index.keys[row], str(number) if has_image else None, captions, concept
+        )
 
     def place(self, number: int, /) -> str:
         """Where sample `number` stands, for messages (`Source.place`)."""

@@ -82,7 +82,7 @@ class TextTableSource:
         name = "" if columns.id is None else row[columns.id].strip()
         concept = "" if columns.concept is None else row[columns.concept].strip()
         concept = concept or (captions[0] if captions else f"row {place}")
-        return Sample(name or place, image or None, captions, concept)
+        return Sample.of_pair(name or place, image or None, captions, concept)
 
     def place(self, number: int, /) -> str:
         """Where sample `number` stands (`Source.place`); lines count from 1, the header."""

@@ -19,8 +19,7 @@ from gcl_spec.data.equal_rows import connected, first_equal
 from gcl_spec.data.formats.columns import find_columns
 from gcl_spec.data.formats.parquet_table import ParquetTable
 from gcl_spec.data.names import plain
-from gcl_spec.data.prepare.collate import assemble
-from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.data.prepare.collate import Items, assemble, has_any
 from gcl_spec.data.sample import Sample
 from gcl_spec.errors import DataError
 
@@ -78,11 +77,12 @@ class VectorSource:
         has = {kind: self._has(kind, row, place) for kind in KINDS}
         if not any(has.values()):
             raise DataError(f"{place}: neither image nor text")
-        reference = str(row)
-        # The first row stands for equal ones, so that they are known as one caption.
-        captions = (str(self._twins["text"][row]),) if has["text"] else ()
+        given = {kind: (str(row),) for kind in KINDS if has[kind]}
+        if has["text"]:
+            # The first row stands for equal ones, so that they are known as one caption.
+            given["text"] = (str(self._twins["text"][row]),)
         concept = f"row {row}" if self._name(row) is None else f"id {self._name(row)}"
-        return Sample(self.id_of(row), reference if has["image"] else None, captions, concept)
+        return Sample(self.id_of(row), given, concept)
 
     def place(self, number: int, /) -> str:
         """Where sample `number` stands, for messages (`Source.place`)."""
@@ -171,25 +171,23 @@ class VectorCollator:
 
     def __call__(
         self,
-        images: Sequence[ImageInput | None],
-        texts: Sequence[str | None],
+        items: Items,
         ids: IntArray | None = None,
         /,
         *,
         bad: dict[str, str] | None = None,
-        both: bool = False,
+        every: bool = False,
     ) -> Batch:
         """A batch of vectors; its arguments are those of `Collate.__call__`, and no row is bad."""
         inputs: dict[str, npt.NDArray[np.generic]] = {}
-        for kind, items in zip(KINDS, (images, texts), strict=True):
-            wanted = both and kind in self._source.vectors
-            if wanted or any(item is not None for item in items):
+        for kind, entries in items.items():
+            if has_any(items, kind, every and kind in self._source.vectors):
                 zero = np.zeros(self._source.vectors[kind].shape[1], np.float32)
                 rows = [
-                    zero if item is None else self._source.row(kind, str(item)) for item in items
+                    zero if item is None else self._source.row(kind, str(item)) for item in entries
                 ]
                 inputs[f"{kind}/features"] = np.stack(rows).astype(np.float32)
-        return assemble(inputs, images, texts, ids)
+        return assemble(inputs, items, ids)
 
 
 def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:

@@ -1,21 +1,24 @@
-"""Makes the arrays of a batch from pictures and texts."""
+"""Makes the arrays of a batch from pictures, texts and other parts of samples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from gcl_spec._typing import IntArray
 from gcl_spec._words import brief
-from gcl_spec.batch import Batch, presence
+from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.data.prepare.recipes import preprocessing_of
-from gcl_spec.errors import DataError
+from gcl_spec.errors import DataError, InputError
 
-__all__ = ["Collate", "Collator", "Reader", "assemble"]
+__all__ = ["Collate", "Collator", "Items", "Reader", "assemble", "has_any", "without_bad"]
+
+Items: TypeAlias = Mapping[str, Sequence[Any]]
+"""Of B samples, by modality: a picture, a text or a reference each; None where one has none."""
 
 
 class Reader(Protocol):
@@ -32,32 +35,34 @@ class Reader(Protocol):
 
 
 class Collate(Protocol):
-    """Makes a batch of B samples from images and texts, None where a sample has none."""
+    """Makes a batch of B samples from their parts by modality."""
 
     def __call__(
         self,
-        images: Sequence[ImageInput | None],
-        texts: Sequence[str | None],
+        items: Items,
         ids: IntArray | None = None,
         /,
         *,
         bad: dict[str, str] | None = None,
-        both: bool = False,
+        every: bool = False,
     ) -> Batch:
         """The batch of B samples.
 
         Args:
-            images: one a sample, None where it has none.
-            texts: one a sample, None where it has none.
+            items: B entries for each modality that samples may have, at least one modality.
             ids: (B,), equal for samples that are not each other's negatives; 0..B-1 when not given.
             bad: takes the reason for each image, by its path or reference, that cannot be read;
                 the sample is then present in no modality. Without it such an image is an error.
-            both: have inputs of both modalities, even of one that no sample has.
+            every: have inputs of every modality in `items`, even of one that no sample has.
 
         Raises:
             DataError: an image that cannot be read.
+            InputError: a modality that the model takes no inputs of.
         """
         ...
+
+
+_TAKEN = ("image", "text")
 
 
 class Collator:
@@ -77,23 +82,28 @@ class Collator:
 
     def __call__(
         self,
-        images: Sequence[ImageInput | None],
-        texts: Sequence[str | None],
+        items: Items,
         ids: IntArray | None = None,
         /,
         *,
         bad: dict[str, str] | None = None,
-        both: bool = False,
+        every: bool = False,
     ) -> Batch:
         """A batch of pixels and tokens; its arguments are those of `Collate.__call__`."""
+        for name in items:
+            if name not in _TAKEN:
+                raise InputError(
+                    f"samples with {name!r}: this model takes {' and '.join(_TAKEN)} (an adapter "
+                    "takes vectors of any modality)"
+                )
         inputs: dict[str, npt.NDArray[np.generic]] = {}
-        pixels = self._decode(images, bad)
-        images, texts = without_bad(images, texts, bad)
-        if both or any(image is not None for image in images):
+        pixels = self._decode(items.get("image", ()), bad)
+        items = without_bad(items, bad)
+        if has_any(items, "image", every):
             inputs[self._preprocessing.image_input] = np.stack(pixels)
-        if both or any(text is not None for text in texts):
-            inputs |= self._preprocessing.texts([text or "" for text in texts])
-        return assemble(inputs, images, texts, ids)
+        if has_any(items, "text", every):
+            inputs |= self._preprocessing.texts([text or "" for text in items["text"]])
+        return assemble(inputs, items, ids)
 
     def read(self, image: ImageInput) -> ImageInput:
         """The file's content where `image` is a path under the root; else `image` itself."""
@@ -125,36 +135,36 @@ class Collator:
         return self._preprocessing.image(self.read(image), where)
 
 
-def without_bad(
-    images: Sequence[ImageInput | None],
-    texts: Sequence[str | None],
-    bad: dict[str, str] | None,
-) -> tuple[Sequence[ImageInput | None], Sequence[str | None]]:
-    """Images and texts with None for both parts of each sample whose image is in `bad`."""
-    if not bad:
-        return images, texts
-    good = [not (isinstance(image, str) and image in bad) for image in images]
-    return (
-        [image if fine else None for image, fine in zip(images, good, strict=True)],
-        [text if fine else None for text, fine in zip(texts, good, strict=True)],
-    )
+def without_bad(items: Items, bad: Mapping[str, str] | None) -> Items:
+    """The items with None for all parts of each sample whose image is in `bad`."""
+    if not bad or "image" not in items:
+        return items
+    good = [not (isinstance(image, str) and image in bad) for image in items["image"]]
+    return {
+        name: [part if fine else None for part, fine in zip(parts, good, strict=True)]
+        for name, parts in items.items()
+    }
+
+
+def has_any(items: Items, modality: str, every: bool) -> bool:
+    """Does a sample have a part of this modality, or must a batch have inputs of `every` one?"""
+    parts = items.get(modality)
+    return parts is not None and (every or any(part is not None for part in parts))
 
 
 def assemble(
-    inputs: dict[str, npt.NDArray[np.generic]],
-    images: Sequence[object],
-    texts: Sequence[object],
-    ids: IntArray | None,
+    inputs: Mapping[str, npt.NDArray[np.generic]], items: Items, ids: IntArray | None
 ) -> Batch:
-    """A batch in which a modality is present where `images` and `texts` have no None.
+    """A batch in which a modality is present where its items are not None.
 
     Args:
         inputs: the arrays of `gcl_spec.batch.Batch.inputs`, of the shapes there.
-        images: one a sample, None where it has none.
-        texts: one a sample, None where it has none.
+        items: B entries by modality, None where a sample has none.
         ids: (B,); 0..B-1 when not given.
     """
-    has_image = np.asarray([image is not None for image in images], bool)
-    has_text = np.asarray([text is not None for text in texts], bool)
-    numbers = np.arange(len(images), dtype=np.int64) if ids is None else ids
-    return Batch(inputs, presence(has_image, has_text), numbers)
+    present = {
+        name: np.asarray([part is not None for part in parts], bool)
+        for name, parts in items.items()
+    }
+    count = len(next(iter(items.values())))
+    return Batch(inputs, present, np.arange(count, dtype=np.int64) if ids is None else ids)

@@ -1,7 +1,9 @@
-"""Makes the batch of a step: the order gives samples, the source their pictures and captions."""
+"""Makes the batch of a step: the order gives samples, the source their parts."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from gcl_spec._typing import IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.data.equal_rows import class_ids
@@ -10,6 +12,7 @@ from gcl_spec.data.open import open_source
 from gcl_spec.data.prepare.collate import Collate, Collator
 from gcl_spec.data.sample import BadSample, Sample
 from gcl_spec.data.source import Source, row_of
+from gcl_spec.objective import given_names
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.train.feed.order import Order
 
@@ -29,40 +32,52 @@ class BatchMaker:
     A bad sample keeps its row, without inputs and present in no modality, so that batches keep
     their size. The ids of a process are its part of those of the whole batch. Several threads may
     call it at once.
+
+    Args:
+        source: gives the samples.
+        order: which of them a step gets.
+        collate: makes arrays of them.
+        given: the modalities of which the model takes inputs.
+        rank: this process, from 0.
+        size: how many processes there are.
     """
 
     def __init__(
-        self, source: Source, order: Order, collate: Collate, *, rank: int = 0, size: int = 1
+        self,
+        source: Source,
+        order: Order,
+        collate: Collate,
+        given: Sequence[str],
+        *,
+        rank: int = 0,
+        size: int = 1,
     ) -> None:
         self._source, self._order, self._collate = source, order, collate
+        self._given = tuple(given)
         self._share = order.share(rank, size)
-        # Processes exchange the gradients of both towers, even where one of them lacks a modality.
-        self._both = size > 1
+        # Processes exchange the gradients of all towers, even where one of them lacks a modality.
+        self._every = size > 1
 
     def __call__(self, step: int) -> Made:
         """The batch of step `step`, from 0."""
         numbers, draws = self._order.batch(step)
         rows = [row_of(self._source, int(n)) for n in numbers]
-        captions = [
-            row.captions[draw % len(row.captions)]
-            if isinstance(row, Sample) and row.captions
-            else None
-            for row, draw in zip(rows, draws, strict=True)
-        ]
+        parts = {name: _drawn(rows, draws, name) for name in self._given}
+        captions = parts.get("text") or [None] * len(rows)
         concepts = [row.concept if isinstance(row, Sample) else f"bad {row.place}" for row in rows]
         ids = class_ids(concepts, captions)[self._share]
-        own, texts = rows[self._share], captions[self._share]
-        images = [row.image if isinstance(row, Sample) else None for row in own]
+        own = {name: entries[self._share] for name, entries in parts.items()}
         unreadable: dict[str, str] = {}
-        batch = self._collate(images, texts, ids, bad=unreadable, both=self._both)
-        return Made(batch, tuple(self._bad(numbers[self._share].tolist(), own, unreadable)))
+        batch = self._collate(own, ids, bad=unreadable, every=self._every)
+        found = self._bad(numbers[self._share].tolist(), rows[self._share], unreadable)
+        return Made(batch, tuple(found))
 
     def bad(self, number: int) -> BadSample | None:
         """Sample `number` where it cannot be used, which is found out anew, else None."""
         row = row_of(self._source, number)
         if isinstance(row, Sample) and row.image is not None:
             unreadable: dict[str, str] = {}
-            self._collate([row.image], [None], bad=unreadable)
+            self._collate({"image": [row.image]}, bad=unreadable)
             return next(iter(self._bad([number], [row], unreadable)), None)
         return row if isinstance(row, BadSample) else None
 
@@ -77,6 +92,14 @@ class BatchMaker:
         return found
 
 
+def _drawn(rows: Sequence[Sample | BadSample], draws: IntArray, modality: str) -> list[str | None]:
+    """One of the parts of each sample in a modality, by its draw; None where it has none."""
+    parts = [row.given.get(modality, ()) if isinstance(row, Sample) else () for row in rows]
+    return [
+        some[draw % len(some)] if some else None for some, draw in zip(parts, draws, strict=True)
+    ]
+
+
 def open_maker(config: Config, rank: int, size: int) -> BatchMaker:
     """The maker of a config's batches for a worker process, in whose own thread it decodes."""
     source = open_source(config.data)
@@ -88,4 +111,5 @@ def open_maker(config: Config, rank: int, size: int) -> BatchMaker:
         collate = VectorCollator(source)
     else:
         collate = Collator(config, source, threads=1)
-    return BatchMaker(source, order, collate, rank=rank, size=size)
+    given = given_names(config.model.modalities)
+    return BatchMaker(source, order, collate, given, rank=rank, size=size)

@@ -12,13 +12,14 @@ import pytest
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.step import StepOptions, cast, make_step
 from gcl_jax.train.world import JaxWorld
-from gcl_spec.batch import MODALITIES, embeddings
+from gcl_spec.batch import embeddings
 from gcl_spec.config.options import OptimConfig
 from gcl_spec.loss.equation import gcl_loss
 from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.objective import CLIP, GCL
 
 SIZE, LR = 6, 1e-2
+GIVEN = ("image", "text")
 
 
 class Model:
@@ -31,10 +32,10 @@ class Model:
         def module(inputs: Any) -> Any:
             assert set(inputs) == {"image/features", "text/features"}
             self.seen |= {str(x.dtype) for x in (*params.values(), *inputs.values())}
-            return tuple(
-                inputs[f"{n}/features"] @ params[n] * buffers["one"].astype(params[n].dtype)
-                for n in ("image", "text")
-            )
+            one = buffers["one"]
+            return {
+                n: inputs[f"{n}/features"] @ params[n] * one.astype(params[n].dtype) for n in GIVEN
+            }
 
         return run(module)
 
@@ -48,14 +49,20 @@ def start(**more: Any) -> dict[str, Any]:
 def batch(seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     found = {f"{n}/features": rng.normal(size=(SIZE, 4)) for n in ("image", "text")}
-    present = np.ones((SIZE, 3), bool)
-    present[2] = [True, False, False]
+    present = np.ones((SIZE, 2), bool)
+    present[2] = [True, False]
     inputs = {name: x.astype(np.float32) for name, x in found.items()}
     return inputs | {"present": present, "ids": np.asarray([0, 1, 2, 3, 4, 4])}
 
 
 def options(**more: Any) -> StepOptions:
-    plain = {"objective": GCL, "fuse": "raw", "precision": "float32", "microbatch": 0}
+    plain = {
+        "objective": GCL,
+        "given": GIVEN,
+        "fuse": "raw",
+        "precision": "float32",
+        "microbatch": 0,
+    }
     return StepOptions(**({**plain, "max_log_scale": log(100.0), "ema": 0.0} | more))
 
 
@@ -71,19 +78,18 @@ def one(
 
 
 def loss_of(params: Any, data: Any, given: StepOptions) -> jax.Array:
-    image, text = (data[f"{n}/features"] @ params[n] for n in ("image", "text"))
-    z_MBD = embeddings(image, text, fuse=given.fuse, present_MB=data["present"].T, xp=jnp)
+    rows = {n: data[f"{n}/features"] @ params[n] for n in GIVEN}
+    flags = dict(zip(GIVEN, data["present"].T, strict=True))
+    names = ("image", "text", "image+text")
+    z = embeddings(rows, names, fuse=given.fuse, present=flags, xp=jnp)
+    flags["image+text"] = flags["image"] & flags["text"]
     return gcl_loss(
-        z_MBD[0],
-        z_MBD[1],
-        z_MBD[2],
+        z["image"],
+        z["text"],
+        z["image+text"],
         log_scale=params["log_scale"],
         objective=given.objective,
-        present={
-            name: data["present"][:, m]
-            for m, name in enumerate(MODALITIES)
-            if name in given.objective.modalities
-        },
+        present={name: flags[name] for name in given.objective.modalities},
         ids=data["ids"],
         xp=jnp,
         kernel=plain_blocks,

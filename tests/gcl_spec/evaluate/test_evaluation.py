@@ -99,7 +99,7 @@ def test_pool_needs_one_content_an_id() -> None:
 def test_tasks_that_number_their_items_alike_have_one_pool() -> None:
     def numbered(task: Task) -> Task:
         names = {item.id: str(n) for n, item in enumerate(task.candidates)}
-        candidates = tuple(replace(item, id=names[item.id]) for item in task.candidates)
+        candidates = tuple(item.renamed(names[item.id]) for item in task.candidates)
         qrels = {q: frozenset(map(names.__getitem__, found)) for q, found in task.qrels.items()}
         return replace(task, candidates=candidates, qrels=qrels)
 
@@ -187,7 +187,7 @@ def test_nonsense_tasks_and_encoders_are_named() -> None:
             Task("t", *options)
     with pytest.raises(InputError, match=r"shape \(1, 4\) for 8 items"):
         evaluate(lambda items: np.ones((1, 4), np.float32), [T2I])
-    with pytest.raises(InputError, match="'ant'\\) holds NaN"):
+    with pytest.raises(InputError, match="'ant'} holds NaN"):
         evaluate(lambda items: np.full((len(items), 4), np.nan, np.float32), [T2I])
 
 

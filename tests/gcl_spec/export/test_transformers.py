@@ -2,6 +2,7 @@
 
 import json
 import resource
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ from gcl_spec.models.tiny_clip import write_tiny
 from gcl_spec.run.folder import RunFolder
 from gcl_torch.train.trainer import TorchTrainer
 from trained import SIZE, batch, trained_run
+
+
+def stacked(z: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Embeddings by modality as one array, (M, B, D)."""
+    return np.stack(list(z.values()))
 
 
 def embedded(model: Any) -> np.ndarray:
@@ -44,7 +50,7 @@ def test_transformers_loads_what_was_trained(tmp_path: Path, sets: tuple[str, ..
     model, loading = CLIPModel.from_pretrained(out, output_loading_info=True)
     assert not loading["missing_keys"]
     assert not loading["unexpected_keys"]
-    want = trainer.encode(batch())[:2]
+    want = stacked(trainer.encode(batch()))[:2]
     assert np.allclose(embedded(model.eval()), want, atol=1e-5)
     log_scale = trainer.state()["params/log_scale"]
     assert model.logit_scale.item() == pytest.approx(float(log_scale), abs=1e-2 if sets else 1e-6)
@@ -62,9 +68,9 @@ def test_an_export_is_a_start(tmp_path: Path) -> None:
         recipe="tiny",
         overrides=[f"model.path={out}", "optim.scale=0", f"train.batch_size={SIZE}"],
     )
-    want = trainer.encode(batch())
+    want = stacked(trainer.encode(batch()))
     for again in (TorchTrainer(config, device="cpu"), JaxTrainer(config, device="cpu:0")):
-        assert np.allclose(again.encode(batch()), want, atol=1e-5)
+        assert np.allclose(stacked(again.encode(batch())), want, atol=1e-5)
         state = again.state()
         assert state["params/log_scale"] == pytest.approx(trainer.state()["params/log_scale"])
 
@@ -147,4 +153,4 @@ def test_the_type_of_the_weights_is_named(key: str | None, tmp_path: Path) -> No
     assert load_file(out / "model.safetensors")["logit_scale"].shape == ()
     model = AutoModel.from_pretrained(out).eval()
     assert model.dtype == torch.float32
-    assert np.allclose(embedded(model), trainer.encode(batch())[:2], atol=1e-6)
+    assert np.allclose(embedded(model), stacked(trainer.encode(batch()))[:2], atol=1e-6)

@@ -202,8 +202,8 @@ def test_fused_rows_are_the_normalised_sum_by_default() -> None:
     image, text = unit_rows(5, 4, 6), unit_rows(6, 4, 6)
     fused = l2_normalize(image + text)
     assert gcl_loss(image, text, log_scale=1.0) == gcl_loss(image, text, fused, log_scale=1.0)
-    stacked = embeddings(image, text, fuse="unit")
-    assert stacked_loss(stacked, 1.0, objective=GCL) == pytest.approx(
+    rows = embeddings({"image": image, "text": text}, GCL.modalities, fuse="unit")
+    assert stacked_loss(np.stack(list(rows.values())), 1.0, objective=GCL) == pytest.approx(
         float(gcl_loss(image, text, log_scale=1.0)), rel=1e-14
     )
 
@@ -211,7 +211,8 @@ def test_fused_rows_are_the_normalised_sum_by_default() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_a_fused_row_is_nearer_to_both_parts_than_they_are_to_each_other(seed: int) -> None:
     image, text = unit_rows(seed, 5, 6), unit_rows(seed + 1, 5, 6)
-    z = embeddings(image, text, fuse="unit")
+    rows = embeddings({"image": image, "text": text}, GCL.modalities, fuse="unit")
+    z = list(rows.values())
     c = (z[0] * z[1]).sum(-1)
     assert np.allclose((z[0] * z[2]).sum(-1), np.sqrt((1 + c) / 2), atol=1e-12), "cos(i, it)"
     assert np.all((z[1] * z[2]).sum(-1) >= c - 1e-12)

@@ -19,7 +19,8 @@ from gcl_spec.errors import CheckpointError, GclError
 from gcl_spec.export.transformers import export_run
 from gcl_spec.run import checkpoint
 from gcl_spec.run.compare_runs import compare
-from gcl_spec.run.folder import RunFolder, load_run
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.loaded import load_run
 from gcl_spec.run.weights import weights_of
 from gcl_spec.train.training import run_training
 from loop_config import fast, numbers, state

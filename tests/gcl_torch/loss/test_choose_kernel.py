@@ -34,7 +34,7 @@ def by_names(image: torch.Tensor, text: torch.Tensor, **options: Any) -> torch.T
 
 
 def in_terms(image: torch.Tensor, text: torch.Tensor, **options: Any) -> torch.Tensor:
-    return gcl_terms(image, text, **options).loss
+    return gcl_terms({"image": image, "text": text}, **options).loss
 
 
 ENTRIES: dict[str, Callable[..., torch.Tensor]] = {

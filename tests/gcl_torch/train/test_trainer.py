@@ -1,5 +1,6 @@
 """The PyTorch trainer: it trains, exactly reproducibly, by the verified loss."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from array_api_compat import torch as torch_namespace
 
-from gcl_spec.batch import Batch, embeddings, presence
+from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import CheckpointError
@@ -17,6 +18,13 @@ from gcl_spec.objective import GCL
 from gcl_torch.train.trainer import TorchTrainer
 
 SMALL = ["model.width=16", "model.hidden=32", "train.batch_size=12", "train.steps=8"]
+
+NAMES = ("image", "text", "image+text")
+
+
+def stacked(z: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Embeddings by modality as one array, (M, B, D)."""
+    return np.stack(list(z.values()))
 
 
 def config(*sets: str) -> Config:
@@ -31,7 +39,7 @@ def batch(seed: int = 0, size: int = 12) -> Batch:
         "text/features": rng.normal(size=(size, 384)).astype(np.float32) * has_text[:, None],
     }
     ids = np.minimum(np.arange(size), size - 2)
-    return Batch(inputs, presence(np.ones(size, bool), has_text), ids)
+    return Batch(inputs, {"image": np.ones(size, bool), "text": has_text}, ids)
 
 
 def trained(steps: int, *sets: str, start: Any = None, first: int = 0) -> TorchTrainer:
@@ -76,10 +84,15 @@ def test_the_step_is_the_gradient_of_the_neutral_loss() -> None:
     trainer = TorchTrainer(config(), device="cpu")
     model, data = trainer._model, batch()
     inputs = {name: torch.from_numpy(x) for name, x in data.inputs.items()}
-    present = torch.from_numpy(data.present)
-    z = embeddings(*model(inputs), present_MB=present, xp=torch_namespace)
+    flags = {name: torch.from_numpy(data.has(name)) for name in NAMES}
+    z = embeddings(model(inputs), NAMES, present=flags, xp=torch_namespace)
+    present = torch.stack(list(flags.values()))
     loss = stacked_loss(
-        z, model.log_scale, objective=GCL, present_MB=present, ids_B=torch.from_numpy(data.ids)
+        torch.stack(list(z.values())),
+        model.log_scale,
+        objective=GCL,
+        present_MB=present,
+        ids_B=torch.from_numpy(data.ids),
     )
     names, parameters = zip(*model.named_parameters(), strict=True)
     want = torch.autograd.grad(loss, parameters)
@@ -94,7 +107,8 @@ def test_the_step_is_the_gradient_of_the_neutral_loss() -> None:
 def test_clips_objective_sees_two_modalities() -> None:
     trainer = TorchTrainer(config("objective.preset=clip"), device="cpu")
     assert np.isfinite(float(trainer.step(batch(), lr=1e-3)["loss"]))
-    assert trainer.encode(batch()).shape == (3, 12, 16)
+    found = trainer.encode(batch())
+    assert {name: z.shape for name, z in found.items()} == dict.fromkeys(NAMES, (12, 16))
 
 
 def test_scale_is_clamped_or_fixed() -> None:
@@ -111,17 +125,20 @@ def test_scale_is_clamped_or_fixed() -> None:
 def test_encode_gives_unit_rows_and_zeros() -> None:
     data = batch()
     z = TorchTrainer(config(), device="cpu").encode(data)
-    assert z.dtype == np.float32
-    assert np.all(z[~data.present] == 0)
-    assert np.allclose(np.linalg.norm(z[data.present], axis=-1), 1, atol=1e-6)
+    for name in NAMES:
+        here = data.has(name)
+        assert z[name].dtype == np.float32
+        assert np.all(z[name][~here] == 0)
+        assert np.allclose(np.linalg.norm(z[name][here], axis=-1), 1, atol=1e-6)
     only_image = Batch(
         {"image/features": data.inputs["image/features"]},
-        presence(np.ones(12, bool), np.zeros(12, bool)),
+        {"image": np.ones(12, bool), "text": np.zeros(12, bool)},
         data.ids,
     )
     alone = TorchTrainer(config(), device="cpu").encode(only_image)
-    assert np.allclose(alone[0], z[0], atol=1e-6)
-    assert np.all(alone[1:] == 0)
+    assert np.allclose(alone["image"], z["image"], atol=1e-6)
+    assert not alone["text"].any()
+    assert not alone["image+text"].any()
 
 
 def test_weights_alone_start_the_optimiser_and_the_temperature_anew() -> None:
@@ -139,7 +156,8 @@ def test_a_picture_without_features_still_has_an_embedding() -> None:
     data = batch()
     blank = {**data.inputs, "image/features": np.zeros_like(data.inputs["image/features"])}
     z = TorchTrainer(config(), device="cpu").encode(replace(data, inputs=blank))
-    assert np.allclose(np.linalg.norm(z[data.present], axis=-1), 1, atol=1e-6)
+    for name in NAMES:
+        assert np.allclose(np.linalg.norm(z[name][data.has(name)], axis=-1), 1, atol=1e-6)
 
 
 def test_other_models_are_refused() -> None:
@@ -196,7 +214,7 @@ def test_whole_fine_tuning_trains_the_towers() -> None:
             "text/input_ids": rng.integers(1000, 2000, (4, 5)),
             "text/attention_mask": np.ones((4, 5), np.int64),
         },
-        presence(np.ones(4, bool), np.ones(4, bool)),
+        {"image": np.ones(4, bool), "text": np.ones(4, bool)},
         np.arange(4),
     )
     trainer = TorchTrainer(small, device="cpu")
@@ -210,7 +228,7 @@ def test_whole_fine_tuning_trains_the_towers() -> None:
     ):
         assert not np.array_equal(before[f"params/{name}"], after[f"params/{name}"]), name
     again = TorchTrainer(small, device="cpu", state=after)
-    assert np.array_equal(again.encode(data), trainer.encode(data))
+    assert np.array_equal(stacked(again.encode(data)), stacked(trainer.encode(data)))
     heads = {n: x for n, x in after.items() if n.startswith("params/") and "tower" not in n}
     assert int(TorchTrainer(small, device="cpu", state=heads).state()["step"]) == 0
     with pytest.raises(CheckpointError, match="which this model does not train"):
@@ -226,9 +244,9 @@ def test_pixels_and_cached_features_agree() -> None:
         "text/input_ids": rng.integers(1000, 2000, (3, 5)),
         "text/attention_mask": np.ones((3, 5), np.int64),
     }
-    present = presence(np.ones(3, bool), np.ones(3, bool))
+    present = {"image": np.ones(3, bool), "text": np.ones(3, bool)}
     raw = Batch(inputs, present, np.arange(3))
     found = trainer.features(raw)
     cached = Batch({f"{name}/features": x for name, x in found.items()}, present, np.arange(3))
-    assert np.allclose(trainer.encode(raw), trainer.encode(cached), atol=1e-5)
+    assert np.allclose(stacked(trainer.encode(raw)), stacked(trainer.encode(cached)), atol=1e-5)
     assert not any("tower" in name for name in trainer.state()), "frozen towers are not saved"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gcl_spec import geometry
-from gcl_spec.batch import Batch, presence
+from gcl_spec.batch import Batch
 from gcl_spec.config.toml import loads
 from gcl_spec.run.state import trained_size
 from gcl_torch.train.trainer import TorchTrainer
@@ -26,7 +26,9 @@ def features(seed: int = 0, size: int = 12) -> Batch:
         "image/features": rng.normal(size=(size, 1280)).astype(np.float32),
         "text/features": rng.normal(size=(size, 384)).astype(np.float32),
     }
-    return Batch(inputs, presence(np.ones(size, bool), np.arange(size) != 3), np.arange(size))
+    return Batch(
+        inputs, {"image": np.ones(size, bool), "text": np.arange(size) != 3}, np.arange(size)
+    )
 
 
 def raw(size: int = 4) -> Batch:
@@ -36,7 +38,9 @@ def raw(size: int = 4) -> Batch:
         "text/input_ids": rng.integers(1000, 2000, (size, 5)),
         "text/attention_mask": np.ones((size, 5), np.int64),
     }
-    return Batch(inputs, presence(np.ones(size, bool), np.ones(size, bool)), np.arange(size))
+    return Batch(
+        inputs, {"image": np.ones(size, bool), "text": np.ones(size, bool)}, np.arange(size)
+    )
 
 
 def grads(trainer: TorchTrainer, batch: Batch) -> tuple[float, dict[str, np.ndarray]]:
@@ -91,7 +95,7 @@ def test_bfloat16_towers_give_nearly_the_same_gradient() -> None:
     texts = {name: x for name, x in want.items() if name.startswith("text_tower")}
     assert 1e-4 < distance(texts, got) < 0.1
     assert {x.dtype.name for x in trainer.state().values()} == {"float32", "int64"}
-    assert trainer.encode(raw()).dtype == np.float32
+    assert {z.dtype.name for z in trainer.encode(raw()).values()} == {"float32"}
 
 
 def test_a_compiled_model_trains_alike_and_has_the_same_state() -> None:
@@ -149,8 +153,10 @@ def test_running_means_of_weights_are_what_is_evaluated() -> None:
         state["params/image_head.1.weight"], plain.state()["params/image_head.1.weight"]
     )
     averaged = {f"params/{n[4:]}": x for n, x in state.items() if n.startswith("ema/")}
-    assert np.array_equal(mean.encode(features()), trainer_of(state=averaged).encode(features()))
-    assert not np.allclose(mean.encode(features()), plain.encode(features()), atol=1e-4)
+    want, other = (t.encode(features()) for t in (trainer_of(state=averaged), plain))
+    for name, z in mean.encode(features()).items():
+        assert np.array_equal(z, want[name])
+        assert not np.allclose(z, other[name], atol=1e-4)
     again = trainer_of("optim.ema=0.75", state=state)
     assert again.state().keys() == state.keys()
     assert all(np.array_equal(again.state()[n], x) for n, x in state.items())
@@ -168,9 +174,9 @@ def test_every_directions_loss_is_reported() -> None:
 def test_the_gap_of_a_batch_is_reported() -> None:
     trainer, batch = trainer_of(), features()
     values = trainer.step(batch, lr=0.0)
-    image, text, _ = trainer.encode(batch)
-    pair = image[batch.present[0]], text[batch.present[1]]
-    assert len(pair[1]) < len(text)
+    z = trainer.encode(batch)
+    pair = z["image"][batch.has("image")], z["text"][batch.has("text")]
+    assert len(pair[1]) < len(batch)
     want = geometry.centroid_distance(*pair), geometry.mean_cosine(*pair)
     assert (float(values["gap/distance"]), float(values["gap/cosine"])) == pytest.approx(want, 1e-5)
 

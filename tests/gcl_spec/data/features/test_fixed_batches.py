@@ -51,7 +51,7 @@ def test_every_item_once_in_batches_of_one_shape(collator: Collator, kind: str) 
             mask = batch.inputs["text/attention_mask"]
             assert mask.shape[1] % 8 == 0
             assert np.all(mask.shape[1] - mask.sum(axis=1) < 8)
-            lone = collator([None], [items[part[0]]]).inputs["text/input_ids"][0]
+            lone = collator({"text": [items[part[0]]]}).inputs["text/input_ids"][0]
             assert batch.inputs["text/input_ids"][0, : len(lone)].tolist() == lone.tolist()
     assert sorted(places) == list(range(len(items)))
 
@@ -66,9 +66,8 @@ def test_what_the_cache_knew_changes_no_bit(collator: Collator, tmp_path: Path, 
         config = Config(model=MODEL, data=DataConfig(cache=str(tmp_path / name)))
         for wanted in (before, items):
             store = FeatureStore(config, collator, trainer.features)
-            store.prepare(*((wanted, ()) if kind == "image" else ((), wanted)))
-        nothing = [None] * len(items)
-        batch = store(items, nothing) if kind == "image" else store(nothing, items)
+            store.prepare({kind: wanted})
+        batch = store({kind: items})
         found.append(batch.inputs[f"{kind}/features"])
     for other in found[1:]:
         assert np.array_equal(found[0], other), np.flatnonzero((found[0] != other).any(axis=1))

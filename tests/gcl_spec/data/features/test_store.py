@@ -34,36 +34,39 @@ def test_features_are_computed_once(data: tuple[Config, Collator], tmp_path: Pat
     images, texts = ["0.png", "1.png", "2.png", "1.png"], ["a", "b", "a"]
     one = Counting()
     store = FeatureStore(config, collator, one)
-    store.prepare(images, texts)
+    store.prepare({"image": images, "text": texts})
     assert one.seen == 5
-    batch = store(["2.png", None], ["a", "b"], np.asarray([4, 4]))
+    batch = store({"image": ["2.png", None], "text": ["a", "b"]}, np.asarray([4, 4]))
     assert batch.inputs["image/features"].tolist() == [[2.0, 4.0, 0.0], [0.0, 0.0, 0.0]]
-    assert batch.present.tolist() == [[True, False], [True, True], [True, False]]
-    assert "text/features" not in store(["0.png"], [None]).inputs
-    whole = store(["0.png"], [None], both=True)
+    assert batch.has("image").tolist() == [True, False]
+    assert batch.has("text").tolist() == [True, True]
+    assert batch.has("image+text").tolist() == [True, False]
+    assert "text/features" not in store({"image": ["0.png"], "text": [None]}).inputs
+    whole = store({"image": ["0.png"], "text": [None]}, every=True)
     assert whole.inputs["text/features"].tolist() == [[0.0]]
-    assert not whole.present[1:].any()
+    assert not whole.has("text").any()
+    assert not whole.has("image+text").any()
     again = Counting()
-    FeatureStore(config, collator, again).prepare(images, texts)
+    FeatureStore(config, collator, again).prepare({"image": images, "text": texts})
     assert again.seen == 0, "the second run reads the cache"
     for file in (tmp_path / "cache").iterdir():
         file.write_bytes(file.read_bytes()[:-3])
     damaged = Counting()
-    FeatureStore(config, collator, damaged).prepare(images, texts)
+    FeatureStore(config, collator, damaged).prepare({"image": images, "text": texts})
     assert damaged.seen == 5, "a damaged cache is computed anew"
     with pytest.raises(DataError, match="was not prepared"):
-        store(["9.png"], [None])
+        store({"image": ["9.png"], "text": [None]})
 
 
 def test_cache_goes_by_content(data: tuple[Config, Collator], tmp_path: Path) -> None:
     config, collator = data
-    FeatureStore(config, collator, Counting()).prepare(["0.png"], [])
+    FeatureStore(config, collator, Counting()).prepare({"image": ["0.png"]})
     Image.new("RGB", (8, 8), (200, 0, 0)).save(tmp_path / "0.png")
     changed = Counting()
     store = FeatureStore(config, collator, changed)
-    store.prepare(["0.png"], [])
+    store.prepare({"image": ["0.png"]})
     assert changed.seen == 1
-    assert store(["0.png"], [None]).inputs["image/features"][0, 0] == 200
+    assert store({"image": ["0.png"], "text": [None]}).inputs["image/features"][0, 0] == 200
 
 
 @pytest.mark.parametrize(
@@ -74,11 +77,11 @@ def test_cache_goes_by_the_version_of_the_preprocessing(
     data: tuple[Config, Collator], monkeypatch: pytest.MonkeyPatch, version: str, kind: str
 ) -> None:
     config, collator = data
-    wanted = (["0.png"], []) if kind == "image" else ([], ["a"])
-    FeatureStore(config, collator, Counting()).prepare(*wanted)
+    wanted = {"image": ["0.png"]} if kind == "image" else {"text": ["a"]}
+    FeatureStore(config, collator, Counting()).prepare(wanted)
     monkeypatch.setattr(f"gcl_spec.data.prepare.{version}", 99)
     later = Counting()
-    FeatureStore(config, collator, later).prepare(*wanted)
+    FeatureStore(config, collator, later).prepare(wanted)
     assert later.seen == 1
 
 
@@ -99,19 +102,21 @@ def cache_file(tmp_path: Path, kind: str) -> Path:
 
 def test_a_damaged_cache_is_told_and_mended(data: tuple[Config, Collator], tmp_path: Path) -> None:
     config, collator = data
-    FeatureStore(config, collator, Counting()).prepare(["0.png", "1.png"], [])
+    FeatureStore(config, collator, Counting()).prepare({"image": ["0.png", "1.png"]})
     path = cache_file(tmp_path, "image")
     good = path.read_bytes()
     path.write_bytes(good[:-4] + b"\x00\x00\x80\x3f")  # the last feature is 1.0
     says, again = Says(), Counting()
     store = FeatureStore(config, collator, again)
-    store.prepare(["0.png", "1.png"], [], says)
+    store.prepare({"image": ["0.png", "1.png"]}, says)
     assert again.seen == 2
     assert says.lines == [
         f"warning: {path}: damaged cache of tower outputs (its checksum does not fit); "
         "its rows are computed anew"
     ]
-    assert store(["1.png"], [None]).inputs["image/features"].tolist() == [[1.0, 2.0, 0.0]]
+    assert store({"image": ["1.png"], "text": [None]}).inputs["image/features"].tolist() == [
+        [1.0, 2.0, 0.0]
+    ]
     assert path.read_bytes() == good
 
 
@@ -124,19 +129,19 @@ def test_a_tower_that_gives_nan_fills_no_cache(
         return {"image": np.asarray([[1.0], [np.nan]], np.float32)[: len(batch)]}
 
     with pytest.raises(DataError, match=r"image tower.* '1\.png' .*NaN or Inf"):
-        FeatureStore(config, collator, broken).prepare(["0.png", "1.png"], [])
+        FeatureStore(config, collator, broken).prepare({"image": ["0.png", "1.png"]})
     assert not list(tmp_path.glob("cache/*"))
 
 
 def test_rows_of_another_width_are_not_mixed(data: tuple[Config, Collator], tmp_path: Path) -> None:
     config, collator = data
-    FeatureStore(config, collator, Counting()).prepare(["0.png"], [])
+    FeatureStore(config, collator, Counting()).prepare({"image": ["0.png"]})
 
     def wide(batch: Batch) -> Mapping[str, np.ndarray]:
         return {"image": np.ones((len(batch), 5), np.float32)}
 
     with pytest.raises(DataError, match=r"gives 5 numbers .* the cache .* 3; remove"):
-        FeatureStore(config, collator, wide).prepare(["0.png", "1.png"], [])
+        FeatureStore(config, collator, wide).prepare({"image": ["0.png", "1.png"]})
 
 
 class Dying(Counting):
@@ -167,21 +172,20 @@ def test_an_interrupted_pass_goes_on(
     texts = many(monkeypatch, 7)
     for batches in (5, 1, 2):
         with pytest.raises(KeyboardInterrupt):
-            FeatureStore(config, collator, Dying(batches)).prepare([], texts)
+            FeatureStore(config, collator, Dying(batches)).prepare({"text": texts})
     last = Counting()
     store = FeatureStore(config, collator, last)
-    store.prepare([], texts)
+    store.prepare({"text": texts})
     assert last.seen == 7 - 4 - 2, "of 5, 1 and 2 batches 4, 0 and 2 were saved"
     fresh = FeatureStore(
         replace(config, data=DataConfig(cache=str(tmp_path / "b"))), collator, last
     )
-    fresh.prepare([], texts)
-    nothing = [None] * len(texts)
-    found, want = (s(nothing, texts).inputs["text/features"] for s in (store, fresh))
+    fresh.prepare({"text": texts})
+    found, want = (s({"text": texts}).inputs["text/features"] for s in (store, fresh))
     assert np.array_equal(found, want)
     assert len(list((tmp_path / "cache").iterdir())) == 1, "the parts became one file"
     again = Counting()
-    FeatureStore(config, collator, again).prepare([], texts)
+    FeatureStore(config, collator, again).prepare({"text": texts})
     assert again.seen == 0
 
 
@@ -191,12 +195,12 @@ def test_parts_of_another_key_are_left_alone(
     config, collator = data
     texts = many(monkeypatch, 6)
     with pytest.raises(KeyboardInterrupt):
-        FeatureStore(config, collator, Dying(5)).prepare([], texts)
+        FeatureStore(config, collator, Dying(5)).prepare({"text": texts})
     parts = set((tmp_path / "cache").iterdir())
     assert len(parts) == 2
     other = replace(config, model=replace(config.model, max_tokens=9))
     counting = Counting()
-    FeatureStore(other, Collator(other), counting).prepare([], texts)
+    FeatureStore(other, Collator(other), counting).prepare({"text": texts})
     assert counting.seen == 6
     assert parts < set((tmp_path / "cache").iterdir())
 
@@ -207,11 +211,11 @@ def test_a_damaged_part_is_told_and_computed_anew(
     config, collator = data
     texts = many(monkeypatch, 6)
     with pytest.raises(KeyboardInterrupt):
-        FeatureStore(config, collator, Dying(5)).prepare([], texts)
+        FeatureStore(config, collator, Dying(5)).prepare({"text": texts})
     part = sorted((tmp_path / "cache").iterdir())[0]
     part.write_bytes(part.read_bytes()[:-1] + b"?")
     says, again = Says(), Counting()
-    FeatureStore(config, collator, again).prepare([], texts, says)
+    FeatureStore(config, collator, again).prepare({"text": texts}, says)
     assert again.seen == 4
     assert [line.split(":")[1].strip() for line in says.lines] == [str(part)]
     assert len(list((tmp_path / "cache").iterdir())) == 1
@@ -229,8 +233,9 @@ class Stuck(Counting):
         if self.seen == 9:
             time.sleep(3600)  # until it is killed
         return super().__call__(batch)
+texts = [f"text {{n}}" for n in range(200)]
 config, collator = settings(Path(sys.argv[1]))
-store.FeatureStore(config, collator, Stuck()).prepare([], [f"text {{n}}" for n in range(200)])
+store.FeatureStore(config, collator, Stuck()).prepare({{"text": texts}})
 """
 
 
@@ -244,7 +249,7 @@ def test_kill_9_keeps_what_was_saved(data: tuple[Config, Collator], tmp_path: Pa
         child.kill()
     again = Counting()
     config, collator = data
-    FeatureStore(config, collator, again).prepare([], [f"text {n}" for n in range(200)])
+    FeatureStore(config, collator, again).prepare({"text": [f"text {n}" for n in range(200)]})
     assert again.seen == 200 - 4 * 2
 
 
@@ -254,17 +259,20 @@ def test_pictures_of_which_none_can_be_read(data: tuple[Config, Collator], tmp_p
         (tmp_path / name).write_bytes(f"no picture: {name}".encode())
     counting, bad = Counting(), {}  # type: Counting, dict[str, str]
     store = FeatureStore(config, collator, counting)
-    store.prepare(["x.png", "y.png", "gone.png"], ["a"], bad=bad)
+    store.prepare({"image": ["x.png", "y.png", "gone.png"], "text": ["a"]}, bad=bad)
     assert set(bad) == {"x.png", "y.png", "gone.png"}
     assert counting.seen == 1, "the text alone"
     assert [file.name.partition("-")[0] for file in (tmp_path / "cache").iterdir()] == ["text"]
     met: dict[str, str] = {}
-    batch = store(["x.png", "gone.png", None], ["a", None, "a"], bad=met, both=True)
+    batch = store(
+        {"image": ["x.png", "gone.png", None], "text": ["a", None, "a"]}, bad=met, every=True
+    )
     assert met == {name: bad[name] for name in ("x.png", "gone.png")}
     # Of a sample whose picture is bad nothing is used.
-    assert batch.present.tolist() == [[False] * 3, [False, False, True], [False] * 3]
+    assert batch.has("image").tolist() == [False] * 3
+    assert batch.has("text").tolist() == [False, False, True]
     assert set(batch.inputs) == {"text/features"}
     again: dict[str, str] = {}
-    FeatureStore(config, collator, counting).prepare(["x.png", "y.png"], [], bad=again)
+    FeatureStore(config, collator, counting).prepare({"image": ["x.png", "y.png"]}, bad=again)
     assert again == {name: bad[name] for name in ("x.png", "y.png")}
     assert counting.seen == 1

@@ -36,11 +36,11 @@ def test_vectors_are_read_held_out_and_never_decoded(tmp_path: Path) -> None:
             batch = found.batch(step)
             numbers = found._source.numbers[found.order.batch(step)[0]]  # type: ignore[attr-defined]
             seen |= set(numbers.tolist())
-            for kind, x, row in (("image", image, 0), ("text", text, 1)):
-                rows = np.where(batch.present[row][:, None], x[numbers], 0).astype("f4")
+            for kind, x in (("image", image), ("text", text)):
+                rows = np.where(batch.has(kind)[:, None], x[numbers], 0).astype("f4")
                 np.testing.assert_array_equal(batch.inputs[f"{kind}/features"], rows)
             same = np.equal.outer(batch.ids, batch.ids)
-            here = batch.present.any(0)
+            here = batch.has("image") | batch.has("text")
             want = np.equal.outer(names[numbers], names[numbers])
             np.testing.assert_array_equal(same[here][:, here], want[here][:, here])
         assert not {names[int(n)] for n in held} & {names[n] for n in seen}
@@ -59,7 +59,7 @@ def test_vectors_of_parquet_and_npz_are_the_same(tmp_path: Path) -> None:
         found = open_source(DataConfig(path=str(tmp_path / name)))
         assert [found.sample(n).captions for n in (1, 2)] == [("1",), ()]
         assert np.array_equal(found.row("text", "3"), text[3])  # type: ignore[attr-defined]
-        lacking = VectorCollator(found)(["2"], [None], both=True)  # type: ignore[arg-type]
+        lacking = VectorCollator(found)({"image": ["2"], "text": [None]}, every=True)  # type: ignore[arg-type]
         assert lacking.inputs["text/features"].tolist() == [[0.0, 0.0]]
         with pytest.raises(DataError, match="norm 0"):
             open_source(DataConfig(path=_zeroed(tmp_path))).sample(0)

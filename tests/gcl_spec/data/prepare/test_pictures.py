@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gcl_spec.batch import embeddings, presence
+from gcl_spec.batch import embeddings
 from gcl_spec.data.prepare import pictures
 from gcl_spec.data.prepare.pictures import load_image, square_image
 from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.models.pretrained import text_folder
+
+NAMES = ("image", "text", "image+text")
 
 
 def png(picture: Image.Image) -> bytes:
@@ -97,21 +99,22 @@ def test_tokens_are_cut_and_padded() -> None:
 
 
 def test_presence_and_absent_rows() -> None:
-    present = presence(np.asarray([True, True, False]), np.asarray([True, False, True]))
-    assert present.tolist() == [[True, True, False], [True, False, True], [True, False, False]]
+    flags = {"image": np.asarray([True, True, False]), "text": np.asarray([True, False, True])}
     image = np.asarray([[3.0, 4.0], [0.0, 2.0], [np.nan, 1.0]])
-    z = embeddings(image, np.ones((3, 2)), present_MB=present)
-    assert np.isfinite(z).all()
-    assert np.all(z[~present] == 0)
-    assert np.allclose(np.linalg.norm(z[present], axis=-1), 1)
+    found = embeddings({"image": image, "text": np.ones((3, 2))}, NAMES, present=flags)
+    for name, here in {**flags, "image+text": np.asarray([True, False, False])}.items():
+        assert np.isfinite(found[name]).all()
+        assert np.all(found[name][~here] == 0)
+        assert np.allclose(np.linalg.norm(found[name][here], axis=-1), 1)
     with pytest.raises(ConfigError, match="must be raw or unit"):
-        embeddings(image, image, fuse="sum")  # type: ignore[arg-type]
+        embeddings({"image": image}, ["image"], fuse="sum")  # type: ignore[arg-type]
 
 
 def test_raw_fusion_weighs_by_norm() -> None:
-    image, text = np.asarray([[9.0, 0.0]]), np.asarray([[0.0, 1.0]])
-    assert embeddings(image, text, fuse="raw")[2, 0, 0] > 0.99
-    assert embeddings(image, text, fuse="unit")[2, 0, 0] == pytest.approx(0.5**0.5)
+    rows = {"image": np.asarray([[9.0, 0.0]]), "text": np.asarray([[0.0, 1.0]])}
+    assert embeddings(rows, NAMES, fuse="raw")["image+text"][0, 0] > 0.99
+    unit = embeddings(rows, NAMES, fuse="unit")["image+text"]
+    assert unit[0, 0] == pytest.approx(0.5**0.5)
 
 
 def test_long_thin_and_16_bit_pictures() -> None:

@@ -1,0 +1,104 @@
+"""A trained run to encode with: pictures and texts, or the items of tasks."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gcl_spec import registry
+from gcl_spec._typing import FloatArray
+from gcl_spec.backend import Trainer
+from gcl_spec.config.options import Config
+from gcl_spec.config.user_paths import user_path
+from gcl_spec.data.features.store import FeatureStore
+from gcl_spec.data.prepare.collate import Collate, Collator, Items
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.data.root import Root
+from gcl_spec.embed.encode import encode, pairs_of
+from gcl_spec.progress import Reporter
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.tasks.task import Item, columns_of
+
+__all__ = ["LoadedRun", "encode_items", "load_run"]
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A trained model, which encodes pictures, texts and pairs."""
+
+    config: Config
+    step: int
+    trainer: Trainer
+
+    def encode(
+        self,
+        image: Iterable[ImageInput | None] | None = None,
+        text: Iterable[str | None] | None = None,
+    ) -> FloatArray:
+        """Unit rows (N, D) float32 for N pictures, texts, or pairs, all in one space.
+
+        Args:
+            image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays, in a list, tuple,
+                array, Series or generator; None where a sample has no picture, or for all.
+            text: captions, likewise; None where a sample has no text, or for all. Where both are
+                given the row is that of the fused image+text embedding.
+
+        Raises:
+            InputError: neither is given, lengths differ, a sample has neither, or an entry is of
+                another kind, such as NaN.
+            DataError: a picture cannot be read.
+        """
+        images, texts = pairs_of(image, text)
+        parts: Items = {"image": images, "text": texts}
+        return encode(self.trainer, self._collator, parts, batch_size=self.config.eval.batch_size)
+
+    @cached_property
+    def _collator(self) -> Any:
+        return Collator(self.config)
+
+
+def load_run(
+    path: str | os.PathLike[str],
+    *,
+    backend: str = "torch",
+    device: str | None = None,
+    step: str = "newest",
+    allow_unverified: bool = False,
+) -> LoadedRun:
+    """A checkpoint of a run folder, ready to encode.
+
+    Args:
+        path: a folder that `gcl train` wrote.
+        backend: the name of a training backend.
+        device: one of the backend's devices; its first when not given.
+        step: a number, "best" (by validation, with train.keep_best) or "newest".
+        allow_unverified: take runs of older versions, which have no checksums, and edited files.
+
+    Raises:
+        CheckpointError: there is no run, no readable checkpoint, or a file is not as it was
+            written.
+        BackendLoadError: `gcl_spec.registry.load_training` cannot load the backend.
+    """
+    where = Path(user_path(os.fspath(path)))
+    run = RunFolder.open(where, allow_unverified=allow_unverified)
+    run.check()
+    config = run.config()
+    found = run.found(step)
+    made = registry.load_training(backend)
+    trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
+    return LoadedRun(config, found.step, trainer)
+
+
+def encode_items(
+    run: LoadedRun, root: Root, items: Sequence[Item], reporter: Reporter
+) -> FloatArray:
+    """Unit rows (N, D) float32 of N items whose images lie under `root`."""
+    collate: Collate = Collator(run.config, root)
+    columns = columns_of(items)
+    if run.config.model.caches_towers and isinstance(collate, Collator):
+        store = FeatureStore(run.config, collate, run.trainer.features)
+        store.prepare(columns, reporter)
+        collate = store
+    return encode(run.trainer, collate, columns, batch_size=run.config.eval.batch_size)
