@@ -69,7 +69,7 @@ class LossAndGrads(NamedTuple):
 
 @runtime_checkable
 class Backend(Protocol):
-    """Computes the objective and its gradients on arrays of one framework."""
+    """What computes the objective and its gradients on arrays of one framework."""
 
     name: str
     xp: ArrayNamespace
@@ -78,16 +78,16 @@ class Backend(Protocol):
         """Names of the devices that work here; the first is the default."""
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> Array:
-        """The framework's array on `device` of dtype "float32", "float64", "bool", "int64", or,
-        where rows may have it, "bfloat16"."""
+        """The framework's array, of the same shape, on `device`; `dtype` is one of "float32",
+        "float64", "bool", "int64", and, where rows may have it, "bfloat16"."""
 
     def to_numpy(self, x: Array, /) -> npt.NDArray[Any]:
-        """The values as a NumPy array, detached, of the same dtype; bfloat16 as float32."""
+        """The values as a NumPy array of the same shape and dtype; bfloat16 becomes float32."""
 
     def loss_and_grads(
         self, z_MBD: Array, log_scale: Array, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
-        """The objective on stacked embeddings, by the very path that `Trainer.step` uses.
+        """The objective on stacked embeddings and its gradients, as `Trainer.step` computes them.
 
         Args:
             z_MBD: (M, B, D), rows in the order of `objective.modalities`. Where it has no rows of
@@ -105,7 +105,7 @@ class SpreadBackend(Backend, Protocol):
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """A backend on the CPU whose `loss_and_grads` cuts its samples over `size` of them.
 
-        The loss is that of the whole batch, and the gradients are those that one process has.
+        The loss is that of the whole batch, and the gradients equal those of one process.
         Leaving the context ends what was started.
         """
 
@@ -135,11 +135,11 @@ class Trainer(Protocol):
         """The processes that train this model; `gcl_spec.train.world.single()` for one alone."""
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, Array]:
-        """One update; returns device scalars, which the loop reads.
+        """Make one update, and return device scalars, which the loop reads.
 
         They are loss, scale and grad_norm; "loss/<direction>", "gap/distance" and "gap/cosine" for
-        the log (`gcl_spec.loss.terms`); and "skipped", 1 where loss or gradient was not finite and
-        nothing but the step count changed.
+        the log (`gcl_spec.loss.terms`); and "skipped", which is 1 where loss or gradient was not
+        finite and nothing but the step count changed.
         """
 
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
@@ -157,8 +157,8 @@ class Trainer(Protocol):
     def state(self) -> State:
         """Parameters, optimiser moments and step as flat NumPy arrays, copied.
 
-        Names as `gcl_spec.run.state.Snapshot.to_state` makes them, so that every backend can
-        go on from the state of any other.
+        `gcl_spec.run.state.Snapshot.to_state` makes their names, so that every backend can go on
+        from the state of any other.
         """
 
 

@@ -10,7 +10,7 @@ __all__ = ["inverse_norm", "l2_normalize", "largest_mix", "power_of_two", "row_n
 
 
 def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
-    """Rows divided by their Euclidean norm, z = x / |x|, along the last axis.
+    """Rows divided by their Euclidean norm |x|, along the last axis.
 
     It works for every norm that the dtype holds. A zero row, which has no direction, stays zero
     with zero gradient instead of turning into NaN: it stands for a missing modality, and

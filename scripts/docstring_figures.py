@@ -39,7 +39,7 @@ def facts(found: Documented, rules: Rules) -> Iterator[tuple[str, bool]]:
         yield "with shapes", not list(rules.without_shape(found))
     if has_formula(found):
         yield "sourced", has_source(found)
-    if found.raises:
+    if found.raises and found.name != "command":  # whose docstring is what `gcl --help` shows
         named = all(f"`{name}`" in found.doc for name in found.raises)
         yield "Raises", named or "Raises" in found.sections
     yield "no subject", not without_subject(found)

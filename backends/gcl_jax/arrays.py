@@ -21,7 +21,7 @@ class JaxArrays:
     xp: ArrayNamespace = jnp
 
     def devices(self) -> Sequence[str]:
-        """This process's by platform and number, JAX's default first, the CPU among them."""
+        """The devices of this process by platform and number, JAX's default first."""
         join_processes()  # before the first look at a device, which settles what JAX sees
         found = [jax.local_devices()]
         if found[0][0].platform != "cpu":

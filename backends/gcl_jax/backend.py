@@ -16,29 +16,29 @@ __all__ = ["JaxBackend"]
 
 
 class JaxBackend(JaxArrays):
-    """JAX; arrays are `jax.Array`. 64-bit types work without JAX's global switch."""
+    """JAX, whose arrays are `jax.Array`; 64-bit types work without JAX's global switch."""
 
     def loss_and_grads(
         self, z_MBD: jax.Array, log_scale: jax.Array, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`."""
+        """The objective and its gradients by tiles (`gcl_spec.backend.Backend.loss_and_grads`)."""
         with jax.enable_x64(z_MBD.dtype == jnp.float64):
             return loss_and_grads(z_MBD, log_scale, **arguments)
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
-        """See `gcl_spec.backend.SpreadBackend.spread`."""
+        """This backend over `size` devices (`gcl_spec.backend.SpreadBackend.spread`)."""
         from gcl_jax.conformance.devices import JaxDevices  # it starts processes
 
         return JaxDevices(size)
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
-        """See `gcl_spec.backend.TrainingBackend.trainer`."""
+        """A trainer at a state or at fresh weights (`gcl_spec.backend.TrainingBackend.trainer`)."""
         from gcl_jax.train.trainer import JaxTrainer  # flax and the towers take a second to import
 
         return JaxTrainer(config, device=device, state=state)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
-        """See `gcl_spec.backend.BenchBackend.bench`."""
+        """The losses to measure (`gcl_spec.backend.BenchBackend.bench`)."""
         from gcl_jax.bench.losses import JaxBench
 
         return JaxBench(device=device, dtype=dtype)

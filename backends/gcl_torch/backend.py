@@ -22,17 +22,17 @@ class TorchBackend(TorchArrays):
     def loss_and_grads(
         self, z_MBD: torch.Tensor, log_scale: torch.Tensor, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
-        """See `gcl_spec.backend.Backend.loss_and_grads`."""
+        """The objective and its gradients by tiles (`gcl_spec.backend.Backend.loss_and_grads`)."""
         return loss_and_grads(z_MBD, log_scale, **arguments)
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
-        """See `gcl_spec.backend.SpreadBackend.spread`."""
+        """This backend over `size` processes (`gcl_spec.backend.SpreadBackend.spread`)."""
         from gcl_torch.conformance.processes import TorchProcesses  # it starts processes
 
         return TorchProcesses(size)
 
     def trainer(self, config: Config, /, *, device: str, state: State | None = None) -> Trainer:
-        """See `gcl_spec.backend.TrainingBackend.trainer`."""
+        """A trainer at a state or at fresh weights (`gcl_spec.backend.TrainingBackend.trainer`)."""
         # The towers' libraries take seconds to import.
         from gcl_torch.train.trainer import TorchTrainer
 
@@ -45,13 +45,13 @@ class TorchBackend(TorchArrays):
         inputs: Mapping[str, Mapping[str, AnyArray]],
         out: Path,
     ) -> None:
-        """See `gcl_spec.backend.OnnxBackend.write_onnx`."""
+        """Write ONNX graphs of a run (`gcl_spec.backend.OnnxBackend.write_onnx`)."""
         from gcl_torch.models.onnx import write_onnx
 
         write_onnx(config, weights, inputs, out)
 
     def bench(self, /, *, device: str, dtype: str, threads: int) -> Bench:
-        """See `gcl_spec.backend.BenchBackend.bench`."""
+        """The losses to measure (`gcl_spec.backend.BenchBackend.bench`)."""
         from gcl_torch.bench.losses import TorchBench
 
         return TorchBench(device=device, dtype=dtype, threads=threads)

@@ -41,7 +41,8 @@ def false_negatives(
         masked = caption + concept - (caption and concept)
         left = image - (image and caption) - (image and concept) + (all three)
 
-    A query of a batch of B samples has (B - 1) * either false negatives to expect. Samples that
+    This is derived here, not taken from a paper. A query of a batch of B samples has (B - 1) *
+    either false negatives to expect. Samples that
     training joins only through a third one of the batch are not counted as masked.
 
     >>> found = false_negatives(

@@ -60,7 +60,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveConfig:
-    """Which loss (`gcl_spec.objective.Objective`); an empty value keeps the preset's own."""
+    """The loss (`gcl_spec.objective.Objective`); an empty value keeps the preset's own."""
 
     preset: str = "gcl"
     """One of gcl_spec.objective.PRESETS, such as gcl, gcl-drop, clip, pairwise or separation."""

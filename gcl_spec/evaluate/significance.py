@@ -1,4 +1,4 @@
-"""Is one run better than another on the same queries? Paired tests on per-query values."""
+"""Says whether one run is better than another on the same queries, by paired tests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from gcl_spec.evaluate.evaluation import Report
 
 __all__ = ["Paired", "paired"]
 
-# Queries that the spread is estimated with beside the real ones, over all tasks together: one that
-# both runs answer, one that neither does, and one that only the first, only the second answers.
+# The spread is estimated with these queries beside the real ones, over all tasks together: one that
+# both runs answer, one that neither does, one that only the first and one that only the second
+# does.
 _ADDED = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Mean of second minus first, its 95 % interval, and a two-sided p-value.
+    """The mean of second minus first, its 95 % interval, and a two-sided p-value.
 
     changed: how many of the queries have another value in the second report than in the first.
     """
@@ -35,7 +36,7 @@ class Paired:
 def paired(
     first: Report, second: Report, *, pool: str, metric: str, draws: int = 2_000, seed: int = 0
 ) -> Paired:
-    """Stratified paired t interval and sign-flip permutation test.
+    """A stratified paired t interval, and a sign-flip permutation test.
 
     The difference is that of the reports' averages: kinds count alike, within a kind tasks, within
     a task queries. The interval has the degrees of freedom of Welch (Biometrika 1947) and
@@ -43,9 +44,16 @@ def paired(
     outcome of a pair of hits, shared among the tasks (Agresti and Coull, 1998; Agresti and Min,
     Statistics in Medicine 2005): where few queries differ, the spread that was seen is too small,
     and where none does, it is zero, though the next query may differ. So equal reports never give
-    an interval of width 0. It is kept within -1 and 1, which is also that of a single query.
-    `benchmarks/coverage.py` measures how often it holds the true difference.
-    The test: Smucker, Allan and Carterette (CIKM 2007).
+    an interval of width 0. The interval is kept within -1 and 1, which a single query always gets.
+    `benchmarks/coverage.py` measures how often it holds the true difference. The test is that of
+    Smucker, Allan and Carterette (CIKM 2007).
+
+    Args:
+        first, second: evaluations of the same tasks.
+        pool: "local" or "global".
+        metric: the name of a metric, such as "hit@10".
+        draws: the number of random signs of the test.
+        seed: of the draws.
 
     Raises:
         InputError: the reports have different queries, or not this pool or metric, or a value that
@@ -77,7 +85,12 @@ def paired(
 
 
 def _half_width(deltas: Sequence[FloatArray], weights: Sequence[float]) -> float:
-    """Half of the 95 % interval of the weighted mean of the tasks' mean differences."""
+    """Half of the 95 % interval of the weighted mean of the tasks' mean differences.
+
+    With the weight w, the variance v and the number n of queries of each task, it is t times the
+    root of V = sum w^2 v / n, where t has V^2 / sum (w^2 v / n)^2 / (n - 1) degrees of freedom
+    (Welch and Satterthwaite).
+    """
     variance = smoothness = 0.0
     for weight, delta_Q in zip(weights, deltas, strict=True):
         added = _ADDED / len(deltas)
@@ -91,7 +104,7 @@ def _half_width(deltas: Sequence[FloatArray], weights: Sequence[float]) -> float
 
 
 def _t_quantile(freedom: float) -> float:
-    """What |t| exceeds in 5 % of all cases, for degrees of freedom that need not be whole.
+    """The value that |t| exceeds in 5 % of all cases, for any number of degrees of freedom.
 
     t = sqrt(freedom) tan(angle) has a density proportional to cos(angle) ** (freedom - 1). Beyond
     10,000 degrees the quantile is that of the normal distribution to four digits.
@@ -113,7 +126,7 @@ def _p_value(
     draws: int,
     rng: np.random.Generator,
 ) -> float:
-    """Share of random signs of the differences whose weighted mean is as far from 0 as ours."""
+    """The share of random signs of the differences that bring their mean as far from 0 as it is."""
     flipped = np.zeros(draws)
     for weight, delta_Q in zip(weights, deltas, strict=True):
         count = len(delta_Q)

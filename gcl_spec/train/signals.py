@@ -27,7 +27,7 @@ class Stop:
 
     @contextmanager
     def at_step_ends(self) -> Iterator[None]:
-        """Only note a signal within this block; elsewhere it is a `KeyboardInterrupt`."""
+        """Note a signal and go on within this block; elsewhere it is a `KeyboardInterrupt`."""
         self._waits = True
         try:
             yield

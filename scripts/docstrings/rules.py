@@ -22,12 +22,10 @@ _SHAPE = re.compile(
 )
 _SUFFIX = re.compile(r"_(?:\d*[A-Z]|\d)+$")
 _REFERENCE = re.compile(r"`([A-Za-z_][\w.]*)`")
-_FORMULA = re.compile(
-    r"(?<![=<>!])= .*(?:[-+*/|]|\bsum|\bexp|\blog|\bsqrt)|\b(?:exp|log|sqrt|sum_\w+)\b ?\("
-)
+_FORMULA = re.compile(r"(?<![=<>!])= .*(?:[-+*/|]|\bsum|\bexp|\blog|\bsqrt)|\b(?:exp|log|sqrt)\(")
 _SOURCE = re.compile(
     r"\b\d{4}\.\d{4,5}\b|https?://|\bet al\b|\beq(?:uation|s?\.)|[A-Z]\w+ and [A-Z]\w+"
-    r"|\((?:[A-Z][^()]*, )?(?:19|20)\d\d\)|\bsection \d|\b(?:19|20)\d\d\)"
+    r"|\((?:[A-Z][^()]*, )?(?:19|20)\d\d\)|\bsection \d|\b(?:19|20)\d\d\)|\bderived here\b"
 )
 _OPENERS = re.compile(
     r"^(?:Those|That|As|Like|Also|Of|Not|Never|Only|And|Or|With|Without|In|On|For|By|To|From|Which|"
@@ -93,7 +91,7 @@ def has_formula(found: Documented) -> bool:
 
 
 def has_source(found: Documented) -> bool:
-    """Does the docstring name a paper, an equation, a section or a link?"""
+    """Does the docstring name a paper, an equation, a section or a link, or say "derived here"?"""
     return bool(_SOURCE.search(found.doc))
 
 

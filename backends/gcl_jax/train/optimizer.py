@@ -17,7 +17,7 @@ __all__ = ["AdamW", "Optimizer"]
 
 
 class Optimizer(NamedTuple):
-    """Steps done, and the decaying means of the gradient and of its square, by parameter."""
+    """The steps done, and the decaying means of the gradient and of its square, by parameter."""
 
     count: Any
     exp_avg: Mapping[str, Any]
@@ -26,7 +26,11 @@ class Optimizer(NamedTuple):
 
 @dataclass(frozen=True)
 class AdamW:
-    """Loshchilov and Hutter, arXiv 1711.05101; weight decay and rate differ between parameters."""
+    """AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2).
+
+    optim: the rates and decays. decay: the weight decay of each parameter. lr_ratio: the learning
+    rate of each parameter over that of the schedule.
+    """
 
     optim: OptimConfig
     decay: Mapping[str, float]
@@ -34,19 +38,24 @@ class AdamW:
 
     @classmethod
     def of(cls, optim: OptimConfig, ndims: Mapping[str, int]) -> "AdamW":
-        """The rules for parameters of these numbers of axes."""
+        """The rules for parameters, by name, of these numbers of axes."""
         decay = {n: optim.weight_decay if decays(ndim) else 0.0 for n, ndim in ndims.items()}
         return cls(optim, decay, {n: lr_ratio(n, optim) for n in ndims})
 
     def start(self, params: Params) -> Optimizer:
-        """Before the first step."""
+        """The state before the first step, all zeros."""
         zeros = {name: np.zeros(x.shape, np.float32) for name, x in params.items()}
         return Optimizer(np.asarray(0, np.int32), zeros, {n: x.copy() for n, x in zeros.items()})
 
     def update(
         self, grads: Params, state: Optimizer, params: Params, lr: jax.Array
     ) -> tuple[Params, Optimizer]:
-        """Parameters and moments after a step; lr is that of the schedule."""
+        """Parameters and moments after a step with the schedule's learning rate `lr`, shape ().
+
+        With the gradient g, m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2, a parameter p
+        becomes p (1 - lr decay) - lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) in step t (arXiv
+        1711.05101, algorithm 2, with the decay times lr as in torch.optim.AdamW).
+        """
         optim = self.optim
         adam = optax.scale_by_adam(optim.beta1, optim.beta2, optim.eps)
         held = optax.ScaleByAdamState(state.count, dict(state.exp_avg), dict(state.exp_avg_sq))
@@ -58,7 +67,12 @@ class AdamW:
         return new, Optimizer(held.count, held.mu, held.nu)
 
     def cut(self, grads: Params, norm: jax.Array) -> Params:
-        """Gradients of at most `optim.clip_norm`, as torch.nn.utils.clip_grad_norm_ has it."""
+        """Gradients of a norm of at most `optim.clip_norm`, as torch's `clip_grad_norm_` has it.
+
+        Args:
+            grads: by name, of the shapes of the parameters.
+            norm: the norm of all gradients, shape ().
+        """
         if not self.optim.clip_norm:
             return grads
         factor = jnp.minimum(1.0, self.optim.clip_norm / (norm + 1e-6))

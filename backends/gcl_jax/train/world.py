@@ -1,4 +1,4 @@
-"""The devices and processes of a run: a mesh whose one axis is that of the samples."""
+"""The devices and processes of a run, a mesh whose one axis is that of the samples."""
 
 import os
 import re
@@ -18,10 +18,10 @@ __all__ = ["AXIS", "JaxWorld", "join_processes"]
 AXIS = "samples"
 
 # JAX's service aborts all processes with a trace of its own after this many seconds of silence of
-# one. `gcl_spec.train.heartbeat` is to be first, and says which one it was.
+# one. `gcl_spec.train.heartbeat` comes before that, and says which one it was.
 _HEARTBEAT = 600
 
-# XLA raises errors of several classes, which only their text tells from others.
+# XLA (jaxlib 0.10) raises errors of several classes, which only their text tells from others.
 _LOST = re.compile("gloo|nccl|coordination|connection|unavailable|deadline|barrier", re.IGNORECASE)
 
 
@@ -51,16 +51,16 @@ def join_processes() -> None:
 
 @dataclass(frozen=True)
 class JaxWorld:
-    """`gcl_spec.backend.World`, and where arrays of the run lie."""
+    """The `gcl_spec.backend.World` of JAX's processes, and the places of the run's arrays."""
 
     devices: tuple[jax.Device, ...]
 
     @classmethod
     def of(cls, device: jax.Device, count: int) -> "JaxWorld":
-        """`count` devices of each process from `device` on, of the same platform.
+        """A world of `count` devices of each process from `device` on, of the same platform.
 
         Raises:
-            ConfigError: there are fewer.
+            ConfigError: there are fewer devices.
         """
         platform = device.platform
         local = [d for d in jax.local_devices(backend=platform) if d.id >= device.id]
@@ -80,17 +80,17 @@ class JaxWorld:
 
     @property
     def rank(self) -> int:
-        """Of this process."""
+        """The place of this process, from 0."""
         return int(jax.process_index())
 
     @property
     def size(self) -> int:
-        """Number of processes."""
+        """The number of processes."""
         return int(jax.process_count())
 
     @property
     def host(self) -> str:
-        """The coordinator's, which is process 0."""
+        """The address of the coordinator, which is process 0."""
         return os.environ.get("JAX_COORDINATOR_ADDRESS", "").rpartition(":")[0].strip("[]")
 
     def barrier(self) -> None:
@@ -107,18 +107,18 @@ class JaxWorld:
         return bool(np.any(found))
 
     def first(self, number: int, /) -> int:
-        """Process 0's number."""
+        """The number that process 0 has given."""
         from jax.experimental import multihost_utils
 
         return int(multihost_utils.broadcast_one_to_all(np.asarray(number, np.int32)))
 
     def lost(self, error: Exception, /) -> bool:
-        """Has an exchange failed?"""
+        """Is this the error of an exchange with a process that has gone?"""
         kinds = (jax.errors.JaxRuntimeError, RuntimeError, ValueError)
         return isinstance(error, kinds) and _LOST.search(str(error)) is not None
 
     def largest(self, number: int, /) -> int:
-        """Of the numbers of all processes."""
+        """The largest of the numbers of all processes."""
         from jax.experimental import multihost_utils
 
         if self.size == 1:
@@ -132,19 +132,19 @@ class JaxWorld:
         return Mesh(np.asarray(self.devices), (AXIS,), axis_types=auto)
 
     def everywhere(self, tree: Any) -> Any:
-        """NumPy or JAX arrays, whole on every device."""
+        """The NumPy or JAX arrays of a tree, whole on every device."""
         return self._placed(tree, PartitionSpec())  # type: ignore[no-untyped-call]
 
     def spread(self, tree: Any) -> Any:
-        """This process's samples, over its devices; together the batch of all processes."""
+        """This process's samples, spread over its devices; all processes' make the batch."""
         return self._placed(tree, PartitionSpec(AXIS))  # type: ignore[no-untyped-call]
 
     def here(self, tree: Any) -> Any:
-        """Arrays that are whole everywhere, as they are on the first device of this process."""
+        """Arrays that are whole everywhere, taken from the first device of this process."""
         return jax.tree.map(lambda x: x.addressable_data(0), tree)
 
     def check_divides(self, samples: int) -> None:
-        """`ConfigError` where devices cannot have equal shares."""
+        """Raise a `ConfigError` where devices cannot have equal shares."""
         if samples % len(self.devices):
             raise ConfigError(
                 f"train.batch_size = {samples} is no multiple of the {len(self.devices)} devices "

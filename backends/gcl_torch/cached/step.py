@@ -44,11 +44,12 @@ def cached_step(
     microbatch: int,
     modules: Iterable[torch.nn.Module] = (),
 ) -> torch.Tensor:
-    """Loss and gradients of a whole batch in the memory of one microbatch's graph (GradCache).
+    """Compute loss and gradients of a whole batch in the memory of one microbatch's graph.
 
-    It equals `loss(encode(inputs)).backward()` up to rounding, where `encode` treats samples one by
-    one, and costs one further forward pass. With `microbatch` >= the batch size it is that plain
-    step. Gradients are added to `.grad` of every parameter that `encode` or `loss` uses.
+    It is GradCache (Gao et al. 2021, arXiv 2101.06983). It equals `loss(encode(inputs)).backward()`
+    up to rounding, where `encode` treats samples one by one, and costs one further forward pass.
+    With `microbatch` >= the batch size it is that plain step. Gradients are added to `.grad` of
+    every parameter that `encode` or `loss` uses.
 
     - Random numbers of torch's default generators are replayed in the second pass, so dropout
       masks are equal; the generators end as after one pass.

@@ -55,7 +55,11 @@ class TorchProcesses(TorchArrays):
     def loss_and_grads(
         self, z_MBD: torch.Tensor, log_scale: torch.Tensor, /, **arguments: Unpack[LossArguments]
     ) -> LossAndGrads:
-        """The objective and its gradients, spread over the processes (`Backend.loss_and_grads`)."""
+        """The objective and its gradients, spread over the processes (`Backend.loss_and_grads`).
+
+        Raises:
+            RuntimeError: the processes found different losses.
+        """
         answers = self._workers.ask(_Question(z_MBD, log_scale, arguments))
         losses = [loss.item() for loss, _, _ in answers]
         if len(set(losses)) > 1:

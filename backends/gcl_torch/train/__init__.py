@@ -1,1 +1,1 @@
-"""Training steps in PyTorch, on one process or many."""
+"""Training steps in PyTorch, on one process or many: start reading at `trainer`."""

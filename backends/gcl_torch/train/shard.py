@@ -1,6 +1,6 @@
-"""Weights spread over processes by FSDP2: each holds its part of them, of gradients and moments.
+"""Spreads weights over processes by FSDP2: each holds its part of weights, gradients and moments.
 
-Every function here also takes what is not spread, so that the trainer asks nowhere.
+Every function also takes tensors that are not spread, so that the trainer need not ask.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,10 +21,10 @@ def shard(model: nn.Module, config: Config, device: torch.device) -> None:
     """Spread a model's weights over all processes, layer by layer.
 
     A layer's weights are gathered for its forward and its backward pass and given back after each.
-    0-d parameters stay on all: see `sum_apart`.
+    0-d parameters stay whole on all processes (`sum_apart`).
 
     Raises:
-        ConfigError: an option that does not go with it.
+        ConfigError: an option does not go with it.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -48,12 +48,20 @@ def shard(model: nn.Module, config: Config, device: torch.device) -> None:
 
 
 def whole(x: torch.Tensor) -> torch.Tensor:
-    """All of a tensor, from all processes."""
+    """The whole of a tensor of any shape, from all processes."""
     return x.full_tensor() if isinstance(x, DTensor) else x
 
 
 def like(x: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """`value`, the same on all processes, on the device of `x` and spread as it is."""
+    """A value on the device of a tensor, and spread as that is.
+
+    Args:
+        x: any shape.
+        value: the shape of `x`; it is the same on all processes.
+
+    Returns:
+        The shape of `x`.
+    """
     value = value.to(x.device)
     if not isinstance(x, DTensor):
         return value
@@ -61,12 +69,17 @@ def like(x: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
 
 
 def assign(x: torch.Tensor, value: torch.Tensor) -> None:
-    """Set all of a tensor."""
+    """Set a tensor to a value.
+
+    Args:
+        x: any shape.
+        value: the shape of `x`; it is the same on all processes.
+    """
     x.copy_(like(x, value))
 
 
 def sum_apart(parameters: Iterable[nn.Parameter]) -> None:
-    """The mean of the gradients that FSDP leaves to each process, as it makes of the others."""
+    """Average over processes those gradients that FSDP leaves to each, as it does the others."""
     for parameter in parameters:
         if not isinstance(parameter, DTensor) and parameter.grad is not None:
             dist.all_reduce(parameter.grad)
@@ -74,13 +87,20 @@ def sum_apart(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def total_norm(grads: Iterable[torch.Tensor]) -> torch.Tensor:
-    """Of all gradients, the same on all processes."""
+    """The Euclidean norm of all gradients, shape (), the same on all processes.
+
+    Args:
+        grads: any shapes.
+
+    Returns:
+        Shape ().
+    """
     norms = [whole(torch.nn.utils.get_total_norm(part)) for part in _kinds(grads) if part]
     return norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
 
 
 def clip(parameters: Iterable[nn.Parameter], max_norm: float, norm: torch.Tensor) -> None:
-    """Scale the gradients, whose norm is `norm`, to at most `max_norm`."""
+    """Scale the gradients, whose norm is `norm`, shape (), to a norm of at most `max_norm`."""
     for part in _kinds(parameters):
         torch.nn.utils.clip_grads_with_norm_(part, max_norm, norm)
 
@@ -89,7 +109,7 @@ def clip(parameters: Iterable[nn.Parameter], max_norm: float, norm: torch.Tensor
 def in_place_of(
     parameters: Mapping[str, nn.Parameter], values: Mapping[str, torch.Tensor]
 ) -> Iterator[None]:
-    """Values in place of the parameters of their names, until the block ends."""
+    """Put values, of the same shapes, in place of the parameters of their names, within a block."""
     held = {name: parameters[name].detach().clone() for name in values}
     for name, value in values.items():
         parameters[name].copy_(value)

@@ -13,12 +13,12 @@ from gcl_spec.train.world import single
 __all__ = ["TorchWorld", "join_world"]
 
 
-# Gloo and NCCL raise a RuntimeError, which only its text tells from others.
+# Gloo and NCCL (torch 2.13) raise a RuntimeError, which only its text tells from others.
 _LOST = re.compile("gloo|nccl|connection|socket|timed out|process group|store", re.IGNORECASE)
 
 
 class TorchWorld:
-    """`gcl_spec.backend.World` of the default process group."""
+    """The `gcl_spec.backend.World` of the default process group."""
 
     def __init__(self, device: torch.device) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
@@ -70,7 +70,7 @@ def join_world(device: torch.device) -> World:
 
 
 def own_device(name: str) -> torch.device:
-    """The device of this process: of several processes each takes the GPU of its local rank."""
+    """The device of this process; each of several processes takes the GPU of its local rank."""
     local = os.environ.get("LOCAL_RANK")
     if name.startswith("cuda") and local is not None:
         torch.cuda.set_device(int(local))

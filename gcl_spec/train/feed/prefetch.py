@@ -57,7 +57,11 @@ class Prefetcher(Generic[T]):
             self._executor = pool(workers, setup)
 
     def get(self, step: int) -> T:
-        """The result of the maker for `step`; it raises whatever the maker raises."""
+        """The result of the maker for `step`; it raises whatever the maker raises.
+
+        Raises:
+            DataError: a worker process has died.
+        """
         in_order = self._next in (None, step)
         if not in_order:
             self._drop()
