@@ -2,6 +2,7 @@
 
     python benchmarks/syscall_faults.py                    a start, a resume and their saves
     python benchmarks/syscall_faults.py --every 7          a sample of them
+    python benchmarks/syscall_faults.py --every 7 --first 1    the next one of it, and so on
 
 Linux with strace. The NumPy trainer of the tests trains, by the `gcl` of this package: all backends
 write by the same code. A call fails with one of several errors, in turn; then a plain resume, or a
@@ -132,7 +133,7 @@ class Campaign:
         # A run that stopped in its third step, after two checkpoints.
         assert self._plain(folder / "broken" / "run", resume=False, FAKE_NAN="3")[0] == 1
 
-    def run(self, *, resume: bool, every: int, minutes: float) -> None:
+    def run(self, *, resume: bool, first: int, every: int, minutes: float) -> None:
         """A start, or a resume, with each of its calls failing once."""
         self._begin(resume)
         assert self._traced(resume)[0] == 0, self._said()
@@ -140,11 +141,11 @@ class Campaign:
         print(f"{'resume' if resume else 'start'}: {len(found)} calls,", dict(
             Counter(call.name for call in found).most_common()))  # fmt: skip
         deadline = time.monotonic() + 60 * minutes
-        for number, call in list(enumerate(found))[::every]:
+        for number, call in list(enumerate(found))[first::every]:
             if time.monotonic() > deadline:
                 break
             self._begin(resume)
-            error = ERRORS[number // every % len(ERRORS)]
+            error = ERRORS[(number + number // every) % len(ERRORS)]
             where = f"{call.name} {call.number} {error}"
             code, said = self._traced(
                 resume, f"inject={call.name}:error={error}:when={call.number}"
@@ -214,12 +215,13 @@ class Campaign:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="only each N-th call")
+    parser.add_argument("--first", type=int, default=0, help="the first of these calls")
     parser.add_argument("--minutes", type=float, default=120.0, help="of a start, and of a resume")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign(Path(folder).resolve())
         for resume in (False, True):
-            campaign.run(resume=resume, every=given.every, minutes=given.minutes)
+            campaign.run(resume=resume, first=given.first, every=given.every, minutes=given.minutes)
     print(dict(campaign.outcomes))
     sys.exit(any(outcome.isupper() for outcome in campaign.outcomes))
 
