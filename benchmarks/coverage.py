@@ -2,10 +2,10 @@
 
 python benchmarks/coverage.py [--trials 2000]
 
-draws queries whose true mean difference is known, and prints for each setting the share of
-intervals that hold it and their mean width: of `gcl_spec.evaluate.significance.paired`, of the
-same t interval without added queries, and of the percentile bootstrap. The settings are queries a
-task times what a query can do.
+It draws queries whose true mean difference is known, and prints for each setting the share of
+intervals that hold it and their mean width: for `gcl_spec.evaluate.significance.paired`, for the
+same t interval without added queries, and for the percentile bootstrap. A setting is a number of
+queries a task, and what a query can do.
 """
 
 import argparse
@@ -41,14 +41,14 @@ def main() -> None:
 
 
 def hits(better: float, worse: float) -> tuple[Draw, float]:
-    """Differences of hit@10: 1 and -1 with these probabilities, else 0."""
+    """A draw of differences of hit@10: 1 and -1 with these probabilities, else 0."""
     p = (better, worse, 1 - better - worse)
     return lambda rng, n: rng.choice([1.0, -1.0, 0.0], n, p=p), better - worse
 
 
 def differences() -> Mapping[str, tuple[Draw, float]]:
     def skewed(rng: np.random.Generator, n: int) -> np.ndarray:
-        """Those of nDCG: most queries as before, a few better by up to 1."""
+        """Differences of nDCG: most queries are as before, a few better by up to 1."""
         return np.where(rng.random(n) < 0.2, rng.beta(1, 2, n), 0.0)
 
     return {
@@ -108,7 +108,7 @@ def report(values: Sequence[np.ndarray]) -> Report:
 
 
 def of_t(deltas: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[float, float]:
-    """Welch and Satterthwaite as in a textbook."""
+    """The interval of Welch and Satterthwaite as in a textbook."""
     mean = float(np.mean([delta.mean() for delta in deltas]))
     if min(map(len, deltas)) < 2:
         return mean, mean
@@ -123,7 +123,7 @@ def of_t(deltas: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[float,
 
 
 def of_bootstrap(deltas: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[float, float]:
-    """Percentiles of 500 means of queries drawn again within each task."""
+    """The interval of the percentiles of 500 means of queries drawn again within each task."""
     means = np.zeros(500)
     for delta in deltas:
         means += delta[rng.integers(0, len(delta), (500, len(delta)))].mean(axis=1) / len(deltas)

@@ -1,4 +1,4 @@
-"""How long a depthwise convolution of EfficientNet-Lite0 takes in JAX: XLA's own, and ours.
+"""How long does a depthwise convolution of EfficientNet-Lite0 take in JAX, XLA's own and ours?
 
 python benchmarks/depthwise.py
 """

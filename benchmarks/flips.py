@@ -1,9 +1,9 @@
-"""Flip bits, cut files and lose lines of real run folders, then do what a user does.
+"""Flips bits, cuts files and loses lines of real run folders, then does what a user does.
 
     python benchmarks/flips.py --count 2400
 
-Two runs of the recipe tiny on pictures of its own: one broken off after a checkpoint, one at its
-end. Each damage is done to a fresh copy, in a file drawn from all of the folder, and followed by
+There are two runs of the recipe tiny on pictures of its own: one broken off after a checkpoint, one
+at its end. Each damage is done to a fresh copy, in a file drawn from the folder, and followed by
 every action: the run goes on (`gcl train --resume`), is loaded and encodes (as `gcl eval` and
 `gcl export` do), and its reports are read. What comes of it is
 

@@ -1,4 +1,4 @@
-"""Kill -9 at many random moments of a real training, then compare with an unbroken run to the bit.
+"""Kills a real training at many random moments, and compares it with an unbroken run to the bit.
 
     python benchmarks/kill_campaign.py --kills 30 --backend torch
     python benchmarks/kill_campaign.py --kills 30 --backend jax --set data.path=FOLDER

@@ -2,8 +2,8 @@
 
     python benchmarks/large_batch.py --samples 65536
 
-prints the time and the peak memory above inputs and gradients. The 3N x 3N matrix of 65,536 pairs
-alone would take 155 GB.
+It prints the time and the peak memory above inputs and gradients. The 3N x 3N matrix of 65,536
+pairs alone would take 155 GB.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 python benchmarks/peers_defects.py
 
-Needs pytorch-metric-learning, sentence-transformers (6 or newer), open_clip_torch and torchmetrics,
-which `pip install` brings; what is missing is a line.
+It needs pytorch-metric-learning, sentence-transformers (6 or newer), open_clip_torch and
+torchmetrics, which `pip install` brings. A library that is missing becomes a line that says so.
 """
 
 import math

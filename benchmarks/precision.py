@@ -2,7 +2,7 @@
 
 python benchmarks/precision.py
 
-prints |gradient - exact| / |exact| for texts that are their images with less and less noise.
+It prints |gradient - exact| / |exact| for texts that are their images with less and less noise.
 """
 
 from collections.abc import Callable

@@ -25,7 +25,7 @@ Arrows = dict[tuple[str, str], int]
 
 
 def floors() -> list[list[str]]:
-    """The names on each floor, the highest first: who uses the core, then the core's own."""
+    """The names on each floor, the highest first: the users of the core, then the core's own."""
     config = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     contracts = config["tool"]["importlinter"]["contracts"]
     layers = next(c["layers"] for c in contracts if c.get("containers") == ["gcl_spec"])

@@ -1,11 +1,11 @@
-"""Writes what is installed, and from which files: constraints.txt and locks/*.txt.
+"""Writes constraints.txt and locks/*.txt, which say what is installed and from which files.
 
 python scripts/lock.py [--wheel FILE ...]      (or `make lock`)
 
 Run it after a change of the dependencies in pyproject.toml, or of a version in constraints.txt.
-constraints.txt keeps its versions and gets those of packages that are new; a line that is taken out
-gets the newest version. From it come the locks, with the SHA-256 of every file that the package
-index has of a version, so that a lock holds for every platform and Python:
+constraints.txt keeps its versions and gets those of packages that are new; a package whose line is
+taken out gets the newest version. The locks come from it, with the SHA-256 of every file that the
+package index has of a version, so that a lock holds for every platform and Python:
 
 locks/train.txt       what `make train` needs, locks/dev.txt what tests need; without torch
 locks/torch.txt       torch, which has several builds of one version: those that the index has
@@ -29,7 +29,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = REPOSITORY / "locks"
 CONSTRAINTS = REPOSITORY / "constraints.txt"
-# What builds an editable install of this project, beside its build backend.
+# This builds an editable install of the project, beside its build backend.
 BUILD = ("hatchling>=1.27", "editables")
 EXTRAS = {"dev": ("dev",), "train": ("torch", "data")}
 _CUDA = re.compile(r"nvidia-|cuda-|triton$")
@@ -38,7 +38,7 @@ _LINE = re.compile(r"([a-z0-9-]+)==([^\s;]+)(?: ; (.*))?")
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """One version of a package. marker: where it applies, or "" for everywhere."""
+    """One version of a package; the marker says where it applies, "" for everywhere."""
 
     name: str
     version: str
@@ -47,7 +47,7 @@ class Locked:
 
     @property
     def requirement(self) -> str:
-        """As pip reads it, without hashes."""
+        """The requirement as pip reads it, without hashes."""
         return f"{self.name}=={self.version}" + (f" ; {self.marker}" if self.marker else "")
 
 
@@ -66,7 +66,7 @@ def read(path: Path) -> list[Locked]:
 
 
 def write(path: Path, what: str, packages: Iterable[Locked]) -> None:
-    """A lock, or constraints.txt where there are no hashes."""
+    """Write a lock, or constraints.txt where there are no hashes."""
     head = f"# {what} Written by scripts/lock.py: see there."
     lines = [head, *(" \\\n    --hash=sha256:".join([p.requirement, *p.hashes]) for p in packages)]
     path.write_text("\n".join(lines) + "\n")
@@ -96,7 +96,7 @@ def resolve(extras: Sequence[str], constraints: Path, scratch: Path) -> list[Loc
 
 
 def parts(packages: Sequence[Locked]) -> Mapping[str, list[Locked]]:
-    """torch, what its CUDA build needs, and the rest."""
+    """The packages in three parts: torch, what its CUDA build needs, and the rest."""
     found: dict[str, list[Locked]] = {"torch": [], "cuda": [], "rest": []}
     for package in packages:
         torch = package.name == "torch"
@@ -106,7 +106,7 @@ def parts(packages: Sequence[Locked]) -> Mapping[str, list[Locked]]:
 
 
 def cpu_builds(version: str, wheels: Iterable[Path]) -> list[Locked]:
-    """Builds for CPUs of a version of torch: those of the old lock, and wheels."""
+    """The builds for CPUs of a version of torch, from the old lock and from wheels."""
     old = LOCKS / "torch-cpu.txt"
     builds: dict[str, set[str]] = {}
     for package in read(old) if old.exists() else ():

@@ -1,12 +1,12 @@
-"""Would the tests notice? Changes one thing at a time in a module and runs the tests that hold it.
+"""Changes one thing at a time in a module, and sees whether the tests that hold it notice.
 
 python scripts/mutate.py [MODULE ...] [--count 300] [--seed 0] [--timeout 120] [--json FILE]
 
-Draws `count` mutants of the modules (default: all of scripts/mutation/held_by.py), each with one
+It draws `count` mutants of the modules (default: all of scripts/mutation/held_by.py), each with one
 comparison, operator, constant, argument, branch, bound or statement changed, in a copy of the tree.
-One that the tests pass has survived: it is shown, for a test to be written, or, where no input can
-tell it from the original, to be listed with the reason in scripts/mutation/equivalent.txt, which is
-left out from then on. Ends with 1 where one has survived.
+A mutant that passes the tests has survived, and is shown: write a test for it, or, where no input
+can tell it from the original, list it with the reason in scripts/mutation/equivalent.txt, which
+leaves it out from then on. The exit code is 1 where one has survived.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _EQUIVALENT = REPOSITORY / "scripts" / "mutation" / "equivalent.txt"
 
 
 def equivalents() -> set[str]:
-    """ "MODULE | BEFORE -> AFTER" of those that change nothing that can be seen."""
+    """The lines "MODULE | BEFORE -> AFTER" of mutants that change nothing that can be seen."""
     lines = _EQUIVALENT.read_text().splitlines()
     return {line.strip() for line in lines if line.strip() and not line.startswith(("#", " "))}
 
@@ -60,7 +60,7 @@ def results(
         original, started = file.read_text(), time.monotonic()
         if outcome(TESTS[name], 20 * seconds, log) != "passed":
             raise SystemExit(f"{log.read_text()[-2000:]}\nthe tests of {name} fail as it is")
-        # A mutant may well be slower than what it was made of; one that hangs is no survivor.
+        # A mutant may well be slower than the module; one that hangs is no survivor.
         limit = max(seconds, 4 * (time.monotonic() - started))
         for mutant in chosen:
             if mutant.module == name:
@@ -71,7 +71,7 @@ def results(
 
 
 def table(found: Sequence[tuple[Mutant, str]]) -> str:
-    """A row a module."""
+    """A table with a row for each module."""
     kinds = ("killed", "survived", "timed out")
     counts = Counter((mutant.module, kind) for mutant, kind in found)
     rows = [f"| module | {' | '.join(kinds)} |", "|---|--:|--:|--:|"]

@@ -4,9 +4,10 @@ python scripts/sbom.py [--out FILE]      (or `make sbom`; default dist/gcl-spec-
 
 Every locked package is a component with its version, purl, the SHA-256 of each file that may be
 installed, and the licence that the installed package declares; packages of other platforms are not
-installed here and have none. scope: "required" without extras, "optional" with an extra of
-gcl-spec[all], "excluded" for what only tests and development need. The same locks and packages give
-the same bytes: there is no time in it, and its serial number comes from its contents.
+installed here and have no licence. The scope is "required" for what is needed without extras,
+"optional" with an extra of gcl-spec[all], and "excluded" for what only tests and development need.
+The same locks and packages give the same bytes, because there is no time in the file and its serial
+number comes from its contents.
 """
 
 import argparse
@@ -27,7 +28,10 @@ _ROOT = "gcl-spec"
 
 
 def licences(found: Distribution) -> list[dict[str, Any]]:
-    """What a package declares: an SPDX expression, else a name, classifiers, its licence's head."""
+    """The licence that a package declares, by the first of four fields that it has.
+
+    They are an SPDX expression, a name, classifiers, and the first line of the licence itself.
+    """
     declared = found.metadata
     if expression := declared.get("License-Expression"):
         return [{"expression": expression}]
@@ -50,7 +54,7 @@ def purl(package: Locked) -> str:
 
 
 def component(package: Locked, scope: str) -> dict[str, Any]:
-    """One locked package. Its hashes are those of its files: one reference a file."""
+    """The component of one locked package, with a reference for each file and its hash."""
     files = [{"alg": "SHA-256", "content": digest} for digest in package.hashes]
     built: dict[str, Any] = {
         "type": "library",
@@ -81,19 +85,19 @@ def installed(package: Locked) -> Distribution | None:
 
 
 def needs(name: str, extras: Sequence[str] = ()) -> set[str]:
-    """Names of what an installed package requires here."""
+    """The names of what an installed package requires here."""
     wanted = (Requirement(line) for line in distribution(name).requires or ())
     return {
         canonicalize_name(need.name)
         for need in wanted
-        # What an editable install of this project adds to its requirements is not the product's.
+        # An editable install of this project adds requirements that the product does not have.
         if need.name != "editables"
         and (need.marker is None or any(need.marker.evaluate({"extra": e}) for e in ("", *extras)))
     }
 
 
 def reached(names: set[str]) -> set[str]:
-    """These packages and all that they need in turn."""
+    """These packages, and all that they need in turn."""
     found: set[str] = set()
     while names:
         found |= names
@@ -102,7 +106,7 @@ def reached(names: set[str]) -> set[str]:
 
 
 def graph(packages: Sequence[Locked]) -> list[dict[str, Any]]:
-    """Who depends on whom, as far as it is installed."""
+    """The dependencies of all packages, as far as they are installed."""
     refs: dict[str, str] = {p.name: purl(p) for p in packages if installed(p) is not None}
     own = needs(_ROOT, ("torch", "jax", "data"))
     lines: Mapping[str, set[str]] = {_ROOT: own} | {refs[name]: needs(name) for name in refs}

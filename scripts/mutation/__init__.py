@@ -1,1 +1,1 @@
-"""A small mutation tool: `scripts/mutate.py` runs it."""
+"""A small tool for mutation tests, which `scripts/mutate.py` runs."""

@@ -1,4 +1,4 @@
-"""Which tests hold a module: the quick and near ones first, for the first failure ends a mutant."""
+"""The tests that hold a module, the quick and near ones first: a first failure ends a mutant."""
 
 _OF_CORE = "tests/gcl_spec"
 _LOSS = (

@@ -1,4 +1,4 @@
-"""Small changes of a module's syntax tree, one a mutant."""
+"""Makes mutants of a module, each with one small change of its syntax tree."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -40,7 +40,10 @@ _SYMMETRIC = ("min", "max", "minimum", "maximum")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A changed module. line: about where. change: "before -> after", of the one changed line."""
+    """A changed module.
+
+    line: about where the change is. change: "before -> after" of the one changed line.
+    """
 
     module: str
     line: int
@@ -49,7 +52,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """Names the mutant as long as its line's text stays, wherever the line moves."""
+        """The name of the mutant, which stays as long as its line's text does."""
         return f"{self.module} | {self.change}"
 
 
@@ -76,7 +79,7 @@ def _line(node: ast.AST) -> int:
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes that run: no annotations, docstrings, imports, texts of errors or `__all__`."""
+    """All nodes that run, without annotations, docstrings, imports, error texts and `__all__`."""
     for name, value in ast.iter_fields(tree):
         if name in ("annotation", "returns", "type_params", "bases", "decorator_list"):
             continue
@@ -95,7 +98,7 @@ def _is_left_out(node: ast.AST) -> bool:
 
 
 def _changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
-    """What can be done to a node, each in place."""
+    """The changes that a node can have, each of which is made in place."""
     if isinstance(node, ast.Compare):
         for n, operator in enumerate(node.ops):
             for other in _SWAPS.get(type(operator), ()):
@@ -133,7 +136,7 @@ def _constants(value: object) -> Iterator[Callable[[Any], None]]:
 
 
 def _calls(node: ast.Call) -> Iterator[Callable[[Any], None]]:
-    """Another function, arguments in another order, a keyword left out."""
+    """Changes of a call: another function, arguments in another order, a keyword left out."""
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
     if name in _NAMES:
         field = "id" if isinstance(node.func, ast.Name) else "attr"
@@ -147,7 +150,7 @@ def _calls(node: ast.Call) -> Iterator[Callable[[Any], None]]:
 
 
 def _removals(node: ast.AST) -> Iterator[Callable[[Any], None]]:
-    """A sign or a `not`, and a statement that is no definition."""
+    """Removals of a sign or a `not`, or of a statement that is no definition."""
     for field, value in ast.iter_fields(node):
         children = value if isinstance(value, list) else [value]
         for n, child in enumerate(children):

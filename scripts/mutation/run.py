@@ -18,7 +18,7 @@ _FOLDERS = ("", "backends", "reference", "cli")
 
 
 def copy_of(repository: Path, scratch: Path) -> None:
-    """The tracked files as they are now, and new ones that git does not ignore."""
+    """Copy the tracked files as they are now, and new ones that git does not ignore."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=repository, check=True, capture_output=True).stdout
     for name in filter(None, listed.decode().split("\0")):
@@ -30,9 +30,9 @@ def copy_of(repository: Path, scratch: Path) -> None:
 def load(scratch: Path) -> None:
     """Import what is slow, once; what is tested comes from the copy, in this process's children.
 
-    Only modules: a framework that has started its threads would not outlive a fork.
+    It only imports, because a framework that has started its threads would not outlive a fork.
     """
-    # As in tests/conftest.py, and before the imports.
+    # These are as in tests/conftest.py, and come before the imports.
     os.environ |= {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
     places = [str(scratch / folder) for folder in _FOLDERS]
     os.environ |= {"PYTHONPATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -47,7 +47,7 @@ def load(scratch: Path) -> None:
 
 
 def outcome(tests: Sequence[str], seconds: float, log: Path) -> str:
-    """ "passed", "failed" or "timed out" of these tests; they end at the first failure."""
+    """The outcome "passed", "failed" or "timed out" of tests, which end at the first failure."""
     child = os.fork()
     if child == 0:
         _run(tests, log)
@@ -61,7 +61,7 @@ def outcome(tests: Sequence[str], seconds: float, log: Path) -> str:
             time.sleep(0.05)
         return "timed out"
     finally:
-        # It has a session of its own, which no Ctrl-C of ours reaches.
+        # It has a session of its own, which no Ctrl-C reaches.
         if child:
             with suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
@@ -69,7 +69,7 @@ def outcome(tests: Sequence[str], seconds: float, log: Path) -> str:
 
 
 def _run(tests: Sequence[str], log: Path) -> None:
-    """The child: never returns."""
+    """Run tests in the child, and never return."""
     code = 1
     try:
         os.setsid()
@@ -86,7 +86,7 @@ def _run(tests: Sequence[str], log: Path) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        # What is still buffered would be lost.
+        # Text that is still buffered would be lost.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -1,1 +1,1 @@
-"""Parts of build_starter.py: sources, pictures, tasks."""
+"""The parts of build_starter.py: sources, pictures, tasks."""

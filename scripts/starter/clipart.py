@@ -29,19 +29,23 @@ _GENERIC = {
 }
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _TITLE = f".//{_DC}title"
-# Addresses of people and sites, dumps of the tool that filled in the metadata, and its makers.
+# These are addresses of people and sites, dumps of the tool that filled in the metadata, and its
+# makers.
 _NOISE = re.compile(
     r"@|https?:|www\.|\.(com|net|org|ro)\b|^hash$|\b(hash|array)\(|inkscape|sodipodi|^copyright$|^logos?$"
 )
-# Marks and characters: the drawing is public domain, what it shows may not be free to use.
+# These are marks and characters: a drawing is public domain, but what it shows may not be free.
 _MARKS = re.compile(r"\b(tux|linux|debian|gnome|kde|vgcats|fanart|porcinet)\b")
 _LICENCE = "http://web.resource.org/cc/PublicDomain"
 
 
 def clipart_pictures(unpacked: dict[str, Path], families: dict[str, str]) -> list[Picture]:
-    """One picture for each PNG with an honest title, equal pictures once.
+    """One picture for each PNG with an honest title; equal pictures come once.
 
-    `families` maps emoji labels and their words to split keys: clip art so named goes along.
+    Args:
+        unpacked: the folder of each package.
+        families: the split key of emoji labels and of their words, which clip art of that name
+            gets.
     """
     found = list(_pictures(unpacked, families))
     titles = Counter(picture.label for picture in found)
@@ -125,7 +129,7 @@ def _clean(text: str) -> str:
 def _render(png: Path) -> bytes | None:
     with png.open("rb") as file:
         width, height = struct.unpack(">II", file.read(24)[16:])
-    # The header tells the size before decoding: some of these have hundreds of megapixels.
+    # The header tells the size before decoding, since some have hundreds of megapixels.
     if width * height > _MAX_PIXELS or max(width, height) > 6 * min(width, height):
         return None
     with Image.open(png) as picture:
@@ -134,7 +138,7 @@ def _render(png: Path) -> bytes | None:
 
 
 def _cropped(picture: Image.Image) -> Image.Image:
-    """Without the empty rest of the drawing's page: some subjects fill a hundredth of it."""
+    """The picture without the empty rest of its page, of which some subjects fill a hundredth."""
     flat = on_white(picture)
     white = Image.new("RGB", flat.size, "white")
     ink = ImageChops.difference(flat, white).convert("L").point([0] * 12 + [255] * 244)

@@ -64,8 +64,10 @@ class _Webp:
 
 
 def emoji_pictures(unpacked: dict[str, Path]) -> Iterator[Picture]:
-    """Every emoji that all three sets have and tell apart; skin tones for test concepts and, fluent
-    only, one tone for each training concept, so that the words are known.
+    """Every emoji that all three sets have and tell apart.
+
+    Test concepts also have skin tones, and each training concept has one tone, in fluent only, so
+    that the words are known.
     """
     sets: dict[str, _Svg | _Webp] = {
         "fluent": _Webp(unpacked["@lobehub/fluent-emoji-3d"]),
@@ -96,9 +98,10 @@ def _skins(record: Record) -> list[Record]:
 
 
 def _wanted(record: Record, skin: Record, style: str) -> bool:
-    """Test pools have the two ends of the scale in the candidates' styles.
+    """Is this picture part of the set? Test pools have the two ends of the scale of tones.
 
-    All five would be ten pictures of one hand: nothing else could be among the first ten.
+    All five tones in two styles would be ten pictures of one hand, so that nothing else could be
+    among the first ten.
     """
     split = split_of(_family(record["hexcode"]))
     if split == "test":

@@ -14,7 +14,7 @@ TEST_SHARE, VAL_SHARE = 0.205, 0.05
 
 @dataclass(frozen=True)
 class Picture:
-    """One rendered picture. Pictures of one family (gender and skin variants) share a split."""
+    """One rendered picture; pictures of one family (gender and skin variants) share a split."""
 
     name: str
     style: str
@@ -28,7 +28,7 @@ class Picture:
 
     @property
     def path(self) -> str:
-        """Place in the archive."""
+        """Its place in the archive."""
         return f"images/{self.name}.webp"
 
     @property
@@ -41,19 +41,19 @@ class Picture:
 
 
 def split_of(family: str) -> str:
-    """Test, val or train by a hash, so that adding pictures moves no other."""
+    """The split "test", "val" or "train" by a hash, so that adding pictures moves no other."""
     share = int(hashlib.sha256(family.encode()).hexdigest()[:8], 16) / 2**32
     return "test" if share < TEST_SHARE else "val" if share < TEST_SHARE + VAL_SHARE else "train"
 
 
 def family_words(text: str) -> str:
-    """What is left of a name when spelling is ignored: "Musical-Notes" and "musical note"."""
+    """A name without its spelling, equal for "Musical-Notes" and "musical note"."""
     words = re.findall(r"\w+", text.lower())
     return " ".join(sorted(re.sub(r"(?<=\w{2})s$", "", word) for word in words))
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """RGB, what is transparent made white."""
+    """The picture as RGB, with white for what is transparent."""
     rgba = picture.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     white.alpha_composite(rgba)
@@ -61,7 +61,7 @@ def on_white(picture: Image.Image) -> Image.Image:
 
 
 def to_webp(picture: Image.Image) -> bytes:
-    """On white, padded to a square, SIDE pixels wide, as WebP."""
+    """The picture as WebP, on white, padded to a square, SIDE pixels wide."""
     flat = on_white(picture)
     side = max(flat.size)
     square = Image.new("RGB", (side, side), "white")

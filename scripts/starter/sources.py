@@ -55,7 +55,7 @@ SOURCES = (
 
 
 def fetch(source: Source, folder: Path) -> Path:
-    """The package in `folder`, downloaded where it is not there; these very bytes or an exit."""
+    """The package in `folder`, downloaded where it is not there; other bytes end the program."""
     debian = source.stem.endswith("_all")
     path = folder / f"{source.stem}.{'deb' if debian else 'tgz'}"
     if not path.exists():
@@ -71,7 +71,7 @@ def fetch(source: Source, folder: Path) -> Path:
 
 
 def unpack(path: Path, folder: Path) -> Path:
-    """The package's content in `folder`."""
+    """Unpack a package into `folder`."""
     folder.mkdir(parents=True)
     if path.suffix == ".deb":
         subprocess.run(["dpkg-deb", "-x", str(path), str(folder)], check=True)

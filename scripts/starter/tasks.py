@@ -24,17 +24,17 @@ class Task:
 
 
 Side = Iterable[tuple[str, Content]]
-"""(what makes it relevant, content) pairs."""
+"""Pairs of what makes an item relevant and its content."""
 
 
 def test_tasks(pictures: list[Picture]) -> list[Task]:
-    """The nine kinds on test concepts."""
+    """Tasks of the nine kinds on test concepts."""
     kept = [p for p in pictures if split_of(p.family) == "test"]
     return [*_emoji_tasks(kept, _EMOJI), _tone_task(kept), *_clipart_tasks(kept)]
 
 
 def validation_tasks(pictures: list[Picture]) -> list[Task]:
-    """Three kinds on validation concepts, for looking at during training."""
+    """Tasks of three kinds on validation concepts, to look at during training."""
     kept = [p for p in pictures if split_of(p.family) == "val"]
     return _emoji_tasks(kept, {"t2i_label", "i2t_label", "it2it_tags"})
 
@@ -67,7 +67,7 @@ def _emoji_tasks(pictures: list[Picture], wanted: set[str]) -> list[Task]:
 
 
 def _tone_task(pictures: list[Picture]) -> Task:
-    """A picture and a skin tone: find that picture in that tone, among all tones."""
+    """The task to find, for a picture and a skin tone, that picture in that tone."""
     tones = [p for p in pictures if p.tone]
     families = {_base(p) for p in tones}
     emoji = [p for p in pictures if p.style != "clipart" and _base(p) in families]
@@ -97,18 +97,18 @@ def _clipart_tasks(pictures: list[Picture]) -> list[Task]:
 
 
 def _asks(art: Picture) -> bool:
-    """Half of the clip art are queries."""
+    """Is this clip art a query? Half of it is."""
     return int(hashlib.sha256(art.name.encode()).hexdigest(), 16) % 2 == 1
 
 
 def _same_names(asked: list[Picture], others: list[Picture]) -> list[Picture]:
-    """Pictures of another kind that answer too: in joined pools, none of them counts as wrong."""
+    """Pictures of another kind that answer, too, and so may not count as wrong in joined pools."""
     names = {picture.concept for picture in asked}
     return [picture for picture in others if picture.concept in names]
 
 
 def _task(name: str, queries: Side, candidates: Side) -> Task:
-    """Relevant is every candidate of a concept that the query's content stands for."""
+    """A task in which every candidate of a concept of the query's content is relevant."""
     task = Task(name)
     by_concept: dict[str, set[str]] = {}
     for concept, content in candidates:
@@ -127,7 +127,7 @@ def _side(
 
 
 def _id(content: Content) -> str:
-    """Equal content has one id in every task, so that pools can be joined."""
+    """The id of a content, the same in every task, so that pools can be joined."""
     kind = "it" if len(content) == 2 else "i" if "image" in content else "t"
     text = "\n".join(content.get(part, "") for part in ("image", "text"))
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
