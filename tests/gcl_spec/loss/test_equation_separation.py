@@ -9,12 +9,10 @@ import torch
 
 from gcl_reference.loss import Samples, gradients, loss
 from gcl_spec.errors import ConfigError, InputError, InputTypeError
-from gcl_spec.loss.equation import contrastive_loss, gcl_loss, stacked_loss
+from gcl_spec.loss.equation import contrastive_loss, gcl_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import (
-    CLIP,
     GCL,
-    PAIRWISE,
     PRESETS,
     SEPARATION,
     TRIPLETS,
@@ -89,28 +87,6 @@ def test_triplets_search_both_composed_ways() -> None:
     scale = np.exp(2.0)
     want = cross_entropy(scale * composed @ image.T) + cross_entropy(scale * text @ composed.T)
     assert float(found) == pytest.approx(want / 2, rel=1e-12)
-
-
-@pytest.mark.parametrize("objective", [GCL, PAIRWISE, CLIP, Objective(balance="direction")])
-def test_a_temperature_for_each_direction(objective: Objective) -> None:
-    rows = unit_rows(8, len(objective.modalities), 6, 5)
-    scales = np.linspace(0.5, 3.0, len(objective.directions))
-    samples = Samples(rows, objective)
-    want = gradients(samples, scales)
-    for t in range(len(scales)):
-        step = scales.astype(complex)
-        step[t] += 1e-30j
-        derivative = loss(samples, step).imag / 1e-30
-        assert derivative == pytest.approx(want.dlog_scale[t], rel=1e-9, abs=1e-12)
-    z = torch.tensor(rows, requires_grad=True)
-    s = torch.tensor(scales, requires_grad=True)
-    found = stacked_loss(z, s, objective=objective)
-    found.backward()
-    assert found.item() == pytest.approx(want.loss, rel=1e-12)
-    np.testing.assert_allclose(z.grad.numpy(), want.grads, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(s.grad.numpy(), want.dlog_scale, rtol=1e-9, atol=1e-12)
-    equal = stacked_loss(rows, np.full(len(scales), 1.5), objective=objective)
-    assert float(equal) == pytest.approx(float(stacked_loss(rows, 1.5, objective=objective)))
 
 
 def test_the_ablations_leave_out_two_directions_each() -> None:
