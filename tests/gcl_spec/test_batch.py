@@ -102,3 +102,22 @@ def test_the_length_is_the_number_of_samples() -> None:
     flags = {"image": np.ones(5, bool)}
     batch = Batch({"image/features": np.zeros((5, 2))}, flags, np.arange(5))
     assert len(batch) == 5
+
+
+def test_presence_and_absent_rows() -> None:
+    flags = {"image": np.asarray([True, True, False]), "text": np.asarray([True, False, True])}
+    image = np.asarray([[3.0, 4.0], [0.0, 2.0], [np.nan, 1.0]])
+    found = embeddings({"image": image, "text": np.ones((3, 2))}, NAMES, present=flags)
+    for name, here in {**flags, "image+text": np.asarray([True, False, False])}.items():
+        assert np.isfinite(found[name]).all()
+        assert np.all(found[name][~here] == 0)
+        assert np.allclose(np.linalg.norm(found[name][here], axis=-1), 1)
+    with pytest.raises(ConfigError, match="must be raw or unit"):
+        embeddings({"image": image}, ["image"], fuse="sum")  # type: ignore[arg-type]
+
+
+def test_raw_fusion_weighs_by_norm() -> None:
+    rows = {"image": np.asarray([[9.0, 0.0]]), "text": np.asarray([[0.0, 1.0]])}
+    assert embeddings(rows, NAMES, fuse="raw")["image+text"][0, 0] > 0.99
+    unit = embeddings(rows, NAMES, fuse="unit")["image+text"]
+    assert unit[0, 0] == pytest.approx(0.5**0.5)

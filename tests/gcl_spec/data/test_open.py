@@ -2,19 +2,14 @@
 
 import io
 import json
-import re
-import shutil
 import tarfile
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from gcl_spec.config.options import ColumnsConfig
-from gcl_spec.data.formats import parquet, parquet_table
-from gcl_spec.data.paths import expand
 from gcl_spec.errors import DataError
 from kinds import ROWS, WRITERS, member, png, rows, source, write_llava, write_parquet
 
@@ -41,18 +36,6 @@ def test_every_kind_gives_the_same_rows(kind: str, tmp_path: Path) -> None:
 def test_files_by_pattern(kind: str, name: str, tmp_path: Path) -> None:
     WRITERS[kind](tmp_path / "data")
     assert rows(source(tmp_path / "data", name)) == ROWS
-
-
-def test_patterns(tmp_path: Path) -> None:
-    for name in ("8.tar", "9.tar", "10.tar", "a{1}.tar"):
-        (tmp_path / name).touch()
-    assert [p.name for p in expand(f"{tmp_path}/{{8..10}}.tar")] == ["8.tar", "9.tar", "10.tar"]
-    assert [p.name for p in expand(f"{tmp_path}/{{9,8}}.tar")] == ["9.tar", "8.tar"]
-    assert [p.name for p in expand(f"{tmp_path}/a{{1}}.tar")] == ["a{1}.tar"]
-    for pattern, message in {"{7..8}": "7.tar", "x*": "x*", "{9..8}": "count upwards"}.items():
-        with pytest.raises(DataError) as caught:
-            expand(f"{tmp_path}/{pattern}.tar")
-        assert message in str(caught.value)
 
 
 def test_only_the_train_files_of_a_data_set_are_read(tmp_path: Path) -> None:
@@ -88,22 +71,6 @@ def test_columns_have_other_names(tmp_path: Path) -> None:
     assert found.captions == ("one", "two")
     with pytest.raises(DataError, match="column 'jpg' is binary, not string"):
         source(tmp_path, columns=ColumnsConfig(image="alt", text="jpg"))
-
-
-def test_few_row_groups_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    big = [bytes([n]) * 10_000 for n in range(40)]
-    table = pa.table({"image": pa.array(big, pa.binary()), "caption": [str(n) for n in range(40)]})
-    pq.write_table(table, tmp_path / "a.parquet", row_group_size=4, compression="none")
-    monkeypatch.setattr(parquet, "MEMORY", 100_000)
-    monkeypatch.setattr(parquet_table, "MEMORY", 100_000)
-    found = source(tmp_path)
-    for n in np.random.default_rng(0).integers(40, size=200):
-        assert found.read_bytes(str(n)) == big[n]
-        kept = found._table._cache
-        assert sum(x.nbytes for (_, name), x in kept.items() if name == "image") <= 100_000
-    monkeypatch.setattr(parquet, "_LARGE", 30_000)
-    (warning,) = source(tmp_path).warnings
-    assert "row_group_size=256" in warning
 
 
 def test_rows_that_are_malformed_have_their_place(tmp_path: Path) -> None:
@@ -166,29 +133,6 @@ def test_pictures_in_another_folder(tmp_path: Path) -> None:
     assert rows(source(tmp_path / "data", images=str(tmp_path / "pictures"))) == ROWS
 
 
-def test_an_empty_cell_is_no_picture_whatever_its_neighbours(tmp_path: Path) -> None:
-    image = png(1)
-    for kind, cells in {
-        "bytes": pa.array([image, b"", image, b"", None], pa.binary()),
-        "path": pa.array(["a.png", "", "a.png", "", None]),
-        "struct": pa.array([{"bytes": image, "path": None}, {"bytes": b"", "path": ""},
-                            {"bytes": b"", "path": "a.png"}, {"bytes": None, "path": ""}, None]),
-    }.items():  # fmt: skip
-        table = pa.table({"image": cells, "caption": ["x"] * 5})
-        pq.write_table(table, tmp_path / f"{kind}.parquet", row_group_size=3)
-        found = source(tmp_path, f"{kind}.parquet")
-        shown = [found.sample(n).image is not None for n in range(5)]
-        assert shown == [True, False, True, False, False], kind
-
-
-def test_two_columns_of_one_name(tmp_path: Path) -> None:
-    table = pa.Table.from_arrays([pa.array([b"x"]), pa.array(["a"]), pa.array(["b"])],
-                                 names=["image", "caption", "caption"])  # fmt: skip
-    pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="2 columns are named 'caption'"):
-        source(tmp_path)
-
-
 def test_a_bad_byte_costs_its_line_alone(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(
         b'\xef\xbb\xbf{"id": "1", "captions": ["x"]}\n{"id": "2", "captions": ["caf\xe9"]}\n'
@@ -200,38 +144,7 @@ def test_a_bad_byte_costs_its_line_alone(tmp_path: Path) -> None:
         found.sample(1)
 
 
-def test_a_folder_as_lcs_558k_is_downloaded(tmp_path: Path) -> None:
-    write_llava(tmp_path / "data")
-    (tmp_path / "data" / "blip_meta.json").write_text('[{"id": "a", "blip_caption": "x"}]')
-    shutil.make_archive(str(tmp_path / "data" / "images"), "zip", tmp_path / "data" / "images")
-    assert rows(source(tmp_path / "data")) == ROWS
-    shutil.rmtree(tmp_path / "data" / "images")
-    assert rows(source(tmp_path / "data")) == ROWS
-    file = tmp_path / "data" / "blip.json"
-    file.write_text(file.read_text() + "\n[]")
-    with pytest.raises(DataError, match="more text after the array's end"):
-        source(tmp_path / "data")
-
-
 def test_files_of_macos_are_no_data(tmp_path: Path) -> None:
     write_parquet(tmp_path / "data")
     (tmp_path / "data" / "._train-000.parquet").write_bytes(b"junk")
     assert rows(source(tmp_path / "data")) == ROWS
-
-
-def test_names_that_hold_braces(tmp_path: Path) -> None:
-    """A path that is there is itself; in a pattern a brace without choices is a brace."""
-    names = ["a{b}1.tar", "a{b}2.tar", "c{1,2}.tar", "d{0..3}.tar", "ab1.tar", "c1.tar"]
-    for name in names:
-        (tmp_path / name).touch()
-
-    def found(pattern: str) -> list[str]:
-        return [path.name for path in expand(str(tmp_path / pattern))]
-
-    for name in names:
-        assert found(name) == [name]
-    assert found("a{b}*.tar") == ["a{b}1.tar", "a{b}2.tar"]
-    assert found("a{b}{1,2}.tar") == ["a{b}1.tar", "a{b}2.tar"]
-    assert found("a{b}{2..2}.tar") == ["a{b}2.tar"]
-    with pytest.raises(DataError, match=re.escape("a{b}3.tar'")):
-        found("a{b}{2..3}.tar")

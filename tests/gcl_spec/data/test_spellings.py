@@ -1,17 +1,12 @@
 """Names from other systems: Windows' backslashes, macOS' letters, old archives' encodings."""
 
 import json
-import struct
 import unicodedata
 import zipfile
-import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import has_tasks
@@ -121,34 +116,3 @@ def test_archives_of_macos_and_windows(top: str, slash: str, tmp_path: Path) -> 
     assert has_tasks(root, "tasks")
     assert root.folders("tasks") == ["t"]
     assert "__MACOSX" not in root.folders("")
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-@pytest.mark.parametrize("place", ["first", "last"])
-@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"tEXt", b"iCCP"])
-def test_a_long_text_in_a_png_does_not_matter(kind: bytes, place: str) -> None:
-    packed = zlib.compress(b"x" * 5 * 2**20)
-    content = {
-        b"zTXt": b"parameters\0\0" + packed,
-        b"iTXt": b"workflow\0\1\0\0\0" + packed,
-        b"tEXt": b"parameters\0" + b"x" * 70 * 2**20,
-        b"iCCP": b"icc\0\0" + packed,
-    }[kind]
-    data = png(9)
-    at = data.index(b"IDAT") - 4 if place == "first" else data.index(b"IEND") - 4
-    long = data[:at] + chunk(kind, content) + data[at:]
-    want = load_image(data, size=8, where="x")
-    np.testing.assert_array_equal(load_image(long, size=8, where="x"), want)
-
-
-def test_a_bomb_is_one_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    data = png(9)
-    at = data.index(b"IDAT") - 4
-    packed = b"parameters\0\0" + zlib.compress(b"x" * 5 * 2**20)
-    for picture in (data, data[:at] + chunk(b"zTXt", packed) + data[at:]):
-        with pytest.raises(DataError, match="too large"):
-            load_image(picture, size=8, where="x")

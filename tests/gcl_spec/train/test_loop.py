@@ -10,8 +10,7 @@ import pytest
 
 from fake import FakeBackend, FakeTrainer
 from gcl_spec.config.options import Config
-from gcl_spec.config.toml import loads
-from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError, TrainingError
+from gcl_spec.errors import InputError, TrainingError
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.training import dry_run, run_training
 from loop_config import fast, numbers, state
@@ -51,32 +50,6 @@ def test_the_same_config_gives_the_same_run(config: Config, tmp_path: Path) -> N
     one, two = (run_training(config, FakeBackend(), tmp_path / name).path for name in "ab")
     assert numbers(one) == numbers(two)
     assert (one / "after.json").read_text() == (two / "after.json").read_text()
-
-
-def test_init_takes_weights_and_begins_at_step_0(config: Config, tmp_path: Path) -> None:
-    first = run_training(config, FakeBackend(), tmp_path / "a").path
-    second = run_training(config, FakeBackend(), tmp_path / "b", init=first).path
-    assert (second / "before.json").read_text() == (first / "after.json").read_text()
-    assert numbers(second)[0]["step"] == 3
-    assert numbers(second)[0]["loss"] < numbers(first)[0]["loss"]
-
-
-def test_an_existing_folder_is_never_touched(config: Config, tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "mine.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="go on with --resume"):
-        run_training(config, FakeBackend(), tmp_path / "run")
-    assert [p.name for p in (tmp_path / "run").iterdir()] == ["mine.txt"]
-
-
-def test_bad_data_leaves_no_folder(config: Config, tmp_path: Path) -> None:
-    bad = loads("", [f"data.path='{tmp_path / 'none'}'"])
-    with pytest.raises(DataError, match="no folder or zip archive"):
-        run_training(bad, FakeBackend(), tmp_path / "run")
-    small = loads("", [f"data.path='{config.data.path}'", "train.batch_size=99"])
-    with pytest.raises(DataError, match="more than the 24 samples"):
-        run_training(small, FakeBackend(), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 def test_nan_stops_and_keeps_the_last_checkpoint(
@@ -131,31 +104,3 @@ def test_numbers_that_explode_are_the_learning_rates(
     assert f"step {3 if error is None else 1} (lr" in str(raised.value)
     assert "lower optim.lr or a lower optim.max_scale" in str(raised.value)
     assert "train.jsonl" not in str(raised.value)
-
-
-def test_resume_refuses_other_options(config: Config, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    run_training(config, FakeBackend(), tmp_path / "run")
-    other = replace(config, train=replace(config.train, steps=30))
-    with pytest.raises(ConfigError, match=r"train\.steps: 20, 30"):
-        run_training(other, FakeBackend(), tmp_path / "run", resume=True)
-    with pytest.raises(CheckpointError, match="not a run folder"):
-        run_training(None, FakeBackend(), tmp_path / "none", resume=True)
-    with pytest.raises(CheckpointError, match="not a run folder"):
-        run_training(config, FakeBackend(), tmp_path / "new", init=tmp_path / "none")
-    assert not (tmp_path / "new").exists()
-
-
-def test_dry_run_writes_nothing(config: Config, tmp_path: Path) -> None:
-    found = dry_run(config, FakeBackend())
-    assert found.parameters == 4 * (3 + 8)
-    assert found.seconds_in_all == pytest.approx(20 * found.seconds_per_step)
-    assert found.peak_memory_mb > 1
-    assert {p.name for p in tmp_path.iterdir()} <= {"cache"}
-
-
-def test_a_dry_run_of_one_step(data_folder: Path, tmp_path: Path) -> None:
-    """The schedule has no second step to ask for."""
-    config = fast(data_folder, tmp_path / "cache", "train.steps=1")
-    assert dry_run(config, FakeBackend()).seconds_in_all > 0

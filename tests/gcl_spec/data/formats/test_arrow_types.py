@@ -1,7 +1,5 @@
 """Parquet files as others write them: types, orders of columns, and many files."""
 
-import os
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +12,7 @@ from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.errors import DataError
 from kinds import ROWS, Row, png, rows, source
-
-
-def column(kind: Any, values: list[Any]) -> Any:
-    if pa.types.is_dictionary(kind):
-        return pa.array(values, kind.value_type).dictionary_encode()
-    return pa.array(values, kind)
-
-
-def write(path: Path, part: list[Row], **kinds: Any) -> None:
-    """Columns in the order of `kinds`, each of the type that is given."""
-    values = {
-        "id": [name for name, *_ in part],
-        "image": [image for _, image, _ in part],
-        "caption": [text for *_, text in part],
-    }
-    columns = {}
-    for name, kind in kinds.items():
-        cells: list[Any] = values.get(name, list(range(len(part))))
-        if name == "image" and pa.types.is_struct(kind):
-            cells = [None if cell is None else {"bytes": cell} for cell in cells]
-        if name == "caption" and "list" in str(kind):
-            cells = [None if cell is None else [cell] for cell in cells]
-        columns[name] = column(kind, cells)
-    path.parent.mkdir(exist_ok=True)
-    with path.open("wb") as file:
-        # pyarrow cannot write a part of a struct of views.
-        size = len(part) if "struct" in str(kinds) and "view" in str(kinds) else 2
-        pq.write_table(pa.table(columns), file, row_group_size=size)
-
+from parquet_files import write
 
 IMAGES = [
     pa.large_binary(),
@@ -152,51 +122,6 @@ def test_vectors_of_several_types(tmp_path: Path) -> None:
     source_ = source(folder, columns=ColumnsConfig(text="text"))
     assert isinstance(source_, VectorSource)
     np.testing.assert_array_equal(source_.vectors["image"], found * 3)
-
-
-def test_more_files_than_may_be_open(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count, used = 150, len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    for n in range(count):
-        write(
-            tmp_path / "d" / f"{n:03}.parquet",
-            [(str(n), png(n), f"text {n}")],
-            id=pa.string(),
-            image=pa.binary(),
-            caption=pa.string(),
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 100, hard))
-    try:
-        found = source(tmp_path / "d")
-        assert rows(found) == [(str(n), png(n), f"text {n}") for n in range(count)]
-        assert found.sample(0).id == "0"
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def test_a_file_that_changes_while_it_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from gcl_spec.data.formats import parquet_table
-
-    monkeypatch.setattr(parquet_table, "_OPEN", 1)
-    monkeypatch.setattr(parquet_table, "MEMORY", 0)
-    kinds = {"id": pa.string(), "image": pa.binary(), "caption": pa.string()}
-    for n in range(2):
-        write(tmp_path / "d" / f"{n}.parquet", ROWS[:2], **kinds)
-    found = source(tmp_path / "d")
-    assert found.sample(0).id == "a"  # file 0 is open, file 1 is not
-    write(tmp_path / "d" / "1.parquet", ROWS, **kinds)
-    with pytest.raises(DataError, match="has changed since it was opened"):
-        found.sample(2)
-
-
-def test_names_that_are_not_utf8(tmp_path: Path) -> None:
-    name = os.fsdecode(b"d\xe9j\xe0")
-    write(tmp_path / name / f"{name}.parquet", ROWS, id=pa.string(), image=pa.binary(),
-          caption=pa.string())  # fmt: skip
-    assert rows(source(tmp_path / name)) == ROWS
-    assert rows(source(tmp_path / name, f"{name}.parquet")) == ROWS
 
 
 def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:

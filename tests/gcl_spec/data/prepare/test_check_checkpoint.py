@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +15,10 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import load
 from gcl_spec.data.prepare.check_checkpoint import model_warnings, text_warnings
 from gcl_spec.data.prepare.recipes import preprocessing_of
-from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.errors import DataError
 from gcl_spec.models.tiny_clip import write_tiny
 from gcl_torch.models.towers.clip import ClipTowers
+from json_files import change
 
 END = 513
 
@@ -27,18 +27,6 @@ END = 513
 def tiny(tmp_path: Path) -> Path:
     write_tiny(tmp_path / "model", 0)
     return tmp_path / "model"
-
-
-def change(folder: Path, name: str, **values: Any) -> None:
-    """Keys of a JSON file; a__b is the key b of the object a."""
-    content = json.loads((folder / name).read_text())
-    for key, value in values.items():
-        *parts, last = key.split("__")
-        inner = content
-        for part in parts:
-            inner = inner[part]
-        inner[last] = value
-    (folder / name).write_text(json.dumps(content))
 
 
 def add_token(folder: Path, token: str, number: int) -> None:
@@ -159,49 +147,6 @@ def test_what_is_left_out_is_said(tiny: Path) -> None:
     adapter, code = model_warnings(config(tiny))
     assert "adapter_config.json: this adapter is not applied" in adapter
     assert "auto_map names code in the folder, which is never run" in code
-
-
-VALUES = {
-    "projection_dim": [None, 0, -1, "64", [64], 64.0, True, 10**12],
-    "text_config": [None, [], "x", 3],
-    "vision_config": [None, [], "x"],
-    "text_config__vocab_size": [None, "514", 0, 10**12, 513],
-    "text_config__hidden_size": [None, 0, [64], 10**9],
-    "text_config__num_hidden_layers": [None, 0, 10**9, 1.5],
-    "text_config__num_attention_heads": [None, 0, 3, "2"],
-    "text_config__max_position_embeddings": [None, -4, 10**12],
-    "text_config__hidden_act": [None, 3, "no-such"],
-    "text_config__layer_norm_eps": [None, "x", -1, float("nan")],
-    "text_config__eos_token_id": [None, [END], [], [1, 2], "2", -1, 2.5, True],
-    "text_config__intermediate_size": [None, 0, 10**10],
-    "vision_config__image_size": [None, 0, [32, 32], 33, 10**9],
-    "vision_config__patch_size": [None, 0, 7, 64],
-    "vision_config__num_channels": [None, 0, 1, 4],
-}
-CASES = [(key, value) for key, values in VALUES.items() for value in values]
-
-
-@pytest.mark.parametrize("tower", [ClipTowers, Clip])
-def test_odd_values_of_a_configuration(tower: Any, tiny: Path) -> None:
-    """Either the folder is loaded, or one line names the file and the key."""
-    original = (tiny / "config.json").read_text()
-    loaded = []
-    for key, value in CASES:
-        (tiny / "config.json").write_text(original)
-        change(tiny, "config.json", **{key: value})
-        try:
-            found = tower.from_folder(tiny)
-        except (DataError, ConfigError) as error:
-            said = str(error)
-            assert key.rpartition("__")[2].split("_")[0] in said, (key, value, said)
-            assert "\n" not in said
-            continue
-        loaded.append((key, value))
-        assert found.width == 64
-    defaults = {key for key, value in loaded if value is None}
-    assert "text_config__layer_norm_eps" in defaults, "a null is transformers' default"
-    assert ("text_config__eos_token_id", [END]) in loaded
-    assert len(loaded) < len(CASES) / 4, loaded
 
 
 def test_an_older_files_settings_go_first(tiny: Path) -> None:

@@ -9,14 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gcl_spec.batch import embeddings
 from gcl_spec.data.prepare import pictures
 from gcl_spec.data.prepare.pictures import load_image, square_image
-from gcl_spec.data.prepare.tokenizer import Tokenizer
-from gcl_spec.errors import ConfigError, DataError
-from gcl_spec.models.pretrained import text_folder
-
-NAMES = ("image", "text", "image+text")
+from gcl_spec.errors import DataError
 
 
 def png(picture: Image.Image) -> bytes:
@@ -86,35 +81,6 @@ def huge_png(orientation: int = 1) -> bytes:
 def test_bad_pictures_are_named(data: bytes, message: str) -> None:
     with pytest.raises(DataError, match=f"cat.png: .*{message}"):
         load_image(data, size=8, where="cat.png")
-
-
-def test_tokens_are_cut_and_padded() -> None:
-    tokenizer = Tokenizer(text_folder() / "tokenizer.json", max_tokens=6)
-    ids, mask = tokenizer(["a cat", "a very long caption about a great many cats"])
-    assert ids.shape == mask.shape == (2, 6)
-    assert mask.sum(1).tolist() == [4, 6]
-    assert ids.dtype == mask.dtype == np.int64
-    with pytest.raises(DataError, match="cannot read the tokenizer"):
-        Tokenizer(Path("none.json"), max_tokens=6)
-
-
-def test_presence_and_absent_rows() -> None:
-    flags = {"image": np.asarray([True, True, False]), "text": np.asarray([True, False, True])}
-    image = np.asarray([[3.0, 4.0], [0.0, 2.0], [np.nan, 1.0]])
-    found = embeddings({"image": image, "text": np.ones((3, 2))}, NAMES, present=flags)
-    for name, here in {**flags, "image+text": np.asarray([True, False, False])}.items():
-        assert np.isfinite(found[name]).all()
-        assert np.all(found[name][~here] == 0)
-        assert np.allclose(np.linalg.norm(found[name][here], axis=-1), 1)
-    with pytest.raises(ConfigError, match="must be raw or unit"):
-        embeddings({"image": image}, ["image"], fuse="sum")  # type: ignore[arg-type]
-
-
-def test_raw_fusion_weighs_by_norm() -> None:
-    rows = {"image": np.asarray([[9.0, 0.0]]), "text": np.asarray([[0.0, 1.0]])}
-    assert embeddings(rows, NAMES, fuse="raw")["image+text"][0, 0] > 0.99
-    unit = embeddings(rows, NAMES, fuse="unit")["image+text"]
-    assert unit[0, 0] == pytest.approx(0.5**0.5)
 
 
 def test_long_thin_and_16_bit_pictures() -> None:

@@ -261,3 +261,13 @@ def test_of_a_book_only_what_tokens_are_made_of_is_looked_at(side: str, clip: Pa
     assert made.count_cut([book, "ab"]) == 1
     assert max(seen) < 100_000
     assert rust.encode_batch([book])[0].ids == wanted[0].tolist(), "as of the whole book"
+
+
+def test_tokens_are_cut_and_padded() -> None:
+    tokenizer = Tokenizer(text_folder() / "tokenizer.json", max_tokens=6)
+    ids, mask = tokenizer(["a cat", "a very long caption about a great many cats"])
+    assert ids.shape == mask.shape == (2, 6)
+    assert mask.sum(1).tolist() == [4, 6]
+    assert ids.dtype == mask.dtype == np.int64
+    with pytest.raises(DataError, match="cannot read the tokenizer"):
+        Tokenizer(Path("none.json"), max_tokens=6)
