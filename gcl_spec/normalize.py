@@ -99,6 +99,7 @@ def power_of_two(x: Array, xp: ArrayNamespace) -> Array:
     usual, half = 2.0 ** (exponent // 8), 2.0 ** (exponent // 2)
     largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
     power = xp.where(largest > usual, 1 / half, xp.ones_like(largest))
+    power = xp.where(largest > half * usual, 1 / (half * usual**3), power)
     power = xp.where((largest < 1 / usual) & (largest > 0), half, power)
     tiny = (largest < 1 / (half * usual)) & (largest > 0)
     return xp.where(tiny, half * usual**3, power)
@@ -113,4 +114,4 @@ def _leveled(x: Array, xp: ArrayNamespace) -> tuple[Array, Array]:
     x = x * power_of_two(x, xp)
     squared = xp.sum(x * x, axis=-1, keepdims=True)
     # The inner `where` keeps the root's infinite slope at 0 out of the gradient.
-    return x, xp.sqrt(xp.where(squared > 0, squared, xp.ones_like(squared)))
+    return x, xp.sqrt(xp.where(squared == 0, xp.ones_like(squared), squared))
