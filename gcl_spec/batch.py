@@ -42,7 +42,7 @@ class Batch:
         return int(self.ids.shape[0])
 
     def has(self, modality: str) -> BoolArray:
-        """Which samples have a modality, (B,); a fused one, "a+b", needs all of its parts.
+        """Does a sample have a modality? Shape (B,); a fused one, "a+b", needs all of its parts.
 
         >>> flags = {"image": np.asarray([True, True]), "text": np.asarray([True, False])}
         >>> batch = Batch({}, flags, np.arange(2))
@@ -63,10 +63,11 @@ def embeddings(
     present: Mapping[str, Array] | None = None,
     xp: ArrayNamespace | None = None,
 ) -> dict[str, Array]:
-    """Unit embeddings of given modalities and, by score fusion, of fused ones (UniIR, 2311.17136).
+    """Unit embeddings of given modalities and, by score fusion, of fused ones.
 
-    e_a = a / |a|, e_b = b / |b|, and e_ab = (a + b) / |a + b| of the projections as they come
-    ("raw", where the longer one has the larger say) or of the unit embeddings ("unit").
+    They are e_a = a / |a|, e_b = b / |b|, and e_ab = (a + b) / |a + b| of the projections as they
+    come ("raw", where the longer one has the larger say) or of the unit embeddings ("unit"): the
+    score fusion of UniIR (arXiv 2311.17136).
 
     Args:
         projections: outputs of the towers by the name of the given modality, (B, D), of any norm.
@@ -78,6 +79,9 @@ def embeddings(
 
     Returns:
         Arrays (B, D) by modality, in the order of `modalities`.
+
+    Raises:
+        ConfigError: `fuse` is another word.
 
     >>> rows = {"image": np.asarray([[3.0, 0.0]]), "text": np.asarray([[0.0, 4.0]])}
     >>> embeddings(rows, ["image+text"])["image+text"]

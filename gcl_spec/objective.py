@@ -121,10 +121,10 @@ def fusion_weights(
 
     Args:
         objective: whose fused modalities "a+b" are weighted.
-        norms: those of the rows of each given modality, (B,).
+        norms: the norms (B,) of the rows of each given modality.
 
     Returns:
-        (B,) of "a" and of "b", by the name of the fused modality.
+        The weights (B,) of "a" and of "b", by the name of the fused modality.
     """
     fused = {name: name_parts(name) for name in objective.modalities}
     return {n: (norms[p[0]], norms[p[1]]) for n, p in fused.items() if len(p) == 2}

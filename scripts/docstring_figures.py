@@ -73,9 +73,11 @@ def lacking(every: Iterable[Documented], rules: Rules) -> Iterator[str]:
     """A line for each place that lacks something."""
     for found in every:
         bad = [name for name, fine in facts(found, rules) if not fine]
-        if bad:
-            shapes = ", ".join(rules.without_shape(found))
-            yield f"{found.where}: {', '.join(bad)}" + (f" (no shape: {shapes})" if shapes else "")
+        notes = [f"no shape: {name}" for name in rules.without_shape(found)]
+        notes += [f"Args: {text}" for text in rules.misnamed(found)]
+        if bad or notes:
+            said = f" ({', '.join(notes)})" if notes else ""
+            yield f"{found.where}: {', '.join(bad)}{said}"
 
 
 def main() -> None:

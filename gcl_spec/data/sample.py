@@ -25,12 +25,12 @@ FIELDS = (ID, IMAGE, CAPTIONS, CONCEPT)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What belongs together, by modality; samples of one concept are not negatives.
+    """Parts that belong together, by modality; samples of one concept are not negatives.
 
     id: its name.
-    given: by modality texts, or references to what the source holds: one of them or several, such
-        as the captions of a picture, of which a batch draws one. What it lacks is left out.
-    concept: what it shows, or another text that tells it from other samples.
+    given: texts, or references to what the source holds, by modality: one of them or several, such
+        as the captions of a picture, of which a batch draws one. It has no entry for what it lacks.
+    concept: a text on what it shows, which tells it from other samples.
     """
 
     id: str

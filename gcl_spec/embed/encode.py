@@ -44,7 +44,7 @@ def encode(trainer: Trainer, collate: Collate, items: Items, *, batch_size: int)
 
 
 def _of_all_parts(z: Mapping[str, FloatArray], batch: Batch, start: int) -> FloatArray:
-    """Of the embeddings by modality, (B, D) each, the one of exactly the parts of each sample."""
+    """The rows (B, D) of exactly the parts of each sample, from embeddings by modality."""
     parts = list(batch.present)
     flags_GB = np.stack([batch.present[name] for name in parts])
     rows_BD = np.zeros_like(next(iter(z.values())))

@@ -1,4 +1,4 @@
-"""The evaluation: tasks x {local pool, global pool}, with the geometry of the space beside it."""
+"""Evaluates a model on tasks, in local and global pools, with the geometry of its space beside."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ __all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
 
 METRICS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
 _DEPTH = 10
-# The seventh decimal of a float32 cosine is rounding, so scores equal to six are tied.
+# The seventh decimal of a float32 cosine is rounding, so scores that are equal to six are tied.
 _DECIMALS = 6
 
 Encode = Callable[[Sequence[Item]], FloatArray]
@@ -27,10 +27,10 @@ Encode = Callable[[Sequence[Item]], FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """One task in one pool.
+    """The result of one task in one pool.
 
-    metrics: mean over the queries of each metric's (pessimistic, expected, optimistic) value.
-    per_query: expected value of each metric by query id.
+    metrics: the means over the queries of each metric's (pessimistic, expected, optimistic) value.
+    per_query: the expected value of each metric, by query id.
     """
 
     task: str
@@ -42,7 +42,7 @@ class TaskResult:
     per_query: Mapping[str, Mapping[str, float]]
 
     def value(self, metric: str) -> float:
-        """The expected value, between 0 and 1."""
+        """The expected value of a metric, between 0 and 1."""
         return self.metrics[metric][1]
 
 
@@ -67,12 +67,12 @@ class Report:
         return (*(k for k in known if k in found), *sorted(found - set(known)))
 
     def value(self, kind: str, pool: str, metric: str) -> float:
-        """Mean over the tasks of one kind."""
+        """The mean of a metric over the tasks of one kind."""
         found = [r.value(metric) for r in self.results if (r.kind, r.pool) == (kind, pool)]
         return float(np.mean(found))
 
     def average(self, pool: str, metric: str) -> float:
-        """Mean over the kinds, each counted once."""
+        """The mean of a metric over the kinds, each counted once."""
         return float(np.mean([self.value(kind, pool, metric) for kind in self.kinds()]))
 
     def to_json(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Report:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Report":
-        """The report that `to_json` wrote; `DataError` for anything else."""
+        """The report that `to_json` wrote; a `DataError` for anything else."""
         try:
             results = tuple(
                 TaskResult(**{**r, "metrics": {k: tuple(v) for k, v in r["metrics"].items()}})
@@ -103,16 +103,20 @@ class Report:
 def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
     """Search every task in its own candidates and in the union of all tasks' candidates.
 
-    Relevance in the global pool is the task's own, as in M-BEIR: for a text that looks for
-    pictures all texts are wrong answers. A candidate with exactly the query's content is left out
-    of that query's pool unless it is relevant: finding oneself is no answer (CoVR's rule).
+    Relevance in the global pool is the task's own, as in M-BEIR (arXiv 2311.17136): for a text that
+    looks for pictures all texts are wrong answers. A candidate with exactly the query's content is
+    left out of that query's pool unless it is relevant, because finding oneself is no answer (the
+    rule of WebVid-CoVR, arXiv 2308.14746).
 
     Args:
-        encode: items to unit rows, (n, D) float32.
-        tasks: at least one.
+        encode: makes unit rows (N, D) float32 of N items.
+        tasks: one task at least.
 
     Returns:
-        The report. Scores equal to 6 decimals count as tied (see `gcl_spec.recall`).
+        The report. Scores that are equal to 6 decimals count as tied (`gcl_spec.recall`).
+
+    Raises:
+        DataError: there is no task.
     """
     if not tasks:
         raise DataError("there is no task to evaluate")
@@ -149,7 +153,8 @@ def _search(
     for n, item in enumerate(candidates):
         twins.setdefault(item.content, []).append(n)
     bands: dict[str, list[Band]] = {metric: [] for metric in METRICS}
-    # In float64, or equal candidates differ by their place in the product and are no longer tied.
+    # It is in float64: in float32 equal candidates differ by their place in the product, so that
+    # they are no longer tied.
     for part, block in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
         scores_QC = np.round(block, _DECIMALS)
         for query, scores_C in zip(task.queries[part], scores_QC, strict=True):

@@ -1,4 +1,4 @@
-"""A few queries of every kind with what they find in the global pool, to look at."""
+"""Picks a few queries of every kind, with what they find in the global pool, to look at."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Example:
 def examples(
     encode: Callable[[Sequence[Item]], FloatArray], tasks: Sequence[Task]
 ) -> list[Example]:
-    """The same evenly spread queries at every call, three of the first task of each kind."""
+    """Three evenly spread queries of the first task of each kind, the same at every call."""
     tasks = one_content_an_id(tasks)
     pool = union_pool(tasks)
     first: dict[str, Task] = {}

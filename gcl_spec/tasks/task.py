@@ -24,7 +24,7 @@ class Item:
 
     id: str
     content: tuple[tuple[str, str], ...]
-    """(modality, text or reference) of every given modality that it has, by name."""
+    """Pairs of a given modality that it has and its text or reference, by name."""
 
     def __init__(
         self, id: str, image: str | None = None, text: str | None = None, **others: str | None

@@ -36,18 +36,18 @@ __all__ = ["TrainingData", "task_items"]
 
 
 class TrainingData:
-    """What a run reads. With frozen towers their outputs are computed first, or taken from cache.
+    """The data that a run reads: batches by step, and the tasks of its evaluation.
 
-    Data without tasks/ is evaluated on the starter set's tasks; vectors on some that are held out.
-    With pictures to decode, the batches of coming steps are made ahead by `data.workers`; `close`
-    ends them.
+    The outputs of frozen towers are computed first, or taken from the cache. Data without tasks/ is
+    evaluated on the starter set's tasks, and vectors on tasks of some that are held out. With
+    pictures to decode, `data.workers` make the batches of coming steps ahead; `close` ends them.
 
     Args:
         config: all options.
         trainer: computes the outputs of frozen towers.
         reporter: hears of damaged data and of progress.
-        only_steps: how many steps will be asked for, and no evaluation; all, when not given.
-        rank, size: this process and how many there are; `batch` gives its share.
+        only_steps: how many steps will be asked for, without an evaluation; all when not given.
+        rank, size: the place of this process and their number; `batch` gives its share.
         known: a file of what `noted` gave to the run that is resumed.
     """
 
@@ -90,17 +90,18 @@ class TrainingData:
         self._prefetcher = self._open_prefetcher(train.steps if only_steps is None else only_steps)
 
     def batch(self, step: int) -> Batch:
-        """The batch of step `step`, from 0, or this process's share: of config and data alone.
+        """The batch of step `step`, from 0, or this process's share, from config and data alone.
 
         Raises:
-            DataError: too many bad samples. NoPairError: no sample has what a direction needs.
+            DataError: there are too many bad samples.
+            NoPairError: no sample has both sides of a direction.
         """
         batch, bad = self._make(step) if self._prefetcher is None else self._prefetcher.get(step)
         self._bad.add(step, bad)
         if not self._knows_bad:
             met = (step + 1) * self.order.batch_size
             self._bad.judge(step, met=met, whole=step + 1 >= self.order.steps_per_epoch)
-        # Here and not in the loss alone, which on a GPU would have to wait for the values.
+        # This is checked here, not in the loss alone, which would have to wait for a GPU's values.
         if self._ranks[1] == 1:
             flags = {name: batch.has(name) for name in self._objective.modalities}
             check_pairs(self._objective, flags, np)
@@ -111,7 +112,7 @@ class TrainingData:
         self._bad.open(path)
 
     def noted(self) -> str:
-        """What tells a resumed run that its data has changed."""
+        """The text from which a resumed run tells whether its data has changed."""
         return fingerprint.noted(self._all)
 
     def close(self) -> None:
@@ -136,18 +137,18 @@ class TrainingData:
         return f"samples {', '.join(names)}{rest} of {self._source.name}"
 
     def test_report(self, trainer: Trainer, reporter: Reporter) -> Report:
-        """Evaluation on the test tasks."""
+        """The evaluation on the test tasks."""
         reporter.update("evaluation", 0, 1)
         report = evaluate(self.encode_items(trainer), self.tests)
         reporter.update("evaluation", 1, 1)
         return report
 
     def validation_report(self, trainer: Trainer) -> Report:
-        """Evaluation on the validation tasks."""
+        """The evaluation on the validation tasks."""
         return evaluate(self.encode_items(trainer), self._validations)
 
     def encode_items(self, trainer: Trainer) -> Callable[[Sequence[Item]], FloatArray]:
-        """Items of the test tasks to unit rows."""
+        """A function from N items of the test tasks to unit rows (N, D)."""
 
         def run(items: Sequence[Item]) -> FloatArray:
             size = self._config.eval.batch_size
@@ -180,7 +181,7 @@ class TrainingData:
             self._validations = read_tasks(self.test_root, "val_tasks")
 
     def _open_prefetcher(self, steps: int) -> Prefetcher[Made] | None:
-        """None where a batch is only put together from rows in memory."""
+        """The maker of coming batches; None where rows in memory are all that a batch needs."""
         rank, size = self._ranks
         given = given_names(self._config.model.modalities)
         parts = (self._source, self.order)
@@ -219,7 +220,7 @@ class TrainingData:
         tests.prepare(columns_of(items), reporter)
 
     def _numbers(self, only_steps: int | None) -> Iterator[int]:
-        """The samples that will be met."""
+        """The numbers of the samples that will be met."""
         if only_steps is None:
             yield from range(len(self._source))
             return
@@ -233,7 +234,7 @@ class TrainingData:
     def _note(
         self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]
     ) -> None:
-        """All bad samples are known before the first step, and judged at once."""
+        """Note all bad samples, which are known before the first step, and judge them at once."""
         for n, row in zip(numbers, rows, strict=True):
             if isinstance(row, BadSample):
                 self._bad.add(0, [row])
@@ -249,5 +250,5 @@ def _same(maker: BatchMaker) -> BatchMaker:
 
 
 def task_items(tasks: Sequence[Task]) -> list[Item]:
-    """All queries and candidates."""
+    """All queries and candidates of tasks."""
     return [item for task in tasks for item in (*task.queries, *task.candidates)]

@@ -26,9 +26,7 @@ EVERY = list(public(REPOSITORY))
 RULES = Rules(EVERY)
 WAITING: tuple[str, ...] = (
     "backends/gcl_jax/loss/",
-    "backends/gcl_jax/train/",
     "backends/gcl_torch/loss/",
-    "backends/gcl_torch/train/",
     "gcl_spec/loss/",
     "gcl_spec/loss/tiled/",
 )

@@ -23,7 +23,7 @@ __all__ = ["StepOptions", "cast", "make_step"]
 
 @dataclass(frozen=True)
 class StepOptions:
-    """What of a config belongs to the step; see `gcl_spec.config`."""
+    """The options of a config that belong to the step (`gcl_spec.config.options` has them)."""
 
     objective: Objective
     given: tuple[str, ...]
@@ -32,14 +32,14 @@ class StepOptions:
     precision: str
     microbatch: int
     max_log_scale: float | None
-    """Where a learned temperature is clamped; None: it is not learned."""
+    """The value to which a learned temperature is clamped; None: it is not learned."""
     ema: float
 
 
 def make_step(
     model: Functional, rules: AdamW, options: StepOptions, world: JaxWorld
 ) -> Callable[..., Any]:
-    """`step(moving, still, buffers, batch, lr) -> (moving, values)`, to be compiled.
+    """A function `step(moving, still, buffers, batch, lr) -> (moving, values)`, to be compiled.
 
     moving: trained parameters, optimiser and running means. still: parameters that are not trained.
     batch: inputs by name, "present" (B, G) and "ids" (B,). values: scalars for the log.
@@ -83,7 +83,7 @@ def make_step(
 
 
 def cast(tree: Any, precision: str) -> Any:
-    """Floating arrays in the precision of the towers."""
+    """A tree with its floating arrays in the precision of the towers."""
     if precision == "float32":
         return tree
     wide = jnp.dtype(precision)
@@ -120,7 +120,7 @@ def _loss(
     axis_name: str | None = None,
     **rows: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Of unit rows; "a+b" is fused inside, where it costs no product of its own."""
+    """The loss of unit rows; it fuses "a+b" itself, which then costs no product of its own."""
     weights = None
     if options.fuse == "raw":
         norms = {name: row_norms(x, xp=jnp) for name, x in rows.items()}

@@ -23,13 +23,13 @@ from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 
 __all__ = ["JaxTrainer"]
 
-_LENGTHS = 16  # token counts are rounded up to multiples: each length is compiled anew
+_LENGTHS = 16  # token counts are rounded up to multiples, since each length is compiled anew
 
 
 class JaxTrainer:
-    """One model and its optimiser; see `gcl_spec.backend.Trainer`.
+    """One model and its optimiser on a mesh of devices, a `gcl_spec.backend.Trainer`.
 
-    Of several processes each has its own part of every batch. The state is the same on all.
+    Each of several processes has its own part of every batch. The state is the same on all.
     """
 
     def __init__(self, config: Config, *, device: str, state: State | None = None) -> None:
@@ -55,7 +55,7 @@ class JaxTrainer:
         self._place()
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, jax.Array]:
-        """See `Trainer.step`; waits for the device nowhere."""
+        """Make one update, and return its scalars (`Trainer.step`); it never waits for a device."""
         inputs = self._inputs(batch, longest=self.world.largest)
         present_BG = np.stack([batch.has(name) for name in self._given], axis=1)
         labels = {"present": present_BG, "ids": batch.ids}
@@ -74,7 +74,7 @@ class JaxTrainer:
         return seen
 
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """See `Trainer.encode`; by the running means of the weights, where there are any."""
+        """Unit rows by modality (`Trainer.encode`), by the weights' running means if there are any."""
         size = len(batch)
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
@@ -88,7 +88,7 @@ class JaxTrainer:
         )
 
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """See `Trainer.features`."""
+        """Outputs of the frozen towers by modality (`Trainer.features`)."""
         inputs = self._inputs(batch)
         raw = {name.partition("/")[0] for name in inputs if not name.endswith("/features")}
         if raw:
@@ -99,7 +99,7 @@ class JaxTrainer:
         return {name: np.asarray(x, np.float32) for name, x in found.items()}
 
     def state(self) -> State:
-        """See `Trainer.state`; frozen towers of `lite` are not in it, their packages hold them."""
+        """The state (`Trainer.state`); packages hold the frozen towers of `lite`, which it lacks."""
         return Snapshot(
             parameters=_copies(self._params),
             buffers=_copies(self._buffers),
@@ -155,9 +155,9 @@ class JaxTrainer:
         return found
 
     def _inputs(self, batch: Batch, *, longest: Callable[[int], int] = int) -> dict[str, Any]:
-        """A batch's inputs; of frozen towers, which are no part of the model, the outputs.
+        """The inputs of a batch, with the outputs of frozen towers, which are no part of the model.
 
-        `longest` makes of the length of this process's texts that of all.
+        `longest` makes the length of all processes' texts of that of this one.
         """
         inputs = {name: _narrow(x) for name, x in batch.inputs.items()}
         inputs = _even_lengths(inputs, self._most_tokens, longest)
@@ -182,7 +182,7 @@ class JaxTrainer:
         return not name.startswith(tuple(prefixes))
 
     def _load(self, state: State) -> None:
-        """See `gcl_spec.run.state.StateLayout.read`."""
+        """Take what `gcl_spec.run.state.StateLayout.read` finds in a state."""
         found = StateLayout(
             parameters={name: x.shape for name, x in self._params.items()},
             buffers={name: x.shape for name, x in self._buffers.items()},
@@ -199,25 +199,25 @@ class JaxTrainer:
             self._optimizer = Optimizer(np.asarray(found.updates, np.int32), **moments)
 
     def _place(self) -> None:
-        """Everything on the devices of the run."""
+        """Put everything on the devices of the run."""
         put = self.world.everywhere
         self._params, self._buffers = put(self._params), put(self._buffers)
         self._optimizer, self._averages = put(self._optimizer), put(self._averages)
 
 
 def _narrow(x: Any) -> np.ndarray[Any, Any]:
-    """JAX has 32-bit integers, which token and sample numbers fit."""
+    """The array with integers of 32 bits, as JAX has them, which token and sample numbers fit."""
     return np.asarray(x, np.int32) if x.dtype == np.int64 else np.asarray(x)
 
 
 def _round_up(size: int, most: int) -> int:
-    """Sizes are compiled one by one: a few, powers of two up to `most`, serve all."""
+    """The next power of two, up to `most`: each size is compiled, so that few must serve all."""
     rounded = 1 << (size - 1).bit_length()
     return size if size > most else min(rounded, most)
 
 
 def _padded(inputs: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """Rows of zeros up to `size` samples; a padded text has one token: no mean of none."""
+    """The inputs with rows of zeros up to `size` samples; a padded text keeps one token."""
     found = {}
     for name, x in inputs.items():
         rows = np.zeros((size, *x.shape[1:]), x.dtype)

@@ -32,9 +32,9 @@ __all__ = ["TorchTrainer"]
 
 
 class TorchTrainer:
-    """One model and its optimiser on one device; see `gcl_spec.backend.Trainer`.
+    """One model and its optimiser on one device, a `gcl_spec.backend.Trainer`.
 
-    Of several processes, which torchrun starts, each has its own part of every batch. The state is
+    Each of several processes, which torchrun starts, has its own part of every batch. The state is
     the same on all.
     """
 
@@ -65,7 +65,7 @@ class TorchTrainer:
         self._forward = self._make_forward()
 
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, torch.Tensor]:
-        """See `Trainer.step`."""
+        """Make one update, and return its scalars (`Trainer.step`)."""
         self._model.train()
         self._optimizer.zero_grad(set_to_none=True)
         with self._autocast():
@@ -82,7 +82,7 @@ class TorchTrainer:
         grad_norm = sharding.total_norm(grads)
         scale = self._model.log_scale.detach().exp()
         values = {"loss": loss, "scale": scale, "grad_norm": grad_norm, **self._seen}
-        # To look at a value waits for a GPU: there only where the config asks for it.
+        # Looking at a value waits for a GPU, so it is done there only where the config asks for it.
         if self._device.type == "cpu" or self._config.optim.skip_nonfinite:
             usable = bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
             values["skipped"] = torch.tensor(float(not usable))
@@ -95,7 +95,7 @@ class TorchTrainer:
 
     @torch.no_grad()
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """See `Trainer.encode`; by the running means of the weights, where there are any."""
+        """Unit rows by modality (`Trainer.encode`), by the weights' running means if there are any."""
         self._model.eval()
         inputs = self._inputs(batch)
         with self._autocast():
@@ -111,13 +111,13 @@ class TorchTrainer:
 
     @torch.inference_mode()
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """See `Trainer.features`."""
+        """Outputs of the frozen towers by modality (`Trainer.features`)."""
         self._model.eval()
         found = self._model.features(self._inputs(batch))
         return {name: x.float().cpu().numpy() for name, x in found.items()}
 
     def state(self) -> State:
-        """See `Trainer.state`; frozen towers of `lite` are not in it, their packages hold them."""
+        """The state (`Trainer.state`); packages hold the frozen towers of `lite`, which it lacks."""
         moments: dict[str, dict[str, np.ndarray[Any, Any]]] = {moment: {} for moment in MOMENTS}
         for name, parameter in self._trained.items():
             held = self._optimizer.state.get(parameter, {})
@@ -141,7 +141,7 @@ class TorchTrainer:
     def _loss(
         self, *, present: torch.Tensor, ids: torch.Tensor, **rows: torch.Tensor
     ) -> torch.Tensor:
-        """Of unit rows; "a+b" is fused inside, where it costs no product of its own."""
+        """The loss of unit rows; it fuses "a+b" itself, which then costs no product of its own."""
         weights = None
         if self._config.model.fuse == "raw":
             norms = {name: row_norms(x, xp=torch_namespace) for name, x in rows.items()}
@@ -159,11 +159,12 @@ class TorchTrainer:
                 group=None if self.world.size == 1 else torch.distributed.group.WORLD,
             )
         except InputError:
-            # All processes are here together: each has looked at the rows of all.
+            # All processes come here together, because each has looked at the rows of all.
             summed = reduce(add, [x.sum() for x in rows.values()]) + self._model.log_scale
             if not self.world.any(not bool(torch.isfinite(summed))):
                 raise
-            # As on a GPU, where the loss looks at no value: a step to be skipped, or to stop at.
+            # NaN is also what a GPU gives, where the loss looks at no value: the step is skipped,
+            # or the training stops.
             self._seen = {}
             return summed * torch.nan
         self._seen = {f"loss/{name}": x for name, x in found.directions.items()}
@@ -200,7 +201,7 @@ class TorchTrainer:
         averages = {names[name]: x for name, x in self._averages.items()}
 
         def call(inputs: Mapping[str, torch.Tensor]) -> Any:
-            if self._sharded:  # the layers gather what they themselves hold
+            if self._sharded:  # each layer gathers its own weights
                 with sharding.in_place_of(self._trained, self._averages):
                     return self._model(inputs)
             return torch.func.functional_call(self._model, averages, (inputs,))
@@ -223,7 +224,7 @@ class TorchTrainer:
         }
 
     def _buffers(self) -> dict[str, torch.Tensor]:
-        """Those that a checkpoint holds: the others are made with the model, or have no use."""
+        """The buffers that a checkpoint holds; the others are made with the model, or of no use."""
         kept = self._model.state_dict(keep_vars=True)
         return {
             name: b
@@ -254,7 +255,7 @@ class TorchTrainer:
 
     @torch.no_grad()
     def _load(self, state: State) -> None:
-        """See `gcl_spec.run.state.StateLayout.read`."""
+        """Take what `gcl_spec.run.state.StateLayout.read` finds in a state."""
         buffers = {plain_name(name): b for name, b in self._buffers().items()}
         found = StateLayout(
             parameters={name: tuple(p.shape) for name, p in self._parameters.items()},

@@ -58,14 +58,13 @@ class FeatureStore:
         *,
         bad: dict[str, str] | None = None,
     ) -> None:
-        """Have the outputs of these pictures and texts, by modality, ready; None is left out.
+        """Have the outputs of pictures and texts ready.
 
         A damaged cache is computed anew. What an interrupted call had computed, but for its last
         batches, is not computed again.
 
         Args:
-            images: references to pictures.
-            texts: the texts.
+            items: references to pictures, and texts, by modality; None is left out.
             reporter: hears of progress, and of a damaged cache.
             bad: takes the reason for each picture that cannot be read, as in `Collate`.
 

@@ -18,7 +18,7 @@ from gcl_spec.errors import DataError, InputError
 __all__ = ["Collate", "Collator", "Items", "Reader", "assemble", "has_any", "without_bad"]
 
 Items: TypeAlias = Mapping[str, Sequence[Any]]
-"""Of B samples, by modality: a picture, a text or a reference each; None where one has none."""
+"""A picture, a text or a reference for each of B samples, by modality; None where it has none."""
 
 
 class Reader(Protocol):
@@ -56,8 +56,8 @@ class Collate(Protocol):
             every: have inputs of every modality in `items`, even of one that no sample has.
 
         Raises:
-            DataError: an image that cannot be read.
-            InputError: a modality that the model takes no inputs of.
+            DataError: an image cannot be read.
+            InputError: the model takes no inputs of a modality.
         """
         ...
 
