@@ -81,7 +81,7 @@ class Report:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Report":
-        """The report that `to_json` wrote; a `DataError` for anything else."""
+        """The report that `to_json` wrote; a `DataError` says that data is none."""
         try:
             results = tuple(
                 TaskResult(**{**r, "metrics": {k: tuple(v) for k, v in r["metrics"].items()}})

@@ -74,7 +74,7 @@ class JaxTrainer:
         return seen
 
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """Unit rows by modality (`Trainer.encode`), by the weights' running means if there are any."""
+        """Unit rows by modality (`Trainer.encode`), by running means of the weights if it has any."""
         size = len(batch)
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
@@ -99,7 +99,7 @@ class JaxTrainer:
         return {name: np.asarray(x, np.float32) for name, x in found.items()}
 
     def state(self) -> State:
-        """The state (`Trainer.state`); packages hold the frozen towers of `lite`, which it lacks."""
+        """The state (`Trainer.state`) without frozen towers of `lite`, which packages hold."""
         return Snapshot(
             parameters=_copies(self._params),
             buffers=_copies(self._buffers),

@@ -95,7 +95,7 @@ class TorchTrainer:
 
     @torch.no_grad()
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """Unit rows by modality (`Trainer.encode`), by the weights' running means if there are any."""
+        """Unit rows by modality (`Trainer.encode`), by running means of the weights if it has any."""
         self._model.eval()
         inputs = self._inputs(batch)
         with self._autocast():
@@ -117,7 +117,7 @@ class TorchTrainer:
         return {name: x.float().cpu().numpy() for name, x in found.items()}
 
     def state(self) -> State:
-        """The state (`Trainer.state`); packages hold the frozen towers of `lite`, which it lacks."""
+        """The state (`Trainer.state`) without frozen towers of `lite`, which packages hold."""
         moments: dict[str, dict[str, np.ndarray[Any, Any]]] = {moment: {} for moment in MOMENTS}
         for name, parameter in self._trained.items():
             held = self._optimizer.state.get(parameter, {})
