@@ -74,7 +74,7 @@ class JaxTrainer:
         return seen
 
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """Unit rows by modality (`Trainer.encode`), by running means of the weights if it has any."""
+        """Unit rows by modality (`Trainer.encode`), by running means of weights if it has any."""
         size = len(batch)
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))

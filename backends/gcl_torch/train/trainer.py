@@ -95,7 +95,7 @@ class TorchTrainer:
 
     @torch.no_grad()
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """Unit rows by modality (`Trainer.encode`), by running means of the weights if it has any."""
+        """Unit rows by modality (`Trainer.encode`), by running means of weights if it has any."""
         self._model.eval()
         inputs = self._inputs(batch)
         with self._autocast():
