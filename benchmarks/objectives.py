@@ -35,7 +35,7 @@ FINE_TUNED = {"+ CLIP": "clip", "+ GCL": "gcl", "+ GCL drop": "gcl-drop"}
 FROM_SCRATCH = {"scratch CLIP": "clip", "scratch GCL": "gcl"}
 LEFT_OUT = ("clipart", "tone")
 Pair = tuple[Report, Report]
-"""On the tasks as they are, and in the sparse pool."""
+"""Evaluations on the tasks as they are, and in the sparse pool."""
 
 
 def main() -> None:

@@ -154,7 +154,7 @@ def _process(rank: int, folder: str) -> None:
 
 
 def gradient(loss: Any, image: torch.Tensor) -> torch.Tensor:
-    """Of a weight that multiplies every row, (D,)."""
+    """The gradient by a weight (D,) that multiplies every row."""
     weight = torch.ones(image.shape[1], requires_grad=True)
     (found,) = torch.autograd.grad(loss(normalize(image.detach() * weight, dim=-1)), weight)
     return found

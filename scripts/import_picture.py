@@ -1,4 +1,4 @@
-"""Draw who imports whom in the core, floor by floor: docs/imports.svg.
+"""Draws docs/imports.svg, which shows who imports whom in the core, floor by floor.
 
     python scripts/import_picture.py
 

@@ -14,11 +14,11 @@ _REPOSITORIES = ("datasets--", "models--", "spaces--")
 class Tree:
     """A folder, and what counts as inside it.
 
-    Of a snapshot in the Hugging Face hub's cache the blobs of the same repository count as inside,
-    because its files are links to them.
+    The files of a snapshot in the Hugging Face hub's cache are links to blobs of the same
+    repository, which therefore count as inside.
 
     Args:
-        folder: The folder as its user names it; it may be a link itself.
+        folder: the folder as its user names it; it may be a link itself.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,7 +27,7 @@ class Tree:
         self._blobs = _blobs(self._folder)
 
     def holds(self, target: Path) -> bool:
-        """Whether a path without links lies inside."""
+        """Does a path without links lie inside?"""
         inside = target.is_relative_to(self._folder)
         return inside or (self._blobs is not None and target.is_relative_to(self._blobs))
 
@@ -35,9 +35,9 @@ class Tree:
         """The error for a path in the folder that leads to `target`, outside.
 
         Args:
-            path: The path as it stands in the data.
-            target: Where it leads through all links.
-            option: Words that say how such a place is named, such as "with data.path".
+            path: the path as it stands in the data.
+            target: the place to which it leads through all links.
+            option: words that say how such a place is named, such as "with data.path".
         """
         return DataError(
             f"{self._name}: {brief(path)!r} is a link that leads out of the folder, to {target}; "
@@ -48,7 +48,7 @@ class Tree:
         """Require a regular file of this name in the folder.
 
         Raises:
-            DataError: The name is a link that leads out, or what it means is no regular file.
+            DataError: the name is a link that leads out, or it names no regular file.
         """
         path = self._folder / name
         try:
@@ -56,13 +56,13 @@ class Tree:
             if not self.holds(target):
                 raise self.leads_out(name, target, option)
             regular(target)
-        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        except (OSError, RuntimeError) as error:  # links in a loop are a RuntimeError
             why = error.strerror if isinstance(error, OSError) else error
             raise DataError(f"{self._name}: cannot read {brief(name)!r}: {why}") from error
 
 
 def _blobs(folder: Path) -> Path | None:
-    """Where the links of a snapshot in the hub's cache lead: REPO/snapshots/REV to REPO/blobs."""
+    """The folder to which links of a hub's snapshot lead: REPO/blobs of REPO/snapshots/REV."""
     for revision in (folder, *folder.parents):
         repository = revision.parent.parent
         if revision.parent.name == "snapshots" and repository.name.startswith(_REPOSITORIES):

@@ -147,7 +147,7 @@ class TrainConfig:
     keep_best: bool = False
     """Save at every evaluation, and keep the best checkpoint: gcl export --step best."""
     loggers: tuple[Literal["tensorboard", "wandb"], ...] = ()
-    """Where metrics go beside metrics.jsonl: any of "tensorboard" and "wandb"."""
+    """The places of metrics beside metrics.jsonl: any of "tensorboard" and "wandb"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The values that an option may have."""
+"""Checks the values that options may have."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def check_ranges(config: Config) -> None:
     """Check the ranges of single options, and that options fit each other.
 
     Raises:
-        ConfigError: An option is out of its range, or two contradict each other.
+        ConfigError: an option is out of its range, or two contradict each other.
     """
 
     def value(name: str) -> Any:
@@ -67,7 +67,7 @@ def check_ranges(config: Config) -> None:
 
 
 def _check_model(config: Config) -> None:
-    """Values that belong to one kind of model."""
+    """Check the values that belong to one kind of model."""
     model = config.model
     if model.kind == "clip" and model.freeze == "both" and not model.lora:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Which options of a run may be others when it goes on: those that change no number of a step."""
+"""Says which options of a run may differ when it goes on: those that change no number of a step."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The folder of a run. The folder holds:
+"""The folder of a run, which holds:
 
 config.toml                      the resolved options
 metrics.jsonl                    a line every `train.log_every` steps

@@ -20,11 +20,11 @@ def weights_of(init: Path, *, allow_unverified: bool = False) -> State:
     taken.
 
     Args:
-        init: The folder of a run, or a checkpoint file.
-        allow_unverified: Whether files without a checksum are read, as in `checkpoint.load`.
+        init: the folder of a run, or a checkpoint file.
+        allow_unverified: also read files without a checksum, as in `checkpoint.load`.
 
     Raises:
-        CheckpointError: There is no run, or no readable checkpoint.
+        CheckpointError: there is no run, or no readable checkpoint.
     """
     if init.is_file():
         state = checkpoint.load(init, allow_unverified=allow_unverified)
@@ -48,7 +48,7 @@ def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
 
 
 def _to_use(state: State) -> State:
-    """Parameters, as running means where there are any, and buffers; names keep their prefixes."""
+    """The parameters (their running means where there are any) and buffers, by the same names."""
     found = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
     averages = {n.removeprefix("ema/"): x for n, x in state.items() if n.startswith("ema/")}
     return found | {f"params/{name}": x for name, x in averages.items()}

@@ -66,7 +66,7 @@ class JsonlSource:
         return row
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands, for messages (`Source.place`)."""
+        """The place of sample `number`, for messages (`Source.place`)."""
         return self._places[number]
 
     def label(self, number: int, /) -> str:

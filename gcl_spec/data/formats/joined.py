@@ -72,7 +72,7 @@ class JoinedSource:
         return found
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands, for messages (`Source.place`)."""
+        """The place of sample `number`, for messages (`Source.place`)."""
         source, row = self._find(number)
         return source.place(row)
 

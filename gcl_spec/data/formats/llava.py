@@ -73,7 +73,7 @@ class LlavaSource:
         return Sample.of_pair(self._ids[number], self._paths[number], captions, concept)
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands, for messages (`Source.place`)."""
+        """The place of sample `number`, for messages (`Source.place`)."""
         return f"{self.name}[{number}]"
 
     def label(self, number: int, /) -> str:

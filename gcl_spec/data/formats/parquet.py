@@ -75,7 +75,7 @@ class ParquetSource:
         return Sample.of_pair(place if name is None else str(name), image, captions, concept)
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands, for messages (`Source.place`)."""
+        """The place of sample `number`, for messages (`Source.place`)."""
         return self._table.place(number)
 
     def label(self, number: int, /) -> str:

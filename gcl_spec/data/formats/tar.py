@@ -76,7 +76,7 @@ class TarSource:
         )
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands, for messages (`Source.place`)."""
+        """The place of sample `number`, for messages (`Source.place`)."""
         shard, row = self._find(number)
         return f"{self._paths[shard]}: {self._shards[shard].keys[row]}"
 

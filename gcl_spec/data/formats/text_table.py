@@ -85,7 +85,7 @@ class TextTableSource:
         return Sample.of_pair(name or place, image or None, captions, concept)
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands (`Source.place`); lines count from 1, the header."""
+        """The place of sample `number` (`Source.place`); lines count from 1, the header."""
         return f"{self.name}:{self._lines[number]}"
 
     def label(self, number: int, /) -> str:

@@ -85,7 +85,7 @@ class VectorSource:
         return Sample(self.id_of(row), given, concept)
 
     def place(self, number: int, /) -> str:
-        """Where sample `number` stands, for messages (`Source.place`)."""
+        """The place of sample `number`, for messages (`Source.place`)."""
         return f"{self.name} row {self.numbers[number]}"
 
     def label(self, number: int, /) -> str:
