@@ -1,0 +1,40 @@
+"""Every module of the core has a test file of its name, so that its tests are found at once."""
+
+from pathlib import Path
+
+import pytest
+
+from repository import REPOSITORY
+
+WITHOUT = {
+    "gcl_spec/_typing.py": "names of types: mypy holds it",
+    "gcl_spec/backend.py": "protocols and tuples: the backends' tests and mypy hold them",
+}
+"""Modules without a file, at most ten, with the reason."""
+
+MODULES = sorted(
+    str(path.relative_to(REPOSITORY))
+    for path in (REPOSITORY / "gcl_spec").rglob("*.py")
+    if path.stem != "__init__"
+)
+
+
+def file_of(module: str) -> Path:
+    """tests/gcl_spec/FOLDER/test_MODULE.py; the underscore of a private module is left out."""
+    path = Path(module)
+    return REPOSITORY / "tests" / path.parent / f"test_{path.stem.lstrip('_')}.py"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_a_file_of_its_name(module: str) -> None:
+    file = file_of(module)
+    if module in WITHOUT:
+        assert not file.exists(), "take it off the list"
+    else:
+        assert file.exists(), f"no {file.relative_to(REPOSITORY)}"
+        assert "\ndef test_" in file.read_text()
+
+
+def test_few_modules_have_none() -> None:
+    assert len(WITHOUT) <= 10
+    assert set(WITHOUT) <= set(MODULES)
