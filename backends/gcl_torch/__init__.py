@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gcl_torch.cached.step import cached_step
-    from gcl_torch.loss.functions import GCLLoss, contrastive_loss, gcl_loss
+    from gcl_torch.loss.functions import contrastive_loss, gcl_loss
+    from gcl_torch.loss.module import GCLLoss
 
 __all__ = ["GCLLoss", "cached_step", "contrastive_loss", "gcl_loss"]
 
 _HOMES = {
-    "GCLLoss": "loss.functions",
+    "GCLLoss": "loss.module",
     "cached_step": "cached",
     "contrastive_loss": "loss.functions",
     "gcl_loss": "loss.functions",

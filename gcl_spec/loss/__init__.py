@@ -3,12 +3,14 @@
 from gcl_spec.loss.equation import (
     LossOptions,
     LossTerms,
-    StackedOptions,
-    check_stacked,
     contrastive_loss,
     contrastive_terms,
     gcl_loss,
     mean_term,
+)
+from gcl_spec.loss.stacked import (
+    StackedOptions,
+    check_stacked,
     stacked_loss,
     stacked_terms,
     unstacked,

@@ -1,6 +1,7 @@
-"""What the loss refuses by its values, with names and rows, instead of a silent 0 or NaN.
+"""The second pass over a loss's arguments: values, so that none gives a silent 0 or NaN.
 
-Values are looked at where that waits for no device: on a CPU, outside of compiled code.
+Errors name the modality and the rows. Values are looked at where that waits for no device: on a
+CPU, outside of compiled code. `gcl_spec.loss.check_shapes` is the first pass.
 """
 
 import math
@@ -14,33 +15,111 @@ from array_api_compat import numpy as numpy_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, NoPairError
-from gcl_spec.loss.kernel import framework_kernel
+from gcl_spec.loss.inputs import Inputs
+from gcl_spec.loss.kernel import FrameworkKernel
 from gcl_spec.normalize import largest_mix, power_of_two, row_norms
 from gcl_spec.objective import Objective
 
-__all__ = [
-    "check_features",
-    "check_fusion",
-    "check_pairs",
-    "check_rows",
-    "check_scale",
-    "largest_norm",
-]
+__all__ = ["check_pairs", "check_values"]
 
-Parts = tuple[str, str]
 _ABSENT = "mark missing ones absent in `present`"
 _NORMALISE = "normalise rows first (gcl_spec.normalize.l2_normalize)"
 
 
-def check_scale(log_scale: Array | float, dtype: Any, xp: ArrayNamespace) -> None:
-    """exp(log_scale) is a normal number of the rows' dtype."""
-    found = _values(xp, log_scale)
+def check_values(inputs: Inputs, kernel: FrameworkKernel | None = None) -> None:
+    """Refuse arguments whose values have no loss, or one that would be lost to rounding.
+
+    Args:
+        inputs: the arguments, whose shapes fit each other.
+        kernel: the kernel of the arrays' framework, which reads them; NumPy's need none.
+
+    Raises:
+        InputError: NaN or Inf; a scale, rows, features or sums of parts that are too large or too
+            small for the dtype; rows of norm 0.
+        NoPairError: no sample has both the query and the target of any direction.
+    """
+    values = _Values(inputs.xp, kernel)
+    _check_scale(inputs, values)
+    if inputs.captions is not None:
+        _check_features(inputs.captions, values)
+    _check_rows(inputs, _largest_norm(inputs, values), values)
+    if inputs.whole:
+        check_pairs(inputs.objective, inputs.flags, inputs.xp, kernel)
+    _check_fusion(inputs, values)
+
+
+def check_pairs(
+    objective: Objective,
+    flags: Mapping[str, Array],
+    xp: ArrayNamespace,
+    kernel: FrameworkKernel | None = None,
+) -> None:
+    """Refuse a batch in which no direction has a sample with both its query and its target.
+
+    Args:
+        objective: the objective, whose directions are looked at.
+        flags: (B,) booleans by modality name; a name that is missing here has all its rows.
+        xp: the Array API namespace of the flags.
+        kernel: the kernel of the flags' framework, which reads them; NumPy's need none.
+
+    Raises:
+        NoPairError: there is no such sample.
+    """
+    values = _Values(xp, kernel)
+    for direction in objective.directions:
+        pair = [flags[name] for name in (direction.query, direction.target) if name in flags]
+        found = values.of(*pair)
+        if found is None or not pair:
+            return
+        if bool(found[0].any(found[1] & found[-1])):
+            return
+    raise NoPairError(
+        "no valid pair is left: no sample has both the query and the target of any of the "
+        f"directions {', '.join(map(str, objective.directions))}"
+    )
+
+
+class _Values:
+    """The values of arrays of one framework, and of NumPy's, where they can be read right now.
+
+    Numbers are arrays without axes here.
+    """
+
+    def __init__(self, xp: ArrayNamespace, kernel: FrameworkKernel | None) -> None:
+        self._xp, self._kernel = xp, kernel
+
+    def of(self, *arrays: Any) -> Sequence[Any] | None:
+        """A namespace, and the arrays to look at with it; None where one cannot be read now.
+
+        What a framework reads as NumPy's is looked at in NumPy: under `jax.jit` operations of JAX
+        are traced, also those on concrete arrays.
+        """
+        found = [x if isinstance(x, Real) else self._readable(x) for x in arrays]
+        if any(x is None for x in found):
+            return None
+        on_host = all(isinstance(x, Real) or _is_numpy(x) for x in found)
+        return (numpy_namespace if on_host else self._xp, *found)
+
+    def _readable(self, x: Any) -> Any:
+        if _is_numpy(x) or type(x).__module__.partition(".")[0] == "array_api_strict":
+            return x
+        kernel = self._kernel
+        return kernel.readable(x) if kernel is not None and kernel.takes(x) else None
+
+
+def _is_numpy(x: Any) -> bool:
+    return is_numpy_array(x) or isinstance(x, np.generic)
+
+
+def _check_scale(inputs: Inputs, values: _Values) -> None:
+    """Refuse a scale exp(log_scale) that is no normal number of the dtype to compute in."""
+    found = values.of(inputs.log_scale)
     if found is None:
         return
     scale: Any = found[1]
     some = not isinstance(scale, Real) and len(scale.shape) > 0
     each = [scale[t] for t in range(scale.shape[0])] if some else [scale]
-    info = xp.finfo(dtype)
+    info = inputs.xp.finfo(inputs.dtype)
     low, high = math.log(float(info.smallest_normal)), math.log(float(info.max))
     for value in map(float, each):
         if not math.isfinite(value):
@@ -52,34 +131,33 @@ def check_scale(log_scale: Array | float, dtype: Any, xp: ArrayNamespace) -> Non
             )
 
 
-def largest_norm(
-    log_scale: Array | float,
-    features: Array | None,
-    terms: float,
-    dtype: Any,
-    xp: ArrayNamespace,
-) -> float:
-    """Of rows whose logits, and the sum of so many terms, `dtype` holds; inf if it is not known.
+def _largest_norm(inputs: Inputs, values: _Values) -> float:
+    """The norm of rows up to which their logits, and the sum of all terms, are no overflow.
 
-    terms: their number, each as often as it weighs.
+    It is infinite where the scale or the captions' features cannot be read. A logit is at most
+    scale * norm^2 * (1 + |s|^2), with |s| the norm of a caption's features; the sum has a term for
+    each sample and direction, as often as the direction weighs.
     """
-    found = _values(xp, log_scale, *([] if features is None else [features]))
+    captions = [] if inputs.captions is None else [inputs.captions]
+    found = values.of(inputs.log_scale, *captions)
     if found is None:
         return math.inf
-    xp_, scale, *captions = found
-    power = scale if isinstance(scale, Real) else xp_.max(scale)
-    damping = 1 + float(xp_.max(row_norms(captions[0], xp=xp_))) ** 2 if captions else 1.0
-    top = math.log2(float(xp.finfo(dtype).max))
+    xp, scale, *features = found
+    terms = max(1, inputs.first.shape[0]) * sum(
+        max(1.0, direction.weight) for direction in inputs.objective.directions
+    )
+    power = scale if isinstance(scale, Real) else xp.max(scale)
+    damping = 1 + float(xp.max(row_norms(features[0], xp=xp))) ** 2 if features else 1.0
+    top = math.log2(float(inputs.xp.finfo(inputs.dtype).max))
     room = top - float(power) / math.log(2) - math.log2(8 * damping * terms)
     return float(2.0 ** min(room / 2, top - 1))
 
 
-def check_rows(
-    rows: Mapping[str, Array], flags: Mapping[str, Array], largest: float, xp: ArrayNamespace
-) -> None:
-    """NaN, Inf and rows whose norm is 0, nearly 0, or over `largest`, by name and number."""
-    for name, x_BD in rows.items():
-        found = _values(xp, x_BD, *([flags[name]] if name in flags else []))
+def _check_rows(inputs: Inputs, largest: float, values: _Values) -> None:
+    """Refuse present rows with NaN or Inf, and those whose norm is 0, tiny, or over `largest`."""
+    flags = inputs.flags
+    for name, x_BD in inputs.rows.items():
+        found = values.of(x_BD, *([flags[name]] if name in flags else []))
         if found is None:
             continue
         xp_, x, *here = found
@@ -99,24 +177,9 @@ def check_rows(
             _refuse(row_norms(kept, xp=xp_) > largest, whose, "has", "have", what, _NORMALISE)
 
 
-def check_pairs(objective: Objective, flags: Mapping[str, Array], xp: ArrayNamespace) -> None:
-    """`NoPairError` where no direction has a sample with both its query and its target."""
-    for direction in objective.directions:
-        pair = [flags[name] for name in (direction.query, direction.target) if name in flags]
-        found = _values(xp, *pair)
-        if found is None or not pair:
-            return
-        if bool(found[0].any(found[1] & found[-1])):
-            return
-    raise NoPairError(
-        "no valid pair is left: no sample has both the query and the target of any of the "
-        f"directions {', '.join(map(str, objective.directions))}"
-    )
-
-
-def check_features(captions: Array, xp: ArrayNamespace) -> None:
-    """Features of captions are finite, and products of them far from the largest number."""
-    found = _values(xp, captions)
+def _check_features(captions: Array, values: _Values) -> None:
+    """Refuse features of captions, (B, F), that are not finite, or whose products may overflow."""
+    found = values.of(captions)
     if found is not None:
         xp_, x = found
         whose, way_out = "of 'captions'", "give zeros for a missing caption"
@@ -128,18 +191,13 @@ def check_features(captions: Array, xp: ArrayNamespace) -> None:
         _refuse(norm_B > largest, whose, "has", "have", what, _NORMALISE)
 
 
-def check_fusion(
-    rows: Mapping[str, Array],
-    fused: Mapping[str, Parts],
-    weights: Mapping[str, tuple[Array | float, Array | float]],
-    flags: Mapping[str, Array],
-    xp: ArrayNamespace,
-) -> None:
-    """Weights that are not finite, and parts whose weighted sum has no direction or is tiny."""
-    for name, parts in fused.items():
+def _check_fusion(inputs: Inputs, values: _Values) -> None:
+    """Refuse weights that are not finite, and parts whose sum has no direction or is tiny."""
+    rows, flags = inputs.rows, inputs.flags
+    for name, parts in inputs.parts.items():
         here = [flags.get(part, True) for part in parts]
-        used = [rows[part] for part in parts], weights.get(name, (1.0, 1.0))
-        found = _values(xp, *used[0], *used[1], *here, flags.get(name, True))
+        used = [rows[part] for part in parts], inputs.weights.get(name, (1.0, 1.0))
+        found = values.of(*used[0], *used[1], *here, flags.get(name, True))
         if found is None:
             continue
         xp_, *terms, of_all = found
@@ -159,9 +217,16 @@ def check_fusion(
 def _check_sum(
     a: Any, b: Any, weights: Sequence[Any], whose: str, of_all: Any, some: Any, xp: ArrayNamespace
 ) -> None:
-    """The sum of two weighted parts has a direction, and logits of it are not lost.
+    """Refuse sums of two weighted parts that have no direction, or whose logits would be lost.
 
-    some: whether one of the parts is present: zeros of others have no size that could be lost.
+    Args:
+        a: the first parts times their weights, (B, D), zero where not present.
+        b: the second parts, likewise.
+        weights: the two weights.
+        whose: the parts' names in the words of the error.
+        of_all: whether the sum is present, (B,).
+        some: whether one of the parts is, (B,): zeros of others have no size that could be lost.
+        xp: the Array API namespace of the arrays.
     """
     finite_B = xp.all(xp.isfinite(a) & xp.isfinite(b), axis=-1)
     what = "times the weights of their fusion overflow"
@@ -187,7 +252,7 @@ def _check_sum(
 
 
 def _part(x_BD: Array, weight: Any, here: Array | bool, xp: ArrayNamespace) -> Array:
-    """What a part adds to a fusion, in 32 bits or more: rows of 16 bits are exact in 32."""
+    """What a part adds to a fusion, (B, D), in 32 bits or more, where rows of 16 bits are exact."""
     wide = xp.float32 if xp.finfo(x_BD.dtype).bits < 32 else x_BD.dtype
     x_BD = xp.astype(x_BD, wide, copy=False)
     if not isinstance(weight, Real):
@@ -200,34 +265,10 @@ def _part(x_BD: Array, weight: Any, here: Array | bool, xp: ArrayNamespace) -> A
 def _refuse(
     bad_B: Array, whose: str, singular: str, plural: str, what: str, way_out: str = _ABSENT
 ) -> None:
+    """Raise an `InputError` that names the rows at which `bad_B`, (B,) booleans, is true."""
     if not bool(array_namespace(bad_B).any(bad_B)):
         return
     rows = [i for i in range(bad_B.shape[0]) if bool(bad_B[i])]
     shown = ", ".join(map(str, rows[:5])) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
     noun, verb = ("rows", plural) if len(rows) > 1 else ("row", singular)
     raise InputError(f"{noun} {shown} {whose} {f'{verb} {what}'.strip()}", advice=way_out)
-
-
-def _values(xp: ArrayNamespace, *arrays: Any) -> Sequence[Any] | None:
-    """A namespace, and the arrays to look at with it; None where one of them cannot be read now.
-
-    Numbers are arrays without axes here. What a framework reads as NumPy's is looked at in NumPy:
-    under `jax.jit` operations of JAX are traced, also those on concrete arrays.
-    """
-    found = [x if isinstance(x, Real) else _readable(x) for x in arrays]
-    if any(x is None for x in found):
-        return None
-    on_host = all(isinstance(x, Real) or _is_numpy(x) for x in found)
-    return (numpy_namespace if on_host else xp, *found)
-
-
-def _readable(x: Any) -> Any:
-    """An array with the values of `x`; None where reading them would wait, or there are none."""
-    if _is_numpy(x) or type(x).__module__.partition(".")[0] == "array_api_strict":
-        return x
-    kernel = framework_kernel(x)
-    return None if kernel is None else kernel.readable(x)
-
-
-def _is_numpy(x: Any) -> bool:
-    return is_numpy_array(x) or isinstance(x, np.generic)

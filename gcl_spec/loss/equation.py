@@ -4,55 +4,33 @@
                                                    / sum_{(m, k) in pool} exp(e_a^j . e_m^k / tau)
 
 (arXiv 2509.25638, equation 2). `gcl_spec.objective` says which directions P and which pool.
+
+There is one way through it: shapes are checked, then values; then a kernel computes the
+log-sum-exps of all rows, terms are made of them, and their weighted mean is the loss.
 """
 
 from collections.abc import Mapping
-from typing import TypedDict, Unpack
-
-from array_api_compat import array_namespace
+from typing import Unpack
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.check_shapes import check_objective, check_stack
-from gcl_spec.loss.check_values import check_pairs
-from gcl_spec.loss.inputs import (
-    LossOptions,
-    Weights,
-    at_least_32_bits,
-    check,
-    given_modalities,
-    may_be_fused,
-    namespace_of,
-    pair_rows,
-    prepare,
-)
-from gcl_spec.loss.kernel import Kernel, PartialKernel, kernel_for
+from gcl_spec.loss.check_shapes import check_shapes
+from gcl_spec.loss.check_values import check_pairs, check_values
+from gcl_spec.loss.inputs import Inputs, LossOptions, Weights, check_objective, prepare
+from gcl_spec.loss.kernel import Kernel, PartialKernel, framework_kernel, kernel_for
 from gcl_spec.loss.plan import plans_by_scale
-from gcl_spec.loss.terms import LossTerms, mean_term, term_values
+from gcl_spec.loss.terms import LossTerms, mean_term, term_values, valid_terms
 from gcl_spec.objective import GCL, Objective
 
 __all__ = [
     "LossOptions",
     "LossTerms",
-    "StackedOptions",
-    "check_stacked",
+    "checked",
     "contrastive_loss",
     "contrastive_terms",
     "gcl_loss",
     "mean_term",
-    "stacked_loss",
-    "stacked_terms",
-    "unstacked",
+    "pair_rows",
 ]
-
-
-class StackedOptions(TypedDict, total=False):
-    """The further options of `stacked_loss`."""
-
-    present_MB: Array | None
-    ids_B: Array | None
-    weights: Array | None
-    xp: ArrayNamespace | None
-    kernel: Kernel | None
 
 
 def gcl_loss(
@@ -145,9 +123,9 @@ def contrastive_loss(
     >>> float(contrastive_loss(rows, log_scale=0.0, objective=audio_text).round(6))
     1.165422
     """
-    xp = namespace_of(embeddings, options)
-    terms, dtype = _terms(embeddings, log_scale, objective, xp, options)
-    return xp.astype(mean_term(terms, objective, xp=xp), dtype)
+    terms, inputs = _terms(embeddings, log_scale, objective, options)
+    xp = inputs.xp
+    return xp.astype(mean_term(terms, objective, xp=xp), inputs.dtype)
 
 
 def contrastive_terms(
@@ -157,81 +135,70 @@ def contrastive_terms(
     objective: Objective,
     **options: Unpack[LossOptions],
 ) -> LossTerms:
-    """The loss of every direction and sample, before the mean; arguments as `contrastive_loss`."""
-    xp = namespace_of(embeddings, options)
-    (values, valid), dtype = _terms(embeddings, log_scale, objective, xp, options)
-    return LossTerms(xp.astype(values, dtype), valid)
-
-
-def stacked_loss(
-    z_MBD: Array,
-    log_scale: Array | float,
-    *,
-    objective: Objective,
-    **options: Unpack[StackedOptions],
-) -> Array:
-    """The objective on rows stacked in the order of `objective.modalities`.
+    """The loss of every direction and sample, (T, B), before the mean.
 
     Args:
-        z_MBD: shape (M, B, D); without the modalities "a+b" it is as in `contrastive_loss`.
-        log_scale: as in `gcl_loss`.
-        objective: its modalities are those of the rows.
-        options: `present_MB`, (M, B) booleans; `ids_B`, (B,) integers; `weights`, (F, 2, B), of the
-            two parts of each of the F modalities that are not given; `xp` and `kernel`, as in
-            `gcl_loss`.
-
-    Returns:
-        0-d array.
+        embeddings: rows by modality name, (B, D) each.
+        log_scale: a number, shape (), or (T,), as in `gcl_loss`.
+        objective: whose T directions are contrasted.
+        options: as in `contrastive_loss`.
 
     Raises:
         InputError: as `gcl_loss`.
     """
-    rows, further = unstacked(z_MBD, objective, **options)
-    return contrastive_loss(rows, log_scale=log_scale, objective=objective, **further)
+    (values, valid), inputs = _terms(embeddings, log_scale, objective, options)
+    return LossTerms(inputs.xp.astype(values, inputs.dtype), valid)
 
 
-def stacked_terms(
-    z_MBD: Array,
-    log_scale: Array | float,
+def pair_rows(
+    image: Array, text: Array, fused: Array | None, objective: Objective
+) -> dict[str, Array]:
+    """The rows of `gcl_loss` by modality, (B, D) each; `fused` where the objective has its name."""
+    check_objective(objective)
+    rows = {"image": image, "text": text}
+    if fused is not None and "image+text" in objective.modalities:
+        rows["image+text"] = fused
+    return rows
+
+
+def checked(
+    embeddings: Mapping[str, Array],
     *,
-    objective: Objective,
-    **options: Unpack[StackedOptions],
-) -> LossTerms:
-    """The loss of every direction and sample, before the mean; arguments as `stacked_loss`."""
-    rows, further = unstacked(z_MBD, objective, **options)
-    return contrastive_terms(rows, log_scale=log_scale, objective=objective, **further)
-
-
-def check_stacked(
-    z_MBD: Array,
     log_scale: Array | float,
-    *,
     objective: Objective,
-    **options: Unpack[StackedOptions],
-) -> None:
-    """Refuse what `stacked_loss` refuses, before it is compiled; arguments as there."""
-    rows, further = unstacked(z_MBD, objective, **options)
-    check(rows, log_scale=log_scale, objective=objective, **further)
+    whole: bool = True,
+    **options: Unpack[LossOptions],
+) -> Inputs:
+    """The arguments of a loss by name, when it has one: one pass over shapes, one over values.
+
+    Args:
+        embeddings: rows by modality name, (B, D) each.
+        log_scale: a number, shape (), or (T,), as in `gcl_loss`.
+        objective: the objective.
+        whole: whether this is the whole batch; else other processes may hold samples of it.
+        options: as in `contrastive_loss`.
+
+    Raises:
+        InputError: as `gcl_loss`.
+    """
+    inputs = check_shapes(
+        embeddings, log_scale=log_scale, objective=objective, whole=whole, **options
+    )
+    check_values(inputs, framework_kernel(inputs.first))
+    return inputs
 
 
 def _terms(
     embeddings: Mapping[str, Array],
     log_scale: Array | float,
     objective: Objective,
-    xp: ArrayNamespace,
     options: LossOptions,
-) -> tuple[LossTerms, object]:
-    """The terms in the kernel's dtype, and the one that the caller gets."""
-    first = next(iter(embeddings.values()))
-    kernel = options.get("kernel") or kernel_for(first)
-    problem = prepare(
-        embeddings,
-        log_scale=log_scale,
-        objective=objective,
-        whole=not isinstance(kernel, PartialKernel),
-        **options,
-    )
-    dtype = at_least_32_bits(first.dtype, xp)
+) -> tuple[LossTerms, Inputs]:
+    """The terms, (T, B), in the kernel's dtype, and the arguments that they are the terms of."""
+    kernel = options.get("kernel") or kernel_for(next(iter(embeddings.values()), None))
+    whole = not isinstance(kernel, PartialKernel)
+    inputs = checked(embeddings, log_scale=log_scale, objective=objective, whole=whole, **options)
+    xp, problem = inputs.xp, prepare(inputs)
     found: dict[int, Array] = {}
     present = problem.present
     for scale, plan in plans_by_scale(log_scale, objective, problem.rows[0], xp):
@@ -241,37 +208,7 @@ def _terms(
         if blocks.present is not None:  # of samples that only the kernel has
             present = blocks.present
     values = xp.stack([found[t] for t in range(len(found))])
-    index = objective.modalities.index
-    if present is None:
-        return LossTerms(values, xp.ones_like(values, dtype=xp.bool)), dtype
-    here = [present[m, ...] for m in range(len(objective.modalities))]
-    check_pairs(objective, dict(zip(objective.modalities, here, strict=True)), xp)
-    valid = xp.stack([here[index(d.query)] & here[index(d.target)] for d in objective.directions])
-    return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid), dtype
-
-
-def unstacked(
-    z_MBD: Array, objective: Objective, **options: Unpack[StackedOptions]
-) -> tuple[dict[str, Array], LossOptions]:
-    """The rows by modality, and the other arguments of `contrastive_loss`, of `stacked_loss`'s.
-
-    Raises:
-        InputError: shapes that do not fit the objective.
-    """
-    xp = options.get("xp") or array_namespace(z_MBD)
-    present_MB = options.get("present_MB")
-    weights = options.get("weights")
-    check_objective(objective)
-    given = sum(not may_be_fused(name, objective.modalities) for name in objective.modalities)
-    check_stack(z_MBD, given, objective, present_MB, weights, xp)
-    names = given_modalities(objective, z_MBD.shape[0])
-    further = LossOptions(ids=options.get("ids_B"), xp=xp, kernel=options.get("kernel"))
-    if present_MB is not None:
-        flags = {name: present_MB[m, ...] for m, name in enumerate(objective.modalities)}
-        further["present"] = flags
-    if weights is not None:
-        fused = [name for name in objective.modalities if name not in names]
-        further["weights"] = {
-            name: (weights[f, 0, ...], weights[f, 1, ...]) for f, name in enumerate(fused)
-        }
-    return {name: z_MBD[m, ...] for m, name in enumerate(names)}, further
+    if present is not None and not whole:
+        flags = {name: present[m, ...] for m, name in enumerate(objective.modalities)}
+        check_pairs(objective, flags, xp, framework_kernel(present))
+    return valid_terms(values, present, objective, xp), inputs

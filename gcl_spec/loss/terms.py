@@ -19,6 +19,7 @@ __all__ = [
     "modality_gap",
     "modality_gaps",
     "term_values",
+    "valid_terms",
 ]
 
 
@@ -38,9 +39,23 @@ def term_values(
     single: bool,
     xp: ArrayNamespace,
 ) -> dict[int, Array]:
-    """-log(share of the positive in its pool) for every direction, (B,) each, by its place.
+    """The loss of every row in each direction: -log of the positive's share of its pool.
 
-    single: has every row a single positive (`Problem.own_is_one`)?
+    With the logits x of a row, its pool P, and y the mean of the logits of its positives, it is
+
+        -y + log sum_{k in P} exp(x_k) = log sum_{blocks} exp(log_sum_exp(block) - y)
+
+    (arXiv 2509.25638, equation 2), where each block of the pool gives one log-sum-exp.
+
+    Args:
+        blocks: what a kernel found, (K, B) each.
+        asked: the (query, pool) pairs of modalities that the K blocks are of.
+        plan: the softmaxes to compute.
+        single: whether every row has a single positive (`Problem.own_is_one`).
+        xp: the Array API namespace of the arrays.
+
+    Returns:
+        The terms, (B,) each, by the place of their direction in the objective.
     """
     at = {block: i for i, block in enumerate(asked)}
     values = {}
@@ -59,8 +74,28 @@ def term_values(
 
 
 def _difference(blocks: Blocks, i: int, k: int) -> Array:
+    """own - mean, (B,), of the own logits in block i and the positives in block k."""
     found = blocks.own[i, :] - blocks.mean[k, :]
     return found if blocks.rest is None else found + (blocks.rest[i, :] - blocks.rest[k, :])
+
+
+def valid_terms(
+    values: Array, present: Array | None, objective: Objective, xp: ArrayNamespace
+) -> LossTerms:
+    """The terms, 0 where the query or the target is not present.
+
+    Args:
+        values: the loss of every direction and sample, (T, B).
+        present: (M, B) booleans; None where every row is present.
+        objective: whose T directions the terms are of.
+        xp: the Array API namespace of the arrays.
+    """
+    if present is None:
+        return LossTerms(values, xp.ones_like(values, dtype=xp.bool))
+    index = objective.modalities.index
+    here = [present[m, ...] for m in range(len(objective.modalities))]
+    valid = xp.stack([here[index(d.query)] & here[index(d.target)] for d in objective.directions])
+    return LossTerms(xp.where(valid, values, xp.zeros_like(values)), valid)
 
 
 def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | None = None) -> Array:

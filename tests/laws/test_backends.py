@@ -8,7 +8,7 @@ from gcl_spec.backend import Backend
 from gcl_spec.conformance import Case, check_case, fixed_cases
 from gcl_spec.conformance.cases.fixed import quick_cases
 from gcl_spec.conformance.cases.strategies import cases
-from gcl_spec.loss.equation import stacked_loss
+from gcl_spec.loss.stacked import stacked_loss
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

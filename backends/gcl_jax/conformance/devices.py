@@ -13,7 +13,7 @@ from gcl_jax.arrays import JaxArrays
 from gcl_jax.loss.functions import contrastive_loss
 from gcl_spec.backend import Backend, LossAndGrads, LossArguments
 from gcl_spec.conformance.workers import Workers
-from gcl_spec.loss.equation import unstacked
+from gcl_spec.loss.stacked import unstacked
 from gcl_spec.objective import Objective
 
 __all__ = ["JaxDevices"]

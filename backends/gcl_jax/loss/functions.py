@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from array_api_compat import numpy as numpy_namespace
 
+from gcl_jax.loss.gathered_rows import gathered, one_value
 from gcl_jax.loss.kernel import GramKernel
 from gcl_spec.backend import LossAndGrads, LossArguments
-from gcl_spec.loss.equation import check_stacked, contrastive_terms, stacked_loss
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
-from gcl_spec.loss.inputs import Weights, pair_rows
-from gcl_spec.loss.terms import direction_losses, mean_term, modality_gaps
+from gcl_spec.loss.equation import pair_rows
+from gcl_spec.loss.inputs import Weights
+from gcl_spec.loss.stacked import check_stacked, stacked_loss
 from gcl_spec.objective import GCL, Objective
 
-__all__ = ["DirectionLosses", "contrastive_loss", "gcl_loss", "gcl_terms", "loss_and_grads"]
+__all__ = ["contrastive_loss", "gcl_loss", "loss_and_grads"]
 
 
 def gcl_loss(
@@ -103,7 +104,7 @@ def contrastive_loss(
     1.16542
     """
     given = {"weights": weights, "present": present, "ids": ids, "captions": captions}
-    rows, extras = _gathered((dict(embeddings), given), axis_name)
+    rows, extras = gathered((dict(embeddings), given), axis_name)
     loss: jax.Array = neutral_loss(
         rows,
         log_scale=log_scale,
@@ -112,75 +113,8 @@ def contrastive_loss(
         kernel=GramKernel(tile, axis_name),
         **extras,
     )
-    whole: jax.Array = _one_value(loss, axis_name)
+    whole: jax.Array = one_value(loss, axis_name)
     return whole
-
-
-class DirectionLosses(NamedTuple):
-    """A loss, the mean of each direction's terms by its name ("image->text"), and the gap."""
-
-    loss: jax.Array
-    directions: dict[str, jax.Array]
-    gap: dict[str, jax.Array]
-    """`gcl_spec.loss.terms.modality_gaps`"""
-
-
-def gcl_terms(
-    embeddings: Mapping[str, jax.Array],
-    *,
-    log_scale: jax.Array | float,
-    objective: Objective = GCL,
-    weights: Mapping[str, Weights] | None = None,
-    present: Mapping[str, jax.Array] | None = None,
-    ids: jax.Array | None = None,
-    axis_name: str | None = None,
-) -> DirectionLosses:
-    """`contrastive_loss` and the losses of its directions, 0 where no sample has both parts.
-
-    >>> found = gcl_terms({"image": jnp.eye(4), "text": jnp.eye(4)}, log_scale=0.0)
-    >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}
-    {'image->text': 1.67, 'text->image': 1.67}
-    """
-    given = (dict(embeddings), {"weights": weights, "present": present, "ids": ids})
-    rows, extras = _gathered(given, axis_name)
-    terms = contrastive_terms(
-        rows,
-        log_scale=log_scale,
-        objective=objective,
-        xp=jnp,
-        kernel=GramKernel(None, axis_name),
-        **extras,
-    )
-    still = jax.tree.map(jax.lax.stop_gradient, (rows, terms))
-    found = (
-        mean_term(terms, objective, xp=jnp),
-        direction_losses(still[1], objective, xp=jnp),
-        modality_gaps(still[0], extras["present"], xp=jnp),
-    )
-    return DirectionLosses(*_one_value(found, axis_name))
-
-
-def _one_value(tree: Any, axis_name: str | None) -> Any:
-    """Numbers that all devices computed alike from gathered rows, as numbers of the whole mesh.
-
-    Their mean, so that of the gradient every device has its part.
-    """
-    if axis_name is None:
-        return tree
-    return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)  # type: ignore[no-untyped-call]
-
-
-def _gathered(tree: Any, axis_name: str | None) -> Any:
-    """The samples of all devices; what has none, such as one weight for all, as it is."""
-    if axis_name is None:
-        return tree
-
-    def gather(x: Any) -> Any:
-        if not isinstance(x, jax.Array) or x.ndim == 0:
-            return x
-        return jax.lax.all_gather(x, axis_name, tiled=True)
-
-    return jax.tree.map(gather, tree)
 
 
 def loss_and_grads(

@@ -8,8 +8,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from gcl_spec.loss.tiled.log_sums import log_sum_over
-from gcl_spec.loss.tiled.row_sums import RowSums
-from gcl_spec.loss.tiled.tile_softmax import Own
+from gcl_spec.loss.tiled.row_sums import Own, RowSums
 
 __all__ = ["Share", "of_first", "over_devices", "share_of", "whole"]
 

@@ -11,9 +11,9 @@ from gcl_jax.loss.mesh import Share, share_of
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add
 from gcl_spec.loss.tiled.loop import Gradients
-from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
+from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Weights
 from gcl_spec.loss.tiled.tile_logits import LN2, BlockMap, Layout, Side, products
-from gcl_spec.loss.tiled.tile_softmax import Own, Weights, backward_tile, forward_tile
+from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 
 __all__ = ["Tiles"]
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from gcl_jax.cached.step import cached_value_and_grad
-from gcl_jax.loss.functions import gcl_terms
+from gcl_jax.loss.terms import gcl_terms
 from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld

@@ -11,7 +11,7 @@ from array_api_compat import torch as torch_namespace
 
 from gcl_spec.backend import Backend, LossAndGrads, LossArguments
 from gcl_spec.conformance.workers import Workers
-from gcl_spec.loss.equation import unstacked
+from gcl_spec.loss.stacked import unstacked
 from gcl_torch.arrays import TorchArrays
 from gcl_torch.loss.functions import contrastive_loss
 

@@ -10,12 +10,12 @@ from array_api_compat import torch as xp
 from gcl_spec.errors import InputError
 from gcl_spec.loss.problem import Blocks, Problem, without_arrays
 from gcl_spec.loss.tiled.loop import Tiles
-from gcl_spec.loss.tiled.row_sums import blocks_of, parts_of, sums_of, weights_of
+from gcl_spec.loss.tiled.row_sums import arrays_of, blocks_of, sums_of, weights_of
 
 __all__ = ["NO_FORWARD_MODE", "NO_SECOND_DERIVATIVE", "Pass", "TiledSums"]
 
 _PARTS = 6
-"""Arrays of `parts_of`."""
+"""Arrays of `arrays_of`."""
 
 MakeTiles: TypeAlias = Callable[[Problem, torch.Tensor], Tiles]
 
@@ -53,7 +53,7 @@ class Pass:
 
 
 class TiledSums(torch.autograd.Function):
-    """Log-sums of all rows, others, own and mean, and the `parts_of` what they are made of."""
+    """Log-sums of all rows, others, own and mean, and the `arrays_of` what they are made of."""
 
     @staticmethod
     def forward(options: Pass, scale: torch.Tensor, *arrays: Any) -> tuple[torch.Tensor, ...]:
@@ -61,7 +61,7 @@ class TiledSums(torch.autograd.Function):
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             options.tiles = options.make_tiles(options.problem(*arrays), scale)
             sums = options.tiles.sums()
-            return (*blocks_of(sums, xp)[:3], *parts_of(sums))
+            return (*blocks_of(sums, xp)[:3], *arrays_of(sums))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 
 from gcl_spec.errors import GclError, InputError
-from gcl_spec.loss.inputs import check
+from gcl_spec.loss.equation import checked
 from gcl_spec.loss.kernel import Kernel
 from gcl_spec.objective import Objective
 from gcl_torch.loss.gathered_rows import (
@@ -109,7 +109,7 @@ def _problem(
 ) -> str:
     """What is wrong with this process's own input; empty where all is well."""
     try:
-        check(rows, log_scale=log_scale, objective=objective, whole=False, **extras)
+        checked(rows, log_scale=log_scale, objective=objective, whole=False, **extras)
     except GclError as error:
         return str(error)
     return ""

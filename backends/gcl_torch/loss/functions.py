@@ -1,26 +1,24 @@
 """The loss for PyTorch: the neutral equation with the tiled kernel."""
 
 from collections.abc import Mapping
-from math import inf, log
 from typing import Literal, Unpack
 
 import torch
 import torch.distributed as dist
 from array_api_compat import torch as torch_namespace
-from torch import nn
 
 from gcl_spec.backend import LossAndGrads, LossArguments
-from gcl_spec.errors import InputError, InputTypeError
-from gcl_spec.loss.check_shapes import check_objective
+from gcl_spec.errors import InputTypeError
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
-from gcl_spec.loss.equation import stacked_loss
-from gcl_spec.loss.inputs import Weights, pair_rows
+from gcl_spec.loss.equation import pair_rows
+from gcl_spec.loss.inputs import Weights
+from gcl_spec.loss.stacked import stacked_loss
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.loss.choose_kernel import KernelOptions, spread
 from gcl_torch.loss.gathered_rows import GradientReduction
 from gcl_torch.loss.kernel import CACHE_BYTES, GramKernel, Operands
 
-__all__ = ["GCLLoss", "contrastive_loss", "gcl_loss", "loss_and_grads"]
+__all__ = ["contrastive_loss", "gcl_loss", "loss_and_grads"]
 
 
 def gcl_loss(
@@ -149,88 +147,6 @@ def contrastive_loss(
             **every,
         )
     return loss
-
-
-class GCLLoss(nn.Module):
-    """`gcl_loss` with its temperature, as a module.
-
-    Args:
-        objective: which directions are contrasted with which pool.
-        scale: 1 / temperature at the start; CLIP's 1 / 0.07 when not given.
-        learn_scale: is `log_scale` a trained parameter, or a buffer?
-        max_scale: the scale is kept at or below this (CLIP's 100), as it is before every forward.
-        per_direction: learn one temperature for each of the objective's directions.
-        tile, cache_bytes, group, reduction, operands, ring: as in `gcl_loss`.
-
-    >>> criterion = GCLLoss()
-    >>> criterion(torch.eye(4), torch.eye(4)).backward()
-    >>> criterion.log_scale.grad.shape
-    torch.Size([])
-    """
-
-    log_scale: torch.Tensor
-
-    def __init__(
-        self,
-        objective: Objective = GCL,
-        *,
-        scale: float = 1 / 0.07,
-        learn_scale: bool = True,
-        max_scale: float = 100.0,
-        per_direction: bool = False,
-        tile: int | None = None,
-        cache_bytes: int = CACHE_BYTES,
-        group: dist.ProcessGroup | Literal["world"] | None = None,
-        reduction: GradientReduction = "mean",
-        operands: Operands | None = None,
-        ring: bool = False,
-    ) -> None:
-        super().__init__()
-        check_objective(objective)
-        if not (0 < scale < inf and 0 < max_scale < inf):
-            raise InputError(f"scale = {scale}, max_scale = {max_scale}: must be positive numbers")
-        self.objective, self.max_scale = objective, max_scale
-        self.tile, self.cache_bytes = tile, cache_bytes
-        self.group, self.reduction = group, reduction
-        self.operands, self.ring = operands, ring
-        shape = (len(objective.directions),) if per_direction else ()
-        value = torch.full(shape, log(scale))
-        if learn_scale:
-            self.log_scale = nn.Parameter(value)
-        else:
-            self.register_buffer("log_scale", value)
-
-    def forward(
-        self,
-        image: torch.Tensor,
-        text: torch.Tensor,
-        fused: torch.Tensor | None = None,
-        *,
-        weights: Weights | None = None,
-        present: Mapping[str, torch.Tensor] | None = None,
-        ids: torch.Tensor | None = None,
-        captions: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """See `gcl_loss`."""
-        # Not in place for autograd: a term of the caller's own may have saved the parameter.
-        self.log_scale.data.clamp_(max=log(self.max_scale))
-        return gcl_loss(
-            image,
-            text,
-            fused,
-            log_scale=self.log_scale,
-            objective=self.objective,
-            weights=weights,
-            present=present,
-            ids=ids,
-            captions=captions,
-            tile=self.tile,
-            cache_bytes=self.cache_bytes,
-            group=self.group,
-            reduction=self.reduction,
-            operands=self.operands,
-            ring=self.ring,
-        )
 
 
 def loss_and_grads(

@@ -18,14 +18,15 @@ from gcl_spec.loss.tiled.log_sums import log_add
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.row_sums import (
     Derivatives,
+    Own,
     RowSums,
+    Weights,
+    arrays_of,
     blocks_of,
-    parts_of,
     sums_of,
     weights_of,
 )
 from gcl_spec.loss.tiled.tile_logits import LN2
-from gcl_spec.loss.tiled.tile_softmax import Own, Weights
 from gcl_torch.loss.gathered_rows import ProcessGroup, once
 
 __all__ = ["RingKernel"]
@@ -184,7 +185,7 @@ class _Walk:
 
 def _flat(sums: RowSums) -> torch.Tensor:
     """(n, columns)"""
-    return torch.cat([x.double() for x in parts_of(sums)]).mT
+    return torch.cat([x.double() for x in arrays_of(sums)]).mT
 
 
 def _sums_of(flat: torch.Tensor) -> RowSums:

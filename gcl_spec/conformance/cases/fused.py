@@ -3,7 +3,7 @@
 import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray
-from gcl_spec.loss.inputs import given_modalities, parts_of
+from gcl_spec.loss.inputs import given_modalities, parts_of_fused
 from gcl_spec.objective import Objective
 
 __all__ = ["Fused"]
@@ -34,7 +34,9 @@ class Fused:
         known = given_modalities(objective, len(z_CBD))
         fused = [name for name in names if name not in known]
         self.given = [names.index(name) for name in known]
-        self.parts = {names.index(n): [names.index(p) for p in parts_of(n) or ()] for n in fused}
+        self.parts = {
+            names.index(n): [names.index(p) for p in parts_of_fused(n) or ()] for n in fused
+        }
         shape = (len(names), *z_CBD.shape[1:])
         self.present = np.ones(shape[:2], bool) if present is None else present
         ones = np.ones((len(fused), 2, shape[1]), z_CBD.dtype)

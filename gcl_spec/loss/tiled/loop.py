@@ -18,7 +18,7 @@ from gcl_spec.loss.kernel import Processes
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add, log_sum_over
 from gcl_spec.loss.tiled.own_logits import own_sums
-from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
+from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Sums, Weights
 from gcl_spec.loss.tiled.tile_logits import (
     LN2,
     BlockMap,
@@ -28,7 +28,7 @@ from gcl_spec.loss.tiled.tile_logits import (
     layout_of,
     products,
 )
-from gcl_spec.loss.tiled.tile_softmax import Own, Sums, Weights, backward_tile, forward_tile
+from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 
 __all__ = ["Gradients", "Tiles"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums
-from gcl_spec.loss.tiled.tile_softmax import Own
+from gcl_spec.loss.tiled.row_sums import Own
 
 __all__ = ["OwnDots", "own_sums"]
 

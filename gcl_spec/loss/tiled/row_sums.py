@@ -1,4 +1,9 @@
-"""The sums of all rows between the two passes: to `Blocks`, and back to weights of tiles."""
+"""The sums of rows: what tiles add up in the first pass, and the weights of the second.
+
+Between the two passes the sums of all rows become `Blocks`, of which the framework makes the loss,
+and its derivatives by these become the weights of tiles. The equations stand in
+`gcl_spec.loss.tiled.tile_softmax`.
+"""
 
 from collections.abc import Sequence
 from math import log2
@@ -8,30 +13,88 @@ from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.problem import Blocks
 from gcl_spec.loss.tiled.log_sums import LogSums
 from gcl_spec.loss.tiled.tile_logits import LN2, exp2
-from gcl_spec.loss.tiled.tile_softmax import Own, Weights
 
-__all__ = ["Derivatives", "RowSums", "blocks_of", "parts_of", "sums_of", "weights_of"]
+__all__ = [
+    "Derivatives",
+    "Own",
+    "RowSums",
+    "Sums",
+    "Weights",
+    "arrays_of",
+    "blocks_of",
+    "sums_of",
+    "weights_of",
+]
+
+
+class Own(NamedTuple):
+    """The sums over the positives of rows, (K, T) each."""
+
+    logs: LogSums
+    """log2 sum exp2 of the logits."""
+    linear: Array
+    """The sum of the logits."""
+    count: Array
+    """The number of positives."""
+
+
+class Sums(NamedTuple):
+    """What a tile adds to the sums of the rows of a and of b, (K, Ta) and (K, Tb).
+
+    The sums of b are None for the tile of one side with itself. Those over positives are None
+    where the own sample is the single one: `gcl_spec.loss.tiled.own_logits` has these.
+    """
+
+    others_a: Array | LogSums
+    """The sums of exp2(logit - shift) over other samples' rows; with no shift their logarithms."""
+    others_b: Array | LogSums | None
+    """The same of b's rows."""
+    own_a: Own | None = None
+    """The sums over positives."""
+    own_b: Own | None = None
+    """The same of b's rows."""
+
+
+class Weights(NamedTuple):
+    """The derivatives of the loss by the sums of one side's rows, (K, T) each, or K of (T,).
+
+    The derivative by a logit x of a row is others * exp2(x - others_top) where the samples differ,
+    and own * exp2(x - own_top) + mean where they are one, or positives.
+    """
+
+    others: Array
+    """g^others 2^-rest."""
+    others_top: Array
+    """The top of the log-sum; a shared shift, where there is one, stands in its place."""
+    own: Array
+    """g^own 2^-rest; 0 of a single positive, whose share of its own sum is 1."""
+    own_top: Array
+    """The top of the log-sum over positives."""
+    mean: Array
+    """g^mean / |P|; of a single positive g^own is added to it."""
 
 
 class RowSums(NamedTuple):
-    """The sums of all rows, (K, B) each, in units of ln 2; see `softmax_tiles.Sums`."""
+    """The sums of all rows of a batch, (K, B) each, in units of ln 2."""
 
     others: LogSums
+    """log2 sum exp2 of the logits over other samples' rows."""
     own: Own
+    """The sums over positives."""
 
 
-def parts_of(sums: RowSums) -> tuple[Array, ...]:
-    """The six arrays, to keep or to send; `sums_of` takes them back."""
+def arrays_of(sums: RowSums) -> tuple[Array, ...]:
+    """The six arrays of the sums, (K, B) each, to keep or to send; `sums_of` takes them back."""
     return (*sums.others, *sums.own.logs, sums.own.linear, sums.own.count)
 
 
-def sums_of(parts: Sequence[Array]) -> RowSums:
-    """From the arrays of `parts_of`."""
-    return RowSums(LogSums(*parts[:2]), Own(LogSums(*parts[2:4]), *parts[4:]))
+def sums_of(arrays: Sequence[Array]) -> RowSums:
+    """The sums that the six arrays of `arrays_of`, (K, B) each, are of."""
+    return RowSums(LogSums(*arrays[:2]), Own(LogSums(*arrays[2:4]), *arrays[4:]))
 
 
 def blocks_of(sums: RowSums, xp: ArrayNamespace) -> Blocks:
-    """The sums in natural units, as `gcl_spec.loss.plain` wants them."""
+    """The sums in natural units, (K, B) each, with the mean of the positives' logits."""
     count = sums.own.count
     mean = sums.own.linear / xp.where(count > 0, count, xp.ones_like(count))
     others, own = (LN2 * (x.top + x.rest) for x in (sums.others, sums.own.logs))
@@ -39,9 +102,10 @@ def blocks_of(sums: RowSums, xp: ArrayNamespace) -> Blocks:
 
 
 class Derivatives(NamedTuple):
-    """What the second pass starts from: weights, and a factor of all that they lead to."""
+    """What the second pass starts from."""
 
     weights: Weights
+    """The derivatives by the sums of all rows, (K, B) each, divided by `factor`."""
     factor: Array
     """A power of 2, 0-d: however small the gradients are, their shares are normal numbers."""
 
@@ -51,7 +115,12 @@ def weights_of(
 ) -> Derivatives:
     """The derivatives by `blocks_of(sums)` as the second pass wants them.
 
-    one: has every row a single positive (`Problem.own_is_one`)?
+    Args:
+        gradients: d loss / d blocks, (K, B) each, in natural units.
+        sums: the sums of the first pass, (K, B) each.
+        one: whether every row has a single positive (`Problem.own_is_one`).
+        dtype: the dtype of the weights, that of the rows.
+        xp: the Array API namespace of the arrays.
     """
     factor = _size(gradients, xp)
     # In the factor's dtype: a framework may divide narrower arrays in theirs, where it may be 0.
@@ -72,7 +141,7 @@ def weights_of(
 
 
 def _size(gradients: Blocks, xp: ArrayNamespace) -> Array:
-    """The power of 2 below the largest of them; 1 where all are 0."""
+    """The power of 2 below the largest of the gradients, 0-d; 1 where all are 0."""
     dtype = gradients.mean.dtype
     largest = xp.max(xp.stack([xp.astype(xp.max(xp.abs(x)), dtype) for x in gradients[:3]]))
     some = largest > 0
@@ -81,7 +150,7 @@ def _size(gradients: Blocks, xp: ArrayNamespace) -> Array:
 
 
 def _by_terms(gradient: Array, logs: LogSums, dtype: object, xp: ArrayNamespace) -> Array:
-    """The derivative by a term in units of exp2(top)."""
+    """The derivative by a term in units of exp2(top), g 2^-rest: (K, B), like the gradient g."""
     # Where the exponent is larger the block's share of every log-sum is 0.
     most = log2(float(xp.finfo(dtype).max)) - 8
     exponent = xp.where(logs.rest > -xp.inf, -logs.rest, xp.zeros_like(logs.rest))
@@ -89,5 +158,5 @@ def _by_terms(gradient: Array, logs: LogSums, dtype: object, xp: ArrayNamespace)
 
 
 def _or_inf(top: Array, xp: ArrayNamespace) -> Array:
-    """Infinite for an empty sum, so that no term has a share of it."""
+    """The tops, (K, B), infinite for an empty sum, so that no term has a share of it."""
     return xp.where(top > -xp.inf, top, xp.inf)

@@ -1,13 +1,47 @@
-"""What one tile adds to the sums of all rows (forward), and d loss / d logits of it (backward).
+"""The softmaxes of one tile: what it adds to the sums of all rows, and d loss / d logits of it.
+
+A block (m, n) holds the logits x of rows j of side a in modality m with rows k of side b in n:
+
+    x_jk = (scale / ln 2) e_m^j . e_n^k,    times 1 - S_j . S_k where m = n and there are captions.
+
+**Forward.** For every asked block, each row keeps three sums, and the loss is made of them alone
+(`gcl_spec.loss.terms.term_values`; arXiv 2509.25638, eq. 2):
+
+    others_j = log2 sum_{k in N(j)} 2^x_jk    N(j): present samples whose id is another's
+    own_j    = log2 sum_{k in P(j)} 2^x_jk    P(j): the sample itself, or all samples of its id
+    mean_j   = 1 / |P(j)|  sum_{k in P(j)} x_jk
+
+**Backward.** The framework gives the derivatives of the loss by these sums, in natural units:
+g^others_j, g^own_j and g^mean_j. A log-sum-exp's derivative by a logit is that logit's share, so
+
+    p_jk          = 2^(x_jk - others_j),       q_jk = 2^(x_jk - own_j)
+    (dL/ds)_jk    = g^others_j p_jk            where k in N(j)
+                  = g^own_j q_jk + g^mean_j / |P(j)|    where k in P(j),    s = x ln 2.
+
+For GCL that is the well-known softmax minus the positives' targets. A block's entry is a logit of
+two rows: of j, in block (m, n), and of k, in block (n, m), because s_jk of the one is s_kj of the
+other. `_d_logits` adds both, D_jk = (dL/ds)_jk + (dL/ds)_kj, and so visits each pair once. Shares
+are computed as g 2^-rest 2^(x - top) of a log-sum top + rest (`gcl_spec.loss.tiled.log_sums`).
+
+From D, `gcl_spec.loss.tiled.tile_logits.pull_back` goes on to what is differentiated. With a mixed
+row e_m = f z_a + g z_b of two given rows, s_m = f s_a + g s_b in every block, hence
+
+    given products   G^(a,n)_jk += f_j D^(m,n)_jk,  G^(b,n)_jk += g_j D^(m,n)_jk;  columns likewise
+    rows             dL/dz_c^j   = scale sum_{c'} sum_k G^(c,c')_jk z_c'^k
+    mixing factors   dL/df_j     = sum_n sum_k D^(m,n)_jk s^(a,n)_jk,  with s^(b,n) for g_j;
+                     of one factor w for both, w_j dL/dw_j = sum_n sum_k D^(m,n)_jk s^(m,n)_jk
+    scale            dL/d ln(scale) = sum over all pairs of G_jk s_jk: logits are linear in it
+    captions         dL/d(S_j . S_k) = - sum_m D^(m,m)_jk s^(m,m)_jk; D^(m,m) is times
+                     1 - S_j . S_k in all of the above, whose s are those before damping.
 
 Arrays of the asked blocks are stacked: (K, T), in the order of `Layout.blocks`. Logits, and the
 logarithms of sums, are in units of ln 2.
 """
 
-from typing import NamedTuple
-
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum
+from gcl_spec.loss.tiled.masks import Masks, column, damped, damping_of, masks_of, where_present
+from gcl_spec.loss.tiled.row_sums import Own, Sums, Weights
 from gcl_spec.loss.tiled.tile_logits import (
     LN2,
     BlockMap,
@@ -19,54 +53,7 @@ from gcl_spec.loss.tiled.tile_logits import (
     pull_back,
 )
 
-__all__ = ["Own", "Sums", "Weights", "backward_tile", "forward_tile"]
-
-
-class _Masks(NamedTuple):
-    """(Ta, Tb) booleans over pairs of samples; None where there is nothing to mask."""
-
-    others: Array | None
-    """Have they different ids?"""
-    own: Array | None
-    """Are they the same sample, or each other's positives?"""
-
-
-class Own(NamedTuple):
-    """Sums over a row's positives, (K, T) each: log2 sum exp2, sum of logits, number."""
-
-    logs: LogSums
-    linear: Array
-    count: Array
-
-
-class Sums(NamedTuple):
-    """What a tile adds to the sums of the rows of a and of b.
-
-    others: over other samples' rows, (K, T), sums of exp2(logit - shift), or with no shift their
-    logarithms. Those of b are None for the tile of one side with itself; `own` are None where the
-    own sample is the single positive: `gcl_spec.loss.tiled.own_logits` has those.
-    """
-
-    others_a: Array | LogSums
-    others_b: Array | LogSums | None
-    own_a: Own | None = None
-    own_b: Own | None = None
-
-
-class Weights(NamedTuple):
-    """Derivatives by the sums of the rows of one side, (K, T) each, or K of (T,).
-
-    A logit x adds to its row others * exp2(x - others_top) where the samples differ, and
-    own * exp2(x - own_top) + mean where they are one, or positives. A shared shift stands in the
-    place of others_top.
-    """
-
-    others: Array
-    others_top: Array
-    own: Array
-    own_top: Array
-    mean: Array
-    """Divided by the number of positives; of a single one the log-sum is in here too."""
+__all__ = ["backward_tile", "forward_tile"]
 
 
 def forward_tile(
@@ -78,13 +65,21 @@ def forward_tile(
     shift: Array | float | None,
     xp: ArrayNamespace,
 ) -> Sums:
-    """The sums of a tile, from the `products` of its two sides.
+    """The sums of a tile, (K, Ta) of side a's rows and (K, Tb) of side b's.
 
-    same: are the two sides one? shift: see `gcl_spec.loss.tiled.shared_shift`; None: each row's own
-    maximum.
+    Args:
+        given: the products of the two sides' given rows, (Ta, Tb) each
+            (`gcl_spec.loss.tiled.tile_logits.products`).
+        a: the first side, of Ta samples.
+        b: the second side, of Tb samples.
+        layout: the static part of the problem.
+        same: whether the two sides are one.
+        shift: what all exponents have less, 0-d (`gcl_spec.loss.tiled.shared_shift`); None: each
+            row's own maximum.
+        xp: the Array API namespace of the arrays.
     """
-    masks = _masks_of(a, b, layout, same, xp)
-    s = _damped(logits(given, a, b, layout, xp).all, _damping(a, b, xp))
+    masks = masks_of(a, b, layout, same, xp)
+    s = damped(logits(given, a, b, layout, xp).all, damping_of(a, b, xp))
     if same and shift is None:
         s = _symmetric(s, xp)
     others_a, others_b = _others(s, a, b, masks, layout, same, shift, xp)
@@ -106,34 +101,35 @@ def backward_tile(
     shift: Array | float | None,
     xp: ArrayNamespace,
 ) -> TileGrads:
-    """The gradients of a tile, given the derivatives by the sums of its rows."""
-    masks = _masks_of(a, b, layout, same, xp)
-    s, damping = logits(given, a, b, layout, xp), _damping(a, b, xp)
-    x = _damped(s.all, damping)
+    """The gradients of a tile: by the products, (Ta, Tb) each, the factors, and the scale.
+
+    Args:
+        given: the products of the two sides' given rows, (Ta, Tb) each; this uses up none of them.
+        w_a: the derivatives by the sums of side a's rows, (Ta,) each.
+        w_b: the derivatives by the sums of side b's rows, (Tb,) each.
+        a: the first side, of Ta samples.
+        b: the second side, of Tb samples.
+        layout: the static part of the problem.
+        same: whether the two sides are one.
+        shift: as in `forward_tile`, 0-d or None.
+        xp: the Array API namespace of the arrays.
+    """
+    masks = masks_of(a, b, layout, same, xp)
+    s, damping = logits(given, a, b, layout, xp), damping_of(a, b, xp)
+    x = damped(s.all, damping)
     if same and shift is None:
         x = _symmetric(x, xp)
     p = _d_logits(x, w_a, w_b, a, b, masks, layout, shift, xp)
     by_damp = None if damping is None else _by_damp(p, s.all, damping, xp)
-    return pull_back(_damped(p, damping), s, a, b, layout, same, xp)._replace(damp=by_damp)
-
-
-def _damping(a: Side, b: Side, xp: ArrayNamespace) -> Array | None:
-    """1 - s_j . s_k, (Ta, Tb)."""
-    if a.damp is None or b.damp is None:
-        return None
-    return 1 - a.damp @ xp.matrix_transpose(b.damp)
-
-
-def _damped(x: BlockMap, damping: Array | None) -> BlockMap:
-    """The blocks, of which those within one modality are damped."""
-    if damping is None:
-        return x
-    return {(m, n): y * damping if m == n else y for (m, n), y in x.items()}
+    return pull_back(damped(p, damping), s, a, b, layout, same, xp)._replace(damp=by_damp)
 
 
 def _symmetric(x: BlockMap, xp: ArrayNamespace) -> BlockMap:
-    """The logits of a side with itself, where those of (m, j) with (n, k) and of (n, k) with (m, j)
-    are one number to the last digit: next to a maximum of its own a row has no digit to lose."""
+    """The logits of a side with itself, (T, T) each, symmetric to the last digit.
+
+    The logit of (m, j) with (n, k) and that of (n, k) with (m, j) become one number: next to a
+    maximum of its own a row has no digit to lose.
+    """
     turned = {at: xp.matrix_transpose(y) for at, y in x.items()}
     return {
         (m, n): 0.5 * (y + turned[m, m]) if m == n else y if m < n else turned[n, m]
@@ -142,35 +138,22 @@ def _symmetric(x: BlockMap, xp: ArrayNamespace) -> BlockMap:
 
 
 def _by_damp(p: BlockMap, s: BlockMap, damping: Array, xp: ArrayNamespace) -> Array:
-    """d loss / d (s_j . s_k)"""
+    """d loss / d (S_j . S_k), (Ta, Tb), of the captions' features S."""
     within = [p[m, n] * s[m, n] for m, n in p if m == n]
     return -LN2 * sum(within, start=xp.zeros_like(damping))
-
-
-def _masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) -> _Masks:
-    """Which pairs of samples are negatives, which positives."""
-    if a.ids is not None and b.ids is not None:
-        alike = a.ids[:, None] == b.ids[None, :]
-        if layout.positives:
-            return _Masks(~alike, alike)
-        return _Masks(~alike, _diagonal(a, layout, xp) if same else None)
-    if not same:
-        return _Masks(None, None)
-    own = _diagonal(a, layout, xp)
-    return _Masks(~own, own)
 
 
 def _others(
     s: BlockMap,
     a: Side,
     b: Side,
-    masks: _Masks,
+    masks: Masks,
     layout: Layout,
     same: bool,
     shift: Array | float | None,
     xp: ArrayNamespace,
 ) -> tuple[Array | LogSums, Array | LogSums | None]:
-    """The sums over other samples' rows."""
+    """The sums over other samples' rows, (K, Ta) of side a and (K, Tb) of side b."""
     if shift is None:
         logs = _log_sums(s, b, masks.others, layout, 1, xp)
         return logs, None if same else _log_sums(s, a, masks.others, layout, 0, xp)
@@ -181,13 +164,16 @@ def _others(
 
 
 def _own(s: BlockMap, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
-    """The sums over positives of the rows (axis 1) or columns (axis 0); `b` is the other side."""
+    """The sums over positives, (K, T), of rows (axis 1) or columns (axis 0); `b` is the other side.
+
+    own: which pairs of samples are positives, (Ta, Tb).
+    """
     found = []
     for m, n in layout.blocks:
         x = s[(m, n) if axis == 1 else (n, m)]
         mask = xp.astype(own, x.dtype)
         if b.present is not None:
-            mask *= _column(b.present[n, :], 1 - axis)
+            mask *= column(b.present[n, :], 1 - axis)
         linear, count = xp.sum(x * mask, axis=axis), xp.sum(mask, axis=axis)
         found.append((*_log_sum(x, mask > 0, axis, xp), linear, count))
     top, rest, linear, count = (xp.stack(list(x)) for x in zip(*found, strict=True))
@@ -200,12 +186,12 @@ def _d_logits(
     w_b: Weights,
     a: Side,
     b: Side,
-    masks: _Masks,
+    masks: Masks,
     layout: Layout,
     shift: Array | float | None,
     xp: ArrayNamespace,
 ) -> BlockMap:
-    """d loss / d logits of every pair of modalities, both directions together."""
+    """D = d loss / d logits, (Ta, Tb), of every pair of modalities, both directions together."""
     at = {block: i for i, block in enumerate(layout.blocks)}
     found: BlockMap = {}
     for (m, n), x in s.items():
@@ -215,16 +201,16 @@ def _d_logits(
             if block in at
         ]
         if shift is None:
-            mask = _and_present(_and_present(masks.others, b, n, 1), a, m, 0)
+            mask = where_present(where_present(masks.others, b, n, 1), a, m, 0)
             y = x if mask is None else xp.where(mask, x, -xp.inf)
             p = _add([_share(y, w.others[k], w.others_top[k], axis, xp) for w, k, axis in sides])
         else:
             p = _exp2(x, shift, masks.others, xp)
-            p *= _add([_column(w.others[k], axis) for w, k, axis in sides])
+            p *= _add([column(w.others[k], axis) for w, k, axis in sides])
         if masks.own is not None:
-            q = _add([_column(w.mean[k], axis) for w, k, axis in sides])
+            q = _add([column(w.mean[k], axis) for w, k, axis in sides])
             if layout.positives:
-                here = _and_present(_and_present(masks.own, b, n, 1), a, m, 0)
+                here = where_present(where_present(masks.own, b, n, 1), a, m, 0)
                 y = xp.where(here, x, -xp.inf)
                 shares = [_share(y, w.own[k], w.own_top[k], axis, xp) for w, k, axis in sides]
                 q = q + _add(shares)
@@ -234,19 +220,14 @@ def _d_logits(
 
 
 def _share(x: Array, weight: Array, top: Array, axis: int, xp: ArrayNamespace) -> Array:
-    """weight * exp2(x - top), where the latter is x's row's (axis 1) or column's."""
-    e = exp2(x - _column(top, axis), xp)
-    e *= _column(weight, axis)
+    """weight * exp2(x - top), (Ta, Tb); weight and top are of rows (axis 1) or columns, (T,)."""
+    e = exp2(x - column(top, axis), xp)
+    e *= column(weight, axis)
     return e
 
 
-def _diagonal(side: Side, layout: Layout, xp: ArrayNamespace) -> Array:
-    ones = xp.ones_like(side.kind(0, layout)[:, 0], dtype=xp.int32)
-    places = xp.cumulative_sum(ones, axis=0, dtype=xp.int32)
-    return places[:, None] == places[None, :]
-
-
 def _exp2(x: Array, shift: Array | float, mask: Array | None, xp: ArrayNamespace) -> Array:
+    """exp2(x - shift) where the mask, (Ta, Tb), holds, and 0 elsewhere."""
     e = exp2(x if _is_zero(shift) else x - shift, xp)
     if mask is not None:
         e *= xp.astype(mask, e.dtype)
@@ -258,6 +239,7 @@ def _is_zero(shift: Array | float) -> bool:
 
 
 def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
+    """The sums of e, (Ta, Tb), over the other side's present rows of modality n: (T,)."""
     if other.present is None:
         return xp.sum(e, axis=axis)
     return e @ other.present[n, :] if axis == 1 else other.present[n, :] @ e
@@ -266,32 +248,22 @@ def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
 def _log_sums(
     s: BlockMap, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
 ) -> LogSums:
+    """The logarithms of the sums of rows (axis 1) or columns (axis 0) of all blocks, (K, T)."""
     found = []
     for m, n in layout.blocks:
         x = s[(m, n) if axis == 1 else (n, m)]
-        found.append(_log_sum(x, _and_present(mask, other, n, axis), axis, xp))
+        found.append(_log_sum(x, where_present(mask, other, n, axis), axis, xp))
     top, rest = (xp.stack(list(x)) for x in zip(*found, strict=True))
     return LogSums(top, rest)
 
 
 def _log_sum(x: Array, mask: Array | None, axis: int, xp: ArrayNamespace) -> LogSums:
-    """log2 sum exp2 along an axis, where the mask holds."""
+    """log2 sum exp2 of x, (Ta, Tb), along an axis, where the mask holds: (T,)."""
     if mask is not None:
         x = xp.where(mask, x, -xp.inf)
     top = xp.max(x, axis=axis, keepdims=True)
     total = xp.sum(exp2(x - xp.where(top > -xp.inf, top, xp.zeros_like(top)), xp), axis=axis)
     return LogSums(xp.squeeze(top, axis=axis), log2_sum(total, xp))
-
-
-def _and_present(mask: Array | None, other: Side, n: int, axis: int) -> Array | None:
-    if other.present is None:
-        return mask
-    here = other.present[n, None, :] > 0 if axis == 1 else other.present[n, :, None] > 0
-    return here if mask is None else mask & here
-
-
-def _column(x: Array, axis: int) -> Array:
-    return x[:, None] if axis == 1 else x[None, :]
 
 
 def _add(x: list[Array]) -> Array:

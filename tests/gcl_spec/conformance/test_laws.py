@@ -21,7 +21,7 @@ from gcl_spec.conformance.compare import check_case
 from gcl_spec.conformance.laws import LAWS, compute, draw_case
 from gcl_spec.conformance.tolerances import bounds, rounded
 from gcl_spec.errors import InputError
-from gcl_spec.loss.equation import stacked_loss
+from gcl_spec.loss.stacked import stacked_loss
 
 SEEDS = st.integers(0, 2**32 - 1)
 

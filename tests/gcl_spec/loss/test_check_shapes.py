@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from gcl_spec.errors import InputError, InputTypeError
-from gcl_spec.loss.equation import contrastive_loss, gcl_loss, stacked_loss
+from gcl_spec.loss.equation import contrastive_loss, gcl_loss
+from gcl_spec.loss.stacked import stacked_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import Objective
 

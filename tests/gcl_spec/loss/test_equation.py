@@ -14,14 +14,8 @@ from gcl_spec.batch import embeddings
 from gcl_spec.conformance.cases.fixed import Case
 from gcl_spec.conformance.cases.strategies import cases
 from gcl_spec.conformance.laws import rotation
-from gcl_spec.loss.equation import (
-    LossTerms,
-    contrastive_loss,
-    gcl_loss,
-    mean_term,
-    stacked_loss,
-    stacked_terms,
-)
+from gcl_spec.loss.equation import LossTerms, contrastive_loss, gcl_loss, mean_term
+from gcl_spec.loss.stacked import stacked_loss, stacked_terms
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import CLIP, GCL, PAIRWISE, Direction, Objective, all_directions
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gcl_reference.loss import Samples, gradients, loss
-from gcl_spec.loss.equation import stacked_loss
+from gcl_spec.loss.stacked import stacked_loss
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import (
     CLIP,

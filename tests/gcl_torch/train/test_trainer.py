@@ -13,7 +13,7 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import CheckpointError
-from gcl_spec.loss.equation import stacked_loss
+from gcl_spec.loss.stacked import stacked_loss
 from gcl_spec.objective import GCL
 from gcl_torch.train.trainer import TorchTrainer
 

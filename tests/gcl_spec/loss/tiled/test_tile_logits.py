@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from gcl_spec.conformance.cases.fixed import Case
 from gcl_spec.conformance.cases.strategies import cases
-from gcl_spec.loss.equation import stacked_loss
+from gcl_spec.loss.equation import checked
 from gcl_spec.loss.inputs import given_modalities, prepare
 from gcl_spec.loss.plain import direct_blocks, plain_blocks
 from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Blocks, Problem, mixed
+from gcl_spec.loss.stacked import stacked_loss
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.row_sums import blocks_of, weights_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
@@ -41,7 +42,7 @@ def problem_of(
             a, b = name.split("+")
             flags[name] = flags[name] & (flags[a] | flags[b])
         present = {n: xp.asarray(flag) for n, flag in flags.items()}
-    problem = prepare(
+    inputs = checked(
         {name: xp.asarray(case.z_MBD[index(name)]) for name in names},
         log_scale=case.log_scale,
         objective=case.objective,
@@ -51,7 +52,7 @@ def problem_of(
         captions=None if captions is None else xp.asarray(captions),
         xp=xp,
     )
-    return mixed(problem.ask(make_plan(case.objective)), xp)
+    return mixed(prepare(inputs).ask(make_plan(case.objective)), xp)
 
 
 def fusions(case: Case) -> list[int | None]:

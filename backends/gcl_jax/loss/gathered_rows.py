@@ -1,0 +1,33 @@
+"""One contrastive batch spread over a mesh axis: gathered rows, and one value on all devices.
+
+Both are for functions inside `jax.shard_map`; without a mesh axis they change nothing.
+"""
+
+from typing import Any
+
+import jax
+
+__all__ = ["gathered", "one_value"]
+
+
+def gathered(tree: Any, axis_name: str | None) -> Any:
+    """The samples of all devices; what has none, such as one weight for all, as it is."""
+    if axis_name is None:
+        return tree
+
+    def gather(x: Any) -> Any:
+        if not isinstance(x, jax.Array) or x.ndim == 0:
+            return x
+        return jax.lax.all_gather(x, axis_name, tiled=True)
+
+    return jax.tree.map(gather, tree)
+
+
+def one_value(tree: Any, axis_name: str | None) -> Any:
+    """Numbers that all devices computed alike from gathered rows, as numbers of the whole mesh.
+
+    Their mean, so that of the gradient every device has its part.
+    """
+    if axis_name is None:
+        return tree
+    return jax.tree.map(lambda x: jax.lax.pmean(x, axis_name), tree)  # type: ignore[no-untyped-call]

@@ -1,0 +1,60 @@
+"""The loss with the means of its directions, for logs."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gcl_jax.loss.gathered_rows import gathered, one_value
+from gcl_jax.loss.kernel import GramKernel
+from gcl_spec.loss.equation import contrastive_terms
+from gcl_spec.loss.inputs import Weights
+from gcl_spec.loss.terms import direction_losses, mean_term, modality_gaps
+from gcl_spec.objective import GCL, Objective
+
+__all__ = ["DirectionLosses", "gcl_terms"]
+
+
+class DirectionLosses(NamedTuple):
+    """A loss, the mean of each direction's terms by its name ("image->text"), and the gap."""
+
+    loss: jax.Array
+    directions: dict[str, jax.Array]
+    gap: dict[str, jax.Array]
+    """`gcl_spec.loss.terms.modality_gaps`"""
+
+
+def gcl_terms(
+    embeddings: Mapping[str, jax.Array],
+    *,
+    log_scale: jax.Array | float,
+    objective: Objective = GCL,
+    weights: Mapping[str, Weights] | None = None,
+    present: Mapping[str, jax.Array] | None = None,
+    ids: jax.Array | None = None,
+    axis_name: str | None = None,
+) -> DirectionLosses:
+    """`contrastive_loss` and the losses of its directions, 0 where no sample has both parts.
+
+    >>> found = gcl_terms({"image": jnp.eye(4), "text": jnp.eye(4)}, log_scale=0.0)
+    >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}
+    {'image->text': 1.67, 'text->image': 1.67}
+    """
+    given = (dict(embeddings), {"weights": weights, "present": present, "ids": ids})
+    rows, extras = gathered(given, axis_name)
+    terms = contrastive_terms(
+        rows,
+        log_scale=log_scale,
+        objective=objective,
+        xp=jnp,
+        kernel=GramKernel(None, axis_name),
+        **extras,
+    )
+    still = jax.tree.map(jax.lax.stop_gradient, (rows, terms))
+    found = (
+        mean_term(terms, objective, xp=jnp),
+        direction_losses(still[1], objective, xp=jnp),
+        modality_gaps(still[0], extras["present"], xp=jnp),
+    )
+    return DirectionLosses(*one_value(found, axis_name))
