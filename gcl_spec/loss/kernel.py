@@ -99,7 +99,7 @@ class Processes(Protocol):
         ...
 
     def max(self, x: Array, /) -> Array:
-        """The largest of the processes' values, element by element, on each of them."""
+        """The largest of the processes' values in each place of an array of any shape."""
         ...
 
 

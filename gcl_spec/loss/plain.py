@@ -26,9 +26,13 @@ def plain_blocks(
     xp: ArrayNamespace,
     multiply: Multiply = operator.matmul,
 ) -> Blocks:
-    """The direct kernel: whole (B, B) blocks, differentiated by the framework.
+    """The direct kernel: whole (B, B) blocks, which the framework differentiates, also twice.
 
-    multiply: x @ y, of stacks of matrices.
+    Args:
+        problem: rows of shape (B, D), with what belongs to them.
+        scale: 1 / temperature, a number or a 0-d array.
+        xp: the Array API namespace of the arrays.
+        multiply: x @ y, of stacks of matrices.
     """
     info = xp.finfo(problem.rows[0].dtype)
     largest = float(info.eps) / float(info.smallest_normal)
@@ -44,7 +48,7 @@ def direct_blocks(
     xp: ArrayNamespace,
     multiply: Multiply = operator.matmul,
 ) -> Blocks:
-    """`plain_blocks` of a problem that has its `mix`."""
+    """The blocks, (K, B), of a problem that has its `mix`; arguments as of `plain_blocks`."""
     lift = _lift(scale, problem.rows[0], xp)
     embeddings = [lift * x for x in embeddings_of(problem)]
     scale = scale / lift**2
@@ -74,8 +78,9 @@ def direct_blocks(
 
 
 def _lift(scale: Array | float, like: Array, xp: ArrayNamespace) -> Array | float:
-    """The power of 2 that both rows of a product take of a scale far from 1; else 1.
+    """The power of 2, a number or 0-d, that both rows of a product take of a scale far from 1.
 
+    It is 1 for other scales.
     Products of rows that are as small as such a scale is large would underflow.
     """
     far = 2.0 ** (-log2(float(xp.finfo(like.dtype).smallest_normal)) // 3)
@@ -86,17 +91,18 @@ def _lift(scale: Array | float, like: Array, xp: ArrayNamespace) -> Array | floa
 
 
 def _damping(problem: Problem, multiply: Multiply, xp: ArrayNamespace) -> Array:
-    """(K, B, B): 1 - s_j . s_k for the blocks within one modality, 1 for the others."""
+    """The factors of logits, (K, B, B): 1 - S_j . S_k within one modality, and 1 elsewhere."""
     damp_BB = 1 - multiply(problem.damp, xp.matrix_transpose(problem.damp))
     return xp.stack([damp_BB if m == n else xp.ones_like(damp_BB) for m, n in problem.blocks])
 
 
 def _and(mask_BB: Array, here_KB: Array | None) -> Array:
+    """The mask for every block, (K, B, B) or (1, B, B), without candidates that are not present."""
     return mask_BB[None, :, :] if here_KB is None else mask_BB[None, :, :] & here_KB[:, None, :]
 
 
 def _classes(problem: Problem, xp: ArrayNamespace) -> tuple[Array, Array]:
-    """Which samples k hold positives of sample j, and which hold no negatives: (B, B) each."""
+    """Whether sample k holds positives of sample j, or at least no negatives: (B, B) each."""
     # Counting ones gives 0..B-1 on the device of the rows, which traced arrays do not tell.
     ones_B = xp.ones_like(problem.rows[0][:, 0], dtype=xp.int32)
     places_B = xp.cumulative_sum(ones_B, axis=0, dtype=xp.int32)

@@ -1,6 +1,7 @@
 """An objective as the softmaxes to compute: pure data in modality indices, derived once.
 
-The arithmetic obeys the plan and knows no names, so one code serves every set of modalities.
+The arithmetic obeys the plan and knows no names, so one code serves every set of modalities. There
+is one plan for all directions, or, with a temperature for each direction, one for each.
 """
 
 import math
@@ -17,30 +18,36 @@ __all__ = ["Softmax", "Target", "make_plan", "plans_by_scale"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The positives of one direction: rows of `modality`; `term` is its place in `directions`."""
+    """The positives of one direction."""
 
     term: int
+    """The place of the direction in the objective's `directions`."""
     modality: int
+    """The modality whose rows are the positives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """One log-sum-exp for each row of a query modality, shared by one or more directions.
-
-    pool: modalities whose rows of other samples are candidates.
-    own: those of them whose row of the query's own sample is a candidate too.
-    """
+    """One log-sum-exp for each row of a query modality, shared by one or more directions."""
 
     query: int
+    """The modality of the rows."""
     pool: tuple[int, ...]
+    """The modalities whose rows of other samples are candidates."""
     own: tuple[int, ...]
+    """The modalities whose row of the query's own sample is a candidate."""
     targets: tuple[Target, ...]
+    """The positives of the directions that share it."""
 
 
 def make_plan(objective: Objective) -> tuple[Softmax, ...]:
-    """The softmaxes of `objective`; directions with the same query and candidates share one.
+    """The softmaxes of an objective; directions with the same query and candidates share one.
 
-    GCL has one for each modality (its row form), CLIP one for each direction.
+    GCL (arXiv 2509.25638, eq. 2) has one for each modality, CLIP one for each direction.
+
+    >>> from gcl_spec.objective import CLIP, GCL
+    >>> [len(softmax.targets) for softmax in make_plan(GCL)], len(make_plan(CLIP))
+    ([2, 2, 2], 2)
     """
     groups: dict[tuple[int, tuple[int, ...], tuple[int, ...]], list[Target]] = {}
     index = {name: i for i, name in enumerate(objective.modalities)}
@@ -61,6 +68,7 @@ def make_plan(objective: Objective) -> tuple[Softmax, ...]:
 
 
 def _own_row_competes(objective: Objective, direction: Direction, name: str) -> bool:
+    """Whether the row of modality `name` of the query's own sample is a candidate."""
     if name == direction.target:
         return True
     if name == direction.query:
@@ -71,7 +79,17 @@ def _own_row_competes(objective: Objective, direction: Direction, name: str) -> 
 def plans_by_scale(
     log_scale: Any, objective: Objective, like: Array, xp: ArrayNamespace
 ) -> Iterator[tuple[Array | float, tuple[Softmax, ...]]]:
-    """The softmaxes of each scale: all of one, or with a scale per direction one of each."""
+    """The scales exp(log_scale), 0-d each, with the softmaxes that are computed at each of them.
+
+    Args:
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        objective: the objective, of T directions.
+        like: an array of any shape, of the dtype to compute in.
+        xp: the Array API namespace of the arrays.
+
+    Returns:
+        One scale, shape (), with the whole plan, or T of them with one direction each.
+    """
     plan = make_plan(objective)
     if isinstance(log_scale, Real):
         yield math.exp(float(log_scale)), plan
@@ -85,6 +103,7 @@ def plans_by_scale(
 
 
 def _scale(log_scale: Array, like: Array, xp: ArrayNamespace) -> Array:
+    """The scale exp(log_scale), shape (), in the dtype of `like`."""
     # In the wider of the two dtypes: rounding ln(scale) costs more digits than rounding the scale.
     wide = xp.astype(log_scale, xp.result_type(log_scale, like))
     return xp.astype(xp.exp(wide), like.dtype)

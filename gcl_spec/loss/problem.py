@@ -26,11 +26,15 @@ __all__ = [
 
 
 Part: TypeAlias = int | tuple[int, int]
-"""The given row that a modality is, or the two that it is mixed of."""
+"""The place, among the given rows, of a modality's own, or of the two that it is mixed of."""
 
 
 def place_of_mixed(parts: Sequence[Part], m: int) -> int:
-    """The place of mixed modality m among the mixed ones."""
+    """The place of the mixed modality m among all modalities that are mixed.
+
+    >>> place_of_mixed((0, 1, (0, 1), 2, (0, 2)), 4)
+    1
+    """
     return sum(not isinstance(part, int) for part in parts[:m])
 
 
@@ -38,16 +42,19 @@ def place_of_mixed(parts: Sequence[Part], m: int) -> int:
 class Problem:
     """The input of a kernel: rows, which modalities they are, and who is whose negative.
 
-    rows: one (B, D) array for each modality that is given; absent rows are zero.
-    parts: for each modality its row's index in `rows`, or the two indices that it is mixed of.
-    weights: for each mixed modality, in order, (B,) weights of its two parts; None: all 1.
-    mix: (F, 1, B) or (F, 2, B), made by `mixed`: the factors of the parts, so that the unit row is
-        e = mix[0] x_a + mix[-1] x_b; None where nothing is mixed.
-    blocks: the (query, pool) pairs of modalities that are asked for. targets: those of them whose
-        own rows are positives.
-    positives: are samples of equal ids each other's positives (or merely not negatives)?
-    present: (M, B) booleans. ids: (B,) integers. damp: (B, F) unit rows s; logits within one
-        modality are multiplied by 1 - s_j . s_k.
+    Args:
+        rows: one (B, D) array for each modality that is given; absent rows are zero.
+        parts: for each modality its rows' place in `rows`, or the two places that it is mixed of.
+        blocks: the (query, pool) pairs of modalities that are asked for.
+        targets: those of them whose own rows are positives.
+        weights: for each mixed modality, in order, (B,) weights of its two parts; None: all 1.
+        mix: (F, 1, B) or (F, 2, B), made by `mixed`: the factors of the parts, so that the unit row
+            is e = mix[0] x_a + mix[-1] x_b; None where nothing is mixed.
+        present: (M, B) booleans; None where every row is present.
+        ids: (B,) integers; None where every sample has an id of its own.
+        positives: whether samples of equal ids are each other's positives, or merely no negatives.
+        damp: (B, F) unit rows S of the captions; logits within one modality are multiplied by
+            1 - S_j . S_k.
     """
 
     rows: tuple[Array, ...]
@@ -62,13 +69,13 @@ class Problem:
     damp: Array | None = None
 
     def ask(self, plan: Sequence[Softmax]) -> "Problem":
-        """The same rows, with the blocks that `plan` needs."""
+        """The problem of the same rows with the blocks that the softmaxes of a plan need."""
         targets = {(softmax.query, t.modality) for softmax in plan for t in softmax.targets}
         blocks = {(s.query, n) for s in plan for n in (*s.pool, *s.own)} | targets
         return replace(self, blocks=tuple(sorted(blocks)), targets=tuple(sorted(targets)))
 
     def factors(self, m: int) -> tuple[tuple[int, Array], ...]:
-        """The given rows of modality m, each with its factor: (B,), or 1.0 of a row not mixed."""
+        """The places of modality m's given rows, each with its factors: (B,), or 1.0 alone."""
         part = self.parts[m]
         if isinstance(part, int):
             return ((part, 1.0),)
@@ -77,34 +84,39 @@ class Problem:
 
     @property
     def own_is_one(self) -> bool:
-        """Does every row have exactly its own sample's row as positive?"""
+        """Whether every row has its own sample's row as its single positive."""
         return self.ids is None or not self.positives
 
 
 def without_arrays(problem: Problem) -> Problem:
-    """What is known of a problem before its numbers."""
+    """The part of a problem that holds no array: modalities, blocks and rules."""
     return replace(problem, rows=(), weights=None, mix=None, present=None, ids=None, damp=None)
 
 
 class Blocks(NamedTuple):
-    """For every asked block, in order, and every row of its query modality: (K, B) arrays."""
+    """The answer of a kernel, for the K asked blocks in order and all rows of their queries."""
 
     others: Array
-    """log sum exp of the logits over present rows of samples with other ids; -inf for none."""
+    """(K, B), log sum exp of the logits over present rows of samples with other ids, or -inf."""
     own: Array
-    """log sum exp over present rows of the own sample (of equal ids, with `positives`)."""
+    """(K, B), log sum exp over present rows of the own sample (of equal ids, with `positives`)."""
     mean: Array
-    """The mean of the logits over those rows."""
+    """(K, B), the mean of the logits over the latter rows."""
     present: Array | None = None
     """(M, B) flags of these rows, where a kernel has more of them than its problem."""
     rest: Array | None = None
-    """What own and mean of a single positive lack in digits; a constant to derivatives."""
+    """(K, B), what own and mean of a single positive lack in digits; it has no derivative."""
 
 
 def or_nan(problem: Problem, xp: ArrayNamespace, largest: float | None = None) -> Problem:
-    """The problem with NaN for factors over a largest one, by which digits would be lost.
+    """The problem with NaN for mixing factors that are too large, by which digits would be lost.
 
-    Values that can be read were refused before. largest: `largest_mix` when not given.
+    Values that can be read were refused before; this is for compiled code and for GPUs.
+
+    Args:
+        problem: the problem, with its `mix`.
+        xp: the Array API namespace of the arrays.
+        largest: the largest factor; `gcl_spec.normalize.largest_mix` when not given.
     """
     if problem.mix is None:
         return problem
@@ -117,7 +129,15 @@ def mixed(
     xp: ArrayNamespace,
     inverse_norm: Callable[[Array, Array, ArrayNamespace], Array] = inverse_norm,
 ) -> Problem:
-    """The problem with its `mix`: e = (w_a a + w_b b) / |w_a a + w_b b|, 0 where not present."""
+    """The problem with its `mix`: e = (w_a a + w_b b) / |w_a a + w_b b|, 0 where not present.
+
+    This is the score fusion of UniIR (arXiv 2311.17136), which GCL (2509.25638) trains with.
+
+    Args:
+        problem: rows of shape (B, D), with the weights of their mixtures.
+        xp: the Array API namespace of the arrays.
+        inverse_norm: 1 / |a + b|, (B,), of two arrays of rows, (B, D) each.
+    """
     found: list[Array] = []
     for m, part in enumerate(problem.parts):
         if isinstance(part, int):
@@ -136,7 +156,7 @@ def mixed(
 
 
 def embeddings_of(problem: Problem) -> list[Array]:
-    """The embeddings of every modality, (B, D) each, mixed ones made of their parts."""
+    """The embeddings of every modality, (B, D) each; mixed ones are made of their parts."""
     embeddings = []
     for m, part in enumerate(problem.parts):
         if isinstance(part, int):

@@ -27,9 +27,9 @@ class LossTerms(NamedTuple):
     """The loss of every direction and sample, -log of the positive's share of the pool."""
 
     values: Array
-    """(T, B), in the order of `objective.directions`; 0 where not valid."""
+    """(T, B), in the order of `objective.directions`; 0 where a term is not valid."""
     valid: Array
-    """(T, B) booleans: query and target are both present."""
+    """(T, B) booleans: the query and the target are both present."""
 
 
 def term_values(
@@ -101,8 +101,14 @@ def valid_terms(
 def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | None = None) -> Array:
     """The weighted mean over valid terms, as `objective.balance` says; a 0-d array.
 
-    With every row present and equal weights both kinds of balance are 1/(T B) sum of the terms.
-    `objective.reduction == "sum"` multiplies it by the weights of the directions that occur.
+    With every row present and equal weights both kinds of balance are 1/(T B) sum of the terms, as
+    in equation 2 of arXiv 2509.25638, where T = 6. `objective.reduction == "sum"` multiplies the
+    mean by the weights of the directions that occur.
+
+    Args:
+        terms: the terms and which of them are valid, (T, B) each.
+        objective: the objective, of T directions.
+        xp: the Array API namespace; found from the terms when not given.
     """
     xp = array_namespace(terms.values) if xp is None else xp
     dtype = terms.values.dtype
@@ -121,7 +127,13 @@ def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | No
 def direction_losses(
     terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | None = None
 ) -> dict[str, Array]:
-    """The mean of each direction's valid terms, a 0-d array by "query->target"; 0 without one."""
+    """The mean of each direction's valid terms, a 0-d array by "query->target"; 0 without one.
+
+    Args:
+        terms: the terms and which of them are valid, (T, B) each.
+        objective: the objective, of T directions.
+        xp: the Array API namespace; found from the terms when not given.
+    """
     xp = array_namespace(terms.values) if xp is None else xp
     means = {}
     for t, direction in enumerate(objective.directions):
@@ -140,11 +152,14 @@ def modality_gap(
 ) -> dict[str, Array]:
     """How far apart the images and texts of a batch lie, as 0-d arrays that carry no gradient.
 
-    "distance" of their means, the gap of Liang et al. (2203.02053), and "cosine" of them: see
-    `gcl_spec.geometry`. Both are 0 where a modality has no row.
+    They are the "distance" of the means, the gap of Liang et al. (2203.02053), and the "cosine" of
+    the means, figure 2 of arXiv 2509.25638. Both are 0 where a modality has no row.
 
     Args:
-        image, text: unit rows, (B, D). present: (B,) booleans by modality, as in `gcl_loss`.
+        image: unit rows, (B, D).
+        text: unit rows, (B, D).
+        present: (B,) booleans by modality, as in `gcl_spec.loss.gcl_loss`.
+        xp: the Array API namespace; found from the rows when not given.
 
     >>> import numpy as np
     >>> found = modality_gap(np.eye(2), np.asarray([[-1.0, 0.0], [0.0, 1.0]]))

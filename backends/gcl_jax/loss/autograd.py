@@ -10,8 +10,8 @@ from gcl_jax.loss.mesh import of_first, over_devices
 from gcl_jax.loss.scan_tiles import Tiles
 from gcl_spec.loss.problem import Blocks, Problem
 from gcl_spec.loss.tiled.log_sums import LogSums
-from gcl_spec.loss.tiled.loop import Gradients
 from gcl_spec.loss.tiled.own_logits import own_sums
+from gcl_spec.loss.tiled.pull_back import Gradients
 from gcl_spec.loss.tiled.row_sums import Own, RowSums, blocks_of, weights_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2, Layout

@@ -43,6 +43,15 @@ def gcl_loss(
     Second derivatives, either mode over `jax.grad`, are right, with the memory of every tile.
 
     Args:
+        image: unit rows, (B, D).
+        text: unit rows, (B, D).
+        fused: unit rows of the fused embedding, (B, D); normalise(image + text) when not given.
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        objective: which directions are contrasted with which pool.
+        weights: of image and text in the fusion, numbers or (B,) each.
+        present: (B,) booleans by modality name; rows that are not present take no part.
+        ids: (B,) integers; samples with equal ids are not each other's negatives.
+        captions: (B, F) unit features of the captions, for AlignCLIP's separation.
         tile: samples of a tile; the measured best when not given.
         axis_name: inside `jax.shard_map`, the mesh axis over which the samples are spread: the loss
             is that of the whole batch, the same on every device, and the work is shared. Without
@@ -90,7 +99,14 @@ def contrastive_loss(
 
     Args:
         embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
-        tile, axis_name: as in `gcl_loss`.
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        objective: which directions are contrasted with which pool.
+        weights: of the two parts of a fused modality by its name, numbers or (B,) each.
+        present: (B,) booleans by modality name; rows that are not present take no part.
+        ids: (B,) integers; samples with equal ids are not each other's negatives.
+        captions: (B, F) unit features of the captions, for AlignCLIP's separation.
+        tile: samples of a tile, as in `gcl_loss`.
+        axis_name: the mesh axis over which the samples are spread, as in `gcl_loss`.
 
     Returns:
         0-d array, float32 for 16-bit rows, else of the rows' dtype.
@@ -120,7 +136,13 @@ def contrastive_loss(
 def loss_and_grads(
     z_MBD: jax.Array, log_scale: jax.Array, /, **arguments: Unpack[LossArguments]
 ) -> LossAndGrads:
-    """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`."""
+    """The objective and its gradients, as `gcl_spec.backend.Backend.loss_and_grads` gives them.
+
+    Args:
+        z_MBD: (M, B, D), rows in the order of `objective.modalities`.
+        log_scale: shape ().
+        arguments: the objective, and what `gcl_spec.backend.LossArguments` says of the samples.
+    """
     objective = arguments["objective"]
     of_samples = (arguments.get("present"), arguments.get("ids"), arguments.get("weights"))
     inputs: tuple[Any, ...] = (z_MBD, log_scale, *of_samples)
@@ -140,11 +162,13 @@ def loss_and_grads(
 
 
 def _on_host(x: jax.Array) -> np.ndarray[Any, Any]:
+    """The values as a NumPy array of the same shape."""
     # NumPy has no bfloat16 of its own.
     return np.asarray(x, np.float32) if x.dtype == jnp.bfloat16 else np.asarray(x)
 
 
 def _is_on_host(x: jax.Array) -> bool:
+    """Whether the values of an array, of any shape, can be read without waiting for a device."""
     return not isinstance(x, jax.core.Tracer) and all(d.platform == "cpu" for d in x.devices())
 
 
@@ -159,6 +183,8 @@ def _compiled(
     objective: Objective,
     kernel: GramKernel,
 ) -> LossAndGrads:
+    """The loss and its gradients, in the shapes of `z_MBD` and `log_scale`, as one program."""
+
     def loss(z: jax.Array, s: jax.Array) -> jax.Array:
         value: jax.Array = stacked_loss(
             z,

@@ -11,7 +11,10 @@ __all__ = ["gathered", "one_value"]
 
 
 def gathered(tree: Any, axis_name: str | None) -> Any:
-    """The samples of all devices; what has none, such as one weight for all, as it is."""
+    """A tree with the samples of all devices in each array, (B, ...).
+
+    What has no samples, such as one weight for all, stays as it is.
+    """
     if axis_name is None:
         return tree
 
@@ -26,7 +29,7 @@ def gathered(tree: Any, axis_name: str | None) -> Any:
 def one_value(tree: Any, axis_name: str | None) -> Any:
     """Numbers that all devices computed alike from gathered rows, as numbers of the whole mesh.
 
-    Their mean, so that of the gradient every device has its part.
+    They are the devices' mean, so that of the gradient every device has its part.
     """
     if axis_name is None:
         return tree

@@ -20,16 +20,17 @@ __all__ = ["GramKernel"]
 _ARRAYS = ("rows", "weights", "present", "ids", "damp")
 
 _PLAIN_BELOW = 128
-"""Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
+"""The number of samples under which whole blocks are as fast as tiles (benchmarks/README.md)."""
 
 
 @dataclass(frozen=True)
 class GramKernel:
-    """A `gcl_spec.loss.kernel.Kernel` with memory O(B D).
+    """JAX's `gcl_spec.loss.kernel.FrameworkKernel`, with memory O(B D).
 
-    tile: samples of a tile; None: the measured best, and whole blocks for small batches.
-    axis_name: inside `jax.shard_map`, the mesh axis whose devices hold the same rows and share the
-        work on pairs of tiles.
+    Args:
+        tile: the samples of a tile; None: the measured best, and whole blocks for small batches.
+        axis_name: inside `jax.shard_map`, the mesh axis whose devices hold the same rows and share
+            the work on pairs of tiles.
     """
 
     tile: int | None = None
@@ -40,9 +41,12 @@ class GramKernel:
         return is_jax_array(x)
 
     def readable(self, x: jax.Array, /) -> npt.NDArray[Any] | None:
-        """The values as a NumPy array; None on other devices than a CPU and in compiled code."""
+        """The values as a NumPy array of the same shape; None where they are not on a CPU.
+
+        In compiled code there are none. Of an array that JAX takes a derivative by there are.
+        """
         found: Any = x
-        while hasattr(found, "primal"):  # the array that JAX takes a derivative by
+        while hasattr(found, "primal"):  # a tracer of a derivative around the array
             found = found.primal
         if is_numpy_array(found):
             return found
@@ -52,7 +56,7 @@ class GramKernel:
         return np.asarray(found, np.float32 if found.dtype == jnp.bfloat16 else None)
 
     def __call__(self, problem: Problem, scale: jax.Array | float, /, *, xp: Any = jnp) -> Blocks:
-        """See `gcl_spec.loss.kernel.Kernel`."""
+        """The blocks, (K, B) each, as `gcl_spec.loss.kernel.Kernel` wants them."""
         size = problem.rows[0].shape[0]
         arrays = whole({name: getattr(problem, name) for name in _ARRAYS})
         problem = replace(problem, **arrays)

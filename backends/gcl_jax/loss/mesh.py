@@ -17,11 +17,19 @@ class Share(NamedTuple):
     """A device's pairs of tiles; with several devices the last may be no pair of its own."""
 
     pair: jax.Array
+    """(P, 2), the places of the two tiles; (P, 1) of tiles with themselves; one pair in a scan."""
     valid: jax.Array
+    """(P,) booleans: the pair is this device's."""
 
 
 def share_of(pairs: np.ndarray[Any, Any], rank: jax.Array | int, size: int) -> Share:
-    """Every `size`-th of the pairs, from the `rank`-th on."""
+    """Every `size`-th of the pairs, from the `rank`-th on.
+
+    Args:
+        pairs: all pairs of tiles, (P, 2), or tiles with themselves, (P, 1).
+        rank: the place of this device, a number or shape ().
+        size: the number of devices.
+    """
     count = -(-len(pairs) // size)
     turns = jnp.arange(count) * size + rank
     valid = turns < len(pairs)
@@ -30,7 +38,7 @@ def share_of(pairs: np.ndarray[Any, Any], rank: jax.Array | int, size: int) -> S
 
 
 def of_first(x: jax.Array, axis_name: str | None) -> jax.Array:
-    """What every device has computed, as one value of them all."""
+    """An array of any shape, which every device has computed, as one value of them all."""
     if axis_name is None:
         return x
     first = jax.lax.axis_index(axis_name) == 0
@@ -38,7 +46,7 @@ def of_first(x: jax.Array, axis_name: str | None) -> jax.Array:
 
 
 def over_devices(sums: RowSums, axis_name: str) -> RowSums:
-    """The sums of all devices, on each."""
+    """The sums of all devices together, (K, B) each, on each of them."""
 
     def largest(x: jax.Array) -> jax.Array:
         return jnp.asarray(jax.lax.pmax(jax.lax.stop_gradient(x), axis_name))  # type: ignore[no-untyped-call]
@@ -51,7 +59,7 @@ def over_devices(sums: RowSums, axis_name: str) -> RowSums:
 
 
 def whole(tree: Any) -> Any:
-    """All arrays on every device, where they lie along axes of a mesh that are Explicit.
+    """A tree whose arrays are whole on every device, also where a mesh's Explicit axes cut them.
 
     Such axes, which `jax.make_mesh` makes unless told otherwise, are part of an array's type, and
     operations across samples do not take it; over Auto axes XLA does the same by itself.

@@ -10,7 +10,7 @@ import numpy as np
 from gcl_jax.loss.mesh import Share, share_of
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add
-from gcl_spec.loss.tiled.loop import Gradients
+from gcl_spec.loss.tiled.pull_back import Gradients
 from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Weights
 from gcl_spec.loss.tiled.tile_logits import LN2, BlockMap, Layout, Side, products
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
@@ -18,18 +18,30 @@ from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 __all__ = ["Tiles"]
 
 Carry = tuple[Any, Own]
+"""The sums of all tiles so far, (tiles, K, T) each: over others, and over positives."""
 
 
 class _Part(NamedTuple):
-    """Gradients by the arrays of a `Side`, of all tiles or of one."""
+    """The gradients by the arrays of a `Side`, of one tile, or of all along a first axis."""
 
     z: jax.Array
+    """(C T, D)"""
     mix: jax.Array | None
+    """(F, 1, T) or (F, 2, T)"""
     damp: jax.Array | None
+    """(T, F)"""
 
 
 class Tiles:
-    """The rows of a problem in tiles along a first axis, padded with rows that are not present."""
+    """The rows of a problem in tiles along a first axis, padded with rows that are not present.
+
+    Args:
+        problem: the rows, (B, D) each, with what belongs to them.
+        layout: the static part of the problem.
+        scale2: scale / ln 2, shape ().
+        tile: the samples of a tile.
+        axis_name: the mesh axis whose devices share the pairs of tiles, or None.
+    """
 
     def __init__(
         self,
@@ -65,7 +77,11 @@ class Tiles:
         self.pairs = share_of(np.stack(np.triu_indices(self.count, 1), axis=1), rank, size)
 
     def sums(self, shift: jax.Array | None) -> RowSums:
-        """The first pass; `shift` None: with maxima of their own."""
+        """The first pass: the sums of this device's pairs of tiles, (K, B) each.
+
+        Args:
+            shift: what all exponents have less, shape (); None: every row has its own maximum.
+        """
         layout = self.layout
         empty = jnp.broadcast_to(self.zero, (self.count, len(layout.blocks), self.tile))
         no_logs = LogSums(empty - jnp.inf, empty - jnp.inf)
@@ -97,7 +113,12 @@ class Tiles:
         return RowSums(others, own)
 
     def gradients(self, derivatives: Derivatives, shift: jax.Array | None) -> Gradients:
-        """The second pass; weights are (K, B)."""
+        """The second pass: the gradients of this device's pairs, (B, D) by rows.
+
+        Args:
+            derivatives: the derivatives of the loss by the sums of `sums`, (K, B) each.
+            shift: as in `sums`, shape () or None.
+        """
         pad = self.count * self.tile - self.size
         cut = Weights(*(self._cut(w, 1, pad) for w in derivatives.weights))
 
@@ -124,7 +145,7 @@ class Tiles:
     def _tile(
         self, a: Side, b: Side, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
     ) -> tuple[Any, ...]:
-        """By the scale, by side a, and of two different tiles by side b."""
+        """The gradients by the scale, (), by side a, and of two different tiles by side b."""
         layout = self.layout
         given = self._products(a, b)
         found = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp)
@@ -136,10 +157,11 @@ class Tiles:
         return found.log_scale, *parts[: 1 if same else 2]
 
     def _products(self, a: Side, b: Side) -> BlockMap:
+        """The scaled products of two sides, (T, T) for each two kinds of given rows."""
         return products(a._replace(z=a.z * self.scale2), b, self.layout, jnp)
 
     def _row_grads(self, d: BlockMap, a: Side, b: Side) -> tuple[jax.Array, jax.Array]:
-        """D z_b and D^T z_a."""
+        """The gradients by the rows of both sides, G z_b and G^T z_a, (C T, D) each."""
         layout, kinds = self.layout, range(self.layout.rows)
         if layout.whole:
             whole = jnp.block([[d[c, k] for k in kinds] for c in kinds])
@@ -152,6 +174,7 @@ class Tiles:
         return jnp.concatenate(d_a), jnp.concatenate(d_b)
 
     def _gathered(self, found: "_Part", total: jax.Array) -> Gradients:
+        """The gradients of all tiles, (tiles, ...), as those of the problem, without padding."""
         layout, (rows, mix, damp) = self.layout, found
         by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
         by_kind = by_kind.reshape(layout.rows, self.count * self.tile, -1)[:, : self.size]
@@ -166,37 +189,39 @@ class Tiles:
         return Gradients(tuple(by_kind), mix, total, damp)
 
     def _side(self, i: jax.Array) -> Side:
+        """The side of tile i, a number of shape ()."""
         return Side(*(None if x is None else x[i] for x in self.sides))
 
     def _cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
-        """The axis of samples padded, cut into tiles, and the axis of tiles first."""
+        """The array with its axis of samples padded and cut; the axis of tiles comes first."""
         x = jnp.pad(x, [(0, pad if k == axis else 0) for k in range(x.ndim)])
         shape = (*x.shape[:axis], self.count, self.tile, *x.shape[axis + 1 :])
         return jnp.moveaxis(x.reshape(shape), axis, 0)
 
     def _joined(self, x: jax.Array) -> jax.Array:
-        """(tiles, K, T) to (K, B)."""
+        """One array, (K, B), of that of all tiles, (tiles, K, T)."""
         return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
 
 
 def _scan(step: Callable[[Any, Share], tuple[Any, None]], start: Any, turns: Share) -> Any:
-    """What is carried after all turns; with JAX_DISABLE_JIT there must be one."""
+    """What is carried after all turns; with JAX_DISABLE_JIT a scan must have one."""
     return jax.lax.scan(step, start, turns)[0] if turns.valid.shape[0] else start
 
 
 def _at(sums: Any, k: jax.Array) -> Any:
-    """Those of tile k."""
+    """The sums of tile k, (K, T) each, of those of all tiles."""
     return jax.tree.map(lambda x: x[k], sums)
 
 
 def _set(sums: Any, k: jax.Array, valid: jax.Array, found: Any) -> Any:
-    """`found` in the place of those of tile k, where there is anything and it is ours."""
+    """The sums of all tiles, with `found` as those of tile k where the pair is this device's."""
     if found is None:
         return sums
     return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, x[k])), sums, found)
 
 
 def _add_own(own: Own, found: Own | None) -> Own | None:
+    """The sums over positives, (K, T) each, of two tiles added."""
     if found is None:
         return None
     logs = log_add(own.logs, found.logs, xp=jnp)

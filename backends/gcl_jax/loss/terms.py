@@ -17,12 +17,14 @@ __all__ = ["DirectionLosses", "gcl_terms"]
 
 
 class DirectionLosses(NamedTuple):
-    """A loss, the mean of each direction's terms by its name ("image->text"), and the gap."""
+    """A loss with what it is made of."""
 
     loss: jax.Array
+    """Shape ()."""
     directions: dict[str, jax.Array]
+    """The mean of each direction's terms, shape (), by its name ("image->text")."""
     gap: dict[str, jax.Array]
-    """`gcl_spec.loss.terms.modality_gaps`"""
+    """The distance and the cosine of the modalities' means, shape () each, by their names."""
 
 
 def gcl_terms(
@@ -35,7 +37,9 @@ def gcl_terms(
     ids: jax.Array | None = None,
     axis_name: str | None = None,
 ) -> DirectionLosses:
-    """`contrastive_loss` and the losses of its directions, 0 where no sample has both parts.
+    """The loss of `gcl_jax.contrastive_loss`, whose arguments these are, with its directions'.
+
+    A direction's is 0 where no sample has both of its parts.
 
     >>> found = gcl_terms({"image": jnp.eye(4), "text": jnp.eye(4)}, log_scale=0.0)
     >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}

@@ -1,1 +1,1 @@
-"""The loss in PyTorch: kernels, processes, autograd."""
+"""The loss in PyTorch: its kernel, its derivatives, and its spread over processes."""

@@ -1,4 +1,8 @@
-"""The two passes over tiles as functions of PyTorch's autograd: sums, then gradients."""
+"""The two passes over tiles as functions of PyTorch's autograd: sums, then gradients.
+
+`gcl_spec.loss.tiled.tile_softmax` has the equations of both. The gradients are a function of their
+own, so that a second derivative and forward mode are errors that name the way out.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,8 +18,8 @@ from gcl_spec.loss.tiled.row_sums import arrays_of, blocks_of, sums_of, weights_
 
 __all__ = ["NO_FORWARD_MODE", "NO_SECOND_DERIVATIVE", "Pass", "TiledSums"]
 
-_PARTS = 6
-"""Arrays of `arrays_of`."""
+_SUMS = 6
+"""The number of arrays that `gcl_spec.loss.tiled.row_sums.arrays_of` gives."""
 
 MakeTiles: TypeAlias = Callable[[Problem, torch.Tensor], Tiles]
 
@@ -30,7 +34,11 @@ NO_FORWARD_MODE = (
 
 
 class Pass:
-    """What forward hands to backward besides tensors: static options and, once, its tiles."""
+    """What forward hands to backward besides tensors.
+
+    It holds the part of a problem that is no tensor, the function that makes tiles of a problem,
+    and, from the first pass to the second, the tiles themselves, whose products may be kept.
+    """
 
     def __init__(self, problem: Problem, make_tiles: MakeTiles) -> None:
         self.static, self.make_tiles = without_arrays(problem), make_tiles
@@ -44,20 +52,34 @@ class Pass:
         ids: torch.Tensor | None,
         *rows: torch.Tensor,
     ) -> Problem:
-        """The problem with its arrays again."""
+        """The problem with its tensors again.
+
+        Args:
+            mix: the factors of mixed rows, (F, 1, B) or (F, 2, B), or None.
+            damp: the captions' features, (B, F), or None.
+            present: (M, B) booleans, or None.
+            ids: (B,) integers, or None.
+            rows: the given rows of each kind, (B, D).
+        """
         return replace(self.static, rows=rows, mix=mix, damp=damp, present=present, ids=ids)
 
     def again(self) -> "Pass":
-        """Of the same problem with other numbers."""
+        """A pass over the same problem with other numbers."""
         return Pass(self.static, self.make_tiles)
 
 
 class TiledSums(torch.autograd.Function):
-    """Log-sums of all rows, others, own and mean, and the `arrays_of` what they are made of."""
+    """The blocks' others, own and mean, (K, B) each, and the six sums that they are made of."""
 
     @staticmethod
     def forward(options: Pass, scale: torch.Tensor, *arrays: Any) -> tuple[torch.Tensor, ...]:
-        """The first pass; `arrays` are those of `Pass.problem`."""
+        """The first pass: the blocks and the sums, (K, B) each.
+
+        Args:
+            options: what is no tensor.
+            scale: 1 / temperature, shape ().
+            arrays: the tensors that `Pass.problem` takes, in that order.
+        """
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             options.tiles = options.make_tiles(options.problem(*arrays), scale)
             sums = options.tiles.sums()
@@ -65,7 +87,7 @@ class TiledSums(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
-        """Everything but the options is needed again."""
+        """Keep all inputs, and of the outputs the sums, of any shape, for the second pass."""
         options, *tensors = inputs
         ctx.options = options
         ctx.mark_non_differentiable(*output[3:])
@@ -73,30 +95,30 @@ class TiledSums(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        """The second pass."""
+        """The second pass: the gradients, of those by the blocks, (K, B) each."""
         wanted = tuple(ctx.needs_input_grad[1:])
         found = _Gradients.apply(ctx.options, wanted, *gradients[:3], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
         return (None, *_in_place(found, wanted))
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> None:
-        """An error."""
+        """Refuse forward mode, with the way out."""
         raise InputError(NO_FORWARD_MODE)
 
     @staticmethod
     def vmap(
         info: Any, in_dims: tuple[int | None, ...], options: Pass, *given: torch.Tensor | None
     ) -> tuple[tuple[torch.Tensor, ...], tuple[int, ...]]:
-        """One loss after the other."""
+        """The sums of a mapped axis one after the other, of any shape, with that axis first."""
         return _one_by_one(TiledSums, info, in_dims, [options], given)
 
 
 class _Gradients(torch.autograd.Function):
-    """The second pass: the wanted gradients of `TiledSums`, in the order of what it was given."""
+    """The second pass: the wanted gradients of `TiledSums`, like its inputs in order and shape."""
 
     @staticmethod
     def forward(options: Pass, wanted: tuple[bool, ...], *given: Any) -> tuple[torch.Tensor, ...]:
-        gradients, (scale, *arrays), parts = given[:3], given[3:-_PARTS], given[-_PARTS:]
+        gradients, (scale, *arrays), parts = given[:3], given[3:-_SUMS], given[-_SUMS:]
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             tiles = options.tiles
             if tiles is None:  # a second backward through a retained graph
@@ -111,7 +133,7 @@ class _Gradients(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
-        """Nothing is kept."""
+        """Keep nothing, because there is no second derivative."""
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> None:
@@ -135,7 +157,7 @@ class _Gradients(torch.autograd.Function):
 def _in_place(
     found: Sequence[torch.Tensor], wanted: Sequence[bool]
 ) -> tuple[torch.Tensor | None, ...]:
-    """What was found, and None in the place of what was not wanted."""
+    """The gradients that were found, and None in the place of each that was not wanted."""
     left = iter(found)
     return tuple(next(left) if want else None for want in wanted)
 
@@ -143,7 +165,7 @@ def _in_place(
 def _one_by_one(
     function: Any, info: Any, in_dims: Sequence[Any], options: Sequence[Any], given: Sequence[Any]
 ) -> tuple[tuple[torch.Tensor, ...], tuple[int, ...]]:
-    """A function of every element of a mapped axis: passes over tiles are not batched."""
+    """A function applied to every element of a mapped axis: passes over tiles are not batched."""
     pass_, *rest = options
     found = []
     for i in range(info.batch_size):

@@ -1,4 +1,4 @@
-"""How a loss is computed: which kernel, and on the rows of which processes."""
+"""The choice of how a loss is computed: by which kernel, on the rows of which processes."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args
@@ -28,20 +28,30 @@ class KernelOptions(TypedDict, total=False):
     """The options of `gcl_torch.gcl_loss` that change how it is computed, not what."""
 
     tile: int | None
+    """The samples of a tile."""
     cache_bytes: int
+    """The memory for products of tiles that backward need not compute again."""
     group: dist.ProcessGroup | Literal["world"] | None
+    """The processes over which the batch is spread."""
     reduction: GradientReduction
+    """The way in which gradients of parameters are reduced over these processes."""
     operands: Operands | None
+    """The format that factors of products are rounded to."""
     ring: bool
+    """Whether blocks of rows travel, instead of all rows being gathered."""
 
 
 class Spread(NamedTuple):
-    """What the neutral loss is to be called with."""
+    """The arguments that the neutral loss is to be called with."""
 
     rows: dict[str, torch.Tensor]
+    """(B, D) by modality."""
     log_scale: torch.Tensor | float
+    """A number, shape (), or (T,)."""
     extras: dict[str, Any]
+    """Options that have samples: weights, flags, ids and captions' features."""
     kernel: Kernel
+    """The kernel."""
 
 
 def spread(
@@ -52,6 +62,13 @@ def spread(
     **options: Unpack[KernelOptions],
 ) -> Spread:
     """The rows by modality, and all else that has samples, of every process of `group`.
+
+    Args:
+        rows: this process's rows by modality, (B, D) each.
+        log_scale: a number, shape (), or (T,).
+        objective: the objective.
+        extras: this process's options that have samples, (B, ...) each.
+        options: the options of how it is computed.
 
     Raises:
         InputError: options that differ between processes, or that go with no other; on every
@@ -83,7 +100,7 @@ def spread(
 
 
 def _checked(options: KernelOptions) -> dist.ProcessGroup | None:
-    """The group, of options that make sense."""
+    """The process group that the options name, when the options make sense together."""
     tile, group = options.get("tile"), options.get("group")
     operands, reduction = options.get("operands"), options.get("reduction", "mean")
     if tile is not None and tile < 1:
@@ -107,7 +124,7 @@ def _problem(
     objective: Objective,
     extras: Mapping[str, Any],
 ) -> str:
-    """What is wrong with this process's own input; empty where all is well."""
+    """The error of this process's own input in words; empty where all is well."""
     try:
         checked(rows, log_scale=log_scale, objective=objective, whole=False, **extras)
     except GclError as error:

@@ -48,6 +48,15 @@ def gcl_loss(
     the way out.
 
     Args:
+        image: unit rows, (B, D).
+        text: unit rows, (B, D).
+        fused: unit rows of the fused embedding, (B, D); normalise(image + text) when not given.
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        objective: which directions are contrasted with which pool.
+        weights: of image and text in the fusion, numbers or (B,) each.
+        present: (B,) booleans by modality name; rows that are not present take no part.
+        ids: (B,) integers; samples with equal ids are not each other's negatives.
+        captions: (B, F) unit features of the captions, for AlignCLIP's separation.
         tile: samples of a tile; the measured best when not given.
         cache_bytes: memory for products of tiles that backward then need not compute again. All
             of them take about 8 B^2 bytes in float32 (134 MB for 4096 pairs).
@@ -115,6 +124,12 @@ def contrastive_loss(
 
     Args:
         embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        objective: which directions are contrasted with which pool.
+        weights: of the two parts of a fused modality by its name, numbers or (B,) each.
+        present: (B,) booleans by modality name; rows that are not present take no part.
+        ids: (B,) integers; samples with equal ids are not each other's negatives.
+        captions: (B, F) unit features of the captions, for AlignCLIP's separation.
         options: `tile`, `cache_bytes`, `group`, `reduction`, `operands` and `ring` of `gcl_loss`.
 
     Returns:
@@ -152,9 +167,14 @@ def contrastive_loss(
 def loss_and_grads(
     z_MBD: torch.Tensor, log_scale: torch.Tensor, /, **arguments: Unpack[LossArguments]
 ) -> LossAndGrads:
-    """The objective and its gradients; see `gcl_spec.backend.Backend.loss_and_grads`.
+    """The objective and its gradients, as `gcl_spec.backend.Backend.loss_and_grads` gives them.
 
     The inputs are leaves here: hand `grads` to `z_MBD.backward` to go on into the towers.
+
+    Args:
+        z_MBD: (M, B, D), rows in the order of `objective.modalities`.
+        log_scale: shape ().
+        arguments: the objective, and what `gcl_spec.backend.LossArguments` says of the samples.
     """
     with torch.enable_grad(), torch.autocast(z_MBD.device.type, enabled=False):
         z = z_MBD.detach().requires_grad_()

@@ -1,4 +1,9 @@
-"""One contrastive batch spread over processes: gathered rows, shared work, exact gradients."""
+"""One contrastive batch spread over processes: gathered rows, shared work, exact gradients.
+
+Every process computes the same loss from the rows of all, so it has the whole gradient of each row,
+and keeps that of its own rows. Where gradients of parameters are averaged afterwards, as DDP does,
+rows' gradients are multiplied by the number of processes before.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -25,11 +30,14 @@ __all__ = [
 GradientReduction = Literal["mean", "sum"]
 
 Options: TypeAlias = tuple[tuple[str, str], ...]
-"""What all processes of a group must give alike: names, and values in words."""
+"""The options that all processes of a group must give alike: names, and values in words."""
 
 
 def in_words(x: Any) -> str:
-    """A value as all processes must give it: of a tensor what does not depend on its samples.
+    """A value in words, as all processes must give it; a tensor's samples are left out.
+
+    Args:
+        x: any value, or tensors of any shape.
 
     >>> in_words({"text": torch.ones(4, 2), "image": None})
     "{'image': None, 'text': a torch.float32 tensor of shape (B, 2)}"
@@ -43,9 +51,10 @@ def in_words(x: Any) -> str:
 
 
 class ProcessGroup:
-    """A `gcl_spec.loss.kernel.Processes` of torch.distributed; it gathers uneven rows.
+    """The processes of a group of torch.distributed, as `gcl_spec.loss.kernel.Processes`.
 
-    Two of the same group are equal, so that a kernel that holds one can be compared and hashed.
+    They may have different numbers of rows. Two objects of the same group are equal, so that a
+    kernel that holds one can be compared and hashed.
     """
 
     def __init__(self, group: dist.ProcessGroup) -> None:
@@ -61,19 +70,23 @@ class ProcessGroup:
         return hash(id(self.group))
 
     def sum(self, x: torch.Tensor, /) -> torch.Tensor:
-        """See `Processes`."""
+        """The sum of the processes' tensors, of any shape, on each of them."""
         return self._reduced(x, dist.ReduceOp.SUM)
 
     def max(self, x: torch.Tensor, /) -> torch.Tensor:
-        """See `Processes`."""
+        """The largest of the processes' values in each place of a tensor of any shape."""
         return self._reduced(x, dist.ReduceOp.MAX)
 
     def sizes(
         self, samples: int, device: torch.device, options: Options = (), problem: str = ""
     ) -> list[int]:
-        """The number of samples of every process. On CUDA it waits for the device: shapes follow.
+        """The number of samples of every process; on CUDA this waits for the device.
 
-        problem: what is wrong with this process's own input.
+        Args:
+            samples: the number of this process.
+            device: the device of its rows, through which the numbers are exchanged.
+            options: what all processes must give alike.
+            problem: the error of this process's own input in words; empty where all is well.
 
         Raises:
             InputError: on all processes, where one has a problem or they give different `options`;
@@ -92,12 +105,14 @@ class ProcessGroup:
         return [size for size, _, _ in found]
 
     def _report(self, problem: str) -> None:
+        """Raise the error of the first process that has one, on every process."""
         every: list[Any] = [None] * self.size
         dist.all_gather_object(every, problem, group=self.group)
         rank = next(rank for rank, text in enumerate(every) if text)
         raise InputError(f"on rank {rank}: {every[rank]}")
 
     def _refuse(self, options: Options) -> None:
+        """Raise an error that names the first option that differs, on every process."""
         every: list[Any] = [None] * self.size
         dist.all_gather_object(every, dict(options), group=self.group)
         first = every[0]
@@ -112,7 +127,15 @@ class ProcessGroup:
         )
 
     def gather(self, x: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
-        """The rows of all processes in the order of ranks, without a gradient."""
+        """The rows of all processes in the order of ranks, without a gradient.
+
+        Args:
+            x: this process's rows, (B, ...).
+            sizes: the number of rows of every process.
+
+        Returns:
+            Shape (sum of sizes, ...).
+        """
         padded = x.new_zeros(max(sizes), *x.shape[1:])
         padded[: x.shape[0]] = x
         every = [torch.empty_like(padded) for _ in sizes]
@@ -120,6 +143,7 @@ class ProcessGroup:
         return torch.cat([y[:size] for y, size in zip(every, sizes, strict=True)])
 
     def _reduced(self, x: torch.Tensor, op: Any) -> torch.Tensor:
+        """The tensor, of any shape, reduced over the processes by an operation."""
         y = x.detach().clone(memory_format=torch.contiguous_format)
         dist.all_reduce(y, op, group=self.group)
         return y
@@ -128,10 +152,19 @@ class ProcessGroup:
 def gather_rows(
     x: torch.Tensor, group: ProcessGroup, sizes: Sequence[int], factor: float
 ) -> torch.Tensor:
-    """Rows of all processes, (sum of sizes, ...), differentiable by the own ones.
+    """The rows of all processes, differentiable by the own ones.
 
     All processes go on to compute the same number from the gathered rows, each with the whole
     gradient; a process's own rows get their part of it times `factor`, without communication.
+
+    Args:
+        x: this process's rows, (B, ...).
+        group: the processes.
+        sizes: the number of rows of every process.
+        factor: the factor of the gradient by the own rows.
+
+    Returns:
+        Shape (sum of sizes, ...).
     """
     if not x.is_floating_point():
         return group.gather(x, sizes)
@@ -140,7 +173,7 @@ def gather_rows(
 
 
 def scale_gradient(x: torch.Tensor, factor: float) -> torch.Tensor:
-    """`x`, whose gradient is multiplied by `factor`."""
+    """The tensor itself, of any shape, whose gradient is multiplied by `factor`."""
     if factor == 1.0:
         return x
     scaled: torch.Tensor = _ScaleGradient.apply(x, factor)  # type: ignore[no-untyped-call]
@@ -148,6 +181,8 @@ def scale_gradient(x: torch.Tensor, factor: float) -> torch.Tensor:
 
 
 class _Once(torch.autograd.Function):
+    """The tensor itself, whose derivative by the tensor and by its causes is an error."""
+
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, *causes: torch.Tensor) -> torch.Tensor:
         return x.view_as(x)
@@ -161,12 +196,22 @@ class _Once(torch.autograd.Function):
 
 
 def once(x: torch.Tensor, *causes: torch.Tensor) -> torch.Tensor:
-    """A first derivative, which depends on `causes` but cannot be differentiated by them."""
+    """A first derivative that cannot be differentiated again.
+
+    Args:
+        x: the derivative, of any shape.
+        causes: the tensors, of any shape, that it depends on.
+
+    Returns:
+        The derivative, of the same shape.
+    """
     guarded: torch.Tensor = _Once.apply(x, *causes)  # type: ignore[no-untyped-call]
     return guarded
 
 
 class _Gather(torch.autograd.Function):
+    """The rows of all processes; backward cuts out those of this one and scales them."""
+
     @staticmethod
     def forward(
         ctx: Any, x: torch.Tensor, group: ProcessGroup, sizes: Sequence[int], factor: float
@@ -184,6 +229,8 @@ class _Gather(torch.autograd.Function):
 
 
 class _ScaleGradient(torch.autograd.Function):
+    """The tensor itself; backward multiplies the gradient by a number."""
+
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, factor: float) -> torch.Tensor:
         ctx.factor = factor
@@ -197,23 +244,31 @@ class _ScaleGradient(torch.autograd.Function):
 def shared_scale(
     log_scale: torch.Tensor | float, processes: ProcessGroup, factor: float
 ) -> torch.Tensor | float:
-    """A scale whose gradient every process has whole, of which each gives its part."""
+    """The scale, a number, shape () or (T,), whose gradient every process has whole.
+
+    Each process gives its part of it: the factor divided by their number.
+    """
     if isinstance(log_scale, torch.Tensor):
         return scale_gradient(log_scale, factor / processes.size)
     return log_scale
 
 
 def gradient_factor(processes: ProcessGroup, reduction: GradientReduction) -> float:
-    """Of the gradients by a process's rows, so that those of parameters come out right."""
+    """The factor of gradients by a process's rows with which those of parameters come out right."""
     return float(processes.size) if reduction == "mean" else 1.0
 
 
 def gathered(
     given: Mapping[str, Any], processes: ProcessGroup, factor: float, options: Options
 ) -> dict[str, Any]:
-    """Everything that has samples, of all processes. What it is in is the same on each of them.
+    """Everything that has samples, of all processes, in the same containers.
 
-    given: the rows, with an item "rows", and other options, which may be None or have no samples.
+    Args:
+        given: the rows by modality, (B, D) each, as "rows", and other options, which may be None
+            or have no samples.
+        processes: the processes.
+        factor: the factor of the gradient by the own rows.
+        options: what all processes must give alike.
     """
     first = next(iter(given["rows"].values()))
     problem = _other_numbers(given, first.shape[0])
@@ -231,7 +286,7 @@ def gathered(
 
 
 def _other_numbers(x: Any, samples: int, name: str = "") -> str:
-    """What has another number of samples than the first rows; empty where all is well."""
+    """The name of what has another number of samples than the first rows; empty where none has."""
     if isinstance(x, torch.Tensor) and x.ndim > 0 and x.shape[0] != samples:
         return f"{name} has {x.shape[0]} samples, where the first rows are {samples}"
     parts: list[tuple[Any, Any]] = []

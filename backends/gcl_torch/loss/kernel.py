@@ -22,19 +22,19 @@ from gcl_torch.loss.whole_blocks import whole_blocks
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
 
 CACHE_BYTES = 2**24
-"""Memory that saves a few percent of the time for batches of some thousand samples."""
+"""The default memory for products; it saves some thousand samples a few percent of the time."""
 
 _PLAIN_BELOW = 64
-"""Samples under which whole blocks are as fast as tiles; see benchmarks/README.md."""
+"""The number of samples under which whole blocks are as fast as tiles (benchmarks/README.md)."""
 
 _TILE = {"cpu": 192, "cuda": 4096}
-"""Samples of a tile by kind of device; others may lack float64 (MPS does), which tiles sum in."""
+"""The samples of a tile by kind of device; others may lack float64 (MPS does) for its sums."""
 
 Operands = Literal["bfloat16"]
 
 
 def tile_of(tile: int | None, samples: int, device: str) -> int | None:
-    """Samples of a tile on a kind of device, `tile` where it is given; None for whole blocks.
+    """The samples of a tile on a kind of device, `tile` where it is given; None for whole blocks.
 
     >>> tile_of(None, 4096, "cpu"), tile_of(None, 50, "cpu"), tile_of(64, 4096, "mps")
     (192, None, None)
@@ -45,21 +45,23 @@ def tile_of(tile: int | None, samples: int, device: str) -> int | None:
 
 
 def _on_host(device: torch.device) -> bool:
-    """May values be read without waiting for a device?"""
+    """Whether values can be read without waiting for a device."""
     return device.type == "cpu"
 
 
 @dataclass(frozen=True)
 class GramKernel:
-    """A `gcl_spec.loss.kernel.Kernel` with memory O(B D).
+    """PyTorch's `gcl_spec.loss.kernel.FrameworkKernel`, with memory O(B D).
 
-    tile: samples of a tile; None: the measured best, and whole blocks for small batches. On devices
-        other than a CPU or CUDA (MPS has no float64) blocks are always whole.
-    cache_bytes: memory for products of tiles that backward need not compute again; with a
-        temperature for each direction, for each of them.
-    processes: processes that hold the same rows and share the work.
-    operands: "bfloat16" rounds the factors of every product to 16 bits; sums and exponentials stay
-        in 32. Logits are never rounded: that would cost half the gradient of a trained model.
+    Args:
+        tile: the samples of a tile; None: the measured best, and whole blocks for small batches. On
+            devices other than a CPU or CUDA (MPS has no float64) blocks are always whole.
+        cache_bytes: the memory for products of tiles that backward need not compute again; with a
+            temperature for each direction, for each of them.
+        processes: the processes that hold the same rows and share the work.
+        operands: "bfloat16" rounds the factors of every product to 16 bits; sums and exponentials
+            stay in 32. Logits are never rounded: that would cost half the gradient of a trained
+            model.
     """
 
     tile: int | None = None
@@ -72,9 +74,9 @@ class GramKernel:
         return isinstance(x, torch.Tensor)
 
     def readable(self, x: torch.Tensor, /) -> torch.Tensor | None:
-        """The tensor without its gradient, on a CPU; None on other devices and in compiled code.
+        """The tensor, of the same shape, without its gradient; None where it is not on a CPU.
 
-        Of a tensor that a transform of torch.func wraps no value can be read, either.
+        No value can be read in compiled code, nor of a tensor that a transform of torch.func wraps.
         """
         if torch.compiler.is_compiling() or not _on_host(x.device):
             return None
@@ -83,7 +85,7 @@ class GramKernel:
         return None if wrapped else x.detach()
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
-        """See `gcl_spec.loss.kernel.Kernel`."""
+        """The blocks, (K, B) each, as `gcl_spec.loss.kernel.Kernel` wants them."""
         samples, device = problem.rows[0].shape[0], problem.rows[0].device.type
         if tile_of(self.tile, samples, device) is None:
             whole: Blocks = whole_blocks(problem, scale)
@@ -94,6 +96,7 @@ class GramKernel:
     # Loops over tiles and chooses by values: it has no graph of its own.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _tiled(self, problem: Problem, scale: torch.Tensor | float) -> Blocks:
+        """The blocks, (K, B) each, computed tile by tile."""
         if not isinstance(scale, torch.Tensor):
             scale = torch.tensor(scale, dtype=problem.rows[0].dtype, device=problem.rows[0].device)
         problem = or_nan(mixed(problem, xp, _inverse_norm), xp)
@@ -103,7 +106,12 @@ class GramKernel:
         return Blocks(*found[:3])
 
     def tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
-        """The work of both passes."""
+        """The tiles of a problem, which do the work of both passes.
+
+        Args:
+            problem: the rows, (B, D) each, with what belongs to them.
+            scale: 1 / temperature, shape ().
+        """
         like = problem.rows[0]
         on_host = _on_host(like.device)
         scale2: Any = float(scale) / LN2 if on_host else scale.to(like.dtype) / LN2
@@ -129,6 +137,7 @@ class GramKernel:
         )
 
     def _shift(self, problem: Problem, scale2: float) -> float | None:
+        """The shift of all exponents; None where each row needs its own maximum."""
         found = shared_shift(problem, scale2, xp)
         choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
         if self.processes is not None:
@@ -139,7 +148,10 @@ class GramKernel:
 
 
 class _InverseNorm(torch.autograd.Function):
-    """`gcl_spec.normalize.inverse_norm`, which keeps only its inputs for backward."""
+    """1 / |a + b|, as `gcl_spec.normalize.inverse_norm`, which keeps only its inputs for backward.
+
+    With w = 1 / |a + b| the derivative by a, and by b, is -w^3 (a + b).
+    """
 
     generate_vmap_rule = True
 
@@ -165,11 +177,13 @@ class _InverseNorm(torch.autograd.Function):
 
 
 def _inverse_norm(a: torch.Tensor, b: torch.Tensor, xp: Any) -> torch.Tensor:
+    """1 / |a + b|, (B,), of rows (B, D) each."""
     found: torch.Tensor = _InverseNorm.apply(a, b)  # type: ignore[no-untyped-call]
     return found
 
 
 def _add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
+    """Add x @ y to `out` in place."""
     out.addmm_(x, y)
 
 
@@ -182,12 +196,13 @@ def _multiply_16(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def _add_product_16(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
+    """Add x @ y to `out` in place, with factors rounded to bfloat16."""
     out += _multiply_16(x, y)
 
 
 @cache
 def _compiled() -> dict[str, Any]:
-    """Tiles as fused kernels: on a GPU each elementwise step would be a trip to memory."""
+    """The functions of a tile as fused kernels: on a GPU each step would be a trip to memory."""
     return {
         "forward_tile": torch.compile(forward_tile, fullgraph=True),
         "backward_tile": torch.compile(backward_tile, fullgraph=True),

@@ -19,15 +19,20 @@ __all__ = ["GCLLoss"]
 
 
 class GCLLoss(nn.Module):
-    """`gcl_loss` with its temperature, as a module.
+    """The loss `gcl_torch.gcl_loss` with its temperature, as a module.
 
     Args:
         objective: which directions are contrasted with which pool.
         scale: 1 / temperature at the start; CLIP's 1 / 0.07 when not given.
-        learn_scale: is `log_scale` a trained parameter, or a buffer?
+        learn_scale: whether `log_scale` is a trained parameter, or a buffer.
         max_scale: the scale is kept at or below this (CLIP's 100), as it is before every forward.
         per_direction: learn one temperature for each of the objective's directions.
-        tile, cache_bytes, group, reduction, operands, ring: as in `gcl_loss`.
+        tile: the samples of a tile, as in `gcl_loss`.
+        cache_bytes: the memory for products of tiles, as in `gcl_loss`.
+        group: the processes over which the batch is spread, as in `gcl_loss`.
+        reduction: the way in which gradients are reduced over them, as in `gcl_loss`.
+        operands: the format that factors of products are rounded to, as in `gcl_loss`.
+        ring: whether blocks of rows travel, as in `gcl_loss`.
 
     >>> criterion = GCLLoss()
     >>> criterion(torch.eye(4), torch.eye(4)).backward()
@@ -78,7 +83,17 @@ class GCLLoss(nn.Module):
         ids: torch.Tensor | None = None,
         captions: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """See `gcl_loss`."""
+        """The loss of a batch, shape ().
+
+        Args:
+            image: unit rows, (B, D).
+            text: unit rows, (B, D).
+            fused: unit rows, (B, D), or None.
+            weights: of image and text in the fusion, numbers or (B,) each.
+            present: (B,) booleans by modality name.
+            ids: (B,) integers.
+            captions: (B, F) unit features of the captions.
+        """
         # Not in place for autograd: a term of the caller's own may have saved the parameter.
         self.log_scale.data.clamp_(max=log(self.max_scale))
         return gcl_loss(

@@ -32,16 +32,21 @@ from gcl_torch.loss.gathered_rows import ProcessGroup, once
 __all__ = ["RingKernel"]
 
 Rows = Sequence[torch.Tensor]
+"""The given rows of each kind, (n, D), or packed matrices, (n, columns)."""
 Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""The sum, in some sense, of two matrices (n, columns)."""
 
 
 @dataclass(frozen=True)
 class RingKernel:
-    """A `gcl_spec.loss.kernel.Kernel` over the rows of all processes of a group, each with its own.
+    """The kernel of a group whose processes hold their own rows alone: a `PartialKernel`.
 
-    factor: of the gradients by the own rows; the group's size where they are averaged afterwards.
-    sizes: the number of samples of every process.
-    tile: samples of a tile.
+    Args:
+        group: the processes.
+        factor: the factor of the gradients by the own rows; the group's size where gradients of
+            parameters are averaged afterwards.
+        sizes: the number of samples of every process.
+        tile: the samples of a tile.
     """
 
     group: ProcessGroup
@@ -50,7 +55,7 @@ class RingKernel:
     tile: int | None = None
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
-        """See `gcl_spec.loss.kernel.Kernel`."""
+        """The blocks of all processes' rows, (K, sum of sizes) each, from the own ones, (B, D)."""
         problem = or_nan(mixed(problem, xp), xp)
         like = problem.rows[0]
         if not isinstance(scale, torch.Tensor):
@@ -84,7 +89,7 @@ class _Walk:
         self.ids = None if problem.ids is None else gather(problem.ids, self.sizes)
 
     def sums(self, scale2: float, packed: torch.Tensor) -> RowSums:
-        """Of the rows of all processes, on each of them."""
+        """The sums of the rows of all processes, (K, sum of sizes) each, on each of them."""
 
         def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
             if problem.rows[0].shape[0] == 0:
@@ -103,7 +108,7 @@ class _Walk:
     def gradients(
         self, scale2: float, packed: torch.Tensor, derivatives: Derivatives
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """By what `packed` holds, and the whole group's by log_scale."""
+        """The gradient by what is packed, (n, columns), and the whole group's by log_scale, ()."""
         by_scale = torch.zeros((), dtype=torch.float64, device=packed.device)
 
         def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
@@ -120,7 +125,7 @@ class _Walk:
         return self._visit(packed, of, torch.add), self.group.sum(by_scale)
 
     def pack(self, rows: Rows, mix: torch.Tensor | None, damp: torch.Tensor | None) -> torch.Tensor:
-        """(n, columns)"""
+        """One matrix, (n, columns), of everything that belongs to n samples."""
         columns = [None if mix is None else mix.flatten(0, 1).mT, damp]
         return torch.cat([*rows, *(x for x in columns if x is not None)], dim=1)
 
@@ -131,7 +136,7 @@ class _Walk:
         return rows, factors, damp if self.widths[-1] else None
 
     def _visit(self, packed: torch.Tensor, of: Callable[..., Any], add: Combine) -> torch.Tensor:
-        """The own rows' total of `of` over the own block and every meeting."""
+        """The own rows' total, (n, columns), of a function of the own block and every meeting."""
         rank, size, samples = self.group.rank, self.group.size, packed.shape[0]
         total: torch.Tensor = of(self._problem([rank], [packed]), None, [self.places[rank]])
         for hop in range(1, size // 2 + 1):
@@ -155,6 +160,7 @@ class _Walk:
     def _exchange(
         self, out: torch.Tensor | None, to: int, into: torch.Tensor | None, source: int
     ) -> None:
+        """Send `out` to one process and receive from another; None: nothing goes that way."""
         group, moves = self.group.group, []
         if out is not None:
             peer = dist.get_global_rank(group, to)
@@ -166,6 +172,7 @@ class _Walk:
             work.wait()
 
     def _problem(self, ranks: Sequence[int], packed: Rows) -> Problem:
+        """The problem of the samples of some processes, from their packed matrices."""
         rows, mix, damp = self.unpack(torch.cat(list(packed)))
         places = [self.places[rank] for rank in ranks]
         present, ids = self.present, self.ids
@@ -179,21 +186,26 @@ class _Walk:
         )
 
     def _tiles(self, problem: Problem, scale2: float, cut: int | None) -> Tiles:
+        """The tiles of a problem, or with a cut those of two processes' rows with each other."""
         by_damp = problem.damp is not None
         return Tiles(problem, scale2, self.tile, None, xp, cut=cut, by_damp=by_damp)
 
 
 def _flat(sums: RowSums) -> torch.Tensor:
-    """(n, columns)"""
+    """The six sums of n rows, (K, n) each, as one matrix, (n, 6 K)."""
     return torch.cat([x.double() for x in arrays_of(sums)]).mT
 
 
 def _sums_of(flat: torch.Tensor) -> RowSums:
+    """The sums, (K, n) each, of a matrix that `_flat` made, (n, 6 K)."""
     return sums_of(flat.mT.chunk(6))
 
 
 class _RingSums(torch.autograd.Function):
-    """Log-sums of the rows of all processes: others, own, mean, and the number of positives."""
+    """The blocks of the rows of all processes, others, own and mean, and the numbers of positives.
+
+    Each is (K, sum of sizes); the derivative is a second way around the ring.
+    """
 
     @staticmethod
     def forward(

@@ -1,9 +1,9 @@
 """Tiles on a CPU, in place: all blocks of a pair of tiles are one matrix in reused memory.
 
-The arithmetic is that of `gcl_spec.loss.tiled.tile_softmax`, for the batches that are most common:
-every modality is contrasted with every other and with itself, and one shift serves all
-exponentials. A step of it is one operation on one matrix, where PyTorch would otherwise start one
-for every block and allocate its result.
+The arithmetic is that of `gcl_spec.loss.tiled.tile_softmax`, whose head has the equations, for the
+batches that are most common: every modality is contrasted with every other and with itself, and one
+shift serves all exponentials. A step of it is one operation on one matrix, where PyTorch would
+otherwise start one for every block and allocate its result.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,15 @@ from typing import NamedTuple
 import torch
 
 from gcl_spec.loss.problem import Problem
-from gcl_spec.loss.tiled.loop import Gradients, Tiles
+from gcl_spec.loss.tiled.loop import Tiles
+from gcl_spec.loss.tiled.pull_back import Gradients
 from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
 from gcl_spec.loss.tiled.tile_logits import LN2, layout_of
 
 __all__ = ["StackedTiles"]
 
 _PAD = 16
-"""Numbers between rows: those a power of 2 apart are in each other's way in a cache."""
+"""The numbers between rows: rows a power of 2 apart are in each other's way in a cache."""
 
 
 class _Matrix:
@@ -28,36 +29,36 @@ class _Matrix:
     def __init__(self, memory: torch.Tensor, kinds: int, given: int, a: int, b: int) -> None:
         width = kinds * b + _PAD
         self.all = memory[: kinds * a * width].view(kinds * a, width)[:, : kinds * b]
-        """(M Ta, M Tb)"""
+        """The whole matrix, (M Ta, M Tb)."""
         self.blocks = self.all.view(kinds, a, kinds, b)
-        """(M, Ta, M, Tb)"""
+        """The blocks of two modalities, (M, Ta, M, Tb)."""
         self.diagonal = self.blocks.diagonal(dim1=1, dim2=3)
-        """(M, M, T): each sample with itself."""
+        """The entries of each sample with itself, (M, M, T)."""
         self.given = self.all[: given * a, : given * b]
-        """(C Ta, C Tb)"""
+        """The entries of two given rows, (C Ta, C Tb)."""
         self.mixed_rows = self.all[given * a :]
-        """(F Ta, M Tb), F = M - C"""
+        """The rows of mixed modalities, (F Ta, M Tb) with F = M - C."""
         self.mixed_columns = self.all[: given * a, given * b :]
-        """(C Ta, F Tb)"""
+        """The columns of mixed modalities in given rows, (C Ta, F Tb)."""
         self.all_mixed_columns = self.all[:, given * b :]
-        """(M Ta, F Tb)"""
+        """The columns of mixed modalities, (M Ta, F Tb)."""
         self.rows = torch.split(self.all, a)
-        """Of every kind, (Ta, M Tb)"""
+        """The rows of every modality, (Ta, M Tb) each."""
         self.columns = torch.split(self.all[: given * a], b, dim=1)
-        """Of every kind, (C Ta, Tb), where the other side's rows are given ones."""
+        """The columns of every modality, (C Ta, Tb) each, in the other side's given rows."""
         self.given_rows = torch.split(self.given, a)
-        """(Ta, C Tb) each"""
+        """The given rows of every kind, (Ta, C Tb) each."""
         self.given_columns = [x.mT for x in torch.split(self.given, b, dim=1)]
-        """(Tb, C Ta) each"""
+        """The given columns of every kind, transposed, (Tb, C Ta) each."""
 
 
 class _Factor(NamedTuple):
-    """Of the mixed rows of a tile, to multiply the columns or the rows of a matrix with."""
+    """The factors of a tile's mixed rows, for the columns or the rows of a matrix."""
 
     columns: torch.Tensor
-    """(T,)"""
+    """The factors as they multiply columns, (T,)."""
     rows: torch.Tensor
-    """(T, 1)"""
+    """The factors as they multiply rows, (T, 1)."""
 
 
 class _Matrices:
@@ -70,7 +71,7 @@ class _Matrices:
         self._views: dict[tuple[int, int], list[_Matrix]] = {}
 
     def __call__(self, a: int, b: int) -> list[_Matrix]:
-        """For tiles of a and of b samples."""
+        """The three matrices, (M a, M b) each, for tiles of a and of b samples."""
         if (a, b) not in self._views:
             shape = (self._kinds, self._given, a, b)
             self._views[a, b] = [_Matrix(memory, *shape) for memory in self._memory]
@@ -78,11 +79,11 @@ class _Matrices:
 
 
 class StackedTiles(Tiles):
-    """`Tiles` for a problem that they `serve`."""
+    """The two passes of `gcl_spec.loss.tiled.loop.Tiles` for a problem that they `serve`."""
 
     @staticmethod
     def serve(problem: Problem, shift: float | None) -> bool:
-        """Is every block asked for, with one shift, nothing damped and one positive a row?"""
+        """Whether every block is asked for, with one shift, no damping and one positive a row."""
         layout = layout_of(problem)
         return (
             shift is not None
@@ -108,11 +109,11 @@ class StackedTiles(Tiles):
             self._factors = [[_Factor(w, w[:, None]) for w in x[:, 0]] for x in mix]
 
     def _cut(self, *x: torch.Tensor, dim: int) -> list[tuple[torch.Tensor, ...]]:
-        """Views of each array's samples, by tiles."""
+        """The views of each array's samples along an axis, tile by tile."""
         return [torch.split(y, self._sizes, dim) for y in x]
 
     def sums(self) -> RowSums:
-        """The first pass."""
+        """The first pass: the sums of all rows, (K, B) each."""
         like, kinds = self.problem.rows[0], self._kinds
         others = like.new_zeros(kinds, kinds, len(like), dtype=torch.float64)
         (others_of,) = self._cut(others, dim=2)
@@ -124,7 +125,7 @@ class StackedTiles(Tiles):
         return RowSums(self._shifted(others.flatten(0, 1)), self._all_own([None] * len(others_of)))
 
     def gradients(self, derivatives: Derivatives) -> Gradients:
-        """The second pass."""
+        """The second pass: the gradients, (B, D) by rows, from the derivatives by sums, (K, B)."""
         rows = [torch.zeros_like(x) for x in self.problem.rows]
         mix = None if self.problem.mix is None else torch.zeros_like(self.problem.mix)
         rows_of = self._cut(*rows, dim=0)
@@ -151,7 +152,7 @@ class StackedTiles(Tiles):
         return self._gathered(rows, mix, self._by_log_scale(rows), derivatives.factor)
 
     def _by_log_scale(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Logits are bilinear in rows: half of these times the gradients by them."""
+        """The gradient by log_scale, (): half of rows times theirs, as logits are bilinear."""
         found = rows[0].new_zeros((), dtype=torch.float64)
         cut = zip(self._cut(*self.problem.rows, dim=0), self._cut(*rows, dim=0), strict=True)
         for x, d in (pair for tiles in cut for pair in zip(*tiles, strict=True)):
@@ -159,7 +160,7 @@ class StackedTiles(Tiles):
         return found * (0.5 * LN2 * self.scale2)
 
     def _walk(self, last: bool = False) -> Iterator[tuple[int, int, _Matrix, _Matrix, _Matrix]]:
-        """Pairs of tiles with their logits, the exponentials of them, and a matrix to use."""
+        """The pairs of tiles with their logits, these exponentiated, and a matrix to use."""
         matrices = _Matrices(self.problem.rows[0], self._kinds, self.layout.rows, self._sizes)
         for i, others in self._turns():
             scaled = self._z[i] * self.scale2
@@ -188,11 +189,11 @@ class StackedTiles(Tiles):
             torch.add(s.rows[c], s.rows[k], out=s.rows[m]).mul_(self._factor(i, m).rows)
 
     def _factor(self, i: int, m: int) -> _Factor:
-        """Of the rows of mixed modality m in tile i."""
+        """The factors of the rows of mixed modality m in tile i."""
         return self._factors[i][m - self.layout.rows]
 
     def _drop_alike(self, e: _Matrix, i: int, j: int) -> None:
-        """No terms of the own sample, and of those with the same id."""
+        """Set the terms of the own sample, and of samples with the same id, to 0."""
         if self.problem.ids is not None:
             a, b = self.problem.ids[self._slices[i]], self.problem.ids[self._slices[j]]
             e.blocks.mul_((a[:, None] != b)[None, :, None, :])
@@ -200,7 +201,7 @@ class StackedTiles(Tiles):
             e.diagonal.zero_()
 
     def _drop_absent(self, e: _Matrix, i: int, j: int) -> None:
-        """No terms of rows that are not there."""
+        """Set the terms of rows that are not present to 0."""
         present = self.problem.present
         if present is not None:
             a, b = (present[:, self._slices[k]].flatten() for k in (i, j))
@@ -209,7 +210,7 @@ class StackedTiles(Tiles):
     def _add_mix(self, mix: Sequence[torch.Tensor], s: _Matrix, p: _Matrix, i: int, j: int) -> None:
         """Add the gradient by the factors of mixed rows, times these factors, for each tile.
 
-        It is the sum over such a row of d loss / d logit times logit. Uses up the latter.
+        It is the sum over such a row of d loss / d logit times logit; this uses the logits up.
         """
         s.mixed_rows.mul_(p.mixed_rows)
         s.mixed_columns.mul_(p.mixed_columns)
@@ -218,7 +219,7 @@ class StackedTiles(Tiles):
             mix[j].add_(s.all_mixed_columns.sum(0).view_as(mix[j]))
 
     def _fold(self, p: _Matrix, i: int, j: int) -> None:
-        """From the gradient by all logits to that by the products of given rows."""
+        """Turn the gradient by all logits into that by the products of given rows, in place."""
         given = self.layout.rows
         for m, parts in enumerate(self._mixed, given):
             for c in parts:

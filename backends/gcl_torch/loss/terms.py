@@ -18,12 +18,14 @@ __all__ = ["DirectionLosses", "gcl_terms"]
 
 
 class DirectionLosses(NamedTuple):
-    """A loss, the mean of each direction's terms by its name ("image->text"), and the gap."""
+    """A loss with what it is made of."""
 
     loss: torch.Tensor
+    """Shape ()."""
     directions: dict[str, torch.Tensor]
+    """The mean of each direction's terms, shape (), by its name ("image->text")."""
     gap: dict[str, torch.Tensor]
-    """`gcl_spec.loss.terms.modality_gaps`"""
+    """The distance and the cosine of the modalities' means, shape () each, by their names."""
 
 
 def gcl_terms(
@@ -37,10 +39,10 @@ def gcl_terms(
     group: dist.ProcessGroup | None = None,
     reduction: GradientReduction = "mean",
 ) -> DirectionLosses:
-    """`contrastive_loss` and the losses of its directions, 0 where no sample has both parts.
+    """The loss of `gcl_torch.contrastive_loss`, whose arguments these are, with its directions'.
 
-    All numbers are those of the whole batch on every process. The arguments are those of
-    `gcl_torch.contrastive_loss`.
+    A direction's is 0 where no sample has both of its parts. All numbers are those of the whole
+    batch on every process.
 
     >>> found = gcl_terms({"image": torch.eye(4), "text": torch.eye(4)}, log_scale=0.0)
     >>> {name: round(x.item(), 2) for name, x in found.directions.items() if "+" not in name}

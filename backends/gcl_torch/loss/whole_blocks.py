@@ -17,7 +17,12 @@ __all__ = ["whole_blocks"]
 # As the tiles, one break in a graph: a compiled backward pass would be the caller's autocast's.
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def whole_blocks(problem: Problem, scale: torch.Tensor | float) -> Blocks:
-    """`gcl_spec.loss.plain.plain_blocks` whose products are never rounded to 16 bits."""
+    """The blocks of `gcl_spec.loss.plain.plain_blocks`; no product is ever rounded to 16 bits.
+
+    Args:
+        problem: the rows, (B, D) each, with what belongs to them.
+        scale: 1 / temperature, a number or shape ().
+    """
     with torch.autocast(problem.rows[0].device.type, enabled=False):
         weights = problem.weights
         guarded = replace(
@@ -34,11 +39,13 @@ def whole_blocks(problem: Problem, scale: torch.Tensor | float) -> Blocks:
 
 
 def _guarded(x: torch.Tensor) -> torch.Tensor:
+    """The tensor itself, of any shape, which can be differentiated once."""
     same: torch.Tensor = _Guarded.apply(x)  # type: ignore[no-untyped-call]
     return same
 
 
 def _multiply(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """x @ y, of stacks of matrices, (K, B, D) and (K, D, B)."""
     product: torch.Tensor = _Product.apply(x, y)  # type: ignore[no-untyped-call]
     return product
 
@@ -50,12 +57,12 @@ class _FirstOnly(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> None:
-        """An error."""
+        """Refuse forward mode, with the way out."""
         raise InputError(NO_FORWARD_MODE)
 
 
 class _Same(_FirstOnly):
-    """Its argument."""
+    """The function that gives its argument."""
 
     @staticmethod
     def forward(x: torch.Tensor) -> torch.Tensor:
@@ -63,11 +70,11 @@ class _Same(_FirstOnly):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
 
 class _Guarded(_Same):
-    """Its argument, whose derivative has none."""
+    """The function that gives its argument, and whose derivative has none."""
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
@@ -76,7 +83,7 @@ class _Guarded(_Same):
 
 
 class _Derivative(_Same):
-    """Its argument, which has no derivative."""
+    """The function that gives its argument, and has no derivative."""
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> None:
@@ -84,7 +91,7 @@ class _Derivative(_Same):
 
 
 class _Product(_FirstOnly):
-    """x @ y, of which `backward` inside an autocast region would round the products."""
+    """x @ y; its backward pass is not rounded inside a caller's autocast region."""
 
     @staticmethod
     def forward(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

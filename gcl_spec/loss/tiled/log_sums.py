@@ -1,7 +1,8 @@
 """Logarithms of sums of exponentials, in units of ln 2, each of them as two numbers.
 
-log2 sum exp2(x) = top + rest, where top is the largest x and rest what is left. Their sum would
-lose rest's digits where logits are large, and with them the shares exp2(x - top) / exp2(rest).
+log2 sum exp2(x) = top + rest, where top is the largest x and rest is what is left. One number would
+lose the digits of the rest where logits are large, and with them those of the shares
+exp2(x - top) / exp2(rest). The running maximum is that of the online softmax (arXiv 1805.02867).
 """
 
 from collections.abc import Callable
@@ -14,20 +15,22 @@ __all__ = ["LogSums", "log2_sum", "log_add", "log_sum_over"]
 
 
 class LogSums(NamedTuple):
-    """top + rest, of the same shape; -inf in either for an empty sum."""
+    """The logarithms top + rest, two arrays of any shape; both are -inf for an empty sum."""
 
     top: Array
+    """The largest term, or a shift that is near it; of any shape."""
     rest: Array
+    """log2 of the sum in units of exp2(top), of the same shape."""
 
 
 def log2_sum(x: Array, xp: ArrayNamespace) -> Array:
-    """log2 x; -inf, without a warning, for 0."""
+    """log2 x of an array of any shape; it is -inf, without a warning, for 0."""
     some = x > 0
     return xp.where(some, xp.log2(xp.where(some, x, xp.ones_like(x))), -xp.inf)
 
 
 def log_add(x: LogSums, y: LogSums, xp: ArrayNamespace) -> LogSums:
-    """Of the terms of both."""
+    """The logarithms of the sums of two sums' terms, in the shape of both."""
     top = xp.maximum(x.top, y.top)
     return LogSums(top, log2_sum(_above(x, top, xp) + _above(y, top, xp), xp))
 
@@ -38,11 +41,18 @@ def log_sum_over(
     total: Callable[[Array], Array],
     xp: ArrayNamespace,
 ) -> LogSums:
-    """Of the terms of all processes, by their maximum and their sum."""
+    """The logarithms of the sums of all processes' terms, in the shape of each.
+
+    Args:
+        x: this process's logarithms.
+        largest: the largest of the processes' values in each place of an array.
+        total: the sum of the processes' arrays.
+        xp: the Array API namespace of the arrays.
+    """
     top = largest(x.top)
     return LogSums(top, log2_sum(total(_above(x, top, xp)), xp))
 
 
 def _above(x: LogSums, top: Array, xp: ArrayNamespace) -> Array:
-    """The sum in units of exp2(top)."""
+    """The sum itself in units of exp2(top), in the shape of both."""
     return exp2(x.top - xp.where(top > -xp.inf, top, xp.zeros_like(top)) + x.rest, xp)

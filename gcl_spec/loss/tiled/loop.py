@@ -8,42 +8,33 @@ about that of one plain product of all rows with all rows (`benchmarks/README.md
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from array_api_compat import device
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.kernel import Processes
+from gcl_spec.loss.plain import Multiply
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add, log_sum_over
 from gcl_spec.loss.tiled.own_logits import own_sums
+from gcl_spec.loss.tiled.pull_back import Gradients, TileGrads
 from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Sums, Weights
+from gcl_spec.loss.tiled.schedule import slices_of, turns_of
 from gcl_spec.loss.tiled.tile_logits import (
     LN2,
     BlockMap,
     Layout,
     Side,
-    TileGrads,
     layout_of,
     products,
 )
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 
-__all__ = ["Gradients", "Tiles"]
+__all__ = ["Tiles"]
 
 AddProduct = Callable[[Array, Array, Array], None]
-Multiply = Callable[[Array, Array], Array]
-
-
-class Gradients(NamedTuple):
-    """By the given rows, (B, D) each, the factors of mixed rows, the logarithm of the scale, and,
-    where asked for, the captions' features, (B, F)."""
-
-    rows: tuple[Array, ...]
-    mix: Array | None
-    log_scale: Array
-    damp: Array | None = None
+"""The function out += x @ y of (out, x, y)."""
 
 
 def _add_product(out: Array, x: Array, y: Array) -> None:
@@ -52,17 +43,28 @@ def _add_product(out: Array, x: Array, y: Array) -> None:
 
 @dataclass
 class Tiles:
-    """The rows of a problem, cut into tiles of samples.
+    """The rows of a problem, cut into tiles of samples, and the two passes over pairs of tiles.
 
-    scale2: scale / ln 2. tile: samples of a tile. shift: see `gcl_spec.loss.tiled.shared_shift`;
-    None where each row needs its own. cache_bytes: products of tiles to keep from `sums` for
-    `gradients`.
-    multiply, add_product: x @ y, and out += x @ y in place. forward_tile, backward_tile: those of
-    `gcl_spec.loss.tiled.tile_softmax`, perhaps compiled. processes: who else works on this problem.
-    scale_first: scale rows, of which there are fewer than products; not where `multiply` rounds.
-    cut: only pairs of a sample before this place with one from there on.
-    own_step: samples whose own logits are computed at a time; few fit into a processor's cache.
-    by_damp: are gradients by the captions' features wanted?
+    Args:
+        problem: the rows, (B, D) each, with what belongs to them.
+        scale2: scale / ln 2, a number or 0-d.
+        tile: the samples of a tile.
+        shift: what all exponents have less (`gcl_spec.loss.tiled.shared_shift`); None where each
+            row needs its own.
+        xp: the Array API namespace of the arrays.
+        cache_bytes: the memory for products of tiles that `sums` keeps for `gradients`.
+        multiply: x @ y.
+        add_product: out += x @ y, in place.
+        forward_tile: that of `gcl_spec.loss.tiled.tile_softmax`, perhaps compiled.
+        backward_tile: the other function from there, perhaps compiled.
+        processes: the processes that share the work on this problem.
+        scale_first: whether rows are scaled, of which there are fewer than products; they are not
+            where `multiply` rounds them.
+        cut: only pairs of a sample before this place with one from there on; None: all pairs.
+        by_damp: whether gradients by the captions' features are wanted.
+        own_step: the samples whose own logits are computed at a time; few fit into a processor's
+            cache.
+        layout: the static part of the problem, which is made of it.
     """
 
     problem: Problem
@@ -86,15 +88,10 @@ class Tiles:
         self.layout = layout_of(self.problem)
         self._cache: dict[tuple[int, int], BlockMap] = {}
         size = self.problem.rows[0].shape[0]
-        bounds = [0, size] if self.cut is None else [0, self.cut, size]
-        self._slices = [
-            slice(start, min(start + self.tile, stop))
-            for first, stop in pairwise(bounds)
-            for start in range(first, stop, self.tile)
-        ]
+        self._slices = slices_of(size, self.tile, self.cut)
 
     def sums(self) -> RowSums:
-        """The first pass."""
+        """The first pass: the sums of all rows, (K, B) each, on every process."""
         others: list[Array | LogSums | None] = [None] * len(self._slices)
         own: list[Own | None] = [None] * len(self._slices)
         for i, j, a, b in self._pairs():
@@ -108,7 +105,11 @@ class Tiles:
         return RowSums(self._all_others(others), self._all_own(own))
 
     def gradients(self, derivatives: Derivatives) -> Gradients:
-        """The second pass; weights are (K, B)."""
+        """The second pass: the gradients, of the shapes of what they are by.
+
+        Args:
+            derivatives: the derivatives of the loss by the sums of `sums`, (K, B) each.
+        """
         xp, layout = self.xp, self.layout
         rows = [xp.zeros_like(x) for x in self.problem.rows]
         mix: list[Array | None] = [None] * len(self._slices)
@@ -134,6 +135,7 @@ class Tiles:
         return by_all._replace(damp=self._sum(damp * factor))
 
     def _side(self, at: slice) -> Side:
+        """The rows of a slice of T samples, (T, D) each, with what belongs to them."""
         problem, xp, present = self.problem, self.xp, self.problem.present
         mix = () if problem.mix is None else xp.unstack(problem.mix[:, :, at], axis=0)
         return Side(
@@ -145,7 +147,7 @@ class Tiles:
         )
 
     def _pairs(self) -> Iterator[tuple[int, int, Side, Side]]:
-        """Pairs of tiles; the first side's rows are scaled."""
+        """The pairs of tiles that this process computes; the first side's rows are scaled."""
         sides = [self._side(at) for at in self._slices]
         for i, others in self._turns():
             rows = [x * self.scale2 for x in sides[i].z] if self.scale_first else sides[i].z
@@ -154,23 +156,13 @@ class Tiles:
                 yield i, j, a, sides[j]
 
     def _turns(self) -> Iterator[tuple[int, list[int]]]:
-        """Tiles, each with those that it is paired with, in turn for each of the processes."""
-        turn = 0
-        for i, at in enumerate(self._slices):
-            ours = []
-            for j in range(i, len(self._slices)):
-                if self.cut is not None and not at.start < self.cut <= self._slices[j].start:
-                    continue
-                if self.processes is None or turn % self.processes.size == self.processes.rank:
-                    ours.append(j)
-                turn += 1
-            if ours:
-                yield i, ours
+        """The tiles, each with those that it is paired with, that this process computes."""
+        return turns_of(self._slices, self.cut, self.processes)
 
     def _joined(self, found: Sequence[Array | None], start: float, dtype: Any) -> Array:
-        """(K, B) of the tiles' (K, T), which are `start` where no pair of tiles was ours.
+        """The tiles' (K, T) as one array, (K, B); it is `start` where this process had no tiles.
 
-        dtype: theirs, given because a process may have no tile that could tell it to the others.
+        The dtype is given, because a process may have no tile that could tell it to the others.
         """
         xp, where = self.xp, device(self.problem.rows[0])
         shapes = [(len(self.layout.blocks), at.stop - at.start) for at in self._slices]
@@ -183,18 +175,18 @@ class Tiles:
         )
 
     def _all_others(self, found: Sequence[Any]) -> LogSums:
-        """Of all samples, and of all processes."""
+        """The log-sums over other samples' rows, (K, B), from those of the tiles."""
         if self.shift is None:
             return self._all_logs(found)
         return self._shifted(self._joined(found, 0.0, self.xp.float64))
 
     def _shifted(self, total: Array) -> LogSums:
-        """Of sums of exp2(logit - shift), those of all processes."""
+        """The log-sums, (K, B), of this process's sums of exp2(logit - shift), added over all."""
         total = self._sum(total)
         return LogSums(self.xp.full_like(total, self.shift), log2_sum(total, self.xp))
 
     def _all_own(self, found: Sequence[Own | None]) -> Own:
-        """In tiles, or each sample's with itself; every process has these."""
+        """The sums over positives, (K, B): from tiles, or of each sample with itself alone."""
         if not self.layout.positives and self.cut is None:
             xp, scale2 = self.xp, self.scale2
             return own_sums(self.problem, scale2, xp, dtype=xp.float64, step=self.own_step)
@@ -206,6 +198,7 @@ class Tiles:
         return Own(self._all_logs([None if x is None else x.logs for x in found]), linear, count)
 
     def _all_logs(self, found: Sequence[LogSums | None]) -> LogSums:
+        """The log-sums of the tiles, (K, B), added over all processes."""
         dtype = self.problem.rows[0].dtype
         logs = LogSums(
             *(
@@ -218,6 +211,7 @@ class Tiles:
         return log_sum_over(logs, self.processes.max, self.processes.sum, self.xp)
 
     def _products(self, i: int, j: int, a: Side, b: Side, last: bool = False) -> BlockMap:
+        """The scaled products of two sides, (Ta, Tb) each; in the last pass nothing is kept."""
         if (i, j) in self._cache:
             return self._cache.pop((i, j)) if last else self._cache[i, j]
         found = products(a, b, self.layout, self.xp, self.multiply)
@@ -228,7 +222,7 @@ class Tiles:
         return found
 
     def _takes(self, numbers: int) -> bool:
-        """Is there room for so many more in the budget? Then it is taken."""
+        """Whether the cache has room for so many numbers; if so, the room is taken."""
         size = numbers * self.xp.finfo(self.problem.rows[0].dtype).bits // 8
         if size > self.cache_bytes:
             return False
@@ -236,7 +230,7 @@ class Tiles:
         return True
 
     def _add(self, total: Any, found: Any) -> Any:
-        """Sums in float64, or logarithms of sums."""
+        """The tile's sums, (K, T), in float64, or logarithms of sums, added to the total."""
         if self.shift is None:
             return found if total is None else log_add(total, found, self.xp)
         if total is None:
@@ -245,18 +239,23 @@ class Tiles:
         return total
 
     def _add_own(self, total: Own | None, found: Own | None) -> Own | None:
+        """The tile's sums over positives, (K, T) each, added to the total."""
         if total is None or found is None:
             return found if total is None else total
         logs = log_add(total.logs, found.logs, self.xp)
         return Own(logs, total.linear + found.linear, total.count + found.count)
 
     def _plus(self, total: Array | None, found: Array | None) -> Array | None:
+        """The sum of two arrays of one shape, of which either may lack."""
         return found if total is None else total if found is None else total + found
 
     def _add_rows(
         self, d: BlockMap, into: Sequence[Array], given: Sequence[Array], i: int, j: int
     ) -> None:
-        """d x_a += D x_b and, of two different tiles, d x_b += D^T x_a; the scale comes last."""
+        """Add G x_b to the gradient by x_a, (Ta, D), and of two different tiles G^T x_a to x_b's.
+
+        The scale is multiplied with the whole sum.
+        """
         at_a, at_b = self._slices[i], self._slices[j]
         for (c, k), block in d.items():
             self.add_product(into[c][at_a, :], block, given[k][at_b, :])
@@ -265,6 +264,7 @@ class Tiles:
                 self.add_product(into[k][at_b, :], transposed, given[c][at_a, :])
 
     def _joined_mix(self, found: Sequence[Array | None]) -> Array | None:
+        """The tiles' gradients by factors of mixed rows as one array, (F, 1, B) or (F, 2, B)."""
         if self.problem.mix is None:
             return None
         zeros = [self.xp.zeros_like(self.problem.mix[:, :, at]) for at in self._slices]
@@ -274,7 +274,7 @@ class Tiles:
     def _gathered(
         self, rows: Sequence[Array], by_mix: Any, log_scale: Array, factor: Array
     ) -> Gradients:
-        """What the passes found, with all factors, of all processes."""
+        """The gradients, (B, D) by rows, with all factors, added over all processes."""
         xp, layout = self.xp, self.layout
         log_scale = log_scale * factor
         found = []
@@ -291,4 +291,5 @@ class Tiles:
         return Gradients(tuple(found), by_mix, self._sum(log_scale))
 
     def _sum(self, x: Array) -> Array:
+        """The sum over processes, of any shape."""
         return x if self.processes is None else self.processes.sum(x)

@@ -12,9 +12,9 @@ class Masks(NamedTuple):
     """Booleans over the pairs of samples of two sides, (Ta, Tb); None where nothing is masked."""
 
     others: Array | None
-    """True where the two samples have different ids: their rows are each other's negatives."""
+    """(Ta, Tb), true where two samples have different ids: their rows are negatives."""
     own: Array | None
-    """True where the two are the same sample, or each other's positives."""
+    """(Ta, Tb), true where the two are the same sample, or each other's positives."""
 
 
 def masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) -> Masks:

@@ -1,7 +1,7 @@
-"""Logits of each sample's own rows with each other, which O(B D) finds: no tile is needed.
+"""Logits of each sample's own rows with each other, which take O(B D) time and need no tile.
 
 In a trained model the loss is all in their differences, which the rounding of float32 products
-would drown: tiles have their values from here, in float64 where there is such a format.
+would drown: tiles have these logits from here, in float64 where there is such a format.
 """
 
 from itertools import combinations_with_replacement
@@ -17,9 +17,14 @@ __all__ = ["OwnDots", "own_sums"]
 
 
 class OwnDots:
-    """scale * e_m . e_n of one sample's rows, (B,), from the products of the given rows.
+    """The logits scale * e_m . e_n of each sample's own rows, (B,), from those of the given rows.
 
-    dtype: to compute in; None: the rows'. step: so many samples at a time; None: all.
+    Args:
+        problem: the rows, (B, D) each, and the factors of mixed ones.
+        scale: the factor of the dot products, a number or 0-d.
+        xp: the Array API namespace of the arrays.
+        dtype: the dtype to compute in; None: that of the rows.
+        step: the samples that are computed at a time; None: all.
     """
 
     def __init__(
@@ -42,7 +47,7 @@ class OwnDots:
         self._factors = [self._precise(m) for m in range(len(problem.parts))]
 
     def _products(self, at: slice) -> dict[tuple[int, int], Array]:
-        """Of every two kinds of given rows."""
+        """The products of every two kinds of given rows, (T,) for the T samples of a slice."""
         xp = self._xp
         rows = [xp.astype(x[at, :], self._dtype, copy=False) for x in self._problem.rows]
         # The scale first: products of tiny rows would underflow without it.
@@ -51,13 +56,13 @@ class OwnDots:
         return {(c, k): xp.sum(scaled[c] * rows[k], axis=-1) for c, k in pairs}
 
     def __call__(self, m: int, n: int) -> Array:
-        """For modalities m and n."""
+        """The logits, (B,), of modalities m and n."""
         return sum(
             f * g * self._given(c, k) for c, f in self._factors[m] for k, g in self._factors[n]
         )
 
     def _precise(self, m: int) -> tuple[tuple[int, Any], ...]:
-        """The parts of modality m with their factors, which make a unit row to the last digit."""
+        """The parts of modality m with factors, (B,), that make a unit row to the last digit."""
         factors = self._problem.factors(m)
         if len(factors) == 1:
             return factors
@@ -71,6 +76,7 @@ class OwnDots:
         return (a, f * unit), (b, g * unit)
 
     def _given(self, c: int, k: int) -> Array:
+        """The products, (B,), of the given rows of kinds c and k."""
         return self._dots[min(c, k), max(c, k)]
 
 
@@ -82,9 +88,14 @@ def own_sums(
     dtype: Any = None,
     step: int | None = None,
 ) -> Own:
-    """The sums over every row's single positive; (K, B), 0 and empty where it is not present.
+    """The sums over every row's single positive, (K, B); they are empty where it is not present.
 
-    scale: of the dot products, which gives the unit. dtype, step: as in `OwnDots`.
+    Args:
+        problem: the rows, (B, D) each, and the blocks that are asked for.
+        scale: the factor of the dot products, a number or 0-d, which gives the unit of the sums.
+        xp: the Array API namespace of the arrays.
+        dtype: the dtype to compute in; None: that of the rows.
+        step: the samples that are computed at a time; None: all.
     """
     dots = OwnDots(problem, scale, xp, dtype, step)
     linear = xp.stack([dots(m, n) for m, n in problem.blocks])

@@ -31,11 +31,11 @@ class Own(NamedTuple):
     """The sums over the positives of rows, (K, T) each."""
 
     logs: LogSums
-    """log2 sum exp2 of the logits."""
+    """(K, T), log2 sum exp2 of the logits."""
     linear: Array
-    """The sum of the logits."""
+    """(K, T), the sum of the logits."""
     count: Array
-    """The number of positives."""
+    """(K, T), the number of positives."""
 
 
 class Sums(NamedTuple):
@@ -46,9 +46,9 @@ class Sums(NamedTuple):
     """
 
     others_a: Array | LogSums
-    """The sums of exp2(logit - shift) over other samples' rows; with no shift their logarithms."""
+    """(K, Ta), sums of exp2(logit - shift) over other samples' rows; with no shift their logs."""
     others_b: Array | LogSums | None
-    """The same of b's rows."""
+    """(K, Tb), the same of b's rows."""
     own_a: Own | None = None
     """The sums over positives."""
     own_b: Own | None = None
@@ -63,15 +63,15 @@ class Weights(NamedTuple):
     """
 
     others: Array
-    """g^others 2^-rest."""
+    """(K, T), g^others 2^-rest."""
     others_top: Array
-    """The top of the log-sum; a shared shift, where there is one, stands in its place."""
+    """(K, T), the top of the log-sum; a shared shift, where there is one, stands in its place."""
     own: Array
-    """g^own 2^-rest; 0 of a single positive, whose share of its own sum is 1."""
+    """(K, T), g^own 2^-rest; 0 of a single positive, whose share of its own sum is 1."""
     own_top: Array
-    """The top of the log-sum over positives."""
+    """(K, T), the top of the log-sum over positives."""
     mean: Array
-    """g^mean / |P|; of a single positive g^own is added to it."""
+    """(K, T), g^mean / |P|; of a single positive g^own is added to it."""
 
 
 class RowSums(NamedTuple):

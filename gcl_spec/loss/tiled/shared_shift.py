@@ -1,4 +1,4 @@
-"""May all exponentials of a batch share one shift? Then each logit is exponentiated once.
+"""One shift for all exponentials of a batch, where it will do: each logit is exponentiated once.
 
 A log-sum-exp is exact in any number format if no term overflows and no term that matters
 underflows. Every row's own maximum ensures that; one shift for the whole batch does where the
@@ -18,19 +18,25 @@ __all__ = ["SharedShift", "shared_shift"]
 
 
 class SharedShift(NamedTuple):
-    """0-d arrays, in the unit of the logits (ln 2)."""
+    """A shift of exponents, and whether it serves the whole batch."""
 
     shift: Array
+    """Shape (), in the unit of the logits (ln 2)."""
     fits: Array
-    """Boolean: is every log-sum-exp exact with this shift?"""
+    """Shape (), a boolean: every log-sum-exp is exact with this shift."""
 
 
 def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) -> SharedShift:
-    """The shift for a problem at `scale2` = scale / ln 2.
+    """The shift for a problem.
 
-    No sum overflows, and one over it, times a derivative down to 2**-24 of the largest, is a normal
-    number: some processors take others for 0. A term under eps / terms of its sum may vanish; every
-    other is a normal number, too, since every sum holds the row's positive.
+    With it no sum overflows, and one over a sum, times a derivative down to 2**-24 of the largest,
+    is a normal number: some processors take others for 0. A term under eps / terms of its sum may
+    vanish; every other is a normal number, too, since every sum holds the row's positive.
+
+    Args:
+        problem: the rows, (B, D) each, with the blocks whose own rows are positives.
+        scale2: scale / ln 2, a number or 0-d.
+        xp: the Array API namespace of the arrays.
     """
     info = xp.finfo(problem.rows[0].dtype)
     terms = log2(len(problem.parts) * problem.rows[0].shape[0])

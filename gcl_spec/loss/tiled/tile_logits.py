@@ -4,6 +4,9 @@ With score fusion, f = w (i + t), four dot products i.i, i.t, t.i, t.t give all 
 two samples, and the matrix of those four is symmetric. A tile holds the rows of two sets of samples
 a and b; what it adds to a serves the directions from a to b, what it adds to b those from b to a.
 
+The way back is `gcl_spec.loss.tiled.pull_back`, the transpose of the way here; the equations of
+both stand in the head of `gcl_spec.loss.tiled.tile_softmax`.
+
 Logits are in units of ln 2 (one side's rows are scaled by scale / ln 2): exp2 is cheaper than exp.
 Blocks are kept apart, and updated in place only where nothing else refers to them, so that the same
 code is efficient on frameworks with and without mutation. `gcl_spec.loss.tiled.loop` and the
@@ -22,50 +25,54 @@ from gcl_spec.loss.problem import Part, Problem, place_of_mixed
 
 __all__ = [
     "LN2",
+    "BlockMap",
     "Layout",
+    "Logits",
     "Side",
-    "TileGrads",
     "exp2",
+    "factors_of",
     "layout_of",
     "logits",
     "products",
-    "pull_back",
 ]
 
 LN2 = log(2)
 
 BlockMap = dict[tuple[int, int], Array]
+"""One matrix, (Ta, Tb), for each pair of modalities, or of kinds of given rows."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a tile has to compute; see `Problem` for `parts` and `blocks`. Hashable: static data."""
+    """What a tile has to compute: the static data of a problem, which can be hashed."""
 
     parts: tuple[Part, ...]
+    """For each modality its given row, or the two that it is mixed of, as in `Problem`."""
     blocks: tuple[tuple[int, int], ...]
+    """The (query, pool) pairs of modalities that are asked for, as in `Problem`."""
     rows: int
-    """How many kinds of rows are given, C."""
+    """The number C of kinds of rows that are given."""
     factors: int
-    """Factors of a mixed row: 0 (none is mixed), 1 (both parts alike) or 2."""
+    """The number of factors of a mixed row: 0 (none is mixed), 1 (both parts alike) or 2."""
     positives: bool
-    """Are samples of equal ids each other's positives?"""
+    """Whether samples of equal ids are each other's positives."""
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of modalities whose logits are computed: both orders of the asked blocks."""
+        """The pairs of modalities whose logits are computed: both orders of the asked blocks."""
         both = {*self.blocks, *((n, m) for m, n in self.blocks)}
         return tuple(sorted(both))
 
     @cached_property
     def products(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of given rows whose dot products are needed."""
+        """The pairs of kinds of given rows whose dot products are needed."""
         return tuple(
             sorted({(c, k) for m, n in self.pairs for c in self.of(m) for k in self.of(n)})
         )
 
     @property
     def whole(self) -> bool:
-        """Are all products of given rows needed?"""
+        """Whether all products of given rows are needed."""
         return len(self.products) == self.rows**2
 
     def of(self, m: int) -> tuple[int, ...]:
@@ -91,24 +98,25 @@ class Side(NamedTuple):
     z: Any
     """(C T, D): the given rows of each kind, one kind after the other, or a tuple of the kinds.
 
-    Those of the first side of a tile are multiplied by scale / ln 2, and never a tuple."""
+    The rows of the first side of a tile are multiplied by scale / ln 2, and are never a tuple."""
     mix: Any
-    """(F, 1 or 2, T), or tuples: what is looked up often is cut only once. None: none is mixed."""
+    """The factors of mixed rows, (F, 1, T) or (F, 2, T), or tuples of tuples of (T,), which are cut
+    only once; None where nothing is mixed."""
     present: Array | None
-    """(M, T), of the rows' dtype: 1 or 0."""
+    """(M, T), 1 where a row is present and 0 elsewhere, in the rows' dtype."""
     ids: Array | None
-    """(T,)"""
+    """(T,) integers."""
     damp: Array | None = None
-    """(T, F)"""
+    """(T, F), the captions' features."""
 
     def size(self, layout: Layout) -> int:
-        """T"""
+        """The number T of samples."""
         if isinstance(self.z, tuple):
             return int(self.z[0].shape[0])
         return int(self.z.shape[0]) // layout.rows
 
     def kind(self, c: int, layout: Layout) -> Array:
-        """(T, D): the given rows of kind c."""
+        """The given rows of kind c, (T, D)."""
         if isinstance(self.z, tuple):
             return self.z[c]
         size = self.size(layout)
@@ -119,28 +127,15 @@ class Logits(NamedTuple):
     """The similarities of two sides, in units of ln 2, (Ta, Tb) each."""
 
     products: BlockMap
-    """By two kinds of given rows."""
+    """(Ta, Tb) for each two kinds of given rows."""
     half: BlockMap
-    """By a kind of given row of a and a modality of b."""
+    """(Ta, Tb) for a kind of given rows of a and a modality of b."""
     all: BlockMap
-    """By two modalities; these may be the same arrays as in the others."""
-
-
-class TileGrads(NamedTuple):
-    """What a tile adds to gradients; `mix_b` is None for the tile of one side with itself.
-
-    damp: (Ta, Tb), by the dot products of the captions' features; None without such features.
-    """
-
-    products: BlockMap
-    mix_a: Array | None
-    mix_b: Array | None
-    log_scale: Array
-    damp: Array | None = None
+    """(Ta, Tb) for each two modalities; these may be the same arrays as in the others."""
 
 
 def exp2(x: Array, xp: ArrayNamespace) -> Array:
-    """2 to the power x; not in the Array API standard, but in every framework."""
+    """2 to the power x, of any shape; every framework has it, though the standard does not."""
     function = getattr(xp, "exp2", None)
     return xp.exp(x * LN2) if function is None else function(x)
 
@@ -152,7 +147,15 @@ def products(
     xp: ArrayNamespace,
     multiply: Callable[[Array, Array], Array] = operator.matmul,
 ) -> BlockMap:
-    """Dot products of the given rows of two sides, by their two kinds."""
+    """The dot products of the given rows of two sides, (Ta, Tb) for each two kinds.
+
+    Args:
+        a: the first side, of Ta samples; its rows are scaled.
+        b: the second side, of Tb samples.
+        layout: the static part of the problem.
+        xp: the Array API namespace of the arrays.
+        multiply: x @ y, of two matrices.
+    """
     size_a, size_b = a.size(layout), b.size(layout)
     found: BlockMap = {}
     if layout.whole and isinstance(b.z, tuple):
@@ -172,7 +175,7 @@ def products(
 
 
 def logits(given: BlockMap, a: Side, b: Side, layout: Layout, xp: ArrayNamespace) -> Logits:
-    """All similarities that `layout` needs, from the `products` of two sides."""
+    """All logits that a problem needs, from the `products` of two sides, (Ta, Tb) each."""
     half: BlockMap = {}
     for m, n in layout.pairs:
         for c in layout.of(m):
@@ -185,10 +188,10 @@ def logits(given: BlockMap, a: Side, b: Side, layout: Layout, xp: ArrayNamespace
 
 
 def _mixed(x: Sequence[Array], m: int, side: Side, layout: Layout, axis: int) -> Array:
-    """The row itself, or the mixture of two parts; `axis` 0: of columns, 1: of rows."""
+    """The logits, (Ta, Tb), of modality m's rows (axis 1) or columns (axis 0) from its parts'."""
     if len(x) == 1:
         return x[0]
-    factor = _factors(m, side, layout, axis)
+    factor = factors_of(m, side, layout, axis)
     if layout.factors == 1:
         y = x[0] + x[1]
         y *= factor[0]
@@ -198,87 +201,7 @@ def _mixed(x: Sequence[Array], m: int, side: Side, layout: Layout, axis: int) ->
     return y
 
 
-def _factors(m: int, side: Side, layout: Layout, axis: int) -> list[Array]:
+def factors_of(m: int, side: Side, layout: Layout, axis: int) -> list[Array]:
+    """The factors of modality m's parts, (1, T) for columns (axis 0) or (T, 1) for rows."""
     mix = side.mix[place_of_mixed(layout.parts, m)]
     return [mix[f][None, :] if axis == 0 else mix[f][:, None] for f in range(layout.factors)]
-
-
-def pull_back(
-    p: BlockMap, s: Logits, a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace
-) -> TileGrads:
-    """From d loss / d logits, whose arrays it uses up, to the gradients of products and factors.
-
-    same: are the two sides one? Then `p` counts every pair twice, once in each order.
-    """
-    mix_a = _grad_of_factors(p, s.all, s.half, a, layout, 1, xp)
-    half: BlockMap = {}
-    for (m, n), block in p.items():
-        _fold(half, [(c, n) for c in layout.of(m)], block, m, a, layout, 1)
-    mix_b = None if same else _grad_of_factors(half, s.half, s.products, b, layout, 0, xp)
-    products: BlockMap = {}
-    for (c, n), block in half.items():
-        _fold(products, [(c, k) for k in layout.of(n)], block, n, b, layout, 0)
-    total = sum(xp.sum(d * s.products[at]) for at, d in products.items())
-    return TileGrads(products, mix_a, mix_b, total * (0.5 * LN2 if same else LN2))
-
-
-def _fold(
-    into: BlockMap,
-    keys: Sequence[tuple[int, int]],
-    block: Array,
-    m: int,
-    side: Side,
-    layout: Layout,
-    axis: int,
-) -> None:
-    """The transpose of `_mixed`: add `block` to its part, or to both with their factors."""
-    if len(keys) == 1:
-        if keys[0] in into:
-            into[keys[0]] += block
-        else:
-            into[keys[0]] = block
-        return
-    factor = _factors(m, side, layout, axis)
-    scaled = block * factor[0]
-    shares = [scaled, scaled if layout.factors == 1 else block * factor[1]]
-    for key, share in zip(keys, shares, strict=True):
-        if key in into:
-            into[key] += share
-        else:
-            into[key] = share + 0.0  # a copy: the other part may hold the same array
-
-
-def _grad_of_factors(
-    d: BlockMap,
-    whole: BlockMap,
-    parts: BlockMap,
-    side: Side,
-    layout: Layout,
-    axis: int,
-    xp: ArrayNamespace,
-) -> Array | None:
-    """d loss / d factors of the rows (axis 1) or columns (axis 0), (F, 1 or 2, T).
-
-    `d` is the gradient of `whole`, whose mixed rows or columns are made of those in `parts`. With
-    one factor for both parts the gradient is times that factor, which `whole` holds already.
-    """
-    at = 1 - axis
-    found = []
-    for m, part in enumerate(layout.parts):
-        if isinstance(part, int):
-            continue
-        keys = [key for key in d if key[at] == m]
-        if layout.factors == 1:
-            sources = [[whole[key] for key in keys]]
-        else:
-            sources = [[parts[(c, n) if axis == 1 else (row, c)] for row, n in keys] for c in part]
-        found.append([_dots([d[key] for key in keys], x, axis, side, xp) for x in sources])
-    return xp.stack([xp.stack(rows) for rows in found]) if found else None
-
-
-def _dots(
-    x: Sequence[Array], y: Sequence[Array], axis: int, side: Side, xp: ArrayNamespace
-) -> Array:
-    if not x:  # this mixture is in no asked block
-        return xp.zeros_like(side.mix[0][0])
-    return sum(xp.sum(u * v, axis=axis) for u, v in zip(x, y, strict=True))

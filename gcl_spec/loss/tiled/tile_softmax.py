@@ -23,7 +23,7 @@ two rows: of j, in block (m, n), and of k, in block (n, m), because s_jk of the 
 other. `_d_logits` adds both, D_jk = (dL/ds)_jk + (dL/ds)_kj, and so visits each pair once. Shares
 are computed as g 2^-rest 2^(x - top) of a log-sum top + rest (`gcl_spec.loss.tiled.log_sums`).
 
-From D, `gcl_spec.loss.tiled.tile_logits.pull_back` goes on to what is differentiated. With a mixed
+From D, `gcl_spec.loss.tiled.pull_back` goes on to what is differentiated. With a mixed
 row e_m = f z_a + g z_b of two given rows, s_m = f s_a + g s_b in every block, hence
 
     given products   G^(a,n)_jk += f_j D^(m,n)_jk,  G^(b,n)_jk += g_j D^(m,n)_jk;  columns likewise
@@ -41,16 +41,15 @@ logarithms of sums, are in units of ln 2.
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum
 from gcl_spec.loss.tiled.masks import Masks, column, damped, damping_of, masks_of, where_present
+from gcl_spec.loss.tiled.pull_back import TileGrads, pull_back
 from gcl_spec.loss.tiled.row_sums import Own, Sums, Weights
 from gcl_spec.loss.tiled.tile_logits import (
     LN2,
     BlockMap,
     Layout,
     Side,
-    TileGrads,
     exp2,
     logits,
-    pull_back,
 )
 
 __all__ = ["backward_tile", "forward_tile"]

@@ -13,7 +13,8 @@ import pytest
 from gcl_spec.loss.plain import direct_blocks
 from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Blocks, Problem, mixed
-from gcl_spec.loss.tiled.loop import Gradients, Tiles
+from gcl_spec.loss.tiled.loop import Tiles
+from gcl_spec.loss.tiled.pull_back import Gradients
 from gcl_spec.loss.tiled.row_sums import RowSums, blocks_of, weights_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2
