@@ -16,7 +16,8 @@ from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.check_shapes import check_shapes
 from gcl_spec.loss.check_values import check_pairs, check_values
 from gcl_spec.loss.inputs import Inputs, LossOptions, Weights, check_objective, prepare
-from gcl_spec.loss.kernel import Kernel, PartialKernel, framework_kernel, kernel_for
+from gcl_spec.loss.kernel import Kernel, PartialKernel, framework_kernel
+from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.loss.plan import plans_by_scale
 from gcl_spec.loss.terms import LossTerms, mean_term, term_values, valid_terms
 from gcl_spec.objective import GCL, Objective
@@ -169,7 +170,9 @@ def checked(
     whole: bool = True,
     **options: Unpack[LossOptions],
 ) -> Inputs:
-    """The arguments of a loss by name, when it has one: one pass over shapes, one over values.
+    """The arguments by the names of modalities, when they have a loss; else an error.
+
+    It is what `contrastive_loss` does first: one pass over shapes, one over values.
 
     Args:
         embeddings: rows by modality name, (B, D) each.
@@ -195,9 +198,13 @@ def _terms(
     options: LossOptions,
 ) -> tuple[LossTerms, Inputs]:
     """The terms, (T, B), in the kernel's dtype, and the arguments that they are the terms of."""
-    kernel = options.get("kernel") or kernel_for(next(iter(embeddings.values()), None))
+    framework = framework_kernel(next(iter(embeddings.values()), None))
+    kernel = options.get("kernel") or framework or plain_blocks
     whole = not isinstance(kernel, PartialKernel)
-    inputs = checked(embeddings, log_scale=log_scale, objective=objective, whole=whole, **options)
+    inputs = check_shapes(
+        embeddings, log_scale=log_scale, objective=objective, whole=whole, **options
+    )
+    check_values(inputs, framework)
     xp, problem = inputs.xp, prepare(inputs)
     found: dict[int, Array] = {}
     present = problem.present
@@ -210,5 +217,5 @@ def _terms(
     values = xp.stack([found[t] for t in range(len(found))])
     if present is not None and not whole:
         flags = {name: present[m, ...] for m, name in enumerate(objective.modalities)}
-        check_pairs(objective, flags, xp, framework_kernel(present))
+        check_pairs(objective, flags, xp, framework)
     return valid_terms(values, present, objective, xp), inputs

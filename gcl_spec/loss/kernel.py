@@ -19,7 +19,6 @@ from typing import Protocol, runtime_checkable
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec._words import one_line
 from gcl_spec.errors import NotAKernelError
-from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.loss.problem import Blocks, Problem
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "PartialKernel",
     "Processes",
     "framework_kernel",
-    "kernel_for",
 ]
 
 GROUP = "gcl_spec.kernels"
@@ -103,17 +101,10 @@ class Processes(Protocol):
         ...
 
 
-def kernel_for(x: Array) -> Kernel:
-    """The fast kernel for arrays like `x`, of any shape; the direct one where there is none.
-
-    Raises:
-        NotAKernelError: a kernel is declared for `x`'s framework, but cannot be used.
-    """
-    return framework_kernel(x) or plain_blocks
-
-
 def framework_kernel(x: object) -> FrameworkKernel | None:
     """The kernel of `x`'s framework; None where `x` is no array, or its framework declares none.
+
+    The loss then computes with `gcl_spec.loss.plain.plain_blocks`.
 
     Raises:
         NotAKernelError: a kernel is declared for `x`'s framework, but cannot be used.

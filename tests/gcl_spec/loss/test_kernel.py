@@ -114,12 +114,12 @@ def test_it_is_found_for_its_arrays_alone(framework: ModuleType, tmp_path: Path)
     found = gcl_loss(framework.Array(image), framework.Array(text), log_scale=1.0)
     assert isinstance(found, framework.Array)
     assert float(found) == pytest.approx(float(want), rel=1e-12)
-    own = kernel.kernel_for(found)
+    own = kernel.framework_kernel(found)
     assert isinstance(own, FrameworkKernel)
     assert own.calls == 1  # type: ignore[attr-defined]
-    assert kernel.kernel_for(framework.Array(text)) is own
-    assert kernel.kernel_for(image) is plain_blocks
-    assert kernel.kernel_for(torch.eye(2)) == GramKernel()
+    assert kernel.framework_kernel(framework.Array(text)) is own
+    assert kernel.framework_kernel(image) is None
+    assert kernel.framework_kernel(torch.eye(2)) == GramKernel()
     gcl_loss(torch.eye(4), torch.eye(4), log_scale=0.0)
     assert own.calls == 1  # type: ignore[attr-defined]
 
@@ -136,7 +136,7 @@ def test_what_it_reads_is_checked(framework: ModuleType, tmp_path: Path) -> None
 def test_without_one_the_direct_kernel_serves(framework: ModuleType) -> None:
     image, text = rows()
     found = gcl_loss(framework.Array(image), framework.Array(text), log_scale=1.0)
-    assert kernel.kernel_for(found) is plain_blocks
+    assert kernel.framework_kernel(found) is None
     assert float(found) == pytest.approx(float(gcl_loss(image, text, log_scale=1.0)), rel=1e-12)
 
 
