@@ -1,4 +1,4 @@
-"""One temperature for all directions, or one for each."""
+"""Stacked rows, with one temperature for all directions, or one for each."""
 
 from typing import Any
 
