@@ -1,6 +1,8 @@
 """Generalized Contrastive Learning for universal multimodal retrieval (arXiv 2509.25638).
 
-The names here are imported when they are first used, so that `import gcl_spec` stays fast.
+This is the core, which knows no framework. Start reading at `gcl_spec.objective`, what is
+contrasted with what, and `gcl_spec.loss`; docs/architecture.md says where everything else is. The
+names here are imported when they are first used, so that `import gcl_spec` stays fast.
 """
 
 from importlib import import_module

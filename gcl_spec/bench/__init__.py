@@ -1,5 +1,5 @@
 """Speed: what a loss costs, in matrix products of the same library, and how much memory it takes.
 
-Start reading at `protocol`, what a backend supplies, and `measure`, which measures one candidate;
-`suite` runs each in a process of its own.
+Start reading at `measure`, which measures one candidate; `suite` runs each in a process of its own.
+`gcl_spec.backend.Bench` is what a backend supplies.
 """
