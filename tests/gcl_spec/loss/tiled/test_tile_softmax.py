@@ -1,116 +1,79 @@
-"""One tile: sums over its rows and columns, and their gradients, against whole matrices."""
+"""The equations in the head of `tile_softmax`, written out over whole matrices."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import array_api_compat.numpy as xp
 import numpy as np
 import pytest
-import torch
 
-from gcl_spec.loss.tiled.tile_logits import LN2, Layout, Side, products
-from gcl_spec.loss.tiled.tile_softmax import Weights, backward_tile, forward_tile
+from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.problem import Blocks, Problem, embeddings_of, mixed
+from gcl_spec.loss.tiled.loop import Tiles
+from gcl_spec.loss.tiled.pull_back import Gradients
+from gcl_spec.loss.tiled.row_sums import weights_of
+from gcl_spec.loss.tiled.tile_logits import LN2
+from gcl_spec.normalize import l2_normalize
+from gcl_spec.objective import GCL
 
-BLOCKS = ((0, 1), (1, 0), (1, 1))
-SIZE, WIDTH = 4, 3
+SCALE, SAMPLES, WIDTH = 3.0, 7, 4
 
-
-@dataclass
-class Tile:
-    """Two sides of two modalities each, and the logits of all their rows in units of ln 2."""
-
-    a: Side
-    b: Side
-    layout: Layout
-    same: bool
-
-    @property
-    def logits(self) -> dict[tuple[int, int], np.ndarray]:
-        rows = [[side.kind(m, self.layout) for m in range(2)] for side in (self.a, self.b)]
-        return {(m, n): rows[0][m] @ rows[1][n].T for m in range(2) for n in range(2)}
-
-    @property
-    def others(self) -> np.ndarray:
-        """Which pairs of samples are negatives."""
-        if self.a.ids is not None:
-            return self.a.ids[:, None] != self.b.ids[None, :]
-        return ~np.eye(SIZE, dtype=bool) if self.same else np.ones((SIZE, SIZE), bool)
+Numbers = np.ndarray[Any, Any]
 
 
-def tile(same: bool = False, ids: bool = False, missing: bool = False) -> Tile:
+def problem_of(weighted: bool, positives: bool) -> Problem:
+    """Image and text rows, with "image+text" made of them; two samples have one id."""
     rng = np.random.default_rng(0)
-    rows = [rng.normal(size=(2 * SIZE, WIDTH)) for _ in range(2)]
-    rows[1] = rows[0] if same else rows[1]
-    classes = [np.asarray([0, 1, 2, 2]), np.asarray([1, 3, 2, 4])]
-    classes[1] = classes[0] if same else classes[1]
-    here = np.ones((2, SIZE))
-    here[1, 2] = 0 if missing else 1
-    if missing:  # rows that are not present are zero
-        for z in rows:
-            z[SIZE + 2] = 0
-    sides = [
-        Side(z, None, here if missing else None, y if ids else None)
-        for z, y in zip(rows, classes, strict=True)
-    ]
-    return Tile(*sides, Layout((0, 1), BLOCKS, 2, 0, False), same)
+    z = tuple(l2_normalize(rng.normal(size=(SAMPLES, WIDTH))) for _ in range(2))
+    weights = ((rng.uniform(1, 2, SAMPLES), rng.uniform(1, 2, SAMPLES)),) if weighted else None
+    ids = np.asarray([0, 0, 1, 2, 3, 4, 5])
+    problem = Problem(z, (0, 1, (0, 1)), weights=weights, ids=ids, positives=positives)
+    return mixed(problem.ask(make_plan(GCL)), xp)
 
 
-CASES = pytest.mark.parametrize(
-    "case",
-    [tile(), tile(ids=True), tile(missing=True), tile(same=True), tile(True, True, True)],
-    ids=["plain", "ids", "missing", "same", "all"],
-)
+def written_out(problem: Problem, g: Blocks) -> Gradients:
+    """The gradients by the equations, of those by the blocks, (K, B) each."""
+    z, e = problem.rows, embeddings_of(problem)
+    alike = problem.ids[:, None] == problem.ids[None, :]
+    own = alike if problem.positives else np.eye(SAMPLES, dtype=bool)
+    d = {(m, n): np.zeros((SAMPLES, SAMPLES)) for m in range(3) for n in range(3)}
+    for i, (m, n) in enumerate(problem.blocks):
+        s = SCALE * e[m] @ e[n].T
+        p = np.where(alike, 0, np.exp(s))
+        q = np.where(own, np.exp(s), 0)
+        by_s = g.others[i][:, None] * p / p.sum(1, keepdims=True)
+        by_s += g.own[i][:, None] * q / q.sum(1, keepdims=True)
+        by_s += np.where(own, g.mean[i][:, None] / own.sum(1, keepdims=True), 0)
+        d[m, n] += by_s
+        d[n, m] += by_s.T
+    # Each pair of rows stands in d twice, in either order; its products are counted once.
+    factors = {m: dict(problem.factors(m)) for m in range(3)}
+    rows = [np.zeros_like(x) for x in z]
+    mix = np.zeros_like(problem.mix)
+    total = 0.0
+    for (m, n), block in d.items():
+        total += 0.5 * np.sum(block * SCALE * (e[m] @ e[n].T))
+        for c, f in factors[m].items():
+            rows[c] += SCALE * (np.broadcast_to(f, (SAMPLES,))[:, None] * block) @ e[n]
+        if m == 2:
+            by_part = [np.sum(block * SCALE * (z[c] @ e[n].T), axis=1) for c in (0, 1)]
+            mix[0] += by_part if mix.shape[1] == 2 else sum(by_part)
+    return Gradients(tuple(rows), mix, np.asarray(total))
 
 
-def forward(case: Tile, shift: float | None) -> Any:
-    given = products(case.a, case.b, case.layout, np)
-    return forward_tile(given, case.a, case.b, case.layout, case.same, shift, np)
-
-
-@CASES
-@pytest.mark.parametrize("shift", [None, 1.5])
-def test_sums_over_other_samples(case: Tile, shift: float | None) -> None:
-    found = forward(case, shift)
-    for k, (m, n) in enumerate(BLOCKS):
-        here = np.ones(SIZE) if case.b.present is None else case.b.present[n]
-        terms = np.exp2(case.logits[m, n]) * case.others * here[None, :]
-        columns = np.exp2(case.logits[n, m]).T * case.others.T * here[None, :]
-        for sums, want in ((found.others_a, terms), (found.others_b, columns)):
-            if sums is None:
-                assert case.same
-            elif shift is None:
-                with np.errstate(divide="ignore"):
-                    logs = np.log2(want.sum(axis=1))
-                np.testing.assert_allclose(sums.top[k] + sums.rest[k], logs, atol=1e-12)
-            else:
-                np.testing.assert_allclose(sums[k], want.sum(axis=1) / 2**shift, atol=1e-12)
-
-
-@pytest.mark.parametrize("missing", [False, True])
-def test_gradients_are_those_of_the_sums(missing: bool) -> None:
-    """By autograd of a weighted sum of all rows' and columns' sums of exp2."""
-    case, shift = tile(missing=missing), 0.5
+@pytest.mark.parametrize("positives", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shift", [None, 0.0])
+@pytest.mark.parametrize("tile", [3, SAMPLES])
+def test_gradients_are_those_of_the_equations(
+    weighted: bool, positives: bool, shift: float | None, tile: int
+) -> None:
+    problem = problem_of(weighted, positives)
     rng = np.random.default_rng(1)
-    weights = [rng.random((len(BLOCKS), SIZE)) for _ in range(2)]
-    none = np.zeros((len(BLOCKS), SIZE))
-    given = products(case.a, case.b, case.layout, np)
-    dots = {at: torch.tensor(x, requires_grad=True) for at, x in given.items()}
-    total = torch.zeros((), dtype=torch.float64)
-    for k, (m, n) in enumerate(BLOCKS):
-        here = torch.tensor(np.ones(SIZE) if case.b.present is None else case.b.present[n])
-        for x, w in ((dots[m, n], weights[0][k]), (dots[n, m].T, weights[1][k])):
-            total = total + (torch.tensor(w) * (torch.exp2(x - shift) @ here)).sum()
-    total.backward()
-    w_a, w_b = (Weights(w, none, none, none, none) for w in weights)
-    found = backward_tile(given, w_a, w_b, case.a, case.b, case.layout, False, shift, np)
-    for at, x in dots.items():
-        if at in found.products:
-            assert x.grad is not None
-            # The gradient of a row that is not present gets its zero from the caller.
-            here = np.ones((SIZE, SIZE), bool)
-            here[:, 2] &= not (missing and at[1] == 1)
-            here[2, :] &= not (missing and at[0] == 1)
-            have, want = LN2 * found.products[at], x.grad.numpy()
-            np.testing.assert_allclose(have[here], want[here], rtol=1e-10)
-    assert set(found.products) == set(case.layout.pairs)
-    slope = sum(float((x.grad * x.detach()).sum()) for x in dots.values() if x.grad is not None)
-    assert float(found.log_scale) == pytest.approx(slope)
+    g = Blocks(*rng.normal(size=(3, len(problem.blocks), SAMPLES)))
+    tiles = Tiles(problem, SCALE / LN2, tile, shift, xp)
+    sums = tiles.sums()
+    found = tiles.gradients(weights_of(g, sums, problem.own_is_one, np.float64, xp))
+    want = written_out(problem, g)
+    np.testing.assert_allclose(found.rows, want.rows, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.mix, want.mix, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.log_scale, want.log_scale, rtol=1e-10)
