@@ -4,8 +4,8 @@ Source: *Generalized Contrastive Learning for Universal Multimodal Retrieval*, a
 equations 1 (CLIP's loss) and 2 (GCL). The arithmetic is in `gcl_spec.loss`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -253,12 +253,35 @@ PRESETS: Mapping[str, Objective] = MappingProxyType(
 )
 
 
-def preset(name: str) -> Objective:
-    """The objective of this name in `PRESETS`.
+def preset(name: str, modalities: Sequence[str] | None = None) -> Objective:
+    """The objective of this name in `PRESETS`, on the modalities of a model.
+
+    One of all pairs, such as GCL, takes all of the modalities, and CLIP's all that are not fused.
+    One of chosen directions keeps them.
+
+    Args:
+        name: a key of `PRESETS`.
+        modalities: those that a model gives; the preset's own when not given.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is no such objective, or it has modalities that are not given.
+
+    >>> preset("gcl", ["audio", "text"]).modalities, preset("clip", GCL.modalities) == CLIP
+    (('audio', 'text'), True)
     """
     if name not in PRESETS:
         raise ConfigError(f"no objective {name!r}; there are {', '.join(PRESETS)}")
-    return PRESETS[name]
+    found = PRESETS[name]
+    if modalities is None:
+        return found
+    if found.directions == all_directions(found.modalities):
+        fuses = any(len(name_parts(modality)) > 1 for modality in found.modalities)
+        names = tuple(modalities) if fuses else given_names(modalities)
+        return replace(found, modalities=names, directions=())
+    lacking = [modality for modality in found.modalities if modality not in modalities]
+    if lacking:
+        raise ConfigError(
+            f"objective.preset = {name!r} contrasts {', '.join(lacking)}, of which the model gives "
+            f"no embedding; model.modalities are {', '.join(modalities)}"
+        )
+    return found

@@ -4,6 +4,7 @@ A recipe or TOML file has one table a section; `--set section.key=VALUE` overrid
 Reading and writing are in `gcl_spec.config.toml`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,7 +27,7 @@ class ModelConfig:
     kind: Literal["lite", "clip", "adapter"] = "lite"
     """lite: EfficientNet-Lite0 and MiniLM with a head each; clip: a checkpoint; adapter: heads."""
     modalities: tuple[str, ...] = ("image", "text", "image+text")
-    """Embeddings that the model gives; "a+b" is that of a and b together."""
+    """Embeddings that the model gives; "a+b" is that of a and b together, by score fusion."""
     path: str = ""
     """clip: a folder or hub id (NAME@REVISION) of a CLIP-type checkpoint; tiny: a new small one."""
     width: int = 256
@@ -43,6 +44,8 @@ class ModelConfig:
     """adapter: width of the image vectors; 0: read from the data."""
     text_vector: int = 0
     """adapter: width of the text vectors; 0: read from the data."""
+    vectors: Mapping[str, int] = field(default_factory=dict)
+    """adapter: widths of the vectors of further modalities by name; read from the data."""
     image_size: int = 160
     """Side of the square picture that the image tower sees, in pixels."""
     max_tokens: int = 64
@@ -160,12 +163,15 @@ class ColumnsConfig:
     """Captions: a text, or a list of them; `text` where there is none of this name."""
     id: str = "id"
     """Names of rows, where there is such a column; of vectors: equal ones are no negatives."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Vectors of further modalities, by the modality; by its own name where none is given."""
 
     def chosen(self) -> dict[str, str]:
         """The options that differ from their defaults: a column that a user names must be there."""
         usual = ColumnsConfig()
         names = {option: getattr(self, option) for option in ("image", "text", "id")}
-        return {option: name for option, name in names.items() if name != getattr(usual, option)}
+        chosen = {option: name for option, name in names.items() if name != getattr(usual, option)}
+        return chosen | {f"others.{modality}": name for modality, name in self.others.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Checks the values that options may have."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
+from gcl_spec.objective import given_names, name_parts, same_parts
 
 __all__ = ["check_ranges"]
 
@@ -64,6 +66,7 @@ def check_ranges(config: Config) -> None:
             f"{config.optim.max_scale}, to which a learned scale is clamped"
         )
     _check_model(config)
+    _check_modalities(config)
 
 
 def _check_model(config: Config) -> None:
@@ -78,3 +81,38 @@ def _check_model(config: Config) -> None:
         raise ConfigError(f"model.lora is for model.kind = clip, not {model.kind}")
     if not config.optim.scale and model.kind != "clip":
         raise ConfigError("optim.scale = 0 is a checkpoint's own scale: for model.kind = clip")
+
+
+_TOWERS = ("image", "text")
+_TAKEN = ("concept", "id", "ids", "present")  # names of other arrays beside those of modalities
+
+
+def _check_modalities(config: Config) -> None:
+    """The names of modalities, and the options that go by them."""
+    model = config.model
+    where = f"model.modalities = {list(model.modalities)}"
+    for name in model.modalities:
+        parts = name_parts(name)
+        for part in parts:
+            if not re.fullmatch("[a-z][a-z0-9_]*", part) or part in _TAKEN:
+                raise ConfigError(
+                    f"{where}: {part!r} is no name of a modality; wanted small letters, digits and "
+                    f"'_', and none of {', '.join(_TAKEN)}"
+                )
+        if len(parts) > 1 and (len({*parts}) != 2 or not {*parts} <= {*model.modalities}):
+            raise ConfigError(f"{where}: {name!r} must be of two others, which must be there, too")
+        if same_parts(parts, model.modalities) != name or model.modalities.count(name) > 1:
+            raise ConfigError(f"{where}: {name!r} is there twice")
+    given = given_names(model.modalities)
+    if model.kind != "adapter" and {*given} != {*_TOWERS}:
+        raise ConfigError(
+            f"{where}: a {model.kind} model takes {' and '.join(_TOWERS)}; model.kind = 'adapter' "
+            "takes vectors of any modality"
+        )
+    for option, names in (
+        ("model.vectors", model.vectors),
+        ("data.columns.others", _columns(config)),
+    ):
+        for name in names:
+            if name not in given or name in _TOWERS:
+                raise ConfigError(f"{option}.{name}: no further modality {name!r}; {where}")

@@ -93,7 +93,7 @@ def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") ->
         config = _build(_parse(override), config, f"--set {override:.200}")
     config = with_paths(config, user_path)
     check_ranges(config)
-    objective(config.objective)
+    objective(config.objective, config.model.modalities)
     return config
 
 
@@ -141,12 +141,20 @@ def _field_docs(table: type) -> dict[str, str]:
     }
 
 
-def objective(config: ObjectiveConfig) -> Objective:
-    """The preset with the changes that the config makes to it."""
+def objective(config: ObjectiveConfig, modalities: Sequence[str] | None = None) -> Objective:
+    """The preset with the changes that the config makes to it.
+
+    Args:
+        config: the options of the objective.
+        modalities: those of the model; the preset's own when not given.
+
+    Raises:
+        ConfigError: there is no such preset, or it contrasts what the model does not give.
+    """
     changes = {
         name: value for name, value in asdict(config).items() if name != "preset" and value != ""
     }
-    return replace(preset(config.preset), **changes)
+    return replace(preset(config.preset, modalities), **changes)
 
 
 def _parse(override: str) -> Tables:
@@ -199,6 +207,8 @@ def _filled(name: str, table: Mapping[str, Any], current: Any, where: str) -> An
             checked = _filled(f"{name}.{key}", value, getattr(current, key), where)
         else:
             checked = _typed(f"{name}.{key}", value, hints[key], where)
+            if isinstance(checked, dict):
+                checked = {**getattr(current, key), **checked}
         current = replace(current, **{key: checked})
     return current
 
@@ -213,6 +223,11 @@ def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise ConfigError(f'{where}: {name} must be a list such as ["..."], not {value!r:.200}')
         return tuple(_typed(name, entry, get_args(wanted)[0], where) for entry in value)
+    if get_origin(wanted) is Mapping:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: {name} must be a table of keys, not {value!r:.200}")
+        kind = get_args(wanted)[1]
+        return {key: _typed(f"{name}.{key}", x, kind, where) for key, x in value.items()}
     # A bool is an int to Python, but not to a user.
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gcl_spec.errors import DataError
+from gcl_spec.objective import in_order, name_parts, same_parts
 
-__all__ = ["MIXED", "Item", "Task", "columns_of", "one_content_an_id", "union_pool"]
+__all__ = ["MIXED", "Item", "Task", "answerable", "columns_of", "one_content_an_id", "union_pool"]
 
 MIXED = "mixed"
 """The kind of a search whose queries, or candidates, have several modalities."""
@@ -106,6 +107,41 @@ def columns_of(items: Sequence[Item]) -> dict[str, list[str | None]]:
     """
     names = sorted({name for item in items for name, _ in item.content})
     return {name: [item.get(name) for item in items] for name in names}
+
+
+def answerable(
+    tasks: Sequence[Task], modalities: Sequence[str]
+) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+    """The tasks for all of whose items a model has embeddings, and a line on those left out.
+
+    Args:
+        tasks: at least one.
+        modalities: those of which the model gives embeddings.
+
+    Raises:
+        DataError: no task is left.
+    """
+    lacking = {
+        name
+        for task in tasks
+        for name in {item.modality for item in (*task.queries, *task.candidates)}
+        if same_parts(name_parts(name), modalities) is None
+    }
+    if not lacking:
+        return tuple(tasks), ()
+
+    def fits(task: Task) -> bool:
+        return lacking.isdisjoint(item.modality for item in (*task.queries, *task.candidates))
+
+    kept = tuple(task for task in tasks if fits(task))
+    left = ", ".join(task.name for task in tasks if task not in kept)
+    what = (
+        f"{left}: asks for {', '.join(in_order(lacking))}, of which this model gives no embedding; "
+        f"it gives {', '.join(modalities)}"
+    )
+    if not kept:
+        raise DataError(f"no task can be evaluated: {what}")
+    return kept, (f"left out of the evaluation: {what}",)
 
 
 def union_pool(tasks: Iterable[Task]) -> tuple[Item, ...]:

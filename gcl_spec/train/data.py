@@ -26,7 +26,7 @@ from gcl_spec.progress import Reporter
 from gcl_spec.run.bad_samples import BadList
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import VectorPictures, hold_out
-from gcl_spec.tasks.task import Item, Task, columns_of
+from gcl_spec.tasks.task import Item, Task, answerable, columns_of
 from gcl_spec.train.feed import fingerprint
 from gcl_spec.train.feed.batches import BatchMaker, Made, open_maker
 from gcl_spec.train.feed.order import Order
@@ -63,7 +63,7 @@ class TrainingData:
         known: Path | None = None,
     ) -> None:
         self._config = config
-        self._objective = objective(config.objective)
+        self._objective = objective(config.objective, config.model.modalities)
         self._ranks = (rank, size)
         self._source: Source = open_source(config.data)
         self._all = self._source
@@ -176,9 +176,17 @@ class TrainingData:
         if evaluates:
             if self.test_root is not root:
                 reporter.say(f"note: {root.name} has no tasks/; evaluated on the starter set's")
-            self.tests = read_tasks(self.test_root, "tasks")
+            self.tests = self._answerable(read_tasks(self.test_root, "tasks"), reporter)
         if evaluates and config.train.eval_every:
-            self._validations = read_tasks(self.test_root, "val_tasks")
+            found = read_tasks(self.test_root, "val_tasks")
+            self._validations = self._answerable(found, reporter)
+
+    def _answerable(self, tasks: Sequence[Task], reporter: Reporter) -> tuple[Task, ...]:
+        """The tasks whose items the model gives embeddings of; the reporter hears of the others."""
+        kept, notes = answerable(tasks, self._config.model.modalities)
+        for note in notes:
+            reporter.say(f"note: {note}")
+        return kept
 
     def _open_prefetcher(self, steps: int) -> Prefetcher[Made] | None:
         """The maker of coming batches; None where rows in memory are all that a batch needs."""

@@ -113,7 +113,7 @@ class JaxTrainer:
     def _compiled_step(self) -> Any:
         config = self._config
         options = StepOptions(
-            objective=objective(config.objective),
+            objective=objective(config.objective, config.model.modalities),
             given=self._given,
             fuse=config.model.fuse,
             precision=config.train.precision,

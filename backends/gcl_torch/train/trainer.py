@@ -42,7 +42,7 @@ class TorchTrainer:
         self._config = config
         self._device = own_device(device)
         self.world = join_world(self._device)
-        self._objective = objective(config.objective)
+        self._objective = objective(config.objective, config.model.modalities)
         self._model = make_model(config).to(self._device)
         if config.model.lora:
             add_lora(self._model, config)
