@@ -93,18 +93,22 @@ def _evaluate(
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.progress import open_progress
-    from gcl_spec.run.loaded import encode_items
+    from gcl_spec.run.loaded import encode_items, evaluate_vectors
     from gcl_spec.tasks.folder import has_tasks, read_tasks
+    from gcl_spec.tasks.task import answerable
 
+    loaded = load_run(
+        run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
+    )
+    if loaded.config.model.kind == "adapter":
+        return evaluate_vectors(loaded, None if data is None else str(data))
     root = open_root("starter" if data is None else data)
     # A folder of training data has its tasks in tasks/, and its pictures beside that.
     inside = data is None or (has_tasks(root, "tasks") and not root.exists("queries.jsonl"))
     tasks = read_tasks(root, "tasks" if inside else "")
-    for note in (note for task in tasks for note in task.notes):
+    tasks, left_out = answerable(tasks, loaded.config.model.modalities)
+    for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
-    loaded = load_run(
-        run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
-    )
     with open_progress() as reporter:
         return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)
 

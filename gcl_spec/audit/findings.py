@@ -23,6 +23,7 @@ from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.errors import DataError
+from gcl_spec.objective import given_names
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import hold_out
@@ -123,7 +124,7 @@ def check_data(
     """
     reporter = reporter or Quiet()
     check_memory(config)
-    source = open_source(config.data)
+    source = open_source(config.data, given_names(config.model.modalities))
     numbers = np.arange(len(source))
     if sample is not None and sample < len(source):
         numbers = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
@@ -249,7 +250,7 @@ class _Tested:
 
 def _tested(source: Source, config: Config) -> _Tested:
     if isinstance(source, VectorSource):
-        return _held_out(source, config.data.holdout)
+        return _held_out(source, config)
     root = data_root(config.data.path)
     folders = [folder for folder in ("tasks", "val_tasks") if has_tasks(root, folder)]
     tasks = [task for folder in folders for task in read_tasks(root, folder)]
@@ -267,9 +268,9 @@ def _tested(source: Source, config: Config) -> _Tested:
     return found
 
 
-def _held_out(source: VectorSource, share: float) -> _Tested:
+def _held_out(source: VectorSource, config: Config) -> _Tested:
     try:
-        train, tasks = hold_out(source, share)
+        train, tasks = hold_out(source, config.data.holdout, config.model.modalities)
     except DataError as error:
         return _Tested(set(), set(), np.ones(len(source), bool), (str(error),))
     items = [item for task in tasks for item in task.candidates]

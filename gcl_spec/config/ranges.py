@@ -111,7 +111,7 @@ def _check_modalities(config: Config) -> None:
         )
     for option, names in (
         ("model.vectors", model.vectors),
-        ("data.columns.others", _columns(config)),
+        ("data.columns.others", config.data.columns.others),
     ):
         for name in names:
             if name not in given or name in _TOWERS:

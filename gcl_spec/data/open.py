@@ -23,12 +23,13 @@ from gcl_spec.errors import DataError
 
 __all__ = ["TRAIN", "data_root", "open_source"]
 
+PAIR = ("image", "text")
 _ZIPPED = "images.zip"
 _LINES = frozenset((".jsonl", ".json", ".csv", ".tsv"))
 _KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip", ".csv", ".tsv")
 
 
-def open_source(data: DataConfig) -> Source:
+def open_source(data: DataConfig, given: Sequence[str] = PAIR) -> Source:
     """The samples at `data.path`, by the kind of data that lies there.
 
     starter                        the starter set
@@ -41,12 +42,17 @@ def open_source(data: DataConfig) -> Source:
 
     Parquet files whose picture and text columns are lists of floats are vectors.
 
+    Args:
+        data: the options of the data.
+        given: the modalities that samples may have; vectors alone have others than pictures and
+            texts.
+
     Raises:
         DataError: nothing is there, or it is none of these, or unusable.
     """
     root = data_root(data.path)
     files = _files(data.path)
-    source = _open(data, root, files.paths)
+    source = _open(data, root, files.paths, given)
     source.warnings = (*files.warnings, *source.warnings)
     source.notes = (*files.notes, *source.notes)
     if data.images and {path.suffix.lower() for path in files.paths} & {".tar", ".npz"}:
@@ -55,7 +61,7 @@ def open_source(data: DataConfig) -> Source:
     return source
 
 
-def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
+def _open(data: DataConfig, root: Root, files: Sequence[Path], given: Sequence[str]) -> Source:
     images = pictures_root(data.images, root) if data.images else root
     suffixes = {path.suffix.lower() for path in files}
     if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar", *_LINES}):
@@ -64,7 +70,7 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
             "shards, or .jsonl, .json, .csv or .tsv"
         )
     if len(files) > 1 and suffixes <= _LINES:
-        return joined(lambda file: _open(data, root, [file]), files)
+        return joined(lambda file: _open(data, root, [file], given), files)
     if files and is_folder(data.path) and not data.images:
         images = _nearest(root, files[0].parent)
     match suffixes.pop() if suffixes else ".jsonl":
@@ -89,11 +95,11 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path]) -> Source:
         case ".csv" | ".tsv":
             return TextTableSource(files[0], data.columns, images)
         case ".npz":
-            from gcl_spec.data.formats.vectors import read_npz
+            from gcl_spec.data.formats.read_vectors import read_npz
 
-            return read_npz(files[0], data.columns)
+            return read_npz(files[0], data.columns, given)
         case _:
-            return _parquet(files, data, images)
+            return _parquet(files, data, images, given)
 
 
 def _check_top(root: Root) -> None:
@@ -155,22 +161,23 @@ def _check_pointers(files: Sequence[Path]) -> None:
             raise DataError(f"{file}: {pointer}")
 
 
-def _parquet(files: Sequence[Path], data: DataConfig, images: Root) -> Source:
+def _parquet(files: Sequence[Path], data: DataConfig, images: Root, given: Sequence[str]) -> Source:
     from gcl_spec.data.formats.parquet import ParquetSource
     from gcl_spec.data.formats.parquet_table import ParquetTable
 
     table = ParquetTable(files)
     names = table.names
-    columns = find_columns(str(files[0]), names, data.columns)
-    used = [name for name in (columns.image, columns.text) if name is not None]
+    columns = find_columns(str(files[0]), names, data.columns, given=given)
+    held = (columns.image, columns.text, *columns.others.values())
+    used = [name for name in held if name is not None]
     for name in (*used, columns.id, columns.concept):
         if name is not None:
             table.check(name, optional=name not in {*used, *data.columns.chosen().values()})
     kinds = [table.type_of(name) for name in used]
     if kinds and all(_is_vector(kind) for kind in kinds):
-        from gcl_spec.data.formats.vectors import read_vectors
+        from gcl_spec.data.formats.read_vectors import read_vectors
 
-        return read_vectors(table, data.columns)
+        return read_vectors(table, data.columns, given)
     return ParquetSource(table, data.columns, images)
 
 

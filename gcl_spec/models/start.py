@@ -4,6 +4,7 @@ from math import log
 
 from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.errors import ConfigError
+from gcl_spec.objective import given_names
 
 __all__ = ["start_scale", "vector_widths"]
 
@@ -27,9 +28,13 @@ def vector_widths(model: ModelConfig) -> dict[str, int]:
     Raises:
         ConfigError: the config does not tell.
     """
-    if min(model.image_vector, model.text_vector) < 1:
+    widths = {"image": model.image_vector, "text": model.text_vector, **model.vectors}
+    found = {name: widths.get(name, 0) for name in given_names(model.modalities)}
+    if min(found.values()) < 1:
+        own = [f"{n}_vector" if n in ("image", "text") else f"vectors.{n}" for n in found]
+        options = " and ".join(f"model.{name}" for name in own)
         raise ConfigError(
-            "model.kind = 'adapter' needs the widths of its input: set model.image_vector and "
-            "model.text_vector (`gcl train` reads them from the data)"
+            f"model.kind = 'adapter' needs the widths of its input: set {options} "
+            "(`gcl train` reads them from the data)"
         )
-    return {"image": model.image_vector, "text": model.text_vector}
+    return found

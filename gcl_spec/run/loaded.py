@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,23 @@ from gcl_spec.backend import Trainer
 from gcl_spec.config.options import Config
 from gcl_spec.config.user_paths import user_path
 from gcl_spec.data.features.store import FeatureStore
+from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
+from gcl_spec.data.open import open_source
 from gcl_spec.data.prepare.collate import Collate, Collator, Items
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.data.root import Root
 from gcl_spec.embed.encode import encode, pairs_of
+from gcl_spec.embed.vectors import GivenVectors
+from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate.evaluation import Report, evaluate
+from gcl_spec.models.start import vector_widths
+from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item, columns_of
 
-__all__ = ["LoadedRun", "encode_items", "load_run"]
+__all__ = ["LoadedRun", "encode_items", "evaluate_vectors", "load_run"]
 
 
 @dataclass(frozen=True)
@@ -36,26 +44,41 @@ class LoadedRun:
         self,
         image: Iterable[ImageInput | None] | None = None,
         text: Iterable[str | None] | None = None,
+        **others: Iterable[Any] | None,
     ) -> FloatArray:
         """Unit rows (N, D) float32 for N pictures, texts, or pairs, all in one space.
+
+        A run of an adapter takes vectors of any modality, by its name: arrays (N, F), or lists with
+        None where a sample has none.
 
         Args:
             image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays, in a list, tuple,
                 array, Series or generator; None where a sample has no picture, or for all.
             text: captions, likewise; None where a sample has no text, or for all. Where both are
                 given the row is that of the fused image+text embedding.
+            others: vectors of further modalities, for a run of an adapter.
 
         Raises:
             InputError: neither is given, lengths differ, a sample has neither, or an entry is of
                 another kind, such as NaN.
             DataError: a picture cannot be read.
         """
-        images, texts = pairs_of(image, text)
-        parts: Items = {"image": images, "text": texts}
-        return encode(self.trainer, self._collator, parts, batch_size=self.config.eval.batch_size)
+        given = given_names(self.config.model.modalities)
+        for name in others:
+            if name not in given:
+                raise InputError(f"no modality {name!r}; this run takes {', '.join(given)}")
+        collator, parts = self._collator, {"image": image, "text": text, **others}
+        items: Items
+        if isinstance(collator, GivenVectors):
+            items = collator.items({n: x for n, x in parts.items() if n in given or x is not None})
+        else:
+            items = dict(zip(("image", "text"), pairs_of(image, text), strict=True))
+        return encode(self.trainer, collator, items, batch_size=self.config.eval.batch_size)
 
     @cached_property
-    def _collator(self) -> Any:
+    def _collator(self) -> Collator | GivenVectors:
+        if self.config.model.kind == "adapter":
+            return GivenVectors(vector_widths(self.config.model))
         return Collator(self.config)
 
 
@@ -102,3 +125,27 @@ def encode_items(
         store.prepare(columns, reporter)
         collate = store
     return encode(run.trainer, collate, columns, batch_size=run.config.eval.batch_size)
+
+
+def evaluate_vectors(run: LoadedRun, path: str | None = None) -> Report:
+    """The evaluation of an adapter: searches among vectors.
+
+    Args:
+        run: of an adapter.
+        path: vectors, of which at most 1000 rows are searched; those that the run held out of its
+            own data when not given.
+
+    Raises:
+        DataError: no vectors lie there.
+    """
+    config = run.config
+    data = config.data if path is None else replace(config.data, path=path)
+    source = open_source(data, given_names(config.model.modalities))
+    if not isinstance(source, VectorSource):
+        raise DataError(f"{data.path!r} holds no vectors, which a run of an adapter takes")
+    share = data.holdout if path is None else 1.0
+    _, tasks = hold_out(source, share, config.model.modalities)
+    collate, size = VectorCollator(source), config.eval.batch_size
+    return evaluate(
+        lambda items: encode(run.trainer, collate, columns_of(items), batch_size=size), tasks
+    )

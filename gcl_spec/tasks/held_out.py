@@ -2,12 +2,15 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
+from itertools import product
 from typing import BinaryIO
 
 import numpy as np
 
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.errors import DataError
+from gcl_spec.objective import given_names, name_parts
 from gcl_spec.tasks.task import Item, Task
 
 __all__ = ["VectorPictures", "hold_out"]
@@ -15,14 +18,21 @@ __all__ = ["VectorPictures", "hold_out"]
 _MOST = 1000
 
 
-def hold_out(source: VectorSource, share: float) -> tuple[VectorSource, tuple[Task, ...]]:
-    """The rows to train on, and text->image and image->text search among the others.
+def hold_out(
+    source: VectorSource, share: float, modalities: Sequence[str] = ("image", "text")
+) -> tuple[VectorSource, tuple[Task, ...]]:
+    """The rows to train on, and searches among the others, such as text->image and image->text.
 
     All rows of one group are on one side (`VectorSource.groups`), which the id of its first row
     alone decides. At most 1000 rows are held out, or as many more as the last group has.
 
+    Args:
+        source: the vectors.
+        share: how many of the rows are held out, from 0 to 1.
+        modalities: those of the model: there is a search for every two without a common part.
+
     Raises:
-        DataError: fewer than two held rows have both vectors.
+        DataError: fewer than two held rows have both vectors of any search.
     """
     groups = source.groups[source.numbers]
     firsts, sizes = np.unique(groups, return_counts=True)
@@ -34,40 +44,69 @@ def hold_out(source: VectorSource, share: float) -> tuple[VectorSource, tuple[Ta
     ranked = fits if len(fits) else ranked
     before = np.cumsum(sizes[ranked]) - sizes[ranked]
     held = np.isin(groups, firsts[ranked[before < wanted]])
-    tasks = _tasks(source, source.numbers[held].tolist())
+    tasks = _tasks(source, source.numbers[held].tolist(), modalities)
     return source.subset(source.numbers[~held]), tasks
 
 
-def _tasks(source: VectorSource, rows: list[int]) -> tuple[Task, ...]:
+def _tasks(source: VectorSource, rows: list[int], modalities: Sequence[str]) -> tuple[Task, ...]:
+    """A search for every two modalities without a common part, among the rows that have both."""
     every = source.subset(np.arange(len(source.groups)))
-    both = [row for row in rows if _is_whole(every, row)]
-    if len(both) < 2:
+    parts = {row: _parts(every, row) for row in rows}
+    tasks = []
+    for target, query in product(modalities, modalities):
+        asked, found = name_parts(query), name_parts(target)
+        whole = [row for row in rows if parts[row] >= {*asked, *found}]
+        if {*asked}.isdisjoint(found) and len(whole) > 1:
+            name = f"{_short(query, modalities)}2{_short(target, modalities)}"
+            tasks.append(_task(source, name, whole, query, target))
+    if not tasks:
+        given = given_names(modalities)
+        both = [row for row in rows if len(parts[row] & {*given}) > 1]
+        words = " and ".join(f"{'an' if n[0] in 'aeiou' else 'a'} {n}" for n in given)
         raise DataError(
-            f"{source.name}: {len(both)} of {len(rows)} rows held out for evaluation have an image "
-            "and a text vector; raise data.holdout, or give more rows both"
+            f"{source.name}: {len(both)} of {len(rows)} rows held out for evaluation have {words} "
+            "vector; raise data.holdout, or give more rows both"
         )
-    images = tuple(Item(f"image {row}", image=str(row)) for row in both)
-    texts = tuple(Item(f"text {row}", text=str(row)) for row in both)
-    of_group: dict[int, list[int]] = {}
-    for place, row in enumerate(both):
-        of_group.setdefault(int(source.groups[row]), []).append(place)
-
-    def task(name: str, queries: tuple[Item, ...], candidates: tuple[Item, ...]) -> Task:
-        qrels = {
-            query.id: frozenset(candidates[n].id for n in of_group[source.groups[row]])
-            for query, row in zip(queries, both, strict=True)
-        }
-        return Task(name, queries, candidates, qrels)
-
-    return task("t2i", texts, images), task("i2t", images, texts)
+    return tuple(tasks)
 
 
-def _is_whole(source: VectorSource, row: int) -> bool:
+def _task(source: VectorSource, name: str, rows: list[int], query: str, target: str) -> Task:
+    """One search; the rows of a query's group are relevant to it."""
+
+    def items(modality: str) -> tuple[Item, ...]:
+        names = name_parts(modality)
+        return tuple(Item(f"{modality} {n}", **dict.fromkeys(names, str(n))) for n in rows)
+
+    queries, candidates = items(query), items(target)
+    of_group: dict[int, list[str]] = {}
+    for row, candidate in zip(rows, candidates, strict=True):
+        of_group.setdefault(int(source.groups[row]), []).append(candidate.id)
+    qrels = {
+        asked.id: frozenset(of_group[source.groups[row]])
+        for asked, row in zip(queries, rows, strict=True)
+    }
+    return Task(name, queries, candidates, qrels)
+
+
+def _short(modality: str, modalities: Sequence[str]) -> str:
+    """The beginnings of the parts of a modality, as long as tells them from those of others."""
+    given = given_names(modalities)
+
+    def beginning(part: str) -> str:
+        others = [name for name in given if name != part]
+        lengths = range(1, len(part))
+        cut = (part[:n] for n in lengths if not any(name.startswith(part[:n]) for name in others))
+        return next(cut, part)
+
+    return "".join(map(beginning, name_parts(modality)))
+
+
+def _parts(source: VectorSource, row: int) -> set[str]:
+    """The modalities that a row has; none where it is malformed."""
     try:
-        sample = source.sample(row)
+        return {*source.sample(row).given}
     except DataError:
-        return False
-    return sample.image is not None and bool(sample.captions)
+        return set()
 
 
 class VectorPictures:

@@ -6,8 +6,9 @@ from gcl_spec.config.memory import check_memory
 from gcl_spec.config.options import Config
 from gcl_spec.config.user_paths import absolute
 from gcl_spec.data.formats.vectors import VectorSource
-from gcl_spec.data.open import open_source
+from gcl_spec.data.open import PAIR, open_source
 from gcl_spec.errors import ConfigError
+from gcl_spec.objective import given_names
 
 __all__ = ["resolved"]
 
@@ -27,18 +28,29 @@ def resolved(config: Config) -> Config:
         if path.endswith(".npz"):
             raise ConfigError(f"data.path = {path!r} holds vectors: use --recipe adapter")
         return config
-    source = open_source(config.data)
+    given = given_names(config.model.modalities)
+    source = open_source(config.data, given)
     if not isinstance(source, VectorSource):
         raise ConfigError(
             f"data.path = {path!r}: an adapter is trained on vectors: an .npz file, or parquet "
             "files with columns of numbers"
         )
-    widths = {f"{kind}_vector": int(x.shape[1]) for kind, x in source.vectors.items()}
-    for key, width in widths.items():
-        wanted = getattr(config.model, key)
+    widths = {kind: int(x.shape[1]) for kind, x in source.vectors.items()}
+    for kind, width in widths.items():
+        own = f"{kind}_vector" if kind in PAIR else f"vectors.{kind}"
+        wanted = getattr(config.model, own) if kind in PAIR else config.model.vectors.get(kind, 0)
         if wanted not in (0, width):
-            raise ConfigError(f"model.{key} = {wanted}, but {source.name} has {width} numbers")
-    if len(widths) < 2:
-        raise ConfigError(f"{source.name}: an adapter needs vectors of both images and texts")
-    image, text = widths["image_vector"], widths["text_vector"]
-    return replace(config, model=replace(config.model, image_vector=image, text_vector=text))
+            raise ConfigError(f"model.{own} = {wanted}, but {source.name} has {width} numbers")
+    missing = [kind for kind in given if kind not in widths]
+    if missing:
+        raise ConfigError(
+            f"{source.name}: an adapter needs vectors of {' and '.join(given)}, by "
+            f"model.modalities; there are none of {' and '.join(missing)}"
+        )
+    model = replace(
+        config.model,
+        image_vector=widths.get("image", 0),
+        text_vector=widths.get("text", 0),
+        vectors={kind: width for kind, width in widths.items() if kind not in PAIR},
+    )
+    return replace(config, model=model)

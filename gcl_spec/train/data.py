@@ -65,7 +65,7 @@ class TrainingData:
         self._config = config
         self._objective = objective(config.objective, config.model.modalities)
         self._ranks = (rank, size)
-        self._source: Source = open_source(config.data)
+        self._source: Source = open_source(config.data, given_names(config.model.modalities))
         self._all = self._source
         if known is not None:
             fingerprint.check_same(known, self._all)
@@ -162,7 +162,9 @@ class TrainingData:
             reporter.say(f"note: {note}")
 
     def _open_vectors(self, source: VectorSource) -> None:
-        self._source, self.tests = hold_out(source, self._config.data.holdout)
+        self._source, self.tests = hold_out(
+            source, self._config.data.holdout, self._config.model.modalities
+        )
         self._validations = self.tests if self._config.train.eval_every else ()
         self._collate = self._test_collate = VectorCollator(source)
         self.test_root = VectorPictures(source)

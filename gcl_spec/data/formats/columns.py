@@ -33,6 +33,8 @@ class Columns:
     text: str | None
     id: str | None
     concept: str | None
+    others: Mapping[str, str]
+    """Those of further modalities, by the modality."""
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -46,6 +48,7 @@ def find_columns(
     known: Collection[str] = (),
     has_concepts: bool = True,
     more: Mapping[str, Sequence[str]] | None = None,
+    given: Sequence[str] = ("image", "text"),
 ) -> Columns:
     """The columns that are read: those of the options, or else the nearest of a known name.
 
@@ -57,6 +60,7 @@ def find_columns(
         known: other names that are read.
         has_concepts: is a column `concept` read?
         more: further names that are read for "image" or "text".
+        given: the modalities that are read; those beside "image" and "text" are vectors.
 
     Raises:
         DataError: a column that `options` names on purpose is missing, or there are neither
@@ -70,24 +74,28 @@ def find_columns(
                 f"{there}"
             )
     usual = {"image": options.image, "text": options.text, "id": options.id}
+    usual = {option: name for option, name in usual.items() if option in (*given, "id")}
     found: dict[str, str | None] = {}
     for option, name in usual.items():
-        others = (*_SAME[option], *(more or {}).get(option, ()))
-        others = others if option not in options.chosen() else ()
+        same = (*_SAME[option], *(more or {}).get(option, ()))
+        same = same if option not in options.chosen() else ()
         taken = {x for x in found.values() if x is not None}
-        found[option] = _find([x for x in names if x not in taken], (name, *others))
-    if found["image"] is None and found["text"] is None:
+        found[option] = _find([x for x in names if x not in taken], (name, *same))
+    further = {name: options.others.get(name, name) for name in given if name not in usual}
+    others = {option: _find(names, (name,)) for option, name in further.items()}
+    if not any(found.get(option, others.get(option)) for option in given):
+        wanted = {**usual, **further}
         raise DataError(
-            f"{where}: no {shown(options.image)} or {shown(options.text)} among its {unit}; there "
-            f"are {there}; choose with --set data.columns.image=NAME and .text=NAME"
+            f"{where}: no {' or '.join(shown(wanted[option]) for option in given)} among its "
+            f"{unit}; there are {there}; choose with --set {_choices(given)}"
         )
     found["concept"] = _find(names, ("concept",)) if has_concepts else None
-    used = {*found.values(), *known}
+    used = {*found.values(), *others.values(), *known}
     unused = [name for name in dict.fromkeys(names) if name not in used]
     warnings = [
         _lost(where, option, usual[option], unused, unit)
         for option in ("image", "text")
-        if found[option] is None
+        if option in given and found[option] is None
     ]
     documented = ("text",) if unit == "arrays" else ()
     notes = [
@@ -97,7 +105,21 @@ def find_columns(
     ]
     if unused:
         notes.append(f"{where}: {unit} that are not used: {listed(map(shown, unused), 20)}")
-    return Columns(**found, warnings=tuple(filter(None, warnings)), notes=tuple(notes))
+    return Columns(
+        image=found.get("image"),
+        text=found.get("text"),
+        id=found["id"],
+        concept=found["concept"],
+        others={option: name for option, name in others.items() if name is not None},
+        warnings=tuple(filter(None, warnings)),
+        notes=tuple(notes),
+    )
+
+
+def _choices(given: Sequence[str]) -> str:
+    """The options that choose columns, such as "data.columns.image=NAME and .text=NAME"."""
+    options = [name if name in ("image", "text") else f"others.{name}" for name in given]
+    return "data.columns" + " and ".join(f".{option}=NAME" for option in options)
 
 
 def _find(names: Sequence[str], wanted: Sequence[str]) -> str | None:

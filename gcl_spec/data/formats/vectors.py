@@ -1,47 +1,39 @@
-"""Precomputed vectors of images and texts, from any model or service, in place of files."""
+"""Precomputed vectors of any modalities, from any model or service, in place of files."""
 
 import copy
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._files.packed import BROKEN, Arrays
-from gcl_spec._files.reading import reason
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.batch import Batch
-from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.equal_rows import connected, first_equal
-from gcl_spec.data.formats.columns import find_columns
-from gcl_spec.data.formats.parquet_table import ParquetTable
-from gcl_spec.data.names import plain
 from gcl_spec.data.prepare.collate import Items, assemble, has_any
 from gcl_spec.data.sample import Sample
 from gcl_spec.errors import DataError
 
-__all__ = ["VectorCollator", "VectorSource", "read_npz", "read_vectors"]
+__all__ = ["VectorCollator", "VectorSource"]
 
-KINDS = ("image", "text")
 _SOME = 1000
 
 
 class VectorSource:
-    """A `Source` of N rows with an image vector, a text vector, or both.
+    """A `Source` of N rows with a vector of some of the given modalities each.
 
-    References to images and captions are row numbers; `VectorCollator` makes vectors of them. Rows
+    References to the parts of samples are row numbers; `VectorCollator` makes vectors of them. Rows
     of equal ids are not each other's negatives, nor are those of equal text vectors.
 
     Args:
         name: the name of the file, for errors.
-        vectors: "image" (N, F) and "text" (N, G), floats; one may be left out. A row of NaN alone
-            is missing.
+        vectors: floats (N, F) by modality, such as "image" and "text", of which some may be left
+            out. A row of NaN alone is missing.
         ids: N names, or None for a row that shares none; no row shares one when not given.
-        present: (N, 2) booleans, image and text, another way to say what is missing.
+        present: (N, G) booleans in the order of `given`, another way to say what is missing.
         numbers: the rows that are samples, shape (S,); all of them when not given.
+        given: the G modalities that rows may have.
 
     Raises:
         DataError: arrays of other shapes or dtypes.
@@ -54,11 +46,13 @@ class VectorSource:
         ids: Sequence[str | None] | None = None,
         present: BoolArray | None = None,
         numbers: IntArray | None = None,
+        given: Sequence[str] = ("image", "text"),
     ) -> None:
         self.name = name
         self.warnings: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
-        _check(name, vectors, ids, present)
+        self.given = tuple(given)
+        _check(name, vectors, ids, present, self.given)
         self.vectors, self.ids, self.present = vectors, ids, present
         rows = len(next(iter(vectors.values())))
         self.numbers = np.arange(rows) if numbers is None else numbers
@@ -74,11 +68,11 @@ class VectorSource:
             DataError: a vector has norm 0, or some NaN or Inf.
         """
         row, place = int(self.numbers[number]), self.place(number)
-        has = {kind: self._has(kind, row, place) for kind in KINDS}
+        has = {kind: self._has(kind, row, place) for kind in self.given}
         if not any(has.values()):
-            raise DataError(f"{place}: neither image nor text")
-        given = {kind: (str(row),) for kind in KINDS if has[kind]}
-        if has["text"]:
+            raise DataError(f"{place}: neither {' nor '.join(self.given)}")
+        given = {kind: (str(row),) for kind in self.given if has[kind]}
+        if has.get("text"):
             # The first row stands for equal ones, so that they are known as one caption.
             given["text"] = (str(self._twins["text"][row]),)
         concept = f"row {row}" if self._name(row) is None else f"id {self._name(row)}"
@@ -109,7 +103,7 @@ class VectorSource:
         return self.row("image", reference).tobytes()
 
     def row(self, kind: str, reference: str) -> FloatArray:
-        """A vector (F,) of "image" or "text"; a `DataError` where there is none."""
+        """A vector (F,) of a modality; a `DataError` where there is none."""
         x_NF = self.vectors.get(kind)
         if x_NF is None or not reference.isdecimal() or int(reference) >= len(x_NF):
             raise DataError(f"{self.name}: no {kind} vector {reference!r}; a row number is meant")
@@ -145,7 +139,7 @@ class VectorSource:
         for kind, x in self.vectors.items():
             known_N = self._states[kind] == _GOOD
             if self.present is not None:
-                known_N &= self.present[:, KINDS.index(kind)]
+                known_N &= self.present[:, self.given.index(kind)]
             found[kind] = first_equal(x, known_N)
         return found
 
@@ -153,7 +147,7 @@ class VectorSource:
         return None if self.ids is None else self.ids[row]
 
     def _has(self, kind: str, row: int, place: str) -> bool:
-        masked = self.present is not None and not self.present[row, KINDS.index(kind)]
+        masked = self.present is not None and not self.present[row, self.given.index(kind)]
         if kind not in self.vectors or masked or self._states[kind][row] == _ABSENT:
             return False
         if self._states[kind][row] == _WRONG:
@@ -164,7 +158,7 @@ class VectorSource:
 
 
 class VectorCollator:
-    """A `Collate` that makes "image/features" and "text/features" (B, F) float32 of row numbers."""
+    """A `Collate` that makes arrays "<modality>/features" (B, F) float32 of row numbers."""
 
     def __init__(self, source: VectorSource) -> None:
         self._source = source
@@ -190,79 +184,6 @@ class VectorCollator:
         return assemble(inputs, items, ids)
 
 
-def read_npz(path: Path, columns: ColumnsConfig) -> VectorSource:
-    """The vectors in an npz file: "image" (N, F), "text" (N, G), maybe "id" (N,), "present" (N, 2).
-
-    Raises:
-        DataError: no npz file, pickled objects in it, or arrays of other shapes.
-    """
-    try:
-        with Arrays(path) as file:
-            masks = [name for name in file.names if plain(name) == "present"]
-            mask = "present" if "present" in masks else next(iter(masks), None)
-            used = find_columns(
-                *(str(path), list(file.names), columns),
-                unit="arrays",
-                known=() if mask is None else (mask,),
-                has_concepts=False,
-            )
-            named = {"image": used.image, "text": used.text}
-            found = {kind: file[name] for kind, name in named.items() if name is not None}
-            ids = None if used.id is None else file[used.id]
-            present = None if mask is None else file[mask]
-    except DataError:
-        raise
-    except BROKEN as error:
-        raise DataError(
-            f"{path}: not a readable npz file of plain arrays: {reason(error)}"
-        ) from error
-    if ids is not None and ids.ndim != 1:
-        raise DataError(f"{path}: the ids have shape {ids.shape}; wanted (N,)")
-    names = None if ids is None else _names(ids.tolist())
-    source = VectorSource(str(path), found, names, present)
-    source.warnings, source.notes = used.warnings, used.notes
-    return source
-
-
-def read_vectors(table: ParquetTable, columns: ColumnsConfig) -> VectorSource:
-    """The vectors in columns of lists of floats, all in memory; a null is a missing vector."""
-    used = find_columns(str(table.paths[0]), table.names, columns, has_concepts=False)
-    named = {"image": used.image, "text": used.text}
-    whole = table.read_all([name for name in (*named.values(), used.id) if name is not None])
-    place = ", ".join(map(str, table.paths[:1])) + (" ..." if len(table.paths) > 1 else "")
-    found = {
-        kind: _matrix(place, name, whole.column(name))
-        for kind, name in named.items()
-        if name is not None
-    }
-    ids = None if used.id is None else _names(whole.column(used.id).to_pylist())
-    source = VectorSource(place, found, ids)
-    source.warnings, source.notes = used.warnings, used.notes
-    return source
-
-
-def _names(ids: list[Any]) -> list[str | None]:
-    """The ids as texts; None for null, NaN and "", which are no name that rows could share."""
-    return [None if x is None or x != x or x == "" else str(x) for x in ids]
-
-
-def _matrix(place: str, name: str, column: Any) -> FloatArray:
-    """The array (N, F) float32 of lists of equal length, with rows of NaN for nulls."""
-    lists = column.combine_chunks()
-    valid_N = np.asarray(lists.is_valid())
-    rows = lists.drop_null()
-    with np.errstate(over="ignore"):
-        flat = np.asarray(rows.flatten(), np.float32)
-    width = len(flat) // max(1, len(rows))
-    # A fixed-size list has one length by its type.
-    even = not hasattr(rows, "offsets") or np.all(np.diff(np.asarray(rows.offsets)) == width)
-    if not width or not even:
-        raise DataError(f"{place}: the vectors of column {name!r} have different lengths, or none")
-    found = np.full((len(valid_N), width), np.nan, np.float32)
-    found[valid_N] = flat.reshape(-1, width)
-    return found
-
-
 _GOOD, _ABSENT, _WRONG = 0, 1, 2
 
 
@@ -282,9 +203,10 @@ def _check(
     vectors: dict[str, FloatArray],
     ids: Sequence[str | None] | None,
     present: BoolArray | None,
+    given: tuple[str, ...],
 ) -> None:
     if not vectors:
-        raise DataError(f"{name}: neither image nor text vectors; see data.columns")
+        raise DataError(f"{name}: neither {' nor '.join(given)} vectors; see data.columns")
     for kind, x in vectors.items():
         if x.ndim != 2 or 0 in x.shape or not np.issubdtype(x.dtype, np.floating):
             raise DataError(f"{name}: {kind} vectors are {x.dtype} {x.shape}; wanted floats (N, F)")
@@ -292,6 +214,11 @@ def _check(
     if ids is not None:
         rows.add(len(ids))
     if len(rows) > 1:
-        raise DataError(f"{name}: image, text and id have different numbers of rows: {rows}")
-    if present is not None and (present.dtype != np.bool_ or present.shape != (rows.pop(), 2)):
-        raise DataError(f"{name}: present is {present.dtype} {present.shape}; wanted bool (N, 2)")
+        names = f"{', '.join(given)} and id"
+        raise DataError(f"{name}: {names} have different numbers of rows: {rows}")
+    shape = (rows.pop(), len(given))
+    if present is not None and (present.dtype != np.bool_ or present.shape != shape):
+        raise DataError(
+            f"{name}: present is {present.dtype} {present.shape}; wanted bool (N, {len(given)}), "
+            f"of {', '.join(given)}"
+        )

@@ -102,9 +102,9 @@ def _drawn(rows: Sequence[Sample | BadSample], draws: IntArray, modality: str) -
 
 def open_maker(config: Config, rank: int, size: int) -> BatchMaker:
     """The maker of a config's batches for a worker process, in whose own thread it decodes."""
-    source = open_source(config.data)
+    source = open_source(config.data, given_names(config.model.modalities))
     if isinstance(source, VectorSource):
-        source, _ = hold_out(source, config.data.holdout)
+        source, _ = hold_out(source, config.data.holdout, config.model.modalities)
     order = Order(len(source), config.train.batch_size, config.train.seed)
     collate: Collate
     if isinstance(source, VectorSource):
