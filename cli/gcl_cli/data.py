@@ -126,10 +126,15 @@ def _show(found: "Findings") -> None:
 def _rows(found: "Findings") -> list[tuple[str, int, int]]:
     """The name of each finding, its number, and of how many."""
     looked = found.looked_at
-    return [
+    contents = [
         ("image and caption", found.both, looked),
         ("image only", found.image_only, looked),
         ("caption only", found.text_only, looked),
+    ]
+    if not {*found.contents} <= {"image", "text", "image+text"}:
+        contents = [(" and ".join(n.split("+")), c, looked) for n, c in found.contents.items()]
+    return [
+        *contents,
         ("bad: malformed or unreadable", len(found.bad), looked),
         ("  of these over the limit of pixels", found.huge, looked),
         ("pixels of the largest picture", found.largest, 0),

@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.errors import DataError
-from gcl_spec.objective import given_names
+from gcl_spec.objective import given_names, in_order, name_parts
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import hold_out
@@ -42,6 +42,8 @@ class Findings:
     name: str
     samples: int
     looked_at: int
+    contents: Mapping[str, int]
+    """The numbers of samples by all the modalities that they have, such as "image+text"."""
     both: int
     image_only: int
     text_only: int
@@ -78,8 +80,11 @@ class Findings:
                 f"{len(self.bad)} of {self.looked_at} samples are bad, more than data.max_bad = "
                 f"{max_bad:g} allows: training would stop"
             )
-        if self.both == 0:
-            found.append("no sample has both an image and a caption: there is no pair to learn")
+        if not any(len(name_parts(name)) > 1 for name in self.contents):
+            what = "both an image and a caption"
+            if not {*self.contents} <= {"image", "text"}:
+                what = "two modalities"
+            found.append(f"no sample has {what}: there is no pair to learn")
         if self.batch_size > self.samples:
             found.append(f"train.batch_size = {self.batch_size} is more than there are samples")
         if self.overlap_images:
@@ -102,6 +107,7 @@ class _Look:
     concept: str = ""
     pixels: int = 0
     huge: bool = False
+    given: tuple[str, ...] = ()
 
 
 def check_data(
@@ -130,6 +136,8 @@ def check_data(
         numbers = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
     looks = list(_looks(source, numbers.tolist(), _reader(config), reporter))
     good = [look for look in looks if look.bad is None]
+    counts = Counter("+".join(sorted(look.given)) for look in good)
+    contents = {name: counts[name] for name in in_order(counts)}
     texts = [text for look in good for text in look.captions]
     tokenizer = None if config.model.kind == "adapter" else tokenizer_of(config)
     is_files = not isinstance(source, VectorSource)
@@ -139,9 +147,10 @@ def check_data(
         name=source.name,
         samples=len(source),
         looked_at=len(looks),
-        both=sum(look.image is not None and bool(look.captions) for look in good),
-        image_only=sum(not look.captions for look in good),
-        text_only=sum(look.image is None for look in good),
+        contents=contents,
+        both=contents.get("image+text", 0),
+        image_only=contents.get("image", 0),
+        text_only=contents.get("text", 0),
         bad=tuple(look.bad for look in looks if look.bad is not None),
         huge=sum(look.huge for look in looks),
         largest=max((look.pixels for look in good), default=0),
@@ -194,9 +203,10 @@ def _look(source: Source, number: int, read: Read) -> _Look:
         digests = (source.row("text", text).tobytes() for text in row.captions)
         texts = tuple(hashlib.sha256(data).hexdigest() for data in digests)
         digest = image and hashlib.sha256(image).digest()
-        return _Look(image=digest, captions=texts, concept=row.concept)
+        given = tuple(row.given)
+        return _Look(image=digest, captions=texts, concept=row.concept, given=given)
     if row.image is None:
-        return _Look(captions=row.captions, concept=row.concept)
+        return _Look(captions=row.captions, concept=row.concept, given=tuple(row.given))
     place, pixels = source.place(number), 0
     try:
         data = source.read_bytes(row.image)
@@ -205,7 +215,7 @@ def _look(source: Source, number: int, read: Read) -> _Look:
     except DataError as error:
         return _Look(BadSample(row.id, place, str(error)), huge=pixels > _limit())
     digest = hashlib.sha256(data).digest()
-    return _Look(None, digest, row.captions, row.concept, pixels)
+    return _Look(None, digest, row.captions, row.concept, pixels, given=tuple(row.given))
 
 
 def _pixels(data: bytes) -> int:

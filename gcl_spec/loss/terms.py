@@ -201,7 +201,7 @@ def modality_gaps(
         "distance" and "cosine" where there are two given modalities; of more, "distance/a,b" and
         "cosine/a,b" for each two of them.
     """
-    given = [name for name in rows if "+" not in name]
+    given = sorted(name for name in rows if "+" not in name)
     found: dict[str, Array] = {}
     for a, b in combinations(given, 2):
         flags = {"image": (present or {}).get(a), "text": (present or {}).get(b)}

@@ -208,6 +208,8 @@ def _item(item: Item, read_image: ReadImage, hit: bool = False) -> str:
         data = base64.b64encode(read_image(item.image)).decode()
         picture = f'<img alt="" src="data:image/webp;base64,{data}">'
     text = f"<div>{_escape(item.text)}</div>" if item.text is not None else ""
+    others = [(name, value) for name, value in item.content if name not in ("image", "text")]
+    text += "".join(f"<div>{_escape(f'{name} {value}')}</div>" for name, value in others)
     return f'<div class="item{" hit" if hit else ""}">{picture}{text}</div>'
 
 
