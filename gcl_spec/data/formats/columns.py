@@ -66,13 +66,7 @@ def find_columns(
         DataError: a column that `options` names on purpose is missing, or there are neither
             pictures nor captions.
     """
-    there = listed(map(shown, names), 20)
-    for option, name in options.chosen().items():
-        if name not in names:
-            raise DataError(
-                f"{where}: no {shown(name)}, which data.columns.{option} names; its {unit} are "
-                f"{there}"
-            )
+    _check_chosen(where, names, options, unit)
     usual = {"image": options.image, "text": options.text, "id": options.id}
     usual = {option: name for option, name in usual.items() if option in (*given, "id")}
     found: dict[str, str | None] = {}
@@ -84,10 +78,10 @@ def find_columns(
     further = {name: options.others.get(name, name) for name in given if name not in usual}
     others = {option: _find(names, (name,)) for option, name in further.items()}
     if not any(found.get(option, others.get(option)) for option in given):
-        wanted = {**usual, **further}
+        wanted = [shown({**usual, **further}[option]) for option in given]
         raise DataError(
-            f"{where}: no {' or '.join(shown(wanted[option]) for option in given)} among its "
-            f"{unit}; there are {there}; choose with --set {_choices(given)}"
+            f"{where}: no {' or '.join(wanted)} among its {unit}; there are "
+            f"{listed(map(shown, names), 20)}; choose with --set {_choices(given)}"
         )
     found["concept"] = _find(names, ("concept",)) if has_concepts else None
     used = {*found.values(), *others.values(), *known}
@@ -106,14 +100,22 @@ def find_columns(
     if unused:
         notes.append(f"{where}: {unit} that are not used: {listed(map(shown, unused), 20)}")
     return Columns(
-        image=found.get("image"),
-        text=found.get("text"),
-        id=found["id"],
-        concept=found["concept"],
+        **{option: found.get(option) for option in ("image", "text", "id", "concept")},
         others={option: name for option, name in others.items() if name is not None},
         warnings=tuple(filter(None, warnings)),
         notes=tuple(notes),
     )
+
+
+def _check_chosen(where: str, names: Sequence[str], options: ColumnsConfig, unit: str) -> None:
+    """Raise `DataError` for a column that an option names on purpose and that is missing."""
+    there = listed(map(shown, names), 20)
+    for option, name in options.chosen().items():
+        if name not in names:
+            raise DataError(
+                f"{where}: no {shown(name)}, which data.columns.{option} names; its {unit} are "
+                f"{there}"
+            )
 
 
 def _choices(given: Sequence[str]) -> str:
