@@ -81,7 +81,11 @@ class Report:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Report":
-        """The report that `to_json` wrote; a `DataError` says that data is none."""
+        """The report that `to_json` wrote.
+
+        Raises:
+            DataError: the data is no report.
+        """
         try:
             results = tuple(
                 TaskResult(**{**r, "metrics": {k: tuple(v) for k, v in r["metrics"].items()}})

@@ -14,6 +14,9 @@ def masked_logsumexp(s_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array
 def logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
     """log sum exp(x) over an axis; it is -inf, with gradient 0, where all are -inf.
 
+    It is shifted by about the largest number (Blanchard, Higham and Higham, IMA Journal of
+    Numerical Analysis 2021, equation 1.3), so that no exponential overflows.
+
     Args:
         x: numbers, of any shape.
         axis: the axis to sum over, which the result lacks.

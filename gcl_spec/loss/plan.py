@@ -81,6 +81,8 @@ def plans_by_scale(
 ) -> Iterator[tuple[Array | float, tuple[Softmax, ...]]]:
     """The scales exp(log_scale), 0-d each, with the softmaxes that are computed at each of them.
 
+    The logarithm is what is learned, as in CLIP (arXiv 2103.00020, section 2.5).
+
     Args:
         log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
         objective: the objective, of T directions.

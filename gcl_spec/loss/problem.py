@@ -54,7 +54,7 @@ class Problem:
         ids: (B,) integers; None where every sample has an id of its own.
         positives: whether samples of equal ids are each other's positives, or merely no negatives.
         damp: (B, F) unit rows S of the captions; logits within one modality are multiplied by
-            1 - S_j . S_k.
+            1 - S_j . S_k (AlignCLIP, arXiv 2406.17639).
     """
 
     rows: tuple[Array, ...]

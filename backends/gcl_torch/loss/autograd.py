@@ -102,7 +102,11 @@ class TiledSums(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> None:
-        """Refuse forward mode, with the way out."""
+        """Refuse forward mode, with the way out.
+
+        Raises:
+            InputError: always.
+        """
         raise InputError(NO_FORWARD_MODE)
 
     @staticmethod

@@ -48,6 +48,8 @@ def pull_back(
 ) -> TileGrads:
     """The gradients by products, factors and scale that follow from those by the logits.
 
+    They are derived here, by the chain rule.
+
     Args:
         p: D = d loss / d logits, (Ta, Tb) for each two modalities; this uses the arrays up.
         s: the logits of the tile, (Ta, Tb) each, in units of ln 2.
