@@ -37,7 +37,7 @@ def train(devices: int, processes: int) -> list[dict[str, Any]]:
             for rank, log in enumerate(logs)
         ]
         try:
-            codes = [worker.wait(timeout=100) for worker in workers]
+            codes = [worker.wait(timeout=400) for worker in workers]
         finally:  # the others may wait for one that failed
             for worker in workers:
                 worker.kill()

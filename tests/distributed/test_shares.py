@@ -59,7 +59,7 @@ def train(folder: Path, out: str, backend: str, *sets: str, launcher: Sequence[s
             for one, file in zip(environments, files, strict=True)
         ]
         try:
-            codes = [worker.wait(timeout=150) for worker in workers]
+            codes = [worker.wait(timeout=400) for worker in workers]
         finally:  # the others may wait for one that failed
             for worker in workers:
                 worker.kill()

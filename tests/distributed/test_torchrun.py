@@ -27,7 +27,7 @@ def gcl_train(*arguments: str, launcher: Sequence[str] = ()) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr

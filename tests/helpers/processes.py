@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from gcl_spec.conformance.workers import Workers
 
-SECONDS = 60
+SECONDS = 120
 """For one exchange between the processes."""
 
 
