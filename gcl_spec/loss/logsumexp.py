@@ -15,7 +15,7 @@ def logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
     """log sum exp(x) over an axis; it is -inf, with gradient 0, where all are -inf.
 
     It is shifted by about the largest number (Blanchard, Higham and Higham, IMA Journal of
-    Numerical Analysis 2021, equation 1.3), so that no exponential overflows.
+    Numerical Analysis 2021), so that no exponential overflows.
 
     Args:
         x: numbers, of any shape.
