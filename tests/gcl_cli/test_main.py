@@ -105,7 +105,7 @@ BAD = {
     ("eval", "x", "--against", "nodir"): (2, "--against nodir: No such file or directory; give a"),
     ("eval", "x", "--against", __file__): (
         2,
-        "commands.py is no report; give a run folder, or a file",
+        "test_main.py is no report; give a run folder, or a file",
     ),
 }
 
