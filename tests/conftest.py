@@ -1,7 +1,9 @@
 """Backends under test are declared, never discovered: a missing one is a failure, not a skip."""
 
+import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,33 @@ BACKENDS = tuple(os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(","))
 # Shared machines stall; a slow draw is no failure. The same draws every time, so CI is repeatable.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("ci")
+
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folders of long tests first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] == "gcl_spec")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_are_let_go() -> Iterator[None]:
+    """JAX keeps every compiled program: gigabytes for all modules together."""
+    yield
+    jax = sys.modules.get("jax")
+    if jax is not None and hasattr(jax, "clear_caches") and _resident() > 2**30:
+        jax.clear_caches()
+        gc.collect()
+
+
+def _resident() -> int:
+    """The bytes of this process in memory; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(autouse=True)
