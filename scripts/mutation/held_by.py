@@ -4,6 +4,7 @@ _OF_CORE = "tests/gcl_spec"
 _LOSS = (
     f"{_OF_CORE}/test_objective.py",
     f"{_OF_CORE}/loss/test_equation.py",
+    f"{_OF_CORE}/loss/test_equation_scales.py",
     f"{_OF_CORE}/loss/test_check_values.py",
 )
 _TILES = (
@@ -18,10 +19,14 @@ def _examples(module: str) -> str:
 
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "gcl_spec/loss/plan.py": _LOSS,
-    "gcl_spec/loss/scales.py": (*_LOSS, "tests/gcl_torch/loss/test_autograd.py"),
+    "gcl_spec/loss/plan.py": (*_LOSS, "tests/gcl_torch/loss/test_autograd.py"),
     "gcl_spec/batch.py": (f"{_OF_CORE}/test_batch.py", _examples("gcl_spec.batch")),
-    "gcl_spec/normalize.py": (f"{_OF_CORE}/test_batch.py", _examples("gcl_spec.normalize")),
+    "gcl_spec/normalize.py": (
+        f"{_OF_CORE}/test_normalize_factors.py",
+        f"{_OF_CORE}/test_normalize.py",
+        f"{_OF_CORE}/test_batch.py",
+        _examples("gcl_spec.normalize"),
+    ),
     "gcl_spec/train/optimizer_rules.py": (
         f"{_OF_CORE}/train/test_optimizer_rules.py",
         _examples("gcl_spec.train.optimizer_rules"),
