@@ -64,13 +64,14 @@ class LoadedRun:
             DataError: a picture cannot be read.
         """
         given = given_names(self.config.model.modalities)
-        for name in others:
-            if name not in given:
+        parts = {"image": image, "text": text, **others}
+        for name, x in parts.items():
+            if name not in given and (x is not None or name in others):
                 raise InputError(f"no modality {name!r}; this run takes {', '.join(given)}")
-        collator, parts = self._collator, {"image": image, "text": text, **others}
+        collator = self._collator
         items: Items
         if isinstance(collator, GivenVectors):
-            items = collator.items({n: x for n, x in parts.items() if n in given or x is not None})
+            items = collator.items({name: parts.get(name) for name in given})
         else:
             items = dict(zip(("image", "text"), pairs_of(image, text), strict=True))
         return encode(self.trainer, collator, items, batch_size=self.config.eval.batch_size)

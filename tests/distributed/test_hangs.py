@@ -31,6 +31,8 @@ def variables(backend: str, rank: int, port: str) -> dict[str, str]:
     return {
         "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(SIZE),
         "JAX_PROCESS_ID": str(rank), "JAX_PLATFORMS": "cpu",
+        # A process that is stopped may hold the cache's lock.
+        "JAX_ENABLE_COMPILATION_CACHE": "false",
     }  # fmt: skip
 
 

@@ -10,7 +10,6 @@ WITHOUT = {
     "gcl_spec/_typing.py": "names of types: mypy holds it",
     "gcl_spec/backend.py": "protocols and tuples: the backends' tests and mypy hold them",
     "gcl_spec/data/formats/read_vectors.py": "test_vectors.py reads by it what it opens",
-    "gcl_spec/embed/vectors.py": "new: its tests are those of runs on vectors in gcl_spec/train",
     "gcl_spec/loss/tiled/pull_back.py": "test_tile_softmax.py differentiates through it",
 }
 """Modules without a file, at most ten, with the reason."""

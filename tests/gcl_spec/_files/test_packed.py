@@ -12,7 +12,7 @@ import pytest
 from gcl_spec._files.packed import BROKEN, Archive, Arrays, most_unpacked
 from gcl_spec.config.options import ColumnsConfig, DataConfig
 from gcl_spec.data.formats.jsonl import read_rows, read_text
-from gcl_spec.data.formats.vectors import read_npz
+from gcl_spec.data.formats.read_vectors import read_npz
 from gcl_spec.data.open import open_source
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
