@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] == "gcl_spec")
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def programs_are_let_go() -> Iterator[None]:
     """JAX keeps every compiled program: gigabytes for all modules together."""
     yield
