@@ -19,7 +19,11 @@ def _examples(module: str) -> str:
 
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "gcl_spec/loss/plan.py": (*_LOSS, "tests/gcl_torch/loss/test_autograd.py"),
+    "gcl_spec/loss/plan.py": (
+        f"{_OF_CORE}/loss/test_plan.py",
+        *_LOSS,
+        "tests/gcl_torch/loss/test_autograd.py",
+    ),
     "gcl_spec/batch.py": (f"{_OF_CORE}/test_batch.py", _examples("gcl_spec.batch")),
     "gcl_spec/normalize.py": (
         f"{_OF_CORE}/test_normalize_factors.py",
@@ -32,7 +36,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         _examples("gcl_spec.train.optimizer_rules"),
     ),
     "gcl_spec/loss/tiled/log_sums.py": (f"{_OF_CORE}/loss/tiled/test_log_sums.py", *_TILES),
-    "gcl_spec/loss/tiled/own_logits.py": _TILES,
+    "gcl_spec/loss/tiled/own_logits.py": (f"{_OF_CORE}/loss/tiled/test_own_logits.py", *_TILES),
     "gcl_spec/loss/tiled/shared_shift.py": (
         f"{_OF_CORE}/loss/tiled/test_shared_shift.py",
         *_TILES,
