@@ -8,28 +8,12 @@ import os
 import sys
 
 import jax
-import numpy as np
 
 from gcl_jax.train.trainer import JaxTrainer
-from gcl_spec.batch import Batch
 from gcl_spec.config.toml import loads
+from whole_batches import part, whole_batch
 
 SIZE, STEPS = 12, 3
-
-
-def whole_batch(step: int) -> Batch:
-    rng = np.random.default_rng(step)
-    inputs = {
-        "image/features": rng.normal(size=(SIZE, 1280)).astype(np.float32),
-        "text/features": rng.normal(size=(SIZE, 384)).astype(np.float32),
-    }
-    ids = np.minimum(np.arange(SIZE), SIZE - 3)
-    return Batch(inputs, {"image": np.arange(SIZE) != 5, "text": np.arange(SIZE) != 2}, ids)
-
-
-def part(batch: Batch, rows: slice) -> Batch:
-    inputs = {name: x[rows] for name, x in batch.inputs.items()}
-    return Batch(inputs, {n: x[rows] for n, x in batch.present.items()}, batch.ids[rows])
 
 
 def main(devices: int, rank: int, size: int, port: str, *sets: str) -> None:
@@ -48,11 +32,13 @@ def main(devices: int, rank: int, size: int, port: str, *sets: str) -> None:
     rows = slice(rank * share, (rank + 1) * share)
     values = []
     for step in range(STEPS):
-        found = trainer.step(part(whole_batch(step), rows), lr=1e-3)
+        found = trainer.step(part(whole_batch(step, SIZE), rows), lr=1e-3)
         values.append({name: float(x) for name, x in found.items()})
     trainer.world.barrier()
     state = {n: x.astype(float).ravel().tolist() for n, x in trainer.state().items() if "3." in n}
-    encoded = [z.astype(float).ravel().tolist() for z in trainer.encode(whole_batch(0)).values()]
+    encoded = [
+        z.astype(float).ravel().tolist() for z in trainer.encode(whole_batch(0, SIZE)).values()
+    ]
     print(json.dumps({"values": values, "state": state, "encoded": encoded}))
 
 

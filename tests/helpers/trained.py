@@ -37,3 +37,16 @@ def trained_run(path: Path, *sets: str) -> TorchTrainer:
     RunFolder(path).write("config.toml", toml.dumps(config))
     checkpoint.save(path / "checkpoints", trainer.state(), keep=1)
     return trainer
+
+
+def run_of_three_steps(path: Path) -> Path:
+    """Steps 1 to 3 are kept, of which the second had the best figure."""
+    state = trained_run(path).state()
+    for step in (1, 2):
+        changed = {n: x * step if n.startswith("params/clip.") else x for n, x in state.items()}
+        changed["step"] = np.asarray(step)
+        checkpoint.save(path / "checkpoints", changed, keep=9)
+    figures = [(1, 0.1), (2, 0.5), (3, 0.5)]
+    lines = [f'{{"step": {step}, "val_hit@10": {x}}}\n' for step, x in figures]
+    RunFolder(path).write("metrics.jsonl", "".join(lines))
+    return path

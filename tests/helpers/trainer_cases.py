@@ -7,23 +7,9 @@ import numpy as np
 from gcl_spec.batch import Batch
 from gcl_spec.config.toml import load, loads
 from gcl_torch.train.trainer import TorchTrainer
+from whole_batches import part, whole_batch
 
 SIZE = 13
-
-
-def whole_batch(step: int) -> Batch:
-    rng = np.random.default_rng(step)
-    inputs = {
-        "image/features": rng.normal(size=(SIZE, 1280)).astype(np.float32),
-        "text/features": rng.normal(size=(SIZE, 384)).astype(np.float32),
-    }
-    ids = np.minimum(np.arange(SIZE), SIZE - 3)
-    return Batch(inputs, {"image": np.arange(SIZE) != 5, "text": np.arange(SIZE) != 2}, ids)
-
-
-def part(batch: Batch, rows: slice) -> Batch:
-    inputs = {name: x[rows] for name, x in batch.inputs.items()}
-    return Batch(inputs, {n: x[rows] for n, x in batch.present.items()}, batch.ids[rows])
 
 
 def train(rank: int, size: int, sets: list[str], steps: int) -> dict[str, Any]:
@@ -33,7 +19,7 @@ def train(rank: int, size: int, sets: list[str], steps: int) -> dict[str, Any]:
     bounds = [round(SIZE * (r / size) ** 2) for r in range(size + 1)]  # uneven shares
     values = []
     for step in range(steps):
-        batch = part(whole_batch(step), slice(bounds[rank], bounds[rank + 1]))
+        batch = part(whole_batch(step, SIZE), slice(bounds[rank], bounds[rank + 1]))
         found = trainer.step(batch, lr=1e-3)
         values.append({name: float(x) for name, x in found.items()})
     return {"values": values, "state": trainer.state()}
@@ -45,7 +31,7 @@ def skip(rank: int, size: int) -> list[float]:
     trainer = TorchTrainer(config, device="cpu")
     found = []
     for step in range(2):
-        batch = part(whole_batch(step), slice(rank * SIZE // size, (rank + 1) * SIZE // size))
+        batch = part(whole_batch(step, SIZE), slice(rank * SIZE // size, (rank + 1) * SIZE // size))
         if not step and rank == size - 1:
             batch.inputs["image/features"][0] = np.nan
         found.append(float(trainer.step(batch, lr=1e-3)["skipped"]))

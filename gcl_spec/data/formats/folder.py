@@ -4,17 +4,22 @@ from collections.abc import Iterator
 
 from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.embedded import EMBEDDED, is_embedded
-from gcl_spec.data.formats.jsonl import check_malformed, read_jsonl, read_rows
+from gcl_spec.data.formats.jsonl import check_malformed, read_rows
 from gcl_spec.data.names import Names
 from gcl_spec.data.root import Root
 from gcl_spec.data.sample import FIELDS, Sample, sample_of
 from gcl_spec.errors import DataError, EmptyDataError
 
-__all__ = ["JsonlSource", "read_samples"]
+__all__ = ["JsonlSource"]
 
 
 class JsonlSource:
-    """A `Source` of the lines of a JSONL file, whose keys `read_samples` has."""
+    """A `Source` of the lines of a JSONL file.
+
+    A line is {"id": str, "image"?: path, "captions"?: [str, ...], "concept"?: str}.
+    `concept` is the first caption where it is not given. Null and "" count as not given; one
+    caption may stand without a list.
+    """
 
     def __init__(
         self,
@@ -87,27 +92,6 @@ def _noted(row: Sample) -> str:
     # Runs keep a hash of these texts: another form would make their data seem changed.
     parts = f"id={row.id!r}, image={row.image!r}, captions={row.captions!r}"
     return f"Sample({parts}, concept={row.concept!r})"
-
-
-def read_samples(root: Root, path: str) -> tuple[Sample, ...]:
-    """The samples of a JSONL file: {"id", "image"?: path, "captions"?: [...], "concept"?: str}.
-
-    `concept` is the first caption where it is not given. Null and "" count as not given; one
-    caption may stand without a list.
-
-    Raises:
-        DataError: a malformed line, with file and line; a double id; no sample at all.
-    """
-    samples: dict[str, Sample] = {}
-    names = Names(FIELDS, "lines")
-    for place, record in read_jsonl(root, path):
-        sample = sample_of(place, names.take(record))
-        if sample.id in samples:
-            raise DataError(f"{place}: id {sample.id!r} stands on an earlier line too")
-        samples[sample.id] = sample
-    if not samples:
-        raise DataError(f"{root.name}: {path} holds no sample")
-    return tuple(samples.values())
 
 
 def _chosen(columns: ColumnsConfig | None) -> dict[str, str]:

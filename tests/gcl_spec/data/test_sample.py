@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.root import open_root
+from samples import samples_of
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_what_means_no_caption_and_no_picture(tmp_path: Path, none: str) -> None
         '{"id": "2", "image": "", "captions": "a dog "}\n'
         '{"id": "3", "image": null, "captions": [" a cat", null, ""]}\n'
     )
-    samples = read_samples(open_root(tmp_path), "train.jsonl")
+    samples = samples_of(open_root(tmp_path), "train.jsonl")
     assert [(s.image, s.captions) for s in samples] == [
         ("1.png", ()),
         (None, ("a dog",)),

@@ -10,18 +10,18 @@ import pytest
 from PIL import Image
 
 from gcl_spec.data import starter
-from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.root import open_root
 from gcl_spec.data.starter import starter_path
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.folder import read_tasks
 from gcl_spec.tasks.task import Task, union_pool
 from repository import REPOSITORY
+from samples import samples_of
 
 ROOT = open_root("starter")
 TASKS = read_tasks(ROOT, "tasks")
 FOLDER = Path(starter.__file__).parent
-SAMPLES = [s for split in ("train.jsonl", "val.jsonl") for s in read_samples(ROOT, split)]
+SAMPLES = [s for split in ("train.jsonl", "val.jsonl") for s in samples_of(ROOT, split)]
 
 
 def _words(text: str) -> str:

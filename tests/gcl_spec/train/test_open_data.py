@@ -1,68 +1,56 @@
-"""Which weights of a run others start from, and leave as: running means, and any kept step."""
+"""The data of a training, opened by all of its processes: the towers run in the first alone."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
-from click.testing import CliRunner
-from safetensors.numpy import load_file, save_file
 
-import gcl_spec
-from gcl_cli.main import cli
-from gcl_spec.config import toml
-from gcl_spec.errors import CheckpointError
-from gcl_spec.run import checkpoint
-from gcl_spec.run.folder import RunFolder
-from gcl_spec.run.weights import weights_of
-from gcl_torch.train.trainer import TorchTrainer
-from trained import SIZE, trained_run
+from gcl_spec.batch import Batch
+from gcl_spec.errors import DataError
+from gcl_spec.progress import Quiet
+from gcl_spec.train.data import TrainingData
+from gcl_spec.train.open_data import open_data
+from gcl_spec.train.world import single
+from pieces import Towers, equal, options, write
+from thread_world import SIZE, Member, in_threads
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """Steps 1 to 3, of which the second had the best figure."""
-    trainer = trained_run(tmp_path / "run")
-    state = trainer.state()
-    for step in (1, 2):
-        changed = {n: x * step if n.startswith("params/clip.") else x for n, x in state.items()}
-        changed["step"] = np.asarray(step)
-        checkpoint.save(tmp_path / "run/checkpoints", changed, keep=9)
-    figures = [(1, 0.1), (2, 0.5), (3, 0.5)]
-    lines = [f'{{"step": {step}, "val_hit@10": {x}}}\n' for step, x in figures]
-    RunFolder(tmp_path / "run").write("metrics.jsonl", "".join(lines))
-    return tmp_path / "run"
+class Counting(Towers):
+    """Towers that count the batches they are asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def features(self, batch: Batch) -> dict[str, np.ndarray]:
+        self.asked += 1
+        return super().features(batch)
 
 
-def test_lora_matrices_need_their_layers(tmp_path: Path) -> None:
-    trained_run(tmp_path / "lora", "model.lora=2")
-    config = toml.load(recipe="tiny", overrides=[f"train.batch_size={SIZE}"])
-    with pytest.raises(CheckpointError, match=r"gcl export .* model\.path"):
-        TorchTrainer(config, device="cpu", state=weights_of(tmp_path / "lora"))
+def test_only_the_first_process_runs_the_towers(tmp_path: Path) -> None:
+    config = options(write(tmp_path / "data"), "model.freeze=both")
+    towers = [Counting() for _ in range(SIZE)]
+
+    def opened(member: Member) -> TrainingData:
+        return open_data(config, towers[member.rank], member, Quiet(), only_steps=3)  # type: ignore[arg-type]
+
+    first, second = in_threads(opened)
+    assert towers[0].asked > 0
+    assert towers[1].asked == 0
+    whole = open_data(config, Towers(), single(), Quiet(), only_steps=3)  # type: ignore[arg-type]
+    shares, batch = [first.batch(1), second.batch(1)], whole.batch(1)
+    assert [len(share) for share in shares] == [4, 4]
+    inputs = {n: np.concatenate([share.inputs[n] for share in shares]) for n in batch.inputs}
+    present = {n: np.concatenate([share.present[n] for share in shares]) for n in batch.present}
+    equal(Batch(inputs, present, batch.ids), batch)
+    for data in (first, second, whole):
+        data.close()
 
 
-def test_every_command_takes_an_older_run_where_it_is_asked(
-    run: Path, tmp_path: Path, data_folder: Path
-) -> None:
-    """One without checksums: without the flag an error, with it the same as before."""
-    (run / "checksums.json").unlink()
-    for path in (run / "checkpoints").iterdir():
-        arrays = load_file(path)
-        save_file(arrays, path, {"format": "gcl-spec/1"})
-    checkpoint_file = run / "checkpoints/step-00000002.safetensors"
-    tasks = ("--data", str(data_folder))
-    sets = ("--recipe", "tiny", "--dry-run", "--set", f"data.path={data_folder}")
-    commands = [
-        ("export", str(run), str(tmp_path / "out")),
-        ("export", str(run), str(tmp_path / "best"), "--step", "best"),
-        ("eval", str(run), *tasks),
-        ("eval", str(run), *tasks, "--step", "2", "--against", str(run)),
-        ("train", *sets, "--set", "train.batch_size=8", "--init", str(run)),
-        ("train", *sets, "--set", "train.batch_size=8", "--init", str(checkpoint_file)),
-    ]
-    for command in commands:
-        refused = CliRunner().invoke(cli, command)
-        assert isinstance(refused.exception, CheckpointError), command
-        assert "--allow-unverified" in str(refused.exception)
-        done = CliRunner().invoke(cli, [*command, "--allow-unverified"])
-        assert done.exit_code == 0, (command, done.output, done.exception)
-    assert gcl_spec.load_run(run, step="best", allow_unverified=True).step == 2
+def test_a_failure_of_the_first_ends_all(tmp_path: Path) -> None:
+    config = options(tmp_path / "nowhere")
+
+    def opened(member: Member) -> TrainingData:
+        return open_data(config, Towers(), member, Quiet())  # type: ignore[arg-type]
+
+    found = in_threads(opened)
+    assert all(isinstance(error, DataError | RuntimeError) for error in found), found
+    assert "nowhere" in str(found[0])

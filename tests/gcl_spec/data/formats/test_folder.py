@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
+from samples import samples_of
 
 
 def test_samples(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_samples(tmp_path: Path) -> None:
         '{"id": "2", "captions": ["a cat"], "concept": "felis"}\n'
         '{"id": "3", "image": "3.png", "captions": []}\n'
     )
-    samples = read_samples(open_root(tmp_path), "train.jsonl")
+    samples = samples_of(open_root(tmp_path), "train.jsonl")
     assert [s.concept for s in samples] == ["a dog", "felis", "3"]
     for line, message in {
         '{"id": "1", "captions": 3}': "captions must be texts",
@@ -29,5 +29,5 @@ def test_samples(tmp_path: Path) -> None:
     }.items():
         (tmp_path / "train.jsonl").write_text(line)
         with pytest.raises(DataError) as caught:
-            read_samples(open_root(tmp_path), "train.jsonl")
+            samples_of(open_root(tmp_path), "train.jsonl")
         assert message in str(caught.value)

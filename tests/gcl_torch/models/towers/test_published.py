@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import efficientnet_witness
-from gcl_spec.data.formats.folder import read_samples
 from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.data.root import open_root
 from gcl_spec.models.pretrained import image_weights, text_folder
 from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0, _SameConv2d
 from gcl_torch.models.towers.minilm import MiniLM
+from samples import samples_of
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_weights_are_imagenets(
     That the weights want RGB stands in no file beside them; the pictures tell.
     """
     root = open_root("starter")
-    samples = [s for part in ("train", "val") for s in read_samples(root, f"{part}.jsonl")]
+    samples = [s for part in ("train", "val") for s in samples_of(root, f"{part}.jsonl")]
     chosen = [s for s in samples if s.captions and s.captions[0].lower() in CLASSES]
     wanted = np.asarray([CLASSES[s.captions[0].lower()] for s in chosen])
     assert len(wanted) >= 40
