@@ -16,9 +16,10 @@ from gcl_jax.models.towers.efficientnet_lite import EfficientNetLite0
 from gcl_jax.models.towers.layers import Activation, LayerNorm, Linear
 from gcl_jax.models.towers.minilm import MiniLM
 from gcl_spec.config.options import Config
-from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.errors import ConfigError
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.projecting import Projecting
 from gcl_spec.models.start import start_scale, vector_widths
 
 __all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
@@ -26,50 +27,18 @@ __all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
 Inputs = Mapping[str, jax.Array]
 
 
-class Model(nnx.Module):
+class Model(nnx.Module, Projecting[jax.Array]):
     """A model that projects every given modality into one space, with its temperature.
 
-    given: the modalities of which it takes inputs.
     log_scale: ln(1 / temperature), shape ().
     """
-
-    given: tuple[str, ...] = ("image", "text")
 
     log_scale: nnx.Param[jax.Array]
     max_tokens = 512
 
     def __call__(self, inputs: Inputs) -> dict[str, jax.Array]:
-        """Projections by modality, (B, width) each; zeros for a modality without inputs."""
-        features = self.features(inputs)
-        if not features:
-            names = " or ".join(self.given)
-            raise DataError(f"a batch without inputs of {names}, which this model takes")
-        found = {name: self.project(name, x) for name, x in features.items()}
-        zeros = jnp.zeros_like(next(iter(found.values())))
-        return {name: found.get(name, zeros) for name in self.given}
-
-    def features(self, inputs: Inputs) -> dict[str, jax.Array]:
-        """Tower outputs by modality, (B, F): given ones, or computed from pixels and tokens."""
-        found = {}
-        for name in self.given:
-            if f"{name}/features" in inputs:
-                found[name] = inputs[f"{name}/features"]
-            else:
-                x = self.tower_output(name, inputs)
-                if x is not None:
-                    found[name] = x
-        return found
-
-    def project(self, name: str, features: jax.Array) -> jax.Array:
-        """Projections (B, width) in the common space of tower outputs (B, F)."""
-        raise NotImplementedError
-
-    def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
-        """The output (B, F) of the tower of a modality; None where it has no inputs."""
-        raise NotImplementedError
-
-    def checkpointing(self) -> None:
-        """Compute activations of the towers again in backward instead of keeping them."""
+        """The projections by modality, (B, width) each (`Projecting.projections`)."""
+        return self.projections(inputs, jnp.zeros_like)
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
         self.log_scale = nnx.Param(jnp.asarray(start_scale(config, own), jnp.float32))
@@ -124,12 +93,12 @@ class LiteModel(_Heads):
                 setattr(self, f"{name}_tower", frozen_tower(name))
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
-        """The output (B, F) of a tower (`Model.tower_output`)."""
+        """The output (B, F) of a tower (`Projecting.tower_output`)."""
         tower = getattr(self, f"{name}_tower", None)
         return None if tower is None else run_tower(tower, name, inputs)
 
     def checkpointing(self) -> None:
-        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
+        """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
         for name in ("image", "text"):
             if hasattr(self, f"{name}_tower"):
                 getattr(self, f"{name}_tower").checkpointing()
@@ -182,7 +151,7 @@ class ClipModel(Model):
         return features
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:
-        """The output (B, F) of a tower (`Model.tower_output`)."""
+        """The output (B, F) of a tower (`Projecting.tower_output`)."""
         if name == "image" and "image/pixel_values" in inputs:
             return self.clip.image(inputs["image/pixel_values"])
         if name == "text" and "text/input_ids" in inputs:
@@ -190,7 +159,7 @@ class ClipModel(Model):
         return None
 
     def checkpointing(self) -> None:
-        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
+        """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
         self.clip.checkpointing(True)
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from gcl_spec.config.options import Config
-from gcl_spec.errors import DataError
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.projecting import Projecting
 from gcl_spec.models.start import start_scale, vector_widths
 from gcl_torch.models.towers.clip import ClipTowers
 from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0
@@ -19,49 +19,14 @@ __all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
 Inputs = Mapping[str, torch.Tensor]
 
 
-class Model(nn.Module):
+class Model(nn.Module, Projecting[torch.Tensor]):
     """A model that projects every given modality into one space, with its temperature."""
 
-    given: tuple[str, ...] = ("image", "text")
-    """The modalities of which it takes inputs."""
     log_scale: nn.Parameter
 
     def forward(self, inputs: Inputs) -> dict[str, torch.Tensor]:
-        """Projections by modality, (B, D) each; zeros for a modality without inputs.
-
-        Raises:
-            DataError: there are inputs of no modality.
-        """
-        features = self.features(inputs)
-        if not features:
-            names = " or ".join(self.given)
-            raise DataError(f"a batch without inputs of {names}, which this model takes")
-        found = {name: self.project(name, x) for name, x in features.items()}
-        zeros = torch.zeros_like(next(iter(found.values())))
-        return {name: found.get(name, zeros) for name in self.given}
-
-    def features(self, inputs: Inputs) -> dict[str, torch.Tensor]:
-        """Tower outputs by modality, (B, F): given ones, or computed from pixels and tokens."""
-        found = {}
-        for name in self.given:
-            if f"{name}/features" in inputs:
-                found[name] = inputs[f"{name}/features"]
-            else:
-                x = self.tower_output(name, inputs)
-                if x is not None:
-                    found[name] = x
-        return found
-
-    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
-        """Projections (B, width) in the common space of tower outputs (B, F)."""
-        raise NotImplementedError
-
-    def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
-        """The output (B, F) of the tower of a modality; None where it has no inputs."""
-        raise NotImplementedError
-
-    def checkpointing(self) -> None:
-        """Compute activations of the towers again in backward instead of keeping them."""
+        """The projections by modality, (B, width) each (`Projecting.projections`)."""
+        return self.projections(inputs, torch.zeros_like)
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
         scale = torch.tensor(start_scale(config, own))
@@ -111,7 +76,7 @@ class LiteModel(_Heads):
             self.text_tower = MiniLM()
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
-        """The output (B, F) of a tower (`Model.tower_output`)."""
+        """The output (B, F) of a tower (`Projecting.tower_output`)."""
         if name == "image" and "image/pixels" in inputs:
             pooled: torch.Tensor = self._tower("image")(inputs["image/pixels"])
             return pooled
@@ -122,7 +87,7 @@ class LiteModel(_Heads):
         return None
 
     def checkpointing(self) -> None:
-        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
+        """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
         for tower in self.children():
             if isinstance(tower, EfficientNetLite0 | MiniLM):
                 tower.checkpointing()
@@ -171,7 +136,7 @@ class ClipModel(Model):
         return features
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:
-        """The output (B, F) of a tower (`Model.tower_output`)."""
+        """The output (B, F) of a tower (`Projecting.tower_output`)."""
         if name == "image" and "image/pixel_values" in inputs:
             return self.clip.image(inputs["image/pixel_values"])
         if name == "text" and "text/input_ids" in inputs:
@@ -179,7 +144,7 @@ class ClipModel(Model):
         return None
 
     def checkpointing(self) -> None:
-        """Compute activations of the towers again in backward (`Model.checkpointing`)."""
+        """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
         self.clip.checkpointing(True)
 
     def _freeze(self, name: str) -> None:
