@@ -1,26 +1,36 @@
 """Tasks as folders with queries.jsonl, candidates.jsonl and qrels.tsv, as the starter set has them.
 
 A line of the JSONL files is {"id", "image"?: path under the root, "text"?}; a line of qrels.tsv is
-a query's id, a tab, and the id of one relevant candidate.
+a query's id, a tab, and the id of one relevant candidate. A third column may grade it, four columns
+as TREC has them are read too, and the first line may name the columns (`judgements`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gcl_spec.data.formats.jsonl import read_jsonl, read_text
+from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.names import IMAGE, Field, Names, listed, shown
 from gcl_spec.data.root import Root
 from gcl_spec.data.sample import as_id
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.judgements import grades_of, read_judgements, relevant
 from gcl_spec.tasks.task import Item, Task
 
-__all__ = ["has_tasks", "read_task", "read_tasks"]
+__all__ = ["SETS", "has_tasks", "read", "read_task", "read_tasks"]
+
+SETS: tuple[str, ...] = ()
+"""Any folder in this layout is a set."""
 
 
 def has_tasks(root: Root, folder: str) -> bool:
     """Is there a task in `folder`, or are there sub-folders that should hold some?"""
     return root.exists(_join(folder, "queries.jsonl")) or bool(root.folders(folder))
+
+
+def read(root: Root, names: Sequence[str] = ()) -> tuple[Task, ...]:
+    """The tasks in folders; by default, those of `read_tasks`."""
+    return tuple(read_task(root, name) for name in names) if names else read_tasks(root)
 
 
 def read_tasks(root: Root, folder: str = "") -> tuple[Task, ...]:
@@ -65,38 +75,41 @@ def read_task(root: Root, folder: str) -> Task:
     """The task in a folder; a `DataError` names file, line and way out of what is malformed."""
     queries, notes = _read_items(root, _join(folder, "queries.jsonl"))
     candidates, more = _read_items(root, _join(folder, "candidates.jsonl"))
-    path = _join(folder, "qrels.tsv")
-    qrels: dict[str, set[str]] = {query: set() for query in queries}
-    for number, line in enumerate(read_text(root, path).split("\n"), 1):
-        if not line.strip():
-            continue
-        place = f"{root.name}: {path}:{number}"
-        parts = line.rstrip("\r").split("\t")
-        if len(parts) != 2:
-            trec = len(parts) in (3, 4) or len(line.split()) == _TREC
-            hint = "; leave the columns of TREC and BEIR out, and lines of score 0"
-            raise DataError(
-                f"{place}: wanted a query id, a tab, a candidate id; got {line!r:.200}"
-                + (hint if trec else "")
-            )
-        for part, known, file in zip(parts, (queries, candidates), _FILES, strict=True):
+    qrels, grades = _judgements(root, _join(folder, "qrels.tsv"), queries, candidates)
+    name = folder.rpartition("/")[2] or Path(root.name).resolve().name.removesuffix(".zip")
+    every = tuple(queries.values()), tuple(candidates.values())
+    return Task(name, *every, qrels, (*notes, *more), grades=grades)
+
+
+def _judgements(
+    root: Root, path: str, queries: dict[str, Item], candidates: dict[str, Item]
+) -> tuple[dict[str, frozenset[str]], dict[str, dict[str, float]]]:
+    """The relevant candidates of each query, and all grades of queries that have others than 1."""
+    lines = []
+    for line in read_judgements(root, path, (2, 3, 4), queries.__contains__):
+        given = (line.query, line.candidate)
+        for part, known, file in zip(given, (queries, candidates), _FILES, strict=True):
             if part not in known:
-                raise DataError(f"{place}: id {part!r} is not in {file}")
-        qrels[parts[0]].add(parts[1])
+                raise DataError(f"{line.place}: id {part!r} is not in {file}{_like(part, known)}")
+        lines.append(line)
+    grades = grades_of(lines)
+    qrels = {query: relevant(grades.get(query, {})) for query in queries}
     lonely = [query for query, found in qrels.items() if not found]
     if lonely:
         raise DataError(
             f"{root.name}: {path}: no relevant candidate for {len(lonely)} queries, such as "
             f"{lonely[0]!r}; add them or remove the queries"
         )
-    name = folder.rpartition("/")[2] or Path(root.name).resolve().name.removesuffix(".zip")
-    relevant = {query: frozenset(found) for query, found in qrels.items()}
-    notes = (*notes, *more)
-    return Task(name, tuple(queries.values()), tuple(candidates.values()), relevant, notes)
+    return qrels, {query: found for query, found in grades.items() if {*found.values()} != {1.0}}
+
+
+def _like(part: str, known: dict[str, Item]) -> str:
+    """A hint at the id that a table may have written as a fraction, or with blanks around it."""
+    whole = part.strip().removesuffix(".0")
+    return f"; {whole!r} is: write it so" if whole in known else ""
 
 
 _FILES = ("queries.jsonl", "candidates.jsonl")
-_TREC = 4  # columns, with blanks between them
 _INSTRUCTIONS = ("modification", "instruction", "query", "question", "prompt")
 # A name that is meant for one of these would change what is searched for, so it is an error.
 _FIELDS = (

@@ -1,89 +1,68 @@
 """A retrieval task: queries, candidates, and which are relevant to which."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from gcl_spec.errors import DataError
 from gcl_spec.objective import in_order, name_parts, same_parts
+from gcl_spec.tasks.item import Item
+from gcl_spec.tasks.item_table import ItemTable, joined
 
-__all__ = ["MIXED", "Item", "Task", "answerable", "columns_of", "one_content_an_id", "union_pool"]
+__all__ = [
+    "MIXED",
+    "Item",
+    "Task",
+    "answerable",
+    "columns_of",
+    "known_ids",
+    "one_content_an_id",
+    "union_pool",
+]
 
 MIXED = "mixed"
 """The kind of a search whose queries, or candidates, have several modalities."""
 
 
-@dataclass(frozen=True, slots=True, init=False)
-class Item:
-    """A query or a candidate: an image (a path under the data's root), a text, or several parts.
-
-    >>> Item("1", text="a dog", image="dog.png") == Item("1", "dog.png", "a dog")
-    True
-    >>> Item("2", audio="bark.wav", text="a dog").modality
-    'audio+text'
-    """
-
-    id: str
-    content: tuple[tuple[str, str], ...]
-    """Pairs of a given modality that it has and its text or reference, by name."""
-
-    def __init__(
-        self, id: str, image: str | None = None, text: str | None = None, **others: str | None
-    ) -> None:
-        parts = {"image": image, "text": text, **others}
-        known = sorted((name, value) for name, value in parts.items() if value is not None)
-        object.__setattr__(self, "id", id)
-        object.__setattr__(self, "content", tuple(known))
-
-    def get(self, modality: str) -> str | None:
-        """Its text, or the reference of its part of a given modality; None where it has none."""
-        return dict(self.content).get(modality)
-
-    @property
-    def image(self) -> str | None:
-        """The path of its picture."""
-        return self.get("image")
-
-    @property
-    def text(self) -> str | None:
-        """Its text."""
-        return self.get("text")
-
-    @property
-    def modality(self) -> str:
-        """The names of its parts in alphabetical order, such as "text" or "image+text"."""
-        return "+".join(name for name, _ in self.content)
-
-    def renamed(self, id: str) -> "Item":
-        """The same content under another id."""
-        return Item(id, **dict(self.content))
-
-    def to_json(self) -> dict[str, Any]:
-        """The id and the parts by name; `Item(**...)` of it gives the item back."""
-        return {"id": self.id, **dict(self.content)}
-
-
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One search; `qrels` maps a query's id to the ids of its relevant candidates."""
+    """One search; `qrels` maps a query's id to the ids of its relevant candidates.
+
+    Most tasks have the first four fields alone; the others say what a published benchmark does
+    beyond them.
+    """
 
     name: str
-    queries: tuple[Item, ...]
-    candidates: tuple[Item, ...]
+    queries: Sequence[Item]
+    candidates: Sequence[Item]
     qrels: Mapping[str, frozenset[str]]
     notes: tuple[str, ...] = field(default=(), compare=False)
     """Texts on what its files hold that is not used."""
+    metrics: tuple[str, ...] = ()
+    """Those of its benchmark's tables, such as "hit@5"."""
+    grades: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By query, the grades of all judged candidates, where not every one is 1."""
+    elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By query, relevant candidates that its own pool lacks; the global one may have them."""
+    unjudged: frozenset[str] = frozenset()
+    """Queries without a relevant candidate, which count as failed and stay in the mean."""
+    left_out: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By query, candidates that it never finds, also where they are relevant."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By query, the only candidates that it is compared with, of which one may stand twice."""
+    union: Sequence[Item] | None = field(default=None, compare=False)
+    """The global pool, where it is more than the candidates of all tasks."""
 
     def __post_init__(self) -> None:
         """Raise a `DataError` for double ids, and for qrels that fit no query or candidate."""
         for side, items in (("queries", self.queries), ("candidates", self.candidates)):
-            if len({item.id for item in items}) != len(items) or not items:
+            if not len(items) or not _distinct(items):
                 raise DataError(f"task {self.name}: its {side} are none, or share an id")
         if self.qrels.keys() != {item.id for item in self.queries}:
             raise DataError(f"task {self.name}: qrels must have each query once, and no others")
-        known = {item.id for item in self.candidates}
+        known = known_ids(self.candidates)
         for query, found in self.qrels.items():
-            if not found or not found <= known:
+            nothing = not found and not self.elsewhere.get(query) and query not in self.unjudged
+            if nothing or not all(map(known, found)):
                 raise DataError(
                     f"task {self.name}: query {query!r} needs relevant candidates, all of them "
                     "among the task's"
@@ -144,12 +123,32 @@ def answerable(
     return kept, (f"left out of the evaluation: {what}",)
 
 
-def union_pool(tasks: Iterable[Task]) -> tuple[Item, ...]:
-    """The global pool: the candidates of all tasks, each id once.
+def known_ids(items: Sequence[Item]) -> Callable[[str], bool]:
+    """A function that says whether an id is that of one of the items."""
+    if isinstance(items, ItemTable):
+        return lambda id: items.find(id) is not None
+    return {item.id for item in items}.__contains__
+
+
+def _distinct(items: Sequence[Item]) -> bool:
+    if isinstance(items, ItemTable):
+        return items.without_twins()[1] == 0
+    return len({item.id for item in items}) == len(items)
+
+
+def union_pool(tasks: Sequence[Task]) -> Sequence[Item]:
+    """The global pool: the candidates of all tasks, each id once, or the pool that a task names.
 
     Raises:
         DataError: an id stands for different contents.
     """
+    for task in tasks:
+        if task.union is not None:
+            return task.union
+    tables = [task.candidates for task in tasks if isinstance(task.candidates, ItemTable)]
+    whole = joined(tables) if len(tables) == len(tasks) else None
+    if whole is not None:
+        return whole.without_twins()[0]
     pool: dict[str, Item] = {}
     for task in tasks:
         for item in task.candidates:
@@ -166,6 +165,9 @@ def one_content_an_id(tasks: Sequence[Task]) -> tuple[Task, ...]:
 
     Equal contents of one id stay one candidate, with the name of the first task that has it.
     """
+    stores = {id(getattr(task.candidates, "store", task)) for task in tasks}
+    if len(stores) == 1 or any(task.union is not None for task in tasks):
+        return tuple(tasks)  # their reader has made sure of it
     contents: dict[str, dict[Item, str]] = {}
     for task in tasks:
         for item in task.candidates:
@@ -178,13 +180,29 @@ def one_content_an_id(tasks: Sequence[Task]) -> tuple[Task, ...]:
             for item in task.candidates
             if item.id in clashing
         }
-        return replace(
-            task,
-            candidates=tuple(item.renamed(names.get(item.id, item.id)) for item in task.candidates),
-            qrels={
-                query: frozenset(names.get(name, name) for name in found)
-                for query, found in task.qrels.items()
-            },
-        )
+        return _renamed(task, names) if names else task
 
-    return tuple(map(renamed, tasks)) if clashing else tuple(tasks)
+    return tuple(map(renamed, tasks))
+
+
+def _renamed(task: Task, names: Mapping[str, str]) -> Task:
+    """A task whose candidates have other ids, by their old ones."""
+
+    def new(found: Iterable[str]) -> list[str]:
+        return [names.get(name, name) for name in found]
+
+    def sets(found: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        return {query: frozenset(new(some)) for query, some in found.items()}
+
+    return replace(
+        task,
+        candidates=tuple(item.renamed(names.get(item.id, item.id)) for item in task.candidates),
+        qrels=sets(task.qrels),
+        elsewhere=sets(task.elsewhere),
+        left_out=sets(task.left_out),
+        choices={query: tuple(new(some)) for query, some in task.choices.items()},
+        grades={
+            query: dict(zip(new(some), some.values(), strict=True))
+            for query, some in task.grades.items()
+        },
+    )

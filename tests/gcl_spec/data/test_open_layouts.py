@@ -207,12 +207,11 @@ def test_texts_of_composed_queries_are_not_passed_over(key: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("line", ["q 0 c 1", "q\t0\tc\t1", "q\tc\t1"])
-def test_judgements_of_trec_and_beir_are_named(line: str, tmp_path: Path) -> None:
+def test_judgements_of_trec_and_beir_are_read(line: str, tmp_path: Path) -> None:
     write_lines(tmp_path / "queries.jsonl", {"id": "q", "text": "a"})
     write_lines(tmp_path / "candidates.jsonl", {"id": "c", "text": "b"})
     (tmp_path / "qrels.tsv").write_text(line)
-    with pytest.raises(DataError, match="leave the columns of TREC and BEIR out"):
-        read_tasks(open_root(tmp_path))
+    assert read_tasks(open_root(tmp_path))[0].qrels == {"q": frozenset({"c"})}
 
 
 def test_items_of_m_beir_are_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.folder import read_tasks
+from gcl_spec.tasks.folder import read, read_tasks
 from task_files import QUERY, write_task
 
 
@@ -40,6 +40,32 @@ def test_malformed_tasks_are_named(tmp_path: Path, part: str, text: str, message
     with pytest.raises(DataError) as caught:
         read_tasks(open_root(tmp_path / "t"))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("qrels", ["q\tc", "qid\tdid\nq\tc\n", "q\tc\t1", "q 0 c 1", "q\t0\tc\t1"])
+def test_judgements_in_other_layouts(tmp_path: Path, qrels: str) -> None:
+    write_task(tmp_path / "t", qrels=qrels)
+    (task,) = read(open_root(tmp_path), ["t"])
+    assert task.qrels == {"q": frozenset({"c"})}
+    assert task.grades == {}
+
+
+def test_grades_and_integer_ids(tmp_path: Path) -> None:
+    write_task(
+        tmp_path / "t",
+        '{"id": 1, "text": "a"}',
+        '{"id": 10, "text": "b"}\n{"id": 20, "text": "c"}\n{"id": 30, "text": "d"}',
+        "1\t10\t3\n1\t20\t0\n1\t30\t-1\n",
+    )
+    (task,) = read(open_root(tmp_path))
+    assert task.qrels == {"1": frozenset({"10"})}
+    assert task.grades == {"1": {"10": 3.0, "20": 0.0, "30": -1.0}}
+    (tmp_path / "t" / "qrels.tsv").write_text("1.0\t10\n")
+    with pytest.raises(DataError, match=r"tsv:1: id '1\.0' is not in .*; '1' is: write it so"):
+        read(open_root(tmp_path))
+    (tmp_path / "t" / "qrels.tsv").write_text("1\t10\t1\n1\t10\t2\n")
+    with pytest.raises(DataError, match=r"qrels\.tsv:2: query '1' and candidate '10' have grade 2"):
+        read(open_root(tmp_path))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,7 +8,8 @@ from gapped_space import I2T, T2I, gapped
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.evaluation import evaluate
 from gcl_spec.evaluate.examples import examples
-from gcl_spec.tasks.task import Item, Task, union_pool
+from gcl_spec.tasks.item_table import ItemStore, ItemTable
+from gcl_spec.tasks.task import Item, Task, one_content_an_id, union_pool
 
 
 def test_pool_needs_one_content_an_id() -> None:
@@ -36,3 +37,46 @@ def test_tasks_that_number_their_items_alike_have_one_pool() -> None:
     assert [example.relevant for example in shown] == [
         example.relevant for example in examples(gapped(0.5), [T2I, I2T])
     ]
+
+
+def test_a_query_needs_a_relevant_candidate_somewhere_or_says_that_it_has_none() -> None:
+    query, candidate = Item("q", text="a"), Item("c", text="b")
+    nothing: dict[str, frozenset[str]] = {"q": frozenset()}
+    with pytest.raises(DataError, match="query 'q' needs relevant candidates"):
+        Task("t", (query,), (candidate,), nothing)
+    Task("t", (query,), (candidate,), nothing, elsewhere={"q": frozenset({"d"})})
+    Task("t", (query,), (candidate,), nothing, unjudged=frozenset({"q"}))
+
+
+def test_pools_in_arrays_are_joined_as_others_are() -> None:
+    store = ItemStore()
+    for line, id in enumerate("abc"):
+        store.add(id, line, text=id)
+    table, qrels = store.since(0), {"q": frozenset({"b"})}
+    tasks = [Task(str(n), (Item("q", text="x"),), table[n : n + 2], qrels) for n in range(2)]
+    assert one_content_an_id(tasks) == tuple(tasks)
+    assert union_pool(tasks) == table
+    assert union_pool([replace(tasks[0], union=table)]) == table
+    with pytest.raises(DataError, match="share an id"):
+        replace(tasks[0], candidates=ItemTable(store, table.rows_N[[0, 1, 1]]))
+
+
+def test_what_a_task_says_of_candidates_follows_their_new_names() -> None:
+    def task(name: str, text: str) -> Task:
+        return Task(
+            name,
+            (Item("q", text="x"),),
+            (Item("1", text=text), Item("2", text="same")),
+            {"q": frozenset({"1"})},
+            grades={"q": {"1": 2.0}},
+            left_out={"q": frozenset({"2"})},
+            choices={"q": ("1", "2")},
+            elsewhere={"q": frozenset({"9"})},
+        )
+
+    first, _ = one_content_an_id([task("a", "one"), task("b", "another")])
+    assert first.qrels == {"q": {"a/1"}}
+    assert first.grades == {"q": {"a/1": 2.0}}
+    assert first.left_out == {"q": {"2"}}
+    assert first.choices == {"q": ("a/1", "2")}
+    assert first.elsewhere == {"q": {"9"}}
