@@ -1,0 +1,65 @@
+"""Pictures in cells of parquet files, by references such as "MSCOCO/queries.parquet#12"."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gcl_spec.data.embedded import unwrapped
+from gcl_spec.data.formats.parquet_table import ParquetTable
+from gcl_spec.data.root import Root
+from gcl_spec.errors import DataError
+from gcl_spec.tasks.parquet_rows import parquet_table
+
+__all__ = ["ParquetPictures", "reference"]
+
+_SIGN = ".parquet#"
+
+
+def reference(path: str, row: int) -> str:
+    """The reference of the picture in a row of a file.
+
+    >>> reference("MSCOCO/queries.parquet", 12)
+    'MSCOCO/queries.parquet#12'
+    """
+    return f"{path}#{row}"
+
+
+class ParquetPictures:
+    """Reads pictures by reference; other paths are those of files under the root.
+
+    Args:
+        root: the data.
+        column: the column of the pictures: a file's content, or {bytes, path}.
+    """
+
+    def __init__(self, root: Root, column: str = "image") -> None:
+        self.name = root.name
+        self._root, self._column = root, column
+        self._tables: dict[str, ParquetTable] = {}
+
+    def read_bytes(self, path: str, /) -> bytes:
+        """The file of a picture.
+
+        Raises:
+            DataError: there is no such file or row, or no picture in it.
+        """
+        stem, sign, row = path.rpartition(_SIGN)
+        if not sign or not row.isdecimal():
+            return self._root.read_bytes(path)
+        file = f"{stem}.parquet"
+        if file not in self._tables:
+            self._tables[file] = parquet_table(self._root, [file], [self._column])
+        table = self._tables[file]
+        if int(row) >= len(table):
+            raise DataError(f"{self.name}: {file} has {len(table)} rows, and so no row {row}")
+        cell = _content(table.value(int(row), self._column))
+        if isinstance(cell, str):
+            return self._root.read_bytes(cell)
+        if not cell:
+            raise DataError(f"{table.place(int(row))}: no picture in column {self._column!r}")
+        return unwrapped(cell)
+
+
+def _content(cell: Any) -> bytes | str | None:
+    if isinstance(cell, Mapping):
+        cell = cell.get("bytes") or cell.get("path")
+    return cell if isinstance(cell, bytes | str) else None
