@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gcl_spec import geometry
-from gcl_spec._typing import FloatArray
+from gcl_spec._typing import BoolArray, FloatArray
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.objective import in_order, name_parts
 from gcl_spec.recall import Band, Ranking
@@ -110,7 +110,8 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
     Relevance in the global pool is the task's own, as in M-BEIR (arXiv 2311.17136): for a text that
     looks for pictures all texts are wrong answers. A candidate with exactly the query's content is
     left out of that query's pool unless it is relevant, because finding oneself is no answer (the
-    rule of WebVid-CoVR, arXiv 2308.14746).
+    rule of WebVid-CoVR, arXiv 2308.14746). What a task says of its queries (`Task.left_out`,
+    `Task.elsewhere`, and in its own pool `Task.choices`) holds; one without anything to find has 0.
 
     Args:
         encode: makes unit rows (N, D) float32 of N items.
@@ -162,13 +163,10 @@ def _search(
     for part, block in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
         scores_QC = np.round(block, _DECIMALS)
         for query, scores_C in zip(task.queries[part], scores_QC, strict=True):
-            relevant_C = np.zeros(len(candidates), bool)
-            relevant_C[[place[found] for found in task.qrels[query.id]]] = True
+            relevant_C, kept_C = _rules(task, query, place, local=pool == "local")
             itself = [n for n in twins.get(query.content, ()) if not relevant_C[n]]
-            ranking = Ranking.of(
-                np.delete(scores_C, itself), np.delete(relevant_C, itself), depth=_DEPTH
-            )
-            for metric, band in _bands(ranking).items():
+            kept_C[itself] = False
+            for metric, band in _bands(scores_C[kept_C], relevant_C[kept_C]).items():
                 bands[metric].append(band)
     return TaskResult(
         task=task.name,
@@ -184,7 +182,26 @@ def _search(
     )
 
 
-def _bands(ranking: Ranking) -> Mapping[str, Band]:
+def _rules(
+    task: Task, query: Item, place: Mapping[str, int], *, local: bool
+) -> tuple[BoolArray, BoolArray]:
+    """Which candidates are relevant to a query, and with which it is compared; (C,) each."""
+    relevant_C, kept_C = np.zeros(len(place), bool), np.ones(len(place), bool)
+    elsewhere = task.elsewhere.get(query.id, frozenset())
+    found = [*task.qrels[query.id], *(id for id in elsewhere if id in place)]
+    relevant_C[[place[id] for id in found]] = True
+    if local and query.id in task.choices:
+        kept_C[:] = False
+        kept_C[[place[id] for id in task.choices[query.id]]] = True
+    kept_C[[place[id] for id in task.left_out.get(query.id, ())]] = False
+    return relevant_C, kept_C
+
+
+def _bands(scores_C: FloatArray, relevant_C: BoolArray) -> Mapping[str, Band]:
+    """The metrics of one query; all are 0 where it has nothing to find."""
+    if not relevant_C.any():
+        return dict.fromkeys(METRICS, Band(0.0, 0.0, 0.0))
+    ranking = Ranking.of(scores_C, relevant_C, depth=_DEPTH)
     return {
         "hit@1": ranking.hit(1),
         "hit@5": ranking.hit(5),

@@ -1,1 +1,0 @@
-"""Products for exact search in JAX (`gcl_spec.search`)."""

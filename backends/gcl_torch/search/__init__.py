@@ -1,1 +1,0 @@
-"""Products for exact search in PyTorch (`gcl_spec.search`)."""
