@@ -13,6 +13,7 @@ from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.data.sample import as_id
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.folder import name_of
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.judged_task import Sides, judged_task
@@ -47,6 +48,11 @@ def read(
         names = [name for name in ("", *root.folders("")) if _is_set(root, name)]
         names = names[:1] if "" in names else names
     if not names:
+        for packed in ("corpus.jsonl.gz", "queries.jsonl.gz"):
+            if root.exists(packed):
+                raise DataError(
+                    f"{root.name}: {packed} is compressed; decompress it, as with gunzip"
+                )
         raise DataError(
             f"{root.name}: no BEIR here, since there is no corpus.jsonl; name the folder that "
             "holds it, or the folder above"
@@ -74,7 +80,7 @@ def _task(root: Root, folder: str, split: str, strict: bool) -> Task:
             raise DataError(f"{place}: query {item.id!r} has no text; remove it")
         if queries.setdefault(item.id, item) != item:
             raise DataError(f"{place}: query {item.id!r} stands on an earlier line with other text")
-    name = folder.rpartition("/")[2] or root.name.rstrip("/").rpartition("/")[2]
+    name = name_of(root, folder)
     task = judged_task(root, name, path, Sides(queries, pool), every=False, strict=strict)
     own = {q.id: frozenset({q.id}) for q in task.queries if pool.find(q.id) is not None}
     note = f"{name}: {len(own)} queries are documents too, which do not find themselves"

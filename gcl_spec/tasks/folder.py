@@ -17,7 +17,7 @@ from gcl_spec.errors import DataError
 from gcl_spec.tasks.judgements import grades_of, read_judgements, relevant
 from gcl_spec.tasks.task import Item, Task
 
-__all__ = ["SETS", "has_tasks", "read", "read_task", "read_tasks"]
+__all__ = ["SETS", "has_tasks", "name_of", "read", "read_task", "read_tasks"]
 
 SETS: tuple[str, ...] = ()
 """Any folder in this layout is a set."""
@@ -76,9 +76,14 @@ def read_task(root: Root, folder: str) -> Task:
     queries, notes = _read_items(root, _join(folder, "queries.jsonl"))
     candidates, more = _read_items(root, _join(folder, "candidates.jsonl"))
     qrels, grades = _judgements(root, _join(folder, "qrels.tsv"), queries, candidates)
-    name = folder.rpartition("/")[2] or Path(root.name).resolve().name.removesuffix(".zip")
+    name = name_of(root, folder)
     every = tuple(queries.values()), tuple(candidates.values())
     return Task(name, *every, qrels, (*notes, *more), grades=grades)
+
+
+def name_of(root: Root, folder: str) -> str:
+    """The name of a task in a folder: that of the folder, or of the archive."""
+    return folder.rpartition("/")[2] or Path(root.name).resolve().name.removesuffix(".zip")
 
 
 def _judgements(

@@ -6,7 +6,7 @@ beside its text; here ids and parts stand one after the other in one text a colu
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import overload
@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._typing import IntArray
+from gcl_spec._typing import BoolArray, IntArray
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
 
@@ -81,6 +81,25 @@ class ItemStore:
         number = bisect_right(self._files, row, key=lambda found: found[0]) - 1
         return f"{self._files[number][1]}:{self._lines[row]}"
 
+    def holds(self, row: int, id: str, parts: Mapping[str, str | None]) -> bool:
+        """Is a row that of this id, with exactly these parts?"""
+        return self.id(row) == id and all(
+            column.get(row) == (parts.get(name) or "") for name, column in self._parts.items()
+        )
+
+    def modalities(self, rows_N: npt.NDArray[np.int32]) -> set[str]:
+        """The modalities that items of some rows have, such as "image+text".
+
+        Args:
+            rows_N: the numbers of the rows, shape (N,).
+        """
+        names = sorted(self._parts)
+        if not names or not len(rows_N):
+            return {""} if len(rows_N) else set()
+        flags_PN = np.asarray([self._parts[name].filled()[rows_N] for name in names])
+        kinds = np.unique(flags_PN, axis=1).T.tolist()
+        return {"+".join(n for n, has in zip(names, kind, strict=True) if has) for kind in kinds}
+
     def same(self, row: int, other: int) -> bool:
         """Have two rows the same parts?"""
         return all(column.get(row) == column.get(other) for column in self._parts.values())
@@ -132,6 +151,10 @@ class ItemTable(Sequence[Item]):
         """The ids, in order."""
         return map(self.store.id, self.rows_N.tolist())
 
+    def modalities(self) -> set[str]:
+        """The modalities that its items have, such as "image+text"."""
+        return self.store.modalities(self.rows_N)
+
     def place(self, number: int) -> str:
         """The place of item `number`, "FILE:LINE"."""
         return self.store.place(int(self.rows_N[number]))
@@ -139,6 +162,10 @@ class ItemTable(Sequence[Item]):
     def tag(self, number: int) -> str:
         """The tag of item `number`."""
         return self.store.tag(int(self.rows_N[number]))
+
+    def holds(self, number: int, id: str, parts: Mapping[str, str | None]) -> bool:
+        """Is item `number` that of this id, with exactly these parts?"""
+        return self.store.holds(int(self.rows_N[number]), id, parts)
 
     def find(self, id: str) -> int | None:
         """The number of the first item of an id; None where there is none."""
@@ -205,6 +232,10 @@ class _Column:
     def add(self, text: str) -> None:
         self._text += text.encode()
         self._ends.append(len(self._text))
+
+    def filled(self) -> BoolArray:
+        """Is the text of a row not empty? Shape (rows,)."""
+        return np.diff(np.array(self._ends, np.int64), prepend=0) > 0
 
     def get(self, row: int) -> str:
         start = self._ends[row - 1] if row else 0

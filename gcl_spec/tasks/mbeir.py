@@ -9,7 +9,7 @@ instructions/query_instructions.tsv                prompts
 A set is a data set and a task, such as "oven_task6"; the sets of training have no task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ import numpy as np
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.mbeir_set import QuerySet
 from gcl_spec.tasks.mbeir_text import (
@@ -131,19 +130,27 @@ def _local(
         for path in paths:
             _pool(root, path, store)
         return store.since(start).without_twins()[0]
-    numbers = []
+    numbers: list[int] = []
     for path in paths:
         for place, record in read_jsonl(root, path):
             id, _, parts = _candidate(place, record)
-            number = union.find(id)
-            if number is None or union[number] != Item(id, **parts):
-                where = f"at {union.place(number)}" if number is not None else "in the union pool"
-                what = "has another content" if number is not None else "is not"
-                raise DataError(
-                    f"{place}: candidate {id!r} {what} {where}; fetch both pools of one version"
-                )
-            numbers.append(number)
+            following = numbers[-1] + 1 if numbers else 0
+            if following < len(union) and union.holds(following, id, parts):
+                numbers.append(following)  # as it is where one file is made of the others
+            else:
+                numbers.append(_number(union, place, id, parts))
     return ItemTable(store, union.rows_N[np.asarray(numbers, np.int64)])
+
+
+def _number(union: ItemTable, place: str, id: str, parts: Mapping[str, str | None]) -> int:
+    """The number of a candidate in the union pool."""
+    number = union.find(id)
+    if number is not None and union.holds(number, id, parts):
+        return number
+    where = "is not in the union pool"
+    if number is not None:
+        where = f"has another content at {union.place(number)}"
+    raise DataError(f"{place}: candidate {id!r} {where}; fetch both pools of one version")
 
 
 def _pool(root: Root, path: str, store: ItemStore) -> ItemTable:

@@ -15,6 +15,7 @@ __all__ = [
     "answerable",
     "columns_of",
     "known_ids",
+    "modalities_of",
     "one_content_an_id",
     "union_pool",
 ]
@@ -71,11 +72,17 @@ class Task:
     @property
     def kind(self) -> str:
         """The kind of search, such as "text->image"; `MIXED` where a side has several ones."""
-        asked = {item.modality for item in self.queries}
-        found = {item.modality for item in self.candidates}
+        asked, found = modalities_of(self.queries), modalities_of(self.candidates)
         if len(asked) > 1 or len(found) > 1:
             return MIXED
         return f"{next(iter(asked))}->{next(iter(found))}"
+
+
+def modalities_of(items: Sequence[Item]) -> set[str]:
+    """The modalities that items have, such as "image+text"."""
+    if isinstance(items, ItemTable):
+        return items.modalities()
+    return {item.modality for item in items}
 
 
 def columns_of(items: Sequence[Item]) -> dict[str, list[str | None]]:
@@ -100,20 +107,14 @@ def answerable(
     Raises:
         DataError: no task is left.
     """
+    kinds = [modalities_of(task.queries) | modalities_of(task.candidates) for task in tasks]
     lacking = {
-        name
-        for task in tasks
-        for name in {item.modality for item in (*task.queries, *task.candidates)}
-        if same_parts(name_parts(name), modalities) is None
+        name for name in set().union(*kinds) if same_parts(name_parts(name), modalities) is None
     }
     if not lacking:
         return tuple(tasks), ()
-
-    def fits(task: Task) -> bool:
-        return lacking.isdisjoint(item.modality for item in (*task.queries, *task.candidates))
-
-    kept = tuple(task for task in tasks if fits(task))
-    left = ", ".join(task.name for task in tasks if task not in kept)
+    kept = tuple(task for task, kind in zip(tasks, kinds, strict=True) if not kind & lacking)
+    left = ", ".join(task.name for task, kind in zip(tasks, kinds, strict=True) if kind & lacking)
     what = (
         f"{left}: asks for {', '.join(in_order(lacking))}, of which this model gives no embedding; "
         f"it gives {', '.join(modalities)}"

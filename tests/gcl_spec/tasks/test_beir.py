@@ -1,6 +1,7 @@
 """BEIR's folders, and what people report about its data sets."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,23 @@ def test_a_document_twice_is_one_and_no_judgement_is_an_error(tmp_path: Path) ->
         read(open_root(write(tmp_path, "")))
     with pytest.raises(DataError, match="no BEIR here"):
         read(open_root(tmp_path / "qrels"))
+
+
+def test_an_archive_is_read_and_a_compressed_corpus_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "all" / "scifact")
+    archive = shutil.make_archive(str(tmp_path / "scifact"), "zip", tmp_path / "all")
+    (task,) = read(open_root(archive))
+    assert task.name == "scifact"
+    (tmp_path / "corpus.jsonl.gz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"corpus\.jsonl\.gz is compressed; decompress it"):
+        read(open_root(tmp_path))
+
+
+def test_lines_of_other_systems_are_read(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        text = (folder / name).read_text()
+        (folder / name).write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    (task,) = read(open_root(folder))
+    assert task.qrels == {"q1": {"d1"}, "2": {"2"}}
+    assert len(task.candidates) == 3

@@ -31,6 +31,8 @@ def test_items_come_back_as_they_were(items: list[Item]) -> None:
     ids = [item.id for item in items]
     assert [table.find(id) for id in ids] == [ids.index(id) for id in ids]
     assert table.find("not there") is None
+    assert table.modalities() == {item.modality for item in kept}
+    assert all(table.holds(n, item.id, dict(item.content)) for n, item in enumerate(kept))
 
 
 def test_places_and_tags() -> None:
