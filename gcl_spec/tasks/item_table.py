@@ -6,7 +6,7 @@ beside its text; here ids and parts stand one after the other in one text a colu
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import overload
@@ -103,6 +103,16 @@ class ItemStore:
     def same(self, row: int, other: int) -> bool:
         """Have two rows the same parts?"""
         return all(column.get(row) == column.get(other) for column in self._parts.values())
+
+    def renamed(self, new: Callable[[str], str]) -> "ItemStore":
+        """The same rows under other ids, without a copy of their parts; none must be added."""
+        store = ItemStore()
+        for row in range(len(self)):
+            store._ids.add(new(self.id(row)))
+            store._hashes.append(_hash(store.id(row)))
+        store._parts, store._tags, store._tag_of = self._parts, self._tags, self._tag_of
+        store._lines, store._files = self._lines, self._files
+        return store
 
     def since(self, start: int) -> "ItemTable":
         """The rows from number `start` on."""

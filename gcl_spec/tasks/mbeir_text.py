@@ -13,6 +13,8 @@ from gcl_spec.errors import DataError
 __all__ = [
     "DATASETS",
     "MODALITIES",
+    "MOST_CANDIDATES",
+    "MOST_QUERIES",
     "TASK_IDS",
     "Instructions",
     "candidate_number",
@@ -56,7 +58,9 @@ TASK_IDS = {
 }
 """The number of a search by the modalities of query and candidate; no data set has number 5."""
 
-_QUERIES, _CANDIDATES = 500_000, 10**7
+MOST_QUERIES, MOST_CANDIDATES = 500_000, 10**7
+"""The numbers of a data set's queries and candidates are below these."""
+
 _CELLS = 4  # columns before the prompts: two modalities, name and number of the data set
 
 
@@ -104,7 +108,7 @@ def query_number(id: str) -> int:
     Raises:
         DataError: it is no id, or two ids would have the integer.
     """
-    return _number(id, _QUERIES)
+    return _number(id, MOST_QUERIES)
 
 
 def candidate_number(id: str) -> int:
@@ -116,7 +120,7 @@ def candidate_number(id: str) -> int:
     Raises:
         DataError: it is no id, or two ids would have the integer.
     """
-    return _number(id, _CANDIDATES)
+    return _number(id, MOST_CANDIDATES)
 
 
 def _number(id: str, most: int) -> int:

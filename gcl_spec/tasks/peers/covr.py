@@ -2,7 +2,8 @@
 
 It differs from `gcl_spec.recall` in this: a candidate that is left out gets the score -10 and stays
 in the list, so a query whose right video is its own has the last rank; among equal scores the
-candidate that stands last wins; "R1" is our hit@1 in percent, with two digits.
+candidate that stands last wins; "R1" is our hit@1 in percent, with two digits. A video that cannot
+be read is a black picture there, and a missing file here.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.errors import InputError
@@ -20,12 +22,15 @@ __all__ = [
     "Pooling",
     "left_out_cells",
     "peer_cells",
+    "peer_channels",
     "peer_metrics",
     "peer_number",
+    "peer_positions",
     "peer_ranks",
     "pooled",
 ]
 
+PixelArray = npt.NDArray[np.generic]
 Pooling = Literal["query", "mean", "middle"]
 
 _TEMPERATURE = 0.1
@@ -64,6 +69,29 @@ def pooled(frames_FD: FloatArray, scores: Sequence[float], pooling: Pooling) -> 
         row_D = frames_FD.mean(axis=0)
     unit_D: FloatArray = row_D / np.linalg.norm(row_D)
     return unit_D
+
+
+def peer_positions(length: int, count: int) -> list[int]:
+    """The places to which the peer's loader goes for several frames of a query's video.
+
+    They are one before those of `target_frames`, and are repeated where the video is too short; a
+    query of the published tables has one frame, to which this does not apply.
+
+    >>> peer_positions(2, 5)
+    [-1, 0, -1, 0, -1]
+    """
+    places = [frame - 1 for frame in target_frames(length, count)]
+    return (places * -(-count // len(places)))[:count]
+
+
+def peer_channels(frame_HWC: PixelArray, *, query: bool) -> PixelArray:
+    """A frame as the peer encodes it: that of a candidate keeps OpenCV's order, blue first.
+
+    Args:
+        frame_HWC: red, green and blue, shape (H, W, 3).
+        query: is it a query's frame?
+    """
+    return frame_HWC if query else frame_HWC[..., ::-1]
 
 
 def left_out_cells(task: Task) -> BoolArray:

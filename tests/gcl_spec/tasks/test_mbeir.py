@@ -1,6 +1,7 @@
 """M-BEIR's folders, pools and union pool."""
 
 import json
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -146,3 +147,20 @@ def test_candidates_take_little_memory(folder: Path) -> None:
     # A row's own text has 36 bytes, and the file 300 a line.
     assert held < 5000 * 150
     assert peak < 5000 * 400
+
+
+def test_a_pool_of_the_split_goes_before_that_of_all(folder: Path) -> None:
+    for kind in ("query", "qrels"):
+        shutil.copytree(folder / kind / "test", folder / kind / "val")
+        for file in (folder / kind / "val").iterdir():
+            file.rename(file.with_name(file.name.replace("_test", "_val")))
+    whole = folder / LOCAL / "mbeir_mscoco_task0_test_cand_pool.jsonl"
+    shutil.copy(whole, folder / LOCAL / "mbeir_mscoco_task0_val_cand_pool.jsonl")
+    read(open_root(folder), ["mscoco_task0", "cirr_task7"], split="val")
+    with pytest.raises(DataError, match="no pool of candidates for mscoco_task3"):
+        read(open_root(folder), split="val")
+
+
+def test_candidates_never_get_an_instruction() -> None:
+    plain, asked = (read(root_of("mbeir"), instructions=flag) for flag in (False, True))
+    assert [task.candidates for task in plain] == [task.candidates for task in asked]

@@ -11,8 +11,10 @@ from gcl_spec.tasks.peers.covr import (
     Pooling,
     left_out_cells,
     peer_cells,
+    peer_channels,
     peer_metrics,
     peer_number,
+    peer_positions,
     peer_ranks,
     pooled,
 )
@@ -103,3 +105,17 @@ def test_videos_are_integers_to_the_peer() -> None:
     assert peer_number("1/2") == peer_number("102")
     row = Row("x:2", "1/2", "102", "", ())
     assert peer_cells([row]).all()
+
+
+def test_places_of_several_frames_are_one_before_and_repeated() -> None:
+    for length, found in golden("covr/frames.json")["lengths"].items():
+        (name,) = (key for key in found if key.startswith("positions_sought_by_the_loader_"))
+        count = int(name.rpartition("_")[2])
+        assert peer_positions(int(length), count) == found[name]
+
+
+def test_frames_of_candidates_go_in_with_blue_first() -> None:
+    (pixel,) = (v for k, v in golden("covr/frames.json").items() if k.startswith("first pixel"))
+    frame = np.asarray([[pixel["query"]]])
+    assert peer_channels(frame, query=True)[0, 0].tolist() == pixel["query"]
+    assert peer_channels(frame, query=False)[0, 0].tolist() == pixel["target"]

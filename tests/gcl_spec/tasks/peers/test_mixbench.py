@@ -83,3 +83,7 @@ def test_alpha_is_the_weight_of_the_text() -> None:
     means = {"text": np.asarray([0.5, 0.0]), "image": np.asarray([0.0, 1.0])}
     (row,) = mixed_rows([Item("a", "p.png", "t")], parts, alpha=0.5, means=means)
     assert row.tolist() == [1, 0]  # (.5, .5) less (.25, .5)
+
+
+def test_a_pool_of_fewer_than_ten_has_a_number_where_the_peer_stops() -> None:
+    assert ndcg(np.asarray([2.0, 1.0]), np.asarray([0.0, 1.0]), [1.0]).judged == 1 / np.log2(3)
