@@ -5,14 +5,16 @@ from pathlib import Path
 
 import click
 
+from gcl_cli._benchmark import Wanted, evaluate_benchmark
 from gcl_cli._options import FILE, PATH
 from gcl_cli.lines import say
 from gcl_spec._files.atomic import check_writable
 from gcl_spec._files.reading import is_folder, parse_json, read_regular
 from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.evaluate.paper import COLUMNS
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.run.loaded import load_run
+from gcl_spec.run.loaded import LoadedRun, load_run
 
 __all__ = ["command"]
 
@@ -24,6 +26,18 @@ __all__ = ["command"]
     type=PATH,
     metavar="DIR",
     help="A task, a folder of tasks, or a zip of either.  [default: the starter tasks]",
+)
+@click.option(
+    "--benchmark",
+    type=click.Choice([*COLUMNS]),
+    help="DIR is that of a published benchmark: print its table.",
+)
+@click.option(
+    "--instructions",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    show_default=True,
+    help="M-BEIR: put the first instruction of a search before its queries.",
 )
 @click.option("--backend", default="torch", show_default=True, metavar="NAME")
 @click.option(
@@ -55,6 +69,8 @@ __all__ = ["command"]
 def command(
     run: Path,
     data: Path | None,
+    benchmark: str | None,
+    instructions: str,
     backend: str,
     device: str | None,
     json_path: Path | None,
@@ -70,6 +86,16 @@ def command(
     """
     check_writable(json_path)
     options = (data, backend, device, allow_unverified)
+    if benchmark is not None:
+        if data is None or against is not None:
+            raise click.UsageError("--benchmark needs --data DIR, and has no --against")
+        wanted = Wanted(benchmark, data, instructions == "on")
+        evaluate_benchmark(
+            wanted, lambda: _loaded(run, backend, device, allow_unverified, step), json_path
+        )
+        return
+    if instructions == "on":
+        raise click.UsageError("--instructions on is for --benchmark mbeir")
     other = None if against is None else _other(against, *options)
     report = _evaluate(run, *options, step=step)
     if json_path is not None:
@@ -97,9 +123,7 @@ def _evaluate(
     from gcl_spec.tasks.folder import has_tasks, read_tasks
     from gcl_spec.tasks.task import answerable
 
-    loaded = load_run(
-        run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
-    )
+    loaded = _loaded(run, backend, device, allow_unverified, step)
     if loaded.config.model.kind == "adapter":
         return evaluate_vectors(loaded, None if data is None else str(data))
     root = open_root("starter" if data is None else data)
@@ -111,6 +135,14 @@ def _evaluate(
         say(f"note: {note}", err=True)
     with open_progress() as reporter:
         return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)
+
+
+def _loaded(
+    run: Path, backend: str, device: str | None, allow_unverified: bool, step: str
+) -> LoadedRun:
+    return load_run(
+        run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
+    )
 
 
 def _other(

@@ -15,9 +15,8 @@ from gcl_spec.config.user_paths import user_path
 from gcl_spec.data.features.store import FeatureStore
 from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
 from gcl_spec.data.open import open_source
-from gcl_spec.data.prepare.collate import Collate, Collator, Items
+from gcl_spec.data.prepare.collate import Collate, Collator, Items, Reader
 from gcl_spec.data.prepare.pictures import ImageInput
-from gcl_spec.data.root import Root
 from gcl_spec.embed.encode import encode, pairs_of
 from gcl_spec.embed.vectors import GivenVectors
 from gcl_spec.errors import DataError, InputError
@@ -116,7 +115,7 @@ def load_run(
 
 
 def encode_items(
-    run: LoadedRun, root: Root, items: Sequence[Item], reporter: Reporter
+    run: LoadedRun, root: Reader, items: Sequence[Item], reporter: Reporter
 ) -> FloatArray:
     """Unit rows (N, D) float32 of N items whose images lie under `root`."""
     collate: Collate = Collator(run.config, root)

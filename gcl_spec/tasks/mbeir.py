@@ -70,14 +70,14 @@ def read(
         )
     paths = {name: files.pools(name) for name in names}
     store = ItemStore()
-    union = _pool(root, files.union(), store) if whole_union else None
-    pools = {name: _local(root, paths[name], store, union) for name in names}
+    union = _pool(root, files, files.union(), store) if whole_union else None
+    pools = {name: _local(root, files, paths[name], store, union) for name in names}
     every = union or store.since(0)
     every.without_twins()
     prompts = Instructions(root, files.base) if instructions else None
     whole = union is not None or {*SETS} <= {*names}
     return tuple(
-        QuerySet(root, files.queries(name), name, pools[name], prompts, prompt).task(
+        QuerySet(root, files.queries(name), name, pools[name], prompts, prompt, files.base).task(
             files.judgements(name), every, union, must_know=strict and whole
         )
         for name in names
@@ -98,6 +98,9 @@ class _Files:
 
     def judgements(self, name: str) -> str:
         return f"{self.base}qrels/{self.split}/mbeir_{name}_{self.split}_qrels.txt"
+
+    def picture(self, path: str | None) -> str | None:
+        return f"{self.base}{path}" if path else None
 
     def union(self) -> str:
         return f"{self.base}cand_pool/global/mbeir_union_{self.split}_cand_pool.jsonl"
@@ -122,18 +125,18 @@ class _Files:
 
 
 def _local(
-    root: Root, paths: Sequence[str], store: ItemStore, union: ItemTable | None
+    root: Root, files: _Files, paths: Sequence[str], store: ItemStore, union: ItemTable | None
 ) -> ItemTable:
     """A local pool: new rows, or the rows of the union pool where that is read."""
     if union is None:
         start = len(store)
         for path in paths:
-            _pool(root, path, store)
+            _pool(root, files, path, store)
         return store.since(start).without_twins()[0]
     numbers: list[int] = []
     for path in paths:
         for place, record in read_jsonl(root, path):
-            id, _, parts = _candidate(place, record)
+            id, _, parts = _candidate(files, place, record)
             following = numbers[-1] + 1 if numbers else 0
             if following < len(union) and union.holds(following, id, parts):
                 numbers.append(following)  # as it is where one file is made of the others
@@ -153,23 +156,25 @@ def _number(union: ItemTable, place: str, id: str, parts: Mapping[str, str | Non
     raise DataError(f"{place}: candidate {id!r} {where}; fetch both pools of one version")
 
 
-def _pool(root: Root, path: str, store: ItemStore) -> ItemTable:
+def _pool(root: Root, files: _Files, path: str, store: ItemStore) -> ItemTable:
     start = len(store)
     store.begin(f"{root.name}: {path}")
     for place, record in read_jsonl(root, path):
-        id, modality, parts = _candidate(place, record)
+        id, modality, parts = _candidate(files, place, record)
         store.add(id, line_of(place), modality, **parts)
     if len(store) == start:
         raise DataError(f"{root.name}: {path} is empty")
     return store.since(start)
 
 
-def _candidate(place: str, record: dict[str, Any]) -> tuple[str, str, dict[str, str | None]]:
+def _candidate(
+    files: _Files, place: str, record: dict[str, Any]
+) -> tuple[str, str, dict[str, str | None]]:
     """Id, modality and parts of a candidate; what it has follows from its content."""
     id = text_of(place, record, "did")
     split_id(id or "", place)
     parts = {
-        "image": text_of(place, record, "img_path"),
+        "image": files.picture(text_of(place, record, "img_path")),
         "text": formatted(text_of(place, record, "txt")) or None,
     }
     if not any(parts.values()):

@@ -34,6 +34,7 @@ class QuerySet:
         pool: its own candidates, each with the modality that its file says as a tag.
         prompts: the instructions, or None for none.
         prompt: which of them is taken.
+        base: the folder in which the pictures' paths begin, "" or one that ends with "/".
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class QuerySet:
         pool: ItemTable,
         prompts: Instructions | None,
         prompt: int,
+        base: str,
     ) -> None:
         """Read the queries; a `DataError` names a malformed one."""
         self.name, self._root, self._pool = name, root, pool
-        self._prompts, self._prompt = prompts, prompt
+        self._prompts, self._prompt, self._base = prompts, prompt, base
         store = ItemStore()
         store.begin(f"{root.name}: {path}")
         for place, record in read_jsonl(root, path):
@@ -69,7 +71,8 @@ class QuerySet:
             text = with_instruction(prompt, text)
         if not text and not image:
             raise DataError(f"{place}: query {id!r} has neither query_txt nor query_img_path")
-        store.add(id, line_of(place), image=image, text=text)
+        path = f"{self._base}{image}" if image else None
+        store.add(id, line_of(place), image=path, text=text)
 
     def _modality_sought(self, place: str, record: dict[str, Any], dataset: int) -> str:
         """The modality of the first positive of the query's own data set in the local pool."""

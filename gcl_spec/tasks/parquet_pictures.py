@@ -36,6 +36,11 @@ class ParquetPictures:
         self._root, self._column = root, column
         self._tables: dict[str, ParquetTable] = {}
 
+    def exists(self, path: str, /) -> bool:
+        """Is there a file of this path, or one that has this row?"""
+        stem, sign, row = path.rpartition(_SIGN)
+        return self._root.exists(f"{stem}.parquet" if sign and row.isdecimal() else path)
+
     def read_bytes(self, path: str, /) -> bytes:
         """The file of a picture.
 

@@ -13,6 +13,7 @@ OPTIONS = {
     },
     "eval": {
         "--data", "--backend", "--device", "--json", "--against", "--allow-unverified", "--step",
+        "--benchmark", "--instructions",
     },
     "export": {"--allow-unverified", "--onnx", "--step"},
     "verify-backends": {

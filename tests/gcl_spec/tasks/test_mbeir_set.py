@@ -52,7 +52,7 @@ def test_null_blank_and_empty_texts_are_the_same() -> None:
 
 
 def test_a_stray_text_of_an_image_candidate_is_kept() -> None:
-    (task,) = read(root_of("mbeir"), ["fashion200k_task0"])
+    (task,) = read(root_of("mbeir/M-BEIR"), ["fashion200k_task0"])
     assert task.candidates[2] == Item(
         "1:3", "mbeir_images/fashion200k_images/0.jpg", "Stray text on an image candidate."
     )

@@ -21,6 +21,9 @@ def test_a_reference_is_a_row_and_other_paths_are_files(tmp_path: Path) -> None:
     assert pictures.read_bytes(reference("s.parquet", 0)) == b"cell"
     assert pictures.read_bytes(reference("p.parquet", 0)) == b"file"
     assert pictures.read_bytes("f.png") == b"file"
+    assert pictures.exists("f.png")
+    assert pictures.exists(reference("s.parquet", 0))
+    assert not pictures.exists(reference("t.parquet", 0))
     for row in (1, 2):
         with pytest.raises(DataError, match=f"row {row}: no picture in column 'image'"):
             pictures.read_bytes(reference("s.parquet", row))

@@ -1,0 +1,83 @@
+"""`gcl eval --benchmark`: the table of a published benchmark."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gcl_cli.lines import say
+from gcl_spec.errors import ConfigError
+from gcl_spec.evaluate.published import Figure
+from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.tasks.task import Task
+
+__all__ = ["Wanted", "evaluate_benchmark"]
+
+
+class Wanted(NamedTuple):
+    """Which benchmark, where it lies, and whether M-BEIR's instructions are used."""
+
+    benchmark: str
+    data: Path
+    instructions: bool
+
+
+def evaluate_benchmark(
+    wanted: Wanted, load: Callable[[], LoadedRun], json_path: Path | None
+) -> None:
+    """Print the table, and write its figures as JSON.
+
+    Args:
+        wanted: the benchmark.
+        load: gives the model; it is called when the benchmark has been read.
+        json_path: where the figures go.
+    """
+    from gcl_spec.data.root import open_root
+    from gcl_spec.evaluate.paper import COLUMNS
+    from gcl_spec.evaluate.published import measure
+    from gcl_spec.progress import open_progress
+    from gcl_spec.run.loaded import encode_items
+    from gcl_spec.tasks import mbeir
+    from gcl_spec.tasks.formats import format_of
+    from gcl_spec.tasks.missing import check_files
+    from gcl_spec.tasks.parquet_pictures import ParquetPictures
+    from gcl_spec.tasks.task import answerable
+
+    root = open_root(wanted.data)
+    if wanted.instructions and wanted.benchmark != "mbeir":
+        raise ConfigError(f"--instructions on is for mbeir, not for {wanted.benchmark}")
+    found = format_of(wanted.benchmark)
+    read = mbeir.read(root, instructions=True) if wanted.instructions else found.read(root)
+    pictures = ParquetPictures(root)
+    loaded = load()
+    tasks, left_out = answerable(read, loaded.config.model.modalities)
+    for note in (*left_out, *(note for task in tasks for note in task.notes)):
+        say(f"note: {note}", err=True)
+    check_files(pictures.exists, tasks)
+    with open_progress() as reporter:
+        figures = measure(
+            lambda items: encode_items(loaded, pictures, items, reporter),
+            tasks,
+            COLUMNS[wanted.benchmark],
+        )
+    if json_path is not None:
+        from gcl_spec._files.atomic import atomic_write
+
+        report = {"benchmark": wanted.benchmark, "figures": [x.to_json() for x in figures]}
+        with atomic_write(json_path) as file:
+            file.write(json.dumps(report).encode())
+    _show(wanted.benchmark, found.SETS, tasks, figures)
+
+
+def _show(
+    benchmark: str, sets: Sequence[str], tasks: Sequence[Task], figures: Sequence[Figure]
+) -> None:
+    from rich.console import Console
+
+    from gcl_spec.report.published_tables import published_notes, published_rows
+    from gcl_spec.report.tables import rich_table
+
+    rows = published_rows(benchmark, sets, tasks, figures)
+    Console().print(rich_table(rows, f"{benchmark}, percent"))
+    for note in published_notes(benchmark, sets, tasks, figures):
+        say(note)

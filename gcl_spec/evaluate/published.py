@@ -1,0 +1,151 @@
+"""The figures of a published benchmark's table, for any model, by the benchmark's own rules.
+
+They differ from those of `evaluation` in this: a candidate with the query's own content competes,
+unless the benchmark itself leaves it out, so that a figure can stand beside those of papers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import BoolArray, FloatArray
+from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate.rules import Rules
+from gcl_spec.recall import Band, Ranking
+from gcl_spec.search.exact import score_chunks
+from gcl_spec.tasks.task import Item, Task, union_pool
+
+__all__ = ["Figure", "average", "measure"]
+
+_DECIMALS = 6  # as in `evaluation`: equal scores are tied
+_WIDE = ("fashion200k", "fashioniq")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One cell of a table.
+
+    column: its column, such as "local hit@5".
+    metric: what it is, which for two data sets of M-BEIR is another rank than the column's.
+    band: the (pessimistic, expected, optimistic) means over the queries.
+    unanswerable: how many queries have nothing to find in the pool; each of them counts as 0.
+    per_query: the expected value by query id.
+    """
+
+    task: str
+    column: str
+    metric: str
+    band: tuple[float, float, float]
+    candidates: int
+    unanswerable: int
+    per_query: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts and lists."""
+        return asdict(self)
+
+
+def measure(
+    encode: Callable[[Sequence[Item]], FloatArray], tasks: Sequence[Task], columns: Sequence[str]
+) -> tuple[Figure, ...]:
+    """The figures of tasks, in the order of tasks and columns.
+
+    Args:
+        encode: makes unit rows (N, D) float32 of N items.
+        tasks: of one benchmark.
+        columns: such as "global hit@50": a pool and a metric.
+
+    Raises:
+        DataError: there is no task.
+        InputError: an embedding is not finite.
+    """
+    if not tasks:
+        raise DataError("there is no task to evaluate")
+    pools = {column.split()[0] for column in columns}
+    union = union_pool(tasks) if "global" in pools else ()
+    union_z = _rows(encode, union) if union else np.zeros((0, 0), np.float32)
+    figures: list[Figure] = []
+    for task in tasks:
+        queries_z = _rows(encode, task.queries)
+        for pool in ("local", "global"):
+            wanted = [column for column in columns if column.startswith(f"{pool} ")]
+            if wanted and pool == "local":
+                own = task.candidates
+                figures += _figures(task, own, queries_z, _rows(encode, own), wanted)
+            elif wanted:
+                figures += _figures(task, union, queries_z, union_z, wanted)
+    order = {column: place for place, column in enumerate(columns)}
+    names = {task.name: place for place, task in enumerate(tasks)}
+    return tuple(sorted(figures, key=lambda found: (names[found.task], order[found.column])))
+
+
+def average(figures: Sequence[Figure], column: str) -> float:
+    """The mean of a column over the tasks, each counted once."""
+    return float(np.mean([found.band[1] for found in figures if found.column == column]))
+
+
+def _rows(encode: Callable[[Sequence[Item]], FloatArray], items: Sequence[Item]) -> FloatArray:
+    rows_ND = encode(items)
+    if not np.all(np.isfinite(rows_ND)):
+        number = int(np.flatnonzero(~np.isfinite(rows_ND).all(axis=1))[0])
+        raise InputError(f"the embedding of {items[number].to_json()} holds NaN or Inf")
+    return rows_ND.astype(np.float64)
+
+
+def _figures(
+    task: Task,
+    candidates: Sequence[Item],
+    queries_QD: FloatArray,
+    candidates_CD: FloatArray,
+    columns: Sequence[str],
+) -> list[Figure]:
+    rules = Rules(task, candidates, local=columns[0].startswith("local"))
+    metrics = {column: _metric(task.name, column.split()[1]) for column in columns}
+    bands: dict[str, list[Band]] = {column: [] for column in columns}
+    unanswerable = 0
+    for part, block in score_chunks(queries_QD, candidates_CD):
+        for query, scores_C in zip(task.queries[part], np.round(block, _DECIMALS), strict=True):
+            relevant_C, competing_C = rules.of(query.id)
+            unanswerable += not relevant_C.any()
+            found = _bands(scores_C[competing_C], relevant_C[competing_C], metrics)
+            for column, band in found.items():
+                bands[column].append(band)
+    return [
+        Figure(
+            task.name,
+            column,
+            metrics[column],
+            _mean(found),
+            len(candidates),
+            unanswerable,
+            {q.id: float(band.expected) for q, band in zip(task.queries, found, strict=True)},
+        )
+        for column, found in bands.items()
+    ]
+
+
+def _mean(bands: Sequence[Band]) -> tuple[float, float, float]:
+    low, expected, high = np.mean(bands, axis=0).tolist()
+    return low, expected, high
+
+
+def _metric(task: str, metric: str) -> str:
+    """The metric of a column for a task: hit@10 instead of hit@5 for two data sets of M-BEIR."""
+    wide = metric == "hit@5" and task.partition("_task")[0] in _WIDE and "_task" in task
+    return "hit@10" if wide else metric
+
+
+def _bands(
+    scores_C: FloatArray, relevant_C: BoolArray, metrics: Mapping[str, str]
+) -> dict[str, Band]:
+    """The band of each column for one query; 0 where it has nothing to find."""
+    if not relevant_C.any():
+        return dict.fromkeys(metrics, Band(0.0, 0.0, 0.0))
+    ranks = {column: int(metric.rpartition("@")[2]) for column, metric in metrics.items()}
+    ranking = Ranking.of(scores_C, relevant_C, depth=max(ranks.values()))
+    return {
+        column: ranking.ndcg(k) if metrics[column].startswith("ndcg") else ranking.hit(k)
+        for column, k in ranks.items()
+    }

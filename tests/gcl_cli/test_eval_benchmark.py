@@ -1,0 +1,69 @@
+"""`gcl eval --benchmark`, in this process."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gcl_cli.eval import command
+from gcl_spec.errors import ConfigError, DataError
+from goldens import GOLDENS, copied
+from trained import trained_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("trained") / "run"
+    trained_run(path)
+    return path
+
+
+def call(run: Path, *args: object) -> Result:
+    options = ["--device", "cpu", "--allow-unverified"]
+    found = CliRunner().invoke(command, [str(run), *options, *map(str, args)])
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def test_the_table_and_the_figures_of_a_benchmark(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    options = ("--benchmark", "mmeb", "--data", GOLDENS / "mmeb")
+    out = call(run, *options, "--json", file).output
+    assert "mmeb, percent" in out
+    assert "average of 6 of 12" in out
+    assert "paper: VISTA, GCL" in out
+    assert "partial: 6 of 12 sets are missing" in out
+    report = json.loads(file.read_text())
+    assert report["benchmark"] == "mmeb"
+    assert [x["task"] for x in report["figures"]][:2] == ["VisDial", "CIRR"]
+    assert len(report["figures"][1]["per_query"]) == 8
+
+
+def test_instructions_are_for_m_beir(run: Path) -> None:
+    data = ("--data", GOLDENS / "mbeir")
+    out = call(run, "--benchmark", "mbeir", *data, "--instructions", "on").output
+    assert "global hit@50" in out
+    assert "6 of 26 relevant candidates are in other pools" in out
+    with pytest.raises(ConfigError, match="--instructions on is for mbeir, not for mixbench"):
+        call(run, "--benchmark", "mixbench", *data, "--instructions", "on")
+    assert "needs --data DIR" in call(run, "--benchmark", "mbeir").output
+    assert "is for --benchmark mbeir" in call(run, "--instructions", "on").output
+
+
+def test_pictures_that_are_missing_are_counted_before_anything_is_encoded(
+    run: Path, tmp_path: Path
+) -> None:
+    root = copied("mixbench", tmp_path)
+    (root / "MixBench25" / "OVEN" / "images" / "1.png").unlink()
+    with pytest.raises(DataError, match=r"images/1\.png'; 1 of 6 pictures or videos \(16\.7%\)"):
+        call(run, "--benchmark", "mixbench", "--data", root)
+
+
+def test_videos_are_not_encoded(run: Path, tmp_path: Path) -> None:
+    root = copied("covr", tmp_path)
+    name = "webvid8m-covr_test"
+    (root / f"{name}_sorted.csv").rename(root / f"{name}.csv")
+    with pytest.raises(DataError, match=r"no task can be evaluated: .*video, of which this model"):
+        call(run, "--benchmark", "covr", "--data", root)
