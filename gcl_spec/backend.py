@@ -7,10 +7,11 @@ others add one ability each, and `isinstance` says whether a backend has it:
       SpreadBackend     the same, of a batch that is cut over processes or devices
       TrainingBackend   models that are trained: a `Trainer`, whose processes form a `World`
         OnnxBackend     trained models that are written as ONNX graphs
+      SearchBackend     products of queries and rows, for exact search: `ChunkProducts`
       BenchBackend      losses whose cost is measured: a `Bench` with a `Memory` meter
 
-`Kernel` and its kin, which `gcl_spec.loss` finds by the kind of arrays, are defined in
-`gcl_spec.loss.kernel`, because the loss imports nothing of this file.
+The loss and the products of a search import nothing of this file, so `Kernel` and its kin are
+defined in `gcl_spec.loss.kernel`, and `ChunkProducts` in `gcl_spec.chunk_products`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,18 +28,18 @@ from typing import (
     runtime_checkable,
 )
 
-import numpy.typing as npt
-
 from gcl_spec._typing import AnyArray, Array, ArrayNamespace, FloatArray, State
 from gcl_spec.batch import Batch
+from gcl_spec.chunk_products import ChunkProducts, Multiplier
 from gcl_spec.config.options import Config
 from gcl_spec.loss.kernel import FrameworkKernel, Kernel, PartialKernel, Processes
 from gcl_spec.objective import Objective
 
 __all__ = [
-    "Backend", "Bench", "BenchBackend", "Candidate", "FrameworkKernel", "Inputs", "Kernel",
-    "LossAndGrads", "LossArguments", "Memory", "OnnxBackend", "PartialKernel", "Prepared",
-    "Processes", "SpreadBackend", "Step", "Trainer", "TrainingBackend", "World",
+    "Backend", "Bench", "BenchBackend", "Candidate", "ChunkProducts", "FrameworkKernel", "Inputs",
+    "Kernel", "LossAndGrads", "LossArguments", "Memory", "Multiplier", "OnnxBackend",
+    "PartialKernel", "Prepared", "Processes", "SearchBackend", "SpreadBackend", "Step",
+    "Trainer", "TrainingBackend", "World",
 ]  # fmt: skip
 
 
@@ -77,11 +78,11 @@ class Backend(Protocol):
     def devices(self) -> Sequence[str]:
         """Names of the devices that work here; the first is the default."""
 
-    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> Array:
+    def from_numpy(self, x: AnyArray, /, *, dtype: str, device: str) -> Array:
         """The framework's array, of the same shape, on `device`; `dtype` is one of "float32",
         "float64", "bool", "int64", and, where rows may have it, "bfloat16"."""
 
-    def to_numpy(self, x: Array, /) -> npt.NDArray[Any]:
+    def to_numpy(self, x: Array, /) -> AnyArray:
         """The values as a NumPy array of the same shape and dtype; bfloat16 becomes float32."""
 
     def loss_and_grads(
@@ -149,10 +150,7 @@ class Trainer(Protocol):
         """
 
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        """Outputs of the frozen towers by modality, such as {"image": (B, F)}, float32.
-
-        Only the modalities that `batch` has inputs for.
-        """
+        """Outputs of the frozen towers by modality that `batch` has, {"image": (B, F)} float32."""
 
     def state(self) -> State:
         """Parameters, optimiser moments and step as flat NumPy arrays, copied.
@@ -164,14 +162,11 @@ class Trainer(Protocol):
 
 @runtime_checkable
 class World(Protocol):
-    """The processes that run one training together; each call is made by all of them, in order.
-
-    The training loop runs the same steps in every process, and only the first one writes.
-    """
+    """The processes that run one training together; each call is made by all of them, in order."""
 
     @property
     def rank(self) -> int:
-        """The place of this process, from 0 to `size` - 1; process 0 writes."""
+        """The place of this process, from 0 to `size` - 1; only process 0 writes."""
 
     @property
     def size(self) -> int:
@@ -214,6 +209,11 @@ class OnnxBackend(TrainingBackend, Protocol):
                 B, and the length of token sequences, may be any.
             out: an existing folder.
         """
+
+
+@runtime_checkable
+class SearchBackend(Backend, Multiplier, Protocol):
+    """A backend that also makes the products of an exact search (`gcl_spec.search.top_k`)."""
 
 
 class Inputs(NamedTuple):

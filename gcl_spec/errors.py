@@ -21,6 +21,7 @@ __all__ = [
     "NotABenchBackendError",
     "NotAKernelError",
     "NotAnOnnxBackendError",
+    "NotASearchBackendError",
     "NotATrainingBackendError",
     "StoppedError",
     "TrainingError",
@@ -119,6 +120,10 @@ class NotABackendError(BackendLoadError, TypeError):
 
 class NotATrainingBackendError(BackendLoadError, TypeError):
     """The backend computes losses but does not train."""
+
+
+class NotASearchBackendError(BackendLoadError, TypeError):
+    """The backend makes no products for a search."""
 
 
 class NotABenchBackendError(BackendLoadError, TypeError):

@@ -1,5 +1,6 @@
 """JAX as a `gcl_spec.backend.TrainingBackend`, on every device that JAX sees."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Unpack
 
@@ -8,8 +9,8 @@ import jax.numpy as jnp
 
 from gcl_jax.arrays import JaxArrays
 from gcl_jax.loss.functions import loss_and_grads
-from gcl_spec._typing import State
-from gcl_spec.backend import Backend, Bench, LossAndGrads, LossArguments, Trainer
+from gcl_spec._typing import FloatArray, State
+from gcl_spec.backend import Backend, Bench, ChunkProducts, LossAndGrads, LossArguments, Trainer
 from gcl_spec.config.options import Config
 
 __all__ = ["JaxBackend"]
@@ -42,3 +43,13 @@ class JaxBackend(JaxArrays):
         from gcl_jax.bench.losses import JaxBench
 
         return JaxBench(device=device, dtype=dtype)
+
+    def products(
+        self, blocks_QD: Sequence[FloatArray], /, *, rows: int, device: str | None
+    ) -> ChunkProducts:
+        """Products of blocks of queries, (Q, D) each (`gcl_spec.backend.SearchBackend`)."""
+        from gcl_jax.search.products import JaxProducts
+
+        platform, _, number = (device or self.devices()[0]).partition(":")
+        target = jax.local_devices(backend=platform)[int(number or 0)]
+        return JaxProducts(blocks_QD, rows=rows, device=target)

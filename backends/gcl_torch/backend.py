@@ -1,14 +1,14 @@
 """PyTorch as a `gcl_spec.backend.TrainingBackend`, on the CPU and on CUDA."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Unpack
 
 import torch
 
-from gcl_spec._typing import AnyArray, State
-from gcl_spec.backend import Backend, Bench, LossAndGrads, LossArguments, Trainer
+from gcl_spec._typing import AnyArray, FloatArray, State
+from gcl_spec.backend import Backend, Bench, ChunkProducts, LossAndGrads, LossArguments, Trainer
 from gcl_spec.config.options import Config
 from gcl_torch.arrays import TorchArrays
 from gcl_torch.loss.functions import loss_and_grads
@@ -55,3 +55,11 @@ class TorchBackend(TorchArrays):
         from gcl_torch.bench.losses import TorchBench
 
         return TorchBench(device=device, dtype=dtype, threads=threads)
+
+    def products(
+        self, blocks_QD: Sequence[FloatArray], /, *, rows: int, device: str | None
+    ) -> ChunkProducts:
+        """Products of blocks of queries, (Q, D) each (`gcl_spec.backend.SearchBackend`)."""
+        from gcl_torch.search.products import TorchProducts
+
+        return TorchProducts(blocks_QD, rows=rows, device=device or self.devices()[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.search.exact import top_k
+from gcl_spec.search.top_k import top_k
 from gcl_spec.tasks.task import Item, Task, one_content_an_id, union_pool
 
 __all__ = ["Example", "examples"]
@@ -47,7 +47,7 @@ def examples(
         first.setdefault(task.kind, task)
     chosen = [(task, task.queries[n]) for task in first.values() for n in _spread(task)]
     z_ND = encode([*(query for _, query in chosen), *pool])
-    numbers, _ = top_k(z_ND[: len(chosen)], z_ND[len(chosen) :], _SHOWN)
+    numbers = top_k(z_ND[: len(chosen)], z_ND[len(chosen) :], _SHOWN).ids_QK
     made = []
     for (task, query), row in zip(chosen, numbers, strict=True):
         found = tuple(pool[n] for n in row)

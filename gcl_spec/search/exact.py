@@ -1,13 +1,11 @@
-"""Exact search by inner product, in chunks, so that memory does not grow with both sides."""
+"""All scores of queries with candidates, a chunk of queries at a time."""
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from gcl_spec._typing import FloatArray, IntArray
+from gcl_spec._typing import FloatArray
 from gcl_spec.errors import InputError
 
-__all__ = ["score_chunks", "top_k"]
+__all__ = ["score_chunks"]
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -34,25 +32,3 @@ def score_chunks(
     for start in range(0, len(queries_QD), rows):
         part = slice(start, start + rows)
         yield part, queries_QD[part] @ candidates_CD.T
-
-
-def top_k(queries_QD: FloatArray, candidates_CD: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
-    """The k best candidates of every query, best first; a tie goes to the lower candidate number.
-
-    Args:
-        queries_QD, candidates_CD: rows of the same width, (Q, D) and (C, D); unit rows give cosine
-            similarity.
-        k: the number of candidates to give, at most C.
-
-    Returns:
-        Candidate numbers and scores, (Q, K) each.
-    """
-    k = min(k, len(candidates_CD))
-    numbers = np.empty((len(queries_QD), k), np.int64)
-    scores = np.empty((len(queries_QD), k), queries_QD.dtype)
-    for part, block in score_chunks(queries_QD, candidates_CD):
-        # A stable sort of the negated scores keeps ties in candidate order.
-        order = np.argsort(-block, axis=1, kind="stable")[:, :k]
-        numbers[part] = order
-        scores[part] = np.take_along_axis(block, order, axis=1)
-    return numbers, scores

@@ -1,0 +1,1 @@
+"""Products for exact search in JAX (`gcl_spec.search`)."""

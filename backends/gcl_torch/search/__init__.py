@@ -1,0 +1,1 @@
+"""Products for exact search in PyTorch (`gcl_spec.search`)."""
