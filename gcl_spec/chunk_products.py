@@ -4,12 +4,19 @@
 `gcl_spec.search.bounds` for what the numbers of a product must be like.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Protocol, runtime_checkable
+
+import numpy as np
 
 from gcl_spec._typing import Array, FloatArray, IntArray
 
-__all__ = ["ChunkProducts", "Multiplier"]
+__all__ = ["ChunkProducts", "HostComparison", "Multiplier", "in_threads"]
+
+_GROUP = 64
 
 
 @runtime_checkable
@@ -52,3 +59,73 @@ class Multiplier(Protocol):
             rows: no chunk has more rows.
             device: the device to compute on; None: the default one.
         """
+
+
+class HostComparison:
+    """Compares products that lie in the host's memory, by NumPy in several threads.
+
+    Args:
+        size: no product has more numbers.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._mask = np.empty(size + _GROUP, bool)
+
+    def at_least(self, product_QC: FloatArray, least_Q: FloatArray) -> IntArray:
+        """The ascending places q * C + c where the product is at least `least_Q[q]`.
+
+        Args:
+            product_QC: (Q, C).
+            least_Q: shape (Q,).
+
+        Returns:
+            Shape (places,).
+        """
+        size, groups = product_QC.size, -(-product_QC.size // _GROUP)
+        mask_QC = self._mask[:size].reshape(product_QC.shape)
+        self._mask[size : groups * _GROUP] = False
+
+        def compare(part: slice) -> None:
+            np.greater_equal(product_QC[part], least_Q[part, None], out=mask_QC[part])
+
+        in_threads(compare, len(product_QC))
+        grouped = self._mask[: groups * _GROUP].reshape(groups, _GROUP)
+        any_G = grouped.any(axis=1)
+        if np.count_nonzero(any_G) > groups // _GROUP:
+            return np.flatnonzero(mask_QC)
+        # Hardly a group has a place, and to look for places takes longer than to ask for any.
+        hit_H = np.flatnonzero(any_G)
+        group_N, column_N = np.nonzero(grouped[hit_H])
+        return np.asarray(hit_H[group_N] * _GROUP + column_N)
+
+
+def in_threads(work: Callable[[slice], None], count: int) -> None:
+    """Do `work` on all of `count` things: on a slice of them in each thread.
+
+    There is a thread for each processor that this process may use, or OMP_NUM_THREADS of them.
+    """
+    pool, threads = _pool()
+    if threads == 1 or count < threads:
+        work(slice(0, count))
+        return
+    edges = [count * n // threads for n in range(threads + 1)]
+    parts = [slice(*edges[n : n + 2]) for n in range(threads)]
+    others = [pool.submit(work, part) for part in parts[1:]]
+    try:
+        work(parts[0])
+    finally:
+        for other in others:
+            other.result()
+
+
+@cache
+def _pool() -> tuple[ThreadPoolExecutor, int]:
+    """Threads that wait for work, and how many they are with the caller's own."""
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if given.isdecimal() and int(given) > 0:
+        threads = int(given)
+    elif hasattr(os, "sched_getaffinity"):
+        threads = len(os.sched_getaffinity(0))
+    else:
+        threads = os.cpu_count() or 1
+    return ThreadPoolExecutor(max(1, threads - 1), "gcl-search"), threads

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gcl_spec._typing import AnyArray, FloatArray, IntArray
+from gcl_spec.chunk_products import in_threads
 from gcl_spec.errors import InputError
 from gcl_spec.search.bounds import row_norm
 from gcl_spec.search.floats import LARGEST, as_floats
@@ -16,7 +17,8 @@ __all__ = ["Chunk", "chunks"]
 
 _USUAL = 2.0**32
 """Squared norms between 1 / this and this need no scaling."""
-_GATHERED = 1024
+# Rows that are copied, then checked while they are in the cache.
+_TOGETHER = 256
 
 
 class Chunk(NamedTuple):
@@ -53,8 +55,7 @@ def chunks(parts: Sequence[Part], first: int, rows: int) -> Iterator[Chunk]:
         while start < len(part):
             stop = min(len(part), start + size - filled)
             here = slice(filled, filled + stop - start)
-            _copy(part, slice(start, stop), space_CD[here])
-            squared_C[here] = _squared_norms(part, start, space_CD[here])
+            _fill(part, start, space_CD[here], squared_C[here])
             ids_C[here] = part.ids(slice(start, stop))
             filled, start = here.stop, stop
             if filled == size:
@@ -64,16 +65,24 @@ def chunks(parts: Sequence[Part], first: int, rows: int) -> Iterator[Chunk]:
         yield _chunk(space_CD[:filled], squared_C[:filled], ids_C[:filled])
 
 
+def _fill(part: Part, start: int, out_CD: FloatArray, squared_C: FloatArray) -> None:
+    """Copy and check searched rows, and give the pages of a mapped file back: they are memory."""
+
+    def work(here: slice) -> None:
+        for first in range(here.start, here.stop, _TOGETHER):
+            few = slice(first, min(first + _TOGETHER, here.stop))
+            _copy(part, slice(start + few.start, start + few.stop), out_CD[few])
+            squared_C[few] = _squared_norms(part, start + few.start, out_CD[few])
+
+    in_threads(work, len(out_CD))
+    _forget(part.rows_CD)
+
+
 def _copy(part: Part, rows: slice, out_CD: FloatArray) -> None:
-    """Copy searched rows, and give the pages of a mapped file back, which count as memory."""
     if part.kept_N is None:
         out_CD[:] = as_floats(part.rows_CD[rows])
     else:
-        kept = part.kept_N[rows]
-        for start in range(0, len(kept), _GATHERED):
-            piece = slice(start, start + _GATHERED)
-            out_CD[piece] = as_floats(part.rows_CD[kept[piece]])
-    _forget(part.rows_CD)
+        out_CD[:] = as_floats(part.rows_CD[part.kept_N[rows]])
 
 
 def _forget(rows_CD: AnyArray) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gcl_spec._typing import Array, FloatArray, IntArray
-from gcl_spec.chunk_products import ChunkProducts
+from gcl_spec.chunk_products import ChunkProducts, HostComparison
 
 __all__ = ["NumpyMultiplier"]
 
@@ -24,7 +24,7 @@ class _NumpyProducts:
     def __init__(self, blocks_QD: Sequence[FloatArray], rows: int) -> None:
         self._blocks_QD = blocks_QD
         size = max(len(block_QD) for block_QD in blocks_QD) * rows
-        self._product, self._mask = np.empty(size, np.float32), np.empty(size, bool)
+        self._product, self._comparison = np.empty(size, np.float32), HostComparison(size)
         self._rows_CD = blocks_QD[0][:0]
 
     def take(self, rows_CD: FloatArray, /) -> None:
@@ -37,6 +37,4 @@ class _NumpyProducts:
         return np.matmul(block_QD, self._rows_CD.T, out=out_QC)
 
     def at_least(self, block: int, least_Q: FloatArray, /) -> IntArray:
-        product_QC = self.product(block)
-        mask_QC = self._mask[: product_QC.size].reshape(product_QC.shape)
-        return np.flatnonzero(np.greater_equal(product_QC, least_Q[:, None], out=mask_QC))
+        return self._comparison.at_least(self.product(block), least_Q)

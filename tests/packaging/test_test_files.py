@@ -9,7 +9,6 @@ from repository import REPOSITORY
 WITHOUT = {
     "gcl_spec/_typing.py": "names of types: mypy holds it",
     "gcl_spec/backend.py": "protocols and tuples: the backends' tests and mypy hold them",
-    "gcl_spec/chunk_products.py": "protocols: tests/laws/test_search.py and mypy hold them",
     "gcl_spec/data/formats/read_vectors.py": "test_vectors.py reads by it what it opens",
     "gcl_spec/loss/tiled/pull_back.py": "test_tile_softmax.py differentiates through it",
 }
