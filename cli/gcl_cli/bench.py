@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gcl_cli._options import FILE
+from gcl_cli.bench_search import search
 from gcl_spec._files.atomic import check_writable
 from gcl_spec.objective import PRESETS
 
@@ -20,6 +21,9 @@ _DTYPES = ("float32", "float64", "bfloat16", "float16")
 @click.group("bench")
 def command() -> None:
     """What things cost on this machine."""
+
+
+command.add_command(search)
 
 
 @command.command("loss")

@@ -29,13 +29,14 @@ class ProcessMemory:
         _trim()
         if self.kind == "VmHWM":
             _reset()
-        self._start = self._high()
+        self._start = self.high()
 
     def peak(self) -> int:
         """The bytes by which the peak since `start` is over the state at `start`."""
-        return self._high() - self._start
+        return self.high() - self._start
 
-    def _high(self) -> int:
+    def high(self) -> int:
+        """The bytes of the whole process at the peak since `start`."""
         if self.kind == "VmHWM":
             lines = _STATUS.read_text().splitlines()
             return next(1024 * int(x.split()[1]) for x in lines if x.startswith("VmHWM:"))

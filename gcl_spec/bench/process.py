@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from gcl_spec.bench.measure import Case
+from gcl_spec.bench.search import SearchCase
 
 __all__ = ["ask", "environment"]
 
@@ -36,7 +37,9 @@ def environment(threads: int, base: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def ask(what: Literal["list", "measure"], case: Case, *, timeout: float) -> dict[str, Any]:
+def ask(
+    what: Literal["list", "measure", "search"], case: Case | SearchCase, *, timeout: float
+) -> dict[str, Any]:
     """The worker's answer, {"found": ...} or {"error": ..., "kind": ...}; it never raises.
 
     The process and all that it started are gone when this returns or is interrupted.

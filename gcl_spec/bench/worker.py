@@ -2,8 +2,9 @@
 
     python -m gcl_spec.bench.worker
 
-The request is {"do": "list" or "measure", "case": fields of `gcl_spec.bench.measure.Case`}. The
-answer is {"found": ...} or {"error": reason, "kind": class of the error}.
+The request is {"do": "list" or "measure", "case": fields of `gcl_spec.bench.measure.Case`}, or
+{"do": "search", "case": fields of `gcl_spec.bench.search.SearchCase`}. The answer is {"found": ...}
+or {"error": reason, "kind": class of the error}.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 from gcl_spec import registry
 from gcl_spec.backend import Candidate
 from gcl_spec.bench.measure import Case, measure
+from gcl_spec.bench.search import SearchCase, measure_search
 from gcl_spec.errors import InputError
 
 __all__ = ["main"]
@@ -39,8 +41,10 @@ def _end_with_parent() -> None:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    case = Case(**request["case"])
     try:
+        if request["do"] == "search":
+            return {"found": measure_search(SearchCase(**request["case"])).to_json()}
+        case = Case(**request["case"])
         backend = registry.load_bench(case.backend)
         device = registry.choose_device(backend, case.device)
         bench = backend.bench(device=device, dtype=case.dtype, threads=case.threads)

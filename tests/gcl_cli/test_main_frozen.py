@@ -31,6 +31,10 @@ OPTIONS = {
         "--backend", "--candidate", "-n", "-d", "--dtype", "--device", "--threads", "--repeats",
         "--timeout", "--objective", "--json",
     },
+    "bench search": {
+        "--backend", "-q", "-c", "-d", "-k", "--memory", "--device", "--threads", "--repeats",
+        "--timeout", "--folder", "--json",
+    },
 }  # fmt: skip
 
 
