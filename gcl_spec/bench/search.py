@@ -77,7 +77,7 @@ class SearchMeasurement:
 
 
 def unit_rows(count: int, width: int, seed: int) -> FloatArray:
-    """Directions drawn evenly, (count, width) float32.
+    """Directions drawn evenly, shape (C, D) = (count, width), float32.
 
     >>> unit_rows(2, 3, seed=0).shape
     (2, 3)
