@@ -25,7 +25,7 @@ from gcl_spec import registry
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import contrastive_loss
 from gcl_spec.objective import CLIP, Objective
-from gcl_spec.recall import Ranking
+from gcl_spec.recall import rank
 from gcl_torch import gcl_loss
 from gcl_torch.bench.peers import open_clip_loss
 
@@ -173,9 +173,7 @@ def recall() -> Lines:
         metrics.retrieval_recall(torch.tensor(s), torch.tensor(r), top_k=5)
         for s, r in zip(scores, relevant, strict=True)
     ]
-    found = [
-        Ranking.of(s, r, depth=5).recall(5).expected for s, r in zip(scores, relevant, strict=True)
-    ]
+    found = rank(scores, relevant).recall(5).expected
     return [("recall@5", f"{exact:.4f}", f"{np.mean(peer):.4f}", f"{np.mean(found):.4f}")]
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from gcl_jax.arrays import JaxArrays
 from gcl_jax.loss.functions import loss_and_grads
+from gcl_jax.recall import retrieval_metrics
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.backend import Backend, Bench, ChunkProducts, LossAndGrads, LossArguments, Trainer
 from gcl_spec.config.options import Config
@@ -25,6 +26,17 @@ class JaxBackend(JaxArrays):
         """The objective and its gradients by tiles (`gcl_spec.backend.Backend.loss_and_grads`)."""
         with jax.enable_x64(z_MBD.dtype == jnp.float64):
             return loss_and_grads(z_MBD, log_scale, **arguments)
+
+    def retrieval_metrics(
+        self,
+        scores_QC: jax.Array,
+        relevant_QC: jax.Array,
+        left_out_QC: jax.Array,
+        /,
+        metrics: tuple[str, ...],
+    ) -> jax.Array:
+        """The metrics, (T, 3, Q), compiled (`gcl_spec.conformance.rankings.RankingBackend`)."""
+        return retrieval_metrics(scores_QC, relevant_QC, left_out_QC, metrics)
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """This backend over `size` devices (`gcl_spec.backend.SpreadBackend.spread`)."""

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
@@ -15,6 +16,8 @@ from gcl_spec import registry
 from gcl_spec._files.atomic import check_writable
 from gcl_spec.backend import Backend, SpreadBackend
 from gcl_spec.conformance.cases.fixed import Case
+from gcl_spec.conformance.cases.rankings import RankingCase, ranking_cases, thorough_rankings
+from gcl_spec.conformance.rankings import NumPyArrays, followed_by, verify_rankings
 from gcl_spec.conformance.verify import DTYPES, Verdict, spread_over, verify
 from gcl_spec.errors import BackendLoadError, MissingFrameworkError
 
@@ -90,7 +93,7 @@ def command(
     failures: Path,
     jobs: int,
 ) -> int:
-    """Hold every backend to the reference: loss and gradients, in every dtype.
+    """Hold every backend to the reference: loss, gradients and Recall@K, in every dtype.
 
     Exit code 0: all agree. 3: one disagrees, or a known bug is not noticed. 4: a named backend is
     missing, or there is none. 130: interrupted; what was found is shown and written.
@@ -110,22 +113,20 @@ def command(
     if not backends or (names and missing):
         return _MISSING
     if self_test:
-        return _self_test(
-            [backend for backend, _ in backends], None if not (thorough or case_paths) else cases
-        )
+        asked = None if not (thorough or case_paths) else cases
+        return _self_test([backend for backend, _ in backends], asked, metrics=not case_paths)
     reference = registry.load("reference")
     processes = processes or ((1,) if not thorough else (1, 2, 3))
     for line in _alone(backends, processes):
         click.echo(line, err=True)
-    verdict = verify(
-        [backend for backend, _ in backends],
-        reference,
-        cases,
-        dtypes=dtypes or (DTYPES if not thorough else (*DTYPES, "bfloat16")),
-        processes=processes,
-        jobs=jobs,
-        degenerate=not case_paths,
+    how = _How(
+        dtypes or (DTYPES if not thorough else (*DTYPES, "bfloat16")),
+        processes,
+        jobs,
+        None if case_paths else thorough_rankings(draws, seed) if thorough else ranking_cases(),
+        numpy=not names,
     )
+    verdict = _verdict([backend for backend, _ in backends], reference, cases, how)
     if verdict.results:
         _show(verdict, matrix)
     try:
@@ -134,6 +135,35 @@ def command(
     finally:
         _write(verdict, json_path, junit_path)
     return _code(verdict)
+
+
+class _How(NamedTuple):
+    """What is tried; without rankings neither metrics nor degenerate input is."""
+
+    dtypes: Sequence[str]
+    processes: Sequence[int]
+    jobs: int
+    rankings: Sequence[RankingCase] | None
+    numpy: bool
+
+
+def _verdict(
+    backends: Sequence[Backend], reference: Backend, cases: Sequence[Case], how: _How
+) -> Verdict:
+    verdict = verify(
+        backends,
+        reference,
+        cases,
+        dtypes=how.dtypes,
+        processes=how.processes,
+        jobs=how.jobs,
+        degenerate=how.rankings is not None,
+    )
+    if how.rankings is None or verdict.interrupted:
+        return verdict
+    tried: list[Any] = [NumPyArrays(), *backends] if how.numpy else [*backends]
+    more = verify_rankings(tried, reference, how.rankings, dtypes=how.dtypes, jobs=how.jobs)
+    return followed_by(verdict, more)
 
 
 def _code(verdict: Verdict) -> int:
@@ -236,14 +266,15 @@ def _write_failures(
         click.echo(shlex.join(command))
 
 
-def _self_test(backends: Sequence[Backend], cases: Sequence[Case] | None) -> int:
-    from gcl_spec.conformance.bugs.self_test import self_test
+def _self_test(backends: Sequence[Backend], cases: Sequence[Case] | None, *, metrics: bool) -> int:
+    from gcl_spec.conformance.bugs.self_test import self_test, self_test_rankings
     from gcl_spec.conformance.cases.fixed import telling_cases
 
     reference = registry.load("reference")
     survived = 0
     for backend in backends:
         found = list(self_test(backend, reference, cases))
+        found += self_test_rankings(backend, reference) if metrics else []
         missed = [catch.bug for catch in found if catch.case is None]
         survived += len(missed)
         click.echo(

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from gcl_spec import geometry
-from gcl_spec._typing import BoolArray, FloatArray
+from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate.per_query import pools_of
 from gcl_spec.objective import in_order, name_parts
-from gcl_spec.recall import Band, Ranking
+from gcl_spec.recall import Band, rank
 from gcl_spec.search.exact import score_chunks
 from gcl_spec.tasks.task import MIXED, Item, Task, one_content_an_id, union_pool
 
 __all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
 
 METRICS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
-_DEPTH = 10
 # The seventh decimal of a float32 cosine is rounding, so scores that are equal to six are tied.
 _DECIMALS = 6
 
@@ -153,63 +153,38 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
 def _search(
     task: Task, pool: str, candidates: Sequence[Item], queries_z: FloatArray, pool_z: FloatArray
 ) -> TaskResult:
-    place = {item.id: n for n, item in enumerate(candidates)}
-    twins: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for n, item in enumerate(candidates):
-        twins.setdefault(item.content, []).append(n)
-    bands: dict[str, list[Band]] = {metric: [] for metric in METRICS}
+    pools = pools_of(task, candidates, local=pool == "local")
+    found: dict[str, list[Band]] = {metric: [] for metric in METRICS}
     # It is in float64: in float32 equal candidates differ by their place in the product, so that
     # they are no longer tied.
-    for part, block in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
-        scores_QC = np.round(block, _DECIMALS)
-        for query, scores_C in zip(task.queries[part], scores_QC, strict=True):
-            relevant_C, kept_C = _rules(task, query, place, local=pool == "local")
-            itself = [n for n in twins.get(query.content, ()) if not relevant_C[n]]
-            kept_C[itself] = False
-            for metric, band in _bands(scores_C[kept_C], relevant_C[kept_C]).items():
-                bands[metric].append(band)
+    for part, scores_QC in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
+        # Whole numbers of the last digit that counts are in the order of the rounded scores.
+        scores_QC *= 10.0**_DECIMALS
+        ranking = rank(
+            np.rint(scores_QC, out=scores_QC),
+            pools.relevant(part),
+            left_out=pools.left_out(part, len(candidates)),
+            no_relevant="nan",
+        )
+        for metric, bands in found.items():
+            bands.append(ranking.metric(metric))
+    # A query without anything to find has 0.
+    whole: dict[str, FloatArray] = {
+        metric: np.nan_to_num(np.concatenate(bands, axis=1), nan=0.0)
+        for metric, bands in found.items()
+    }
     return TaskResult(
         task=task.name,
         kind=task.kind,
         pool=pool,
         queries=len(task.queries),
         candidates=len(candidates),
-        metrics={m: tuple(np.mean(found, axis=0).tolist()) for m, found in bands.items()},
+        metrics={m: tuple(band_3Q.mean(axis=1).tolist()) for m, band_3Q in whole.items()},
         per_query={
-            metric: {q.id: band.expected for q, band in zip(task.queries, found, strict=True)}
-            for metric, found in bands.items()
+            metric: dict(zip((q.id for q in task.queries), band_3Q[1].tolist(), strict=True))
+            for metric, band_3Q in whole.items()
         },
     )
-
-
-def _rules(
-    task: Task, query: Item, place: Mapping[str, int], *, local: bool
-) -> tuple[BoolArray, BoolArray]:
-    """Which candidates are relevant to a query, and with which it is compared; (C,) each."""
-    relevant_C, kept_C = np.zeros(len(place), bool), np.ones(len(place), bool)
-    elsewhere = task.elsewhere.get(query.id, frozenset())
-    found = [*task.qrels[query.id], *(id for id in elsewhere if id in place)]
-    relevant_C[[place[id] for id in found]] = True
-    if local and query.id in task.choices:
-        kept_C[:] = False
-        kept_C[[place[id] for id in task.choices[query.id]]] = True
-    kept_C[[place[id] for id in task.left_out.get(query.id, ())]] = False
-    return relevant_C, kept_C
-
-
-def _bands(scores_C: FloatArray, relevant_C: BoolArray) -> Mapping[str, Band]:
-    """The metrics of one query; all are 0 where it has nothing to find."""
-    if not relevant_C.any():
-        return dict.fromkeys(METRICS, Band(0.0, 0.0, 0.0))
-    ranking = Ranking.of(scores_C, relevant_C, depth=_DEPTH)
-    return {
-        "hit@1": ranking.hit(1),
-        "hit@5": ranking.hit(5),
-        "hit@10": ranking.hit(10),
-        "recall@10": ranking.recall(10),
-        "ndcg@10": ranking.ndcg(10),
-        "mrr": ranking.mrr,
-    }
 
 
 def _geometry(

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from gcl_spec._typing import BoolArray, FloatArray
+from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.rules import Rules
-from gcl_spec.recall import Band, Ranking
+from gcl_spec.recall import Band, rank
 from gcl_spec.search.exact import score_chunks
 from gcl_spec.tasks.task import Item, Task, union_pool
 
@@ -106,28 +106,38 @@ def _figures(
     bands: dict[str, list[Band]] = {column: [] for column in columns}
     unanswerable = 0
     for part, block in score_chunks(queries_QD, candidates_CD):
-        for query, scores_C in zip(task.queries[part], np.round(block, _DECIMALS), strict=True):
-            relevant_C, competing_C = rules.of(query.id)
-            unanswerable += not relevant_C.any()
-            found = _bands(scores_C[competing_C], relevant_C[competing_C], metrics)
-            for column, band in found.items():
-                bands[column].append(band)
+        both = [rules.of(query.id) for query in task.queries[part]]
+        relevant_QC, competing_QC = (np.stack(x) for x in zip(*both, strict=True))
+        unanswerable += int((~relevant_QC.any(axis=1)).sum())
+        ranking = rank(
+            np.round(block, _DECIMALS),
+            relevant_QC & competing_QC,
+            left_out=~competing_QC,
+            no_relevant="nan",
+        )
+        for column, metric in metrics.items():
+            bands[column].append(ranking.metric(metric))
+    # A query that has nothing to find has 0.
+    whole: dict[str, FloatArray] = {
+        column: np.nan_to_num(np.concatenate(found, axis=1), nan=0.0)
+        for column, found in bands.items()
+    }
     return [
         Figure(
             task.name,
             column,
             metrics[column],
-            _mean(found),
+            _mean(band_3Q),
             len(candidates),
             unanswerable,
-            {q.id: float(band.expected) for q, band in zip(task.queries, found, strict=True)},
+            dict(zip((query.id for query in task.queries), band_3Q[1].tolist(), strict=True)),
         )
-        for column, found in bands.items()
+        for column, band_3Q in whole.items()
     ]
 
 
-def _mean(bands: Sequence[Band]) -> tuple[float, float, float]:
-    low, expected, high = np.mean(bands, axis=0).tolist()
+def _mean(band_3Q: FloatArray) -> tuple[float, float, float]:
+    low, expected, high = band_3Q.mean(axis=1).tolist()
     return low, expected, high
 
 
@@ -135,17 +145,3 @@ def _metric(task: str, metric: str) -> str:
     """The metric of a column for a task: hit@10 instead of hit@5 for two data sets of M-BEIR."""
     wide = metric == "hit@5" and task.partition("_task")[0] in _WIDE and "_task" in task
     return "hit@10" if wide else metric
-
-
-def _bands(
-    scores_C: FloatArray, relevant_C: BoolArray, metrics: Mapping[str, str]
-) -> dict[str, Band]:
-    """The band of each column for one query; 0 where it has nothing to find."""
-    if not relevant_C.any():
-        return dict.fromkeys(metrics, Band(0.0, 0.0, 0.0))
-    ranks = {column: int(metric.rpartition("@")[2]) for column, metric in metrics.items()}
-    ranking = Ranking.of(scores_C, relevant_C, depth=max(ranks.values()))
-    return {
-        column: ranking.ndcg(k) if metrics[column].startswith("ndcg") else ranking.hit(k)
-        for column, k in ranks.items()
-    }

@@ -1,165 +1,216 @@
-"""Retrieval metrics of one query, with a stated rule for ties.
+"""Where each query's relevant candidates stand in its ranking, and the metrics of that."""
 
-Candidates of equal score have no order. Each metric is therefore a band: *pessimistic* (within a
-tie, relevant candidates come last), *expected* (the mean over all orders of the tie, in closed
-form: McSherry and Najork, ECIR 2008), *optimistic* (they come first). The expected value is the
-one to report; a wide band says that the model does not tell candidates apart.
-
-hit@K is what CLIP, UniIR and the GCL paper call Recall@K; recall@K is what information retrieval
-calls recall.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from math import comb, log2
 from typing import NamedTuple
 
-import numpy as np
+from array_api_compat import device
 
-from gcl_spec._typing import BoolArray, FloatArray
+from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError
+from gcl_spec.recall.ties import (
+    discount_tables,
+    mean_precisions,
+    mean_reciprocal,
+    missed,
+    table_values,
+)
 
-__all__ = ["Band", "Ranking"]
+__all__ = ["Band", "Ranking", "widest"]
 
 
 class Band(NamedTuple):
-    """The values that a metric takes over all orders of tied candidates."""
+    """The values that a metric takes over all orders of tied candidates, (Q,) each."""
 
-    pessimistic: float
-    expected: float
-    optimistic: float
+    pessimistic: Array
+    expected: Array
+    optimistic: Array
 
 
-@dataclass(frozen=True)
+def widest(like: Array, xp: ArrayNamespace) -> object:
+    """The dtype that metrics have: float64, or float32 where a framework has no wider one.
+
+    Args:
+        like: any shape; its device counts.
+        xp: the Array API namespace.
+    """
+    info = xp.__array_namespace_info__()
+    known = info.dtypes(device=device(like), kind="real floating")
+    return known.get("float64", xp.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """The candidates of one query in groups of equal score, best first.
+    """The relevant candidates of every query, best first; those of one score stand together.
 
-    sizes: the number of candidates of each group. relevant: how many of them are relevant.
-    total_relevant: the relevant candidates of all groups, also of those that are left out at the
-    end. depth: the rank to which the groups reach.
+    A query is unknown where compiled code of JAX met NaN or no relevant candidate, or where
+    `no_relevant="nan"` was asked for: all its metrics are NaN.
+
+    Args:
+        ahead_QR: how many candidates score higher than this one, integers, (Q, R).
+        size_QR: how many have its score, itself among them, (Q, R).
+        relevant_ahead_QR: how many relevant ones score higher, (Q, R).
+        relevant_QR: how many relevant ones have its score, (Q, R).
+        valid_QR: whether the query has so many relevant candidates, (Q, R).
+        known_Q: whether the query has metrics, (Q,).
+        candidates: the number of candidates of the largest pool.
+        xp: the Array API namespace.
     """
 
-    sizes: tuple[int, ...]
-    relevant: tuple[int, ...]
-    total_relevant: int
-    depth: int
-
-    @classmethod
-    def of(cls, scores_C: FloatArray, relevant_C: BoolArray, *, depth: int) -> "Ranking":
-        """The groups down to rank `depth`, or to the first relevant candidate where that is lower.
-
-        Args:
-            scores_C: the query's score with each candidate, shape (C,).
-            relevant_C: is the candidate relevant? Shape (C,).
-            depth: the lowest rank that a metric will ask for.
-
-        Raises:
-            InputError: NaN or Inf among the scores, or no relevant candidate.
-
-        >>> Ranking.of(np.asarray([.5, .9, .5]), np.asarray([True, False, False]), depth=3)
-        Ranking(sizes=(1, 2), relevant=(0, 1), total_relevant=1, depth=3)
-        """
-        if not np.all(np.isfinite(scores_C)):
-            place = int(np.flatnonzero(~np.isfinite(scores_C))[0])
-            raise InputError(f"the score of candidate {place} is {scores_C[place]}")
-        total = int(relevant_C.sum())
-        if total == 0:
-            raise InputError("no candidate is relevant, so there is nothing to find")
-        threshold = scores_C[relevant_C].max()
-        if depth < len(scores_C):
-            threshold = min(threshold, np.partition(scores_C, -depth)[-depth])
-        else:
-            threshold = scores_C.min()
-        kept = scores_C >= threshold
-        _, group = np.unique(-scores_C[kept], return_inverse=True)
-        sizes = np.bincount(group)
-        relevant = np.bincount(group[relevant_C[kept]], minlength=len(sizes))
-        return cls(tuple(sizes.tolist()), tuple(relevant.tolist()), total, depth)
+    ahead_QR: Array
+    size_QR: Array
+    relevant_ahead_QR: Array
+    relevant_QR: Array
+    valid_QR: Array
+    known_Q: Array
+    candidates: int
+    xp: ArrayNamespace
 
     def hit(self, k: int) -> Band:
-        """hit@k: 1 where any relevant candidate is among the first k, else 0.
+        """hit@k: 1 where any relevant candidate is among the first k, else 0, (Q,).
 
-        Within a tie of n candidates, r of them relevant, of which s are among the first k, all
-        relevant ones are missed with the probability C(n - r, s) / C(n, s) (McSherry and Najork,
-        2008).
-
-        >>> Ranking((1, 2), (0, 1), 1, depth=3).hit(2)
-        Band(pessimistic=0.0, expected=0.5, optimistic=1.0)
+        Raises:
+            InputError: k is no integer of at least 1.
         """
-        missed, sure, possible = 1.0, False, False
-        for size, relevant, slots in self._within(k):
-            missed *= comb(size - relevant, slots) / comb(size, slots)
-            sure |= slots > size - relevant
-            possible |= relevant > 0
-        return _band(float(sure), 1.0 - missed, float(possible))
+        k, xp = checked_k(k), self.xp
+        ahead_Q, size_Q, relevant_Q = self._first()
+        low, high = (
+            self._real(xp.any(self.valid_QR & (ranks_QR <= k), axis=1))
+            for ranks_QR in self._ranks()
+        )
+        lost_Q = missed(ahead_Q, size_Q, relevant_Q, k, self.valid_QR.shape[1], xp)
+        return self._band(low, 1.0 - lost_Q, high)
 
     def recall(self, k: int) -> Band:
-        """recall@k: the share of the relevant candidates that is among the first k."""
-        low = mean = high = 0.0
-        for size, relevant, slots in self._within(k):
-            low += max(0, slots - (size - relevant))
-            mean += slots * relevant / size
-            high += min(slots, relevant)
-        total = self.total_relevant
-        return _band(low / total, mean / total, high / total)
+        """recall@k: the share of the relevant candidates that is among the first k, (Q,).
+
+        Raises:
+            InputError: k is no integer of at least 1.
+        """
+        k, xp = checked_k(k), self.xp
+        low, high = (self._mean(self._real(ranks_QR <= k)) for ranks_QR in self._ranks())
+        size_QR = self._real(self.size_QR)
+        places_QR = xp.clip(float(k) - self._real(self.ahead_QR), 0.0, None)
+        return self._band(low, self._mean(xp.minimum(places_QR, size_QR) / size_QR), high)
 
     def ndcg(self, k: int) -> Band:
         """nDCG@k, the sum of 1 / log2(rank + 1) over relevant candidates, by its largest value.
 
-        The source is Järvelin and Kekäläinen (2002), with gains of 0 and 1.
-        """
-        low = mean = high = 0.0
-        start = 0
-        for size, relevant, slots in self._within(k):
-            discounts = _discounts(start, slots)
-            mean += sum(discounts) * relevant / size
-            high += sum(discounts[:relevant])
-            low += sum(discounts[size - relevant :])
-            start += size
-        ideal = sum(_discounts(0, min(k, self.total_relevant)))
-        return _band(low / ideal, mean / ideal, high / ideal)
+        The source is Järvelin and Kekäläinen (2002), with gains of 0 and 1. The largest value is
+        that of all relevant candidates at the top, also of those that no ranking returned.
 
-    @cached_property
-    def mrr(self) -> Band:
-        """The reciprocal rank, 1 / rank of the first relevant candidate.
+        Returns:
+            A band of (Q,) values.
 
         Raises:
-            InputError: no candidate is relevant.
-
-        >>> Ranking((1, 2), (0, 1), 1, depth=3).mrr.expected  # rank 2 or 3
-        0.41666666666666663
+            InputError: k is no integer of at least 1.
         """
-        start = 0
-        for size, relevant in zip(self.sizes, self.relevant, strict=True):
-            if relevant:
-                last = size - relevant + 1
-                orders = comb(size, relevant)
-                mean = sum(
-                    comb(size - x, relevant - 1) / orders / (start + x) for x in range(1, last + 1)
-                )
-                return _band(1 / (start + last), mean, 1 / (start + 1))
-            start += size
-        raise InputError("the ranking holds no relevant candidate")
+        xp, k = self.xp, min(checked_k(k), self.candidates)
+        like = self._real(self.known_Q)
+        tables = discount_tables(k, str(like.dtype).rpartition(".")[2])
 
-    def _within(self, k: int) -> list[tuple[int, int, int]]:
-        """Size, relevant candidates, and ranks up to k, of every group that begins by rank k."""
-        if k > self.depth:
-            raise InputError(f"a ranking of depth {self.depth} does not know its first {k}")
-        found = []
-        start = 0
-        for size, relevant in zip(self.sizes, self.relevant, strict=True):
-            if start >= k:
-                break
-            found.append((size, relevant, min(size, k - start)))
-            start += size
-        return found
+        def at(table: int, ranks: Array) -> Array:
+            return table_values(tables[table], xp.clip(ranks, 0, k + (table == 0)), like, xp)
+
+        low, high = (self._sum(at(0, ranks_QR)) for ranks_QR in self._ranks())
+        ends = self.ahead_QR, self.ahead_QR + self.size_QR
+        (first, last), (rest, more) = ([at(t, end_QR) for end_QR in ends] for t in (1, 2))
+        tied = ((last - first) + (more - rest)) / self._real(self.size_QR)
+        alone = at(0, self.ahead_QR + 1)
+        mean = self._sum(xp.where(self.size_QR == 1, alone, tied))
+        count_Q = xp.sum(self._integer(self.valid_QR), axis=1)
+        ideal_Q = xp.clip(at(1, count_Q) + at(2, count_Q), 1.0, None)
+        return self._band(low / ideal_Q, mean / ideal_Q, high / ideal_Q)
+
+    @property
+    def mrr(self) -> Band:
+        """The reciprocal rank, 1 / rank of the first relevant candidate, (Q,)."""
+        ahead_Q, size_Q, relevant_Q = self._first()
+        mean_Q = mean_reciprocal(ahead_Q, size_Q, relevant_Q, self.candidates, self.xp)
+        return self._band(1 / (ahead_Q + size_Q - relevant_Q + 1), mean_Q, 1 / (ahead_Q + 1))
+
+    @property
+    def average_precision(self) -> Band:
+        """The mean over relevant candidates of the precision at their ranks, (Q,).
+
+        It is the share of relevant candidates among those down to that rank; a mean over queries is
+        called MAP (Buckley and Voorhees, SIGIR 2000).
+        """
+        xp = self.xp
+        like = self._real(self.ahead_QR)
+        place_QR = self._real(self._places())
+        low, high = (self._mean(place_QR / self._real(ranks_QR)) for ranks_QR in self._ranks())
+        size_QR, ahead_QR, relevant_QR = map(
+            self._real, (self.size_QR, self.relevant_ahead_QR, self.relevant_QR)
+        )
+        mean_QR = mean_precisions(like, size_QR, ahead_QR, relevant_QR, xp)
+        return self._band(low, self._mean(mean_QR), high)
+
+    def metric(self, name: str) -> Band:
+        """The metric of a name: "hit@10", "recall@10", "ndcg@10", "mrr", "average precision".
+
+        Returns:
+            A band of (Q,) values.
+
+        Raises:
+            InputError: there is no such metric, or k is not at least 1.
+        """
+        kind, at, k = name.partition("@")
+        if not at and kind in ("mrr", "average precision"):
+            found: Band = getattr(self, kind.replace(" ", "_"))
+            return found
+        if kind not in ("hit", "recall", "ndcg") or not k.isdecimal():
+            raise InputError(
+                f"no metric {name!r}; there are hit@K, recall@K, ndcg@K, mrr, average precision"
+            )
+        of_k: Band = getattr(self, kind)(int(k))
+        return of_k
+
+    def _ranks(self) -> tuple[Array, Array]:
+        """The ranks, (Q, R), where relevant candidates come last in their tie, and first."""
+        xp = self.xp
+        one = xp.ones_like(self.ahead_QR)
+        first_QR = self.ahead_QR + self._places() - self.relevant_ahead_QR
+        last_QR = first_QR + self.size_QR - self.relevant_QR
+        # What is no candidate stands at a rank that is none.
+        return tuple(xp.where(self.valid_QR, x, one) for x in (last_QR, first_QR))
+
+    def _first(self) -> tuple[Array, Array, Array]:
+        """The tie of the best relevant candidate: ahead, size, relevant, (Q,) each, floating."""
+        xp = self.xp
+        best_Q1 = xp.argmax(self._integer(self.valid_QR), axis=1, keepdims=True)
+        tie = (self.ahead_QR, self.size_QR, self.relevant_QR)
+        ahead, size, relevant = (xp.take_along_axis(x, best_Q1, axis=1)[:, 0] for x in tie)
+        return self._real(ahead), self._real(size), self._real(relevant)
+
+    def _places(self) -> Array:
+        """The places of relevant candidates among all relevant ones, from 1 on, (Q, R)."""
+        return self.xp.cumulative_sum(self._integer(self.valid_QR), axis=1)
+
+    def _integer(self, flags: Array) -> Array:
+        return self.xp.astype(flags, self.ahead_QR.dtype)
+
+    def _real(self, x: Array) -> Array:
+        return self.xp.astype(x, widest(x, self.xp))
+
+    def _sum(self, values_QR: Array) -> Array:
+        return self.xp.sum(self.xp.where(self.valid_QR, values_QR, 0.0), axis=1)
+
+    def _mean(self, values_QR: Array) -> Array:
+        return self._sum(values_QR) / self.xp.clip(self._sum(self._real(self.valid_QR)), 1.0, None)
+
+    def _band(self, low_Q: Array, mean_Q: Array, high_Q: Array) -> Band:
+        """The band, where rounding may have pushed the mean out of it; NaN for unknown queries."""
+        xp = self.xp
+        mean_Q = xp.minimum(xp.maximum(mean_Q, low_Q), high_Q)
+        return Band(*(xp.where(self.known_Q, x, xp.nan) for x in (low_Q, mean_Q, high_Q)))
 
 
-def _band(low: float, mean: float, high: float) -> Band:
-    # Rounding may push the closed forms out of the band.
-    return Band(low, min(max(mean, low), high), high)
+def checked_k(k: int) -> int:
+    """The same k, which must be an integer of at least 1.
 
-
-def _discounts(start: int, count: int) -> Sequence[float]:
-    return [1 / log2(rank + 1) for rank in range(start + 1, start + count + 1)]
+    Raises:
+        InputError: it is not.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InputError(f"k is {k!r}; wanted an integer of at least 1")
+    return k

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from gcl_reference.fusion import Fusion
 from gcl_reference.loss import Samples, gradients
+from gcl_reference.recall import band
 from gcl_spec.backend import LossAndGrads, LossArguments
 from gcl_spec.errors import InputError
 from gcl_spec.objective import Objective
@@ -54,6 +55,19 @@ class ReferenceBackend:
         grads = fusion.pull_back(found.grads).astype(z_MBD.dtype)
         loss, dlog_scale = (np.asarray(x, scale.dtype) for x in (found.loss, found.dlog_scale))
         return LossAndGrads(loss, grads, dlog_scale)
+
+    def retrieval_metrics(
+        self,
+        scores_QC: npt.NDArray[Any],
+        relevant_QC: npt.NDArray[np.bool_],
+        left_out_QC: npt.NDArray[np.bool_],
+        /,
+        metrics: tuple[str, ...],
+    ) -> npt.NDArray[np.float64]:
+        """The metrics, (T, 3, Q), in float64 (`gcl_spec.conformance.rankings.RankingBackend`)."""
+        given = [x.tolist() for x in (scores_QC, relevant_QC, left_out_QC)]
+        bands = [[band(name, *query) for query in zip(*given, strict=True)] for name in metrics]
+        return np.moveaxis(np.asarray(bands), 1, 2)
 
 
 def _refuse(

@@ -1,0 +1,223 @@
+"""Holds retrieval metrics on every framework's arrays to the reference's loops."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import array_namespace, is_array_api_obj
+
+from gcl_spec._typing import Array, ArrayNamespace, FloatArray
+from gcl_spec._words import one_line
+from gcl_spec.backend import Backend
+from gcl_spec.conformance.cases.rankings import METRICS, RankingCase, ranking_cases
+from gcl_spec.conformance.tolerances import rounded, unit_roundoff
+from gcl_spec.conformance.verify import DTYPES, Result, Verdict
+from gcl_spec.recall import Ranking, RankingStream, rank
+
+__all__ = [
+    "QUANTITY",
+    "NumPyArrays",
+    "RankingBackend",
+    "compare_ranking",
+    "followed_by",
+    "metrics_of",
+    "verify_rankings",
+    "wanted",
+]
+
+QUANTITY = "Recall@K"
+"""The name of all retrieval metrics together in results."""
+
+
+@runtime_checkable
+class RankingBackend(Protocol):
+    """A backend with its own way to retrieval metrics; others use `gcl_spec.recall` as it is."""
+
+    def retrieval_metrics(
+        self, scores_QC: Array, relevant_QC: Array, left_out_QC: Array, /, metrics: tuple[str, ...]
+    ) -> Array:
+        """The pessimistic, expected and optimistic values of metrics, (T, 3, Q).
+
+        Args:
+            scores_QC: each query's score with each candidate, (Q, C).
+            relevant_QC: booleans, (Q, C).
+            left_out_QC: booleans, (Q, C): candidates that do not compete, unless relevant.
+            metrics: T names that `gcl_spec.recall.Ranking.metric` knows.
+
+        Raises:
+            ValueError: NaN or Inf where a candidate competes, or no relevant candidate; without an
+                error the metrics of such a query are NaN.
+        """
+
+
+class NumPyArrays:
+    """NumPy's arrays as those of a backend, which has no loss of its own."""
+
+    name = "numpy"
+    xp: ArrayNamespace = np
+
+    def devices(self) -> Sequence[str]:
+        """The only device, the CPU."""
+        return ("cpu",)
+
+    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
+        """A copy of `x`, of the same shape, in the NumPy dtype of that name."""
+        return x.astype(dtype)
+
+    def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
+        """The array `x` itself, of any shape."""
+        return x
+
+
+def verify_rankings(
+    backends: Iterable[Backend | NumPyArrays],
+    reference: Backend,
+    cases: Sequence[RankingCase] | None = None,
+    *,
+    dtypes: Sequence[str] = DTYPES,
+    jobs: int = 1,
+) -> Verdict:
+    """Compare the metrics of every backend, on every device that it has, with the reference's.
+
+    A `RankingBackend` is asked for them; on the arrays of another one `gcl_spec.recall` computes
+    them, from booleans, and from pairs and a stream.
+
+    Args:
+        backends: the backends under test.
+        reference: a `RankingBackend`, whose float64 results are taken for the truth.
+        cases: `ranking_cases()` when not given.
+        dtypes: the dtypes of the scores.
+        jobs: threads.
+
+    Returns:
+        Results of the quantity "Recall@K"; after Ctrl-C some.
+    """
+    began, results = perf_counter(), list[Result]()
+    cases = ranking_cases() if cases is None else cases
+
+    def verified(backend: Any, device: str, dtype: str) -> list[Result]:
+        known = want[dtype]
+        return [
+            compare_ranking(known[i], backend, case, dtype=dtype, device=device)
+            for i, case in enumerate(cases)
+        ]
+
+    try:
+        want = {dtype: [wanted(reference, case, dtype) for case in cases] for dtype in dtypes}
+        with ThreadPoolExecutor(jobs) as pool:
+            futures = [
+                pool.submit(verified, backend, device, dtype)
+                for backend in backends
+                for device in backend.devices()
+                for dtype in dtypes
+                if dtype != "bfloat16" or not isinstance(backend, NumPyArrays)
+            ]
+            for future in futures:
+                results += future.result()
+    except KeyboardInterrupt:
+        return Verdict(tuple(results), perf_counter() - began, interrupted=True)
+    return Verdict(tuple(results), perf_counter() - began)
+
+
+def followed_by(first: Verdict, then: Verdict) -> Verdict:
+    """The results of two runs as those of one."""
+    results, seconds = (*first.results, *then.results), first.seconds + then.seconds
+    return Verdict(results, seconds, first.interrupted or then.interrupted)
+
+
+def wanted(reference: Backend, case: RankingCase, dtype: str) -> FloatArray:
+    """The reference's metrics on scores rounded to a dtype, (T, 3, Q)."""
+    assert isinstance(reference, RankingBackend)
+    scores_QC = rounded(case.scores_QC, dtype).astype(np.float64)
+    found: FloatArray = reference.retrieval_metrics(
+        scores_QC, case.relevant_QC, case.left_out_QC, METRICS
+    )
+    return found
+
+
+def compare_ranking(
+    want: FloatArray, backend: Any, case: RankingCase, *, dtype: str, device: str
+) -> Result:
+    """The largest error of a backend's metrics on one case.
+
+    Args:
+        want: the reference's metrics, (T, 3, Q), NaN for queries that must be refused.
+        backend: the backend under test.
+        case: the inputs.
+        dtype: the dtype of the scores.
+        device: one of the backend's devices.
+    """
+    error, bound, size, note = 0.0, _bound(case, dtype), 1.0, ""
+    try:
+        for have in metrics_of(backend, case, dtype, device):
+            bound = _bound(case, str(have.dtype))
+            worst, what = _distance(have, want, dtype)
+            error, note = max((error, note), (worst, what))
+    except ValueError as refusal:
+        if not np.isnan(want).any():
+            error, note = np.inf, one_line(f"it is refused: {refusal}")
+    except (Exception, SystemExit) as raised:
+        error, note = np.inf, one_line(f"it raises {type(raised).__name__}: {raised}")
+    masks = "left out" if case.left_out_QC.any() else "none"
+    return Result(
+        backend.name, device, 1, dtype, "rankings", masks, f"ranking: {case.name}", QUANTITY,
+        error, bound, size, error / unit_roundoff(dtype), bound / error if error else np.inf,
+        error <= bound, note if error > bound else "",
+    )  # fmt: skip
+
+
+def _bound(case: RankingCase, dtype: str) -> float:
+    """The rounding of a mean of at most C terms up to 1, each of some ten operations."""
+    roundoff = unit_roundoff("float64" if dtype == "float64" else "float32")
+    return roundoff * (len(case.scores_QC[0]) + 32)
+
+
+def metrics_of(
+    backend: Any, case: RankingCase, dtype: str, device: str, metrics: tuple[str, ...] = METRICS
+) -> list[FloatArray]:
+    """The metrics, (T, 3, Q), in every way in which a backend gives them.
+
+    Args:
+        backend: the backend under test.
+        case: the inputs.
+        dtype: the dtype of the scores.
+        device: one of the backend's devices.
+        metrics: T names.
+    """
+
+    def array(x: npt.NDArray[Any], kind: str) -> Any:
+        return backend.from_numpy(x, dtype=kind, device=device)
+
+    def stacked(ranking: Ranking) -> FloatArray:
+        return np.asarray([[backend.to_numpy(x) for x in ranking.metric(n)] for n in metrics])
+
+    masks = array(case.relevant_QC, "bool"), array(case.left_out_QC, "bool")
+    scores_QC = array(case.scores_QC, dtype)
+    own = getattr(backend, "retrieval_metrics", None)
+    if own is not None:
+        return [backend.to_numpy(own(scores_QC, *masks, metrics))]
+    xp = array_namespace(scores_QC) if is_array_api_obj(scores_QC) else backend.xp
+    pairs, left_out = np.argwhere(case.relevant_QC), np.argwhere(case.left_out_QC)
+    whole = rank(scores_QC, masks[0], left_out=masks[1], xp=xp)
+    chosen = array(case.scores_QC[case.relevant_QC], dtype)
+    stream = RankingStream(chosen, pairs, queries=len(case.scores_QC), left_out=left_out, xp=xp)
+    half = case.scores_QC.shape[1] // 2
+    stream.add(scores_QC[:, :half])
+    stream.add(scores_QC[:, half:])
+    return [stacked(whole), stacked(stream.ranking())]
+
+
+def _distance(have: FloatArray, want: FloatArray, dtype: str) -> tuple[float, str]:
+    """The largest error, infinite where one of the two has no number, and where it is."""
+    if have.shape != want.shape or str(have.dtype) not in {dtype, *DTYPES}:
+        return np.inf, f"metrics are {have.dtype} of shape {have.shape}, not of {want.shape}"
+    both = np.isnan(have) & np.isnan(want)
+    error = np.where(both, 0.0, np.abs(have.astype(np.float64) - want))
+    error = np.where(np.isnan(error), np.inf, error)
+    name, order, query = (int(n) for n in np.unravel_index(int(error.argmax()), error.shape))
+    which = ("pessimistic", "expected", "optimistic")[order]
+    values = f"{have[name, order, query]:.6g}, and not {want[name, order, query]:.6g}"
+    return float(error.max()), f"{which} {METRICS[name]} of query {query} is {values}"

@@ -1,0 +1,92 @@
+"""Counts, for every relevant candidate, those that beat it; the ranking follows from the counts."""
+
+from math import inf
+
+import numpy as np
+from array_api_compat import device
+
+from gcl_spec._typing import Array, ArrayNamespace, IntArray
+from gcl_spec.errors import InputError
+from gcl_spec.recall.chosen import Layout, layout, on_host, read
+from gcl_spec.recall.counts import count, count_but
+from gcl_spec.recall.ranking import Ranking
+from gcl_spec.recall.screen import screened
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """The counts of the candidates that were seen so far.
+
+    Args:
+        references_QR: the scores of the relevant candidates, (Q, R), -inf where there is none.
+        valid_QR: whether there is one, (Q, R).
+        excluded_P2: pairs (query, candidate) that are not counted, (P, 2), in order of queries.
+        xp: the Array API namespace.
+
+    Raises:
+        InputError: a score of a relevant candidate is NaN or Inf.
+    """
+
+    def __init__(
+        self, references_QR: Array, valid_QR: Array, excluded_P2: IntArray, xp: ArrayNamespace
+    ) -> None:
+        self.candidates = 0
+        self._xp, self._valid_QR = xp, valid_QR
+        wrong_QR = ~xp.isfinite(references_QR) & valid_QR
+        self._known_Q = xp.any(valid_QR, axis=1) & ~xp.any(wrong_QR, axis=1)
+        if read(xp.any(wrong_QR)):
+            query, place = np.argwhere(on_host(wrong_QR))[0]
+            raise InputError(
+                f"the score of a relevant candidate of query {query} is "
+                f"{float(references_QR[int(query), int(place)])}"
+            )
+        self._references_QR = xp.where(valid_QR & ~wrong_QR, references_QR, -inf)
+        self._excluded_P2 = excluded_P2
+        self._excluded: Layout | None = None
+        if len(excluded_P2):
+            self._excluded = layout(excluded_P2, references_QR.shape[0]).on(
+                xp, device(references_QR)
+            )
+        self._counts: tuple[Array, Array] | None = None
+
+    def add(self, scores_QC: Array, spared_QC: Array | None = None) -> None:
+        """Count the next candidates.
+
+        Args:
+            scores_QC: their scores, (Q, C).
+            spared_QC: booleans, (Q, C): these are not counted, whatever their score.
+
+        Raises:
+            InputError: the score of a candidate that is counted is NaN or Inf.
+        """
+        xp, start = self._xp, self.candidates
+        scores_QC, wrong_Q = screened(scores_QC, spared_QC, self._excluded_P2, xp, start=start)
+        if wrong_Q is not None:
+            self._known_Q = self._known_Q & ~wrong_Q
+        found = count_but(self._references_QR, scores_QC, self._excluded, xp, start=start)
+        before = self._counts or (0, 0)
+        self._counts = (before[0] + found[0], before[1] + found[1])
+        self.candidates += scores_QC.shape[1]
+
+    def ranking(self) -> Ranking:
+        """The ranking of all candidates that were seen."""
+        xp, valid_QR = self._xp, self._valid_QR
+        order_QR = xp.argsort(-self._references_QR, axis=1)
+        counts = self._counts or count(self._references_QR, self._references_QR[:, :0], xp)
+        references_QR, valid_QR, higher_QR, equal_QR = (
+            xp.take_along_axis(x, order_QR, axis=1)
+            for x in (self._references_QR, valid_QR, *counts)
+        )
+        of_relevant = count(references_QR, references_QR, xp)
+        relevant_ahead_QR, relevant_QR = (xp.astype(x, higher_QR.dtype) for x in of_relevant)
+        return Ranking(
+            ahead_QR=xp.where(valid_QR, higher_QR + relevant_ahead_QR, 0),
+            size_QR=xp.where(valid_QR, equal_QR + relevant_QR, 1),
+            relevant_ahead_QR=xp.where(valid_QR, relevant_ahead_QR, 0),
+            relevant_QR=xp.where(valid_QR, relevant_QR, 1),
+            valid_QR=valid_QR,
+            known_Q=self._known_Q,
+            candidates=max(1, self.candidates),
+            xp=xp,
+        )
