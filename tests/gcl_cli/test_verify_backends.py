@@ -27,9 +27,11 @@ def test_a_right_backend_in_every_format(gcl, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "v.json").read_text())
     assert found["agrees"] is True
     assert found["seconds"] > 0
-    assert {row["quantity"] for row in found["rows"]} == {"loss", "grads", "dlog_scale"}
+    quantities = {"loss", "grads", "dlog_scale", "Recall@K"}
+    assert {row["quantity"] for row in found["rows"]} == quantities
     assert all(row["disagree"] == 0 and row["cases"] >= 20 for row in found["rows"])
-    assert {row["masks"] for row in found["matrix"]} == {"none", "present", "ids", "both"}
+    masks = {"none", "present", "ids", "both", "left out"}
+    assert {row["masks"] for row in found["matrix"]} == masks
     for one in found["results"]:
         assert one["headroom"] is None or one["headroom"] >= 1
         assert one["ulp"] is None or one["ulp"] >= 0
