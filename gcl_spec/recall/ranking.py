@@ -19,7 +19,10 @@ __all__ = ["Band", "Ranking", "widest"]
 
 
 class Band(NamedTuple):
-    """The values that a metric takes over all orders of tied candidates, (Q,) each."""
+    """The values that a metric takes over all orders of tied candidates.
+
+    pessimistic, expected, optimistic: the least one, the mean and the largest, shape (Q,) each.
+    """
 
     pessimistic: Array
     expected: Array

@@ -37,7 +37,8 @@ RankingBug = Callable[[Asked, Answer], FloatArray]
 class RankingMutant:
     """A backend whose retrieval metrics have one bug, on its first device; arrays are NumPy's.
 
-    `memory` keeps right answers, so that many bugs on the same cases ask the backend once.
+    `memory` keeps right answers, (T, 3, Q) each, so that many bugs on the same cases ask the
+    backend once.
     """
 
     name = "mutant"
