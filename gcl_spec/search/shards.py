@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,14 +60,14 @@ class Part:
 
 
 def kept_parts(
-    shards: AnyArray | Shard | Sequence[AnyArray | Path | str | Shard],
+    shards: AnyArray | Path | str | Shard | Sequence[AnyArray | Path | str | Shard],
     ids: IntArray | None = None,
     modalities: Collection[str] | None = None,
 ) -> list[Part]:
     """The rows of all shards that a filter keeps.
 
     Args:
-        shards: one array (C, D), or several arrays, .npy files or `Shard`s.
+        shards: one array (C, D), .npy file or `Shard`, or several of them.
         ids: the ids to keep, (N,); None: all.
         modalities: the modalities to keep; None: all.
 
@@ -79,7 +80,9 @@ def kept_parts(
         InputTypeError: rows are no floating numbers.
         DataError: a file cannot be read.
     """
-    given = [shards] if isinstance(shards, np.ndarray | Shard) else list(shards)
+    several: Any = shards
+    one = hasattr(shards, "__array__") or isinstance(shards, str | Path | Shard)
+    given: list[Any] = [shards] if one else list(several)
     opened, after = [], 0
     for number, entry in enumerate(given):
         shard = entry if isinstance(entry, Shard) else Shard(entry)
@@ -116,11 +119,10 @@ def row_dtype(parts: Sequence[Part]) -> np.dtype[np.floating]:
 
 def _opened(shard: Shard, number: int, after: int) -> Part:
     rows = shard.rows
-    name = f"shard {number}" if isinstance(rows, np.ndarray) else str(rows)
-    rows = _mapped(Path(rows)) if isinstance(rows, str | Path) else rows
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2:
-        shape = getattr(rows, "shape", type(rows).__name__)
-        raise InputError(f"{name} has shape {shape}; wanted rows, (C, D)")
+    name = str(rows) if isinstance(rows, str | Path) else f"shard {number}"
+    rows = _mapped(Path(rows)) if isinstance(rows, str | Path) else np.asanyarray(rows)
+    if rows.ndim != 2:
+        raise InputError(f"{name} has shape {rows.shape}; wanted rows, (C, D)")
     if not is_floating(rows.dtype):
         raise InputTypeError(
             f"{name} holds {rows.dtype}; wanted float16, bfloat16, float32 or float64"

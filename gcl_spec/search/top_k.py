@@ -20,8 +20,8 @@ from gcl_spec.search.shards import Part, Shard, kept_parts, lowest_ids, row_dtyp
 
 __all__ = ["Shards", "TopK", "top_k"]
 
-Shards: TypeAlias = AnyArray | Shard | Sequence[AnyArray | Path | str | Shard]
-"""One array of rows, (C, D), or several arrays, .npy files or `Shard`s."""
+Shards: TypeAlias = AnyArray | Path | str | Shard | Sequence[AnyArray | Path | str | Shard]
+"""One array of rows, (C, D), .npy file or `Shard`, or several of them."""
 
 _FIRST_ROWS = 1024
 

@@ -1,9 +1,11 @@
 """Exact search: the same ids whatever computes the products, and however rows are cut."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,6 +158,31 @@ def test_float64_is_searched_as_it_is() -> None:
     assert_same(top_k(queries, candidates, 5, rows=30), brute_force(queries, candidates, 5))
     huge = top_k(queries * 2.0**300, candidates * 2.0**-400, 5)
     assert np.array_equal(huge.ids_QK, top_k(queries, candidates, 5).ids_QK)
+
+
+def test_a_query_alone_finds_what_it_finds_among_others() -> None:
+    """In other libraries results depend on the batch (nmslib 370) or on k (faiss 808)."""
+    queries, candidates = drawn(5, 25, 900, 16, "few")
+    together = top_k(queries, candidates, 12)
+    for number in (0, 11, 24):
+        alone = top_k(queries[number : number + 1], candidates, 12)
+        assert all(np.array_equal(x[0], y[number]) for x, y in zip(alone, together, strict=True))
+
+
+def test_layouts_of_arrays(tmp_path: Path) -> None:
+    queries, candidates = drawn(6, 4, 200, 10, "whole")
+    wanted = brute_force(queries, candidates, 6)
+    strided = np.repeat(candidates, 2, axis=1)[:, ::2]
+    fortran = np.asfortranarray(candidates)
+    np.save(tmp_path / "rows.npy", fortran)
+    frozen = candidates.copy()
+    frozen.flags.writeable = False
+    tensor = torch.from_numpy(candidates.copy())
+    given = (strided, fortran, frozen, candidates.astype(">f4"), tensor, tmp_path / "rows.npy")
+    for rows in (*given, str(tmp_path / "rows.npy"), [tensor[:50], frozen[50:]]):
+        assert_same(top_k(queries, rows, 6, rows=64), wanted)
+        assert_same(top_k(torch.from_numpy(queries), rows, 6, backend="torch"), wanted)
+    assert_same(top_k(np.asfortranarray(queries)[:, :], candidates, 6), wanted)
 
 
 def test_few_candidates() -> None:
