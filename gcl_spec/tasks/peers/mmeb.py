@@ -3,6 +3,9 @@
 It differs from `gcl_spec.recall` in this: a query is right where the first of its candidates has
 the highest score, so among equal scores the one that stands first wins; NaN is the highest score.
 So a query of norm 0 counts as right when rows are normalised, which is why such rows are given.
+
+Its CLIP baseline adds the raw projections of text and picture (score fusion), takes texts as they
+are published (`gcl_spec.tasks.mmeb.read`, as_published=True), and hides tokens by `peer_mask`.
 """
 
 from typing import NamedTuple
@@ -12,7 +15,7 @@ import numpy as np
 from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.tasks.task import Task
 
-__all__ = ["Choices", "peer_choices"]
+__all__ = ["Choices", "peer_choices", "peer_mask"]
 
 
 class Choices(NamedTuple):
@@ -34,6 +37,26 @@ class Choices(NamedTuple):
     def accuracy(self) -> float:
         """The share of queries that chose the right one."""
         return self.correct / len(self.chosen_Q)
+
+
+def peer_mask(ids_BL: IntArray, padding: int) -> IntArray:
+    """The attention mask of the peer's CLIP baseline: 0 for every token that is the padding.
+
+    OpenAI's tokenizers pad with the end token, so the end token of a text is hidden too, though the
+    text's features are read at its place.
+
+    Args:
+        ids_BL: token numbers, (B, L).
+        padding: the number of the padding token.
+
+    Returns:
+        Shape (B, L), 0 and 1.
+
+    >>> peer_mask(np.asarray([[1, 7, 9, 9]]), 9)
+    array([[1, 1, 0, 0]])
+    """
+    mask_BL: IntArray = (ids_BL != padding).astype(ids_BL.dtype)
+    return mask_BL
 
 
 def peer_choices(
