@@ -39,20 +39,23 @@ class Pools:
         return found_QC
 
 
-def pools_of(task: Task, candidates: Sequence[Item], *, local: bool) -> Pools:
+def pools_of(
+    task: Task, candidates: Sequence[Item], *, local: bool, twins_compete: bool = False
+) -> Pools:
     """The pairs of a task by its rules.
 
-    A candidate with exactly the query's content is left out unless it is relevant. `Task.left_out`
-    goes before relevance; `Task.choices` holds in the task's own pool.
+    `Task.left_out` goes before relevance; `Task.choices` holds in the task's own pool.
 
     Args:
         task: the task, with ids as in the pool.
         candidates: the pool.
         local: is it the task's own?
+        twins_compete: keep candidates with exactly the query's content; else they are left out
+            unless they are relevant.
     """
     place = {item.id: n for n, item in enumerate(candidates)}
     twins: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for n, item in enumerate(candidates):
+    for n, item in enumerate(() if twins_compete else candidates):
         twins.setdefault(item.content, []).append(n)
     relevant: list[tuple[int, int]] = []
     left_out: list[tuple[int, int]] = []

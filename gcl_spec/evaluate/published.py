@@ -12,7 +12,7 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
-from gcl_spec.evaluate.rules import Rules
+from gcl_spec.evaluate.per_query import pools_of
 from gcl_spec.recall import Band, rank
 from gcl_spec.search.exact import score_chunks
 from gcl_spec.tasks.task import Item, Task, union_pool
@@ -101,18 +101,18 @@ def _figures(
     candidates_CD: FloatArray,
     columns: Sequence[str],
 ) -> list[Figure]:
-    rules = Rules(task, candidates, local=columns[0].startswith("local"))
+    local = columns[0].startswith("local")
+    pools = pools_of(task, candidates, local=local, twins_compete=True)
     metrics = {column: _metric(task.name, column.split()[1]) for column in columns}
     bands: dict[str, list[Band]] = {column: [] for column in columns}
     unanswerable = 0
     for part, block in score_chunks(queries_QD, candidates_CD):
-        both = [rules.of(query.id) for query in task.queries[part]]
-        relevant_QC, competing_QC = (np.stack(x) for x in zip(*both, strict=True))
-        unanswerable += int((~relevant_QC.any(axis=1)).sum())
+        relevant_P2 = pools.relevant(part)
+        unanswerable += len(block) - len(np.unique(relevant_P2[:, 0]))
         ranking = rank(
             np.round(block, _DECIMALS),
-            relevant_QC & competing_QC,
-            left_out=~competing_QC,
+            relevant_P2,
+            left_out=pools.left_out(part, len(candidates)),
             no_relevant="nan",
         )
         for column, metric in metrics.items():
