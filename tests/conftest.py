@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# Before anything is imported. Tests run in two processes, so one thread each; and compiling, which
-# is most of the time of JAX's tests, takes half as long without LLVM's optimisations.
+from compiling import QUICKLY
+
+# Before a framework is imported. Tests run in two processes, so one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault("XLA_FLAGS", QUICKLY)
 
 import pytest
 from hypothesis import settings

@@ -32,8 +32,8 @@ def load(scratch: Path) -> None:
 
     It only imports, because a framework that has started its threads would not outlive a fork.
     """
-    # These are as in tests/conftest.py, and come before the imports.
-    os.environ |= {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    # As in tests/conftest.py, whose flags for XLA come early enough there: XLA reads them late.
+    os.environ["OMP_NUM_THREADS"] = "1"
     places = [str(scratch / folder) for folder in _FOLDERS]
     os.environ |= {"PYTHONPATH": os.pathsep.join(places), "PYTHONDONTWRITEBYTECODE": "1"}
     os.environ["JAX_PLATFORMS"] = "cpu"

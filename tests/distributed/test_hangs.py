@@ -3,15 +3,14 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from several_processes import free_port
+from prepared import server
+from several_processes import free_port, joined
 from tiles_on_disk import write_data
 
 TIMEOUT = 4
@@ -20,20 +19,8 @@ SETS = [
     "train.log_every=1", "train.save_every=1000000", f"train.timeout={TIMEOUT}",
 ]  # fmt: skip
 SIZE = 2
-
-
-def variables(backend: str, rank: int, port: str) -> dict[str, str]:
-    if backend == "torch":
-        return {
-            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(SIZE),
-            "RANK": str(rank), "LOCAL_RANK": str(rank),
-        }  # fmt: skip
-    return {
-        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(SIZE),
-        "JAX_PROCESS_ID": str(rank), "JAX_PLATFORMS": "cpu",
-        # A process that is stopped may hold the cache's lock.
-        "JAX_ENABLE_COMPILATION_CACHE": "false",
-    }  # fmt: skip
+# A process that is stopped may hold the lock of JAX's cache.
+NO_CACHE = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
 
 
 class Run:
@@ -47,11 +34,12 @@ class Run:
         self.children = []
         self._metrics = folder / "run" / "metrics.jsonl"
         for rank, log in enumerate(self.logs):
-            child = subprocess.Popen(
-                [sys.executable, "-m", "gcl_cli", "train", "--backend", backend, *words,
+            file = stack.enter_context(log.open("w"))
+            child = server(backend).start(
+                ["-m", "gcl_cli", "train", "--backend", backend, *words,
                  "--device", "cpu" if backend == "torch" else "cpu:0", "--out", "run"],
-                cwd=folder, env={**os.environ, **variables(backend, rank, port)},
-                stdout=stack.enter_context(log.open("w")), stderr=subprocess.STDOUT,
+                cwd=folder, env={**os.environ, **joined(backend, rank, SIZE, port), **NO_CACHE},
+                stdout=file, stderr=file,
             )  # fmt: skip
             self.children.append(child)
             stack.callback(child.wait)
@@ -74,9 +62,7 @@ class Run:
         return code, next((line for line in reversed(lines) if line.startswith("error:")), "")
 
 
-@pytest.mark.parametrize(
-    ("rank", "number"), [(0, signal.SIGSTOP), (1, signal.SIGSTOP), (1, signal.SIGKILL)]
-)
+@pytest.mark.parametrize(("rank", "number"), [(0, signal.SIGSTOP), (1, signal.SIGKILL)])
 def test_the_others_end_and_say_which_it_was(
     backend_name: str, tmp_path: Path, rank: int, number: signal.Signals
 ) -> None:

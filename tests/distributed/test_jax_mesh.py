@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from compiling import QUICKLY
 from repository import HELPERS
 
 WORKER = HELPERS / "jax_worker.py"
@@ -14,7 +15,7 @@ WORKER = HELPERS / "jax_worker.py"
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[float]]:
-    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+    flags = f"--xla_force_host_platform_device_count=4 {QUICKLY}"
     done = subprocess.run(
         [sys.executable, str(WORKER)],
         env={**os.environ, "XLA_FLAGS": flags},

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compiling import QUICKLY
 from gcl_jax.train.world import JaxWorld
 from gcl_spec.errors import ConfigError
+from prepared import server
 from repository import HELPERS
 from several_processes import free_port
 
@@ -22,26 +22,21 @@ SETS = ["optim.clip_norm=0.5", "train.microbatch=2"]
 
 
 def train(devices: int, processes: int) -> list[dict[str, Any]]:
-    environment = {**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    environment = {**os.environ, "XLA_FLAGS": QUICKLY}
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         # Files and not pipes: who waits for a pipe to be read keeps the others waiting.
         logs = [Path(folder) / f"{rank}.log" for rank in range(processes)]
-        workers = [
-            subprocess.Popen(
-                [sys.executable, str(WORKER), *map(str, (devices, rank, processes)), port, *SETS],
-                env=environment,
-                stdout=stack.enter_context(log.open("w")),
-                stderr=subprocess.STDOUT,
-            )
-            for rank, log in enumerate(logs)
-        ]
+        workers = []
+        for rank, log in enumerate(logs):
+            file = stack.enter_context(log.open("w"))
+            command = [WORKER, devices, rank, processes, port, *SETS]
+            workers.append(server("jax").start(command, env=environment, stdout=file, stderr=file))
         try:
             codes = [worker.wait(timeout=400) for worker in workers]
         finally:  # the others may wait for one that failed
             for worker in workers:
                 worker.kill()
-                worker.wait()
         texts = [log.read_text() for log in logs]
     assert not any(codes), "\n".join(texts)
     return [json.loads(text[text.index('{"values"') :].splitlines()[0]) for text in texts]

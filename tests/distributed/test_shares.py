@@ -2,17 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from compiling import QUICKLY
 from gcl_spec.train.feed.order import Order
-from several_processes import TWO, free_port, make_data
+from prepared import server
+from several_processes import free_port, joined, make_data
 
 STEPS, BATCH = 3, 4
 SETS = [
@@ -39,23 +38,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def train(folder: Path, out: str, backend: str, *sets: str, launcher: Sequence[str] = ()) -> Path:
-    """By torchrun, or in two processes of JAX, or in one."""
+def train(folder: Path, out: str, backend: str, *sets: str, size: int = 2) -> Path:
+    """In so many processes."""
     places = [f"data.path={folder / 'data'}", f"data.cache={folder / 'cache'}"]
     options = [x for one in (*SETS, *places, *sets) for x in ("--set", one)]
-    command = [sys.executable, *launcher, "-m", "gcl_cli", "train", "--recipe", "tiny", *options]
+    command = ["-m", "gcl_cli", "train", "--recipe", "tiny", *options]
     command += ["--backend", backend, "--out", str(folder / out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment |= {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_PLATFORMS": "cpu"}
-    environments = [environment]
-    if backend == "jax":
-        joined = {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}", "JAX_NUM_PROCESSES": "2"}
-        environments = [environment | joined | {"JAX_PROCESS_ID": str(n)} for n in range(2)]
+    environment |= {"XLA_FLAGS": QUICKLY, "JAX_PLATFORMS": "cpu"}
+    port = free_port()
+    environments = [environment | joined(backend, rank, size, port) for rank in range(size)]
     logs = [folder / f"{out}.{n}.log" for n in range(len(environments))]
     with ExitStack() as stack:
         files = [stack.enter_context(log.open("w")) for log in logs]
         workers = [
-            subprocess.Popen(command, env=one, stdout=file, stderr=subprocess.STDOUT)
+            server(backend).start(command, env=one, stdout=file, stderr=file)
             for one, file in zip(environments, files, strict=True)
         ]
         try:
@@ -63,22 +60,20 @@ def train(folder: Path, out: str, backend: str, *sets: str, launcher: Sequence[s
         finally:  # the others may wait for one that failed
             for worker in workers:
                 worker.kill()
-                worker.wait()
     assert not any(codes), "\n".join(log.read_text() for log in logs)
     return folder / out
 
 
 @pytest.fixture(scope="module")
 def alone(folder: Path) -> Path:
-    return train(folder, "alone", "torch")
+    return train(folder, "alone", "torch", size=1)
 
 
 @pytest.mark.parametrize(
     ("backend", "sets"), [("torch", []), ("torch", ["train.shard=true"]), ("jax", [])]
 )
 def test_shares_may_differ(folder: Path, alone: Path, backend: str, sets: list[str]) -> None:
-    launcher = TWO if backend == "torch" else ()
-    found = train(folder, f"{backend}{len(sets)}", backend, *sets, launcher=launcher)
+    found = train(folder, f"{backend}{len(sets)}", backend, *sets)
     texts = [(run / "metrics.jsonl").read_text().splitlines() for run in (alone, found)]
     lines = [[json.loads(line) for line in text] for text in texts]
     assert len(lines[0]) == STEPS

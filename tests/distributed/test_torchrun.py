@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import prepared
 from gcl_spec.run import checkpoint
 from several_processes import TWO, make_data
 
@@ -22,14 +21,8 @@ SETS = [
 
 
 def gcl_train(*arguments: str, launcher: Sequence[str] = ()) -> None:
-    done = subprocess.run(
-        [sys.executable, *launcher, "-m", "gcl_cli", "train", *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    command = [*launcher, "-m", "gcl_cli", "train", *arguments]
+    done = prepared.run(*command, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
 
 

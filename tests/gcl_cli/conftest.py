@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import prepared
+
 Gcl = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -15,14 +17,7 @@ Start = Callable[..., subprocess.Popen[str]]
 @pytest.fixture
 def gcl(tmp_path: Path) -> Gcl:
     def call(*args: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gcl_cli", *map(str, args)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return prepared.run("-m", "gcl_cli", *args, cwd=tmp_path, timeout=timeout)
 
     return call
 

@@ -26,6 +26,19 @@ def make_data(folder: Path) -> None:
     (task / "qrels.tsv").write_text("".join(f"q{n}\tc{n}\n" for n in range(9)))
 
 
+def joined(backend: str, rank: int, size: int, port: str) -> dict[str, str]:
+    """The variables by which process `rank` finds the others, as launchers set them."""
+    if backend == "torch":
+        return {
+            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(size),
+            "RANK": str(rank), "LOCAL_RANK": str(rank),
+        }  # fmt: skip
+    return {
+        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(size),
+        "JAX_PROCESS_ID": str(rank), "JAX_PLATFORMS": "cpu",
+    }  # fmt: skip
+
+
 def free_port() -> str:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

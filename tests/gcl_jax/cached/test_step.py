@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gcl_jax
+from compiling import QUICKLY
 from gcl_jax.cached.step import cached_value_and_grad
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss.equation import gcl_loss
@@ -195,7 +196,7 @@ def test_a_sharded_batch_keeps_every_device_at_work(size: int) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SHARDED.replace("{size}", str(size))],
         env={
-            "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count=4 {QUICKLY}",
             "JAX_PLATFORMS": "cpu",
             "OMP_NUM_THREADS": "1",
         },

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
+from compiling import QUICKLY
 from repository import HELPERS
 
-FLAGS = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+FLAGS = f"--xla_force_host_platform_device_count=2 {QUICKLY}"
 
 
 @pytest.mark.parametrize(("kind", "without_jit"), [("explicit", "0"), ("disabled", "1")])

@@ -8,15 +8,17 @@ from time import sleep
 import pytest
 
 from gcl_spec.conformance.workers import WorkerError, Workers
-from processes import SECONDS, run
 
 
-def breaks(rank: int, how: str) -> None:
-    if rank == 1 and how == "dies":
-        os._exit(7)
-    if rank == 1:
-        raise ValueError("no luck")
-    sleep(SECONDS)  # until it is killed
+def breaks(rank: int, size: int, folder: str) -> Callable[[str], None]:
+    def answer(how: str) -> None:
+        if rank == 1 and how == "dies":
+            os._exit(7)
+        if rank == 1:
+            raise ValueError("no luck")
+        sleep(600)  # until it is killed
+
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -24,8 +26,9 @@ def breaks(rank: int, how: str) -> None:
     [("raises", "ValueError: no luck"), ("dies", "worker 1 died with exit code 7")],
 )
 def test_a_worker_without_a_result_is_reported(how: str, message: str) -> None:
+    workers = Workers(breaks, 2)
     with pytest.raises(WorkerError, match=message):
-        run(breaks, 2, how)
+        workers.ask(how)
 
 
 def reads_environment(rank: int, size: int, folder: str) -> Callable[[str], tuple[int, str, str]]:
