@@ -1,0 +1,107 @@
+"""Tables of comparisons, and of means and deviations over seeds."""
+
+from collections.abc import Sequence
+
+from gcl_spec.evaluate.comparison import AVERAGE, Difference
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.evaluate.scores import Scores
+from gcl_spec.report.tables import short_kind
+
+__all__ = ["difference_line", "difference_rows", "mean_rows", "seed_rows", "short_names"]
+
+
+def difference_rows(found: Sequence[Difference]) -> list[list[str]]:
+    """Headings, then a row for each task and for the average, in percent.
+
+    Args:
+        found: of one pair of runs and one column.
+    """
+    head = ["task", "first", "other", "change", "95 % interval", "+/- queries", "p", "verdict"]
+    return [head, *map(_difference_row, found)]
+
+
+def difference_line(one: Difference, names: Sequence[str]) -> str:
+    """The last word on a pair: `WIN` and the rest in one line.
+
+    Args:
+        one: the difference of the averages.
+        names: what the first and the other are called.
+    """
+    return (
+        f"{one.verdict}: {names[1]} against {names[0]}, {one.column}: {_points(one.difference)} "
+        f"points, 95 % {_points(one.low)} to {_points(one.high)}, p = {one.corrected:.4f}; "
+        f"{one.wins} of {one.queries} queries better, {one.losses} worse"
+    )
+
+
+def mean_rows(
+    every: Sequence[Scores], names: Sequence[str], columns: Sequence[str]
+) -> list[list[str]]:
+    """Headings, then a row for each run: its averages, with the deviation over seeds.
+
+    Args:
+        every: the runs.
+        names: what they are called.
+        columns: such as "local hit@10".
+    """
+    rows = [["run", "seeds", *columns]]
+    for one, name in zip(every, names, strict=True):
+        cells = [_with_deviation(one.average(c), one.deviation(c)) for c in columns]
+        rows.append([name, str(max(1, len(one.runs))), *cells])
+    return rows
+
+
+def seed_rows(reports: Sequence[Report], metric: str = "hit@10") -> list[list[str]]:
+    """Headings, then mean +- deviation over seeds by kind of search and pool, in percent.
+
+    Args:
+        reports: of at least one seed, of the same tasks.
+        metric: which one.
+    """
+    from statistics import fmean, stdev
+
+    rows = [["search", f"local {metric}", f"global {metric}"]]
+    for kind in (*reports[0].kinds(), AVERAGE):
+        cells = []
+        for pool in ("local", "global"):
+            values = [
+                r.average(pool, metric) if kind == AVERAGE else r.value(kind, pool, metric)
+                for r in reports
+            ]
+            spread = stdev(values) if len(values) > 1 else None
+            cells.append(_with_deviation(fmean(values), spread))
+        rows.append([kind if kind == AVERAGE else short_kind(kind), *cells])
+    return rows
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """The last part of each path, or the whole paths where two have the same one.
+
+    >>> short_names(["runs/a", "runs/b"]), short_names(["x/r.json", "y/r.json"])
+    (['a', 'b'], ['x/r.json', 'y/r.json'])
+    """
+    last = [path.rstrip("/").rpartition("/")[2] or path for path in paths]
+    return last if len(set(last)) == len(last) else list(paths)
+
+
+def _difference_row(one: Difference) -> list[str]:
+    return [
+        one.task,
+        f"{100 * one.before:.1f}",
+        f"{100 * one.after:.1f}",
+        _points(one.difference),
+        f"{_points(one.low)} {_points(one.high)}",
+        f"{one.wins}/{one.losses}",
+        f"{one.corrected:.3f}",
+        one.verdict,
+    ]
+
+
+def _points(value: float) -> str:
+    # Not -0.0: nothing is lost.
+    return f"{100 * value + 0.0:+.1f}"
+
+
+def _with_deviation(value: float, deviation: float | None) -> str:
+    text = f"{100 * value:.1f}"
+    return text if deviation is None else f"{text} +- {100 * deviation:.2f}"
