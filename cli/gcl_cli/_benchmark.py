@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gcl_cli._tables import titled
 from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError
 from gcl_spec.evaluate.published import Figure
 from gcl_spec.run.loaded import LoadedRun
 from gcl_spec.tasks.task import Task
 
-__all__ = ["Wanted", "evaluate_benchmark"]
+__all__ = ["Wanted", "evaluate_benchmark", "show_benchmark"]
 
 
 class Wanted(NamedTuple):
@@ -60,24 +61,43 @@ def evaluate_benchmark(
             tasks,
             COLUMNS[wanted.benchmark],
         )
+    show_benchmark(wanted.benchmark, tasks, figures, json_path)
+
+
+def show_benchmark(
+    benchmark: str,
+    tasks: Sequence[Task],
+    figures: Sequence[Figure],
+    json_path: Path | None,
+    partial: Sequence[str] = (),
+) -> None:
+    """Print the table of a benchmark, and write its figures as JSON.
+
+    Args:
+        benchmark: its name.
+        tasks: those that were measured.
+        figures: what was measured of them.
+        json_path: where the figures go.
+        partial: lines on items that are absent.
+    """
+    from rich.console import Console
+
+    from gcl_spec.tasks.formats import format_of
+
     if json_path is not None:
         from gcl_spec._files.atomic import atomic_write
 
-        report = {"benchmark": wanted.benchmark, "figures": [x.to_json() for x in figures]}
+        report = {"benchmark": benchmark, "figures": [x.to_json() for x in figures]}
         with atomic_write(json_path) as file:
-            file.write(json.dumps(report).encode())
-    _show(wanted.benchmark, found.SETS, tasks, figures)
-
-
-def _show(
-    benchmark: str, sets: Sequence[str], tasks: Sequence[Task], figures: Sequence[Figure]
-) -> None:
-    from rich.console import Console
+            file.write(json.dumps({**report, "partial": list(partial)}).encode())
+    sets = format_of(benchmark).SETS
 
     from gcl_spec.report.published_tables import published_notes, published_rows
     from gcl_spec.report.tables import rich_table
 
     rows = published_rows(benchmark, sets, tasks, figures)
-    Console().print(rich_table(rows, f"{benchmark}, percent"))
+    Console().print(rich_table(rows, titled(f"{benchmark}, percent", partial)))
     for note in published_notes(benchmark, sets, tasks, figures):
         say(note)
+    for line in partial:
+        say(line)

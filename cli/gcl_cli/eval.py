@@ -7,6 +7,8 @@ import click
 
 from gcl_cli._benchmark import Wanted, evaluate_benchmark
 from gcl_cli._options import FILE, PATH
+from gcl_cli._stored import Asked, evaluate_stored
+from gcl_cli._tables import show_report
 from gcl_cli.lines import say
 from gcl_spec._files.atomic import check_writable
 from gcl_spec._files.reading import is_folder, parse_json, read_regular
@@ -20,7 +22,7 @@ __all__ = ["command"]
 
 
 @click.command("eval")
-@click.argument("run", type=PATH)
+@click.argument("run", type=PATH, required=False)
 @click.option(
     "--data",
     type=PATH,
@@ -38,6 +40,12 @@ __all__ = ["command"]
     default="off",
     show_default=True,
     help="M-BEIR: put the first instruction of a search before its queries.",
+)
+@click.option(
+    "--embeddings",
+    type=PATH,
+    metavar="OUT",
+    help="Score the rows that `gcl embed` has stored in OUT; RUN may be left out.",
 )
 @click.option("--backend", default="torch", show_default=True, metavar="NAME")
 @click.option(
@@ -67,10 +75,11 @@ __all__ = ["command"]
     help="Take runs of older versions, which have no checksums, and edited files.",
 )
 def command(
-    run: Path,
+    run: Path | None,
     data: Path | None,
     benchmark: str | None,
     instructions: str,
+    embeddings: Path | None,
     backend: str,
     device: str | None,
     json_path: Path | None,
@@ -85,6 +94,14 @@ def command(
     Paths of images are relative to DIR.
     """
     check_writable(json_path)
+    if embeddings is not None:
+        if against is not None:
+            raise click.UsageError("--embeddings has no --against; write --json, and compare files")
+        asked = Asked(embeddings, run, data, benchmark, instructions, step, allow_unverified)
+        evaluate_stored(asked, json_path)
+        return
+    if run is None:
+        raise click.UsageError("Missing argument 'RUN'.")
     options = (data, backend, device, allow_unverified)
     if benchmark is not None:
         if data is None or against is not None:
@@ -103,7 +120,7 @@ def command(
 
         with atomic_write(json_path) as file:
             file.write(json.dumps(report.to_json()).encode())
-    _show(report)
+    show_report(report)
     if other is not None and against is not None:
         _compare(report, other, against.name, run.name)
 
@@ -120,16 +137,14 @@ def _evaluate(
     from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.progress import open_progress
     from gcl_spec.run.loaded import encode_items, evaluate_vectors
-    from gcl_spec.tasks.folder import has_tasks, read_tasks
+    from gcl_spec.tasks.folder import folder_of_tasks, read_tasks
     from gcl_spec.tasks.task import answerable
 
     loaded = _loaded(run, backend, device, allow_unverified, step)
     if loaded.config.model.kind == "adapter":
         return evaluate_vectors(loaded, None if data is None else str(data))
     root = open_root("starter" if data is None else data)
-    # A folder of training data has its tasks in tasks/, and its pictures beside that.
-    inside = data is None or (has_tasks(root, "tasks") and not root.exists("queries.jsonl"))
-    tasks = read_tasks(root, "tasks" if inside else "")
+    tasks = read_tasks(root, folder_of_tasks(root) or "")
     tasks, left_out = answerable(tasks, loaded.config.model.modalities)
     for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
@@ -161,20 +176,6 @@ def _other(
         raise click.UsageError(f"--against {against}: {error.strerror}; {wanted}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise click.UsageError(f"--against {against} is no report; {wanted}") from error
-
-
-def _show(report: Report) -> None:
-    from rich.console import Console
-
-    from gcl_spec.report.tables import geometry_rows, report_rows, rich_table, tie_width
-
-    console = Console()
-    for pool in ("local", "global"):
-        title = f"{pool.capitalize()} pool, percent"
-        console.print(rich_table(report_rows(report, pool), title))
-    console.print(rich_table(geometry_rows({"": report}), "The space"))
-    width = 100 * tie_width(report)
-    say(f"ties move hit@10 by at most {width:.1f} points; the values are expected ones")
 
 
 def _compare(report: Report, other: Report, other_name: str, name: str) -> None:

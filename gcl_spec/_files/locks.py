@@ -75,13 +75,17 @@ def shared_file(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder within the block, so that no other process trains in it.
+def locked(folder: Path, does: str = "trains") -> Iterator[None]:
+    """Hold a folder within the block, so that no other process writes there.
 
     There is no lock where the system, or a file system over a network, has none.
 
+    Args:
+        folder: the folder of a run, or of embeddings.
+        does: the word of the message for what the processes do.
+
     Raises:
-        ConfigError: another process trains in it.
+        ConfigError: another process does it there.
         CheckpointError: the folder cannot be opened.
     """
     if fcntl is None:
@@ -99,13 +103,13 @@ def locked(folder: Path) -> Iterator[None]:
             _flock(number, wait=False)
         except BlockingIOError:
             raise ConfigError(
-                f"another process trains in {folder}: wait for its end, or end it first"
+                f"another process {does} in {folder}: wait for its end, or end it first"
             ) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 warn(
                     f"cannot lock {folder}: {error.strerror or error}; see to it that no other "
-                    "process trains there"
+                    f"process {does} there"
                 )
         yield
     finally:

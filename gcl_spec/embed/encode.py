@@ -14,7 +14,7 @@ from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import InputError
 from gcl_spec.objective import same_parts
 
-__all__ = ["encode", "images_of", "pairs_of", "texts_of"]
+__all__ = ["encode", "images_of", "of_all_parts", "pairs_of", "texts_of"]
 
 _ONE = "give a list, one entry a sample"
 _PICTURES = "a path, a file's content as bytes, a Pillow image or a uint8 array (H, W, 3)"
@@ -39,12 +39,21 @@ def encode(trainer: Trainer, collate: Collate, items: Items, *, batch_size: int)
     for start in range(0, len(next(iter(items.values()))), batch_size):
         part = slice(start, start + batch_size)
         batch = collate({name: entries[part] for name, entries in items.items()})
-        rows.append(_of_all_parts(trainer.encode(batch), batch, start))
+        rows.append(of_all_parts(trainer.encode(batch), batch, start))
     return np.concatenate(rows)
 
 
-def _of_all_parts(z: Mapping[str, FloatArray], batch: Batch, start: int) -> FloatArray:
-    """The rows (B, D) of exactly the parts of each sample, from embeddings by modality."""
+def of_all_parts(z: Mapping[str, FloatArray], batch: Batch, start: int = 0) -> FloatArray:
+    """The rows (B, D) of exactly the parts of each sample; zero for one that has none.
+
+    Args:
+        z: embeddings by modality, (B, D) each.
+        batch: the samples.
+        start: the number of the first sample, for errors.
+
+    Raises:
+        InputError: a sample has parts of which together there is no embedding.
+    """
     parts = list(batch.present)
     flags_GB = np.stack([batch.present[name] for name in parts])
     rows_BD = np.zeros_like(next(iter(z.values())))

@@ -24,11 +24,12 @@ from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.models.start import vector_widths
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
+from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item, columns_of
 
-__all__ = ["LoadedRun", "encode_items", "evaluate_vectors", "load_run"]
+__all__ = ["LoadedRun", "encode_items", "evaluate_vectors", "load_run", "read_run"]
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,31 @@ def load_run(
         BackendLoadError: `gcl_spec.registry.load_training` cannot load the backend.
     """
     where = Path(user_path(os.fspath(path)))
-    run = RunFolder.open(where, allow_unverified=allow_unverified)
-    run.check()
-    config = run.config()
-    found = run.found(step)
+    config, found = read_run(where, step=step, allow_unverified=allow_unverified)
     made = registry.load_training(backend)
     trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
     return LoadedRun(config, found.step, trainer)
+
+
+def read_run(
+    path: Path, overrides: Sequence[str] = (), *, step: str = "newest", allow_unverified: bool
+) -> tuple[Config, checkpoint.Found]:
+    """The options of a run and one of its checkpoints.
+
+    Args:
+        path: the run's folder.
+        overrides: "section.key=VALUE", for this use of it alone.
+        step: a number, "best" or "newest".
+        allow_unverified: take files that have no checksum or were edited.
+
+    Raises:
+        CheckpointError: there is no run, no readable checkpoint, or a file is not as it was
+            written.
+        ConfigError: an option is refused.
+    """
+    run = RunFolder.open(path, allow_unverified=allow_unverified)
+    run.check()
+    return run.config(overrides), run.found(step)
 
 
 def encode_items(

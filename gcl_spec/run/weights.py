@@ -10,7 +10,7 @@ from gcl_spec.models.lora import merged
 from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
 
-__all__ = ["trained_weights", "weights_of"]
+__all__ = ["trained_weights", "weights_of", "weights_to_use"]
 
 
 def weights_of(init: Path, *, allow_unverified: bool = False) -> State:
@@ -30,7 +30,7 @@ def weights_of(init: Path, *, allow_unverified: bool = False) -> State:
         state = checkpoint.load(init, allow_unverified=allow_unverified)
     else:
         state = RunFolder.open(init, allow_unverified=allow_unverified).found().state
-    return _to_use(state)
+    return weights_to_use(state)
 
 
 def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
@@ -39,7 +39,7 @@ def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
     Running means are taken where there are any, and LoRA matrices are added to the weights beside
     which they were trained.
     """
-    found = _to_use(state)
+    found = weights_to_use(state)
     parts = {
         prefix: {n.removeprefix(prefix): x for n, x in found.items() if n.startswith(prefix)}
         for prefix in ("params/", "buffers/")
@@ -47,7 +47,7 @@ def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
     return merged(parts["params/"]) | parts["buffers/"]
 
 
-def _to_use(state: State) -> State:
+def weights_to_use(state: State) -> State:
     """The parameters (their running means where there are any) and buffers, by the same names."""
     found = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
     averages = {n.removeprefix("ema/"): x for n, x in state.items() if n.startswith("ema/")}

@@ -17,7 +17,7 @@ from gcl_spec.errors import DataError
 from gcl_spec.tasks.judgements import grades_of, read_judgements, relevant
 from gcl_spec.tasks.task import Item, Task
 
-__all__ = ["SETS", "has_tasks", "name_of", "read", "read_task", "read_tasks"]
+__all__ = ["SETS", "folder_of_tasks", "has_tasks", "name_of", "read", "read_task", "read_tasks"]
 
 SETS: tuple[str, ...] = ()
 """Any folder in this layout is a set."""
@@ -26,6 +26,19 @@ SETS: tuple[str, ...] = ()
 def has_tasks(root: Root, folder: str) -> bool:
     """Is there a task in `folder`, or are there sub-folders that should hold some?"""
     return root.exists(_join(folder, "queries.jsonl")) or bool(root.folders(folder))
+
+
+def folder_of_tasks(root: Root) -> str | None:
+    """The folder in which the tasks of data lie: tasks/ of training data, or "" for the data.
+
+    It is None where there are no tasks.
+    """
+    if root.exists("queries.jsonl"):
+        return ""
+    if has_tasks(root, "tasks"):
+        return "tasks"
+    inner = any(root.exists(f"{name}/queries.jsonl") for name in root.folders(""))
+    return "" if inner else None
 
 
 def read(root: Root, names: Sequence[str] = ()) -> tuple[Task, ...]:

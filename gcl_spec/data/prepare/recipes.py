@@ -9,7 +9,7 @@ import numpy.typing as npt
 from gcl_spec.config.options import Config
 from gcl_spec.data.prepare.check_checkpoint import check_picture_size
 from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
-from gcl_spec.data.prepare.pictures import ImageInput, load_image
+from gcl_spec.data.prepare.pictures import PREPROCESSING_VERSION, ImageInput, load_image
 from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.errors import InputError
 from gcl_spec.models.pretrained import clip_folder, text_folder
@@ -22,6 +22,11 @@ class Preprocessing(Protocol):
 
     image_input: str
     """The name of pictures in `gcl_spec.batch.Batch.inputs`."""
+
+    @property
+    def key(self) -> str:
+        """The name of the preprocessing: the same key and parts give the same arrays."""
+        ...
 
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
         """The array of one picture, (H, W, 3) uint8 or (3, H, W) float32; errors name `where`."""
@@ -78,6 +83,11 @@ class _Lite(_Tokens):
         super().__init__(config)
         self._size = config.model.image_size
 
+    @property
+    def key(self) -> str:
+        pixels = f"image_size={self._size} preprocessing={PREPROCESSING_VERSION}"
+        return f"{pixels} {self._tokenizer.key}"
+
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
         return load_image(image, size=self._size, where=where)
 
@@ -95,6 +105,10 @@ class _Checkpoint(_Tokens):
         folder = clip_folder(config)
         self._processor = ImageProcessor.from_folder(folder)
         check_picture_size(folder, self._processor.shape)
+
+    @property
+    def key(self) -> str:
+        return f"{self._processor.key} {self._tokenizer.key}"
 
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
         return self._processor(image, where)

@@ -1,0 +1,99 @@
+"""`gcl eval --embeddings`: the tables of rows that `gcl embed` has stored."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from gcl_cli._benchmark import show_benchmark
+from gcl_cli._tables import show_report
+from gcl_cli.lines import say
+from gcl_spec.embed.stored import Embeddings
+from gcl_spec.errors import DataError
+from gcl_spec.run.to_embed import Described
+
+__all__ = ["Asked", "evaluate_stored"]
+
+
+class Asked(NamedTuple):
+    """The arguments of the command."""
+
+    embeddings: Path
+    run: Path | None
+    data: Path | None
+    benchmark: str | None
+    instructions: str
+    step: str
+    allow_unverified: bool
+
+
+def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
+    """Score stored rows, and print the tables.
+
+    Args:
+        asked: the arguments.
+        json_path: where everything goes as JSON.
+    """
+    from gcl_spec._files.atomic import atomic_write
+    from gcl_spec.evaluate.evaluation import evaluate
+    from gcl_spec.evaluate.paper import COLUMNS
+    from gcl_spec.evaluate.published import measure
+    from gcl_spec.run.embedded import embedded_tasks, load_embeddings, stored_rows
+    from gcl_spec.run.to_embed import tasks_of
+
+    stored = load_embeddings(asked.embeddings)
+    if asked.run is not None:
+        _check_model(asked, stored)
+    described = _described(asked, stored)
+    whole, _ = tasks_of(described)
+    tasks, partial = embedded_tasks(stored, whole)
+    for note in (note for task in tasks for note in task.notes):
+        say(f"note: {note}", err=True)
+    encode = stored_rows(stored)
+    if described.benchmark in COLUMNS:
+        figures = measure(encode, tasks, COLUMNS[described.benchmark])
+        show_benchmark(described.benchmark, tasks, figures, json_path, partial)
+        return
+    report = evaluate(encode, tasks)
+    if json_path is not None:
+        with atomic_write(json_path) as file:
+            file.write(json.dumps({**report.to_json(), "partial": list(partial)}).encode())
+    show_report(report, partial)
+
+
+def _check_model(asked: Asked, stored: Embeddings) -> None:
+    """Refuse embeddings of another model than that of RUN."""
+    from gcl_spec.run.loaded import read_run
+    from gcl_spec.run.to_embed import maker_of
+
+    assert asked.run is not None
+    config, found = read_run(asked.run, step=asked.step, allow_unverified=asked.allow_unverified)
+    there = stored.manifest.maker
+    own = maker_of(
+        config,
+        found.state,
+        asked.run.resolve().name,
+        backend="",
+        dtype=there.dtype,
+        size=there.size,
+    )
+    own.refuse_other_model(there, str(asked.embeddings))
+
+
+def _described(asked: Asked, stored: Embeddings) -> Described:
+    """The data whose tasks are scored: what the command names, else what was embedded."""
+    made = Described.from_json(stored.manifest.about)
+    if made.items != "tasks":
+        raise DataError(
+            f"{asked.embeddings} holds the samples of training data, not those of tasks; "
+            "embed with --items tasks"
+        )
+    if asked.benchmark not in (None, made.benchmark):
+        raise click.UsageError(
+            f"{asked.embeddings} was embedded with "
+            f"{f'--benchmark {made.benchmark}' if made.benchmark else 'no --benchmark'}"
+        )
+    if asked.instructions == "on" and not made.instructions:
+        raise click.UsageError(f"{asked.embeddings} was embedded without --instructions on")
+    return made if asked.data is None else made._replace(path=str(asked.data))

@@ -1,0 +1,137 @@
+"""`gcl embed`."""
+
+from pathlib import Path
+
+import click
+
+from gcl_cli._options import PATH
+from gcl_cli.lines import say
+from gcl_spec.errors import ConfigError, StoppedError
+from gcl_spec.run.to_embed import Described
+
+__all__ = ["command"]
+
+_SECTIONS = ("data.", "eval.")
+
+
+@click.command("embed")
+@click.argument("run", type=PATH)
+@click.argument("data")
+@click.argument("out", type=PATH)
+@click.option(
+    "--benchmark",
+    type=click.Choice(["beir", "covr", "mbeir", "mixbench", "mmeb"]),
+    help="DATA is that of a published benchmark.",
+)
+@click.option(
+    "--instructions",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    show_default=True,
+    help="M-BEIR: put the first instruction of a search before its queries.",
+)
+@click.option(
+    "--items",
+    type=click.Choice(["tasks", "train"]),
+    help="Queries and candidates of tasks, or training samples.  [default: tasks, if any]",
+)
+@click.option("--dtype", type=click.Choice(["float32", "float16"]), default="float32",
+              show_default=True, help="That of the stored rows.")  # fmt: skip
+@click.option("--shard", type=click.IntRange(1), default=8192, show_default=True, metavar="N",
+              help="Items of a shard; a kill loses at most one shard of each process.")  # fmt: skip
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
+              help="Another option of data.* or eval.* than the run's; repeatable.")  # fmt: skip
+@click.option("--backend", default="torch", show_default=True, metavar="NAME")
+@click.option("--step", default="newest", show_default=True, metavar="N|best|newest",
+              help="Which checkpoint of RUN; best by validation.")  # fmt: skip
+@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Take runs of older versions, which have no checksums, and edited files.",
+)
+def command(
+    run: Path,
+    data: str,
+    out: Path,
+    benchmark: str | None,
+    instructions: str,
+    items: str | None,
+    dtype: str,
+    shard: int,
+    overrides: tuple[str, ...],
+    backend: str,
+    step: str,
+    device: str | None,
+    allow_unverified: bool,
+) -> None:
+    """Embed all items of DATA into the folder OUT, each once.
+
+    \b
+    gcl embed runs/lite-gcl starter rows            then: gcl eval --embeddings rows
+    gcl embed RUN M-BEIR rows --benchmark mbeir --dtype float16
+    torchrun --nproc-per-node=8 -m gcl_cli embed RUN M-BEIR rows --benchmark mbeir
+
+    DATA is what `gcl train` and `gcl eval` read. A row is that of all parts of an item together.
+    The same command goes on after a kill at any moment, in any number of processes, and computes
+    only what is not there. Items that cannot be read have no row; OUT/absent.jsonl lists them.
+    """
+    if instructions == "on" and benchmark != "mbeir":
+        raise ConfigError("--instructions on is for --benchmark mbeir")
+    if benchmark and items == "train":
+        raise ConfigError("--items train is for training data; a --benchmark has tasks")
+    for override in overrides:
+        if not override.startswith(_SECTIONS):
+            raise ConfigError(
+                f"--set {override:.200}: only options of data.* and eval.* apply here"
+            )
+    described = Described(data, benchmark or "", instructions == "on", items or "")
+    try:
+        _embed(run, described, out, (dtype, shard), overrides, (backend, device, step),
+               allow_unverified)  # fmt: skip
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"stopped; whole shards are in {out}, and the same command goes on", resumable=True
+        ) from None
+
+
+def _embed(
+    run: Path,
+    described: Described,
+    out: Path,
+    stored: tuple[str, int],
+    overrides: tuple[str, ...],
+    used: tuple[str, str | None, str],
+    allow_unverified: bool,
+) -> None:
+    from gcl_spec import registry
+    from gcl_spec.embed.encode_entries import EntryEncoder
+    from gcl_spec.embed.work import Work
+    from gcl_spec.progress import open_progress
+    from gcl_spec.run.loaded import read_run
+    from gcl_spec.run.to_embed import data_of, local_config, maker_of
+    from gcl_spec.train.heartbeat import watched
+
+    (dtype, size), (backend, device, step) = stored, used
+    config, found = read_run(run, overrides, step=step, allow_unverified=allow_unverified)
+    data = data_of(config, described)
+    name = run.resolve().name
+    maker = maker_of(config, found.state, name, backend=backend, dtype=dtype, size=size)
+    made = registry.load_training(backend)
+    chosen = registry.choose_device(made, device)
+    trainer = made.trainer(local_config(config), device=chosen, state=found.state)
+    model, batch = config.model.modalities, config.eval.batch_size
+    encoder = EntryEncoder(trainer, data.collate, model, batch)
+    about = data.described.to_json()
+    work = Work(data.listing, encoder, data.contents, maker, out, about)
+    with watched(trainer.world, config.train.timeout), open_progress() as reporter:
+        if trainer.world.rank == 0:
+            for note in data.notes:
+                reporter.say(f"note: {note}")
+        written = work.run(trainer.world, reporter)
+    if written is None:
+        return
+    kinds = ", ".join(f"{count:,} {name}" for name, count in written.modalities.items())
+    say(f"{written.rows:,} rows of width {written.width} in {out}: {kinds}")
+    if absent := written.items - written.rows:
+        say(f"{absent:,} of {written.items:,} items have no row: {out / 'absent.jsonl'} says why")

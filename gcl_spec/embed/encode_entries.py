@@ -1,0 +1,119 @@
+"""Rows of the entries of a shard, batch by batch, and why others have none."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gcl_spec._typing import BoolArray, FloatArray
+from gcl_spec.backend import Trainer
+from gcl_spec.batch import Batch
+from gcl_spec.data.prepare.collate import Collate, Items
+from gcl_spec.embed.encode import of_all_parts
+from gcl_spec.embed.entry import Entry
+from gcl_spec.errors import DataError
+from gcl_spec.objective import name_parts, same_parts
+
+__all__ = ["EntryEncoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryEncoder:
+    """A model with what makes batches for it.
+
+    trainer: the model. collate: makes batches of parts. modalities: those of which it gives
+    embeddings. batch_size: entries that are encoded at once.
+    """
+
+    trainer: Trainer
+    collate: Collate
+    modalities: Sequence[str]
+    batch_size: int
+    _kinds: dict[str, str] = field(default_factory=dict)
+
+    def encode(
+        self, entries: Sequence[Entry], told: Callable[[int], None]
+    ) -> tuple[FloatArray, dict[int, str]]:
+        """Rows (R, D) float32 of entries, and the reasons of those without one, by their place.
+
+        A batch depends on the entries alone, so that equal entries give equal rows.
+
+        Args:
+            entries: those of a shard.
+            told: hears how many entries are done.
+
+        Raises:
+            DataError: the model's rows of all entries of a batch are not finite.
+        """
+        absent: dict[int, str] = {}
+        for place, entry in enumerate(entries):
+            if why := entry.why or self._unknown(entry.modality):
+                absent[place] = why
+        places = [place for place in range(len(entries)) if place not in absent]
+        starts = range(0, len(places), self.batch_size)
+        parts = [places[start : start + self.batch_size] for start in starts]
+        rows = []
+        for part, (batch, bad) in zip(parts, self._batches(entries, parts), strict=True):
+            found, has = self._rows(entries, part, batch)
+            for place, fine in zip(part, has.tolist(), strict=True):
+                if not fine:
+                    image = dict(entries[place].content).get("image", "")
+                    absent[place] = bad.get(image, _NO_ROW)
+            if has.any():
+                rows.append(found[has])
+            told(part[-1] + 1)
+        return np.concatenate(rows or [np.zeros((0, 0), np.float32)]), absent
+
+    def _batches(
+        self, entries: Sequence[Entry], parts: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[Batch, dict[str, str]]]:
+        """The batches of places; the next one is prepared while the model has the last."""
+
+        def prepare(part: Sequence[int]) -> tuple[Batch, dict[str, str]]:
+            bad: dict[str, str] = {}
+            return self.collate(_columns([entries[place] for place in part]), bad=bad), bad
+
+        with ThreadPoolExecutor(1) as pool:
+            waiting = [pool.submit(prepare, part) for part in parts[:1]]
+            for following in [*parts[1:], None]:
+                if not waiting:
+                    return
+                found = waiting.pop().result()
+                if following is not None:
+                    waiting.append(pool.submit(prepare, following))
+                yield found
+
+    def _rows(
+        self, entries: Sequence[Entry], part: Sequence[int], batch: Batch
+    ) -> tuple[FloatArray, BoolArray]:
+        """The rows (B, D) of a batch, and which of them are rows, (B,)."""
+        here_B = np.any(np.stack(list(batch.present.values())), axis=0)
+        if not here_B.any():
+            return np.zeros((len(part), 0), np.float32), here_B
+        rows_BD = of_all_parts(self.trainer.encode(batch), batch)
+        fine_B = here_B & np.isfinite(rows_BD).all(axis=1) & rows_BD.any(axis=1)
+        if not fine_B.any():
+            first = entries[part[int(np.argmax(here_B))]]
+            raise DataError(
+                f"the model gives no finite embedding of item {first.id!r}, nor of the others of "
+                "its batch; check the weights, and the device with `gcl verify-backends`"
+            )
+        return rows_BD, fine_B
+
+    def _unknown(self, modality: str) -> str:
+        if modality not in self._kinds:
+            known = bool(modality) and same_parts(name_parts(modality), self.modalities) is not None
+            why = f"this model has no embedding of {modality or 'nothing'}"
+            self._kinds[modality] = "" if known else why
+        return self._kinds[modality]
+
+
+_NO_ROW = "its embedding is zero, or holds NaN or Inf"
+
+
+def _columns(entries: Sequence[Entry]) -> Items:
+    """The parts of entries by modality, with None where an entry has none."""
+    contents: list[Mapping[str, str]] = [dict(entry.content) for entry in entries]
+    names = sorted({name for content in contents for name in content})
+    return {name: [content.get(name) for content in contents] for name in names}
