@@ -23,11 +23,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("options", nargs="*", help="of gcl embed, after --")
-    given = parser.parse_args()
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    given, options = parser.parse_args(words[:cut]), words[cut + 1 :]
     rng, command = random.Random(given.seed), [given.run, given.data]
     begun = time.monotonic()
-    embed(command, given.folder / "whole", given.options)
+    embed(command, given.folder / "whole", options)
     seconds = time.monotonic() - begun
     whole = files(given.folder / "whole")
     print(f"unbroken: {seconds:.1f} s, {len(whole)} files", flush=True)
@@ -35,10 +36,10 @@ def main() -> None:
     while killed < given.kills:
         out = given.folder / f"killed{folders:03d}"
         here = 0
-        while not embed(command, out, given.options, after=rng.uniform(0.2, 1.1) * seconds):
+        while not embed(command, out, options, after=rng.uniform(0.2, 1.1) * seconds):
             here += 1
             if killed + here >= given.kills:
-                embed(command, out, given.options)
+                embed(command, out, options)
                 break
         killed += here
         same = files(out) == whole
