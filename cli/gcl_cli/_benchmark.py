@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gcl_cli._tables import titled
+from gcl_cli._trec import trec_folder
 from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError
 from gcl_spec.evaluate.published import Figure
@@ -24,7 +25,7 @@ class Wanted(NamedTuple):
 
 
 def evaluate_benchmark(
-    wanted: Wanted, load: Callable[[], LoadedRun], json_path: Path | None
+    wanted: Wanted, load: Callable[[], LoadedRun], json_path: Path | None, trec: Path | None = None
 ) -> None:
     """Print the table, and write its figures as JSON.
 
@@ -32,6 +33,7 @@ def evaluate_benchmark(
         wanted: the benchmark.
         load: gives the model; it is called when the benchmark has been read.
         json_path: where the figures go.
+        trec: where runs and judgements go, a new folder.
     """
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate.paper import COLUMNS
@@ -55,11 +57,12 @@ def evaluate_benchmark(
     for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
     check_files(pictures.exists, tasks)
-    with open_progress() as reporter:
+    with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         figures = measure(
             lambda items: encode_items(loaded, pictures, items, reporter),
             tasks,
             COLUMNS[wanted.benchmark],
+            watch=watch,
         )
     show_benchmark(wanted.benchmark, tasks, figures, json_path)
 

@@ -9,6 +9,7 @@ from gcl_cli._benchmark import Wanted, evaluate_benchmark
 from gcl_cli._options import FILE, PATH
 from gcl_cli._stored import Asked, evaluate_stored
 from gcl_cli._tables import show_report
+from gcl_cli._trec import check_trec, trec_folder
 from gcl_cli.lines import say
 from gcl_spec._files.atomic import check_writable
 from gcl_spec._files.reading import is_folder, parse_json, read_regular
@@ -64,6 +65,12 @@ __all__ = ["command"]
     help="Write everything, per query too.",
 )
 @click.option(
+    "--trec",
+    type=PATH,
+    metavar="DIR",
+    help="Write runs and judgements of TREC's form, a pair for each task and pool.",
+)
+@click.option(
     "--against",
     type=PATH,
     metavar="RUN|FILE",
@@ -83,6 +90,7 @@ def command(
     backend: str,
     device: str | None,
     json_path: Path | None,
+    trec: Path | None,
     against: Path | None,
     step: str,
     allow_unverified: bool,
@@ -94,9 +102,10 @@ def command(
     Paths of images are relative to DIR.
     """
     check_writable(json_path)
+    check_trec(trec)
     if embeddings is not None:
-        if against is not None:
-            raise click.UsageError("--embeddings has no --against; write --json, and compare files")
+        if against is not None or trec is not None:
+            raise click.UsageError("--embeddings has no --against and no --trec; see gcl compare")
         asked = Asked(embeddings, run, data, benchmark, instructions, step, allow_unverified)
         evaluate_stored(asked, json_path)
         return
@@ -108,13 +117,13 @@ def command(
             raise click.UsageError("--benchmark needs --data DIR, and has no --against")
         wanted = Wanted(benchmark, data, instructions == "on")
         evaluate_benchmark(
-            wanted, lambda: _loaded(run, backend, device, allow_unverified, step), json_path
+            wanted, lambda: _loaded(run, backend, device, allow_unverified, step), json_path, trec
         )
         return
     if instructions == "on":
         raise click.UsageError("--instructions on is for --benchmark mbeir")
     other = None if against is None else _other(against, *options)
-    report = _evaluate(run, *options, step=step)
+    report = _evaluate(run, *options, step=step, trec=trec)
     if json_path is not None:
         from gcl_spec._files.atomic import atomic_write
 
@@ -132,6 +141,7 @@ def _evaluate(
     device: str | None,
     allow_unverified: bool,
     step: str = "newest",
+    trec: Path | None = None,
 ) -> Report:
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate.evaluation import evaluate
@@ -142,14 +152,18 @@ def _evaluate(
 
     loaded = _loaded(run, backend, device, allow_unverified, step)
     if loaded.config.model.kind == "adapter":
+        if trec is not None:
+            raise click.UsageError("--trec is for tasks with files, not for vectors")
         return evaluate_vectors(loaded, None if data is None else str(data))
     root = open_root("starter" if data is None else data)
     tasks = read_tasks(root, folder_of_tasks(root) or "")
     tasks, left_out = answerable(tasks, loaded.config.model.modalities)
     for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
-    with open_progress() as reporter:
-        return evaluate(lambda items: encode_items(loaded, root, items, reporter), tasks)
+    with open_progress() as reporter, trec_folder(trec, tasks) as watch:
+        return evaluate(
+            lambda items: encode_items(loaded, root, items, reporter), tasks, watch=watch
+        )
 
 
 def _loaded(

@@ -4,6 +4,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -15,6 +16,9 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.user_paths import user_path
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.train.signals import caught, interrupted
+
+if TYPE_CHECKING:
+    from gcl_spec.run.folder import RunFolder
 
 __all__ = ["command", "launcher"]
 
@@ -61,6 +65,12 @@ __all__ = ["command", "launcher"]
     is_flag=True,
     help="With --resume or --init: take files without checksums, or edited ones.",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train with seeds 0 to N - 1, in OUT/seed-0, ...; the same command goes on after a stop.",
+)
 @click.option("--dry-run", is_flag=True, help="Two steps: memory and time; writes no run.")
 @click.option("--list-options", is_flag=True, help="Show every option with its value.")
 def command(
@@ -73,6 +83,7 @@ def command(
     resume: str | None,
     init: Path | None,
     allow_unverified: bool,
+    seeds: int | None,
     dry_run: bool,
     list_options: bool,
 ) -> None:
@@ -82,6 +93,7 @@ def command(
     gcl train --recipe lite-clip                          CLIP's loss, fixed scale: a gap
     gcl train --recipe lite-gcl --init runs/lite-clip     GCL from there
     gcl train --resume runs/lite-gcl                      go on after a crash
+    gcl train --seeds 5                                   five runs, mean +- deviation
 
     With --resume, --set changes options of the run on which no number depends, such as
     train.microbatch, data.workers or data.path.
@@ -94,8 +106,8 @@ def command(
         raise ConfigError(f"the run to go on with is {resume} or {out}? drop --out")
     resumes = resume is not None
     out = Path(user_path(resume)) if resume else out
-    if resumes and (init is not None or dry_run):
-        raise ConfigError("--resume goes on with a run as it is; drop --init and --dry-run")
+    if resumes and (init is not None or dry_run or seeds):
+        raise ConfigError("--resume goes on with a run as it is; drop --init, --seeds, --dry-run")
     name = recipe or (config_path.stem if config_path is not None else "lite")
     out = out or Path("runs") / name
     if resumes and recipe is None and config_path is None:
@@ -110,8 +122,12 @@ def command(
         _dry_run(config, backend, device, init, allow_unverified)
         return
     with caught() as stop:  # for the import of libraries; later `run` has handlers of its own
+        how = _How(backend, device, init, allow_unverified)
         try:
-            _train(config, backend, out, device, resumes, init, allow_unverified)
+            if seeds:
+                _train_seeds(seeds, config, out, how)
+            else:
+                _show(_train(config, out, how, resume=resumes))
         except KeyboardInterrupt:
             raise interrupted(out, stop) from None
 
@@ -138,40 +154,49 @@ def launcher(environment: Mapping[str, str]) -> list[str]:
     return [*joined, "gcl", "train"]
 
 
-def _train(
-    config: Config,
-    backend: str,
-    out: Path,
-    device: str | None,
-    resume: bool,
-    init: Path | None,
-    allow_unverified: bool,
-) -> None:
-    from rich.console import Console
+class _How(NamedTuple):
+    """What is the same for all runs of one command."""
 
+    backend: str
+    device: str | None
+    init: Path | None
+    allow_unverified: bool
+
+
+def _train(
+    config: Config, out: Path, how: _How, *, resume: bool, again: str | None = None
+) -> "RunFolder":
+    """Train; `again` says how to go on after a stop, by default with --resume."""
     from gcl_spec.progress import open_progress
-    from gcl_spec.report.tables import comparison_rows, geometry_rows, rich_table
     from gcl_spec.train.training import run_training
 
-    trainer = registry.load_training(backend)
+    trainer = registry.load_training(how.backend)
     try:
         with open_progress() as reporter:
-            folder = run_training(
+            return run_training(
                 config,
                 trainer,
                 out,
-                device=device,
+                device=how.device,
                 resume=resume,
-                init=init,
-                allow_unverified=allow_unverified,
+                init=None if resume else how.init,
+                allow_unverified=how.allow_unverified,
                 reporter=reporter,
             )
     except StoppedError as error:
         if not error.resumable or not str(error):
             raise
-        again = [*launcher(os.environ), "--resume", str(out), "--backend", backend]
-        again += [] if device is None else ["--device", device]
-        raise StoppedError(f"{error}; go on with: {shlex.join(again)}", resumable=True) from error
+        words = [*launcher(os.environ), "--resume", str(out), "--backend", how.backend]
+        words += [] if how.device is None else ["--device", how.device]
+        said = again or shlex.join(words)
+        raise StoppedError(f"{error}; go on with: {said}", resumable=True) from error
+
+
+def _show(folder: "RunFolder") -> None:
+    from rich.console import Console
+
+    from gcl_spec.report.tables import comparison_rows, geometry_rows, rich_table
+
     if folder.rank:
         return
     reports = {"before": folder.report("before"), "after": folder.report("after")}
@@ -179,6 +204,33 @@ def _train(
     console.print(rich_table(comparison_rows(reports), "hit@10 in percent, by kind of search"))
     console.print(rich_table(geometry_rows(reports), "The space"))
     say(f"run: {folder.path}   report: {folder.path / 'report.html'}")
+
+
+def _train_seeds(count: int, config: Config, out: Path, how: _How) -> None:
+    from rich.console import Console
+
+    from gcl_spec.report.comparison_tables import seed_rows
+    from gcl_spec.report.tables import rich_table
+    from gcl_spec.run.folder import RunFolder
+    from gcl_spec.train.seeds import plan_seeds
+
+    # All processes look before the first one trains.
+    planned = plan_seeds(count, config, out, allow_unverified=how.allow_unverified)
+    rank = 0
+    for run in planned:
+        if run.state == "done":
+            say(f"{run.path}: has ended before, not run again", err=True)
+            continue
+        say(f"{run.path}: {'goes on' if run.state == 'begun' else 'begins'}", err=True)
+        resume = run.state == "begun"
+        rank = _train(run.config, run.path, how, resume=resume, again="the same command").rank
+    if rank:
+        return
+    folders = [RunFolder.open(run.path, allow_unverified=how.allow_unverified) for run in planned]
+    reports = [folder.report("after") for folder in folders]
+    title = f"percent, mean +- deviation over {count} seeds"
+    Console().print(rich_table(seed_rows(reports), title))
+    say(f"runs: {out}   compare: gcl compare {out} OTHER")
 
 
 def _dry_run(

@@ -11,6 +11,7 @@ from gcl_spec import geometry
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.per_query import pools_of
+from gcl_spec.evaluate.trec_folder import Seen, Watch
 from gcl_spec.objective import in_order, name_parts
 from gcl_spec.recall import Band, rank
 from gcl_spec.search.exact import score_chunks
@@ -104,7 +105,7 @@ class Report:
         return cls(results, geometry)
 
 
-def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
+def evaluate(encode: Encode, tasks: Sequence[Task], *, watch: Watch | None = None) -> Report:
     """Search every task in its own candidates and in the union of all tasks' candidates.
 
     Relevance in the global pool is the task's own, as in M-BEIR (arXiv 2311.17136): for a text that
@@ -116,6 +117,7 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
     Args:
         encode: makes unit rows (N, D) float32 of N items.
         tasks: one task at least.
+        watch: is shown all scores as they are ranked.
 
     Returns:
         The report. Scores that are equal to 6 decimals count as tied (`gcl_spec.recall`).
@@ -143,15 +145,21 @@ def evaluate(encode: Encode, tasks: Sequence[Task]) -> Report:
     results = []
     for task, same in zip(tasks, renamed, strict=True):
         queries_z = embed(task.queries)
-        results.append(_search(task, "local", task.candidates, queries_z, embed(task.candidates)))
-        results.append(_search(same, "global", pool, queries_z, pool_z))
+        own_z = embed(task.candidates)
+        results.append(_search(task, "local", task.candidates, queries_z, own_z, watch))
+        results.append(_search(same, "global", pool, queries_z, pool_z, watch))
     return Report(
         tuple(results), _geometry([Item("", **dict(k)) for k in items], z_ND, tasks, embed)
     )
 
 
 def _search(
-    task: Task, pool: str, candidates: Sequence[Item], queries_z: FloatArray, pool_z: FloatArray
+    task: Task,
+    pool: str,
+    candidates: Sequence[Item],
+    queries_z: FloatArray,
+    pool_z: FloatArray,
+    watch: Watch | None,
 ) -> TaskResult:
     pools = pools_of(task, candidates, local=pool == "local")
     found: dict[str, list[Band]] = {metric: [] for metric in METRICS}
@@ -160,12 +168,11 @@ def _search(
     for part, scores_QC in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
         # Whole numbers of the last digit that counts are in the order of the rounded scores.
         scores_QC *= 10.0**_DECIMALS
-        ranking = rank(
-            np.rint(scores_QC, out=scores_QC),
-            pools.relevant(part),
-            left_out=pools.left_out(part, len(candidates)),
-            no_relevant="nan",
-        )
+        np.rint(scores_QC, out=scores_QC)
+        right, out = pools.relevant(part), pools.left_out(part, len(candidates))
+        ranking = rank(scores_QC, right, left_out=out, no_relevant="nan")
+        if watch is not None:
+            watch(Seen(task, pool, candidates, part, scores_QC / 10.0**_DECIMALS, right, out))
         for metric, bands in found.items():
             bands.append(ranking.metric(metric))
     # A query without anything to find has 0.

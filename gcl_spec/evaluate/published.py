@@ -13,7 +13,8 @@ import numpy as np
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.per_query import pools_of
-from gcl_spec.recall import Band, rank
+from gcl_spec.evaluate.trec_folder import Seen, Watch
+from gcl_spec.recall import Band, Ranking, graded_ndcg, rank
 from gcl_spec.search.exact import score_chunks
 from gcl_spec.tasks.task import Item, Task, union_pool
 
@@ -48,7 +49,11 @@ class Figure:
 
 
 def measure(
-    encode: Callable[[Sequence[Item]], FloatArray], tasks: Sequence[Task], columns: Sequence[str]
+    encode: Callable[[Sequence[Item]], FloatArray],
+    tasks: Sequence[Task],
+    columns: Sequence[str],
+    *,
+    watch: Watch | None = None,
 ) -> tuple[Figure, ...]:
     """The figures of tasks, in the order of tasks and columns.
 
@@ -56,6 +61,7 @@ def measure(
         encode: makes unit rows (N, D) float32 of N items.
         tasks: of one benchmark.
         columns: such as "global hit@50": a pool and a metric.
+        watch: is shown all scores as they are ranked.
 
     Raises:
         DataError: there is no task.
@@ -73,9 +79,9 @@ def measure(
             wanted = [column for column in columns if column.startswith(f"{pool} ")]
             if wanted and pool == "local":
                 own = task.candidates
-                figures += _figures(task, own, queries_z, _rows(encode, own), wanted)
+                figures += _figures(task, own, queries_z, _rows(encode, own), wanted, watch)
             elif wanted:
-                figures += _figures(task, union, queries_z, union_z, wanted)
+                figures += _figures(task, union, queries_z, union_z, wanted, watch)
     order = {column: place for place, column in enumerate(columns)}
     names = {task.name: place for place, task in enumerate(tasks)}
     return tuple(sorted(figures, key=lambda found: (names[found.task], order[found.column])))
@@ -100,23 +106,23 @@ def _figures(
     queries_QD: FloatArray,
     candidates_CD: FloatArray,
     columns: Sequence[str],
+    watch: Watch | None,
 ) -> list[Figure]:
-    local = columns[0].startswith("local")
-    pools = pools_of(task, candidates, local=local, twins_compete=True)
+    pool = columns[0].split()[0]
+    pools = pools_of(task, candidates, local=pool == "local", twins_compete=True)
     metrics = {column: _metric(task.name, column.split()[1]) for column in columns}
     bands: dict[str, list[Band]] = {column: [] for column in columns}
     unanswerable = 0
     for part, block in score_chunks(queries_QD, candidates_CD):
         relevant_P2 = pools.relevant(part)
         unanswerable += len(block) - len(np.unique(relevant_P2[:, 0]))
-        ranking = rank(
-            np.round(block, _DECIMALS),
-            relevant_P2,
-            left_out=pools.left_out(part, len(candidates)),
-            no_relevant="nan",
-        )
+        out, scores_QC = pools.left_out(part, len(candidates)), np.round(block, _DECIMALS)
+        ranking = rank(scores_QC, relevant_P2, left_out=out, no_relevant="nan")
+        seen = Seen(task, pool, candidates, part, scores_QC, relevant_P2, out)
+        if watch is not None:
+            watch(seen)
         for column, metric in metrics.items():
-            bands[column].append(ranking.metric(metric))
+            bands[column].append(_band(ranking, metric, seen))
     # A query that has nothing to find has 0.
     whole: dict[str, FloatArray] = {
         column: np.nan_to_num(np.concatenate(found, axis=1), nan=0.0)
@@ -134,6 +140,20 @@ def _figures(
         )
         for column, band_3Q in whole.items()
     ]
+
+
+def _band(ranking: Ranking, metric: str, seen: Seen) -> Band:
+    """The values of a metric, (Q,) each; nDCG has the grades as gains where there are any."""
+    kind, _, k = metric.partition("@")
+    if kind != "ndcg" or not seen.task.grades:
+        return ranking.metric(metric)
+    queries = seen.task.queries[seen.part]
+    gains = [
+        seen.task.grades.get(queries[query].id, {}).get(seen.candidates[candidate].id, 1.0)
+        for query, candidate in seen.relevant_P2.tolist()
+    ]
+    pairs_P2, out = seen.relevant_P2, seen.left_out
+    return graded_ndcg(seen.scores_QC, pairs_P2, gains, int(k), left_out=out)
 
 
 def _mean(band_3Q: FloatArray) -> tuple[float, float, float]:

@@ -9,13 +9,15 @@ form: McSherry and Najork, ECIR 2008), *optimistic* (they come first). The expec
 to report; a wide band says that the model does not tell candidates apart.
 
 hit@K is what CLIP, UniIR and the GCL paper call Recall@K; recall@K is what information retrieval
-calls recall. `RankingStream` gives the same numbers of scores that come in chunks of candidates.
+calls recall. `RankingStream` gives the same numbers of scores that come in chunks of candidates;
+`graded_ndcg` is nDCG of candidates that are relevant to different degrees.
 
 Start reading at `whole`; `ranking` has the metrics, `ties` their means, `counts` the counting.
 """
 
+from gcl_spec.recall.graded import graded_ndcg
 from gcl_spec.recall.ranking import Band, Ranking
 from gcl_spec.recall.stream import RankingStream
 from gcl_spec.recall.whole import rank
 
-__all__ = ["Band", "Ranking", "RankingStream", "rank"]
+__all__ = ["Band", "Ranking", "RankingStream", "graded_ndcg", "rank"]

@@ -62,7 +62,7 @@ def published_notes(
             "and UniIR call it Recall@K"
         )
     if "ndcg" in kinds:
-        yield "ndcg@10: a relevant candidate of any grade gains 1, the ideal is of the pool's"
+        yield "ndcg@10: gains are the grades, the ideal is of all relevant candidates of the pool"
     width = max(100 * (figure.band[2] - figure.band[0]) for figure in figures)
     yield f"ties move a figure by at most {width:.1f} points; the values are expected ones"
     for figure in figures:

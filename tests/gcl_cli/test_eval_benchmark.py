@@ -37,13 +37,18 @@ def test_the_table_and_the_figures_of_a_benchmark(run: Path, tmp_path: Path) -> 
     assert "partial: 6 of 12 sets are missing" in out
     report = json.loads(file.read_text())
     assert report["benchmark"] == "mmeb"
+    with pytest.raises(ConfigError, match=r"--trec .*figures\.json: it exists"):
+        call(run, *options, "--trec", file)
     assert [x["task"] for x in report["figures"]][:2] == ["VisDial", "CIRR"]
     assert len(report["figures"][1]["per_query"]) == 8
 
 
 def test_instructions_are_for_m_beir(run: Path) -> None:
     data = ("--data", GOLDENS / "mbeir")
-    out = call(run, "--benchmark", "mbeir", *data, "--instructions", "on").output
+    trec = ("--trec", run.parent / "trec")
+    out = call(run, "--benchmark", "mbeir", *data, "--instructions", "on", *trec).output
+    files = {file.name for file in (run.parent / "trec").iterdir()}
+    assert {f"cirr_task7.{pool}.run" for pool in ("local", "global")} < files
     assert "global hit@50" in out
     assert "6 of 26 relevant candidates are in other pools" in out
     with pytest.raises(ConfigError, match="--instructions on is for mbeir, not for mixbench"):

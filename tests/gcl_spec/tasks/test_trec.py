@@ -28,6 +28,11 @@ def test_any_order_blank_lines_tabs_and_line_ends(tmp_path: Path) -> None:
     assert found == {"q": {"a": 0.001, "b": 0.5}, "p": {"a": 2.0}}
 
 
+def test_ranks_that_are_all_0_and_negative_scores(tmp_path: Path) -> None:
+    (tmp_path / "a.run").write_text("q Q0 a 0 -2 me\nq Q0 b 0 -1 me\n")
+    assert read_run(open_root(tmp_path), "a.run") == {"q": {"a": -2.0, "b": -1.0}}
+
+
 def test_the_run_files_of_uniir() -> None:
     """They have a column more, the task, and lines that fill up what a pool lacks."""
     root = open_root(GOLDENS / "mbeir" / "run_files")

@@ -1,0 +1,60 @@
+"""`gcl train --seeds`, in this process, by a backend in NumPy."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gcl_cli.compare import command as compare
+from gcl_cli.train import command
+from gcl_spec.errors import ConfigError, StoppedError
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train.loop import Loop
+from tiles_on_disk import write_data
+
+FAST = ["model.width=4", "model.image_size=32", "train.batch_size=6", "optim.warmup_steps=2"]
+
+
+def call(data: Path, *args: str) -> Result:
+    values = [*FAST, f"data.path={data}", f"data.cache={data.parent / 'cache'}", "train.steps=4"]
+    sets = [part for value in values for part in ("--set", value)]
+    words = ["--backend", "fake:FakeBackend", *sets, "--out", str(data.parent / "out"), *args]
+    found = CliRunner().invoke(command, words)
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def test_a_run_that_was_stopped_goes_on_and_one_that_ended_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_data(tmp_path / "tiles"), tmp_path / "out"
+    found = call(data, "--seeds", "2")
+    assert "mean +- deviation over 2 seeds" in found.stdout
+    assert "average" in found.stdout
+    assert "+-" in found.stdout.splitlines()[-3]
+    wanted = {seed: (out / f"seed-{seed}" / "after.json").read_bytes() for seed in (0, 1)}
+    assert wanted[0] != wanted[1], "the seeds differ"
+
+    shutil.rmtree(out / "seed-1")
+    train = Loop.run
+
+    def stopped(loop: Loop) -> None:
+        raise StoppedError("stopped by SIGINT", resumable=True)
+
+    monkeypatch.setattr(Loop, "run", stopped)
+    with pytest.raises(StoppedError, match="go on with: the same command"):
+        call(data, "--seeds", "2")
+    assert not (out / "seed-1" / "after.json").exists()
+    monkeypatch.setattr(Loop, "run", train)
+    said = call(data, "--seeds", "2").stderr
+    assert "seed-0: has ended before, not run again" in said
+    assert "seed-1: goes on" in said
+    assert {n: (out / f"seed-{n}" / "after.json").read_bytes() for n in (0, 1)} == wanted
+    assert RunFolder.open(out / "seed-1").config().train.seed == 1
+
+    table = CliRunner().invoke(compare, [str(out), str(out / "seed-1")]).output
+    assert "mean +- deviation over seeds" in table
+    with pytest.raises(ConfigError, match=r"drop --init, --seeds, --dry-run"):
+        call(data, "--resume", "--seeds", "2")
