@@ -12,7 +12,7 @@ from gcl_spec._typing import State
 from gcl_spec.config.options import Config
 from gcl_spec.data.features.keys import image_tower_key, text_tower_key
 from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
-from gcl_spec.data.open import open_source
+from gcl_spec.data.open import TRAIN, open_source
 from gcl_spec.data.prepare.collate import Collate, Collator, Reader
 from gcl_spec.data.prepare.recipes import preprocessing_of
 from gcl_spec.data.root import open_root
@@ -100,12 +100,15 @@ def data_of(config: Config, described: Described) -> Data:
     has_tasks = bool(described.benchmark) or _has_tasks(described.path)
     if config.model.kind == "adapter":
         has_tasks = False
+    chosen = bool(described.items or described.benchmark)
     which = described.items or ("tasks" if has_tasks else "train")
     described = described._replace(items=which)
     if which == "tasks":
         tasks, root = tasks_of(described)
         contents = Contents(root)
         notes = tuple(note for task in tasks for note in task.notes)
+        if not chosen and open_root(described.path).exists(TRAIN):
+            notes += (f"its tasks are embedded; --items train embeds the samples of its {TRAIN}",)
         return Data(described, TaskListing(tasks), Collator(config, contents), contents, notes)
     source = open_source(replace(config.data, path=described.path), _given(config))
     listing, notes = SampleListing(source), (*source.warnings, *source.notes)

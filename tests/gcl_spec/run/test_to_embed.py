@@ -23,6 +23,8 @@ def test_tasks_are_embedded_where_there_are_some(config: Config, tmp_path: Path)
     data = str(tmp_path / "data")
     found = data_of(config, Described(data))
     assert (found.described.items, len(found.listing)) == ("tasks", 16)
+    assert "--items train embeds the samples of its train.jsonl" in found.notes[-1]
+    assert not data_of(config, Described(data, items="tasks")).notes
     found = data_of(config, Described(data, items="train"))
     assert (found.described.items, len(found.listing)) == ("train", 24)
     assert "several captions" in found.notes[-1]
