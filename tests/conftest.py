@@ -1,11 +1,13 @@
 """Backends under test are declared, never discovered: a missing one is a failure, not a skip."""
 
+import ctypes
 import gc
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from compiling import QUICKLY
@@ -52,14 +54,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] == "gcl_spec")
 
 
+def pytest_collection_finish() -> None:
+    """What imports have left stays to the end, so no collection of garbage need look at it."""
+    gc.collect()
+    gc.freeze()
+
+
+_grown = {"to": 2**30}
+"""The bytes in memory from which JAX's programs are let go; more where that did not help."""
+
+
 @pytest.fixture(autouse=True)
 def programs_are_let_go() -> Iterator[None]:
     """JAX keeps every compiled program: gigabytes for all modules together."""
     yield
     jax = sys.modules.get("jax")
-    if jax is not None and hasattr(jax, "clear_caches") and _resident() > 2**30:
+    if jax is not None and hasattr(jax, "clear_caches") and _resident() > _grown["to"]:
         jax.clear_caches()
         gc.collect()
+        _give_back()
+        _grown["to"] = max(2**30, _resident() + 2**28)
+
+
+def _give_back() -> None:
+    """What was freed goes back to the system, where the C library (glibc) would keep it."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident() -> int:

@@ -1,6 +1,7 @@
 """A batch spread over processes: loss and parameter gradients equal those of one process."""
 
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,11 +24,17 @@ def results() -> list[dict[Any, Any]]:
     return run(in_processes, max(SIZES))
 
 
+@cache
+def alone(name: str) -> tuple[float, torch.Tensor]:
+    """The loss and the gradient of the whole batch in one process."""
+    options = {k: v for k, v in options_of(CASES[name]).items() if k not in ("reduction", "ring")}
+    return loss_and_gradients(Model(**options), CASES[name], slice(None))
+
+
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("size", SIZES)
 def test_processes_are_one(results: list[dict[Any, Any]], size: int, name: str) -> None:
-    options = {k: v for k, v in options_of(CASES[name]).items() if k not in ("reduction", "ring")}
-    value, gradient = loss_and_gradients(Model(**options), CASES[name], slice(None))
+    value, gradient = alone(name)
     for rank in range(size):
         found_value, found_gradient = results[rank][size, name]
         assert found_value == pytest.approx(value, rel=1e-12)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
+import prepared
+
 LATIN = os.fsdecode(b"d\xe9j\xe0")
 TINY = ("--recipe", "tiny", "--set", "train.batch_size=8", "--set", "train.steps=2",
         "--set", "optim.warmup_steps=1")  # fmt: skip
@@ -33,16 +35,8 @@ def write_data(folder: Path) -> None:
 
 
 def gcl(folder: Path, *args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "gcl_cli", *args],
-        cwd=folder,
-        env={**os.environ, "GCL_CACHE": str(folder / "cache"), **environment},
-        capture_output=True,
-        encoding="utf-8",
-        errors="strict",
-        timeout=300,
-        check=False,
-    )
+    where = {**os.environ, "GCL_CACHE": str(folder / "cache"), **environment}
+    return prepared.run("-m", "gcl_cli", *args, cwd=folder, env=where)
 
 
 def test_a_run_in_folders_whose_names_are_not_utf8(tmp_path: Path) -> None:
@@ -88,9 +82,12 @@ def test_the_home_folder_in_every_option(tmp_path: Path) -> None:
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     write_data(tmp_path / "data")
     for recipe in ("tiny", "lite"):
-        done = gcl(
-            tmp_path, "train", *TINY, "--recipe", recipe, "--set", "data.path=data",
-            GCL_CACHE="", HOME="/proc/none",
+        # A Python of its own: libraries read HOME when they are imported.
+        done = subprocess.run(
+            [sys.executable, "-m", "gcl_cli", "train", *TINY, "--recipe", recipe,
+             "--set", "data.path=data"],
+            cwd=tmp_path, env={**os.environ, "GCL_CACHE": "", "HOME": "/proc/none"},
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 2
         assert "GCL_CACHE" in done.stderr

@@ -62,9 +62,9 @@ def test_a_wrong_backend_leaves_small_cases_that_fail_again(gcl, tmp_path: Path)
 
 
 def test_thorough_adds_drawn_cases(gcl, tmp_path: Path) -> None:
-    done = gcl(
-        "verify-backends", "--backend", "torch", "--thorough", "--draws", 5, "--json", "v.json"
-    )
+    # Of the reference itself: which cases there are is the same for every backend.
+    few = ["--draws", 5, "--dtype", "float64"]
+    done = gcl("verify-backends", "--backend", "reference", "--thorough", *few, "--json", "v.json")
     assert done.returncode == 0, done.stdout
     names = {one["case"] for one in json.loads((tmp_path / "v.json").read_text())["results"]}
     assert {f"drawn 0.{i}" for i in range(5)} < names
@@ -72,10 +72,7 @@ def test_thorough_adds_drawn_cases(gcl, tmp_path: Path) -> None:
 
 
 def test_self_test(gcl, tmp_path: Path) -> None:
-    done = gcl("verify-backends", "--self-test")
-    assert done.returncode == 0, done.stdout
-    found, of = re.search(r"(\d+) of (\d+) known bugs noticed", done.stdout).groups()
-    assert int(found) == int(of) >= 40
+    """With one case alone, most bugs go unnoticed; CI runs it with all (`.ci/run`)."""
     small = tmp_path / "small.npz"
     from gcl_spec.conformance.cases.file import write_case
     from gcl_spec.conformance.cases.fixed import quick_cases
@@ -84,6 +81,9 @@ def test_self_test(gcl, tmp_path: Path) -> None:
     blind = gcl("verify-backends", "--self-test", "--case", small)
     assert blind.returncode == 3
     assert "not noticed: wrong for B = 1 only" in blind.stdout
+    found, of = re.search(r"(\d+) of (\d+) known bugs noticed", blind.stdout).groups()
+    assert 0 < int(found) < int(of)
+    assert int(of) >= 135
 
 
 def test_a_missing_backend(gcl) -> None:

@@ -117,12 +117,14 @@ def run(
     *args: object,
     cwd: Path | str | None = None,
     env: Mapping[str, str] | None = None,
+    framework: str = "",
     timeout: float = 400,
 ) -> subprocess.CompletedProcess[str]:
     """What `subprocess.run` of `python ARGS` gives, its output as text."""
     words = list(map(str, args))
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        child = server(framework_of(words)).start(words, cwd=cwd, env=env, stdout=out, stderr=err)
+        own = server(framework or framework_of(words))
+        child = own.start(words, cwd=cwd, env=env, stdout=out, stderr=err)
         try:
             code = child.wait(timeout)
         finally:

@@ -17,13 +17,12 @@ from gcl_spec.models.tiny_clip import write_tiny
 
 CANARY = "from pathlib import Path\nPath({place!r}).write_text('ran')\n"
 
-# Loads a folder by every way that there is: both backends, tokenizer and pictures.
+# Loads folders by every way that there is: both backends, tokenizer and pictures.
 SCRIPT = """
 import sys
 from pathlib import Path
 import gcl_spec.errors
-folder = Path(sys.argv[1])
-def said(call):
+def said(call, folder):
     try:
         call(folder)
         print("loaded")
@@ -33,8 +32,10 @@ from gcl_torch.models.towers.clip import ClipTowers
 from gcl_jax.models.towers.clip import Clip
 from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
-for kind in (ClipTowers, Clip, Tokenizer, ImageProcessor):
-    said(kind.from_folder)
+for folder in map(Path, sys.argv[1:]):
+    print("--", folder.parent.name)
+    for kind in (ClipTowers, Clip, Tokenizer, ImageProcessor):
+        said(kind.from_folder, folder)
 """
 
 
@@ -132,30 +133,46 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("make", FOLDERS, ids=lambda make: make.__name__)
-def test_no_code_is_run_and_nothing_is_asked(
-    make: Callable[[Path], None], tiny: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(tiny, folder)
-    canary = CANARY.format(place=str(tmp_path / "ran"))
-    for name in ("canary.py", "__init__.py", "configuration_canary.py", "modeling_canary.py"):
-        (folder / name).write_text(canary)
-    make(folder)
+@pytest.fixture(scope="module")
+def places(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each of `FOLDERS`, by its name, with the model in it."""
+    made = tmp_path_factory.mktemp("folders")
+    for make in FOLDERS:
+        folder = made / make.__name__ / "model"
+        shutil.copytree(tiny, folder)
+        canary = CANARY.format(place=str(folder.parent / "ran"))
+        for name in ("canary.py", "__init__.py", "configuration_canary.py", "modeling_canary.py"):
+            (folder / name).write_text(canary)
+        make(folder)
+    return made
+
+
+@pytest.fixture(scope="module")
+def said(places: Path) -> dict[str, str]:
+    """What one process said of each folder; it would have run what a folder brings, too."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder)],
-        input="y\n" * 20,
+        [sys.executable, "-c", SCRIPT, *(places / make.__name__ / "model" for make in FOLDERS)],
+        input="y\n" * 200,
         capture_output=True,
         text=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")},
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(places / "hub")},
     )
     assert done.returncode == 0, done.stderr
-    assert not (tmp_path / "ran").exists()
     assert "[y/N]" not in done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("loaded", "refused"))]
+    parts = f"\n{done.stdout}".split("\n-- ")[1:]
+    return {part.splitlines()[0]: part for part in parts}
+
+
+@pytest.mark.parametrize("make", FOLDERS, ids=lambda make: make.__name__)
+def test_no_code_is_run_and_nothing_is_asked(
+    make: Callable[[Path], None], places: Path, said: dict[str, str]
+) -> None:
+    assert not (places / make.__name__ / "ran").exists()
+    text = said[make.__name__]
+    lines = [line for line in text.splitlines() if line.startswith(("loaded", "refused"))]
     loads, message = FOLDERS[make]
-    assert " ".join(line.split()[0] for line in lines) == loads, done.stdout
-    assert message in done.stdout
+    assert " ".join(line.split()[0] for line in lines) == loads, text
+    assert message in text
 
 
 def test_an_adapter_beside_the_weights_changes_nothing(tiny: Path, tmp_path: Path) -> None:

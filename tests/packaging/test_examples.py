@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import prepared
 from repository import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
@@ -22,15 +21,8 @@ def scripts() -> list[str]:
 
 @pytest.mark.parametrize("name", scripts())
 def test_an_example_learns(name: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / f"{name}.py", "--steps", "60"],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    script, framework = EXAMPLES / f"{name}.py", BACKENDS.get(name, "torch")
+    done = prepared.run(script, "--steps", 60, framework=framework, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     losses = [float(x) for x in re.findall(r"loss (\d+\.\d+)", done.stdout)]
     assert losses[-1] < 0.75 * losses[0], done.stdout

@@ -89,6 +89,12 @@ def test_single_precision() -> None:
     assert np.linalg.norm(have[1] - want[1]) <= 1e-4 * np.linalg.norm(want[1])
 
 
+PLAIN_STEP, TILED_STEP = (
+    jax.jit(jax.value_and_grad(loss, (0, 1)))
+    for loss in (partial(plain_loss, xp=jnp), partial(gcl_loss, tile=16))
+)
+
+
 @pytest.mark.parametrize("noise", [0.02, 0.002])
 @pytest.mark.parametrize("scale", [20.0, 100.0])
 def test_single_precision_of_a_trained_model(scale: float, noise: float) -> None:
@@ -97,11 +103,10 @@ def test_single_precision_of_a_trained_model(scale: float, noise: float) -> None
     text = l2_normalize(image + noise * rows(1, SAMPLES, 6))
     image, text = image.astype(np.float32), text.astype(np.float32)
     found = []
-    for enabled, loss in ((True, partial(plain_loss, xp=jnp)), (False, partial(gcl_loss, tile=16))):
+    for enabled, step in ((True, PLAIN_STEP), (False, TILED_STEP)):
         with jax.enable_x64(enabled):
             pair = (jnp.asarray(x, float) for x in (image, text))
-            of = partial(loss, log_scale=float(np.log(scale)))
-            value, grads = jax.jit(jax.value_and_grad(of, (0, 1)))(*pair)
+            value, grads = step(*pair, log_scale=jnp.asarray(np.log(scale), float))
             found.append((float(value), np.asarray(grads, np.float64)))
     (want, exact), (have, grads) = found
     assert have == pytest.approx(want, rel=1e-6)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import prepared
 from repository import REPOSITORY
 
 GUIDE = REPOSITORY / "docs" / "backends.md"
@@ -26,9 +27,7 @@ def third_party(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run(
-        [sys.executable, *args], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    return prepared.run(*args, cwd=folder, env=environment)
 
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")

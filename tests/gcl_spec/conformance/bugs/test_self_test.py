@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from gcl_spec import registry
 from gcl_spec.backend import Backend, LossAndGrads
 from gcl_spec.conformance.bugs.all import BUGS
@@ -11,9 +9,9 @@ from gcl_spec.conformance.bugs.dense import Call
 from gcl_spec.conformance.bugs.self_test import self_test
 
 
-@pytest.mark.parametrize("name", ["reference", "torch"])
-def test_the_telling_cases_notice_every_bug(name: str, reference: Backend) -> None:
-    found = list(self_test(registry.load(name), reference))
+def test_the_telling_cases_notice_every_bug() -> None:
+    """In torch; CI looks at those of the reference (`gcl verify-backends --self-test`)."""
+    found = list(self_test(registry.load("torch"), registry.load("reference")))
     assert [catch.bug for catch in found] == list(BUGS)
     assert [catch.bug for catch in found if catch.case is None] == []
 
