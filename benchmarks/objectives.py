@@ -5,7 +5,9 @@
 Two situations on the starter set, all with the same heads and the same tower outputs:
 fine-tuning from heads pretrained with CLIP's loss at a fixed scale of 100 (recipe lite-clip), and
 training from scratch with a learned scale (recipe lite). Beside them a baseline without training:
-each modality's mean subtracted from the embeddings of the start. "Sparse pool" is the global pool
+each modality's mean subtracted from the embeddings of the start, where the mean is that of the
+evaluated items themselves ("transductive"); `gcl eval --calibration all` has those that are fitted
+on training rows. "Sparse pool" is the global pool
 with one picture a concept (noto's), without skin tones and clip art: there the pictures of a
 concept do not crowd its other candidates out of the first ten. Prints Markdown.
 """
@@ -61,7 +63,7 @@ def reports(
 ) -> dict[str, Pair]:
     start = train(out / "start", "lite-clip", [f"train.seed={seed}", *overrides])
     found = {"start: CLIP at scale 100": both(start.path)}
-    found["start, means subtracted"] = both(start.path, centred=True)
+    found["start, means subtracted, transductive"] = both(start.path, centred=True)
     for scale in scales:
         for title, preset in FINE_TUNED.items():
             name = title if scale == 100 else f"{title}, scale {scale:g}"

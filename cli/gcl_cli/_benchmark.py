@@ -62,6 +62,7 @@ def evaluate_benchmark(
             lambda items: encode_items(loaded, pictures, items, reporter),
             tasks,
             COLUMNS[wanted.benchmark],
+            loaded.calibration,
             watch=watch,
         )
     show_benchmark(wanted.benchmark, tasks, figures, json_path)

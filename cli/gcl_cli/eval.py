@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from gcl_cli._benchmark import Wanted, evaluate_benchmark
+from gcl_cli._calibrated import compare_all
 from gcl_cli._options import FILE, PATH
 from gcl_cli._stored import Asked, evaluate_stored
 from gcl_cli._tables import show_report
@@ -48,6 +50,11 @@ __all__ = ["command"]
     metavar="OUT",
     help="Score the rows that `gcl embed` has stored in OUT; RUN may be left out.",
 )
+@click.option(
+    "--calibration",
+    metavar="NAME|all",
+    help="Use what `gcl calibrate` has fitted; all: compare them.",
+)
 @click.option("--backend", default="torch", show_default=True, metavar="NAME")
 @click.option(
     "--step",
@@ -87,6 +94,7 @@ def command(
     benchmark: str | None,
     instructions: str,
     embeddings: Path | None,
+    calibration: str | None,
     backend: str,
     device: str | None,
     json_path: Path | None,
@@ -104,26 +112,50 @@ def command(
     check_writable(json_path)
     check_trec(trec)
     if embeddings is not None:
-        if against is not None or trec is not None:
-            raise click.UsageError("--embeddings has no --against and no --trec; see gcl compare")
+        if against is not None or trec is not None or calibration is not None:
+            raise click.UsageError(
+                "--embeddings has no --against, --trec and --calibration; see gcl compare"
+            )
         asked = Asked(embeddings, run, data, benchmark, instructions, step, allow_unverified)
         evaluate_stored(asked, json_path)
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'.")
-    options = (data, backend, device, allow_unverified)
-    if benchmark is not None:
+    plain = _Model(backend, device, allow_unverified)
+    model = plain._replace(step=step, calibration=calibration)
+    if benchmark is None and instructions == "on":
+        raise click.UsageError("--instructions on is for --benchmark mbeir")
+    if calibration == "all":
+        if benchmark is not None or against is not None or trec is not None:
+            raise click.UsageError("--calibration all has no --benchmark, --against and --trec")
+        _every_calibration(run, data, model, json_path)
+    elif benchmark is not None:
         if data is None or against is not None:
             raise click.UsageError("--benchmark needs --data DIR, and has no --against")
         wanted = Wanted(benchmark, data, instructions == "on")
-        evaluate_benchmark(
-            wanted, lambda: _loaded(run, backend, device, allow_unverified, step), json_path, trec
-        )
-        return
-    if instructions == "on":
-        raise click.UsageError("--instructions on is for --benchmark mbeir")
-    other = None if against is None else _other(against, *options)
-    report = _evaluate(run, *options, step=step, trec=trec)
+        evaluate_benchmark(wanted, lambda: model.load(run), json_path, trec)
+    else:
+        other = None if against is None else (against, plain)
+        _one_run(run, data, model, json_path, trec, other)
+
+
+def _every_calibration(
+    run: Path, data: Path | None, model: "_Model", json_path: Path | None
+) -> None:
+    compare_all(run, lambda name: _evaluate(run, data, model._replace(calibration=name)), json_path)
+
+
+def _one_run(
+    run: Path,
+    data: Path | None,
+    model: "_Model",
+    json_path: Path | None,
+    trec: Path | None,
+    against: "tuple[Path, _Model] | None",
+) -> None:
+    """Show and write the report of a run, beside another one where that is given."""
+    other = None if against is None else _other(against[0], data, against[1])
+    report = _evaluate(run, data, model, trec)
     if json_path is not None:
         from gcl_spec._files.atomic import atomic_write
 
@@ -131,18 +163,10 @@ def command(
             file.write(json.dumps(report.to_json()).encode())
     show_report(report)
     if other is not None and against is not None:
-        _compare(report, other, against.name, run.name)
+        _compare(report, other, against[0].name, run.name)
 
 
-def _evaluate(
-    run: Path,
-    data: Path | None,
-    backend: str,
-    device: str | None,
-    allow_unverified: bool,
-    step: str = "newest",
-    trec: Path | None = None,
-) -> Report:
+def _evaluate(run: Path, data: Path | None, model: "_Model", trec: Path | None = None) -> Report:
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.progress import open_progress
@@ -150,7 +174,7 @@ def _evaluate(
     from gcl_spec.tasks.folder import folder_of_tasks, read_tasks
     from gcl_spec.tasks.task import answerable
 
-    loaded = _loaded(run, backend, device, allow_unverified, step)
+    loaded = model.load(run)
     if loaded.config.model.kind == "adapter":
         if trec is not None:
             raise click.UsageError("--trec is for tasks with files, not for vectors")
@@ -162,27 +186,36 @@ def _evaluate(
         say(f"note: {note}", err=True)
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         return evaluate(
-            lambda items: encode_items(loaded, root, items, reporter), tasks, watch=watch
+            lambda items: encode_items(loaded, root, items, reporter),
+            tasks,
+            loaded.calibration,
+            watch=watch,
         )
 
 
-def _loaded(
-    run: Path, backend: str, device: str | None, allow_unverified: bool, step: str
-) -> LoadedRun:
-    return load_run(
-        run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
-    )
+class _Model(NamedTuple):
+    """How the model of a run is loaded; see `load_run`."""
+
+    backend: str
+    device: str | None
+    allow_unverified: bool
+    step: str = "newest"
+    calibration: str | None = None
+
+    def load(self, run: Path) -> LoadedRun:
+        """The model."""
+        return load_run(run, **self._asdict())
 
 
-def _other(
-    against: Path, data: Path | None, backend: str, device: str | None, allow_unverified: bool
-) -> Report:
+def _other(against: Path, data: Path | None, model: _Model) -> Report:
     if is_folder(against):
-        return _evaluate(RunFolder.open(against).path, data, backend, device, allow_unverified)
+        return _evaluate(RunFolder.open(against).path, data, model)
     content = None
     if against.name in manifest.FILES and (against.parent / "config.toml").is_file():
         # A report of a run, such as its before.json, has a checksum there.
-        content = manifest.content(against.parent, against.name, allow_unverified=allow_unverified)
+        content = manifest.content(
+            against.parent, against.name, allow_unverified=model.allow_unverified
+        )
     wanted = "give a run folder, or a file that `gcl eval --json` wrote"
     try:
         return Report.from_json(parse_json(content or read_regular(against)))

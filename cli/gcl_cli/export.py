@@ -22,11 +22,23 @@ __all__ = ["command"]
     help="Which checkpoint; best by validation.",
 )
 @click.option(
+    "--calibration",
+    metavar="NAME",
+    help="Put this one of `gcl calibrate` beside it, as calibration.safetensors.",
+)
+@click.option(
     "--allow-unverified",
     is_flag=True,
     help="Take runs of older versions, which have no checksums, and edited files.",
 )
-def command(run: Path, out: Path, onnx: bool, step: str, allow_unverified: bool) -> None:
+def command(
+    run: Path,
+    out: Path,
+    onnx: bool,
+    step: str,
+    calibration: str | None,
+    allow_unverified: bool,
+) -> None:
     """Write the weights of RUN into a new folder OUT.
 
     A run of a clip model becomes a checkpoint:
@@ -41,7 +53,9 @@ def command(run: Path, out: Path, onnx: bool, step: str, allow_unverified: bool)
     if onnx:
         from gcl_spec.export.onnx import export_onnx
 
-        for found in export_onnx(run, out, step=step, allow_unverified=allow_unverified):
+        for found in export_onnx(
+            run, out, step=step, allow_unverified=allow_unverified, calibration=calibration
+        ):
             say(
                 f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
                 f"of the run's own, cosine at least {found.smallest_cosine:.7f}"
@@ -50,5 +64,7 @@ def command(run: Path, out: Path, onnx: bool, step: str, allow_unverified: bool)
         return
     from gcl_spec.export.transformers import export_run
 
-    made = export_run(run, out, step=step, allow_unverified=allow_unverified)
+    made = export_run(
+        run, out, step=step, allow_unverified=allow_unverified, calibration=calibration
+    )
     say(f"written: {made}")

@@ -28,6 +28,7 @@ _COMMANDS = {
     "eval": "Evaluate a run on the starter tasks or on your own data.",
     "compare": "Is one run better than another by more than chance?",
     "embed": "Embed any number of items into searchable shards.",
+    "calibrate": "Fit calibrations of a run, which need no training.",
     "export": "A run of a clip model as a checkpoint for transformers.",
     "verify-backends": "Hold every backend to the reference: loss and gradients.",
     "verify-resume": "Kill a training of yours at random moments; it must end the same.",

@@ -1,6 +1,6 @@
 """Evaluates a model on tasks, in local and global pools, with the geometry of its space beside."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -9,7 +9,9 @@ import numpy as np
 
 from gcl_spec import geometry
 from gcl_spec._typing import FloatArray
-from gcl_spec.errors import DataError, InputError
+from gcl_spec.errors import DataError
+from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
+from gcl_spec.evaluate.calibrations.rows import Encode, Role, encoded
 from gcl_spec.evaluate.per_query import pools_of
 from gcl_spec.evaluate.trec_folder import Seen, Watch
 from gcl_spec.objective import in_order, name_parts
@@ -22,8 +24,6 @@ __all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
 METRICS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
 # The seventh decimal of a float32 cosine is rounding, so scores that are equal to six are tied.
 _DECIMALS = 6
-
-Encode = Callable[[Sequence[Item]], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,13 @@ class Report:
         return cls(results, geometry)
 
 
-def evaluate(encode: Encode, tasks: Sequence[Task], *, watch: Watch | None = None) -> Report:
+def evaluate(
+    encode: Encode,
+    tasks: Sequence[Task],
+    calibration: Chain | None = None,
+    *,
+    watch: Watch | None = None,
+) -> Report:
     """Search every task in its own candidates and in the union of all tasks' candidates.
 
     Relevance in the global pool is the task's own, as in M-BEIR (arXiv 2311.17136): for a text that
@@ -117,6 +123,8 @@ def evaluate(encode: Encode, tasks: Sequence[Task], *, watch: Watch | None = Non
     Args:
         encode: makes unit rows (N, D) float32 of N items.
         tasks: one task at least.
+        calibration: what is made of the rows before they are searched; the geometry is that of the
+            candidates it makes, without the numbers that it appends.
         watch: is shown all scores as they are ranked.
 
     Returns:
@@ -131,26 +139,34 @@ def evaluate(encode: Encode, tasks: Sequence[Task], *, watch: Watch | None = Non
     pool = union_pool(renamed)
     items = dict.fromkeys(i.content for t in tasks for i in (*t.queries, *t.candidates))
     rows = {key: n for n, key in enumerate(items)}
-    z_ND = encode([Item("", **dict(content)) for content in items])
-    if z_ND.ndim != 2 or len(z_ND) != len(items):
-        raise InputError(f"encode gave an array of shape {z_ND.shape} for {len(items)} items")
-    for item, row in zip(items, z_ND, strict=True):
-        if not np.all(np.isfinite(row)):
-            raise InputError(f"the embedding of {dict(item)} holds NaN or Inf")
+    contents = [Item("", **dict(content)) for content in items]
+    z = _both_roles(contents, encode, calibration)
 
-    def embed(wanted: Sequence[Item]) -> FloatArray:
-        return z_ND[[rows[item.content] for item in wanted]]
+    def embed(wanted: Sequence[Item], role: Role = "candidate") -> FloatArray:
+        return z[role][[rows[item.content] for item in wanted]]
 
     pool_z = embed(pool)
     results = []
     for task, same in zip(tasks, renamed, strict=True):
-        queries_z = embed(task.queries)
+        queries_z = embed(task.queries, "query")
         own_z = embed(task.candidates)
         results.append(_search(task, "local", task.candidates, queries_z, own_z, watch))
         results.append(_search(same, "global", pool, queries_z, pool_z, watch))
-    return Report(
-        tuple(results), _geometry([Item("", **dict(k)) for k in items], z_ND, tasks, embed)
+    width = pool_z.shape[1] - (0 if calibration is None else calibration.appended)
+    space = _geometry(
+        contents, z["candidate"][:, :width], tasks, lambda wanted: embed(wanted)[:, :width]
     )
+    return Report(tuple(results), space)
+
+
+def _both_roles(
+    items: Sequence[Item], encode: Encode, calibration: Chain | None
+) -> Mapping[Role, FloatArray]:
+    """The rows of items as queries and as candidates, (N, D') each."""
+    if calibration is not None:
+        return apply_to_items(calibration, items, encode)
+    z_ND = encoded(items, encode)
+    return {"query": z_ND, "candidate": z_ND}
 
 
 def _search(

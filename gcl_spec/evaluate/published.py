@@ -4,7 +4,7 @@ They differ from those of `evaluation` in this: a candidate with the query's own
 unless the benchmark itself leaves it out, so that a figure can stand beside those of papers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
+from gcl_spec.evaluate.calibrations.rows import Encode, Role
 from gcl_spec.evaluate.per_query import pools_of
 from gcl_spec.evaluate.trec_folder import Seen, Watch
 from gcl_spec.recall import Band, Ranking, graded_ndcg, rank
@@ -49,9 +51,10 @@ class Figure:
 
 
 def measure(
-    encode: Callable[[Sequence[Item]], FloatArray],
+    encode: Encode,
     tasks: Sequence[Task],
     columns: Sequence[str],
+    calibration: Chain | None = None,
     *,
     watch: Watch | None = None,
 ) -> tuple[Figure, ...]:
@@ -61,6 +64,7 @@ def measure(
         encode: makes unit rows (N, D) float32 of N items.
         tasks: of one benchmark.
         columns: such as "global hit@50": a pool and a metric.
+        calibration: what is made of the rows before they are searched.
         watch: is shown all scores as they are ranked.
 
     Raises:
@@ -71,15 +75,20 @@ def measure(
         raise DataError("there is no task to evaluate")
     pools = {column.split()[0] for column in columns}
     union = union_pool(tasks) if "global" in pools else ()
-    union_z = _rows(encode, union) if union else np.zeros((0, 0), np.float32)
+
+    def rows(items: Sequence[Item], role: Role) -> FloatArray:
+        return _rows(encode, items, calibration, role)
+
+    union_z = rows(union, "candidate") if union else np.zeros((0, 0), np.float32)
     figures: list[Figure] = []
     for task in tasks:
-        queries_z = _rows(encode, task.queries)
+        queries_z = rows(task.queries, "query")
         for pool in ("local", "global"):
             wanted = [column for column in columns if column.startswith(f"{pool} ")]
             if wanted and pool == "local":
                 own = task.candidates
-                figures += _figures(task, own, queries_z, _rows(encode, own), wanted, watch)
+                own_z = rows(own, "candidate")
+                figures += _figures(task, own, queries_z, own_z, wanted, watch)
             elif wanted:
                 figures += _figures(task, union, queries_z, union_z, wanted, watch)
     order = {column: place for place, column in enumerate(columns)}
@@ -92,7 +101,12 @@ def average(figures: Sequence[Figure], column: str) -> float:
     return float(np.mean([found.band[1] for found in figures if found.column == column]))
 
 
-def _rows(encode: Callable[[Sequence[Item]], FloatArray], items: Sequence[Item]) -> FloatArray:
+def _rows(
+    encode: Encode, items: Sequence[Item], calibration: Chain | None, role: Role
+) -> FloatArray:
+    if calibration is not None:
+        made = apply_to_items(calibration, items, encode, [role])
+        return made[role].astype(np.float64)
     rows_ND = encode(items)
     if not np.all(np.isfinite(rows_ND)):
         number = int(np.flatnonzero(~np.isfinite(rows_ND).all(axis=1))[0])

@@ -19,6 +19,7 @@ from gcl_spec.config.user_paths import text_path
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.models.pretrained import clip_folder, text_folder
 from gcl_spec.models.start import vector_widths
+from gcl_spec.run.calibration_files import put_beside
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.weights import trained_weights
 
@@ -46,7 +47,12 @@ class Parity:
 
 
 def export_onnx(
-    run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
+    run: Path,
+    out: Path,
+    *,
+    step: str = "newest",
+    allow_unverified: bool = False,
+    calibration: str | None = None,
 ) -> list[Parity]:
     """Write the weights of a run as `image.onnx` and `text.onnx`, which give unit rows.
 
@@ -59,6 +65,8 @@ def export_onnx(
         out: the new folder.
         step: a number, "best" or "newest".
         allow_unverified: also take what has no checksum, as `gcl_spec.load_run` does.
+        calibration: the name of one that was fitted for these weights, which goes into `out` as
+            calibration.safetensors (`gcl_spec.evaluate.calibrations.read` reads it).
 
     Raises:
         ConfigError: `out` exists, or a library is not installed.
@@ -73,13 +81,15 @@ def export_onnx(
     config = folder.config()
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
-    state = folder.found(step).state
+    checkpoint = folder.found(step)
+    state = checkpoint.state
     backend = registry.load_onnx("torch")
     # The graphs compute in float32, and so does the model that they are compared with.
     plain = replace(config.train, precision="float32", compile=False, shard=False)
     trainer = backend.trainer(replace(config, train=plain), device="cpu", state=state)
     batches = [_samples(config, count) for count in (3, 1, 5)]
     with atomic_folder(out) as made:
+        put_beside(folder, calibration, checkpoint, made)
         first = {name: _inputs_of(batches[0], name) for name in batches[0].present}
         weights = trained_weights(state)
         backend.write_onnx(config, weights, first, made)

@@ -15,6 +15,7 @@ from gcl_spec.errors import ConfigError
 from gcl_spec.models.config_json import read_json, whole_settings
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.weights import load_weights, weight_shapes
+from gcl_spec.run.calibration_files import put_beside
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.weights import trained_weights
 
@@ -37,7 +38,12 @@ _SENTENCE_TRANSFORMERS = [
 
 
 def export_run(
-    run: Path, out: Path, *, step: str = "newest", allow_unverified: bool = False
+    run: Path,
+    out: Path,
+    *,
+    step: str = "newest",
+    allow_unverified: bool = False,
+    calibration: str | None = None,
 ) -> Path:
     """Write the weights of a run as a folder that `from_pretrained` reads.
 
@@ -51,6 +57,8 @@ def export_run(
         out: the new folder.
         step: a number, "best" or "newest".
         allow_unverified: also take what has no checksum, as `gcl_spec.load_run` does.
+        calibration: the name of one that was fitted for these weights, which goes into `out` as
+            calibration.safetensors (`gcl_spec.evaluate.calibrations.read` reads it).
 
     Raises:
         ConfigError: the run is of another kind of model, or `out` exists.
@@ -68,8 +76,10 @@ def export_run(
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
     source = clip_folder(config)
-    weights = _weights(folder.found(step).state, source)
+    found = folder.found(step)
+    weights = _weights(found.state, source)
     with atomic_folder(out) as made:
+        put_beside(folder, calibration, found, made)
         for name in _COPIED:
             if name != "config.json" and (source / name).is_file():
                 shutil.copy(source / name, made / name)

@@ -10,7 +10,14 @@ from gcl_spec.objective import name_parts
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["comparison_rows", "geometry_rows", "markdown", "report_rows", "rich_table"]
+__all__ = [
+    "calibration_rows",
+    "comparison_rows",
+    "geometry_rows",
+    "markdown",
+    "report_rows",
+    "rich_table",
+]
 
 _SHORT = {"image": "I", "text": "T", "audio": "A", "video": "V"}
 _COLUMNS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
@@ -67,6 +74,19 @@ def comparison_rows(reports: Mapping[str, Report], metric: str = "hit@10") -> li
         rows.append(row(short_kind(kind), found))
     averages = {(pool, name): reports[name].average(pool, metric) for pool, name in columns}
     return [*rows, row("average", averages)]
+
+
+def calibration_rows(
+    reports: Mapping[str, Report], pool: str, metric: str = "hit@10"
+) -> list[list[str]]:
+    """One metric with each calibration of a run, by kind of search and on average, in percent."""
+    kinds = next(iter(reports.values())).kinds()
+    rows = [[metric, *reports]]
+    for kind in kinds:
+        values = [report.value(kind, pool, metric) for report in reports.values()]
+        rows.append([short_kind(kind), *map(_percent, values)])
+    averages = [report.average(pool, metric) for report in reports.values()]
+    return [*rows, ["average", *map(_percent, averages)]]
 
 
 def geometry_rows(reports: Mapping[str, Report]) -> list[list[str]]:

@@ -20,11 +20,14 @@ from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.embed.encode import encode, pairs_of
 from gcl_spec.embed.vectors import GivenVectors
 from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate.calibrations.known import Chain, apply_to_columns
+from gcl_spec.evaluate.calibrations.rows import ROLES, Role
 from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.models.start import vector_widths
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
 from gcl_spec.run import checkpoint
+from gcl_spec.run.calibration_files import calibration_of
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item, columns_of
@@ -39,11 +42,14 @@ class LoadedRun:
     config: Config
     step: int
     trainer: Trainer
+    calibration: Chain | None = None
 
     def encode(
         self,
         image: Iterable[ImageInput | None] | None = None,
         text: Iterable[str | None] | None = None,
+        *,
+        role: Role | None = None,
         **others: Iterable[Any] | None,
     ) -> FloatArray:
         """Unit rows (N, D) float32 for N pictures, texts, or pairs, all in one space.
@@ -56,11 +62,13 @@ class LoadedRun:
                 array, Series or generator; None where a sample has no picture, or for all.
             text: captions, likewise; None where a sample has no text, or for all. Where both are
                 given the row is that of the fused image+text embedding.
+            role: "query" or "candidate", for a run with a calibration: its rows of the two may
+                differ, and may have further numbers; their inner products are the scores.
             others: vectors of further modalities, for a run of an adapter.
 
         Raises:
-            InputError: neither is given, lengths differ, a sample has neither, or an entry is of
-                another kind, such as NaN.
+            InputError: neither is given, the role is missing, lengths differ, a sample has neither,
+                or an entry is of another kind, such as NaN.
             DataError: a picture cannot be read.
         """
         given = given_names(self.config.model.modalities)
@@ -74,7 +82,17 @@ class LoadedRun:
             items = collator.items({name: parts.get(name) for name in given})
         else:
             items = dict(zip(("image", "text"), pairs_of(image, text), strict=True))
-        return encode(self.trainer, collator, items, batch_size=self.config.eval.batch_size)
+
+        def rows(some: Items) -> FloatArray:
+            return encode(self.trainer, collator, some, batch_size=self.config.eval.batch_size)
+
+        if self.calibration is None:
+            return rows(items)
+        if role not in ROLES:
+            raise InputError(
+                f"role = {role!r}; a run with a calibration needs role='query' or 'candidate'"
+            )
+        return apply_to_columns(self.calibration, items, rows, role)
 
     @cached_property
     def _collator(self) -> Collator | GivenVectors:
@@ -90,6 +108,7 @@ def load_run(
     device: str | None = None,
     step: str = "newest",
     allow_unverified: bool = False,
+    calibration: str | None = None,
 ) -> LoadedRun:
     """A checkpoint of a run folder, ready to encode.
 
@@ -99,17 +118,22 @@ def load_run(
         device: one of the backend's devices; its first when not given.
         step: a number, "best" (by validation, with train.keep_best) or "newest".
         allow_unverified: take runs of older versions, which have no checksums, and edited files.
+        calibration: the name of one that `gcl calibrate` has fitted for this checkpoint.
 
     Raises:
         CheckpointError: there is no run, no readable checkpoint, or a file is not as it was
-            written.
+            written; or there is no such calibration, or it is of other weights.
         BackendLoadError: `gcl_spec.registry.load_training` cannot load the backend.
     """
     where = Path(user_path(os.fspath(path)))
     config, found = read_run(where, step=step, allow_unverified=allow_unverified)
+    fitted = None
+    if calibration is not None:
+        run = RunFolder.open(where, allow_unverified=allow_unverified)
+        fitted = calibration_of(run, calibration, found)
     made = registry.load_training(backend)
     trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
-    return LoadedRun(config, found.step, trainer)
+    return LoadedRun(config, found.step, trainer, fitted)
 
 
 def read_run(
@@ -166,5 +190,7 @@ def evaluate_vectors(run: LoadedRun, path: str | None = None) -> Report:
     _, tasks = hold_out(source, share, config.model.modalities)
     collate, size = VectorCollator(source), config.eval.batch_size
     return evaluate(
-        lambda items: encode(run.trainer, collate, columns_of(items), batch_size=size), tasks
+        lambda items: encode(run.trainer, collate, columns_of(items), batch_size=size),
+        tasks,
+        run.calibration,
     )

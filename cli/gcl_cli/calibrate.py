@@ -1,0 +1,99 @@
+"""`gcl calibrate`."""
+
+from pathlib import Path
+
+import click
+
+from gcl_cli._options import PATH
+from gcl_cli.lines import say
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.option(
+    "--data",
+    type=PATH,
+    metavar="ROWS",
+    help="Rows without labels, in a layout of training data.  [default: those of the training]",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="How many samples are taken at most, evenly from all.  [default: 4096]",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Fit this one; may be given several times.  [default: all]",
+)
+@click.option("--backend", default="torch", show_default=True, metavar="NAME")
+@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
+@click.option(
+    "--step",
+    default="newest",
+    show_default=True,
+    metavar="N|best|newest",
+    help="Which checkpoint of RUN; best by validation.",
+)
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Take runs of older versions, which have no checksums, and edited files.",
+)
+def command(
+    run: Path,
+    data: Path | None,
+    rows: int | None,
+    only: tuple[str, ...],
+    backend: str,
+    device: str | None,
+    step: str,
+    allow_unverified: bool,
+) -> None:
+    """Fit calibrations of a run, which need no training, and store them beside it.
+
+    \b
+    mean       subtracts the mean of each modality
+    cfu        centres images and texts, then fuses them
+    bank       takes off what a candidate has in common with queries
+    standard   scores of each candidate modality get mean 0 and deviation 1
+    realign    moves each modality onto the images' mean and trace
+    whiten     centres, then gives all directions the same variance
+    cfu+bank   cfu, then bank
+
+    `gcl eval RUN --calibration NAME` uses one, and --calibration all compares them.
+    """
+    from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, meaning
+    from gcl_spec.progress import open_progress
+    from gcl_spec.run.calibrated import MOST, calibrate
+    from gcl_spec.run.folder import RunFolder
+    from gcl_spec.run.loaded import load_run
+
+    names = only or CALIBRATIONS
+    width = max(len(name) for name in names)
+    lines = [f"{name:<{width}}  {meaning(name)}" for name in names]
+    loaded = load_run(
+        run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
+    )
+    folder = RunFolder.open(run, allow_unverified=allow_unverified)
+    with open_progress() as reporter:
+        fitted = calibrate(
+            folder,
+            loaded,
+            reporter,
+            data=None if data is None else str(data),
+            most=rows or MOST,
+            names=names,
+        )
+    for reason in fitted.bad[:3]:
+        say(f"warning: left out: {reason}", err=True)
+    if len(fitted.bad) > 3:
+        say(f"warning: left out: {len(fitted.bad) - 3} more", err=True)
+    for line in lines:
+        say(line)
+    counts = ", ".join(f"{count} {name}" for name, count in fitted.rows.items())
+    say(f"fitted on {counts}: {fitted.files[0].parent}")

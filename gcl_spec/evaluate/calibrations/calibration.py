@@ -1,0 +1,86 @@
+"""What every calibration is: fitted on rows without labels, it makes other rows of rows."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from gcl_spec._typing import Array, FloatArray
+from gcl_spec.errors import InputError
+from gcl_spec.evaluate.calibrations.rows import Fitting, Role, Rows, key
+
+__all__ = ["Calibration", "like", "of_key"]
+
+
+class Calibration(Protocol):
+    """Rows as queries and as candidates, whose inner products are the calibrated scores.
+
+    Nothing but the rows changes, so that an exact search and any index of inner products work as
+    before. Some append numbers to each row.
+    """
+
+    name: ClassVar[str]
+    meaning: ClassVar[str]
+    """One line for users."""
+
+    @classmethod
+    def fit(cls, samples: Fitting) -> Self:
+        """The calibration of a space.
+
+        Args:
+            samples: NumPy rows of queries and candidates by modality; they need no labels.
+        """
+        ...
+
+    def apply(self, rows: Rows, role: Role) -> Array:
+        """The rows to search with, shape (N, D + `appended`), of the library and dtype of `rows`.
+
+        Raises:
+            InputError: it was not fitted on rows of this modality.
+        """
+        ...
+
+    @property
+    def appended(self) -> int:
+        """How many numbers it appends to each row."""
+        ...
+
+    def arrays(self) -> Mapping[str, FloatArray]:
+        """Its state, of any shape, of which `from_arrays` makes the same calibration again."""
+        ...
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
+        """The calibration of this state."""
+        ...
+
+
+def like(state: FloatArray, x: Array) -> Array:
+    """A state as an array of the library, dtype and device of `x`.
+
+    Args:
+        state: any shape.
+        x: any shape.
+
+    Returns:
+        The shape of `state`.
+    """
+    xp = array_namespace(x)
+    return xp.asarray(np.asarray(state), dtype=x.dtype, device=device(x))
+
+
+def of_key(state: Mapping[str, FloatArray], name: str, role: Role, modality: str) -> FloatArray:
+    """The part of a state, of any shape, that belongs to a modality in a role.
+
+    Raises:
+        InputError: it was fitted without such rows.
+    """
+    found = state.get(key(role, modality))
+    if found is None:
+        known = ", ".join(state)
+        raise InputError(
+            f"the calibration {name!r} was fitted without rows {key(role, modality)} (it has "
+            f"{known}); fit it on data that has them: gcl calibrate RUN --data ROWS"
+        )
+    return found

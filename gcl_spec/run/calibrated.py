@@ -1,0 +1,161 @@
+"""Fits calibrations on the training rows of a run, or on other rows without labels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.config.options import Config
+from gcl_spec.data.features.store import FeatureStore
+from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
+from gcl_spec.data.open import open_source
+from gcl_spec.data.prepare.collate import Collate, Collator
+from gcl_spec.data.sample import BadSample
+from gcl_spec.data.source import Source, row_of
+from gcl_spec.embed.encode import encode
+from gcl_spec.errors import DataError
+from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, fit
+from gcl_spec.evaluate.calibrations.rows import Rows, rows_of, same_roles
+from gcl_spec.evaluate.calibrations.store import Origin, write
+from gcl_spec.objective import given_names, name_parts
+from gcl_spec.progress import Reporter
+from gcl_spec.run.calibration_files import calibration_file, weights_checksum
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.tasks.held_out import hold_out
+from gcl_spec.tasks.task import Item, columns_of
+
+__all__ = ["MOST", "Fitted", "calibrate", "training_rows"]
+
+
+MOST = 4096
+"""How many samples are taken at most when nothing is said."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `calibrate` has done: the files, the numbers of rows by modality, and what was bad."""
+
+    files: tuple[Path, ...]
+    rows: dict[str, int]
+    bad: tuple[str, ...]
+
+
+def calibrate(
+    run: RunFolder,
+    loaded: LoadedRun,
+    reporter: Reporter,
+    *,
+    data: str | None = None,
+    most: int = MOST,
+    names: Sequence[str] = CALIBRATIONS,
+) -> Fitted:
+    """Fit calibrations on rows without labels, and store them beside the run.
+
+    Args:
+        run: the folder of the run.
+        loaded: its model.
+        reporter: hears of progress.
+        data: rows, in any layout of training data; those that the run trained on when not given.
+        most: how many samples are taken at most, evenly from all of the data.
+        names: of `CALIBRATIONS`.
+
+    Raises:
+        DataError: there is no usable row.
+        CheckpointError: the run has other weights by now, or a file cannot be written.
+    """
+    by_modality, bad = training_rows(loaded, reporter, data=data, most=most)
+    samples = same_roles(by_modality)
+    weights = weights_checksum(run.found(str(loaded.step)).state)
+    counts = {name: len(rows.whole) for name, rows in by_modality.items()}
+    files = []
+    for name in names:
+        path = calibration_file(run, name)
+        path.parent.mkdir(exist_ok=True)
+        write(path, fit(name, samples), Origin(weights, loaded.step, counts))
+        files.append(path)
+    return Fitted(tuple(files), counts, bad)
+
+
+def training_rows(
+    run: LoadedRun, reporter: Reporter, *, data: str | None = None, most: int = MOST
+) -> tuple[dict[str, Rows], tuple[str, ...]]:
+    """The rows of training samples by modality, and why others could not be used.
+
+    Captions take turns where a picture has several. Vectors that the run held out are left out.
+
+    Args:
+        run: the model.
+        reporter: hears of progress.
+        data: where the samples lie; the run's own training data when not given.
+        most: how many samples are taken at most, evenly from all of the data.
+
+    Raises:
+        DataError: there is no usable row.
+    """
+    config = run.config
+    chosen = config.data if data is None else replace(config.data, path=data)
+    source: Source = open_source(chosen, given_names(config.model.modalities))
+    if isinstance(source, VectorSource) and data is None:
+        source, _ = hold_out(source, config.data.holdout, config.model.modalities)
+    count = len(source)
+    numbers = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist()
+    bad: dict[str, str] = {}
+    items = list(_items(source, numbers, config, bad))
+    collate = _collate(run, source, items, reporter, bad)
+    items = [item for item in items if item.image not in bad]
+    read = partial(collate, bad=bad, every=True)
+    size = config.eval.batch_size
+
+    def run_encoder(some: Sequence[Item]) -> FloatArray:
+        return encode(run.trainer, read, columns_of(some), batch_size=size)
+
+    # A picture is found to be unreadable only when it is encoded; its rows are then zero.
+    found: dict[str, Rows] = {}
+    for _, rows in rows_of(items, run_encoder) if items else ():
+        good_N = np.all([np.any(z_ND, axis=1) for z_ND in (rows.whole, *rows.parts.values())], 0)
+        if np.any(good_N):
+            parts = {name: z_ND[good_N] for name, z_ND in rows.parts.items()}
+            found[rows.modality] = Rows(rows.modality, rows.whole[good_N], parts)
+    reasons = tuple(bad.values())
+    if not found:
+        why = f": {reasons[0]}" if reasons else ""
+        raise DataError(f"{source.name} has no row to fit a calibration on{why}")
+    return found, reasons
+
+
+def _items(
+    source: Source, numbers: Sequence[int], config: Config, bad: dict[str, str]
+) -> Iterator[Item]:
+    """An item of each modality of the model for each sample that has its parts."""
+    for n in numbers:
+        row = row_of(source, n)
+        if isinstance(row, BadSample):
+            bad[row.place] = row.reason
+            continue
+        parts: dict[str, Any] = {name: all[n % len(all)] for name, all in row.given.items()}
+        for modality in config.model.modalities:
+            names = name_parts(modality)
+            if parts.keys() >= {*names}:
+                yield Item("", **{name: parts[name] for name in names})
+
+
+def _collate(
+    run: LoadedRun,
+    source: Source,
+    items: Sequence[Item],
+    reporter: Reporter,
+    bad: dict[str, str],
+) -> Collate:
+    if isinstance(source, VectorSource):
+        return VectorCollator(source)
+    collator = Collator(run.config, source)
+    if not run.config.model.caches_towers:
+        return collator
+    store = FeatureStore(run.config, collator, run.trainer.features)
+    store.prepare(columns_of(items), reporter, bad=bad)
+    return store

@@ -1,0 +1,70 @@
+"""The calibrations of a run, which lie in its folder.
+
+RUN/calibrations/NAME.safetensors   see `gcl_spec.evaluate.calibrations.store`
+"""
+
+import shutil
+from pathlib import Path
+
+from gcl_spec._files.checksum import checksum
+from gcl_spec._typing import State
+from gcl_spec.errors import CheckpointError
+from gcl_spec.evaluate.calibrations.known import Chain, check_name
+from gcl_spec.evaluate.calibrations.store import read
+from gcl_spec.run.checkpoint import Found
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.weights import trained_weights
+
+__all__ = ["calibration_file", "calibration_of", "put_beside", "weights_checksum"]
+
+
+def calibration_file(run: RunFolder, name: str) -> Path:
+    """The file of a calibration in the folder of its run.
+
+    Raises:
+        ConfigError: there is no calibration of this name.
+    """
+    check_name(name)
+    return run.path / "calibrations" / f"{name}.safetensors"
+
+
+def calibration_of(run: RunFolder, name: str, found: Found) -> Chain:
+    """The calibration of a run that was fitted for the weights of a checkpoint.
+
+    Args:
+        run: the folder of the run.
+        name: of `gcl_spec.evaluate.calibrations.CALIBRATIONS`.
+        found: the checkpoint.
+
+    Raises:
+        ConfigError: there is no calibration of this name.
+        CheckpointError: it was not fitted, is damaged, or was fitted for other weights.
+    """
+    path = calibration_file(run, name)
+    if not path.exists():
+        raise CheckpointError(
+            f"{run.path} has no calibration {name!r}; fit it: gcl calibrate {run.path}"
+        )
+    calibration, origin = read(path)
+    if calibration.name != name or origin.weights != weights_checksum(found.state):
+        raise CheckpointError(
+            f"{path}: {calibration.name!r} fitted for other weights (step {origin.step} of a run; "
+            f"wanted step {found.step} of this one); fit it again: "
+            f"gcl calibrate {run.path} --step {found.step}"
+        )
+    return calibration
+
+
+def weights_checksum(state: State) -> str:
+    """The SHA-256 of the parameters and buffers with which a checkpoint is used."""
+    return checksum(trained_weights(state))
+
+
+def put_beside(run: RunFolder, name: str | None, found: Found, out: Path) -> None:
+    """Put the calibration of a run into a folder to which the weights are exported.
+
+    Nothing is put where `name` is None; otherwise see `calibration_of`.
+    """
+    if name is not None:
+        calibration_of(run, name, found)
+        shutil.copyfile(calibration_file(run, name), out / "calibration.safetensors")

@@ -1,0 +1,56 @@
+"""`gcl calibrate` and `gcl eval --calibration`, in this process."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fake import FakeBackend
+from gcl_cli import calibrate, eval
+from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.train.training import run_training
+from loop_config import fast
+
+
+@pytest.fixture(scope="module")
+def run(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("calibrate")
+    config = fast(data_folder, folder / "cache", "train.steps=2", "train.save_every=2")
+    run_training(config, FakeBackend(), out=folder / "run")
+    return folder / "run"
+
+
+def call(command: Any, run: Path, *args: object) -> Result:
+    options = [str(run), "--backend", "fake:FakeBackend", *map(str, args)]
+    found = CliRunner().invoke(command, options)
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def test_fit_then_evaluate(run: Path, data_folder: Path, tmp_path: Path) -> None:
+    data = ("--data", data_folder)
+    assert "fit them: gcl calibrate" in call(eval.command, run, "--calibration", "all").output
+    with pytest.raises(CheckpointError, match="has no calibration 'mean'"):
+        call(eval.command, run, *data, "--calibration", "mean")
+    out = call(calibrate.command, run, "--only", "mean", "--only", "cfu+bank").output
+    assert "cfu+bank  centres images and texts, then fuses them, then takes off" in out
+    assert "fitted on" in out
+    file = tmp_path / "all.json"
+    out = call(eval.command, run, *data, "--calibration", "all", "--json", file).output
+    assert "Global pool, percent" in out
+    assert "not fitted: cfu, bank, standard, realign, whiten" in out
+    reports = json.loads(file.read_text())["calibrations"]
+    assert [*reports] == ["none", "mean", "cfu+bank"]
+    one = tmp_path / "one.json"
+    call(eval.command, run, *data, "--calibration", "mean", "--json", one)
+    assert json.loads(one.read_text()) == reports["mean"]
+
+
+def test_what_cannot_be(run: Path, data_folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no calibration 'means' .*; did you mean mean"):
+        call(calibrate.command, run, "--only", "means")
+    options = ("--data", data_folder, "--calibration", "all", "--against", run)
+    assert "--calibration all has no" in call(eval.command, run, *options).output
