@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
 
 from fake import FakeTrainer
 from gcl_spec._typing import FloatArray
@@ -18,7 +19,7 @@ from loop_config import fast
 # 16 items in tasks/, two queries or candidates a batch, five a shard.
 SIZE, BATCH, ITEMS = 5, 2, 16
 MAKER = Maker("tiles, step 0", "0" * 64, "1" * 64, "fake, float32, 2 at once", "float32", SIZE)
-recipes.Tokenizer = functools.cache(recipes.Tokenizer)  # type: ignore[misc]
+_read_once = functools.cache(recipes.Tokenizer)
 
 
 class TileTrainer(FakeTrainer):
@@ -36,7 +37,8 @@ class TileTrainer(FakeTrainer):
 
 def work(data: Path, folder: Path, maker: Maker = MAKER, items: str = "") -> Work:
     config = fast(data, folder.parent / "cache")
-    read = data_of(config, Described(str(data), items=items))
+    with patch.object(recipes, "Tokenizer", _read_once):
+        read = data_of(config, Described(str(data), items=items))
     encoder = EntryEncoder(TileTrainer(config), read.collate, config.model.modalities, BATCH)
     return Work(read.listing, encoder, read.contents, maker, folder, read.described.to_json())
 
