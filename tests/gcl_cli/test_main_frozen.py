@@ -9,13 +9,21 @@ from gcl_cli import main
 OPTIONS = {
     "train": {
         "--backend", "--recipe", "--config", "--set", "--out", "--device", "--resume", "--init",
-        "--dry-run", "--list-options", "--allow-unverified",
+        "--dry-run", "--list-options", "--allow-unverified", "--seeds",
     },
     "eval": {
         "--data", "--backend", "--device", "--json", "--against", "--allow-unverified", "--step",
-        "--benchmark", "--instructions",
+        "--benchmark", "--instructions", "--calibration", "--embeddings", "--trec",
     },
-    "export": {"--allow-unverified", "--onnx", "--step"},
+    "compare": {"--allow-unverified", "--fail-under", "--json", "--metric", "--pool", "--qrels"},
+    "embed": {
+        "--allow-unverified", "--backend", "--benchmark", "--device", "--dtype", "--instructions",
+        "--items", "--set", "--shard", "--step",
+    },
+    "calibrate": {
+        "--allow-unverified", "--backend", "--data", "--device", "--only", "--rows", "--step",
+    },
+    "export": {"--allow-unverified", "--onnx", "--step", "--calibration"},
     "verify-backends": {
         "--backend", "--thorough", "--draws", "--seed", "--case", "--self-test", "--matrix",
         "--json", "--junit", "--failures", "--jobs", "--dtype", "--processes",

@@ -1,15 +1,12 @@
 """The tiles on disk, embedded by a model in NumPy."""
 
-import functools
 from collections.abc import Mapping
 from pathlib import Path
-from unittest.mock import patch
 
 from fake import FakeTrainer
 from gcl_spec._typing import FloatArray
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
-from gcl_spec.data.prepare import recipes
 from gcl_spec.embed.encode_entries import EntryEncoder
 from gcl_spec.embed.maker import Maker
 from gcl_spec.embed.work import Work
@@ -19,7 +16,6 @@ from loop_config import fast
 # 16 items in tasks/, two queries or candidates a batch, five a shard.
 SIZE, BATCH, ITEMS = 5, 2, 16
 MAKER = Maker("tiles, step 0", "0" * 64, "1" * 64, "fake, float32, 2 at once", "float32", SIZE)
-_read_once = functools.cache(recipes.Tokenizer)
 
 
 class TileTrainer(FakeTrainer):
@@ -37,8 +33,7 @@ class TileTrainer(FakeTrainer):
 
 def work(data: Path, folder: Path, maker: Maker = MAKER, items: str = "") -> Work:
     config = fast(data, folder.parent / "cache")
-    with patch.object(recipes, "Tokenizer", _read_once):
-        read = data_of(config, Described(str(data), items=items))
+    read = data_of(config, Described(str(data), items=items))
     encoder = EntryEncoder(TileTrainer(config), read.collate, config.model.modalities, BATCH)
     return Work(read.listing, encoder, read.contents, maker, folder, read.described.to_json())
 

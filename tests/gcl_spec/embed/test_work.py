@@ -168,6 +168,8 @@ def test_half_precision(data: Path, tmp_path: Path) -> None:
     assert np.linalg.norm(row) == pytest.approx(1, rel=1e-6)
 
 
+# The children write files alone, and end without JAX's threads.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_a_kill_at_any_moment_changes_no_byte(data: Path, tmp_path: Path) -> None:
     """Each child is killed at one of its own moments: a call that touches the disk, or a batch."""
     work(data, tmp_path / "whole").run(single())
