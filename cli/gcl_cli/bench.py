@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gcl_cli._options import FILE
+from gcl_cli._options import device_option, json_option
 from gcl_cli.bench_search import search
 from gcl_spec._files.atomic import check_writable
 from gcl_spec.objective import PRESETS
@@ -54,7 +54,7 @@ command.add_command(search)
 @click.option("-d", "width", type=click.IntRange(1), default=512, show_default=True, metavar="D",
               help="Width of an embedding.")  # fmt: skip
 @click.option("--dtype", type=click.Choice(_DTYPES), default="float32", show_default=True)
-@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
+@device_option()
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, metavar="K")
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, metavar="K")
 @click.option(
@@ -66,13 +66,7 @@ command.add_command(search)
     help="For one candidate on one batch.",
 )
 @click.option("--objective", type=click.Choice(list(PRESETS)), default="gcl", show_default=True)
-@click.option(
-    "--json",
-    "json_path",
-    type=FILE,
-    metavar="FILE",
-    help="Write everything, every repeat too.",
-)
+@json_option("Write everything, every repeat too.")
 def loss(json_path: Path | None, **options: Any) -> int:
     """Time and memory of contrastive losses, forward and backward.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gcl_cli._options import FILE
+from gcl_cli._options import device_option, json_option
 from gcl_spec._files.atomic import check_writable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _UNITS = (
               help="Candidates to find for each query.")  # fmt: skip
 @click.option("--memory", default="1GB", show_default=True, metavar="SIZE",
               help="What the search may allocate.")  # fmt: skip
-@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
+@device_option()
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, metavar="K")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, metavar="K")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=3600.0,
@@ -49,7 +49,7 @@ _UNITS = (
 @click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="Where the file of rows is written and removed.  [default: a temporary one]",
               )  # fmt: skip
-@click.option("--json", "json_path", type=FILE, metavar="FILE", help="Write every repeat too.")
+@json_option("Write every repeat too.")
 def search(
     backends: Sequence[str], rows: int, width: int, folder: Path | None, json_path: Path | None,
     timeout: float, **options: Any,

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from gcl_cli._options import PATH
+from gcl_cli._options import (
+    PATH,
+    allow_unverified_option,
+    backend_option,
+    device_option,
+    step_option,
+)
 from gcl_cli.lines import say
 
 __all__ = ["command"]
@@ -30,20 +36,10 @@ __all__ = ["command"]
     metavar="NAME",
     help="Fit this one; may be given several times.  [default: all]",
 )
-@click.option("--backend", default="torch", show_default=True, metavar="NAME")
-@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
-@click.option(
-    "--step",
-    default="newest",
-    show_default=True,
-    metavar="N|best|newest",
-    help="Which checkpoint of RUN; best by validation.",
-)
-@click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take runs of older versions, which have no checksums, and edited files.",
-)
+@backend_option()
+@device_option()
+@step_option()
+@allow_unverified_option()
 def command(
     run: Path,
     data: Path | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gcl_cli._options import FILE, PATH
+from gcl_cli._options import FILE, PATH, allow_unverified_option, json_option
 from gcl_cli.lines import say
 from gcl_spec._files.atomic import atomic_write, check_writable
 
@@ -32,12 +32,8 @@ __all__ = ["command"]
     metavar="POINTS",
     help="Exit with 1 where an average changes by less, such as -0.5; 0 allows no loss.",
 )
-@click.option("--json", "json_path", type=FILE, metavar="FILE", help="Write everything.")
-@click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take runs of older versions, which have no checksums, and edited files.",
-)
+@json_option("Write everything.")
+@allow_unverified_option()
 def command(
     paths: tuple[Path, ...],
     metric: str | None,

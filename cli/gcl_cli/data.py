@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gcl_cli._options import FILE, PATH, UserPath
+from gcl_cli._options import UserPath, config_option, json_option, set_option
 from gcl_cli.lines import say
 from gcl_spec.config import toml
 
@@ -27,31 +27,13 @@ def command() -> None:
 @command.command("check")
 @click.argument("path", type=UserPath())
 @click.option("--recipe", metavar="NAME", help="Options by name: batch size, tokens, columns.")
-@click.option(
-    "--config",
-    "config_path",
-    type=PATH,
-    metavar="FILE",
-    help="Options from a TOML file.",
-)
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override an option, such as train.batch_size=4096; repeatable.",
-)
+@config_option()
+@set_option("Override an option, such as train.batch_size=4096; repeatable.")
 @click.option(
     "--sample", type=click.IntRange(2), metavar="N", help="Look at N samples, drawn at random."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of that draw.")
-@click.option(
-    "--json",
-    "json_path",
-    type=FILE,
-    metavar="FILE",
-    help="Write everything, every bad sample too.",
-)
+@json_option("Write everything, every bad sample too.")
 def check(
     path: str,
     recipe: str | None,

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from gcl_cli._options import PATH
+from gcl_cli._options import (
+    PATH,
+    allow_unverified_option,
+    backend_option,
+    device_option,
+    instructions_option,
+    set_option,
+    step_option,
+)
 from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.run.to_embed import Described
@@ -23,13 +31,7 @@ _SECTIONS = ("data.", "eval.")
     type=click.Choice(["beir", "covr", "mbeir", "mixbench", "mmeb"]),
     help="DATA is that of a published benchmark.",
 )
-@click.option(
-    "--instructions",
-    type=click.Choice(["on", "off"]),
-    default="off",
-    show_default=True,
-    help="M-BEIR: put the first instruction of a search before its queries.",
-)
+@instructions_option()
 @click.option(
     "--items",
     type=click.Choice(["tasks", "train"]),
@@ -39,17 +41,11 @@ _SECTIONS = ("data.", "eval.")
               show_default=True, help="That of the stored rows.")  # fmt: skip
 @click.option("--shard", type=click.IntRange(1), default=8192, show_default=True, metavar="N",
               help="Items of a shard; a kill loses at most one shard of each process.")  # fmt: skip
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
-              help="Another option of data.* or eval.* than the run's; repeatable.")  # fmt: skip
-@click.option("--backend", default="torch", show_default=True, metavar="NAME")
-@click.option("--step", default="newest", show_default=True, metavar="N|best|newest",
-              help="Which checkpoint of RUN; best by validation.")  # fmt: skip
-@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
-@click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take runs of older versions, which have no checksums, and edited files.",
-)
+@set_option("Another option of data.* or eval.* than the run's; repeatable.")
+@backend_option()
+@step_option()
+@device_option()
+@allow_unverified_option()
 def command(
     run: Path,
     data: str,

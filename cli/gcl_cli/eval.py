@@ -8,7 +8,15 @@ import click
 
 from gcl_cli._benchmark import Wanted, evaluate_benchmark
 from gcl_cli._calibrated import compare_all
-from gcl_cli._options import FILE, PATH
+from gcl_cli._options import (
+    PATH,
+    allow_unverified_option,
+    backend_option,
+    device_option,
+    instructions_option,
+    json_option,
+    step_option,
+)
 from gcl_cli._stored import Asked, evaluate_stored
 from gcl_cli._tables import show_report
 from gcl_cli._trec import check_trec, trec_folder
@@ -37,13 +45,7 @@ __all__ = ["command"]
     type=click.Choice([*COLUMNS]),
     help="DIR is that of a published benchmark: print its table.",
 )
-@click.option(
-    "--instructions",
-    type=click.Choice(["on", "off"]),
-    default="off",
-    show_default=True,
-    help="M-BEIR: put the first instruction of a search before its queries.",
-)
+@instructions_option()
 @click.option(
     "--embeddings",
     type=PATH,
@@ -55,22 +57,10 @@ __all__ = ["command"]
     metavar="NAME|all",
     help="Use what `gcl calibrate` has fitted; all: compare them.",
 )
-@click.option("--backend", default="torch", show_default=True, metavar="NAME")
-@click.option(
-    "--step",
-    default="newest",
-    show_default=True,
-    metavar="N|best|newest",
-    help="Which checkpoint of RUN; best by validation.",
-)
-@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
-@click.option(
-    "--json",
-    "json_path",
-    type=FILE,
-    metavar="FILE",
-    help="Write everything, per query too.",
-)
+@backend_option()
+@step_option()
+@device_option()
+@json_option("Write everything, per query too.")
 @click.option(
     "--trec",
     type=PATH,
@@ -83,11 +73,7 @@ __all__ = ["command"]
     metavar="RUN|FILE",
     help="Compare with another run, or with a file that --json wrote.",
 )
-@click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take runs of older versions, which have no checksums, and edited files.",
-)
+@allow_unverified_option()
 def command(
     run: Path | None,
     data: Path | None,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gcl_cli._options import PATH
+from gcl_cli._options import PATH, allow_unverified_option, step_option
 from gcl_cli.lines import say
 
 __all__ = ["command"]
@@ -14,23 +14,13 @@ __all__ = ["command"]
 @click.argument("run", type=PATH)
 @click.argument("out", type=PATH)
 @click.option("--onnx", is_flag=True, help="Write image.onnx and text.onnx instead.")
-@click.option(
-    "--step",
-    default="newest",
-    show_default=True,
-    metavar="N|best|newest",
-    help="Which checkpoint; best by validation.",
-)
+@step_option("Which checkpoint; best by validation.")
 @click.option(
     "--calibration",
     metavar="NAME",
     help="Put this one of `gcl calibrate` beside it, as calibration.safetensors.",
 )
-@click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="Take runs of older versions, which have no checksums, and edited files.",
-)
+@allow_unverified_option()
 def command(
     run: Path,
     out: Path,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from gcl_cli._options import PATH
+from gcl_cli._options import (
+    PATH,
+    allow_unverified_option,
+    backend_option,
+    config_option,
+    device_option,
+    set_option,
+)
 from gcl_cli.lines import say
 from gcl_spec import registry
 from gcl_spec.config import toml
@@ -24,29 +31,17 @@ __all__ = ["command", "launcher"]
 
 
 @click.command("train")
-@click.option("--backend", default="torch", show_default=True, metavar="NAME", help="Who trains.")
+@backend_option("Who trains.")
 @click.option("--recipe", metavar="NAME", help="Options by name.  [default: lite]")
-@click.option(
-    "--config",
-    "config_path",
-    type=PATH,
-    metavar="FILE",
-    help="Options from a TOML file.",
-)
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override an option, such as train.steps=100; repeatable.",
-)
+@config_option()
+@set_option("Override an option, such as train.steps=100; repeatable.")
 @click.option(
     "--out",
     type=PATH,
     metavar="DIR",
     help="The run's folder.  [default: runs/RECIPE]",
 )
-@click.option("--device", metavar="NAME", help="Such as cpu or cuda:0.  [default: the first]")
+@device_option()
 @click.option(
     "--resume",
     is_flag=False,
@@ -60,11 +55,7 @@ __all__ = ["command", "launcher"]
     metavar="RUN|FILE",
     help="Start from the weights of another run, or of a checkpoint file of one.",
 )
-@click.option(
-    "--allow-unverified",
-    is_flag=True,
-    help="With --resume or --init: take files without checksums, or edited ones.",
-)
+@allow_unverified_option("With --resume or --init: take files without checksums, or edited ones.")
 @click.option(
     "--seeds",
     type=click.IntRange(1),

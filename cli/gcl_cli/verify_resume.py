@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from gcl_cli._options import PATH
+from gcl_cli._options import config_option, device_option, set_option
 from gcl_cli.lines import say
 from gcl_spec.config import toml
 from gcl_spec.config.options import Config
@@ -27,15 +27,9 @@ _DIFFERENT = 1
 @click.command("verify-resume")
 @click.option("--backend", default="torch", metavar="NAME", help="Who trains. Default: torch.")
 @click.option("--recipe", metavar="NAME", help="Options by name. Default: lite.")
-@click.option(
-    "--config",
-    "config_path",
-    type=PATH,
-    metavar="FILE",
-    help="Options from a TOML file.",
-)
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="As in gcl train.")
-@click.option("--device", metavar="NAME", help="As in gcl train.")
+@config_option()
+@set_option("As in gcl train.")
+@device_option("As in gcl train.")
 @click.option(
     "--steps", type=click.IntRange(2), default=40, help="Steps of the two runs. Default: 40."
 )
