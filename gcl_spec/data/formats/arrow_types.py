@@ -84,7 +84,7 @@ def converted(column: "pa.ChunkedArray", kind: Any) -> "pa.ChunkedArray":
         return column
     try:
         return column.cast(kind)
-    except pa.ArrowNotImplementedError:  # pyarrow before 20 cannot convert views
+    except pa.ArrowNotImplementedError:  # pyarrow 17 cannot convert views
         return pa.chunked_array(
             [pa.array(chunk.to_pylist(), kind) for chunk in column.chunks], kind
         )

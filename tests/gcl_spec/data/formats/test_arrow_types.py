@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.formats.arrow_types import converted
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.errors import DataError
 from kinds import ROWS, Row, png, rows, source
@@ -128,3 +129,18 @@ def test_pointers_of_git_lfs_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0")
     with pytest.raises(DataError, match="Git LFS"):
         source(tmp_path, "a.parquet")
+
+
+def test_columns_that_pyarrow_cannot_cast() -> None:
+    """As pyarrow 17 has columns of views; later ones cast them."""
+
+    class Views:
+        type = pa.string_view()
+        chunks = (pa.array(["a", None], pa.string_view()), pa.array(["b"], pa.string_view()))
+
+        def cast(self, kind: Any) -> None:
+            raise pa.ArrowNotImplementedError(f"string_view to {kind}")
+
+    found = converted(Views(), pa.large_string())
+    assert found.type == pa.large_string()
+    assert found.to_pylist() == ["a", None, "b"]
