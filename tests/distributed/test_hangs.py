@@ -62,7 +62,9 @@ class Run:
         return code, next((line for line in reversed(lines) if line.startswith("error:")), "")
 
 
-@pytest.mark.parametrize(("rank", "number"), [(0, signal.SIGSTOP), (1, signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("rank", "number"), [(0, signal.SIGSTOP), (1, signal.SIGSTOP), (1, signal.SIGKILL)]
+)
 def test_the_others_end_and_say_which_it_was(
     backend_name: str, tmp_path: Path, rank: int, number: signal.Signals
 ) -> None:

@@ -48,6 +48,8 @@ def train(folder: Path, out: str, backend: str, *sets: str, size: int = 2) -> Pa
     environment |= {"XLA_FLAGS": QUICKLY, "JAX_PLATFORMS": "cpu"}
     port = free_port()
     environments = [environment | joined(backend, rank, size, port) for rank in range(size)]
+    if size == 1:  # as without a launcher
+        environments = [environment]
     logs = [folder / f"{out}.{n}.log" for n in range(len(environments))]
     with ExitStack() as stack:
         files = [stack.enter_context(log.open("w")) for log in logs]

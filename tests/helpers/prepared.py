@@ -1,4 +1,8 @@
-"""Processes as `python ARGS` starts them, without the seconds that importing a framework takes."""
+"""Processes as `python ARGS` starts them, without the seconds that importing a framework takes.
+
+They are forks of a Python that has imported it. What libraries read when they are imported, such as
+HF_HOME, they have read in that Python's environment; a test of that starts a Python of its own.
+"""
 
 import atexit
 import json
@@ -27,7 +31,7 @@ _MODULES = {
 
 
 class Child:
-    """A process of a `Server`, as `subprocess.Popen` has it."""
+    """A process of a `Server`; the methods are those of `subprocess.Popen`."""
 
     def __init__(self, server: "Server", pid: int) -> None:
         self._server, self.pid = server, pid
@@ -54,7 +58,9 @@ class Child:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
+        """End it, and wait until it has ended."""
         self.send_signal(signal.SIGKILL)
+        self.wait()
 
 
 class Server:
@@ -113,6 +119,28 @@ class Server:
         self._process.wait()
 
 
+class Fresh:
+    """A `Server` without anything prepared, for systems on which a fork would not do."""
+
+    def start(
+        self,
+        args: Sequence[object],
+        *,
+        stdout: IO[Any],
+        stderr: IO[Any],
+        cwd: Path | str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> "subprocess.Popen[bytes]":
+        """`python ARGS`, as `Server.start` has it."""
+        command, nothing = [sys.executable, *map(str, args)], subprocess.DEVNULL
+        return subprocess.Popen(
+            command, stdin=nothing, stdout=stdout, stderr=stderr, cwd=cwd, env=env
+        )
+
+    def close(self) -> None:
+        """Nothing is to be ended."""
+
+
 def run(
     *args: object,
     cwd: Path | str | None = None,
@@ -142,6 +170,8 @@ def framework_of(args: Sequence[str]) -> str:
 
 
 @cache
-def server(framework: str) -> Server:
+def server(framework: str) -> Server | Fresh:
     """The server of this process with a framework's modules, "torch" or "jax"."""
+    if sys.platform != "linux":
+        return Fresh()
     return Server((*_MODULES[framework], *_COMMON))
