@@ -1,10 +1,10 @@
 """`gcl eval --benchmark`: the table of a published benchmark."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gcl_cli._json import write_json
 from gcl_cli._tables import titled
 from gcl_cli._trec import trec_folder
 from gcl_cli.lines import say
@@ -88,12 +88,8 @@ def show_benchmark(
 
     from gcl_spec.tasks.formats import format_of
 
-    if json_path is not None:
-        from gcl_spec._files.atomic import atomic_write
-
-        report = {"benchmark": benchmark, "figures": [x.to_json() for x in figures]}
-        with atomic_write(json_path) as file:
-            file.write(json.dumps({**report, "partial": list(partial)}).encode())
+    report = {"benchmark": benchmark, "figures": [x.to_json() for x in figures]}
+    write_json(json_path, {**report, "partial": list(partial)})
     sets = format_of(benchmark).SETS
 
     from gcl_spec.report.published_tables import published_notes, published_rows

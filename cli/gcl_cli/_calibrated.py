@@ -1,11 +1,11 @@
 """`gcl eval --calibration all`: every calibration that a run has, beside the run itself."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from gcl_cli._json import write_json
 from gcl_cli.lines import say
 from gcl_spec.evaluate.evaluation import Report
 
@@ -33,12 +33,8 @@ def compare_all(
     if not names:
         raise click.UsageError(f"{run} has no calibration; fit them: gcl calibrate {run}")
     reports = {_NONE: evaluate(None)} | {name: evaluate(name) for name in names}
-    if json_path is not None:
-        from gcl_spec._files.atomic import atomic_write
-
-        whole = {"calibrations": {name: found.to_json() for name, found in reports.items()}}
-        with atomic_write(json_path) as file:
-            file.write(json.dumps(whole).encode())
+    found = {name: report.to_json() for name, report in reports.items()}
+    write_json(json_path, {"calibrations": found})
     for pool in ("global", "local"):
         title = f"{pool.capitalize()} pool, percent"
         Console().print(rich_table(calibration_rows(reports, pool), title))

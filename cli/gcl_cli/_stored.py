@@ -1,12 +1,12 @@
 """`gcl eval --embeddings`: the tables of rows that `gcl embed` has stored."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
 from gcl_cli._benchmark import show_benchmark
+from gcl_cli._json import write_json
 from gcl_cli._tables import show_report
 from gcl_cli.lines import say
 from gcl_spec.embed.stored import Embeddings
@@ -35,7 +35,6 @@ def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
         asked: the arguments.
         json_path: where everything goes as JSON.
     """
-    from gcl_spec._files.atomic import atomic_write
     from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.evaluate.paper import COLUMNS
     from gcl_spec.evaluate.published import measure
@@ -56,9 +55,7 @@ def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
         show_benchmark(described.benchmark, tasks, figures, json_path, partial)
         return
     report = evaluate(encode, tasks)
-    if json_path is not None:
-        with atomic_write(json_path) as file:
-            file.write(json.dumps({**report.to_json(), "partial": list(partial)}).encode())
+    write_json(json_path, {**report.to_json(), "partial": list(partial)})
     show_report(report, partial)
 
 

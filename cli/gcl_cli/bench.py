@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gcl_cli._json import write_json
 from gcl_cli._options import device_option, json_option
 from gcl_cli.bench_search import search
 from gcl_spec._files.atomic import check_writable
@@ -75,7 +76,7 @@ def loss(json_path: Path | None, **options: Any) -> int:
 
     Exit code 0: something was measured. 1: every candidate failed.
     """
-    from gcl_spec.bench.suite import Settings, describe, plan, run_cases
+    from gcl_spec.bench.suite import Settings, describe, plan, run_cases, to_json
     from gcl_spec.bench.table import progress_line
 
     check_writable(json_path)
@@ -90,9 +91,10 @@ def loss(json_path: Path | None, **options: Any) -> int:
             click.echo(progress_line(outcome), err=True)
     finally:
         # An interrupted run still shows what it has measured.
-        _show(settings, backends, outcomes)
-        if json_path is not None:
-            _write(json_path, settings, backends, outcomes)
+        try:
+            write_json(json_path, to_json(settings, backends, outcomes), indent=2)
+        finally:
+            _show(settings, backends, outcomes)
     return int(all(outcome.error for outcome in outcomes))
 
 
@@ -109,18 +111,3 @@ def _show(settings: "Settings", backends: "list[Described]", outcomes: "list[Out
         console.print(table)
     for line in notes(backends, outcomes):
         console.print(line, markup=False, highlight=False)
-
-
-def _write(
-    path: Path,
-    settings: "Settings",
-    backends: "list[Described]",
-    outcomes: "list[Outcome]",
-) -> None:
-    import json
-
-    from gcl_spec._files.atomic import atomic_write
-    from gcl_spec.bench.suite import to_json
-
-    with atomic_write(path) as file:
-        file.write(json.dumps(to_json(settings, backends, outcomes), indent=2).encode())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gcl_cli._json import write_json
 from gcl_cli._options import device_option, json_option
 from gcl_spec._files.atomic import check_writable
 
@@ -69,21 +70,38 @@ def search(
     check_writable(json_path)
     memory_bytes(options["memory"])
     results: Results = []
-    with tempfile.TemporaryDirectory(prefix="gcl-bench-", dir=folder) as temporary:
-        path = Path(temporary) / "rows.npy"
-        write_rows(path, rows, width)
-        for name in dict.fromkeys(backends):
-            case = SearchCase(backend=name, path=str(path), **options)
-            results.append((case, ask("search", case, timeout=timeout)))
-            error = results[-1][1].get("error")
-            click.echo(f"{name}: {f'failed: {error}' if error else 'measured'}", err=True)
-    _show(f"{options['queries']} queries, {rows} rows, d = {width}", results)
-    if json_path is not None:
-        _write(json_path, {"rows": rows, "width": width}, results)
+    try:
+        with tempfile.TemporaryDirectory(prefix="gcl-bench-", dir=folder) as temporary:
+            path = Path(temporary) / "rows.npy"
+            write_rows(path, rows, width)
+            for name in dict.fromkeys(backends):
+                case = SearchCase(backend=name, path=str(path), **options)
+                results.append((case, ask("search", case, timeout=timeout)))
+                error = results[-1][1].get("error")
+                click.echo(f"{name}: {f'failed: {error}' if error else 'measured'}", err=True)
+    finally:
+        # An interrupted run still shows what it has measured.
+        if results:
+            _report(json_path, (rows, width), results)
     ids = {answer["found"]["ids"] for _, answer in results if "found" in answer}
     if len(ids) > 1:
         click.echo("the backends found different ids", err=True)
     return int(len(ids) != 1)
+
+
+def _report(json_path: Path | None, shape: tuple[int, int], results: Results) -> None:
+    """Write what was measured of C rows of width D, and show it."""
+    from gcl_spec.bench.suite import machine
+
+    found, (rows, width) = [], shape
+    for case, answer in results:
+        settings = {**asdict(case), "rows": rows, "width": width}
+        del settings["path"]
+        found.append({**settings, "error": answer.get("error", ""), **answer.get("found", {})})
+    try:
+        write_json(json_path, {"schema": 1, "machine": machine(), "results": found}, indent=2)
+    finally:
+        _show(f"{results[0][0].queries} queries, {rows} rows, d = {width}", results)
 
 
 def _show(title: str, results: Results) -> None:
@@ -109,18 +127,3 @@ def _show(title: str, results: Results) -> None:
     console.print(rich_table(table, f"{title}, {about}"))
     for line in _UNITS:
         console.print(line, markup=False, highlight=False)
-
-
-def _write(path: Path, shape: dict[str, int], results: Results) -> None:
-    import json
-
-    from gcl_spec._files.atomic import atomic_write
-
-    found = []
-    for case, answer in results:
-        settings = asdict(case)
-        del settings["path"]
-        error = {"error": answer.get("error", "")}
-        found.append({**settings, **shape, **error, **answer.get("found", {})})
-    with atomic_write(path) as file:
-        file.write(json.dumps({"schema": 1, "results": found}, indent=2).encode())

@@ -1,6 +1,5 @@
 """`gcl compare`."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gcl_cli._json import write_json
 from gcl_cli._options import FILE, PATH, allow_unverified_option, json_option
 from gcl_cli.lines import say
-from gcl_spec._files.atomic import atomic_write, check_writable
+from gcl_spec._files.atomic import check_writable
 
 if TYPE_CHECKING:
     from gcl_spec.evaluate.comparison import Difference
@@ -69,10 +69,7 @@ def command(
         for note in notes:
             say(f"note: {note}", err=True)
     differences = compare(every[0], every[1:], every[0].chosen(metric, pool))
-    if json_path is not None:
-        with atomic_write(json_path) as file:
-            content = {"differences": [one.to_json() for one in differences]}
-            file.write(json.dumps(content).encode())
+    write_json(json_path, {"differences": [one.to_json() for one in differences]})
     names = short_names([one.name for one in every])
     _show(every, names, differences)
     averages = [one for one in differences if one.task == AVERAGE]

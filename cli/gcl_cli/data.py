@@ -1,12 +1,12 @@
 """`gcl data`."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gcl_cli._json import write_json
 from gcl_cli._options import UserPath, config_option, json_option, set_option
 from gcl_cli.lines import say
 from gcl_spec.config import toml
@@ -49,7 +49,7 @@ def check(
     shards, a csv or tsv file, a json of LLaVA's layout, or vectors; with `{00000..00003}`, `{a,b}`
     and `*`.
     """
-    from gcl_spec._files.atomic import atomic_write, check_writable
+    from gcl_spec._files.atomic import check_writable
     from gcl_spec.audit.findings import check_data
     from gcl_spec.errors import ConfigError
     from gcl_spec.progress import open_progress
@@ -62,9 +62,7 @@ def check(
     with open_progress() as reporter:
         found = check_data(config, sample=sample, seed=seed, reporter=reporter)
     problems = found.problems(config.data.max_bad)
-    if json_path is not None:
-        with atomic_write(json_path) as file:
-            file.write(json.dumps({**found.to_json(), "problems": problems}, indent=1).encode())
+    write_json(json_path, {**found.to_json(), "problems": problems}, indent=1)
     _show(found)
     for note in found.notes:
         say(f"note: {note}")

@@ -1,6 +1,5 @@
 """`gcl eval`."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import click
 
 from gcl_cli._benchmark import Wanted, evaluate_benchmark
 from gcl_cli._calibrated import compare_all
+from gcl_cli._json import write_json
 from gcl_cli._options import (
     PATH,
     allow_unverified_option,
@@ -142,11 +142,7 @@ def _one_run(
     """Show and write the report of a run, beside another one where that is given."""
     other = None if against is None else _other(against[0], data, against[1])
     report = _evaluate(run, data, model, trec)
-    if json_path is not None:
-        from gcl_spec._files.atomic import atomic_write
-
-        with atomic_write(json_path) as file:
-            file.write(json.dumps(report.to_json()).encode())
+    write_json(json_path, report.to_json())
     show_report(report)
     if other is not None and against is not None:
         _compare(report, other, against[0].name, run.name)

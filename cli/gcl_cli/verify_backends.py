@@ -127,13 +127,13 @@ def command(
         numpy=not names,
     )
     verdict = _verdict([backend for backend, _ in backends], reference, cases, how)
-    if verdict.results:
-        _show(verdict, matrix)
     try:
-        if not (verdict.agrees or verdict.interrupted or case_paths):
-            _write_failures(verdict, backends, reference, cases, failures, thorough)
-    finally:
         _write(verdict, json_path, junit_path)
+    finally:
+        if verdict.results:
+            _show(verdict, matrix)
+    if not (verdict.agrees or verdict.interrupted or case_paths):
+        _write_failures(verdict, backends, reference, cases, failures, thorough)
     return _code(verdict)
 
 

@@ -14,7 +14,16 @@ from gcl_spec.bench.process import ask
 from gcl_spec.errors import ConfigError, UnknownBackendError
 from gcl_spec.objective import preset
 
-__all__ = ["Described", "Outcome", "Settings", "describe", "plan", "run_cases", "to_json"]
+__all__ = [
+    "Described",
+    "Outcome",
+    "Settings",
+    "describe",
+    "machine",
+    "plan",
+    "run_cases",
+    "to_json",
+]
 
 SCHEMA = 1
 
@@ -118,16 +127,10 @@ def to_json(
     settings: Settings, backends: Sequence[Described], outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:
     """All settings, the machine and all outcomes, as JSON takes them."""
-    machine = {
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-    }
     return {
         "schema": SCHEMA,
         "settings": {**asdict(settings), "temperature": TEMPERATURE},
-        "machine": machine,
+        "machine": machine(),
         "backends": [asdict(described) for described in backends],
         "results": [
             {
@@ -139,6 +142,16 @@ def to_json(
             }
             for outcome in outcomes
         ],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The machine and Python, as JSON takes them."""
+    return {
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
     }
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -22,18 +23,39 @@ def test_a_search_is_measured(tmp_path: Path) -> None:
     assert "numpy" in done.stdout
     assert all(len(line) <= 100 for line in done.stdout.splitlines())
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
-    first, second = json.loads((tmp_path / "out.json").read_text())["results"]
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["machine"]["cpus"] >= 1
+    first, second = found["results"]
     assert (first["rows"], first["width"], first["queries"], first["error"]) == (40, 4, 3, "")
     assert "path" not in first
     assert "nothing" in second["error"]
 
 
-def test_different_ids_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def measured(what, case, *, timeout):
+    numbers = dict.fromkeys(("products", "cpu_products", "peak_mb", "rise_mb", "cut"), 1)
+    return {"found": {"search_s": [1.0], "ids": case.backend, **numbers}}
+
+
+def test_what_was_measured_before_an_interrupt_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def ask(what, case, *, timeout):
-        numbers = dict.fromkeys(("products", "cpu_products", "peak_mb", "rise_mb", "cut"), 1)
-        return {"found": {"search_s": [1.0], "ids": case.backend, **numbers}}
+        if case.backend == "torch":
+            raise KeyboardInterrupt
+        return measured(what, case, timeout=timeout)
 
     monkeypatch.setattr(process, "ask", ask)
+    args = [*SMALL, "--backend", "numpy", "--backend", "torch", "--json", str(tmp_path / "out")]
+    done = CliRunner().invoke(search, args, standalone_mode=False)
+    assert isinstance(done.exception, click.Abort)
+    assert [x["backend"] for x in json.loads((tmp_path / "out").read_text())["results"]] == [
+        "numpy"
+    ]
+    assert "1.00" in done.stdout
+
+
+def test_different_ids_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "ask", measured)
     args = [*SMALL, "--backend", "numpy", "--backend", "torch"]
     done = CliRunner().invoke(search, args, standalone_mode=False)
     assert done.return_value == 1
