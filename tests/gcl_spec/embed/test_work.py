@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from embedding import ITEMS, MAKER, SIZE, calls, files, work
+from gcl_spec.embed.work import Work
 from gcl_spec.errors import ConfigError, DataError, TrainingError
 from gcl_spec.run.embedded import load_embeddings, searchable
 from gcl_spec.search import top_k
@@ -172,21 +173,23 @@ def test_half_precision(data: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_a_kill_at_any_moment_changes_no_byte(data: Path, tmp_path: Path) -> None:
     """Each child is killed at one of its own moments: a call that touches the disk, or a batch."""
-    work(data, tmp_path / "whole").run(single())
-    whole, rng = files(tmp_path / "whole"), random.Random(0)
+    made = work(data, tmp_path / "whole")
+    made.run(single())
+    whole, rng = files(made.folder), random.Random(0)
+    # Nothing of it runs here: a child would lack the threads of its parent.
+    unrun = work(data, tmp_path / "none")
     for number in range(8):
         out = tmp_path / f"killed{number}"
-        ended = [_killed(data, out, rng.randint(1, 60)) for _ in range(3)]
+        ended = [_killed(replace(unrun, folder=out), rng.randint(1, 60)) for _ in range(3)]
         assert signal.SIGKILL in ended
-        work(data, out).run(single())
+        replace(made, folder=out).run(single())
         assert files(out) == whole
 
 
-def _killed(data: Path, out: Path, at: int) -> int:
+def _killed(made: Work, at: int) -> int:
     """Embed in a child that is killed at moment `at`; the number of the signal, 0 for its end."""
     from kills import Killer
 
-    made = work(data, out)
     child = os.fork()
     if child == 0:
         try:
