@@ -7,17 +7,15 @@ with judgements are asked, since queries.jsonl holds those of all splits.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
-from gcl_spec.data.sample import as_id
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.fields import id_of, text_of
 from gcl_spec.tasks.folder import name_of
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.judged_task import Sides, judged_task
-from gcl_spec.tasks.mbeir_text import line_of
 from gcl_spec.tasks.task import Task
 
 __all__ = ["SETS", "read"]
@@ -75,7 +73,7 @@ def _task(root: Root, folder: str, split: str, strict: bool) -> Task:
     pool = _corpus(root, _join(folder, "corpus.jsonl"))
     queries: dict[str, Item] = {}
     for place, record in read_jsonl(root, _join(folder, "queries.jsonl")):
-        item = Item(_id(place, record), text=_text(place, record, "text"))
+        item = Item(id_of(place, record, "_id"), text=text_of(place, record, "text"))
         if item.text is None:
             raise DataError(f"{place}: query {item.id!r} has no text; remove it")
         if queries.setdefault(item.id, item) != item:
@@ -89,28 +87,13 @@ def _task(root: Root, folder: str, split: str, strict: bool) -> Task:
 
 def _corpus(root: Root, path: str) -> ItemTable:
     store = ItemStore()
-    store.begin(f"{root.name}: {path}")
     for place, record in read_jsonl(root, path):
-        parts = (_text(place, record, key) for key in ("title", "text"))
+        parts = (text_of(place, record, key) for key in ("title", "text"))
         text = " ".join(part for part in parts if part).strip()
-        id = _id(place, record)
+        id = id_of(place, record, "_id")
         if not text:
             raise DataError(f"{place}: document {id!r} has neither title nor text; remove it")
-        store.add(id, line_of(place), text=text)
+        store.add(id, place, text=text)
     if not len(store):
         raise DataError(f"{root.name}: {path} is empty")
     return store.since(0).without_twins()[0]
-
-
-def _id(place: str, record: dict[str, Any]) -> str:
-    id = as_id(record.get("_id"))
-    if not isinstance(id, str) or not id:
-        raise DataError(f"{place}: '_id' must be a text or an integer, not {id!r:.80}")
-    return id
-
-
-def _text(place: str, record: dict[str, Any], key: str) -> str | None:
-    value = record.get(key)
-    if value is not None and not isinstance(value, str):
-        raise DataError(f"{place}: {key!r} must be a text, not {value!r:.80}")
-    return value or None

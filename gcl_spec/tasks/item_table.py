@@ -20,6 +20,8 @@ from gcl_spec.tasks.item import Item
 
 __all__ = ["ItemStore", "ItemTable", "joined"]
 
+_DIGITS = "0123456789"
+
 
 class ItemStore:
     """Rows of items that are only ever added to; an `ItemTable` is some of them in some order."""
@@ -36,19 +38,18 @@ class ItemStore:
     def __len__(self) -> int:
         return len(self._lines)
 
-    def begin(self, file: str) -> None:
-        """Say from which file the rows that follow are, for `place`."""
-        self._files.append((len(self), file))
-
-    def add(self, id: str, line: int, tag: str = "", **parts: str | None) -> None:
+    def add(self, id: str, place: str, tag: str = "", **parts: str | None) -> None:
         """Add a row.
 
         Args:
             id: the item's id.
-            line: the line of the file, or the row of the table, where it stands.
+            place: where it stands, "FILE:LINE" or "FILE row NUMBER".
             tag: a word of the format's own on it, of at most 255 that occur.
             parts: its text or references by modality; it lacks what is None or "".
         """
+        file = place.rstrip(_DIGITS)
+        if not self._files or self._files[-1][1] != file:
+            self._files.append((len(self), file))
         for name, part in parts.items():
             if part and name not in self._parts:
                 self._parts[name] = _Column(empty=len(self))
@@ -57,7 +58,7 @@ class ItemStore:
         self._ids.add(id)
         self._hashes.append(_hash(id))
         self._tag_of.append(self._tags.setdefault(tag, len(self._tags)))
-        self._lines.append(line)
+        self._lines.append(int(place[len(file) :]))
 
     def item(self, row: int) -> Item:
         """The item of a row."""
@@ -77,9 +78,9 @@ class ItemStore:
         return list(self._tags)[self._tag_of[row]]
 
     def place(self, row: int) -> str:
-        """The place of a row, "FILE:LINE"."""
+        """The place of a row, as it was given."""
         number = bisect_right(self._files, row, key=lambda found: found[0]) - 1
-        return f"{self._files[number][1]}:{self._lines[row]}"
+        return f"{self._files[number][1]}{self._lines[row]}"
 
     def holds(self, row: int, id: str, parts: Mapping[str, str | None]) -> bool:
         """Is a row that of this id, with exactly these parts?"""
@@ -166,7 +167,7 @@ class ItemTable(Sequence[Item]):
         return self.store.modalities(self.rows_N)
 
     def place(self, number: int) -> str:
-        """The place of item `number`, "FILE:LINE"."""
+        """The place of item `number`, such as "FILE:LINE"."""
         return self.store.place(int(self.rows_N[number]))
 
     def tag(self, number: int) -> str:

@@ -17,16 +17,15 @@ import numpy as np
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.fields import text_of
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.mbeir_set import QuerySet
 from gcl_spec.tasks.mbeir_text import (
     Instructions,
     formatted,
-    line_of,
     modality_of,
     names_of_sets,
     split_id,
-    text_of,
 )
 from gcl_spec.tasks.task import Task
 
@@ -158,10 +157,9 @@ def _number(union: ItemTable, place: str, id: str, parts: Mapping[str, str | Non
 
 def _pool(root: Root, files: _Files, path: str, store: ItemStore) -> ItemTable:
     start = len(store)
-    store.begin(f"{root.name}: {path}")
     for place, record in read_jsonl(root, path):
         id, modality, parts = _candidate(files, place, record)
-        store.add(id, line_of(place), modality, **parts)
+        store.add(id, place, modality, **parts)
     if len(store) == start:
         raise DataError(f"{root.name}: {path} is empty")
     return store.since(start)

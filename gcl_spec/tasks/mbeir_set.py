@@ -6,15 +6,14 @@ from typing import Any
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.fields import text_of
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.judgements import Judgement, read_judgements
 from gcl_spec.tasks.mbeir_text import (
     Instructions,
     formatted,
-    line_of,
     modality_of,
     split_id,
-    text_of,
     with_instruction,
 )
 from gcl_spec.tasks.task import Task
@@ -51,7 +50,6 @@ class QuerySet:
         self.name, self._root, self._pool = name, root, pool
         self._prompts, self._prompt, self._base = prompts, prompt, base
         store = ItemStore()
-        store.begin(f"{root.name}: {path}")
         for place, record in read_jsonl(root, path):
             self._add(store, place, record)
         if not len(store):
@@ -72,7 +70,7 @@ class QuerySet:
         if not text and not image:
             raise DataError(f"{place}: query {id!r} has neither query_txt nor query_img_path")
         path = f"{self._base}{image}" if image else None
-        store.add(id, line_of(place), image=path, text=text)
+        store.add(id, place, image=path, text=text)
 
     def _modality_sought(self, place: str, record: dict[str, Any], dataset: int) -> str:
         """The modality of the first positive of the query's own data set in the local pool."""

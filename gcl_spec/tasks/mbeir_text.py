@@ -19,12 +19,10 @@ __all__ = [
     "Instructions",
     "candidate_number",
     "formatted",
-    "line_of",
     "modality_of",
     "names_of_sets",
     "query_number",
     "split_id",
-    "text_of",
     "with_instruction",
 ]
 
@@ -130,14 +128,6 @@ def _number(id: str, most: int) -> int:
     return dataset * most + number
 
 
-def text_of(place: str, record: dict[str, Any], key: str) -> str | None:
-    """The text of a field; None where it is null, "" or absent."""
-    value = record.get(key)
-    if value is not None and not isinstance(value, str):
-        raise DataError(f"{place}: {key!r} must be a text or null, not {value!r:.80}")
-    return value or None
-
-
 def modality_of(place: str, record: dict[str, Any], key: str) -> str:
     """A field that spells modalities; a `DataError` for other spellings."""
     value = record.get(key)
@@ -147,11 +137,6 @@ def modality_of(place: str, record: dict[str, Any], key: str) -> str:
             + ", ".join(map(repr, MODALITIES))
         )
     return str(value)
-
-
-def line_of(place: str) -> int:
-    """The number of the line that a place "FILE:LINE" ends with."""
-    return int(place.rpartition(":")[2])
 
 
 class Instructions:

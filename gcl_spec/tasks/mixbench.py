@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
-from gcl_spec.data.sample import as_id
 from gcl_spec.errors import DataError
+from gcl_spec.tasks.fields import id_of, text_of
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.judged_task import Sides, judged_task
@@ -122,19 +122,13 @@ def _documents(root: Root, folder: str, corpus: Corpus) -> tuple[ItemTable, set[
         kept = [entry for entry in kept if entry.id in both]
     kinds = script_parts(len(kept)) if corpus == "script" else [_PARTS[2]] * len(kept)
     store = ItemStore()
-    store.begin(f"{root.name}: {folder}/{file}")
     for entry, kind in zip(kept, kinds, strict=True):
         text = entry.text if "text" in kind else None
         image = entry.image if "image" in kind else None
-        store.add(entry.id, _number(entry.place), image=image, text=text)
+        store.add(entry.id, entry.place, image=image, text=text)
     if not len(store):
         raise DataError(f"{root.name}: {folder}/{file} holds no document with its parts")
     return store.since(0), every.keys() - {entry.id for entry in kept}
-
-
-def _number(place: str) -> int:
-    """The line or the row with which a place ends."""
-    return int(place.replace(" row ", ":").rpartition(":")[2])
 
 
 class _Entry(NamedTuple):
@@ -164,7 +158,7 @@ def _of_jsonl(root: Root, folder: str, file: str, key: str) -> Iterator[_Entry]:
         if image is not None and not isinstance(image, str):
             raise DataError(f"{place}: 'image' must be a path or null, not {image!r:.80}")
         path = f"{folder}/{image}" if image else None
-        yield _entry(place, as_id(record.get(key)), record.get("text"), path, key)
+        yield _entry(place, record, path, key)
 
 
 def _of_parquet(root: Root, folder: str, file: str, _: str) -> Iterator[_Entry]:
@@ -172,16 +166,12 @@ def _of_parquet(root: Root, folder: str, file: str, _: str) -> Iterator[_Entry]:
     table = parquet_table(root, [path], ["id", "text", "image"])
     for row in range(len(table)):
         image = reference(path, row) if table.shows(row, "image") else None
-        id = as_id(table.value(row, "id"))
-        yield _entry(table.place(row), id, table.value(row, "text"), image, "id")
+        record = {name: table.value(row, name) for name in ("id", "text")}
+        yield _entry(table.place(row), record, image, "id")
 
 
-def _entry(place: str, id: Any, text: Any, image: str | None, key: str) -> _Entry:
-    if not isinstance(id, str) or not id:
-        raise DataError(f"{place}: {key!r} must be a text or an integer, not {id!r:.80}")
-    if text is not None and not isinstance(text, str):
-        raise DataError(f"{place}: 'text' must be a text or null, not {text!r:.80}")
-    return _Entry(place, id, text or None, image)
+def _entry(place: str, record: dict[str, Any], image: str | None, key: str) -> _Entry:
+    return _Entry(place, id_of(place, record, key), text_of(place, record, "text"), image)
 
 
 def _judgements(root: Root, folder: str, name: str) -> str:

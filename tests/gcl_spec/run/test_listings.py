@@ -14,7 +14,7 @@ from tiles_on_disk import write_data
 def test_an_item_of_several_pools_stands_once() -> None:
     store = ItemStore()
     for n in range(3):
-        store.add(str(n), n, text=f"t{n}", image="" if n else "p")
+        store.add(str(n), f"f:{n}", text=f"t{n}", image="" if n else "p")
     pool, query = store.since(0), Item("q", text="t1")
     first = Task("a", [query], pool, {"q": frozenset("1")}, union=pool)
     second = Task("b", [query], [Item("1", text="t1"), Item("1 ", text="t1")], {"q": {"1"}})  # type: ignore[dict-item]

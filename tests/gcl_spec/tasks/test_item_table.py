@@ -14,9 +14,8 @@ ITEMS = st.lists(st.builds(Item, TEXT, text=TEXT | st.none(), video=TEXT | st.no
 
 def store_of(*items: Item, file: str = "pool.jsonl") -> ItemStore:
     store = ItemStore()
-    store.begin(file)
     for line, item in enumerate(items, 1):
-        store.add(item.id, line, f"tag {line}", **dict(item.content))
+        store.add(item.id, f"{file}:{line}", f"tag {line}", **dict(item.content))
     return store
 
 
@@ -37,10 +36,9 @@ def test_items_come_back_as_they_were(items: list[Item]) -> None:
 
 def test_places_and_tags() -> None:
     store = store_of(Item("a", "a.png"), Item("b", text="b"))
-    store.begin("other.jsonl")
-    store.add("c", 7, "tag 1", image="c.png", text="c")
+    store.add("c", "2.parquet row 7", "tag 1", image="c.png", text="c")
     table = store.since(0)
-    assert [table.place(n) for n in range(3)] == ["pool.jsonl:1", "pool.jsonl:2", "other.jsonl:7"]
+    assert [table.place(n) for n in range(3)] == ["pool.jsonl:1", "pool.jsonl:2", "2.parquet row 7"]
     assert [table.tag(n) for n in range(3)] == ["tag 1", "tag 2", "tag 1"]
     assert table[-1] == Item("c", "c.png", "c")
     assert store.since(2) == [table[2]]

@@ -15,9 +15,8 @@ from gcl_spec.tasks.task import Task
 def task_of(folder: Path, qrels: str, *, every: bool = True, strict: bool = True) -> Task:
     (folder / "qrels.tsv").write_text(qrels)
     store = ItemStore()
-    store.begin("corpus.jsonl")
-    store.add("c", 1, text="a")
-    store.add("d", 2, text="b")
+    store.add("c", "corpus.jsonl:1", text="a")
+    store.add("d", "corpus.jsonl:2", text="b")
     queries = {id: Item(id, text=id) for id in ("q", "r")}
     sides = Sides(queries, store.since(0), {"s"}, {"e"})
     root = open_root(folder)

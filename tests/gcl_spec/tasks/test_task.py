@@ -51,7 +51,7 @@ def test_a_query_needs_a_relevant_candidate_somewhere_or_says_that_it_has_none()
 def test_pools_in_arrays_are_joined_as_others_are() -> None:
     store = ItemStore()
     for line, id in enumerate("abc"):
-        store.add(id, line, text=id)
+        store.add(id, f"f:{line}", text=id)
     table, qrels = store.since(0), {"q": frozenset({"b"})}
     tasks = [Task(str(n), (Item("q", text="x"),), table[n : n + 2], qrels) for n in range(2)]
     assert one_content_an_id(tasks) == tuple(tasks)
