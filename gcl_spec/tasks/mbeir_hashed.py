@@ -5,15 +5,37 @@ from collections.abc import Callable, Iterable, Sequence
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
-from gcl_spec.tasks.mbeir_text import (
-    MOST_CANDIDATES,
-    MOST_QUERIES,
-    candidate_number,
-    query_number,
-)
+from gcl_spec.tasks.mbeir_text import split_id
 from gcl_spec.tasks.task import Task
 
-__all__ = ["candidate_id", "query_id", "with_hashed_ids"]
+__all__ = ["candidate_id", "candidate_number", "query_id", "query_number", "with_hashed_ids"]
+
+# The numbers of a data set's queries and candidates are below these.
+_QUERIES, _CANDIDATES = 500_000, 10**7
+
+
+def query_number(id: str) -> int:
+    """The one integer by which UniIR stores a query's row ("hashed qid").
+
+    >>> query_number("8:4171")
+    4004171
+
+    Raises:
+        DataError: it is no id, or two ids would have the integer.
+    """
+    return _number(id, _QUERIES)
+
+
+def candidate_number(id: str) -> int:
+    """The one integer by which UniIR stores a candidate's row ("hashed did").
+
+    >>> candidate_number("5:2100000")
+    52100000
+
+    Raises:
+        DataError: it is no id, or two ids would have the integer.
+    """
+    return _number(id, _CANDIDATES)
 
 
 def query_id(number: int) -> str:
@@ -22,7 +44,7 @@ def query_id(number: int) -> str:
     >>> query_id(4004171)
     '8:4171'
     """
-    return "{}:{}".format(*divmod(number, MOST_QUERIES))
+    return "{}:{}".format(*divmod(number, _QUERIES))
 
 
 def candidate_id(number: int) -> str:
@@ -31,7 +53,7 @@ def candidate_id(number: int) -> str:
     >>> candidate_id(52100000)
     '5:2100000'
     """
-    return "{}:{}".format(*divmod(number, MOST_CANDIDATES))
+    return "{}:{}".format(*divmod(number, _CANDIDATES))
 
 
 def with_hashed_ids(tasks: Sequence[Task]) -> tuple[Task, ...]:
@@ -69,3 +91,10 @@ def with_hashed_ids(tasks: Sequence[Task]) -> tuple[Task, ...]:
         )
         for task in tasks
     )
+
+
+def _number(id: str, most: int) -> int:
+    dataset, number = split_id(id, "hashed id")
+    if number >= most:
+        raise DataError(f"id {id!r}: a hashed id needs a number below {most:,}")
+    return dataset * most + number

@@ -13,15 +13,11 @@ from gcl_spec.errors import DataError
 __all__ = [
     "DATASETS",
     "MODALITIES",
-    "MOST_CANDIDATES",
-    "MOST_QUERIES",
     "TASK_IDS",
     "Instructions",
-    "candidate_number",
     "formatted",
     "modality_of",
     "names_of_sets",
-    "query_number",
     "split_id",
     "with_instruction",
 ]
@@ -55,9 +51,6 @@ TASK_IDS = {
     ("image,text", "image,text"): 8,
 }
 """The number of a search by the modalities of query and candidate; no data set has number 5."""
-
-MOST_QUERIES, MOST_CANDIDATES = 500_000, 10**7
-"""The numbers of a data set's queries and candidates are below these."""
 
 _CELLS = 4  # columns before the prompts: two modalities, name and number of the data set
 
@@ -95,37 +88,6 @@ def split_id(id: str, place: str) -> tuple[int, int]:
     if not colon or not dataset or not number or not (whole.isascii() and whole.isdecimal()):
         raise DataError(f"{place}: {id!r:.80} is no id of M-BEIR; wanted DATASET:NUMBER, as 9:123")
     return int(dataset), int(number)
-
-
-def query_number(id: str) -> int:
-    """The one integer by which UniIR stores a query's row ("hashed qid").
-
-    >>> query_number("8:4171")
-    4004171
-
-    Raises:
-        DataError: it is no id, or two ids would have the integer.
-    """
-    return _number(id, MOST_QUERIES)
-
-
-def candidate_number(id: str) -> int:
-    """The one integer by which UniIR stores a candidate's row ("hashed did").
-
-    >>> candidate_number("5:2100000")
-    52100000
-
-    Raises:
-        DataError: it is no id, or two ids would have the integer.
-    """
-    return _number(id, MOST_CANDIDATES)
-
-
-def _number(id: str, most: int) -> int:
-    dataset, number = split_id(id, "hashed id")
-    if number >= most:
-        raise DataError(f"id {id!r}: a hashed id needs a number below {most:,}")
-    return dataset * most + number
 
 
 def modality_of(place: str, record: dict[str, Any], key: str) -> str:

@@ -13,7 +13,7 @@ from gcl_spec.evaluate.paper import COLUMNS
 from gcl_spec.evaluate.published import average, measure
 from gcl_spec.tasks import mbeir, mixbench, mmeb
 from gcl_spec.tasks.item import Item
-from gcl_spec.tasks.mbeir_text import candidate_number, query_number
+from gcl_spec.tasks.mbeir_hashed import candidate_number, query_number
 from gcl_spec.tasks.peers.mbeir import unit_rows
 from gcl_spec.tasks.task import Task
 from goldens import arrays, root_of

@@ -11,7 +11,7 @@ from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item_table import ItemTable
 from gcl_spec.tasks.mbeir import SETS, read
-from gcl_spec.tasks.mbeir_text import candidate_number
+from gcl_spec.tasks.mbeir_hashed import candidate_number
 from gcl_spec.tasks.task import union_pool
 from goldens import copied, replace_once, root_of
 from goldens import read as golden

@@ -8,7 +8,7 @@ from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.mbeir import SETS, read
-from gcl_spec.tasks.mbeir_text import query_number
+from gcl_spec.tasks.mbeir_hashed import query_number
 from goldens import copied, replace_once, root_of
 from goldens import read as golden
 

@@ -9,10 +9,8 @@ from gcl_spec.tasks.mbeir_text import (
     DATASETS,
     TASK_IDS,
     Instructions,
-    candidate_number,
     formatted,
     names_of_sets,
-    query_number,
     with_instruction,
 )
 from goldens import copied, replace_once, root_of
@@ -27,19 +25,6 @@ def test_texts_are_those_of_the_peer(case: dict[str, str]) -> None:
     assert formatted(case["raw"]) == case["formatted"]
     prompts = filter(None, STRINGS["raw_prompts"])
     assert [with_instruction(p, case["raw"]) for p in prompts] == list(case["with_prompt"])
-
-
-def test_hashed_ids_are_those_of_the_peer() -> None:
-    for id, number in LOADER["hashes"]["qid"].items():
-        assert query_number(id) == number
-    for id, number in LOADER["hashes"]["did"].items():
-        assert candidate_number(id) == number
-    assert query_number("6:499901") == 3499901
-    with pytest.raises(DataError, match="below 500,000"):
-        query_number("0:500000")
-    for id in ("9", "9:", ":1", "x:1", "9:1:2", "9:\u0661", "-1:1"):
-        with pytest.raises(DataError, match="no id of M-BEIR"):
-            candidate_number(id)
 
 
 def test_numbers_of_searches_are_those_of_the_peer() -> None:

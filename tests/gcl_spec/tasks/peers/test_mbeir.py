@@ -9,7 +9,7 @@ import pytest
 
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.mbeir import read
-from gcl_spec.tasks.mbeir_text import candidate_number, query_number
+from gcl_spec.tasks.mbeir_hashed import candidate_number, query_number
 from gcl_spec.tasks.peers.mbeir import RANKS, peer_metrics, run_lines, top_k, unit_rows
 from gcl_spec.tasks.task import Task, union_pool
 from goldens import GOLDENS, arrays, root_of
