@@ -42,7 +42,7 @@ def evaluate_benchmark(
     from gcl_spec.run.loaded import encode_items
     from gcl_spec.tasks import mbeir
     from gcl_spec.tasks.formats import format_of
-    from gcl_spec.tasks.missing import check_files
+    from gcl_spec.tasks.missing_files import check_files
     from gcl_spec.tasks.parquet_pictures import ParquetPictures
     from gcl_spec.tasks.task import answerable
 

@@ -11,7 +11,7 @@ from gcl_spec.config.user_paths import user_path
 from gcl_spec.embed.stored import Embeddings
 from gcl_spec.errors import DataError
 from gcl_spec.search.shards import Shard
-from gcl_spec.tasks.absent import without_absent
+from gcl_spec.tasks.absent_rows import without_absent
 from gcl_spec.tasks.task import Item, Task
 
 __all__ = ["embedded_tasks", "load_embeddings", "searchable", "stored_rows"]

@@ -8,7 +8,7 @@ from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.mbeir import read
-from gcl_spec.tasks.missing import check_files, missing_files
+from gcl_spec.tasks.missing_files import check_files, missing_files
 from gcl_spec.tasks.task import Task
 from goldens import copied, root_of
 

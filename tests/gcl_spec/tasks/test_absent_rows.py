@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.absent import without_absent
+from gcl_spec.tasks.absent_rows import without_absent
 from gcl_spec.tasks.task import Item, Task
 
 
