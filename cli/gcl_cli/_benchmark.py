@@ -56,7 +56,7 @@ def evaluate_benchmark(
     tasks, left_out = answerable(read, loaded.config.model.modalities)
     for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
-    check_files(pictures.exists, tasks)
+    check_files(pictures, tasks)
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         figures = measure(
             lambda items: encode_items(loaded, pictures, items, reporter),

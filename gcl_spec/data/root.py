@@ -1,6 +1,7 @@
 """Where data lies: a folder or a zip archive, read by paths that cannot leave it."""
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from os.path import lexists
 from pathlib import Path, PurePosixPath
@@ -43,6 +44,13 @@ class Root(Protocol):
 
     def folders(self, path: str, /) -> list[str]:
         """Names of the folders in the folder `path` ("" for the root), sorted."""
+        ...
+
+    def listing(self, path: str, /) -> Sequence[str] | None:
+        """Names of files in the folder `path`, not always all of them: `exists` knows of others.
+
+        It is None where there is no such folder, and so no file in it.
+        """
         ...
 
 
@@ -93,6 +101,16 @@ class FolderRoot:
         except OSError as error:
             raise self._unreadable(path, error) from error
         return sorted(set(found).difference(NOT_DATA))
+
+    def listing(self, path: str, /) -> list[str] | None:
+        """The names of the files in a folder (`Root.listing`), without links to files."""
+        folder = self._inside(path)
+        if not folder.is_dir():
+            return None
+        try:
+            return [x.name for x in os.scandir(folder) if x.is_file(follow_symlinks=False)]
+        except OSError as error:
+            raise self._unreadable(path, error) from error
 
     def check(self, path: str, /) -> None:
         """Raise a `DataError` where there is no regular file of this path inside."""
@@ -201,6 +219,10 @@ class ZipRoot:
     def folders(self, path: str, /) -> list[str]:
         """The sorted names of the folders in a folder (`Root.folders`)."""
         return self._names.folders(path)
+
+    def listing(self, path: str, /) -> tuple[str, ...]:
+        """No names (`Root.listing`), since the archive's own list is in memory."""
+        return ()
 
     def _member(self, path: str) -> str:
         return self._names.find(self._relative(path)) or path

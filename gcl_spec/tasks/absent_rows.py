@@ -1,4 +1,8 @@
-"""Tasks without the items of which there is no embedding, and lines that name them."""
+"""Tasks without the items of which there is no embedding, and lines that name them.
+
+`gcl embed` lists an item that it cannot read as absent, whatever the reason. `missing_files` asks
+before anything is embedded, and of files alone.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace

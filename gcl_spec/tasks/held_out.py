@@ -140,3 +140,7 @@ class VectorPictures:
     def folders(self, path: str, /) -> list[str]:
         """No folders, since there are none."""
         return []
+
+    def listing(self, path: str, /) -> tuple[str, ...]:
+        """No names (`Root.listing`), since there are no files."""
+        return ()

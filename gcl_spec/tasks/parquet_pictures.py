@@ -1,6 +1,6 @@
 """Pictures in cells of parquet files, by references such as "MSCOCO/queries.parquet#12"."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gcl_spec.data.embedded import unwrapped
@@ -40,6 +40,10 @@ class ParquetPictures:
         """Is there a file of this path, or one that has this row?"""
         stem, sign, row = path.rpartition(_SIGN)
         return self._root.exists(f"{stem}.parquet" if sign and row.isdecimal() else path)
+
+    def listing(self, path: str, /) -> Sequence[str] | None:
+        """Names of files in a folder (`Root.listing`)."""
+        return self._root.listing(path)
 
     def read_bytes(self, path: str, /) -> bytes:
         """The file of a picture.

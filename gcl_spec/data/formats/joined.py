@@ -138,6 +138,10 @@ class NearestRoot:
         """The sorted names of the folders in a folder (`Root.folders`)."""
         return self._root.folders(path)
 
+    def listing(self, path: str, /) -> tuple[str, ...]:
+        """No names (`Root.listing`), since a file may lie in either of two places."""
+        return ()
+
     def _place(self, path: str) -> str:
         if is_embedded(path) or path.startswith(("/", "file:")) or self._root.exists(path):
             return path

@@ -94,3 +94,18 @@ def test_a_damaged_archive_is_a_data_error(
     except DataError as error:
         found = str(error)
     assert "t.zip" in found or "Task(name='t'" in found
+
+
+def test_files_of_a_folder_are_listed_without_links(tmp_path: Path) -> None:
+    (tmp_path / "x" / "y").mkdir(parents=True)
+    (tmp_path / "x" / "a.png").touch()
+    (tmp_path / "x" / "b.png").symlink_to(tmp_path / "x" / "a.png")
+    root = FolderRoot(tmp_path)
+    for path in ("x", "x/", "./x//", str(tmp_path / "x")):
+        assert root.listing(path) == ["a.png"]
+    assert root.listing("") == []
+    assert root.listing("x/a.png/") is None
+    assert root.listing("z/") is None
+    assert ZipRoot(zipped(tmp_path)).listing("z/") == ()
+    with pytest.raises(DataError, match="leads out"):
+        root.listing("../")
