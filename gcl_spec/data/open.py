@@ -40,7 +40,8 @@ def open_source(data: DataConfig, given: Sequence[str] = PAIR) -> Source:
     a .csv or .tsv file            with a header line, as open_clip's
     .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
 
-    Parquet files whose picture and text columns are lists of floats are vectors.
+    Parquet files whose picture and text columns are lists of floats are vectors; those with the
+    columns of MMEB's training rows are read as these.
 
     Args:
         data: the options of the data.
@@ -162,11 +163,14 @@ def _check_pointers(files: Sequence[Path]) -> None:
 
 
 def _parquet(files: Sequence[Path], data: DataConfig, images: Root, given: Sequence[str]) -> Source:
+    from gcl_spec.data.formats.mmeb import MmebSource, is_mmeb
     from gcl_spec.data.formats.parquet import ParquetSource
     from gcl_spec.data.formats.parquet_table import ParquetTable
 
     table = ParquetTable(files)
     names = table.names
+    if is_mmeb(names) and not data.columns.chosen():
+        return MmebSource(table, images)
     columns = find_columns(str(files[0]), names, data.columns, given=given)
     held = (columns.image, columns.text, *columns.others.values())
     used = [name for name in held if name is not None]

@@ -8,13 +8,14 @@ picture. The pictures lie in eval_images/ or images/.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gcl_spec.data.formats.mmeb import plain_text
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.parquet_rows import parquet_rows, parquet_table, shards
 from gcl_spec.tasks.task import Task
 
-__all__ = ["KINDS", "MARKER", "SETS", "plain_text", "read"]
+__all__ = ["KINDS", "SETS", "read"]
 
 _KINDS = {
     "classification": "ImageNet-1K N24News HatefulMemes VOC2007 SUN397 Place365 ImageNet-A "
@@ -31,9 +32,6 @@ KINDS = {kind: tuple(names.split()) for kind, names in _KINDS.items()}
 SETS: tuple[str, ...] = KINDS["retrieval"]
 """The twelve sets of the GCL paper's table."""
 
-MARKER = "<|image_1|>"
-"""Stands in a text for its picture; VLM2Vec's CLIP baseline encodes it as text."""
-
 _COLUMNS = ("qry_text", "qry_img_path", "tgt_text", "tgt_img_path")
 _PICTURES = ("eval_images/", "images/", "MMEB-eval/eval_images/", "MMEB-eval/images/")
 
@@ -47,7 +45,8 @@ def read(root: Root, names: Sequence[str] = (), *, as_published: bool = False) -
     Args:
         root: the folder MMEB-eval, or the one in which it lies.
         names: the sets; by default all of `SETS` that are there.
-        as_published: keep `MARKER` and blanks in texts, as VLM2Vec's CLIP baseline does.
+        as_published: keep the marker of pictures, `<|image_1|>`, and blanks in texts, as VLM2Vec's
+            CLIP baseline does.
 
     Raises:
         DataError: a file is missing or malformed.
@@ -62,15 +61,6 @@ def read(root: Root, names: Sequence[str] = (), *, as_published: bool = False) -
     if names and missing:
         raise DataError(f"{root.name}: no test file of {', '.join(missing)}; fetch it")
     return tuple(_task(root, name, paths, as_published) for name, paths in found.items() if paths)
-
-
-def plain_text(text: str) -> str:
-    """A text without the marker of its picture, and without blanks around it.
-
-    >>> plain_text("<|image_1|> Represent the given picture." + chr(10))
-    'Represent the given picture.'
-    """
-    return text.replace(MARKER, "").strip()
 
 
 def _files(root: Root, name: str) -> list[str]:

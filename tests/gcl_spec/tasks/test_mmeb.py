@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gcl_spec.data.formats.mmeb import plain_text
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
-from gcl_spec.tasks.mmeb import KINDS, SETS, plain_text, read
+from gcl_spec.tasks.mmeb import KINDS, SETS, read
 from gcl_spec.tasks.task import union_pool
 from goldens import GOLDENS, root_of
 
