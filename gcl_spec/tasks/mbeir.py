@@ -6,10 +6,12 @@ cand_pool/global/mbeir_union_test_cand_pool.jsonl  all candidates, which UniIR i
 qrels/<split>/mbeir_<set>_<split>_qrels.txt        judgements: qid 0 did grade task
 instructions/query_instructions.tsv                prompts
 
-A set is a data set and a task, such as "oven_task6"; the sets of training have no task.
+A set is a data set and a task, such as "oven_task6"; the sets of training have no task. The files
+of query/union_train and query/union_val, which hold the queries of all sets again, are not read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,12 +77,13 @@ def read(
     every.without_twins()
     prompts = Instructions(root, files.base) if instructions else None
     whole = union is not None or {*SETS} <= {*names}
-    return tuple(
+    first, *others = (
         QuerySet(root, files.queries(name), name, pools[name], prompts, prompt, files.base).task(
             files.judgements(name), every, union, must_know=strict and whole
         )
         for name in names
     )
+    return (replace(first, notes=(*files.not_read(), *first.notes)), *others)
 
 
 class _Files:
@@ -103,6 +106,15 @@ class _Files:
 
     def union(self) -> str:
         return f"{self.base}cand_pool/global/mbeir_union_{self.split}_cand_pool.jsonl"
+
+    def not_read(self) -> Iterator[str]:
+        """A note where there is a file of the queries of all sets."""
+        union = f"union_{self.split}"
+        if union in self._root.folders(f"{self.base}query"):
+            yield (
+                f"{self._root.name}: {self.base}query/{union} is not read: its queries are those "
+                "of the sets' own files, some several times"
+            )
 
     def pools(self, name: str) -> list[str]:
         """The files of a set's candidates: one, or those of a data set's tasks for training."""

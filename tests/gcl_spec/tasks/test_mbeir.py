@@ -71,6 +71,15 @@ def test_sets_of_training_have_no_task_in_their_names() -> None:
     assert [item.id for item in task.queries] == ["1:10", "1:20", "1:30", "1:40"]
     assert task.qrels["1:20"] == {"1:63"}
     assert len(task.candidates) == 66
+    assert task.notes == ()
+
+
+def test_a_file_of_the_queries_of_all_sets_is_not_read_and_a_note_says_so(folder: Path) -> None:
+    (folder / "query" / "union_train").mkdir()
+    (task,) = read(open_root(folder), ["fashion200k"], split="train")
+    assert "query/union_train is not read: its queries are those of the sets'" in task.notes[0]
+    assert len(task.queries) == 4
+    assert "union" not in "".join(read(open_root(folder), ["cirr_task7"])[0].notes)
 
 
 def test_a_folder_without_pools_says_so(folder: Path) -> None:
