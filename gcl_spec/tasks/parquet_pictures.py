@@ -1,9 +1,8 @@
 """Pictures in cells of parquet files, by references such as "MSCOCO/queries.parquet#12"."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from gcl_spec.data.embedded import unwrapped
+from gcl_spec.data.formats.parquet import picture_file
 from gcl_spec.data.formats.parquet_table import ParquetTable
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
@@ -28,7 +27,7 @@ class ParquetPictures:
 
     Args:
         root: the data.
-        column: the column of the pictures: a file's content, or {bytes, path}.
+        column: the column of the pictures: what `picture_file` takes.
     """
 
     def __init__(self, root: Root, column: str = "image") -> None:
@@ -60,15 +59,7 @@ class ParquetPictures:
         table = self._tables[file]
         if int(row) >= len(table):
             raise DataError(f"{self.name}: {file} has {len(table)} rows, and so no row {row}")
-        cell = _content(table.value(int(row), self._column))
-        if isinstance(cell, str):
-            return self._root.read_bytes(cell)
-        if not cell:
-            raise DataError(f"{table.place(int(row))}: no picture in column {self._column!r}")
-        return unwrapped(cell)
-
-
-def _content(cell: Any) -> bytes | str | None:
-    if isinstance(cell, Mapping):
-        cell = cell.get("bytes") or cell.get("path")
-    return cell if isinstance(cell, bytes | str) else None
+        place = table.place(int(row))
+        if not table.shows(int(row), self._column):
+            raise DataError(f"{place}: no picture in column {self._column!r}")
+        return picture_file(place, table.value(int(row), self._column), self._root)

@@ -14,7 +14,7 @@ from gcl_spec.data.root import Root
 from gcl_spec.data.sample import Sample, clean_captions
 from gcl_spec.errors import DataError
 
-__all__ = ["ParquetSource"]
+__all__ = ["ParquetSource", "picture_file"]
 
 _PICTURES = (
     "binary",
@@ -101,15 +101,9 @@ class ParquetSource:
                 f"{self.name}: no picture {brief(reference)!r}; a row's number is meant"
             )
         number = int(reference)
-        cell = self._cell(number, self._columns.image)
-        if isinstance(cell, list) and len(cell) > 1:
-            raise DataError(f"{self.place(number)}: {len(cell)} images; a sample has one")
-        cell = _picture(cell)
-        if isinstance(cell, str) and cell:
-            return self._images.read_bytes(cell)
-        if not isinstance(cell, bytes) or not cell:
-            raise DataError(f"{self.place(number)}: its picture is {type(cell).__name__}, no file")
-        return unwrapped(cell)
+        return picture_file(
+            self.place(number), self._cell(number, self._columns.image), self._images
+        )
 
     def _first_picture(self) -> Any:
         try:
@@ -153,6 +147,27 @@ class ParquetSource:
             "the reading of its whole group; write the files again with row_group_size=256, or as "
             "tar shards",
         )
+
+
+def picture_file(place: str, cell: Any, images: Root) -> bytes:
+    """The file of the picture in a cell, which holds it, or names it.
+
+    Args:
+        place: where the cell stands, for errors.
+        cell: a file's content, {bytes, path}, a path, base64, or a list of one of these.
+        images: where a path leads.
+
+    Raises:
+        DataError: there is no picture in the cell, or several, or no such file.
+    """
+    if isinstance(cell, list) and len(cell) > 1:
+        raise DataError(f"{place}: {len(cell)} images; a sample has one")
+    cell = _picture(cell)
+    if isinstance(cell, str) and cell:
+        return images.read_bytes(cell)
+    if not isinstance(cell, bytes) or not cell:
+        raise DataError(f"{place}: its picture is {type(cell).__name__}, no file")
+    return unwrapped(cell)
 
 
 def _picture(cell: Any) -> Any:
