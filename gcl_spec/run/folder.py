@@ -164,18 +164,24 @@ class RunFolder:
         manifest.replace(self.path, name, text.encode(errors=_OTHER_BYTES))
 
     def report(self, name: str) -> Report:
-        """The evaluation "before" or "after"; a `DataError` where its file is damaged."""
+        """The evaluation "before" or "after".
+
+        Raises:
+            CheckpointError: its file is missing, or not as it was written.
+            DataError: it holds no evaluation, though it may be used as it stands.
+        """
+        content = self._content(f"{name}.json")
         try:
-            return Report.from_json(parse_json(self._content(f"{name}.json")))
+            return Report.from_json(parse_json(content))
         except ValueError as error:
             where = self.path / f"{name}.json"
             raise DataError(f"{where}: cannot read the evaluation: {error}") from error
 
     def examples(self) -> list[Example]:
-        """What some queries found at the start; a `DataError` where the file is damaged."""
+        """What some queries found at the start; errors as those of `report`."""
+        content = self._content("examples.json")
         try:
-            found = parse_json(self._content("examples.json"))
-            return [Example.from_json(example) for example in found]
+            return [Example.from_json(example) for example in parse_json(content)]
         except (ValueError, KeyError, TypeError) as error:
             path = self.path / "examples.json"
             raise DataError(f"{path}: cannot read the examples: {error}") from error

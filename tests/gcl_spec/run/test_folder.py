@@ -13,7 +13,7 @@ import pytest
 
 from gcl_spec._files import atomic
 from gcl_spec.config.options import Config
-from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.errors import CheckpointError, ConfigError, DataError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.run.folder import RunFolder
 
@@ -139,3 +139,17 @@ def test_creation_leaves_no_open_file_and_no_folder(
         create(tmp_path / "new")
     assert names(tmp_path) == ["run"]
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize("name", ["before.json", "examples.json"])
+def test_a_damaged_evaluation_is_one_error_with_one_path(tmp_path: Path, name: str) -> None:
+    path = create(tmp_path / "run").path / name
+    path.write_text('{"results": 1}')
+    for allowed, error, said in (
+        (False, CheckpointError, "not as it was written"),
+        (True, DataError, "cannot read the e"),
+    ):
+        run = RunFolder.open(tmp_path / "run", allow_unverified=allowed)
+        with pytest.raises(error, match=said) as found:
+            run.report("before") if name == "before.json" else run.examples()
+        assert str(found.value).count(str(path)) == 1
