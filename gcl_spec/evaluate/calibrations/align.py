@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, FloatArray
 from gcl_spec.evaluate.calibrations.calibration import like, of_key
-from gcl_spec.evaluate.calibrations.rows import Fitting, Role, Rows
+from gcl_spec.evaluate.calibrations.rows import ROUNDING, Fitting, Role, Rows
 from gcl_spec.normalize import l2_normalize
 
 __all__ = ["ReAlign", "Whiten"]
@@ -47,7 +47,8 @@ class ReAlign:
         traces = {name: float(z.var(axis=0).sum()) for name, z in rows.items()}
         target = "candidate/image" if "candidate/image" in rows else min(rows)
         factors = {
-            name: np.asarray([np.sqrt(traces[target] / trace) if trace else 1.0])
+            # Rows are unit rows, so that the mean of their squared lengths is 1.
+            name: np.asarray([np.sqrt(traces[target] / trace) if trace > ROUNDING else 1.0])
             for name, trace in traces.items()
         }
         anchor_D = means[target]

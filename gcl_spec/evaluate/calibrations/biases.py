@@ -14,7 +14,15 @@ from array_api_compat import array_namespace, device, is_numpy_array
 from gcl_spec._typing import Array, FloatArray
 from gcl_spec.errors import InputError
 from gcl_spec.evaluate.calibrations.calibration import like, of_key
-from gcl_spec.evaluate.calibrations.rows import Fitting, Role, Rows
+from gcl_spec.evaluate.calibrations.rows import (
+    ROUNDING,
+    Fitting,
+    Role,
+    Rows,
+    in_role,
+    key,
+    mean_row,
+)
 from gcl_spec.objective import in_order
 
 __all__ = ["Bank", "Standard"]
@@ -44,8 +52,8 @@ class Bank:
     @classmethod
     def fit(cls, samples: Fitting) -> Self:
         """The queries among the samples as references; see `Calibration.fit`."""
-        queries = [rows for name, rows in samples.items() if name.startswith("query/")]
-        return cls({rows.modality: np.asarray(rows.whole, np.float32) for rows in queries})
+        queries = in_role(samples, "query")
+        return cls({name: np.asarray(rows.whole, np.float32) for name, rows in queries.items()})
 
     @property
     def appended(self) -> int:
@@ -109,21 +117,20 @@ class Standard:
         The mean of q.c over all pairs is mean(q).mean(c), and that of its square is the sum of the
         products of E[q q'] and E[c c'], element by element.
         """
-        first = {name: _first(rows.whole) for name, rows in samples.items()}
-        second = {name: _second(rows.whole) for name, rows in samples.items()}
-        asked = in_order(n.split("/")[1] for n in samples if n.startswith("query/"))
-        counts = np.asarray([len(samples[f"query/{a}"].whole) for a in asked], np.float64)
+        queries = in_role(samples, "query")
+        asked = in_order(queries)
+        counts_A = np.asarray([len(queries[name].whole) for name in asked], np.float64)
+        moments = [(mean_row(queries[name].whole), _second(queries[name].whole)) for name in asked]
         means, deviations = {}, {}
-        for name in samples:
-            role, modality = name.split("/")
-            if role == "candidate":
-                mean_A = np.asarray([first[f"query/{a}"] @ first[name] for a in asked])
-                square_A = np.asarray([np.sum(second[f"query/{a}"] * second[name]) for a in asked])
-                variance = np.average(square_A - mean_A**2, weights=counts)
-                means[name] = mean_A
-                # All scores may be equal, as those of a single row are.
-                deviations[name] = np.asarray([np.sqrt(max(variance, 0.0)) or 1.0])
-                assert modality
+        for name, rows in in_role(samples, "candidate").items():
+            first_D, second_DD = mean_row(rows.whole), _second(rows.whole)
+            mean_A = np.asarray([own_D @ first_D for own_D, _ in moments])
+            square_A = np.asarray([np.sum(own_DD * second_DD) for _, own_DD in moments])
+            variance = float(np.average(square_A - mean_A**2, weights=counts_A))
+            # All scores may be equal, as those of a single row are.
+            differ = variance > ROUNDING * float(np.average(square_A, weights=counts_A))
+            means[key("candidate", name)] = mean_A
+            deviations[key("candidate", name)] = np.asarray([np.sqrt(variance) if differ else 1.0])
         return cls(asked, means, deviations)
 
     @property
@@ -184,12 +191,8 @@ def _with_modality(rows: Rows, asked: Sequence[str], name: str) -> Array:
     return xp.concat([x_ND, xp.broadcast_to(which_A, (x_ND.shape[0], len(asked)))], axis=1)
 
 
-def _first(z_ND: Array) -> FloatArray:
-    mean_D: FloatArray = np.asarray(z_ND, np.float64).mean(axis=0)
-    return mean_D
-
-
 def _second(z_ND: Array) -> FloatArray:
+    """The mean of z z' over the rows, (D, D)."""
     z = np.asarray(z_ND, np.float64)
     found: FloatArray = z.T @ z / len(z)
     return found

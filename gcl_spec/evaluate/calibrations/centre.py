@@ -2,45 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar, Self
-
-import numpy as np
 
 from gcl_spec._typing import Array, FloatArray
 from gcl_spec.evaluate.calibrations.calibration import like, of_key
-from gcl_spec.evaluate.calibrations.rows import Fitting, Role, Rows, key
+from gcl_spec.evaluate.calibrations.rows import ROLES, Fitting, Role, Rows, in_role, key, mean_row
 from gcl_spec.normalize import l2_normalize
 
 __all__ = ["CentredParts", "Mean"]
 
 
 @dataclass(frozen=True)
-class Mean:
-    """norm(z - mean), with the mean of the row's modality in its role.
+class _Centring:
+    """A calibration whose state is the means (D,) by role and modality, which it subtracts."""
 
-    It is GR-CLIP (arXiv 2507.19054), which has means of queries and of candidates.
-
-    means: the means (D,) by role and modality.
-    """
-
-    name: ClassVar[str] = "mean"
-    meaning: ClassVar[str] = "subtracts the mean of the modality in its role"
+    name: ClassVar[str]
     appended: ClassVar[int] = 0
 
     means: Mapping[str, FloatArray]
 
-    @classmethod
-    def fit(cls, samples: Fitting) -> Self:
-        """The means of the samples; see `Calibration.fit`."""
-        return cls({name: _mean(rows.whole) for name, rows in samples.items()})
-
     def centred(self, rows: Rows, role: Role) -> Array:
         """The rows before they are normalised, (N, D); their mean over the fitted rows is 0."""
         return rows.whole - like(of_key(self.means, self.name, role, rows.modality), rows.whole)
-
-    def apply(self, rows: Rows, role: Role) -> Array:
-        """Unit rows (N, D); a row that is the mean itself has no direction and is 0."""
-        return l2_normalize(self.centred(rows, role))
 
     def arrays(self) -> Mapping[str, FloatArray]:
         """The means (D,)."""
@@ -53,54 +38,50 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class CentredParts:
+class Mean(_Centring):
+    """norm(z - mean), with the mean of the row's modality in its role.
+
+    It is GR-CLIP (arXiv 2507.19054), which has means of queries and of candidates.
+    """
+
+    name: ClassVar[str] = "mean"
+    meaning: ClassVar[str] = "subtracts the mean of the modality in its role"
+
+    @classmethod
+    def fit(cls, samples: Fitting) -> Self:
+        """The means of the samples; see `Calibration.fit`."""
+        return cls({name: mean_row(rows.whole) for name, rows in samples.items()})
+
+    def apply(self, rows: Rows, role: Role) -> Array:
+        """Unit rows (N, D); a row that is the mean itself has no direction and is 0."""
+        return l2_normalize(self.centred(rows, role))
+
+
+@dataclass(frozen=True)
+class CentredParts(_Centring):
     """Images and texts centred by their means, then fused: norm(i_c + t_c), i_c = norm(i - mean).
 
     A row of one part is centred alone. The fusion of a model with a modality gap is not centred by
     a mean of its own, because its parts do not weigh the same there.
-
-    means: the means (D,) by role and given modality.
     """
 
     name: ClassVar[str] = "cfu"
     meaning: ClassVar[str] = "centres images and texts, then fuses them"
-    appended: ClassVar[int] = 0
-
-    means: Mapping[str, FloatArray]
 
     @classmethod
     def fit(cls, samples: Fitting) -> Self:
         """The means of all rows of each part; see `Calibration.fit`."""
         found: dict[str, FloatArray] = {}
-        for name, rows in samples.items():
-            role: Any = name.split("/")[0]
-            for part, z_ND in rows.parts.items():
-                # Rows of the part alone come before those in fused items.
-                if part == rows.modality or key(role, part) not in samples:
-                    found[key(role, part)] = _mean(z_ND)
+        for role in ROLES:
+            for rows in in_role(samples, role).values():
+                for part, z_ND in rows.parts.items():
+                    # Rows of the part alone come before those in fused items.
+                    if part == rows.modality or key(role, part) not in samples:
+                        found[key(role, part)] = mean_row(z_ND)
         return cls(found)
 
     def apply(self, rows: Rows, role: Role) -> Array:
         """Unit rows (N, D), of all the parts of an item alike."""
-        parts = [
-            l2_normalize(z_ND - like(of_key(self.means, self.name, role, part), z_ND))
-            for part, z_ND in rows.parts.items()
-        ]
-        total = parts[0]
-        for part_ND in parts[1:]:
-            total = total + part_ND
-        return l2_normalize(total) if len(parts) > 1 else total
-
-    def arrays(self) -> Mapping[str, FloatArray]:
-        """The means (D,)."""
-        return self.means
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
-        """The calibration with these means."""
-        return cls(dict(arrays))
-
-
-def _mean(z_ND: Array) -> FloatArray:
-    mean_D: FloatArray = np.asarray(z_ND, np.float64).mean(axis=0)
-    return mean_D
+        alone = [Rows.single(name, z_ND) for name, z_ND in rows.parts.items()]
+        parts = [l2_normalize(self.centred(part, role)) for part in alone]
+        return l2_normalize(reduce(add, parts)) if len(parts) > 1 else parts[0]

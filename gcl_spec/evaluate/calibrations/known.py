@@ -13,7 +13,16 @@ from gcl_spec.evaluate.calibrations.align import ReAlign, Whiten
 from gcl_spec.evaluate.calibrations.biases import Bank, Standard
 from gcl_spec.evaluate.calibrations.calibration import Calibration
 from gcl_spec.evaluate.calibrations.centre import CentredParts, Mean
-from gcl_spec.evaluate.calibrations.rows import ROLES, Encode, Fitting, Role, Rows, rows_of
+from gcl_spec.evaluate.calibrations.rows import (
+    ROLES,
+    Encode,
+    Fitting,
+    Role,
+    Rows,
+    in_role,
+    rows_of,
+    with_roles,
+)
 from gcl_spec.tasks.item import Item
 
 __all__ = [
@@ -74,10 +83,7 @@ def fit(name: str, samples: Fitting) -> Chain:
     links: list[Calibration] = []
     for kind in _kinds(name):
         if links:
-            samples = {
-                key: _after(links[-1], rows, "query" if key.startswith("query/") else "candidate")
-                for key, rows in samples.items()
-            }
+            samples = with_roles({role: _all_after(links[-1], samples, role) for role in ROLES})
         links.append(kind.fit(samples))
     return Chain(name, tuple(links))
 
@@ -161,6 +167,10 @@ def _after(link: Calibration, rows: Rows, role: Role) -> Rows:
         for name, z_ND in rows.parts.items()
     }
     return Rows(rows.modality, made, parts)
+
+
+def _all_after(link: Calibration, samples: Fitting, role: Role) -> dict[str, Rows]:
+    return {name: _after(link, rows, role) for name, rows in in_role(samples, role).items()}
 
 
 def _kinds(name: str) -> list[type[Calibration]]:

@@ -11,10 +11,26 @@ from gcl_spec.errors import InputError
 from gcl_spec.objective import name_parts
 from gcl_spec.tasks.item import Item
 
-__all__ = ["ROLES", "Encode", "Fitting", "Role", "Rows", "encoded", "key", "rows_of", "same_roles"]
+__all__ = [
+    "ROLES",
+    "ROUNDING",
+    "Encode",
+    "Fitting",
+    "Role",
+    "Rows",
+    "encoded",
+    "in_role",
+    "key",
+    "mean_row",
+    "rows_of",
+    "same_roles",
+    "with_roles",
+]
 
 Role: TypeAlias = Literal["query", "candidate"]
 ROLES: tuple[Role, ...] = ("query", "candidate")
+ROUNDING = 1e-12
+"""A variance in float64 below this share of the mean square is none: the numbers are equal."""
 Encode: TypeAlias = Callable[[Sequence[Item]], FloatArray]
 
 
@@ -47,9 +63,25 @@ def key(role: Role, modality: str) -> str:
     return f"{role}/{modality}"
 
 
+def with_roles(by_role: Mapping[Role, Mapping[str, Rows]]) -> Fitting:
+    """Rows to fit on, of rows by role, and then by modality."""
+    return {key(role, name): x for role, own in by_role.items() for name, x in own.items()}
+
+
 def same_roles(by_modality: Mapping[str, Rows]) -> Fitting:
     """Rows that stand for queries and candidates alike, as rows of training data do."""
-    return {key(role, name): rows for role in ROLES for name, rows in by_modality.items()}
+    return with_roles(dict.fromkeys(ROLES, by_modality))
+
+
+def in_role(samples: Fitting, role: Role) -> dict[str, Rows]:
+    """The rows of one role, by modality."""
+    return {x.modality: x for name, x in samples.items() if name == key(role, x.modality)}
+
+
+def mean_row(z_ND: Array) -> FloatArray:
+    """The mean (D,) of host rows (N, D), computed in float64."""
+    mean_D: FloatArray = np.asarray(z_ND, np.float64).mean(axis=0)
+    return mean_D
 
 
 def encoded(items: Sequence[Item], encode: Encode) -> FloatArray:

@@ -38,3 +38,12 @@ def test_means_and_traces_are_matched(seed: int) -> None:
         moved = align.moved(one, "candidate")
         np.testing.assert_allclose(moved.mean(0), image.mean(0), atol=1e-12)
         assert moved.var(axis=0).sum() == pytest.approx(image.var(axis=0).sum())
+
+
+def test_rows_that_are_equal_are_moved_but_not_spread() -> None:
+    for count in (1, 6, 7):
+        rows = drawn(count)
+        equal = Rows.single("text", np.tile(rows["text"].whole[:1], (count, 1)))
+        align = ReAlign.fit(same_roles({"image": rows["image"], "text": equal}))
+        wanted = np.tile(rows["image"].whole.mean(0), (count, 1))
+        np.testing.assert_allclose(align.moved(equal, "query"), wanted, atol=1e-12)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gapped_rows import MODALITIES, drawn, seeds
 from gcl_spec.evaluate.calibrations.biases import Bank, Standard
-from gcl_spec.evaluate.calibrations.rows import same_roles
+from gcl_spec.evaluate.calibrations.rows import Rows, same_roles
 
 
 @settings(max_examples=10, deadline=None)
@@ -36,3 +36,11 @@ def test_standard_scores(seed: int) -> None:
             assert abs(one.mean()) < 1e-9
         every = np.concatenate(scores)
         assert (every.mean(), every.std()) == (pytest.approx(0, abs=1e-9), pytest.approx(1))
+
+
+def test_equal_scores_are_not_scaled_by_their_rounding() -> None:
+    """Rows of a collapsed model, whose variance in float64 is of the size of rounding."""
+    for x_D in drawn(0)["text"].whole.astype(np.float32):
+        one = Rows.single("text", np.tile(x_D.astype(np.float64), (3, 1)))
+        made = Standard.fit(same_roles({"text": one})).apply(one, "candidate")
+        np.testing.assert_allclose(made[:, :-1], one.whole)
