@@ -36,6 +36,7 @@ def evaluate_benchmark(
         trec: where runs and judgements go, a new folder.
     """
     from gcl_spec.data.root import open_root
+    from gcl_spec.evaluate.calibrations.rows import EncodedOnce
     from gcl_spec.evaluate.paper import COLUMNS
     from gcl_spec.evaluate.published import measure
     from gcl_spec.progress import open_progress
@@ -59,7 +60,7 @@ def evaluate_benchmark(
     check_files(pictures, tasks)
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         figures = measure(
-            lambda items: encode_items(loaded, pictures, items, reporter),
+            EncodedOnce(lambda items: encode_items(loaded, pictures, items, reporter)),
             tasks,
             COLUMNS[wanted.benchmark],
             loaded.calibration,
@@ -86,15 +87,13 @@ def show_benchmark(
     """
     from rich.console import Console
 
+    from gcl_spec.report.published_tables import published_notes, published_rows
+    from gcl_spec.report.tables import rich_table
     from gcl_spec.tasks.formats import format_of
 
     report = {"benchmark": benchmark, "figures": [x.to_json() for x in figures]}
     write_json(json_path, {**report, "partial": list(partial)})
     sets = format_of(benchmark).SETS
-
-    from gcl_spec.report.published_tables import published_notes, published_rows
-    from gcl_spec.report.tables import rich_table
-
     rows = published_rows(benchmark, sets, tasks, figures)
     Console().print(rich_table(rows, titled(f"{benchmark}, percent", partial)))
     for note in published_notes(benchmark, sets, tasks, figures):

@@ -1,5 +1,6 @@
 """`gcl calibrate`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -25,10 +26,17 @@ __all__ = ["command"]
     help="Rows without labels, in a layout of training data.  [default: those of the training]",
 )
 @click.option(
+    "--queries",
+    type=PATH,
+    metavar="ROWS",
+    help="Rows that stand for queries; those of --data then stand for candidates alone.  "
+    "[default: the same rows stand for both]",
+)
+@click.option(
     "--rows",
     type=click.IntRange(min=2),
     metavar="N",
-    help="How many samples are taken at most, evenly from all.  [default: 4096]",
+    help="How many samples are taken at most, evenly from all of each.  [default: 4096]",
 )
 @click.option(
     "--only",
@@ -43,6 +51,7 @@ __all__ = ["command"]
 def command(
     run: Path,
     data: Path | None,
+    queries: Path | None,
     rows: int | None,
     only: tuple[str, ...],
     backend: str,
@@ -53,7 +62,7 @@ def command(
     """Fit calibrations of a run, which need no training, and store them beside it.
 
     \b
-    mean       subtracts the mean of each modality
+    mean       subtracts the mean of each modality in its role, query or candidate
     cfu        centres images and texts, then fuses them
     bank       takes off what a candidate has in common with queries
     standard   scores of each candidate modality get mean 0 and deviation 1
@@ -82,6 +91,7 @@ def command(
             loaded,
             reporter,
             data=None if data is None else str(data),
+            queries=None if queries is None else str(queries),
             most=rows or MOST,
             names=names,
         )
@@ -91,5 +101,9 @@ def command(
         say(f"warning: left out: {len(fitted.bad) - 3} more", err=True)
     for line in lines:
         say(line)
-    counts = ", ".join(f"{count} {name}" for name, count in fitted.rows.items())
-    say(f"fitted on {counts}: {fitted.files[0].parent}")
+    asked = f"; queries: {_counts(fitted.queries)}" if queries is not None else ""
+    say(f"fitted on {_counts(fitted.rows)}{asked}: {fitted.files[0].parent}")
+
+
+def _counts(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in rows.items())

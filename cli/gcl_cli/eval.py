@@ -1,12 +1,14 @@
 """`gcl eval`."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from gcl_cli._benchmark import Wanted, evaluate_benchmark
-from gcl_cli._calibrated import compare_all
+from gcl_cli._calibrated import compare_all, need_calibrations
 from gcl_cli._json import write_json
 from gcl_cli._options import (
     PATH,
@@ -28,6 +30,11 @@ from gcl_spec.evaluate.paper import COLUMNS
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun, load_run
+
+if TYPE_CHECKING:
+    from gcl_spec.evaluate.calibrations.rows import Encode
+    from gcl_spec.evaluate.trec_folder import TrecFolder
+    from gcl_spec.tasks.task import Task
 
 __all__ = ["command"]
 
@@ -114,7 +121,7 @@ def command(
     if calibration == "all":
         if benchmark is not None or against is not None or trec is not None:
             raise click.UsageError("--calibration all has no --benchmark, --against and --trec")
-        _every_calibration(run, data, model, json_path)
+        _every_calibration(run, data, plain._replace(step=step), json_path)
     elif benchmark is not None:
         if data is None or against is not None:
             raise click.UsageError("--benchmark needs --data DIR, and has no --against")
@@ -128,7 +135,11 @@ def command(
 def _every_calibration(
     run: Path, data: Path | None, model: "_Model", json_path: Path | None
 ) -> None:
-    compare_all(run, lambda name: _evaluate(run, data, model._replace(calibration=name)), json_path)
+    folder = RunFolder.open(run, allow_unverified=model.allow_unverified)
+    need_calibrations(folder)
+    loaded = model.load(run)
+    with _searches(loaded, data) as (encode, tasks, _):
+        compare_all(folder, loaded, encode, tasks, json_path)
 
 
 def _one_run(
@@ -149,30 +160,36 @@ def _one_run(
 
 
 def _evaluate(run: Path, data: Path | None, model: "_Model", trec: Path | None = None) -> Report:
-    from gcl_spec.data.root import open_root
     from gcl_spec.evaluate.evaluation import evaluate
+
+    loaded = model.load(run)
+    with _searches(loaded, data, trec) as (encode, tasks, watch):
+        return evaluate(encode, tasks, loaded.calibration, watch=watch)
+
+
+@contextmanager
+def _searches(
+    loaded: LoadedRun, data: Path | None, trec: Path | None = None
+) -> "Iterator[tuple[Encode, Sequence[Task], TrecFolder | None]]":
+    """What encodes items of tasks, the tasks at `data`, and what writes TREC's files of them."""
+    from gcl_spec.data.root import open_root
     from gcl_spec.progress import open_progress
-    from gcl_spec.run.loaded import encode_items, evaluate_vectors
+    from gcl_spec.run.loaded import encode_items, vector_searches
     from gcl_spec.tasks.folder import folder_of_tasks, read_tasks
     from gcl_spec.tasks.task import answerable
 
-    loaded = model.load(run)
     if loaded.config.model.kind == "adapter":
         if trec is not None:
             raise click.UsageError("--trec is for tasks with files, not for vectors")
-        return evaluate_vectors(loaded, None if data is None else str(data))
+        yield *vector_searches(loaded, None if data is None else str(data)), None
+        return
     root = open_root("starter" if data is None else data)
     tasks = read_tasks(root, folder_of_tasks(root) or "")
     tasks, left_out = answerable(tasks, loaded.config.model.modalities)
     for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
-        return evaluate(
-            lambda items: encode_items(loaded, root, items, reporter),
-            tasks,
-            loaded.calibration,
-            watch=watch,
-        )
+        yield lambda items: encode_items(loaded, root, items, reporter), tasks, watch
 
 
 class _Model(NamedTuple):

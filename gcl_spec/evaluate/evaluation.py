@@ -11,7 +11,7 @@ from gcl_spec import geometry
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
-from gcl_spec.evaluate.calibrations.rows import Encode, Role, encoded
+from gcl_spec.evaluate.calibrations.rows import Encode, EncodedOnce, Role
 from gcl_spec.evaluate.per_query import pools_of
 from gcl_spec.evaluate.trec_folder import Seen, Watch
 from gcl_spec.objective import in_order, name_parts
@@ -140,33 +140,28 @@ def evaluate(
     items = dict.fromkeys(i.content for t in tasks for i in (*t.queries, *t.candidates))
     rows = {key: n for n, key in enumerate(items)}
     contents = [Item("", **dict(content)) for content in items]
-    z = _both_roles(contents, encode, calibration)
+    once = EncodedOnce(encode)
 
-    def embed(wanted: Sequence[Item], role: Role = "candidate") -> FloatArray:
-        return z[role][[rows[item.content] for item in wanted]]
+    def made(wanted: Sequence[Item], role: Role) -> FloatArray:
+        if calibration is None:
+            return once(wanted)
+        return apply_to_items(calibration, wanted, once, [role])[role]
+
+    z_ND = made(contents, "candidate")
+
+    def embed(wanted: Sequence[Item]) -> FloatArray:
+        return z_ND[[rows[item.content] for item in wanted]]
 
     pool_z = embed(pool)
     results = []
     for task, same in zip(tasks, renamed, strict=True):
-        queries_z = embed(task.queries, "query")
+        queries_z = made(task.queries, "query")
         own_z = embed(task.candidates)
         results.append(_search(task, "local", task.candidates, queries_z, own_z, watch))
         results.append(_search(same, "global", pool, queries_z, pool_z, watch))
     width = pool_z.shape[1] - (0 if calibration is None else calibration.appended)
-    space = _geometry(
-        contents, z["candidate"][:, :width], tasks, lambda wanted: embed(wanted)[:, :width]
-    )
+    space = _geometry(contents, z_ND[:, :width], tasks, lambda wanted: embed(wanted)[:, :width])
     return Report(tuple(results), space)
-
-
-def _both_roles(
-    items: Sequence[Item], encode: Encode, calibration: Chain | None
-) -> Mapping[Role, FloatArray]:
-    """The rows of items as queries and as candidates, (N, D') each."""
-    if calibration is not None:
-        return apply_to_items(calibration, items, encode)
-    z_ND = encoded(items, encode)
-    return {"query": z_ND, "candidate": z_ND}
 
 
 def _search(

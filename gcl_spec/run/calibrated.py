@@ -1,6 +1,6 @@
 """Fits calibrations on the training rows of a run, or on other rows without labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.encode import encode
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, fit
-from gcl_spec.evaluate.calibrations.rows import Rows, rows_of, same_roles
+from gcl_spec.evaluate.calibrations.rows import Rows, rows_of, same_roles, with_roles
 from gcl_spec.evaluate.calibrations.store import Origin, write
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.progress import Reporter
@@ -38,10 +38,17 @@ MOST = 4096
 
 @dataclass(frozen=True)
 class Fitted:
-    """What `calibrate` has done: the files, the numbers of rows by modality, and what was bad."""
+    """What `calibrate` has done.
+
+    files: those of the calibrations.
+    rows: the numbers of rows by modality, as candidates.
+    queries: the same as queries; equal to `rows` where the same rows stand for both.
+    bad: why samples could not be used.
+    """
 
     files: tuple[Path, ...]
     rows: dict[str, int]
+    queries: dict[str, int]
     bad: tuple[str, ...]
 
 
@@ -51,6 +58,7 @@ def calibrate(
     reporter: Reporter,
     *,
     data: str | None = None,
+    queries: str | None = None,
     most: int = MOST,
     names: Sequence[str] = CALIBRATIONS,
 ) -> Fitted:
@@ -61,24 +69,33 @@ def calibrate(
         loaded: its model.
         reporter: hears of progress.
         data: rows, in any layout of training data; those that the run trained on when not given.
-        most: how many samples are taken at most, evenly from all of the data.
+        queries: rows that stand for queries alone, so that those of `data` stand for candidates
+            alone; when not given those of `data` stand for both.
+        most: how many samples are taken at most, evenly from all of each.
         names: of `CALIBRATIONS`.
 
     Raises:
         DataError: there is no usable row.
         CheckpointError: the run has other weights by now, or a file cannot be written.
     """
-    by_modality, bad = training_rows(loaded, reporter, data=data, most=most)
-    samples = same_roles(by_modality)
+    candidates, bad = training_rows(loaded, reporter, data=data, most=most)
+    samples, asked = same_roles(candidates), candidates
+    if queries is not None:
+        asked, more = training_rows(loaded, reporter, data=queries, most=most)
+        samples, bad = with_roles({"query": asked, "candidate": candidates}), (*bad, *more)
     weights = weights_checksum(run.found(str(loaded.step)).state)
-    counts = {name: len(rows.whole) for name, rows in by_modality.items()}
+    counts = _counts(samples)
     files = []
     for name in names:
         path = calibration_file(run, name)
         path.parent.mkdir(exist_ok=True)
         write(path, fit(name, samples), Origin(weights, loaded.step, counts))
         files.append(path)
-    return Fitted(tuple(files), counts, bad)
+    return Fitted(tuple(files), _counts(candidates), _counts(asked), bad)
+
+
+def _counts(rows: Mapping[str, Rows]) -> dict[str, int]:
+    return {name: len(found.whole) for name, found in rows.items()}
 
 
 def training_rows(

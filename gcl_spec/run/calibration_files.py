@@ -9,13 +9,19 @@ from pathlib import Path
 from gcl_spec._files.checksum import checksum
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
-from gcl_spec.evaluate.calibrations.known import Chain, check_name
+from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, Chain, check_name
 from gcl_spec.evaluate.calibrations.store import read
 from gcl_spec.run.checkpoint import Found
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.weights import trained_weights
 
-__all__ = ["calibration_file", "calibration_of", "put_beside", "weights_checksum"]
+__all__ = [
+    "calibration_file",
+    "calibration_of",
+    "fitted_names",
+    "put_beside",
+    "weights_checksum",
+]
 
 
 def calibration_file(run: RunFolder, name: str) -> Path:
@@ -26,6 +32,11 @@ def calibration_file(run: RunFolder, name: str) -> Path:
     """
     check_name(name)
     return run.path / "calibrations" / f"{name}.safetensors"
+
+
+def fitted_names(run: RunFolder) -> tuple[str, ...]:
+    """The names of the calibrations that a run has, in the order of `CALIBRATIONS`."""
+    return tuple(name for name in CALIBRATIONS if calibration_file(run, name).exists())
 
 
 def calibration_of(run: RunFolder, name: str, found: Found) -> Chain:

@@ -21,8 +21,7 @@ from gcl_spec.embed.encode import encode, pairs_of
 from gcl_spec.embed.vectors import GivenVectors
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_columns
-from gcl_spec.evaluate.calibrations.rows import ROLES, Role
-from gcl_spec.evaluate.evaluation import Report, evaluate
+from gcl_spec.evaluate.calibrations.rows import ROLES, Encode, Role
 from gcl_spec.models.start import vector_widths
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
@@ -30,9 +29,15 @@ from gcl_spec.run import checkpoint
 from gcl_spec.run.calibration_files import calibration_of
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.tasks.held_out import hold_out
-from gcl_spec.tasks.task import Item, columns_of
+from gcl_spec.tasks.task import Item, Task, columns_of
 
-__all__ = ["LoadedRun", "encode_items", "evaluate_vectors", "load_run", "read_run"]
+__all__ = [
+    "LoadedRun",
+    "encode_items",
+    "load_run",
+    "read_run",
+    "vector_searches",
+]
 
 
 @dataclass(frozen=True)
@@ -170,8 +175,8 @@ def encode_items(
     return encode(run.trainer, collate, columns, batch_size=run.config.eval.batch_size)
 
 
-def evaluate_vectors(run: LoadedRun, path: str | None = None) -> Report:
-    """The evaluation of an adapter: searches among vectors.
+def vector_searches(run: LoadedRun, path: str | None = None) -> tuple[Encode, tuple[Task, ...]]:
+    """What encodes vectors, and the searches among them.
 
     Args:
         run: of an adapter.
@@ -189,8 +194,8 @@ def evaluate_vectors(run: LoadedRun, path: str | None = None) -> Report:
     share = data.holdout if path is None else 1.0
     _, tasks = hold_out(source, share, config.model.modalities)
     collate, size = VectorCollator(source), config.eval.batch_size
-    return evaluate(
-        lambda items: encode(run.trainer, collate, columns_of(items), batch_size=size),
-        tasks,
-        run.calibration,
-    )
+
+    def encode_vectors(items: Sequence[Item]) -> FloatArray:
+        return encode(run.trainer, collate, columns_of(items), batch_size=size)
+
+    return encode_vectors, tasks

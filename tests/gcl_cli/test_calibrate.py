@@ -1,15 +1,22 @@
 """`gcl calibrate` and `gcl eval --calibration`, in this process."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from fake import FakeBackend
 from gcl_cli import calibrate, eval
 from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.evaluate.calibrations import read
+from gcl_spec.evaluate.calibrations.rows import mean_row
+from gcl_spec.progress import Quiet
+from gcl_spec.run.calibrated import training_rows
+from gcl_spec.run.loaded import load_run
 from gcl_spec.train.training import run_training
 from loop_config import fast
 
@@ -54,3 +61,26 @@ def test_what_cannot_be(run: Path, data_folder: Path) -> None:
         call(calibrate.command, run, "--only", "means")
     options = ("--data", data_folder, "--calibration", "all", "--against", run)
     assert "--calibration all has no" in call(eval.command, run, *options).output
+
+
+def test_queries_of_their_own(run: Path, data_folder: Path, tmp_path: Path) -> None:
+    """The means of queries are those of the searches, which are texts alone."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    rows = [
+        {"id": str(n), "captions": [f"a {name} tile"]} for n, name in enumerate(["red", "blue"])
+    ]
+    (tmp_path / "rows").mkdir()
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "rows" / "train.jsonl").write_text(lines)
+    options = ("--only", "mean", "--only", "bank", "--queries", tmp_path / "rows")
+    out = call(calibrate.command, copy, *options).output
+    assert "fitted on 24 image, 24 text, 24 image+text; queries: 2 text:" in out.replace("\n", "")
+    chain, origin = read(copy / "calibrations" / "mean.safetensors")
+    assert origin.rows["query/text"] == 2
+    means = chain.arrays()
+    assert "0/query/image" not in means
+    loaded = load_run(copy, backend="fake:FakeBackend")
+    asked, _ = training_rows(loaded, Quiet(), data=str(tmp_path / "rows"))
+    np.testing.assert_array_equal(means["0/query/text"], mean_row(asked["text"].whole))
+    for name in ("mean", "bank"):
+        call(eval.command, copy, "--data", data_folder, "--calibration", name)

@@ -21,7 +21,8 @@ OPTIONS = {
         "--items", "--set", "--shard", "--step",
     },
     "calibrate": {
-        "--allow-unverified", "--backend", "--data", "--device", "--only", "--rows", "--step",
+        "--allow-unverified", "--backend", "--data", "--device", "--only", "--queries", "--rows",
+        "--step",
     },
     "export": {"--allow-unverified", "--onnx", "--step", "--calibration"},
     "verify-backends": {

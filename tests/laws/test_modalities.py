@@ -17,10 +17,11 @@ from gcl_spec.config.options import DataConfig
 from gcl_spec.config.toml import load
 from gcl_spec.data.open import open_source
 from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate.evaluation import evaluate
 from gcl_spec.registry import load_training
 from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.run.loaded import evaluate_vectors
+from gcl_spec.run.loaded import vector_searches
 from gcl_spec.train.training import run_training
 from pieces import write
 
@@ -112,7 +113,7 @@ def test_an_adapter_of_audio(trains: TrainingBackend, tmp_path: Path, kind: str)
     rows = loaded.encode(text=np.ones((2, 6)), audio=[np.ones(5), None])
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     assert np.abs(rows[0] - rows[1]).max() > 1e-3, "fused, and the text alone"
-    assert evaluate_vectors(loaded).value("text->audio", "local", "hit@10") > 0
+    assert evaluate(*vector_searches(loaded)).value("text->audio", "local", "hit@10") > 0
     check_resumed(run, trains, tmp_path / "again")
 
 
@@ -150,7 +151,7 @@ def test_what_an_adapter_of_audio_refuses(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"silent\.npz: an adapter needs .* none of audio"):
         run_training(silent, backend, tmp_path / "none")
     with pytest.raises(DataError, match="holds no vectors"):
-        evaluate_vectors(loaded, str(write(tmp_path / "pictures", 4)))
+        vector_searches(loaded, str(write(tmp_path / "pictures", 4)))
 
 
 def test_data_check_names_what_samples_have(tmp_path: Path) -> None:

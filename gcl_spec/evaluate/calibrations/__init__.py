@@ -10,7 +10,7 @@ from gcl_spec.evaluate.calibrations.known import (
     apply_to_items,
     fit,
 )
-from gcl_spec.evaluate.calibrations.rows import Rows, same_roles
+from gcl_spec.evaluate.calibrations.rows import Rows, same_roles, with_roles
 from gcl_spec.evaluate.calibrations.store import read, write
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "fit",
     "read",
     "same_roles",
+    "with_roles",
     "write",
 ]

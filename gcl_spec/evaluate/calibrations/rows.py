@@ -15,6 +15,7 @@ __all__ = [
     "ROLES",
     "ROUNDING",
     "Encode",
+    "EncodedOnce",
     "Fitting",
     "Role",
     "Rows",
@@ -97,6 +98,26 @@ def encoded(items: Sequence[Item], encode: Encode) -> FloatArray:
         if not np.all(np.isfinite(row)):
             raise InputError(f"the embedding of {dict(item.content)} holds NaN or Inf")
     return z_ND
+
+
+class EncodedOnce:
+    """An encoder of items that encodes each content once, however often it is asked for it.
+
+    Args:
+        encode: makes unit rows (N, D) of N items.
+    """
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._rows: dict[tuple[tuple[str, str], ...], FloatArray] = {}
+
+    def __call__(self, items: Sequence[Item]) -> FloatArray:
+        """The rows (N, D) of N items, one at least; errors as those of `encoded`."""
+        new = dict.fromkeys(item.content for item in items if item.content not in self._rows)
+        if new:
+            z_ND = encoded([Item("", **dict(content)) for content in new], self._encode)
+            self._rows.update(zip(new, z_ND, strict=True))
+        return np.stack([self._rows[item.content] for item in items])
 
 
 def rows_of(items: Sequence[Item], encode: Encode) -> list[tuple[IntArray, Rows]]:
