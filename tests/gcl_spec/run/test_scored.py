@@ -80,5 +80,5 @@ def test_what_is_nothing_of_these(tmp_path: Path) -> None:
         scores_at(run, metric="hit@10")
     done = write_run(tmp_path / "done", [1.0])
     (done / "after.json").write_text("{}")
-    with pytest.raises(DataError, match=r"after\.json: not as it was written"):
+    with pytest.raises(CheckpointError, match=r"after\.json: not as it was written"):
         scores_at(done, metric="hit@10")
