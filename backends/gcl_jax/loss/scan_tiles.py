@@ -100,7 +100,7 @@ class Tiles:
             found = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp)
             x: Any
             for k, x in ((i, found.others_a), (j, found.others_b)):
-                total = log_add(_at(others, k), x, jnp) if shift is None else others[k] + x
+                total = log_add(_at(others, k), x, jnp) if shift is None else _row(others, k) + x
                 others = _set(others, k, at.valid, total)
             for k, y in ((i, found.own_a), (j, found.own_b)):
                 own = _set(own, k, at.valid, _add_own(_at(own, k), y))
@@ -124,11 +124,13 @@ class Tiles:
 
         def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
             found, total = carry
-            w_a, w_b = (Weights(*(w[k] for w in cut)) for k in (i, j))
+            w_a, w_b = (Weights(*(_row(w, k) for w in cut)) for k in (i, j))
             by_scale, *parts = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
             valid = at.valid.astype(by_scale.dtype)
             for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
-                found = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), found, part)
+                found = jax.tree.map(
+                    lambda x, y, k=k: _put(x, k, _row(x, k) + valid * y), found, part
+                )
             return (found, total + valid * by_scale), None
 
         sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
@@ -190,7 +192,7 @@ class Tiles:
 
     def _side(self, i: jax.Array) -> Side:
         """The side of tile i, a number of shape ()."""
-        return Side(*(None if x is None else x[i] for x in self.sides))
+        return Side(*(None if x is None else _row(x, i) for x in self.sides))
 
     def _cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
         """The array with its axis of samples padded and cut; the axis of tiles comes first."""
@@ -208,16 +210,32 @@ def _scan(step: Callable[[Any, Share], tuple[Any, None]], start: Any, turns: Sha
     return jax.lax.scan(step, start, turns)[0] if turns.valid.shape[0] else start
 
 
+def _row(x: jax.Array, k: jax.Array) -> jax.Array:
+    """x[k], in two operations: k is no place from the end, which JAX would provide for."""
+    row: jax.Array = jax.lax.dynamic_index_in_dim(
+        x, k, keepdims=False, allow_negative_indices=False
+    )
+    return row
+
+
+def _put(x: jax.Array, k: jax.Array, row: jax.Array) -> jax.Array:
+    """The array x with another x[k]."""
+    all_rows: jax.Array = jax.lax.dynamic_update_index_in_dim(
+        x, row, k, 0, allow_negative_indices=False
+    )
+    return all_rows
+
+
 def _at(sums: Any, k: jax.Array) -> Any:
     """The sums of tile k, (K, T) each, of those of all tiles."""
-    return jax.tree.map(lambda x: x[k], sums)
+    return jax.tree.map(lambda x: _row(x, k), sums)
 
 
 def _set(sums: Any, k: jax.Array, valid: jax.Array, found: Any) -> Any:
     """The sums of all tiles, with `found` as those of tile k where the pair is this device's."""
     if found is None:
         return sums
-    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, x[k])), sums, found)
+    return jax.tree.map(lambda x, y: _put(x, k, jnp.where(valid, y, _row(x, k))), sums, found)
 
 
 def _add_own(own: Own, found: Own | None) -> Own | None:
