@@ -19,8 +19,10 @@ os.environ.setdefault("XLA_FLAGS", QUICKLY)
 import pytest
 from hypothesis import settings
 
+from gcl_reference.backend import ReferenceBackend
 from gcl_spec import registry
 from gcl_spec.backend import Backend
+from remembering import Remembering
 from tiles_on_disk import write_data
 
 BACKENDS = tuple(os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(","))
@@ -128,7 +130,8 @@ def backend(backend_name: str) -> Backend:
 
 @pytest.fixture(scope="session")
 def reference() -> Backend:
-    return registry.load("reference")
+    assert isinstance(registry.load("reference"), ReferenceBackend)
+    return Remembering()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ It is written from the definition in `gcl_spec.objective` alone (arXiv 2509.2563
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,8 +59,10 @@ class Samples:
         self.captions = captions
         self.z = np.where(self.present[:, :, None], z_MBD, 0.0)
         self.rows = [(m, k) for m in range(modalities) for k in range(samples)]
+        # Directions with the same query ask for the same; numbers that are known are looked up.
+        self.similarity, self.pool = cache(self._similarity), cache(self._pool)
 
-    def similarity(self, x: Row, y: Row) -> Any:
+    def _similarity(self, x: Row, y: Row) -> Any:
         """The dot product of two rows, without conjugate, so that it is analytic."""
         return self.factor(x, y) * (self.z[x] * self.z[y]).sum()
 
@@ -78,7 +81,7 @@ class Samples:
             found = [(target, j)]
         return [row for row in found if self.present[row]]
 
-    def pool(self, query: Row, d: Direction) -> list[Row]:
+    def _pool(self, query: Row, d: Direction) -> list[Row]:
         """The rows with which the query's positives compete, themselves among them."""
         return [row for row in self.rows if self._competes(query, d, row)]
 

@@ -1,6 +1,7 @@
 """JAX's training step as a function, on a model of two matrices, against the step written out."""
 
 from collections.abc import Callable
+from functools import cache
 from math import log
 from typing import Any
 
@@ -66,12 +67,18 @@ def options(**more: Any) -> StepOptions:
     return StepOptions(**({**plain, "max_log_scale": log(100.0), "ema": 0.0} | more))
 
 
+@cache
+def compiled(given: StepOptions, ndims: tuple[tuple[str, int], ...]) -> tuple[Any, AdamW, Model]:
+    """A step of a model, which tests share: it takes seconds to compile."""
+    rules = AdamW.of(OptimConfig(clip_norm=0.0), dict(ndims))
+    model, world = Model(), JaxWorld((jax.devices("cpu")[0],))
+    return jax.jit(make_step(model, rules, given, world)), rules, model  # type: ignore[arg-type]
+
+
 def one(
     given: StepOptions, trained: dict[str, Any], still: Any = None, data: Any = None
 ) -> tuple[Any, Any, Model]:
-    rules = AdamW.of(OptimConfig(clip_norm=0.0), {n: np.ndim(x) for n, x in trained.items()})
-    model, world = Model(), JaxWorld((jax.devices("cpu")[0],))
-    step = jax.jit(make_step(model, rules, given, world))  # type: ignore[arg-type]
+    step, rules, model = compiled(given, tuple((n, np.ndim(x)) for n, x in trained.items()))
     moving = (trained, rules.start(trained), {n: np.asarray(x) for n, x in trained.items()})
     kept, values = step(moving, still or {}, {"one": np.float32(1)}, data or batch(), LR)
     return kept, values, model

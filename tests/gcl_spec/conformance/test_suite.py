@@ -46,7 +46,7 @@ def test_the_suite_rejects_a_wrong_backend(third_party: Path, tmp_path: Path) ->
     assert wrong != right
     (tmp_path / "mybackend.py").write_text(wrong)
     (tmp_path / "test_mybackend.py").write_text((third_party / "test_mybackend.py").read_text())
-    done = run(tmp_path, *PYTEST, "test_mybackend.py", "-k", "fixed_case")
+    done = run(tmp_path, *PYTEST, "-x", "test_mybackend.py", "-k", "fixed_case")
     assert done.returncode == 1, done.stdout
     assert "rounding explains at most" in done.stdout
 

@@ -62,11 +62,28 @@ def fusions(case: Case) -> list[int | None]:
     )
 
 
-@pytest.mark.parametrize("xp", [numpy_namespace, array_api_strict, torch_namespace])
+DRAWN = given(
+    case=cases(), tile=st.sampled_from(TILES), seed=st.integers(0, 2**16), damped=st.booleans()
+)
+
+
+@pytest.mark.parametrize("xp", [numpy_namespace, torch_namespace])
 @pytest.mark.parametrize("own_maxima", [False, True])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-@given(case=cases(), tile=st.sampled_from(TILES), seed=st.integers(0, 2**16), damped=st.booleans())
-def test_tiles_are_the_plain_blocks(
+@DRAWN
+def test_tiles_are_the_plain_blocks(xp: Any, own_maxima: bool, **drawn: Any) -> None:
+    tiles_are_the_plain_blocks(xp, own_maxima, **drawn)
+
+
+@pytest.mark.parametrize("own_maxima", [False, True])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
+@DRAWN
+def test_tiles_ask_for_nothing_but_the_standard(own_maxima: bool, **drawn: Any) -> None:
+    """The namespace that refuses everything else is slow."""
+    tiles_are_the_plain_blocks(array_api_strict, own_maxima, **drawn)
+
+
+def tiles_are_the_plain_blocks(
     xp: Any, own_maxima: bool, case: Case, tile: int, seed: int, damped: bool
 ) -> None:
     """The sums, and for any gradient by them those by rows, factors, captions and scale."""
