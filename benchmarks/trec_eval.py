@@ -14,7 +14,7 @@ from itertools import permutations
 import numpy as np
 import pytrec_eval
 
-from gcl_spec.recall import Band, graded_ndcg, rank
+from gcl_spec.recall import Band, rank
 
 NAMES = {
     "hit@1": "success_1",
@@ -65,9 +65,8 @@ def main() -> None:
 
 def of_ours(name: str, scores: np.ndarray, grades: np.ndarray) -> Band:
     pairs = [(0, int(n)) for n in np.flatnonzero(grades)]
-    if name.startswith("graded"):
-        return graded_ndcg(scores[None, :], pairs, grades[grades > 0], int(name[-1]))
-    return rank(scores[None, :], pairs).metric(name)
+    ranking = rank(scores[None, :], pairs, gains=grades[grades > 0])
+    return ranking.metric(name.removeprefix("graded "))
 
 
 def theirs(measure: str, scores: np.ndarray, grades: np.ndarray, order: Sequence[int]) -> float:

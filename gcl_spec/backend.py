@@ -7,11 +7,12 @@ others add one ability each, and `isinstance` says whether a backend has it:
       SpreadBackend     the same, of a batch that is cut over processes or devices
       TrainingBackend   models that are trained: a `Trainer`, whose processes form a `World`
         OnnxBackend     trained models that are written as ONNX graphs
+      RankingBackend    retrieval metrics, where it computes them in a way of its own
       SearchBackend     products of queries and rows, for exact search: `ChunkProducts`
       BenchBackend      losses whose cost is measured: a `Bench` with a `Memory` meter
 
-The loss and the products of a search import nothing of this file, so `Kernel` and its kin are
-defined in `gcl_spec.loss.kernel`, and `ChunkProducts` in `gcl_spec.chunk_products`.
+What lies below this file defines its own: `Kernel` and its kin are in `gcl_spec.loss.kernel`,
+`ChunkProducts` in `gcl_spec.chunk_products`, and `RankingBackend` in `gcl_spec.recall.protocol`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,12 +35,13 @@ from gcl_spec.chunk_products import ChunkProducts, Multiplier
 from gcl_spec.config.options import Config
 from gcl_spec.loss.kernel import FrameworkKernel, Kernel, PartialKernel, Processes
 from gcl_spec.objective import Objective
+from gcl_spec.recall.protocol import RankingBackend
 
 __all__ = [
     "Backend", "Bench", "BenchBackend", "Candidate", "ChunkProducts", "FrameworkKernel", "Inputs",
     "Kernel", "LossAndGrads", "LossArguments", "Memory", "Multiplier", "OnnxBackend",
-    "PartialKernel", "Prepared", "Processes", "SearchBackend", "SpreadBackend", "Step",
-    "Trainer", "TrainingBackend", "World",
+    "PartialKernel", "Prepared", "Processes", "RankingBackend", "SearchBackend", "SpreadBackend",
+    "Step", "Trainer", "TrainingBackend", "World",
 ]  # fmt: skip
 
 
@@ -106,8 +108,7 @@ class SpreadBackend(Backend, Protocol):
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """A backend on the CPU whose `loss_and_grads` cuts its samples over `size` of them.
 
-        The loss is that of the whole batch, and the gradients equal those of one process.
-        Leaving the context ends what was started.
+        Loss and gradients equal those of one process. Leaving the context ends what was started.
         """
 
 

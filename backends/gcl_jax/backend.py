@@ -32,11 +32,12 @@ class JaxBackend(JaxArrays):
         scores_QC: jax.Array,
         relevant_QC: jax.Array,
         left_out_QC: jax.Array,
+        gains_QC: jax.Array,
         /,
         metrics: tuple[str, ...],
     ) -> jax.Array:
-        """The metrics, (T, 3, Q), compiled (`gcl_spec.conformance.rankings.RankingBackend`)."""
-        return retrieval_metrics(scores_QC, relevant_QC, left_out_QC, metrics)
+        """The metrics, (T, 3, Q), compiled (`gcl_spec.backend.RankingBackend`)."""
+        return retrieval_metrics(scores_QC, relevant_QC, left_out_QC, gains_QC, metrics)
 
     def spread(self, size: int, /) -> AbstractContextManager[Backend]:
         """This backend over `size` devices (`gcl_spec.backend.SpreadBackend.spread`)."""

@@ -14,6 +14,7 @@ def retrieval_metrics(
     scores_QC: jax.Array,
     relevant_QC: jax.Array,
     left_out_QC: jax.Array,
+    gains_QC: jax.Array,
     metrics: tuple[str, ...],
 ) -> jax.Array:
     """The bands of metrics, (T, 3, Q): pessimistic, expected, optimistic.
@@ -21,11 +22,11 @@ def retrieval_metrics(
     A query without metrics has NaN, as in all compiled code (`gcl_spec.recall.rank`).
 
     Args:
-        scores_QC, relevant_QC, left_out_QC: shape (Q, C) each.
+        scores_QC, relevant_QC, left_out_QC, gains_QC: shape (Q, C) each.
         metrics: T names.
     """
     with jax.enable_x64(scores_QC.dtype == jnp.float64):
-        found: jax.Array = _compiled(scores_QC, relevant_QC, left_out_QC, metrics)
+        found: jax.Array = _compiled(scores_QC, relevant_QC, left_out_QC, gains_QC, metrics)
     return found
 
 
@@ -34,7 +35,8 @@ def _compiled(
     scores_QC: jax.Array,
     relevant_QC: jax.Array,
     left_out_QC: jax.Array,
+    gains_QC: jax.Array,
     metrics: tuple[str, ...],
 ) -> jax.Array:
-    ranking = rank(scores_QC, relevant_QC, left_out=left_out_QC, xp=jnp)
+    ranking = rank(scores_QC, relevant_QC, gains=gains_QC, left_out=left_out_QC, xp=jnp)
     return jnp.stack([jnp.stack(ranking.metric(name)) for name in metrics])

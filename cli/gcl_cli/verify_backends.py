@@ -17,7 +17,8 @@ from gcl_spec._files.atomic import check_writable
 from gcl_spec.backend import Backend, SpreadBackend
 from gcl_spec.conformance.cases.fixed import Case
 from gcl_spec.conformance.cases.rankings import RankingCase, ranking_cases, thorough_rankings
-from gcl_spec.conformance.rankings import NumPyArrays, followed_by, verify_rankings
+from gcl_spec.conformance.numpy_arrays import NumPyArrays
+from gcl_spec.conformance.rankings import followed_by, verify_rankings
 from gcl_spec.conformance.verify import DTYPES, Verdict, spread_over, verify
 from gcl_spec.errors import BackendLoadError, MissingFrameworkError
 

@@ -1,26 +1,25 @@
 """Holds retrieval metrics on every framework's arrays to the reference's loops."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, is_array_api_obj
 
-from gcl_spec._typing import Array, ArrayNamespace, FloatArray
+from gcl_spec._typing import ArrayNamespace, FloatArray
 from gcl_spec._words import one_line
-from gcl_spec.backend import Backend
+from gcl_spec.backend import Backend, RankingBackend
 from gcl_spec.conformance.cases.rankings import METRICS, RankingCase, ranking_cases
+from gcl_spec.conformance.numpy_arrays import NumPyArrays
 from gcl_spec.conformance.tolerances import rounded, unit_roundoff
 from gcl_spec.conformance.verify import DTYPES, Result, Verdict
 from gcl_spec.recall import Ranking, RankingStream, rank
 
 __all__ = [
     "QUANTITY",
-    "NumPyArrays",
-    "RankingBackend",
     "compare_ranking",
     "followed_by",
     "metrics_of",
@@ -30,46 +29,6 @@ __all__ = [
 
 QUANTITY = "Recall@K"
 """The name of all retrieval metrics together in results."""
-
-
-@runtime_checkable
-class RankingBackend(Protocol):
-    """A backend with its own way to retrieval metrics; others use `gcl_spec.recall` as it is."""
-
-    def retrieval_metrics(
-        self, scores_QC: Array, relevant_QC: Array, left_out_QC: Array, /, metrics: tuple[str, ...]
-    ) -> Array:
-        """The pessimistic, expected and optimistic values of metrics, (T, 3, Q).
-
-        Args:
-            scores_QC: each query's score with each candidate, (Q, C).
-            relevant_QC: booleans, (Q, C).
-            left_out_QC: booleans, (Q, C): candidates that do not compete, unless relevant.
-            metrics: T names that `gcl_spec.recall.Ranking.metric` knows.
-
-        Raises:
-            ValueError: NaN or Inf where a candidate competes, or no relevant candidate; without an
-                error the metrics of such a query are NaN.
-        """
-
-
-class NumPyArrays:
-    """NumPy's arrays as those of a backend, which has no loss of its own."""
-
-    name = "numpy"
-    xp: ArrayNamespace = np
-
-    def devices(self) -> Sequence[str]:
-        """The only device, the CPU."""
-        return ("cpu",)
-
-    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
-        """A copy of `x`, of the same shape, in the NumPy dtype of that name."""
-        return x.astype(dtype)
-
-    def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
-        """The array `x` itself, of any shape."""
-        return x
 
 
 def verify_rankings(
@@ -133,7 +92,7 @@ def wanted(reference: Backend, case: RankingCase, dtype: str) -> FloatArray:
     assert isinstance(reference, RankingBackend)
     scores_QC = rounded(case.scores_QC, dtype).astype(np.float64)
     found: FloatArray = reference.retrieval_metrics(
-        scores_QC, case.relevant_QC, case.left_out_QC, METRICS
+        scores_QC, case.relevant_QC, case.left_out_QC, rounded(case.gains_QC, dtype), METRICS
     )
     return found
 
@@ -192,22 +151,31 @@ def metrics_of(
         return backend.from_numpy(x, dtype=kind, device=device)
 
     def stacked(ranking: Ranking) -> FloatArray:
-        return np.asarray([[backend.to_numpy(x) for x in ranking.metric(n)] for n in metrics])
+        return np.asarray([[to_numpy(x) for x in ranking.metric(n)] for n in metrics])
 
+    to_numpy = backend.to_numpy
     masks = array(case.relevant_QC, "bool"), array(case.left_out_QC, "bool")
-    scores_QC = array(case.scores_QC, dtype)
-    own = getattr(backend, "retrieval_metrics", None)
-    if own is not None:
-        return [backend.to_numpy(own(scores_QC, *masks, metrics))]
+    scores_QC, gains_QC = array(case.scores_QC, dtype), array(case.gains_QC, dtype)
+    if isinstance(backend, RankingBackend):
+        return [to_numpy(backend.retrieval_metrics(scores_QC, *masks, gains_QC, metrics=metrics))]
     xp = array_namespace(scores_QC) if is_array_api_obj(scores_QC) else backend.xp
-    pairs, left_out = np.argwhere(case.relevant_QC), np.argwhere(case.left_out_QC)
-    whole = rank(scores_QC, masks[0], left_out=masks[1], xp=xp)
-    chosen = array(case.scores_QC[case.relevant_QC], dtype)
-    stream = RankingStream(chosen, pairs, queries=len(case.scores_QC), left_out=left_out, xp=xp)
-    half = case.scores_QC.shape[1] // 2
+    whole = rank(scores_QC, masks[0], gains=gains_QC, left_out=masks[1], xp=xp)
+    return [stacked(whole), stacked(_streamed(case, scores_QC, array, dtype, xp))]
+
+
+def _streamed(
+    case: RankingCase, scores_QC: Any, array: Callable[..., Any], dtype: str, xp: ArrayNamespace
+) -> Ranking:
+    """The ranking of a case whose candidates come in two chunks, from pairs."""
+    pairs_P2, left_out_P2 = np.argwhere(case.relevant_QC), np.argwhere(case.left_out_QC)
+    scores_P, gains_P = (array(x[case.relevant_QC], dtype) for x in (case.scores_QC, case.gains_QC))
+    stream = RankingStream(
+        scores_P, pairs_P2, queries=len(scores_QC), gains=gains_P, left_out=left_out_P2, xp=xp
+    )
+    half = scores_QC.shape[1] // 2
     stream.add(scores_QC[:, :half])
     stream.add(scores_QC[:, half:])
-    return [stacked(whole), stacked(stream.ranking())]
+    return stream.ranking()
 
 
 def _distance(have: FloatArray, want: FloatArray, dtype: str) -> tuple[float, str]:

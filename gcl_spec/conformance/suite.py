@@ -18,9 +18,11 @@ from gcl_spec import registry
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases.drawn import drawn_cases
 from gcl_spec.conformance.cases.fixed import Case, fixed_cases
+from gcl_spec.conformance.cases.rankings import ranking_cases
 from gcl_spec.conformance.compare import check_case
 from gcl_spec.conformance.degenerate import accepted, degenerate_cases
 from gcl_spec.conformance.laws import LAWS
+from gcl_spec.conformance.rankings import verify_rankings
 from gcl_spec.conformance.verify import DTYPES
 
 __all__ = ["BackendSuite"]
@@ -85,6 +87,14 @@ class BackendSuite:
         device = next((name for name in devices if name.startswith("cpu")), devices[0])
         wrong = accepted(self.backend, case, device=device)
         assert not wrong, wrong
+
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_retrieval_metrics(self, dtype: str) -> None:
+        """Metrics on its arrays, or its own ones, are those of loops over all orders of ties."""
+        reference = registry.load("reference")
+        found = verify_rankings([self.backend], reference, ranking_cases(), dtypes=[dtype])
+        wrong = [result.message for result in found.results if not result.agrees]
+        assert not wrong, "\n".join(wrong)
 
     @pytest.mark.parametrize("law", LAWS)
     def test_law(self, law: str) -> None:

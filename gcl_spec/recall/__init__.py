@@ -9,8 +9,8 @@ form: McSherry and Najork, ECIR 2008), *optimistic* (they come first). The expec
 to report; a wide band says that the model does not tell candidates apart.
 
 hit@K is what CLIP, UniIR and the GCL paper call Recall@K; recall@K is what information retrieval
-calls recall. `RankingStream` gives the same numbers of scores that come in chunks of candidates;
-`graded_ndcg` is nDCG of candidates that are relevant to different degrees.
+calls recall. nDCG counts gains, where candidates are relevant to different degrees. `RankingStream`
+gives the same numbers of scores that come in chunks of candidates.
 
 Start reading at `whole`; `ranking` has the metrics, `ties` their means, `counts` the counting.
 """

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
-from array_api_compat import is_torch_array
+from array_api_compat import device, is_torch_array
 
-from gcl_spec._typing import Array, ArrayNamespace, IntArray
+from gcl_spec._typing import Array, ArrayNamespace, BoolArray, IntArray
 from gcl_spec.errors import InputError, InputTypeError
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "NoRelevant",
     "check_relevant",
     "is_matrix",
+    "laid_out",
     "layout",
     "matrix_of_traced",
     "on_host",
@@ -40,9 +41,9 @@ class Layout(NamedTuple):
     numbers_QR: Array
     valid_QR: Array
 
-    def on(self, xp: ArrayNamespace, device: object) -> "Layout":
+    def on(self, xp: ArrayNamespace, there: object) -> "Layout":
         """The same on a device, as arrays of a namespace, (Q, R) each."""
-        return Layout(*(xp.asarray(x, device=device) for x in self))
+        return Layout(*(xp.asarray(x, device=there) for x in self))
 
 
 def on_host(x: Any) -> Any:
@@ -188,6 +189,30 @@ def layout(pairs_P2: IntArray, queries: int) -> Layout:
     numbers_QR = np.zeros((queries, width), np.int64)
     numbers_QR[valid_QR] = pairs_P2[:, 1]
     return Layout(numbers_QR, valid_QR)
+
+
+def laid_out(values_P: Array, given_P2: IntArray, valid_QR: BoolArray, xp: ArrayNamespace) -> Array:
+    """The values of pairs in their layout by query, (Q, R); anything where a place holds none.
+
+    Args:
+        values_P: a value for each pair, (P,), in the order in which pairs were given.
+        given_P2: these pairs, (P, 2), in any order, none twice.
+        valid_QR: the flags of their `layout`, on the host, (Q, R).
+        xp: the Array API namespace.
+
+    Raises:
+        InputError: there is not one value for each pair.
+    """
+    if values_P.shape != (len(given_P2),):
+        raise InputError(
+            f"wanted one value for each of {len(given_P2)} pairs, (P,); got {tuple(values_P.shape)}"
+        )
+    places_QR = np.zeros(valid_QR.shape, np.int64)
+    places_QR[valid_QR] = np.lexsort((given_P2[:, 1], given_P2[:, 0]))
+    if not len(given_P2):
+        values_P = xp.ones((1,), dtype=values_P.dtype, device=device(values_P))
+    flat = xp.asarray(places_QR.reshape(-1), device=device(values_P))
+    return xp.reshape(xp.take(values_P, flat), places_QR.shape)
 
 
 def without(pairs_P2: IntArray, others_P2: IntArray) -> IntArray:

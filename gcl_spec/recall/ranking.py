@@ -9,13 +9,15 @@ from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError
 from gcl_spec.recall.ties import (
     discount_tables,
+    dtype_name,
+    ideal,
     mean_precisions,
     mean_reciprocal,
     missed,
     table_values,
 )
 
-__all__ = ["Band", "Ranking", "widest"]
+__all__ = ["Band", "Ranking", "best_first", "widest"]
 
 
 class Band(NamedTuple):
@@ -41,9 +43,24 @@ def widest(like: Array, xp: ArrayNamespace) -> object:
     return known.get("float64", xp.float32)
 
 
+def best_first(scores_QR: Array, gains_QR: Array | None, xp: ArrayNamespace) -> Array:
+    """The order of candidates by falling score, those of one score by falling gain, (Q, R).
+
+    Args:
+        scores_QR: shape (Q, R), without NaN.
+        gains_QR: shape (Q, R); None where all are equal.
+        xp: the Array API namespace.
+    """
+    if gains_QR is None:
+        return xp.argsort(-scores_QR, axis=1)
+    order_QR = xp.argsort(-gains_QR, axis=1)
+    then_QR = xp.argsort(-xp.take_along_axis(scores_QR, order_QR, axis=1), axis=1)
+    return xp.take_along_axis(order_QR, then_QR, axis=1)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """The relevant candidates of every query, best first; those of one score stand together.
+    """The relevant candidates of every query in the order of `best_first`.
 
     A query is unknown where compiled code of JAX met NaN or no relevant candidate, or where
     `no_relevant="nan"` was asked for: all its metrics are NaN.
@@ -53,6 +70,7 @@ class Ranking:
         size_QR: how many have its score, itself among them, (Q, R).
         relevant_ahead_QR: how many relevant ones score higher, (Q, R).
         relevant_QR: how many relevant ones have its score, (Q, R).
+        gains_QR: what it is worth to find this one, above 0, (Q, R); only nDCG asks for it.
         valid_QR: whether the query has so many relevant candidates, (Q, R).
         known_Q: whether the query has metrics, (Q,).
         candidates: the number of candidates of the largest pool.
@@ -63,6 +81,7 @@ class Ranking:
     size_QR: Array
     relevant_ahead_QR: Array
     relevant_QR: Array
+    gains_QR: Array
     valid_QR: Array
     known_Q: Array
     candidates: int
@@ -96,10 +115,11 @@ class Ranking:
         return self._band(low, self._mean(xp.minimum(places_QR, size_QR) / size_QR), high)
 
     def ndcg(self, k: int) -> Band:
-        """nDCG@k, the sum of 1 / log2(rank + 1) over relevant candidates, by its largest value.
+        """nDCG@k, the sum of gain / log2(rank + 1) over relevant candidates, by its largest value.
 
-        The source is Järvelin and Kekäläinen (2002), with gains of 0 and 1. The largest value is
-        that of all relevant candidates at the top, also of those that no ranking returned.
+        The source is Järvelin and Kekäläinen (2002), as trec_eval computes it: gains are linear, 1
+        where none are given. The largest value is that of all relevant candidates on top, those of
+        the largest gains first, also of those that no ranking returned.
 
         Returns:
             A band of (Q,) values.
@@ -108,21 +128,24 @@ class Ranking:
             InputError: k is no integer of at least 1.
         """
         xp, k = self.xp, min(checked_k(k), self.candidates)
-        like = self._real(self.known_Q)
-        tables = discount_tables(k, str(like.dtype).rpartition(".")[2])
+        gains_QR = self.gains_QR
+        tables = discount_tables(k, dtype_name(gains_QR))
 
         def at(table: int, ranks: Array) -> Array:
-            return table_values(tables[table], xp.clip(ranks, 0, k + (table == 0)), like, xp)
+            return table_values(tables[table], xp.clip(ranks, 0, k + (table == 0)), ranks, xp)
 
-        low, high = (self._sum(at(0, ranks_QR)) for ranks_QR in self._ranks())
+        _, first_QR = self._ranks()
+        # The largest gain of a tie comes first at best, and at the same distance from its end last.
+        last_QR = 2 * self.ahead_QR + self.size_QR + 1 - first_QR
+        low, high = (self._sum(gains_QR * at(0, ranks)) for ranks in (last_QR, first_QR))
         ends = self.ahead_QR, self.ahead_QR + self.size_QR
         (first, last), (rest, more) = ([at(t, end_QR) for end_QR in ends] for t in (1, 2))
         tied = ((last - first) + (more - rest)) / self._real(self.size_QR)
         alone = at(0, self.ahead_QR + 1)
-        mean = self._sum(xp.where(self.size_QR == 1, alone, tied))
-        count_Q = xp.sum(self._integer(self.valid_QR), axis=1)
-        ideal_Q = xp.clip(at(1, count_Q) + at(2, count_Q), 1.0, None)
-        return self._band(low / ideal_Q, mean / ideal_Q, high / ideal_Q)
+        mean = self._sum(gains_QR * xp.where(self.size_QR == 1, alone, tied))
+        best_Q = ideal(xp.where(self.valid_QR, gains_QR, 0.0), k, xp)
+        best_Q = xp.where(best_Q > 0, best_Q, 1.0)
+        return self._band(low / best_Q, mean / best_Q, high / best_Q)
 
     @property
     def mrr(self) -> Band:
@@ -202,8 +225,9 @@ class Ranking:
         return self._sum(values_QR) / self.xp.clip(self._sum(self._real(self.valid_QR)), 1.0, None)
 
     def _band(self, low_Q: Array, mean_Q: Array, high_Q: Array) -> Band:
-        """The band, where rounding may have pushed the mean out of it; NaN for unknown queries."""
+        """The band in its order, which rounding may have disturbed; NaN for unknown queries."""
         xp = self.xp
+        low_Q = xp.minimum(low_Q, high_Q)
         mean_Q = xp.minimum(xp.maximum(mean_Q, low_Q), high_Q)
         return Band(*(xp.where(self.known_Q, x, xp.nan) for x in (low_Q, mean_Q, high_Q)))
 

@@ -1,4 +1,4 @@
-"""Looks at scores before they are counted: their shape, their dtype, and that they are finite."""
+"""Looks at scores and gains before they are counted: shape, dtype, and that they are finite."""
 
 from math import inf
 
@@ -9,11 +9,11 @@ from gcl_spec._typing import Array, ArrayNamespace, BoolArray, IntArray
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.recall.chosen import on_host, read
 
-__all__ = ["check_scores", "matrix_of", "screened"]
+__all__ = ["check_scores", "matrix_of", "screened", "wrong_gains"]
 
 
 def check_scores(scores: Array, axes: int, wanted: str, xp: ArrayNamespace) -> None:
-    """Refuse scores that are no real floating array of so many axes, with a query at least.
+    """Refuse scores that are no real floating array of so many axes, and a matrix of no query.
 
     Args:
         scores: any shape.
@@ -25,7 +25,7 @@ def check_scores(scores: Array, axes: int, wanted: str, xp: ArrayNamespace) -> N
         InputError: another number of axes, or no query.
         InputTypeError: another dtype.
     """
-    if len(scores.shape) != axes or 0 in scores.shape[:1]:
+    if len(scores.shape) != axes or (axes > 1 and not scores.shape[0]):
         raise InputError(f"scores have shape {tuple(scores.shape)}; wanted {wanted}")
     if not xp.isdtype(scores.dtype, "real floating"):
         raise InputTypeError(f"scores have dtype {scores.dtype}; wanted a real floating one")
@@ -72,6 +72,32 @@ def screened(
         wrong_Q = xp.any(wrong_QC, axis=1)
         scores_QC = xp.where(fine_QC, scores_QC, -inf)
     return scores_QC if spared_QC is None else xp.where(spared_QC, -inf, scores_QC), wrong_Q
+
+
+def wrong_gains(gains_QR: Array, valid_QR: Array, xp: ArrayNamespace) -> tuple[Array, Array]:
+    """Where a relevant candidate has no gain above 0, and the gains with 1 there and elsewhere.
+
+    Args:
+        gains_QR: shape (Q, R).
+        valid_QR: whether there is a relevant candidate, (Q, R).
+        xp: the Array API namespace.
+
+    Returns:
+        Booleans and gains, (Q, R) each.
+
+    Raises:
+        InputError: there is such a gain, and values can be looked at.
+    """
+    fine_QR = xp.isfinite(gains_QR) & (gains_QR > 0)
+    wrong_QR = valid_QR & ~fine_QR
+    if read(xp.any(wrong_QR)):
+        query, place = map(int, np.argwhere(on_host(wrong_QR))[0])
+        raise InputError(
+            f"the gain of a relevant candidate of query {query} is "
+            f"{float(gains_QR[query, place])}; wanted a finite one above 0",
+            advice="what has no gain is not relevant: leave it out of `relevant`",
+        )
+    return wrong_QR, xp.where(valid_QR & fine_QR, gains_QR, 1.0)
 
 
 def matrix_of(pairs_P2: IntArray, shape: tuple[int, int], start: int = 0) -> BoolArray:

@@ -5,6 +5,8 @@ each of them, or the same, is kept, and every metric follows from these counts. 
 exactly that of the whole matrix, however it is cut.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from array_api_compat import array_namespace, device
 
@@ -15,10 +17,11 @@ from gcl_spec.recall.chosen import (
     NoRelevant,
     check_relevant,
     is_matrix,
+    laid_out,
     layout,
     pairs_of,
 )
-from gcl_spec.recall.ranking import Ranking
+from gcl_spec.recall.ranking import Ranking, widest
 from gcl_spec.recall.screen import check_scores
 from gcl_spec.recall.tally import Tally
 
@@ -41,6 +44,7 @@ class RankingStream:
         relevant: pairs (query, candidate), (P, 2) integers, none twice. Candidates are counted from
             0 over all chunks.
         queries: the number of queries, Q.
+        gains: the gain of each pair, (P,), which nDCG asks for; 1 when not given.
         left_out: pairs of candidates that do not compete for the query, (L, 2). A relevant
             candidate is never left out.
         no_relevant: what a query without a relevant candidate is: an "error", or "nan" in all its
@@ -48,8 +52,8 @@ class RankingStream:
         xp: the Array API namespace; found from the scores when not given.
 
     Raises:
-        InputError: shapes that do not fit, numbers out of range, NaN or Inf, a query without a
-            relevant candidate.
+        InputError: shapes that do not fit, numbers out of range, NaN or Inf, a gain that is
+            not above 0, a query without a relevant candidate.
         InputTypeError: scores that are not real floating, pairs that are no integers.
     """
 
@@ -59,6 +63,7 @@ class RankingStream:
         relevant: Chosen,
         *,
         queries: int,
+        gains: Array | Sequence[float] | None = None,
         left_out: Chosen = (),
         no_relevant: NoRelevant = "error",
         xp: ArrayNamespace | None = None,
@@ -75,17 +80,15 @@ class RankingStream:
                 f"are {scores_P.shape[0]} scores; wanted one score a pair, and no pair twice"
             )
         check_relevant(pairs_P2, queries, no_relevant)
-        chosen = layout(pairs_P2, queries)
-        order_P = np.lexsort((given_P2[:, 1], given_P2[:, 0]))
-        places_QR = np.zeros(chosen.valid_QR.shape, np.int64)
-        places_QR[chosen.valid_QR] = order_P
-        there = device(scores_P)
-        flat = xp.asarray(places_QR.reshape(-1), device=there)
-        references_QR = xp.reshape(xp.take(scores_P, flat), places_QR.shape)
+        flags_QR, there = layout(pairs_P2, queries).valid_QR, device(scores_P)
+        references_QR, gains_QR = laid_out(scores_P, given_P2, flags_QR, xp), None
+        if gains is not None:
+            gains_P = xp.asarray(gains, dtype=widest(scores_P, xp), device=there)
+            gains_QR = laid_out(gains_P, given_P2, flags_QR, xp)
         left_P2 = _pairs(left_out, queries, "left_out")
         excluded_P2 = np.unique(np.concatenate([pairs_P2, left_P2]), axis=0)
-        valid_QR = xp.asarray(chosen.valid_QR, device=there)
-        self._tally = Tally(references_QR, valid_QR, excluded_P2, xp)
+        valid_QR = xp.asarray(flags_QR, device=there)
+        self._tally = Tally(references_QR, valid_QR, excluded_P2, xp, gains_QR)
         self._queries, self._dtype = queries, scores_P.dtype
         self._last = int(pairs_P2[:, 1].max(initial=-1))
 

@@ -9,8 +9,8 @@ from gcl_spec._typing import Array, ArrayNamespace, IntArray
 from gcl_spec.errors import InputError
 from gcl_spec.recall.chosen import Layout, layout, on_host, read
 from gcl_spec.recall.counts import count, count_but
-from gcl_spec.recall.ranking import Ranking
-from gcl_spec.recall.screen import screened
+from gcl_spec.recall.ranking import Ranking, best_first, widest
+from gcl_spec.recall.screen import screened, wrong_gains
 
 __all__ = ["Tally"]
 
@@ -23,13 +23,19 @@ class Tally:
         valid_QR: whether there is one, (Q, R).
         excluded_P2: pairs (query, candidate) that are not counted, (P, 2), in order of queries.
         xp: the Array API namespace.
+        gains_QR: the gains of the relevant candidates, (Q, R); 1 when not given.
 
     Raises:
-        InputError: a score of a relevant candidate is NaN or Inf.
+        InputError: a score of a relevant candidate is NaN or Inf, or a gain is not above 0.
     """
 
     def __init__(
-        self, references_QR: Array, valid_QR: Array, excluded_P2: IntArray, xp: ArrayNamespace
+        self,
+        references_QR: Array,
+        valid_QR: Array,
+        excluded_P2: IntArray,
+        xp: ArrayNamespace,
+        gains_QR: Array | None = None,
     ) -> None:
         self.candidates = 0
         self._xp, self._valid_QR = xp, valid_QR
@@ -41,6 +47,10 @@ class Tally:
                 f"the score of a relevant candidate of query {query} is "
                 f"{float(references_QR[int(query), int(place)])}"
             )
+        self._gains_QR = gains_QR
+        if gains_QR is not None:
+            lost_QR, self._gains_QR = wrong_gains(gains_QR, valid_QR, xp)
+            self._known_Q = self._known_Q & ~xp.any(lost_QR, axis=1)
         self._references_QR = xp.where(valid_QR & ~wrong_QR, references_QR, -inf)
         self._excluded_P2 = excluded_P2
         self._excluded: Layout | None = None
@@ -72,11 +82,14 @@ class Tally:
     def ranking(self) -> Ranking:
         """The ranking of all candidates that were seen."""
         xp, valid_QR = self._xp, self._valid_QR
-        order_QR = xp.argsort(-self._references_QR, axis=1)
+        order_QR = best_first(self._references_QR, self._gains_QR, xp)
+        gains_QR = self._gains_QR
+        if gains_QR is None:
+            gains_QR = xp.ones_like(self._references_QR, dtype=widest(self._references_QR, xp))
         counts = self._counts or count(self._references_QR, self._references_QR[:, :0], xp)
-        references_QR, valid_QR, higher_QR, equal_QR = (
+        references_QR, gains_QR, valid_QR, higher_QR, equal_QR = (
             xp.take_along_axis(x, order_QR, axis=1)
-            for x in (self._references_QR, valid_QR, *counts)
+            for x in (self._references_QR, gains_QR, valid_QR, *counts)
         )
         of_relevant = count(references_QR, references_QR, xp)
         relevant_ahead_QR, relevant_QR = (xp.astype(x, higher_QR.dtype) for x in of_relevant)
@@ -85,6 +98,7 @@ class Tally:
             size_QR=xp.where(valid_QR, equal_QR + relevant_QR, 1),
             relevant_ahead_QR=xp.where(valid_QR, relevant_ahead_QR, 0),
             relevant_QR=xp.where(valid_QR, relevant_QR, 1),
+            gains_QR=gains_QR,
             valid_QR=valid_QR,
             known_Q=self._known_Q,
             candidates=max(1, self.candidates),

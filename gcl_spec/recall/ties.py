@@ -17,6 +17,7 @@ from gcl_spec.recall.chosen import read
 __all__ = [
     "discount_tables",
     "harmonic_difference",
+    "ideal",
     "mean_precisions",
     "mean_reciprocal",
     "missed",
@@ -165,6 +166,27 @@ def discount_tables(k: int, dtype: str) -> tuple[AnyArray, AnyArray, AnyArray]:
     sums = np.cumsum(exact)
     high = sums.astype(dtype)
     return exact.astype(dtype), high, (sums - high).astype(dtype)
+
+
+def ideal(gains_QR: Array, k: int, xp: ArrayNamespace) -> Array:
+    """The largest sum of gain / log2(rank + 1) over the first k ranks, (Q,).
+
+    It is that of the candidates in the order of their gains (Järvelin and Kekäläinen, 2002).
+
+    Args:
+        gains_QR: the gains of a query's relevant candidates, 0 where there is none, (Q, R).
+        k: the last rank that counts.
+        xp: the Array API namespace.
+    """
+    k = min(k, gains_QR.shape[1])
+    discounts_T = discount_tables(k, dtype_name(gains_QR))[0][1 : k + 1]
+    best_QR = -xp.sort(-gains_QR, axis=1)[:, :k]
+    return xp.sum(best_QR * xp.asarray(discounts_T, device=device(gains_QR))[None, :], axis=1)
+
+
+def dtype_name(like: Array) -> str:
+    """The name of the dtype of an array of any shape, such as "float32"."""
+    return str(like.dtype).rpartition(".")[2]
 
 
 def table_values(table_T: AnyArray, places: Array, like: Array, xp: ArrayNamespace) -> Array:

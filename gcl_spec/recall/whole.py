@@ -1,5 +1,6 @@
 """Ranks the candidates of queries by a whole matrix of scores."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from gcl_spec.recall.chosen import (
     NoRelevant,
     check_relevant,
     is_matrix,
+    laid_out,
     layout,
     matrix_of_traced,
     on_host,
     pairs_of,
 )
 from gcl_spec.recall.counts import gathered
-from gcl_spec.recall.ranking import Ranking
+from gcl_spec.recall.ranking import Ranking, widest
 from gcl_spec.recall.screen import check_scores, matrix_of
 from gcl_spec.recall.tally import Tally
 from gcl_spec.recall.traced import traced_ranking
@@ -30,6 +32,7 @@ def rank(
     scores_QC: Array,
     relevant: Chosen,
     *,
+    gains: Array | Sequence[float] | None = None,
     left_out: Chosen | None = None,
     no_relevant: NoRelevant = "error",
     xp: ArrayNamespace | None = None,
@@ -44,6 +47,9 @@ def rank(
         scores_QC: each query's score with each candidate, (Q, C), real floating, finite.
         relevant: which candidates are relevant to which query: booleans (Q, C), or pairs (query,
             candidate), (P, 2) integers, counted from 0; a pair that stands twice counts once.
+        gains: what nDCG counts for a relevant candidate, above 0: one for each score, (Q, C), of
+            which those of relevant candidates are looked at, or one for each pair, (P,), none of
+            which may then stand twice. It is 1 when not given; those of trec_eval are the grades.
         left_out: candidates that do not compete for a query, in either form; their scores may be
             anything. A relevant candidate is never left out.
         no_relevant: what a query without a relevant candidate is: an "error", or "nan" in all its
@@ -51,12 +57,14 @@ def rank(
         xp: the Array API namespace; found from the scores when not given.
 
     Raises:
-        InputError: shapes that do not fit, numbers out of range, NaN or Inf, a query without a
-            relevant candidate.
+        InputError: shapes that do not fit, numbers out of range, NaN or Inf, a gain that is not
+            above 0, a query without a relevant candidate.
         InputTypeError: scores that are not real floating, or pairs that are no integers.
 
     >>> rank(np.asarray([[0.5, 0.9, 0.5]]), [(0, 0)]).hit(2)  # 0.9 is first, the others are tied
     Band(pessimistic=array([0.]), expected=array([0.5]), optimistic=array([1.]))
+    >>> rank(np.asarray([[0.5, 0.9]]), [(0, 0), (0, 1)], gains=[2.0, 1.0]).ndcg(1).expected
+    array([0.5])
     """
     xp = array_namespace(scores_QC) if xp is None else xp
     check_scores(scores_QC, 2, "(Q, C)", xp)
@@ -66,14 +74,26 @@ def rank(
     relevant_QC, given_P2 = _given(relevant, scores_QC, "relevant", xp)
     pairs_P2 = given_P2 if relevant_QC is None else _true_pairs(relevant_QC, xp)
     there = device(scores_QC)
+    worth: Array | None = None
+    if gains is not None:
+        worth = xp.asarray(gains, dtype=widest(scores_QC, xp), device=there)
     if pairs_P2 is None:
         if spared_QC is None:
             spared_QC = xp.asarray(matrix_of(spared_P2, scores_QC.shape), device=there)
-        return traced_ranking(scores_QC, relevant_QC, spared_QC, xp)
+        if worth is not None and worth.shape != scores_QC.shape:
+            raise InputTypeError("relevant is traced; give gains (Q, C)")
+        return traced_ranking(scores_QC, relevant_QC, spared_QC, xp, worth)
     check_relevant(pairs_P2, scores_QC.shape[0], no_relevant)
-    chosen = layout(pairs_P2, scores_QC.shape[0]).on(xp, there)
+    chosen = layout(pairs_P2, scores_QC.shape[0])
+    here = chosen.on(xp, there)
+    gains_QR = None
+    if worth is not None and worth.shape == scores_QC.shape:
+        gains_QR = gathered(worth, here, xp)
+    elif worth is not None:
+        gains_QR = laid_out(worth, _once(relevant, scores_QC, xp), chosen.valid_QR, xp)
     excluded_P2 = np.unique(np.concatenate([pairs_P2, spared_P2]), axis=0)
-    tally = Tally(gathered(scores_QC, chosen, xp), chosen.valid_QR, excluded_P2, xp)
+    references_QR = gathered(scores_QC, here, xp)
+    tally = Tally(references_QR, here.valid_QR, excluded_P2, xp, gains_QR)
     tally.add(scores_QC, spared_QC)
     return tally.ranking()
 
@@ -100,6 +120,18 @@ def _given(
             "booleans must have one for each score"
         )
     return xp.asarray(given, device=device(scores_QC)), _NO_PAIRS
+
+
+def _once(relevant: Chosen, scores_QC: Array, xp: ArrayNamespace) -> IntArray:
+    """The pairs (P, 2) as they were given, of which none may stand twice."""
+    if is_matrix(relevant, xp):
+        raise InputError("gains of booleans (Q, C) are wanted as (Q, C), too, one for each score")
+    queries, candidates = scores_QC.shape
+    pairs_P2 = pairs_of(relevant, queries, candidates, "relevant", as_given=True)
+    assert pairs_P2 is not None
+    if len(np.unique(pairs_P2, axis=0)) != len(pairs_P2):
+        raise InputError("a pair of relevant stands twice, so its gain is not clear; remove one")
+    return pairs_P2
 
 
 def _true_pairs(matrix_QC: Array, xp: ArrayNamespace) -> IntArray | None:

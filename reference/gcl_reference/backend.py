@@ -61,11 +61,12 @@ class ReferenceBackend:
         scores_QC: npt.NDArray[Any],
         relevant_QC: npt.NDArray[np.bool_],
         left_out_QC: npt.NDArray[np.bool_],
+        gains_QC: npt.NDArray[Any],
         /,
         metrics: tuple[str, ...],
     ) -> npt.NDArray[np.float64]:
-        """The metrics, (T, 3, Q), in float64 (`gcl_spec.conformance.rankings.RankingBackend`)."""
-        given = [x.tolist() for x in (scores_QC, relevant_QC, left_out_QC)]
+        """The metrics, (T, 3, Q), in float64 (`gcl_spec.backend.RankingBackend`)."""
+        given = [x.tolist() for x in (scores_QC, relevant_QC, left_out_QC, gains_QC)]
         bands = [[band(name, *query) for query in zip(*given, strict=True)] for name in metrics]
         return np.moveaxis(np.asarray(bands), 1, 2)
 

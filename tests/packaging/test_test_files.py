@@ -11,6 +11,7 @@ WITHOUT = {
     "gcl_spec/backend.py": "protocols and tuples: the backends' tests and mypy hold them",
     "gcl_spec/data/formats/read_vectors.py": "test_vectors.py reads by it what it opens",
     "gcl_spec/loss/tiled/pull_back.py": "test_tile_softmax.py differentiates through it",
+    "gcl_spec/recall/protocol.py": "a protocol: conformance/test_rankings.py and mypy hold it",
 }
 """Modules without a file, at most ten, with the reason."""
 

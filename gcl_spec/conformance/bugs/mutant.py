@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._typing import ArrayNamespace
 from gcl_spec.backend import Backend, LossAndGrads
 from gcl_spec.conformance.bugs.dense import Call
+from gcl_spec.conformance.numpy_arrays import NumPyArrays
 
 __all__ = ["Bug", "Compute", "Mutant"]
 
@@ -17,13 +17,12 @@ Bug = Callable[[Call, Compute], LossAndGrads]
 """A bug takes a call and the right function, and gives a wrong result."""
 
 
-class Mutant:
-    """A backend with one bug, on the first device of the backend; its arrays are NumPy's.
+class Mutant(NumPyArrays):
+    """A backend with one bug, on the first device of the backend; its arrays are NumPy's, which go
+    to the device when the loss is computed.
 
     `memory` keeps right results, so that many bugs on the same cases ask the backend once.
     """
-
-    xp: ArrayNamespace = np
 
     def __init__(
         self,
@@ -39,14 +38,6 @@ class Mutant:
     def devices(self) -> Sequence[str]:
         """The default device of the backend."""
         return tuple(self._backend.devices()[:1])
-
-    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
-        """A copy of `x`, of the same shape; it goes to the device when the loss is computed."""
-        return np.array(x, dtype=dtype)
-
-    def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
-        """The array `x` itself, of any shape."""
-        return x
 
     def loss_and_grads(self, z_MBD: Any, log_scale: Any, /, **options: Any) -> LossAndGrads:
         """The backend's result with the bug in it."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gcl_spec._typing import BoolArray, FloatArray
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases.rankings import RankingCase
+from gcl_spec.conformance.numpy_arrays import NumPyArrays
 from gcl_spec.conformance.rankings import metrics_of
 
 __all__ = ["Answer", "Asked", "RankingBug", "RankingMutant"]
@@ -17,11 +17,12 @@ __all__ = ["Answer", "Asked", "RankingBug", "RankingMutant"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """A question for metrics: scores, and booleans for relevant and left out, (Q, C) each."""
+    """A question for metrics: scores, booleans for relevant and left out, gains, (Q, C) each."""
 
     scores_QC: FloatArray
     relevant_QC: BoolArray
     left_out_QC: BoolArray
+    gains_QC: FloatArray
     metrics: tuple[str, ...]
 
     def but(self, **changes: Any) -> "Asked":
@@ -34,7 +35,7 @@ RankingBug = Callable[[Asked, Answer], FloatArray]
 """A bug takes a question and the right function, and gives a wrong answer."""
 
 
-class RankingMutant:
+class RankingMutant(NumPyArrays):
     """A backend whose retrieval metrics have one bug, on its first device; arrays are NumPy's.
 
     `memory` keeps right answers, (T, 3, Q) each, so that many bugs on the same cases ask the
@@ -42,7 +43,6 @@ class RankingMutant:
     """
 
     name = "mutant"
-    xp = np
 
     def __init__(
         self, backend: Backend, bug: RankingBug, memory: dict[Any, FloatArray | ValueError]
@@ -53,28 +53,22 @@ class RankingMutant:
         """The default device of the backend."""
         return tuple(self._backend.devices()[:1])
 
-    def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> npt.NDArray[Any]:
-        """A copy of `x`, of the same shape."""
-        return np.array(x, dtype=dtype)
-
-    def to_numpy(self, x: npt.NDArray[Any], /) -> npt.NDArray[Any]:
-        """The array `x` itself, of any shape."""
-        return x
-
     def retrieval_metrics(
         self,
         scores_QC: FloatArray,
         relevant_QC: BoolArray,
         left_out_QC: BoolArray,
+        gains_QC: FloatArray,
         /,
         metrics: tuple[str, ...],
     ) -> FloatArray:
         """The backend's metrics, (T, 3, Q), of arrays (Q, C), with the bug in them."""
+        asked = Asked(scores_QC, relevant_QC, left_out_QC, gains_QC, metrics)
         with np.errstate(all="ignore"):
-            return self._bug(Asked(scores_QC, relevant_QC, left_out_QC, metrics), self._right)
+            return self._bug(asked, self._right)
 
     def _right(self, asked: Asked) -> FloatArray:
-        arrays = (asked.scores_QC, asked.relevant_QC, asked.left_out_QC)
+        arrays = (asked.scores_QC, asked.relevant_QC, asked.left_out_QC, asked.gains_QC)
         key = (*(x.tobytes() for x in arrays), str(asked.scores_QC.dtype), asked.metrics)
         if key not in self._memory:
             case = RankingCase("", *arrays)

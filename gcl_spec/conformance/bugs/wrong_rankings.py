@@ -22,6 +22,11 @@ def _scores(change: Callable[[FloatArray], Any]) -> RankingBug:
     return _asked(lambda a: a.but(scores_QC=np.asarray(change(a.scores_QC), a.scores_QC.dtype)))
 
 
+def _gains(change: Callable[[FloatArray], Any]) -> RankingBug:
+    """The right answer for other gains."""
+    return _asked(lambda a: a.but(gains_QC=np.asarray(change(a.gains_QC), a.gains_QC.dtype)))
+
+
 def _named(change: Callable[[str], str]) -> RankingBug:
     """The values of other metrics."""
     return _asked(lambda a: a.but(metrics=tuple(map(change, a.metrics))))
@@ -80,6 +85,19 @@ def _count(asked: Asked, name: str) -> Any:
 def _ideal(k: Any) -> Any:
     sums = np.cumsum(1 / np.log2(np.arange(2, 40)))
     return sums[np.asarray(k) - 1]
+
+
+def _unsorted_ideal(asked: Asked, name: str, ndcg_3Q: FloatArray) -> Any:
+    """nDCG by the gain of the first K relevant candidates as they stand in the pool, (3, Q)."""
+    k = int(name.partition("@")[2])
+    found = [g[r] for g, r in zip(asked.gains_QC, asked.relevant_QC, strict=True)]
+    dcg = [[_dcg(gains[:k]), _dcg(np.sort(gains)[::-1][:k])] for gains in found]
+    there_Q, best_Q = np.asarray(dcg, np.float64).T
+    return ndcg_3Q * best_Q / there_Q
+
+
+def _dcg(gains: FloatArray) -> float:
+    return float(gains @ (1 / np.log2(np.arange(2, len(gains) + 2))))
 
 
 def _nobody(value: float) -> RankingBug:
@@ -141,6 +159,14 @@ RANKING_BUGS: Mapping[str, RankingBug] = MappingProxyType(
         "queries of one pool": _asked(
             lambda a: a.but(left_out_QC=np.broadcast_to(a.left_out_QC[:1], a.left_out_QC.shape))
         ),
+        "grades ignored": _gains(lambda x: np.where(x > 0, 1, x)),
+        "gains of 2 ** grade - 1": _gains(lambda x: 2**x - 1),
+        "gains of another query": _gains(lambda x: x[::-1]),
+        "gains rounded to whole numbers": _gains(lambda x: np.maximum(np.round(x), np.sign(x))),
+        "a gain of 0 is 1": _gains(lambda x: np.where(x == 0, 1, x)),
+        "a gain below 0 is its size": _gains(np.abs),
+        "a gain of NaN is 1": _gains(lambda x: np.where(np.isnan(x), 1, x)),
+        "ideal of the gains in their order": _changed("ndcg", _unsorted_ideal),
         "mean over queries": _band(lambda x: x * 0 + np.nanmean(x, axis=2, keepdims=True)),
         "queries in another order": _band(lambda x: x[:, :, ::-1]),
         "no relevant is 0": _nobody(0.0),

@@ -22,25 +22,26 @@ _SHAPE = (3, 12)
 class RankingCase:
     """Scores of queries with candidates, all (Q, C): `relevant_QC` and `left_out_QC` are booleans.
 
-    A query without a relevant candidate, or with NaN or Inf where a candidate competes, must be an
-    error, or NaN.
+    A query without a relevant candidate, with NaN or Inf where a candidate competes, or with a
+    relevant candidate whose gain is not above 0, must be an error, or NaN.
     """
 
     name: str
     scores_QC: FloatArray
     relevant_QC: BoolArray
     left_out_QC: BoolArray
+    gains_QC: FloatArray
 
 
 def ranking_cases() -> tuple[RankingCase, ...]:
     """The fixed cases, the same on every machine, all of one shape."""
-    return (*_scores(), *_chosen(), *_refused())
+    return (*_scores(), *_chosen(), *_graded(), *_refused())
 
 
 def thorough_rankings(draws: int, seed: int) -> tuple[RankingCase, ...]:
     """All fixed cases, one of a pool of one candidate, and random ones."""
     one = np.asarray([[True]])
-    alone = RankingCase("one candidate", np.asarray([[-0.25]]), one, ~one)
+    alone = RankingCase("one candidate", np.asarray([[-0.25]]), one, ~one, np.ones((1, 1)))
     drawn = (_drawn(seed * 1000 + n, f"drawn {seed}.{n}") for n in range(draws))
     return (*ranking_cases(), alone, *drawn)
 
@@ -51,15 +52,17 @@ def _drawn(seed: int, name: str) -> RankingCase:
     scores_QC = np.floor(rng.random(_SHAPE) * levels) / 4 - 1
     relevant_QC = rng.random(_SHAPE) < 0.25
     relevant_QC[:, rng.integers(_SHAPE[1])] = True
-    return RankingCase(name, scores_QC, relevant_QC, rng.random(_SHAPE) < 0.15)
+    left_out_QC = rng.random(_SHAPE) < 0.15
+    # The loops look at every order of a tie's grades, so these are equal where the tie is large.
+    gains_QC = np.where(levels > 3, rng.integers(1, 4, size=_SHAPE), 1.0)
+    return RankingCase(name, scores_QC, relevant_QC, left_out_QC, gains_QC)
 
 
 def _scores() -> Iterator[RankingCase]:
     """Scores of every kind, with relevant candidates at the same places."""
     rng = np.random.default_rng(70)
-    some = RankingCase(
-        "", rng.normal(size=_SHAPE), rng.random(_SHAPE) < 0.3, np.zeros(_SHAPE, bool)
-    )
+    scores_QC, relevant_QC = rng.normal(size=_SHAPE), rng.random(_SHAPE) < 0.3
+    some = RankingCase("", scores_QC, relevant_QC, np.zeros(_SHAPE, bool), np.ones(_SHAPE))
     some.relevant_QC[:, 5] = True
     ties = np.floor(rng.random(_SHAPE) * 4)
     yield replace(some, name="no ties")
@@ -94,6 +97,27 @@ def _chosen() -> Iterator[RankingCase]:
     yield replace(some, name="all are relevant", relevant_QC=np.ones(_SHAPE, bool))
     unread = np.where(some.left_out_QC & ~some.relevant_QC, np.nan, some.scores_QC)
     yield replace(some, name="NaN where left out", scores_QC=unread)
+
+
+def _graded() -> Iterator[RankingCase]:
+    """Relevant candidates with gains of every kind."""
+    rng = np.random.default_rng(83)
+    ties, grades = np.floor(rng.random(_SHAPE) * 3), rng.integers(1, 4, size=_SHAPE) * 1.0
+    relevant_QC, nothing = rng.random(_SHAPE) < 0.4, np.zeros(_SHAPE, bool)
+    some = RankingCase("grades, ties", ties, relevant_QC, nothing, grades)
+    yield some
+    two_QC = np.isin(np.arange(12), [0, 11]) | nothing
+    equal = replace(some, name="grades, all scores equal", scores_QC=np.zeros(_SHAPE))
+    yield replace(equal, relevant_QC=two_QC)
+    some = replace(some, name="grades, no ties", scores_QC=rng.normal(size=_SHAPE))
+    yield some
+    yield replace(some, name="gains below 1", gains_QC=grades / 16)
+    unread = np.where(relevant_QC, grades, np.nan)
+    yield replace(some, name="NaN for gains of others", gains_QC=unread)
+    for value in (0.0, -1.0, np.nan, np.inf):
+        wrong = grades.copy()
+        wrong[1, int(np.flatnonzero(relevant_QC[1])[0])] = value
+        yield replace(some, name=f"a gain of {value}", gains_QC=wrong)
 
 
 def _refused() -> Iterator[RankingCase]:

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import prepared
+from gcl_spec.conformance.numpy_arrays import NumPyArrays
+from gcl_spec.conformance.suite import BackendSuite
 from repository import REPOSITORY
 
 GUIDE = REPOSITORY / "docs" / "backends.md"
@@ -49,6 +52,18 @@ def test_the_suite_rejects_a_wrong_backend(third_party: Path, tmp_path: Path) ->
     done = run(tmp_path, *PYTEST, "-x", "test_mybackend.py", "-k", "fixed_case")
     assert done.returncode == 1, done.stdout
     assert "rounding explains at most" in done.stdout
+
+
+def test_the_suite_rejects_wrong_metrics() -> None:
+    class Wrong(NumPyArrays):
+        def retrieval_metrics(self, *arrays, metrics):
+            return np.zeros((len(metrics), 3, len(arrays[0])))
+
+    class TestWrong(BackendSuite):
+        backend = Wrong()
+
+    with pytest.raises(AssertionError, match="hit@1 of query 0 is 0, and not 1"):
+        TestWrong().test_retrieval_metrics("float64")
 
 
 def test_the_guides_commands(third_party: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gcl_spec.errors import InputError
-from gcl_spec.recall.chosen import is_matrix, layout, matrix_of_traced, pairs_of, without
+from gcl_spec.recall.chosen import is_matrix, laid_out, layout, matrix_of_traced, pairs_of
 
 
 def test_pairs_are_sorted_and_each_stands_once() -> None:
@@ -24,10 +24,14 @@ def test_the_layout_has_a_column_for_each_candidate() -> None:
     assert layout(np.zeros((0, 2), np.int64), 2).valid_QR.shape == (2, 1)
 
 
-def test_pairs_without_others() -> None:
-    pairs = np.asarray([[0, 3], [1, 0], [1, 2]])
-    assert without(pairs, np.asarray([[1, 0], [0, 2]])).tolist() == [[0, 3], [1, 2]]
-    assert without(pairs, pairs[:0]).tolist() == pairs.tolist()
+def test_values_of_pairs_in_any_order() -> None:
+    given = np.asarray([[2, 5], [0, 3], [2, 0]])
+    flags = layout(given[np.lexsort(given.T[::-1])], 3).valid_QR
+    found = laid_out(np.asarray([7.0, 8.0, 9.0]), given, flags, np)
+    assert found[flags].tolist() == [8.0, 9.0, 7.0]
+    assert laid_out(np.zeros(0), given[:0], np.zeros((2, 1), bool), np).shape == (2, 1)
+    with pytest.raises(InputError, match="one value for each of 3 pairs"):
+        laid_out(np.zeros(2), given, flags, np)
 
 
 def test_booleans_are_told_from_pairs() -> None:

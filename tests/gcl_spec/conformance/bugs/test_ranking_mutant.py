@@ -8,11 +8,12 @@ from gcl_spec.conformance.bugs.ranking_mutant import RankingMutant
 
 SCORES = np.asarray([[0.5, 0.9]])
 RELEVANT = np.asarray([[True, False]])
+GAINS = np.ones((1, 2))
 
 
 def test_a_backend_is_asked_once_a_question() -> None:
     memory: dict = {}
-    ask = (SCORES, RELEVANT, ~RELEVANT & False, ("mrr",))
+    ask = (SCORES, RELEVANT, ~RELEVANT & False, GAINS, ("mrr",))
     torch = registry.load("torch")
     doubled = RankingMutant(torch, lambda asked, answer: 2 * answer(asked), memory)
     assert doubled.retrieval_metrics(*ask).tolist() == [[[1.0]] * 3]
@@ -25,4 +26,4 @@ def test_a_refusal_is_remembered() -> None:
     mutant = RankingMutant(registry.load("torch"), lambda asked, answer: answer(asked), {})
     for _ in range(2):
         with pytest.raises(ValueError, match="no candidate is relevant"):
-            mutant.retrieval_metrics(SCORES, RELEVANT & False, RELEVANT & False, ("mrr",))
+            mutant.retrieval_metrics(SCORES, RELEVANT & False, RELEVANT & False, GAINS, ("mrr",))
