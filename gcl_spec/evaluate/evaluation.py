@@ -12,18 +12,14 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
 from gcl_spec.evaluate.calibrations.rows import Encode, EncodedOnce, Role
-from gcl_spec.evaluate.per_query import pools_of
-from gcl_spec.evaluate.trec_folder import Seen, Watch
+from gcl_spec.evaluate.ranked import ranked
+from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.objective import in_order, name_parts
-from gcl_spec.recall import Band, rank
-from gcl_spec.search.exact import score_chunks
 from gcl_spec.tasks.task import MIXED, Item, Task, one_content_an_id, union_pool
 
 __all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
 
 METRICS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
-# The seventh decimal of a float32 cosine is rounding, so scores that are equal to six are tied.
-_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +115,7 @@ def evaluate(
     left out of that query's pool unless it is relevant, because finding oneself is no answer (the
     rule of WebVid-CoVR, arXiv 2308.14746). What a task says of its queries (`Task.left_out`,
     `Task.elsewhere`, and in its own pool `Task.choices`) holds; one without anything to find has 0.
+    The gains of nDCG are `Task.grades`.
 
     Args:
         encode: makes unit rows (N, D) float32 of N items.
@@ -172,36 +169,15 @@ def _search(
     pool_z: FloatArray,
     watch: Watch | None,
 ) -> TaskResult:
-    pools = pools_of(task, candidates, local=pool == "local")
-    found: dict[str, list[Band]] = {metric: [] for metric in METRICS}
-    # It is in float64: in float32 equal candidates differ by their place in the product, so that
-    # they are no longer tied.
-    for part, scores_QC in score_chunks(queries_z.astype(np.float64), pool_z.astype(np.float64)):
-        # Whole numbers of the last digit that counts are in the order of the rounded scores.
-        scores_QC *= 10.0**_DECIMALS
-        np.rint(scores_QC, out=scores_QC)
-        right, out = pools.relevant(part), pools.left_out(part, len(candidates))
-        ranking = rank(scores_QC, right, left_out=out, no_relevant="nan")
-        if watch is not None:
-            watch(Seen(task, pool, candidates, part, scores_QC / 10.0**_DECIMALS, right, out))
-        for metric, bands in found.items():
-            bands.append(ranking.metric(metric))
-    # A query without anything to find has 0.
-    whole: dict[str, FloatArray] = {
-        metric: np.nan_to_num(np.concatenate(bands, axis=1), nan=0.0)
-        for metric, bands in found.items()
-    }
+    found = ranked(task, pool, candidates, (queries_z, pool_z), METRICS, watch=watch)
     return TaskResult(
         task=task.name,
         kind=task.kind,
         pool=pool,
         queries=len(task.queries),
         candidates=len(candidates),
-        metrics={m: tuple(band_3Q.mean(axis=1).tolist()) for m, band_3Q in whole.items()},
-        per_query={
-            metric: dict(zip((q.id for q in task.queries), band_3Q[1].tolist(), strict=True))
-            for metric, band_3Q in whole.items()
-        },
+        metrics={metric: found.means(metric) for metric in METRICS},
+        per_query={metric: found.expected(metric, task.queries) for metric in METRICS},
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gcl_spec._typing import BoolArray, IntArray
+from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.tasks.task import Item, Task
 
 __all__ = ["Pools", "pools_of"]
@@ -15,11 +15,13 @@ __all__ = ["Pools", "pools_of"]
 class Pools:
     """The queries of a task in one pool; pairs are (query, candidate), (P, 2) each.
 
-    relevant_P2: what is to be found. left_out_P2: what is not compared with the query. choices_P2:
-    all that is compared with a query that has choices. limited_Q: whether it has, shape (Q,).
+    relevant_P2: what is to be found. gains_P: its grades, above 0, shape (P,). left_out_P2: what is
+    not compared with the query. choices_P2: all that is compared with a query that has choices.
+    limited_Q: whether it has, shape (Q,).
     """
 
     relevant_P2: IntArray
+    gains_P: FloatArray
     left_out_P2: IntArray
     choices_P2: IntArray
     limited_Q: BoolArray
@@ -27,6 +29,10 @@ class Pools:
     def relevant(self, part: slice) -> IntArray:
         """The relevant pairs of a slice of the queries, whose numbers then begin at 0, (P, 2)."""
         return _within(self.relevant_P2, part)
+
+    def gains(self, part: slice) -> FloatArray:
+        """The gains of the relevant pairs of a slice of the queries, (P,)."""
+        return self.gains_P[_inside(self.relevant_P2, part)]
 
     def left_out(self, part: slice, candidates: int) -> IntArray | BoolArray:
         """What is left out for a slice of the queries, pairs (P, 2) or booleans (Q, C)."""
@@ -58,6 +64,7 @@ def pools_of(
     for n, item in enumerate(() if twins_compete else candidates):
         twins.setdefault(item.content, []).append(n)
     relevant: list[tuple[int, int]] = []
+    gains: list[float] = []
     left_out: list[tuple[int, int]] = []
     choices: list[tuple[int, int]] = []
     limited_Q = np.zeros(len(task.queries), bool)
@@ -72,9 +79,12 @@ def pools_of(
             offered = {place[id] for id in task.choices[query.id]}
             choices += [(n, one) for one in sorted(offered)]
             wanted &= offered
-        relevant += [(n, one) for one in sorted(wanted - spared)]
+        right, grades = sorted(wanted - spared), task.grades.get(query.id, {})
+        relevant += [(n, one) for one in right]
+        gains += [grades.get(candidates[one].id, 1.0) for one in right]
         left_out += [(n, one) for one in sorted(spared)]
-    return Pools(_array(relevant), _array(left_out), _array(choices), limited_Q)
+    gains_P = np.asarray(gains, np.float64)
+    return Pools(_array(relevant), gains_P, _array(left_out), _array(choices), limited_Q)
 
 
 def _array(pairs: Sequence[tuple[int, int]]) -> IntArray:
@@ -82,5 +92,9 @@ def _array(pairs: Sequence[tuple[int, int]]) -> IntArray:
 
 
 def _within(pairs_P2: IntArray, part: slice) -> IntArray:
-    here_P = (pairs_P2[:, 0] >= part.start) & (pairs_P2[:, 0] < part.stop)
-    return np.asarray(pairs_P2[here_P] - np.asarray([part.start, 0]))
+    return np.asarray(pairs_P2[_inside(pairs_P2, part)] - np.asarray([part.start, 0]))
+
+
+def _inside(pairs_P2: IntArray, part: slice) -> BoolArray:
+    """Which pairs are of a slice of the queries, (P,)."""
+    return np.asarray((pairs_P2[:, 0] >= part.start) & (pairs_P2[:, 0] < part.stop))

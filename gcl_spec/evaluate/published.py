@@ -14,15 +14,12 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
 from gcl_spec.evaluate.calibrations.rows import Encode, Role
-from gcl_spec.evaluate.per_query import pools_of
-from gcl_spec.evaluate.trec_folder import Seen, Watch
-from gcl_spec.recall import Band, Ranking, graded_ndcg, rank
-from gcl_spec.search.exact import score_chunks
+from gcl_spec.evaluate.ranked import ranked
+from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.tasks.task import Item, Task, union_pool
 
 __all__ = ["Figure", "average", "measure"]
 
-_DECIMALS = 6  # as in `evaluation`: equal scores are tied
 _WIDE = ("fashion200k", "fashioniq")
 
 
@@ -88,9 +85,9 @@ def measure(
             if wanted and pool == "local":
                 own = task.candidates
                 own_z = rows(own, "candidate")
-                figures += _figures(task, own, queries_z, own_z, wanted, watch)
+                figures += _figures(task, own, (queries_z, own_z), wanted, watch)
             elif wanted:
-                figures += _figures(task, union, queries_z, union_z, wanted, watch)
+                figures += _figures(task, union, (queries_z, union_z), wanted, watch)
     order = {column: place for place, column in enumerate(columns)}
     names = {task.name: place for place, task in enumerate(tasks)}
     return tuple(sorted(figures, key=lambda found: (names[found.task], order[found.column])))
@@ -106,73 +103,38 @@ def _rows(
 ) -> FloatArray:
     if calibration is not None:
         made = apply_to_items(calibration, items, encode, [role])
-        return made[role].astype(np.float64)
+        return made[role]
     rows_ND = encode(items)
     if not np.all(np.isfinite(rows_ND)):
         number = int(np.flatnonzero(~np.isfinite(rows_ND).all(axis=1))[0])
         raise InputError(f"the embedding of {items[number].to_json()} holds NaN or Inf")
-    return rows_ND.astype(np.float64)
+    return rows_ND
 
 
 def _figures(
     task: Task,
     candidates: Sequence[Item],
-    queries_QD: FloatArray,
-    candidates_CD: FloatArray,
+    rows: tuple[FloatArray, FloatArray],
     columns: Sequence[str],
     watch: Watch | None,
 ) -> list[Figure]:
     pool = columns[0].split()[0]
-    pools = pools_of(task, candidates, local=pool == "local", twins_compete=True)
     metrics = {column: _metric(task.name, column.split()[1]) for column in columns}
-    bands: dict[str, list[Band]] = {column: [] for column in columns}
-    unanswerable = 0
-    for part, block in score_chunks(queries_QD, candidates_CD):
-        relevant_P2 = pools.relevant(part)
-        unanswerable += len(block) - len(np.unique(relevant_P2[:, 0]))
-        out, scores_QC = pools.left_out(part, len(candidates)), np.round(block, _DECIMALS)
-        ranking = rank(scores_QC, relevant_P2, left_out=out, no_relevant="nan")
-        seen = Seen(task, pool, candidates, part, scores_QC, relevant_P2, out)
-        if watch is not None:
-            watch(seen)
-        for column, metric in metrics.items():
-            bands[column].append(_band(ranking, metric, seen))
-    # A query that has nothing to find has 0.
-    whole: dict[str, FloatArray] = {
-        column: np.nan_to_num(np.concatenate(found, axis=1), nan=0.0)
-        for column, found in bands.items()
-    }
+    found = ranked(
+        task, pool, candidates, rows, [*metrics.values()], watch=watch, twins_compete=True
+    )
     return [
         Figure(
-            task.name,
-            column,
-            metrics[column],
-            _mean(band_3Q),
-            len(candidates),
-            unanswerable,
-            dict(zip((query.id for query in task.queries), band_3Q[1].tolist(), strict=True)),
+            task=task.name,
+            column=column,
+            metric=metric,
+            band=found.means(metric),
+            candidates=len(candidates),
+            unanswerable=found.unanswerable,
+            per_query=found.expected(metric, task.queries),
         )
-        for column, band_3Q in whole.items()
+        for column, metric in metrics.items()
     ]
-
-
-def _band(ranking: Ranking, metric: str, seen: Seen) -> Band:
-    """The values of a metric, (Q,) each; nDCG has the grades as gains where there are any."""
-    kind, _, k = metric.partition("@")
-    if kind != "ndcg" or not seen.task.grades:
-        return ranking.metric(metric)
-    queries = seen.task.queries[seen.part]
-    gains = [
-        seen.task.grades.get(queries[query].id, {}).get(seen.candidates[candidate].id, 1.0)
-        for query, candidate in seen.relevant_P2.tolist()
-    ]
-    pairs_P2, out = seen.relevant_P2, seen.left_out
-    return graded_ndcg(seen.scores_QC, pairs_P2, gains, int(k), left_out=out)
-
-
-def _mean(band_3Q: FloatArray) -> tuple[float, float, float]:
-    low, expected, high = band_3Q.mean(axis=1).tolist()
-    return low, expected, high
 
 
 def _metric(task: str, metric: str) -> str:

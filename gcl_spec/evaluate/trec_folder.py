@@ -18,8 +18,8 @@ class Seen(NamedTuple):
     """The scores of some queries of a task in a pool, as they were ranked.
 
     part: which queries. scores_QC: shape (Q, C), equal where candidates are tied. relevant_P2:
-    pairs (query of the part, candidate), (P, 2). left_out: pairs (P, 2) or booleans (Q, C) of what
-    does not compete.
+    pairs (query of the part, candidate), (P, 2), in order. gains_P: their grades, shape (P,).
+    left_out: pairs (P, 2) or booleans (Q, C) of what does not compete.
     """
 
     task: Task
@@ -28,6 +28,7 @@ class Seen(NamedTuple):
     part: slice
     scores_QC: FloatArray
     relevant_P2: IntArray
+    gains_P: FloatArray
     left_out: IntArray | BoolArray
 
 
@@ -58,9 +59,11 @@ class TrecFolder:
         # Nothing that is left out is relevant but what the task's judgements say of it.
         out_QC[tuple(seen.relevant_P2.T)] = False
         scores_QC[out_QC] = -np.inf
-        relevant: dict[int, list[int]] = {}
-        for query, candidate in seen.relevant_P2.tolist():
-            relevant.setdefault(query, []).append(candidate)
+        judged: dict[int, list[tuple[str, float]]] = {}
+        for (query, candidate), gain in zip(
+            seen.relevant_P2.tolist(), seen.gains_P.tolist(), strict=True
+        ):
+            judged.setdefault(query, []).append((seen.candidates[candidate].id, gain))
         base = self._path / f"{quote(seen.task.name, safe='')}.{seen.pool}"
         queries = seen.task.queries[seen.part]
         with (
@@ -74,9 +77,7 @@ class TrecFolder:
                     (seen.candidates[n].id, float(row_C[n])) for n in best if row_C[n] > -np.inf
                 ]
                 run.writelines(run_lines(query.id, found, self._tag))
-                grades = seen.task.grades.get(query.id, {})
-                right = [seen.candidates[n].id for n in relevant.get(number, [])]
-                lines = [qrels_line(query.id, id, grades.get(id, 1.0)) for id in right]
+                lines = [qrels_line(query.id, *one) for one in judged.get(number, [])]
                 qrels.writelines(lines or [qrels_line(query.id, found[0][0] if found else "-", 0)])
 
 

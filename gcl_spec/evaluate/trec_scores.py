@@ -8,6 +8,7 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.errors import InputError
 from gcl_spec.evaluate.scores import TaskScores
 from gcl_spec.recall import rank
+from gcl_spec.recall.ties import ideal
 
 __all__ = ["check_queries", "trec_scores"]
 
@@ -27,7 +28,7 @@ def trec_scores(
     Args:
         task: the name of the task.
         run: scores by query and candidate.
-        judged: grades by query and candidate; above 0 a candidate is relevant.
+        judged: grades by query and candidate, the gains of nDCG; above 0 a candidate is relevant.
         metric: such as "hit@10".
 
     Raises:
@@ -65,26 +66,30 @@ def check_queries(
 
 
 def _value(found: Mapping[str, float], grades: Mapping[str, float], metric: str) -> float:
-    relevant = [candidate for candidate, grade in grades.items() if grade > 0]
-    here = [candidate for candidate in relevant if candidate in found]
+    gains = {candidate: grade for candidate, grade in grades.items() if grade > 0}
+    here = [candidate for candidate in gains if candidate in found]
     places = {candidate: n for n, candidate in enumerate(found)}
     if not here:
         # A metric that there is not must be an error for this query too.
         rank(np.zeros((1, 1)), [(0, 0)]).metric(metric)
         return 0.0
     scores_1C: FloatArray = np.asarray([list(found.values())])
-    pairs = [(0, places[candidate]) for candidate in here]
-    value = float(rank(scores_1C, pairs).metric(metric).expected[0])
-    return value * _share(metric, len(here), len(relevant))
+    pairs, own = [(0, places[candidate]) for candidate in here], [gains[one] for one in here]
+    value = float(rank(scores_1C, pairs, gains=own).metric(metric).expected[0])
+    return value * _share(metric, own, [*gains.values()])
 
 
-def _share(metric: str, found: int, relevant: int) -> float:
-    """By what a metric of the relevant candidates that were found becomes that of all of them."""
+def _share(metric: str, found: Sequence[float], relevant: Sequence[float]) -> float:
+    """By what a metric of the relevant candidates that were found becomes that of all of them.
+
+    Args:
+        metric: its name.
+        found, relevant: the gains of those that were found, and of all.
+    """
     kind, _, k = metric.partition("@")
     if kind in ("hit", "mrr"):
         return 1.0
     if kind != "ndcg":  # a mean over relevant candidates, in which those not found have 0
-        return found / relevant
-    discounts = 1 / np.log2(np.arange(2, int(k) + 2))
-    ideals: Sequence[float] = [float(discounts[:count].sum()) for count in (found, relevant)]
-    return ideals[0] / ideals[1]
+        return len(found) / len(relevant)
+    part, whole = (float(ideal(np.asarray([gains]), int(k), np)[0]) for gains in (found, relevant))
+    return part / whole

@@ -15,9 +15,8 @@ gives the same numbers of scores that come in chunks of candidates.
 Start reading at `whole`; `ranking` has the metrics, `ties` their means, `counts` the counting.
 """
 
-from gcl_spec.recall.graded import graded_ndcg
 from gcl_spec.recall.ranking import Band, Ranking
 from gcl_spec.recall.stream import RankingStream
 from gcl_spec.recall.whole import rank
 
-__all__ = ["Band", "Ranking", "RankingStream", "graded_ndcg", "rank"]
+__all__ = ["Band", "Ranking", "RankingStream", "rank"]

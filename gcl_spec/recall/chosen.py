@@ -21,7 +21,6 @@ __all__ = [
     "on_host",
     "pairs_of",
     "read",
-    "without",
 ]
 
 Chosen: TypeAlias = Array | Sequence[tuple[int, int]]
@@ -213,14 +212,3 @@ def laid_out(values_P: Array, given_P2: IntArray, valid_QR: BoolArray, xp: Array
         values_P = xp.ones((1,), dtype=values_P.dtype, device=device(values_P))
     flat = xp.asarray(places_QR.reshape(-1), device=device(values_P))
     return xp.reshape(xp.take(values_P, flat), places_QR.shape)
-
-
-def without(pairs_P2: IntArray, others_P2: IntArray) -> IntArray:
-    """The pairs that are not among the others, (P, 2).
-
-    Args:
-        pairs_P2, others_P2: pairs (query, candidate), (P, 2).
-    """
-    width = int(max(pairs_P2[:, 1].max(initial=0), others_P2[:, 1].max(initial=0))) + 1
-    keys, other = (x[:, 0] * width + x[:, 1] for x in (pairs_P2, others_P2))
-    return pairs_P2[~np.isin(keys, other)]

@@ -110,8 +110,8 @@ def run_lines(query: str, found: Sequence[tuple[str, float]], tag: str) -> Itera
 
 
 def qrels_line(query: str, candidate: str, grade: float) -> str:
-    """The line of a judgement."""
-    return f"{query} 0 {candidate} {grade:g}\n"
+    """The line of a judgement, with every digit of its grade."""
+    return f"{query} 0 {candidate} {repr(float(grade)).removesuffix('.0')}\n"
 
 
 def _parts(place: str, line: str) -> tuple[str, str, int, float]:

@@ -42,3 +42,11 @@ def test_a_slice_counts_its_queries_from_0() -> None:
     limited = pools_of(replace(TASK, choices={"q": ("c", "a")}), POOL, local=True)
     assert np.argwhere(limited.left_out(slice(1, 2), 3)).tolist() == [[0, 1]]
     assert limited.relevant(slice(1, 2)).tolist() == [[0, 0]]
+
+
+def test_gains_are_the_grades() -> None:
+    task = replace(TASK, grades={"q": {"b": 0.5, "c": 0.0}})
+    found = pools_of(task, POOL, local=True)
+    assert found.gains_P.tolist() == [1.0, 1.0, 0.5]
+    assert found.gains(slice(1, 9)).tolist() == [1.0, 0.5]
+    assert found.gains(slice(0, 1)).tolist() == [1.0]

@@ -1,6 +1,7 @@
 """What was evaluated, as files of TREC's form: reading them gives the same numbers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,15 @@ def test_a_report_and_its_files_say_the_same(tmp_path: Path, metric: str) -> Non
         assert task.task == TASK.name
         wanted = result.per_query[metric]
         assert task.values == {query: pytest.approx(x, abs=1e-12) for query, x in wanted.items()}
+
+
+def test_a_table_and_its_files_have_the_same_ndcg(tmp_path: Path) -> None:
+    fine = replace(TASK, grades={"q0": {"c0": 1 / 3, "c1": 2.0}})
+    (figure,) = measure(encode, [fine], ["local ndcg@10"], watch=TrecFolder(tmp_path, "a"))
+    (task,) = scores_at(tmp_path, metric="ndcg@10")[0].columns["local ndcg@10"]
+    assert task.values == {q: pytest.approx(x, abs=1e-12) for q, x in figure.per_query.items()}
+    (plain,) = measure(encode, [replace(TASK, grades={})], ["local ndcg@10"])
+    assert abs(figure.per_query["q0"] - plain.per_query["q0"]) > 0.01, "grades count"
 
 
 def test_the_lines(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Metrics of TREC's files, also of relevant candidates that a run does not list."""
 
+from math import log2
+
 import pytest
 
 from gcl_spec.errors import InputError
@@ -25,6 +27,15 @@ def test_a_relevant_candidate_that_is_not_listed_is_never_found(metric: str, val
     found = trec_scores("t", RUN, judged, metric)
     assert found.values == {"q": pytest.approx(value), "not run": 0.0, "hopeless": 0.0}
     assert (found.task, found.kind) == ("t", "t")
+
+
+def test_grades_are_the_gains_of_ndcg_and_of_its_ideal() -> None:
+    judged = {"q": {"b": 1.0, "lost": 3.0, "c": 2.0, "a": -1.0}}
+    found = (1 / log2(3) + 2 / 2) / (3 + 2 / log2(3) + 1 / 2)
+    assert trec_scores("t", RUN, judged, "ndcg@3").values == {"q": pytest.approx(found)}
+    at_2 = (1 / log2(3)) / (3 + 2 / log2(3))
+    assert trec_scores("t", RUN, judged, "ndcg@2").values == {"q": pytest.approx(at_2)}
+    assert trec_scores("t", RUN, judged, "recall@3").values == {"q": pytest.approx(2 / 3)}
 
 
 def test_ties_have_their_mean() -> None:
