@@ -92,8 +92,9 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 def harm(path: Path, rng: random.Random) -> str:
     """Damage a file; what was done."""
     way, content = rng.choice(WAYS), path.read_bytes()
-    if way == "removed" and path.suffix in (".safetensors", ".html"):
-        way = "cut"  # who deletes a checkpoint takes a step back; a page that is gone shows nothing
+    newest = max(path.parent.glob("step-*.safetensors"), default=path)
+    if way == "removed" and (path.suffix == ".html" or path != newest):
+        way = "cut"  # a page that is gone shows nothing; earlier checkpoints may go
     if way == "removed" or not content:
         path.unlink()
         return "removed"

@@ -9,13 +9,14 @@ data.json                        tells a resumed run whether its data has change
 run-id                           the id that the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
 report.html                      the same to look at
-checksums.json                   what all of these but the checkpoints must be, see `manifest`
+checksums.json                   what all of these but the checkpoints must be, and which
+                                 checkpoint is the newest, see `manifest`
 """
 
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
 from gcl_spec.run import checkpoint, manifest, metrics, run_id
 from gcl_spec.run.bad_samples import earlier
+from gcl_spec.run.newest import check_newest, newest_step
 
 __all__ = ["RunFolder"]
 
@@ -66,7 +68,7 @@ class RunFolder:
         with atomic_folder(path) as temporary:
             own = run_id.make(config, begun)
             notes = {run_id.NOTE: int(own)}
-            checkpoint.save(cls(temporary).checkpoints, state, keep=1, notes=notes)
+            first = checkpoint.save(cls(temporary).checkpoints, state, keep=1, notes=notes)
             for name, text in {
                 "config.toml": toml.dumps(config),
                 "metrics.jsonl": "",
@@ -76,7 +78,7 @@ class RunFolder:
             }.items():
                 with atomic_write(temporary / name) as file:
                     file.write(text.encode(errors=_OTHER_BYTES))
-            manifest.adopt(temporary)
+            manifest.adopt(temporary, newest=first.name)
         return cls(path)
 
     @classmethod
@@ -108,9 +110,12 @@ class RunFolder:
         """
         allowed = self.allow_unverified
         if step == "newest":
+            written = 0 if allowed else newest_step(self.path)
             found = checkpoint.newest(self.checkpoints, allow_unverified=allowed)
-            if not allowed and manifest.stored(self.path, "after.json") is not None:
-                run_id.check_last(found, self.path, self.config().train.steps)
+            if not allowed:
+                ended = manifest.stored(self.path, "after.json") is not None
+                steps = self.config().train.steps if ended else None
+                check_newest(found, self.path, written=written, steps=steps)
         elif step == "best" or re.fullmatch("[0-9]{1,9}", step):
             number = self._best_step() if step == "best" else int(step)
             found = checkpoint.of_step(self.checkpoints, number, allow_unverified=allowed)
@@ -202,6 +207,31 @@ class RunFolder:
         """Add a line to metrics.jsonl; a `CheckpointError` where it cannot be written."""
         append(self.path / "metrics.jsonl", (json.dumps(values) + "\n").encode())
 
+    def save(
+        self,
+        state: State,
+        *,
+        keep: int,
+        keep_every: int = 0,
+        also: Collection[int] = (),
+        notes: Mapping[str, int] | None = None,
+    ) -> None:
+        """Write the next checkpoint, after the lines up to it, and remove old ones.
+
+        Args:
+            state, keep, keep_every, also: as those of `checkpoint.save`.
+            notes: small numbers beside the state, to which the id of the run is added.
+
+        Raises:
+            CheckpointError: as that of `checkpoint.save`.
+        """
+        self.vouch()
+        noted = dict(notes or {}) | run_id.notes(self.path)
+        path = checkpoint.save(
+            self.checkpoints, state, keep=keep, keep_every=keep_every, also=also, notes=noted
+        )
+        manifest.note_newest(self.path, path.name)
+
     def vouch(self) -> None:
         """Make the lines of logs durable, and vouch for them.
 
@@ -217,9 +247,11 @@ class RunFolder:
         again. With `allow_unverified` the files count as right from now on, as they are.
         """
         remove_stale(self.path, _WRITTEN)
-        checkpoint.set_aside(found)
         if self.allow_unverified:
-            manifest.adopt(self.path)
+            manifest.adopt(self.path, newest=found.path.name)
+        else:
+            manifest.note_newest(self.path, found.path.name)
+        checkpoint.set_aside(found)
         known = metrics.parse(self._lines("metrics.jsonl"))
         kept = [x for x in known if x is not None and x["step"] <= found.step]
         self.write("metrics.jsonl", "".join(json.dumps(values) + "\n" for values in kept))

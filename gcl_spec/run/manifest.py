@@ -3,11 +3,12 @@
 It lists one or more states for each file, which is in one of them. Before a file is replaced its
 new state is listed beside the old one, and the old one goes when it is replaced. It vouches for the
 first `size` bytes of a log, to which lines are added; what a crash leaves after them does not
-count.
+count. It also names the newest checkpoint, which has a checksum of its own.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +17,13 @@ from gcl_spec._files.atomic import atomic_write
 from gcl_spec._files.reading import open_regular, parse_json, read_regular
 from gcl_spec.errors import CheckpointError
 
-__all__ = ["FILES", "adopt", "check", "content", "extend", "lines", "replace", "stored"]
+__all__ = [
+    "FILES", "adopt", "check", "content", "extend", "lines", "newest", "note_newest", "replace",
+    "stored",
+]  # fmt: skip
 
 _NAME = "checksums.json"
+_CHECKPOINT = re.compile(r"step-\d{8}\.safetensors")
 _LOGS = ("metrics.jsonl", "bad_samples.jsonl")
 _DERIVED = ("after.json", "report.html")
 """Files that are written again whenever a run goes on."""
@@ -51,8 +56,28 @@ _States = tuple[_Sum | None, ...]
 """The states of a file; None says that it is not there."""
 
 
-def _read(folder: Path) -> Mapping[str, _States] | None:
-    """The states by file name; None where there is no checksums.json.
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The states by file name, and the file name of the newest checkpoint."""
+
+    files: Mapping[str, _States]
+    newest: str | None = None
+
+    def render(self) -> bytes:
+        """The content of checksums.json; `_read` holds it to this, so that each byte counts."""
+        listed = {
+            name: [None if one is None else asdict(one) for one in states]
+            for name, states in sorted(self.files.items())
+        }
+        # Older versions named no checkpoint.
+        named = {} if self.newest is None else {"newest": self.newest}
+        covered = {**named, "files": listed} if named else listed
+        own = hashlib.sha256(json.dumps(covered).encode()).hexdigest()
+        return (json.dumps({"sha256": own, **named, "files": listed}, indent=1) + "\n").encode()
+
+
+def _read(folder: Path) -> _Listing | None:
+    """What checksums.json lists; None where there is none.
 
     Raises:
         CheckpointError: it cannot be read, or is damaged.
@@ -60,35 +85,28 @@ def _read(folder: Path) -> Mapping[str, _States] | None:
     path = folder / _NAME
     try:
         content = read_regular(path)
-        files = parse_json(content)["files"]
-        found = {
+        known = parse_json(content)
+        files = {
             str(name): tuple(None if one is None else _Sum(**one) for one in states)
-            for name, states in files.items()
+            for name, states in known["files"].items()
         }
+        found = _Listing(files, known.get("newest"))
+        if not (found.newest is None or _CHECKPOINT.fullmatch(found.newest)):
+            found = _Listing({})
     except FileNotFoundError:
         return None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot read the checksums: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        found = {}
-    if not found or _render(found) != content:
+        found = _Listing({})
+    if not found.files or found.render() != content:
         raise CheckpointError(f"{path}: {_DAMAGED}; restore it, {_ACCEPT}")
     return found
 
 
-def _render(files: Mapping[str, _States]) -> bytes:
-    """The content of the file; `_read` holds it to this, so that each of its bytes counts."""
-    listed = {
-        name: [None if one is None else asdict(one) for one in states]
-        for name, states in sorted(files.items())
-    }
-    own = hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-    return (json.dumps({"sha256": own, "files": listed}, indent=1) + "\n").encode()
-
-
-def _write(folder: Path, files: Mapping[str, _States]) -> None:
+def _write(folder: Path, listing: _Listing) -> None:
     with atomic_write(folder / _NAME) as file:
-        file.write(_render(files))
+        file.write(listing.render())
 
 
 def replace(folder: Path, name: str, data: bytes) -> None:
@@ -97,13 +115,13 @@ def replace(folder: Path, name: str, data: bytes) -> None:
     Raises:
         CheckpointError: it cannot be written, or checksums.json is damaged.
     """
-    files = dict(_read(folder) or {})
-    before = files.get(name) or (_Sum.of(old) if (old := stored(folder, name)) else None,)
-    files[name] = tuple(dict.fromkeys((*before, _Sum.of(data))))
-    _write(folder, files)
+    known = _read(folder) or _Listing({})
+    before = known.files.get(name) or (_Sum.of(old) if (old := stored(folder, name)) else None,)
+    both = tuple(dict.fromkeys((*before, _Sum.of(data))))
+    _write(folder, _Listing({**known.files, name: both}, known.newest))
     with atomic_write(folder / name, size=len(data)) as file:
         file.write(data)
-    _write(folder, {**files, name: (_Sum.of(data),)})
+    _write(folder, _Listing({**known.files, name: (_Sum.of(data),)}, known.newest))
 
 
 def extend(folder: Path, names: Collection[str] = _LOGS) -> None:
@@ -114,24 +132,54 @@ def extend(folder: Path, names: Collection[str] = _LOGS) -> None:
     Raises:
         CheckpointError: checksums.json cannot be written, or is damaged.
     """
-    files = dict(_read(folder) or {})
-    known = dict(files)
+    known = _read(folder) or _Listing({})
+    files = dict(known.files)
     for name in names:
         found = stored(folder, name)
         if found is not None and _problem(folder, name, files) is None:
             files[name] = (_Sum.of(found[: found.rfind(b"\n") + 1]),)
-    if files != known:
-        _write(folder, files)
+    if files != known.files:
+        _write(folder, _Listing(files, known.newest))
 
 
-def adopt(folder: Path) -> None:
+def adopt(folder: Path, *, newest: str | None = None) -> None:
     """Vouch for the files as they stand there.
+
+    Args:
+        folder: the folder of the run.
+        newest: the file name of its newest checkpoint.
 
     Raises:
         CheckpointError: checksums.json cannot be written.
     """
     found = {name: stored(folder, name) for name in FILES if name != _NAME}
-    _write(folder, {name: (_Sum.of(x),) for name, x in found.items() if x is not None})
+    files = {name: (_Sum.of(x),) for name, x in found.items() if x is not None}
+    _write(folder, _Listing(files, newest))
+
+
+def note_newest(folder: Path, name: str) -> None:
+    """List a checkpoint that has been written as the newest.
+
+    Args:
+        folder: the folder of the run.
+        name: the checkpoint's file name.
+
+    Raises:
+        CheckpointError: checksums.json cannot be written, or is damaged.
+    """
+    known = _read(folder)
+    if known is not None and name != known.newest:
+        _write(folder, _Listing(known.files, name))
+
+
+def newest(folder: Path) -> str | None:
+    """The file name of the checkpoint that `note_newest` listed; runs of older versions list none.
+
+    Raises:
+        CheckpointError: checksums.json cannot be read, or is damaged.
+    """
+    known = _read(folder)
+    return None if known is None else known.newest
 
 
 def check(
@@ -163,16 +211,16 @@ def check(
 def _problems(folder: Path, names: Collection[str], resumes: bool) -> dict[str, str]:
     """The problems by file name, of which the first is told."""
     try:
-        files = _read(folder)
+        known = _read(folder)
     except CheckpointError:
         return {_NAME: _DAMAGED}
-    if files is None:
+    if known is None:
         return {
             _NAME: "missing, so that no file of the run can be verified; older versions wrote none"
         }
     found = {}
     for name in names:
-        what = None if name == _NAME else _problem(folder, name, files)
+        what = None if name == _NAME else _problem(folder, name, known.files)
         if what and (name not in _DERIVED if resumes else what != _MISSING):
             found[name] = what
     return found
@@ -209,7 +257,7 @@ def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
     if check(folder, [name], allow_unverified=allow_unverified):
         return stored(folder, name) or b""
     found = stored(folder, name) or b""
-    states = (_read(folder) or {}).get(name, ())
+    states = (_read(folder) or _Listing({})).files.get(name, ())
     fitting = [one.size for one in states if one is not None and _fits(name, found, one)]
     return found[: max(fitting, default=0)]
 

@@ -13,7 +13,7 @@ from gcl_spec.errors import CheckpointError
 from gcl_spec.run import manifest
 from gcl_spec.run.checkpoint import Found
 
-__all__ = ["NAME", "NOTE", "check_last", "check_whose", "make", "notes"]
+__all__ = ["NAME", "NOTE", "check_whose", "make", "notes"]
 
 NAME = "run-id"
 NOTE = "run"
@@ -40,9 +40,11 @@ def notes(run: Path, *, allow_unverified: bool = False) -> dict[str, int]:
     """The notes for a checkpoint of the run; runs of older versions, without an id, have none.
 
     Raises:
-        CheckpointError: the file is not as it was written.
+        CheckpointError: the file is not as it was written, or is missing although checksums.json
+            lists it or is missing, too.
     """
     if manifest.stored(run, NAME) is None:
+        manifest.check(run, [NAME], resumes=True, allow_unverified=allow_unverified)
         return {}
     content = manifest.content(run, NAME, allow_unverified=allow_unverified)
     return {NOTE: int(content)} if content.isdigit() and len(content) < 20 else {}
@@ -56,20 +58,4 @@ def check_whose(found: Found, run: Path, *, allow_unverified: bool = False) -> N
             f"{found.path}: a checkpoint of another run than {run}; restore this run's own, move "
             "it away, or accept what stands there with --allow-unverified (allow_unverified=True "
             "in Python)"
-        )
-
-
-def check_last(found: Found, run: Path, steps: int) -> None:
-    """Raise a `CheckpointError` where the last checkpoint of a run that has ended is missing.
-
-    Args:
-        found: the newest checkpoint.
-        run: a folder with an after.json.
-        steps: the steps of the whole run.
-    """
-    if found.step < steps:
-        raise CheckpointError(
-            f"{run}: the run has ended, but its last checkpoint, of step {steps}, is missing; make "
-            f"it again with gcl train --resume {run}, or choose the newest by --step {found.step} "
-            f"(for --init by its file {found.path})"
         )

@@ -21,15 +21,19 @@ def weights_of(init: Path, *, allow_unverified: bool = False) -> State:
 
     Args:
         init: the folder of a run, or a checkpoint file.
-        allow_unverified: also read files without a checksum, as in `checkpoint.load`.
+        allow_unverified: also read files without a checksum, as in `checkpoint.load`, and those of
+            a run whose other files were edited.
 
     Raises:
-        CheckpointError: there is no run, or no readable checkpoint.
+        CheckpointError: there is no run, no readable checkpoint, or a file of the run is not as it
+            was written.
     """
     if init.is_file():
         state = checkpoint.load(init, allow_unverified=allow_unverified)
     else:
-        state = RunFolder.open(init, allow_unverified=allow_unverified).found().state
+        run = RunFolder.open(init, allow_unverified=allow_unverified)
+        state = run.found().state
+        run.check()
     return weights_to_use(state)
 
 

@@ -15,7 +15,6 @@ from gcl_spec.backend import Trainer, World
 from gcl_spec.config.options import Config
 from gcl_spec.errors import InputError, NoPairError, StoppedError, TrainingError
 from gcl_spec.progress import Reporter
-from gcl_spec.run import checkpoint, run_id
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.metrics import FIGURE
 from gcl_spec.train.data import TrainingData
@@ -210,15 +209,12 @@ class Loop:
 
     def _write(self, state: State) -> None:
         train = self.config.train
-        noted = {"skipped": self.guard.skipped, "in_a_row": self.guard.in_a_row}
-        self.folder.vouch()
-        checkpoint.save(
-            self.folder.checkpoints,
+        self.folder.save(
             state,
             keep=train.keep,
             keep_every=train.keep_every,
             also=self._kept(),
-            notes=noted | run_id.notes(self.folder.path),
+            notes={"skipped": self.guard.skipped, "in_a_row": self.guard.in_a_row},
         )
 
     def _evaluates(self, done: int) -> bool:

@@ -23,6 +23,7 @@ from gcl_spec.registry import choose_device
 from gcl_spec.report.html import render
 from gcl_spec.run import checkpoint, run_id
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.newest import missed
 from gcl_spec.run.weights import weights_of
 from gcl_spec.train.adapter_widths import resolved
 from gcl_spec.train.data import TrainingData
@@ -169,7 +170,8 @@ def _reopen(
     world = trainer.world
     stack.enter_context(watched(world, config.train.timeout))
     reporter = reporter if world.rank == 0 else Quiet()
-    for warning in (*unverified, *model_warnings(config)):
+    gone = None if old.allow_unverified else missed(found, out)
+    for warning in (*unverified, *([gone] if gone else []), *model_warnings(config)):
         reporter.say(f"warning: {warning}")
     for warning in found.warnings:
         reporter.say(f"warning: {warning}; going on from {found.path.name}")

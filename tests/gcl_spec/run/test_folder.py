@@ -27,8 +27,9 @@ from gcl_spec.evaluate import Report
 from gcl_spec.run import RunFolder
 save = checkpoint.save
 def slow(*args, **more):
-    save(*args, **more)
+    path = save(*args, **more)
     sys.stdin.readline()
+    return path
 checkpoint.save = slow
 RunFolder.create(Path(sys.argv[1]), Config(), {"step": np.asarray(0)}, Report((), {}), [])
 """

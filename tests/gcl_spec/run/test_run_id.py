@@ -31,6 +31,11 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_run_of_an_older_version_has_no_id(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    with pytest.raises(CheckpointError, match=r"checksums\.json: missing, .*--allow-unverified"):
+        run_id.notes(tmp_path)
+    assert run_id.notes(tmp_path, allow_unverified=True) == {}
+    manifest.adopt(tmp_path)
     assert run_id.notes(tmp_path) == {}
 
 

@@ -1,0 +1,56 @@
+"""Which checkpoint of a run must be there as the newest, so that one that was deleted is missed."""
+
+from pathlib import Path
+
+from gcl_spec.errors import CheckpointError
+from gcl_spec.run import manifest
+from gcl_spec.run.checkpoint import Found
+
+__all__ = ["check_newest", "missed", "newest_step"]
+
+
+def newest_step(run: Path) -> int:
+    """The step of the newest checkpoint that was written; 0 where an older version wrote the run.
+
+    Raises:
+        CheckpointError: checksums.json cannot be read, or is damaged.
+    """
+    name = manifest.newest(run)
+    return 0 if name is None else int(name.removeprefix("step-").removesuffix(".safetensors"))
+
+
+def check_newest(found: Found, run: Path, *, written: int, steps: int | None) -> None:
+    """Raise a `CheckpointError` where a newer checkpoint than the one that was found is missing.
+
+    Args:
+        found: the newest checkpoint that is there.
+        run: the folder of the run.
+        written: the `newest_step`, asked before `found` was looked for: a process that trains may
+            write a newer one in between.
+        steps: the steps of the whole run, if it has ended.
+    """
+    here = f"choose {{}} by --step {found.step} (for --init by its file {found.path})"
+    if steps is not None and found.step < steps:
+        raise CheckpointError(
+            f"{run}: the run has ended, but its last checkpoint, of step {steps}, is missing; make "
+            f"it again with gcl train --resume {run}, or {here.format('the newest')}"
+        )
+    if found.step < written:
+        raise CheckpointError(
+            f"{run}: its newest checkpoint, of step {written}, is missing; go on from that of step "
+            f"{found.step} with gcl train --resume {run}, or {here.format('it')}"
+        )
+
+
+def missed(found: Found, run: Path) -> str | None:
+    """A line that says that a resume from `found` repeats steps, because a checkpoint is missing.
+
+    It is None where that is there, or is one of those that `found` tells of as damaged.
+
+    Raises:
+        CheckpointError: checksums.json cannot be read, or is damaged.
+    """
+    written = manifest.newest(run)
+    if written is None or written <= max(path.name for path in (found.path, *found.damaged)):
+        return None
+    return f"{run}: its newest checkpoint, {written}, is missing; going on from {found.path.name}"
