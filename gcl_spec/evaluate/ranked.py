@@ -1,21 +1,26 @@
 """Ranks the candidates of a task's queries, and keeps the values of metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.evaluate.per_query import pools_of
+from gcl_spec.evaluate.per_query import Pools, pools_of
 from gcl_spec.evaluate.trec_folder import Seen, Watch
-from gcl_spec.recall import Band, rank
+from gcl_spec.recall import Band, Ranking, RankingStream
 from gcl_spec.search.exact import score_chunks
+from gcl_spec.search.pair_scores import pair_scores
 from gcl_spec.tasks.task import Item, Task
 
 __all__ = ["Ranked", "ranked"]
 
-_DECIMALS = 6
+_UNITS = 10.0**6
 """The seventh decimal of a float32 cosine is rounding: what is equal to six is tied."""
+_QUERIES = 1024
+"""The queries that are ranked at once; all candidates are read once for each so many."""
+_WHOLE_BYTES = 64 * 2**20
+"""The scores that are held where all those of a query are wanted at once."""
 
 
 class Ranked(NamedTuple):
@@ -64,23 +69,64 @@ def ranked(
     pools = pools_of(task, candidates, local=pool == "local", twins_compete=twins_compete)
     found: dict[str, list[Band]] = {metric: [] for metric in metrics}
     unanswerable = 0
-    # It is in float64: in float32 equal candidates differ by their place in the product, so that
-    # they are no longer tied.
-    queries_QD, candidates_CD = (x.astype(np.float64) for x in rows)
-    for part, scores_QC in score_chunks(queries_QD, candidates_CD):
-        # Whole numbers of the last digit that counts are in the order of the rounded scores.
-        scores_QC *= 10.0**_DECIMALS
-        np.rint(scores_QC, out=scores_QC)
-        right_P2, gains_P = pools.relevant(part), pools.gains(part)
-        out = pools.left_out(part, len(candidates))
-        unanswerable += len(scores_QC) - len(np.unique(right_P2[:, 0]))
-        ranking = rank(scores_QC, right_P2, gains=gains_P, left_out=out, no_relevant="nan")
+    held = watch is not None or bool(pools.limited_Q.any())
+    for part in _parts(len(task.queries), len(candidates), held=held):
+        kept: list[FloatArray] = []
+        ranking = _streamed(pools, part, rows, kept if watch else None)
+        unanswerable += int(np.count_nonzero(~ranking.known_Q))
         if watch is not None:
-            cosines_QC = scores_QC / 10.0**_DECIMALS
-            watch(Seen(task, pool, candidates, part, cosines_QC, right_P2, gains_P, out))
+            scores_QC = np.concatenate(kept, axis=1) / _UNITS
+            right_P2, gains_P = pools.relevant(part), pools.gains(part)
+            out = pools.left_out(part, len(candidates))
+            watch(Seen(task, pool, candidates, part, scores_QC, right_P2, gains_P, out))
         for metric, bands in found.items():
             bands.append(ranking.metric(metric))
     return Ranked({name: _whole(bands) for name, bands in found.items()}, unanswerable)
+
+
+def _parts(queries: int, candidates: int, *, held: bool) -> Iterator[slice]:
+    """Slices of the queries, smaller ones where something of the shape (Q, C) is held."""
+    most = _WHOLE_BYTES // (8 * max(1, candidates)) if held else _QUERIES
+    size = max(1, min(_QUERIES, most))
+    for start in range(0, queries, size):
+        yield slice(start, min(start + size, queries))
+
+
+def _streamed(
+    pools: Pools,
+    part: slice,
+    rows: tuple[FloatArray, FloatArray],
+    kept: list[FloatArray] | None,
+) -> Ranking:
+    """The ranking of all candidates for a slice of the queries.
+
+    Args:
+        pools: what each query is to find.
+        part: which queries.
+        rows: of all queries, (Q, D), and of the candidates, (C, D).
+        kept: gets the scores, in millionths, of each chunk of candidates.
+    """
+    queries_QD, candidates_CD = rows[0][part], rows[1]
+    # The scores are in float64: in float32 equal candidates differ by their place in the product,
+    # so that they are no longer tied. Millionths as whole numbers are in the order of the scores.
+    chunks = score_chunks(queries_QD, candidates_CD)
+    right_P2, out = pools.relevant(part), pools.left_out(part, len(candidates_CD))
+    limited = out.dtype == bool
+    stream = RankingStream(
+        np.rint(pair_scores(queries_QD, candidates_CD, *right_P2.T) * _UNITS),
+        right_P2,
+        queries=len(queries_QD),
+        gains=pools.gains(part),
+        left_out=() if limited else out,
+        no_relevant="nan",
+    )
+    for chunk, scores_QC in chunks:
+        scores_QC *= _UNITS
+        np.rint(scores_QC, out=scores_QC)
+        stream.add(scores_QC, left_out=out[:, chunk] if limited else None)
+        if kept is not None:
+            kept.append(scores_QC)
+    return stream.ranking()
 
 
 def _whole(bands: Sequence[Band]) -> FloatArray:

@@ -1,7 +1,7 @@
 """Search: for each query row, the nearest candidate rows.
 
 Start reading at `top_k`, which searches arrays and mapped files exactly; `bounds` says why nothing
-is lost. `exact` gives all scores of a few candidates.
+is lost. `exact` gives all scores, in chunks.
 """
 
 from gcl_spec.search.exact import score_chunks

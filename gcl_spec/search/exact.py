@@ -1,6 +1,8 @@
-"""All scores of queries with candidates, a chunk of queries at a time."""
+"""All scores of queries with candidates, a chunk of candidates at a time."""
 
 from collections.abc import Iterator
+
+import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import InputError
@@ -13,13 +15,15 @@ _CHUNK_BYTES = 64 * 2**20
 def score_chunks(
     queries_QD: FloatArray, candidates_CD: FloatArray
 ) -> Iterator[tuple[slice, FloatArray]]:
-    """The scores of all queries with all candidates, in chunks of about 64 MB.
+    """The scores of all queries with all candidates in float64, in chunks of about 64 MB.
 
     Args:
-        queries_QD, candidates_CD: rows of the same width, (Q, D) and (C, D).
+        queries_QD, candidates_CD: rows of the same width, (Q, D) and (C, D), of which only the
+            candidates of a chunk are held in float64.
 
-    Yields:
-        A slice of the queries, and their scores, shape (queries of the slice, C).
+    Returns:
+        For each chunk a slice of the candidates, and all queries' scores with them, shape (Q,
+        candidates of the slice).
 
     Raises:
         InputError: the rows have different widths.
@@ -28,7 +32,7 @@ def score_chunks(
         raise InputError(
             f"queries are {queries_QD.shape[1]} wide, candidates {candidates_CD.shape[1]}"
         )
-    rows = max(1, _CHUNK_BYTES // (queries_QD.itemsize * max(1, len(candidates_CD))))
-    for start in range(0, len(queries_QD), rows):
-        part = slice(start, start + rows)
-        yield part, queries_QD[part] @ candidates_CD.T
+    wide_QD = queries_QD.astype(np.float64)
+    size = max(1, _CHUNK_BYTES // (8 * max(1, len(queries_QD))))
+    parts = (slice(start, start + size) for start in range(0, len(candidates_CD), size))
+    return ((part, wide_QD @ candidates_CD[part].astype(np.float64).T) for part in parts)

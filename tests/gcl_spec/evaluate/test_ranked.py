@@ -7,7 +7,6 @@ import pytest
 
 from gcl_spec.evaluate.ranked import ranked
 from gcl_spec.evaluate.trec_folder import Seen
-from gcl_spec.search import exact
 from gcl_spec.tasks.task import Item, Task
 
 POOL = tuple(Item(f"c{n}", image=f"{n}.png") for n in range(3))
@@ -39,17 +38,35 @@ def test_the_gains_of_ndcg_are_the_grades() -> None:
         assert found.expected("hit@1", task.queries)["p"] == 1.0
 
 
-def test_a_chunk_of_queries_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    graded = replace(TASK, grades={"q": {"c2": 3.0}}, choices={"q": ("c1", "c2")})
-    want = ranked(graded, "local", POOL, ROWS, METRICS)
-    seen: list[Seen] = []
-    monkeypatch.setattr(exact, "_CHUNK_BYTES", 1)
-    found = ranked(graded, "local", POOL, ROWS, METRICS, watch=seen.append)
+GRADED = replace(TASK, grades={"q": {"c2": 3.0}}, choices={"q": ("c1", "c2")})
+LEFT_OUT = replace(TASK, left_out={"q": frozenset({"c1"})})
+
+
+@pytest.mark.parametrize(("task", "mrr"), [(TASK, 5 / 12), (GRADED, 3 / 4), (LEFT_OUT, 1 / 2)])
+def test_what_does_not_compete(task: Task, mrr: float) -> None:
+    found = ranked(task, "local", POOL, ROWS, METRICS)
+    assert found.expected("mrr", task.queries)["q"] == pytest.approx(mrr)
+
+
+@pytest.mark.parametrize("task", [TASK, GRADED, LEFT_OUT])
+@pytest.mark.parametrize("limit", ["evaluate.ranked._QUERIES", "search.exact._CHUNK_BYTES"])
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch, limit: str, task: Task) -> None:
+    want = ranked(task, "local", POOL, ROWS, METRICS)
+    monkeypatch.setattr(f"gcl_spec.{limit}", 1)
+    found = ranked(task, "local", POOL, ROWS, METRICS)
     assert found.unanswerable == want.unanswerable
     for metric in METRICS:
         np.testing.assert_array_equal(found.bands[metric], want.bands[metric])
+
+
+def test_all_scores_of_few_queries_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gcl_spec.evaluate.ranked._WHOLE_BYTES", 1)
+    monkeypatch.setattr("gcl_spec.search.exact._CHUNK_BYTES", 1)
+    seen: list[Seen] = []
+    ranked(GRADED, "local", POOL, ROWS, METRICS, watch=seen.append)
     assert [part.part.start for part in seen] == [0, 1, 2]
     assert [part.gains_P.tolist() for part in seen] == [[1.0, 1.0], [3.0], []]
+    assert [part.scores_QC.tolist() for part in seen] == [[[0, 1, 0]], [[1, 0, 0]], [[1, 0, 0]]]
 
 
 def test_scores_that_are_equal_to_six_decimals_are_tied() -> None:
