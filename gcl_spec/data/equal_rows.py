@@ -1,12 +1,12 @@
 """Finds equal rows, and groups of rows that are joined through equal ones."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["class_ids", "connected", "first_equal"]
+__all__ = ["class_ids", "connected", "first_equal", "joined"]
 
 _ROWS = 4096  # rows that are looked at a time, so that millions are never copied
 
@@ -75,17 +75,32 @@ def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArr
     >>> class_ids(["dog", "cat", "dog", "puma"], ["a dog", "a cat", "a pup", "a cat"])
     array([0, 1, 0, 1])
     """
-    parent = list(range(len(concepts)))
+    pairs = zip(concepts, captions, strict=True)
+    return joined([[("concept", a), *([] if b is None else [("caption", b)])] for a, b in pairs])
+
+
+def joined(keys: Sequence[Iterable[Hashable]]) -> IntArray:
+    """For each of N things, the least number of those that it shares a key with, (N,).
+
+    Things that share none with each other may be joined through others.
+
+    Args:
+        keys: those of each thing.
+
+    >>> joined([["a"], ["b"], ["a", "c"], ["c"]])
+    array([0, 1, 0, 0])
+    """
+    parent = list(range(len(keys)))
 
     def find(i: int) -> int:
         while parent[i] != i:
+            parent[i] = parent[parent[i]]
             i = parent[i]
         return i
 
-    first: dict[tuple[str, str], int] = {}
-    for i, (concept, caption) in enumerate(zip(concepts, captions, strict=True)):
-        keys = [("concept", concept)] + ([] if caption is None else [("caption", caption)])
-        for key in keys:
+    first: dict[Hashable, int] = {}
+    for i, own in enumerate(keys):
+        for key in own:
             a, b = find(i), find(first.setdefault(key, i))
             parent[max(a, b)] = min(a, b)
-    return np.asarray([find(i) for i in range(len(concepts))], np.int64)
+    return np.asarray([find(i) for i in range(len(keys))], np.int64)

@@ -1,0 +1,78 @@
+"""Concepts that can stand in a pool as any modality, made of the items of tasks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gcl_spec.data.equal_rows import joined
+from gcl_spec.objective import given_names, name_parts
+from gcl_spec.tasks.task import Item, Task
+
+__all__ = ["Concept", "concepts_of_tasks"]
+
+Content: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One thing to be found: a document with all parts, and the items that ask for it.
+
+    id: its name, which no other concept has.
+    parts: those of its document, by given modality, such as a picture and its text.
+    queries: items of any modalities, whose own parts may be those of the document.
+    """
+
+    id: str
+    parts: Mapping[str, str]
+    queries: tuple[Item, ...]
+
+    def document(self, modality: str) -> Item:
+        """The document as one modality, such as its text alone."""
+        return Item(self.id, **{name: self.parts[name] for name in name_parts(modality)})
+
+    def shares(self, query: Item, modality: str) -> bool:
+        """Has a query the same picture, or text, as the document has as one modality?"""
+        return not {*query.content}.isdisjoint(self.document(modality).content)
+
+
+def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple[Concept, ...]:
+    """The concepts of tasks whose candidates have all the parts of a model's modalities.
+
+    A candidate with all parts is a document. A query asks for it where a task says that the query
+    is to find this candidate, or one that is a part of it: its picture alone, or its text alone.
+    Documents that share a part or a query are one concept, which is seen in its first document.
+
+    Args:
+        tasks: any.
+        modalities: those of the model.
+
+    Returns:
+        In the order of the documents; concepts for which nothing asks are left out.
+    """
+    given = set(given_names(modalities))
+    documents = dict.fromkeys(
+        item.content
+        for task in tasks
+        for item in task.candidates
+        if {name for name, _ in item.content} == given
+    )
+    asked = list(_asked(tasks))
+    labels = joined([*documents, *((query.content, *found) for query, found in asked)]).tolist()
+    queries: dict[int, dict[Content, Item]] = {}
+    for label, (query, _) in zip(labels[len(documents) :], asked, strict=True):
+        queries.setdefault(label, {}).setdefault(query.content, query)
+    seen: dict[int, Concept] = {}
+    for label, content in zip(labels, documents, strict=False):
+        if label in queries and label not in seen:
+            found = tuple(queries[label].values())
+            seen[label] = Concept(f"concept {len(seen)}", dict(content), found)
+    return tuple(seen.values())
+
+
+def _asked(tasks: Sequence[Task]) -> Iterator[tuple[Item, Content]]:
+    """Each query with the content of each candidate that it is to find."""
+    for task in tasks:
+        by_id = {item.id: item.content for item in task.candidates}
+        for query in task.queries:
+            for found in sorted(task.qrels[query.id]):
+                yield query, by_id[found]
