@@ -20,6 +20,7 @@ from gcl_cli._options import (
     step_option,
 )
 from gcl_cli._stored import Asked, evaluate_stored
+from gcl_cli._sweep import check_alone, sweep_pools
 from gcl_cli._tables import show_report
 from gcl_cli._trec import check_trec, trec_folder
 from gcl_cli.lines import say
@@ -64,6 +65,12 @@ __all__ = ["command"]
     metavar="NAME|all",
     help="Use what `gcl calibrate` has fitted; all: compare them.",
 )
+@click.option(
+    "--sweep",
+    is_flag=True,
+    help="Pools of the same concepts, each as one modality, in all shares from 100:0:0 to 33:33:33 "
+    "in steps of 10 %; the run keeps it, and its report shows it.",
+)
 @backend_option()
 @step_option()
 @device_option()
@@ -88,6 +95,7 @@ def command(
     instructions: str,
     embeddings: Path | None,
     calibration: str | None,
+    sweep: bool,
     backend: str,
     device: str | None,
     json_path: Path | None,
@@ -101,9 +109,17 @@ def command(
     A task is a folder with queries.jsonl and candidates.jsonl, lines of {"id", "image"?: path,
     "text"?}, and qrels.tsv, lines of a query's id, a tab, and the id of a relevant candidate.
     Paths of images are relative to DIR.
+
+    With --sweep each concept stands once in every pool, as image, text or both, in all shares in
+    steps of 10 % (100:0:0, ... 70:20:10, ... 0:0:100) and in equal ones (33:33:33): 67 pools,
+    each drawn ten times. Concepts are candidates with image and text of the tasks in DIR, or the
+    samples of DIR where it holds training data; at least 20, at most 500. Queries are asked where
+    they share no part with what they are to find.
     """
     check_writable(json_path)
     check_trec(trec)
+    if sweep:
+        check_alone(benchmark=benchmark, trec=trec, embeddings=embeddings, against=against)
     if embeddings is not None:
         if against is not None or trec is not None or calibration is not None:
             raise click.UsageError(
@@ -118,7 +134,12 @@ def command(
     model = plain._replace(step=step, calibration=calibration)
     if benchmark is None and instructions == "on":
         raise click.UsageError("--instructions on is for --benchmark mbeir")
-    if calibration == "all":
+    if sweep:
+        if calibration == "all":
+            raise click.UsageError("--sweep takes one calibration by its name, not all")
+        loaded = model.load(run)
+        sweep_pools(run, loaded, data, calibration, json_path, allow_unverified=allow_unverified)
+    elif calibration == "all":
         if benchmark is not None or against is not None or trec is not None:
             raise click.UsageError("--calibration all has no --benchmark, --against and --trec")
         _every_calibration(run, data, plain._replace(step=step), json_path)

@@ -10,7 +10,9 @@ from typing import Any
 from gcl_spec._words import escaped
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
+from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.objective import name_parts
+from gcl_spec.report.sweep_section import section
 from gcl_spec.report.tables import geometry_rows, report_rows, short_kind
 from gcl_spec.tasks.task import MIXED, Item
 
@@ -34,6 +36,7 @@ def render(
     metrics: Sequence[Mapping[str, Any]] = (),
     examples: Sequence[tuple[Example, Example]] = (),
     read_image: ReadImage = lambda path: b"",
+    sweep: Sweep | None = None,
 ) -> str:
     """The page: headline, the searches before and after, loss, geometry, examples.
 
@@ -43,6 +46,7 @@ def render(
         metrics: the lines of metrics.jsonl.
         examples: the same queries before and after.
         read_image: gives a small WebP of a picture, by the path in an item.
+        sweep: the run's sweep, where one was made.
     """
     searches = _searches(len(after.kinds()))
     css = files("gcl_spec.report").joinpath("report.css").read_text()
@@ -53,6 +57,7 @@ def render(
         _cards(before, after),
         f"<h2>The {searches}</h2>",
         f'<div class="pools">{"".join(_pool(before, after, pool) for pool in _POOLS)}</div>',
+        section(sweep),
         _loss(metrics),
         "<h2>The space</h2>",
         _plain(geometry_rows({"before": before, "after": after})),

@@ -17,6 +17,7 @@ __all__ = [
     "markdown",
     "report_rows",
     "rich_table",
+    "short",
 ]
 
 _SHORT = {"image": "I", "text": "T", "audio": "A", "video": "V"}
@@ -30,11 +31,13 @@ def short_kind(kind: str) -> str:
     A modality that has no letter of its own keeps its name.
     """
 
-    def short(modality: str) -> str:
-        parts = name_parts(modality)
-        return "".join(_SHORT[p] for p in parts) if {*parts} <= _SHORT.keys() else modality
-
     return " -> ".join(map(short, kind.split("->")))
+
+
+def short(modality: str) -> str:
+    """The letters of a modality, "IT" for "image+text"; its name where a part has none."""
+    parts = name_parts(modality)
+    return "".join(_SHORT[p] for p in parts) if {*parts} <= _SHORT.keys() else modality
 
 
 def report_rows(report: Report, pool: str) -> list[list[str]]:
@@ -116,17 +119,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def rich_table(rows: Sequence[Sequence[str]], title: str) -> "Table":
     """Rows, the first of them headings, as a table for terminals of 80 columns."""
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    head, *body = [[escape(escaped(cell)) for cell in row] for row in rows]
-    table = Table(
-        title=escape(escaped(title)), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-    )
+    # In a string rich would see markup, and emoji in "0:100:0".
+    head, *body = [[Text(escaped(cell)) for cell in row] for row in rows]
+    table = Table(title=Text(escaped(title)), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for n, heading in enumerate(head):
         table.add_column(heading, justify="right" if n else "left", overflow="fold")
     for row in body:
-        table.add_row(*row, style="bold" if row[0] == "average" else None)
+        table.add_row(*row, style="bold" if row[0].plain == "average" else None)
     return table
 
 

@@ -10,10 +10,8 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config
-from gcl_spec.data.features.store import FeatureStore
-from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
+from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.data.open import open_source
-from gcl_spec.data.prepare.collate import Collate, Collator
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.encode import encode
@@ -24,6 +22,7 @@ from gcl_spec.evaluate.calibrations.store import Origin, write
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.progress import Reporter
 from gcl_spec.run.calibration_files import calibration_file, weights_checksum
+from gcl_spec.run.collate_items import collate_items
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
 from gcl_spec.tasks.held_out import hold_out
@@ -123,7 +122,7 @@ def training_rows(
     numbers = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist()
     bad: dict[str, str] = {}
     items = list(_items(source, numbers, config, bad))
-    collate = _collate(run, source, items, reporter, bad)
+    collate = collate_items(run, source, items, reporter, bad)
     items = [item for item in items if item.image not in bad]
     read = partial(collate, bad=bad, every=True)
     size = config.eval.batch_size
@@ -159,20 +158,3 @@ def _items(
             names = name_parts(modality)
             if parts.keys() >= {*names}:
                 yield Item("", **{name: parts[name] for name in names})
-
-
-def _collate(
-    run: LoadedRun,
-    source: Source,
-    items: Sequence[Item],
-    reporter: Reporter,
-    bad: dict[str, str],
-) -> Collate:
-    if isinstance(source, VectorSource):
-        return VectorCollator(source)
-    collator = Collator(run.config, source)
-    if not run.config.model.caches_towers:
-        return collator
-    store = FeatureStore(run.config, collator, run.trainer.features)
-    store.prepare(columns_of(items), reporter, bad=bad)
-    return store

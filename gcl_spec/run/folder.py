@@ -8,6 +8,7 @@ examples.json                    what some queries found at the start
 data.json                        tells a resumed run whether its data has changed
 run-id                           the id that the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
+sweep.json                       what `gcl eval --sweep` found last, where it was asked
 report.html                      the same to look at
 checksums.json                   what all of these but the checkpoints must be, and which
                                  checkpoint is the newest, see `manifest`
@@ -30,6 +31,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, ConfigError, DataError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
+from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.run import checkpoint, manifest, metrics, run_id
 from gcl_spec.run.bad_samples import earlier
 from gcl_spec.run.newest import check_newest, newest_step
@@ -190,6 +192,21 @@ class RunFolder:
         except (ValueError, KeyError, TypeError) as error:
             path = self.path / "examples.json"
             raise DataError(f"{path}: cannot read the examples: {error}") from error
+
+    def sweep(self) -> Sweep | None:
+        """What `gcl eval --sweep` found last; None where it was never asked.
+
+        Raises:
+            CheckpointError: its file is not as it was written.
+            DataError: it holds no sweep, though it may be used as it stands.
+        """
+        if manifest.stored(self.path, "sweep.json") is None:
+            return None
+        content = self._content("sweep.json")
+        try:
+            return Sweep.from_json(parse_json(content))
+        except ValueError as error:
+            raise DataError(f"{self.path / 'sweep.json'}: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl, without those that a crash or power cut damaged."""

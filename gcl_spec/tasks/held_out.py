@@ -8,12 +8,13 @@ from typing import BinaryIO
 
 import numpy as np
 
+from gcl_spec._typing import BoolArray
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.errors import DataError
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.tasks.task import Item, Task
 
-__all__ = ["VectorPictures", "hold_out"]
+__all__ = ["VectorPictures", "held_rows", "hold_out"]
 
 _MOST = 1000
 
@@ -34,6 +35,18 @@ def hold_out(
     Raises:
         DataError: fewer than two held rows have both vectors of any search.
     """
+    held_S = held_rows(source, share)
+    tasks = _tasks(source, source.numbers[held_S].tolist(), modalities)
+    return source.subset(source.numbers[~held_S]), tasks
+
+
+def held_rows(source: VectorSource, share: float) -> BoolArray:
+    """Which of the S samples are held out, (S,); see `hold_out`.
+
+    Args:
+        source: the vectors.
+        share: how many of the rows are held out, from 0 to 1.
+    """
     groups = source.groups[source.numbers]
     firsts, sizes = np.unique(groups, return_counts=True)
     names = [hashlib.sha256(source.id_of(row).encode()).digest() for row in firsts.tolist()]
@@ -43,9 +56,8 @@ def hold_out(
     fits = ranked[sizes[ranked] <= wanted]
     ranked = fits if len(fits) else ranked
     before = np.cumsum(sizes[ranked]) - sizes[ranked]
-    held = np.isin(groups, firsts[ranked[before < wanted]])
-    tasks = _tasks(source, source.numbers[held].tolist(), modalities)
-    return source.subset(source.numbers[~held]), tasks
+    held_S: BoolArray = np.isin(groups, firsts[ranked[before < wanted]])
+    return held_S
 
 
 def _tasks(source: VectorSource, rows: list[int], modalities: Sequence[str]) -> tuple[Task, ...]:

@@ -16,8 +16,10 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.resumable import changes
 from gcl_spec.data.prepare.check_checkpoint import model_warnings
 from gcl_spec.data.prepare.pictures import thumbnail
+from gcl_spec.errors import GclError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example, examples
+from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.progress import Quiet, Reporter, warnings_to
 from gcl_spec.registry import choose_device
 from gcl_spec.report.html import render
@@ -238,11 +240,28 @@ def _finish(opened: _Opened) -> None:
     trainer, data, folder = opened.trainer, opened.data, opened.folder
     after = data.test_report(trainer, opened.reporter)
     last = examples(data.encode_items(trainer), data.tests)
-    on_first(opened.world, lambda: _write_report(data, folder, after, last), "write the report")
+
+    def write() -> None:
+        _write_report(data, folder, after, last, _swept(folder, opened.reporter))
+
+    on_first(opened.world, write, "write the report")
+
+
+def _swept(folder: RunFolder, reporter: Reporter) -> Sweep | None:
+    """The last sweep of the run; a damaged one ends no training."""
+    try:
+        return folder.sweep()
+    except GclError as error:
+        reporter.say(f"warning: the report has no sweep: {error}")
+        return None
 
 
 def _write_report(
-    data: TrainingData, folder: RunFolder, after: Report, last: Sequence[Example]
+    data: TrainingData,
+    folder: RunFolder,
+    after: Report,
+    last: Sequence[Example],
+    sweep: Sweep | None,
 ) -> None:
     def read_image(path: str) -> bytes:
         return thumbnail(data.test_root.read_bytes(path), side=_THUMBNAIL, where=brief(path))
@@ -255,5 +274,6 @@ def _write_report(
         metrics=folder.metrics(),
         examples=list(zip(folder.examples(), last, strict=True)),
         read_image=read_image,
+        sweep=sweep,
     )
     folder.write("report.html", page)

@@ -13,7 +13,7 @@ OPTIONS = {
     },
     "eval": {
         "--data", "--backend", "--device", "--json", "--against", "--allow-unverified", "--step",
-        "--benchmark", "--instructions", "--calibration", "--embeddings", "--trec",
+        "--benchmark", "--instructions", "--calibration", "--embeddings", "--trec", "--sweep",
     },
     "compare": {"--allow-unverified", "--fail-under", "--json", "--metric", "--pool", "--qrels"},
     "embed": {

@@ -23,7 +23,7 @@ from gcl_spec.objective import in_order, name_parts
 from gcl_spec.tasks.concepts import Concept
 from gcl_spec.tasks.task import Item
 
-__all__ = ["FEWEST", "MOST", "TOP", "sweep"]
+__all__ = ["FEWEST", "MOST", "TOP", "drawn", "sweep"]
 
 TOP = 10
 """The K of hit@K, and of the shares among the first K."""
@@ -62,6 +62,7 @@ def sweep(
     seed: int = 0,
     grid: Sequence[Composition] | None = None,
     origin: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
 ) -> Sweep:
     """hit@10, and the modalities of the first ten, in pools of every composition.
 
@@ -81,6 +82,7 @@ def sweep(
         seed: another one draws other pools.
         grid: which pools there are; all of `compositions` when not given.
         origin: what the result says of where it comes from.
+        notes: lines that the result has, too.
 
     Raises:
         DataError: too few concepts, or no query can be asked.
@@ -90,9 +92,8 @@ def sweep(
         raise DataError(
             f"the model has one modality, {', '.join(names)}; a sweep mixes two or more"
         )
-    keys = [_key(concept, seed) for concept in concepts]
-    chosen = [concepts[n] for n in np.argsort(keys, kind="stable")[:MOST].tolist()]
-    queries, notes = _queries(chosen, names)
+    chosen = drawn(concepts, seed)
+    queries, more = _queries(chosen, names)
     if len(chosen) < FEWEST or not queries:
         raise DataError(
             f"{len(chosen)} concepts with {len(queries)} queries that are not part of them; a "
@@ -104,11 +105,15 @@ def sweep(
     found = [_measured(asked, one, len(chosen), names) for one in grid]
     if all(not one.hit for one in found):
         raise DataError("no query can be asked: each shares a part with its document")
-    if len(concepts) > MOST:
-        notes = (f"{MOST} of {len(concepts)} concepts were drawn", *notes)
     ids = tuple((query.id, query.modality) for _, query in queries)
     where = tuple((origin or {}).items())
-    return Sweep(names, len(chosen), seed, ids, tuple(found), notes, where)
+    return Sweep(names, len(chosen), seed, ids, tuple(found), (*notes, *more), where)
+
+
+def drawn(concepts: Sequence[Concept], seed: int = 0) -> list[Concept]:
+    """At most 500 of the concepts, by a hash of their contents, in the order of their hashes."""
+    keys = [_key(concept, seed) for concept in concepts]
+    return [concepts[n] for n in np.argsort(keys, kind="stable")[:MOST].tolist()]
 
 
 def _key(concept: Concept, seed: int) -> str:

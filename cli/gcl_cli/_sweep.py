@@ -1,0 +1,99 @@
+"""`gcl eval --sweep`: pools of every composition of modalities."""
+
+import json
+from pathlib import Path
+
+import click
+
+from gcl_cli._json import write_json
+from gcl_cli.lines import say
+from gcl_spec._files.locks import locked
+from gcl_spec.errors import GclError
+from gcl_spec.evaluate.sweeps.result import Sweep
+from gcl_spec.run import manifest
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.loaded import LoadedRun
+
+__all__ = ["check_alone", "sweep_pools"]
+
+_PAGE = "report.html"
+
+
+def check_alone(**others: object) -> None:
+    """Refuse options of other evaluations beside --sweep; `others` are their values by name."""
+    given = [f"--{name}" for name, value in others.items() if value is not None]
+    if given:
+        raise click.UsageError(
+            f"--sweep has no {', '.join(given)}; it takes --data, --calibration NAME and --json"
+        )
+
+
+def sweep_pools(
+    run: Path,
+    loaded: LoadedRun,
+    data: Path | None,
+    calibration: str | None,
+    json_path: Path | None,
+    *,
+    allow_unverified: bool,
+) -> None:
+    """Print the sweep of a run, write it as JSON, and keep it beside the run and in its page.
+
+    Args:
+        run: the folder of the run.
+        loaded: its model.
+        data: where the concepts come from; see `gcl_spec.run.swept.sweep_run`.
+        calibration: the name of the one that the model has.
+        json_path: where everything goes.
+        allow_unverified: take files of the run that have no checksum.
+    """
+    from rich.console import Console
+
+    from gcl_spec.progress import open_progress
+    from gcl_spec.report.sweep_tables import summary, sweep_rows
+    from gcl_spec.report.tables import rich_table
+    from gcl_spec.run.swept import sweep_run
+
+    where = None if data is None else str(data)
+    with open_progress() as reporter:
+        found, bad = sweep_run(loaded, reporter, data=where, calibration=calibration)
+    write_json(json_path, found.to_json())
+    for reason in bad[:3]:
+        say(f"warning: left out: {reason}", err=True)
+    if len(bad) > 3:
+        say(f"warning: left out: {len(bad) - 3} more", err=True)
+    said = _keep(RunFolder.open(run, allow_unverified=allow_unverified), found)
+    Console().print(rich_table(sweep_rows(found), "Pools by composition, percent"))
+    for line in summary(found):
+        say(line)
+    say(said, err=said.startswith("warning"))
+
+
+def _keep(folder: RunFolder, found: Sweep) -> str:
+    """Keep a sweep in the run's folder and page, and say so; a warning where that cannot be."""
+    path = folder.path
+    try:
+        if manifest.stored(path, "checksums.json") is None:
+            return f"warning: not kept in {path}, which has no checksums.json"
+        with locked(path):
+            folder.write("sweep.json", json.dumps(found.to_json()))
+            return _refresh(folder, found)
+    except GclError as error:
+        return f"warning: not kept in {path}: {error}"
+
+
+def _refresh(folder: RunFolder, found: Sweep) -> str:
+    from gcl_spec.report.sweep_section import with_sweep
+
+    kept, page = folder.path / "sweep.json", folder.path / _PAGE
+    old = manifest.stored(folder.path, _PAGE)
+    if old is None:
+        return f"kept: {kept}; {_PAGE} will show it when the training has ended"
+    new = with_sweep(old.decode(errors="surrogateescape"), found)
+    if new is None:
+        return (
+            f"warning: kept: {kept}; {page} is of an older version and does not show it; "
+            f"gcl train --resume {folder.path} writes it anew"
+        )
+    manifest.replace(folder.path, _PAGE, new.encode(errors="surrogateescape"))
+    return f"kept: {kept}   report: {page}"
