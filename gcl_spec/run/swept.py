@@ -65,7 +65,10 @@ def sweep_run(
     try:
         found = sweep(encode, concepts, modalities, run.calibration, origin=origin, notes=notes)
     except DataError as error:
-        raise DataError(f"{name}: {error}{_reason(bad)}") from error
+        hint = ""
+        if folder is not None and not concepts:
+            hint = "; its tasks were read: name its samples instead, such as DIR/train.jsonl"
+        raise DataError(f"{name}: {error}{_reason(bad)}{hint}") from error
     return found, tuple(bad.values())
 
 

@@ -1,6 +1,6 @@
 """A small sweep of two modalities, written by hand."""
 
-from gcl_spec.evaluate.sweeps.compositions import Composition
+from gcl_spec.evaluate.sweeps.compositions import Composition, compositions
 from gcl_spec.evaluate.sweeps.result import Measured, Sweep
 
 SWEEP = Sweep(
@@ -32,3 +32,15 @@ SWEEP = Sweep(
     notes=("a note",),
     origin=(("data", "starter"), ("step", "4")),
 )
+
+
+def full(modalities: tuple[str, ...]) -> Sweep:
+    """A sweep of all compositions, in which the share of the first modality is what is found."""
+    measured = []
+    for n, one in enumerate(compositions(len(modalities))):
+        value = 0.2 + 0.6 * one.shares[0] + n / 1000
+        hit = dict.fromkeys(modalities, (value, value, value))
+        top = dict.fromkeys(modalities, one.shares)
+        asked = dict.fromkeys(modalities, 2)
+        measured.append(Measured(one, one.counts(100), 10, hit, top, asked, (value,)))
+    return Sweep(modalities, 100, 0, (("q", modalities[0]),), tuple(measured))
