@@ -56,14 +56,14 @@ def triangle(sweep: Sweep, plot: Plot, *, signed: bool = False) -> str:
         plot: what the cells show.
         signed: are there numbers below 0, which have a colour of their own?
     """
-    cells, frames = [], []
+    cells, frames, worst, best = [], [], sweep.worst, sweep.best
     for one, value in zip(sweep.measured, plot.values, strict=True):
         if sum(one.composition.weights) != 10:
             continue
         x, y = _place(one.composition.shares)
         cells.append(_cell(one, value, plot.largest, x, y, signed))
-        if not signed and one in (sweep.worst, sweep.best):
-            kind = "worst" if one is sweep.worst else "best"
+        if not signed and (one is worst or one is best):
+            kind = "worst" if one is worst else "best"
             frames.append(f'<polygon class="{kind}" points="{_hexagon(x, y)}"/>')
     width, height = _SIDE + 2 * _LEFT, _HEIGHT + _TOP + 52
     corners = "".join(

@@ -53,7 +53,7 @@ def _hits(sweep: Sweep) -> str:
     return (
         '<p class="note">Each cell is a composition, in percent. At a corner all concepts stand as '
         'its modality. Frames: <b class="best">best</b> and <b class="worst">worst</b> mean.</p>'
-        f'<div class="tris">{plots}</div>'
+        f'<div class="tris wide">{plots}</div>'
     )
 
 

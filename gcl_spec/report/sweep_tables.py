@@ -20,11 +20,10 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
     names = [short(name) for name in sweep.modalities]
     head = [":".join(names), "hit@10", *(f"by {name}" for name in names)]
     rows = [[*head, f"top 10 {names[0]}", *names[1:], ""]]
+    worst, best = sweep.worst, sweep.best
     for one in _shown(sweep):
         hits = [one.hit[name][1] if name in one.hit else None for name in sweep.modalities]
-        marks = [
-            word for word, found in (("worst", sweep.worst), ("best", sweep.best)) if one is found
-        ]
+        marks = [word for word, found in (("worst", worst), ("best", best)) if one is found]
         value = None if isnan(one.value) else one.value
         shares = [None if isnan(share) else share for share in one.shares]
         rows.append([one.name, *map(_percent, (value, *hits, *shares)), " ".join(marks)])

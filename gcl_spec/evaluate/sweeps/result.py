@@ -1,11 +1,9 @@
 """What a sweep has found: hits, and the modalities of the first candidates, by composition."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import fsum, isnan, nan
 from typing import Any
-
-import numpy as np
 
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.sweeps.compositions import Composition
@@ -45,7 +43,7 @@ class Measured:
         """The mean of hit@K over the modalities of the queries; NaN where none is asked."""
         if not self.hit:
             return nan, nan, nan
-        low, expected, high = np.mean([*self.hit.values()], axis=0).tolist()
+        low, expected, high = _means(self.hit.values())
         return low, expected, high
 
     @property
@@ -58,7 +56,7 @@ class Measured:
         """The share of each modality among the first K, the mean over the queries' modalities."""
         if not self.top:
             return (nan,) * len(self.counts)
-        return tuple(np.mean([*self.top.values()], axis=0).tolist())
+        return _means(self.top.values())
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; `from_json` gives it back."""
@@ -188,6 +186,10 @@ class Sweep:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"not a sweep of gcl eval --sweep: {error!r:.200}") from error
         return found
+
+
+def _means(rows: Collection[Sequence[float]]) -> tuple[float, ...]:
+    return tuple(fsum(column) / len(rows) for column in zip(*rows, strict=True))
 
 
 def _band(values: Any) -> Band3:

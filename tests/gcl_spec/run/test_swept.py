@@ -1,7 +1,6 @@
 """Where the concepts of a sweep come from."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,17 +47,15 @@ def test_vectors_are_swept_by_rows_that_were_held_out(tmp_path: Path) -> None:
     by_name = {one.name: one for one in found.measured}
     assert by_name["100:0:0"].asked == {"image": 0, "text": 20, "image+text": 0}
     assert by_name["50:50:0"].value > 0.9
-    whole, _ = sweep_run(run, Quiet(), data=str(tmp_path / "vectors.npz"))
-    assert whole.concepts == 200
-    assert whole.notes[0].startswith("image queries have parts")
+    assert found.notes[0].startswith("image queries have parts")
 
 
-def test_more_concepts_than_are_drawn(tmp_path: Path) -> None:
-    run = adapter(tmp_path / "vectors.npz", rows=1100)
-    run = replace(run, config=run.config)
+def test_given_vectors_are_swept_whole(tmp_path: Path) -> None:
+    run = adapter(tmp_path / "vectors.npz", rows=44)
     found, _ = sweep_run(run, Quiet(), data=str(tmp_path / "vectors.npz"))
-    assert found.concepts == 500
-    assert found.notes[0] == "500 of 500 concepts were drawn"
+    assert found.concepts == 22
+    with pytest.raises(DataError, match=r"vectors.npz: 2 concepts"):
+        sweep_run(run, Quiet())
 
 
 def test_tasks_with_documents(tmp_path: Path) -> None:

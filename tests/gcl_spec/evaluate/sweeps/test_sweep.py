@@ -14,7 +14,7 @@ from gcl_spec.evaluate.calibrations.known import fit
 from gcl_spec.evaluate.calibrations.rows import Rows, same_roles
 from gcl_spec.evaluate.sweeps.compositions import Composition
 from gcl_spec.evaluate.sweeps.result import Sweep
-from gcl_spec.evaluate.sweeps.sweep import sweep
+from gcl_spec.evaluate.sweeps.sweep import MOST, drawn, sweep
 from gcl_spec.tasks.concepts import Concept
 from gcl_spec.tasks.task import Item
 
@@ -165,6 +165,14 @@ def test_two_modalities_and_calibrations() -> None:
 def test_a_result_gives_itself_back() -> None:
     found = swept(Space(0.5, noise=0.5))
     assert Sweep.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
+
+
+def test_of_many_concepts_some_are_drawn_in_any_order() -> None:
+    every = concepts(MOST + 40)
+    some = drawn(every)
+    assert len(some) == MOST
+    assert drawn(every[::-1]) == some
+    assert drawn(every, seed=1) != some
 
 
 def test_few_concepts_are_refused() -> None:
