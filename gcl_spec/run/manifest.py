@@ -25,8 +25,7 @@ __all__ = [
 _NAME = "checksums.json"
 _CHECKPOINT = re.compile(r"step-\d{8}\.safetensors")
 _LOGS = ("metrics.jsonl", "bad_samples.jsonl")
-_SWEEP = "sweep.json"
-_DERIVED = ("after.json", "report.html", _SWEEP)
+_DERIVED = ("after.json", "report.html", "sweep.json")
 """Files that are written again, or not needed, when a run goes on."""
 
 FILES = (
@@ -195,8 +194,7 @@ def check(
     Args:
         folder: the folder of the run.
         names: names of files; one that is not there is a problem only with `resumes`.
-        resumes: the run is about to go on, so that `after.json`, `report.html` and `sweep.json` do
-            not matter.
+        resumes: the run is about to go on, so that files of its end do not matter.
         allow_unverified: return a line about each problem instead of raising the error.
 
     Raises:
@@ -229,7 +227,7 @@ def _problems(folder: Path, names: Collection[str], resumes: bool) -> dict[str, 
 
 
 def _way_out(folder: Path, name: str) -> str:
-    if name == _SWEEP:
+    if name == "sweep.json":
         return f"remove it, and gcl eval {folder} --sweep writes it anew"
     if name in _DERIVED:
         return f"gcl train --resume {folder} writes it anew"
