@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.errors import DataError, InputError
+from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
-from gcl_spec.evaluate.calibrations.rows import Encode, Role
+from gcl_spec.evaluate.calibrations.rows import Encode, Role, encoded
 from gcl_spec.evaluate.ranked import ranked
 from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.tasks.task import Item, Task, union_pool
@@ -101,14 +101,9 @@ def average(figures: Sequence[Figure], column: str) -> float:
 def _rows(
     encode: Encode, items: Sequence[Item], calibration: Chain | None, role: Role
 ) -> FloatArray:
-    if calibration is not None:
-        made = apply_to_items(calibration, items, encode, [role])
-        return made[role]
-    rows_ND = encode(items)
-    if not np.all(np.isfinite(rows_ND)):
-        number = int(np.flatnonzero(~np.isfinite(rows_ND).all(axis=1))[0])
-        raise InputError(f"the embedding of {items[number].to_json()} holds NaN or Inf")
-    return rows_ND
+    if calibration is None:
+        return encoded(items, encode)
+    return apply_to_items(calibration, items, encode, [role])[role]
 
 
 def _figures(

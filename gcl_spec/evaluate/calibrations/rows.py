@@ -94,9 +94,10 @@ def encoded(items: Sequence[Item], encode: Encode) -> FloatArray:
     z_ND = encode(items)
     if z_ND.ndim != 2 or len(z_ND) != len(items):
         raise InputError(f"encode gave an array of shape {z_ND.shape} for {len(items)} items")
-    for item, row in zip(items, z_ND, strict=True):
-        if not np.all(np.isfinite(row)):
-            raise InputError(f"the embedding of {dict(item.content)} holds NaN or Inf")
+    fine_N = np.isfinite(z_ND).all(axis=1)
+    if not fine_N.all():
+        item = items[int(np.argmin(fine_N))]
+        raise InputError(f"the embedding of {dict(item.content)} holds NaN or Inf")
     return z_ND
 
 
