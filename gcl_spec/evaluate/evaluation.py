@@ -137,7 +137,7 @@ def evaluate(
     items = dict.fromkeys(i.content for t in tasks for i in (*t.queries, *t.candidates))
     rows = {key: n for n, key in enumerate(items)}
     contents = [Item("", **dict(content)) for content in items]
-    once = EncodedOnce(encode)
+    once = encode if isinstance(encode, EncodedOnce) else EncodedOnce(encode)
 
     def made(wanted: Sequence[Item], role: Role) -> FloatArray:
         if calibration is None:

@@ -31,6 +31,15 @@ class Seen(NamedTuple):
     gains_P: FloatArray
     left_out: IntArray | BoolArray
 
+    def relevant(self) -> BoolArray:
+        """What is relevant, booleans of shape (Q, C)."""
+        return _matrix(self.relevant_P2, self.scores_QC.shape)
+
+    def competing(self) -> BoolArray:
+        """What is not left out, (Q, C); what is relevant never is."""
+        competing_QC: BoolArray = ~_matrix(self.left_out, self.scores_QC.shape)
+        return competing_QC | self.relevant()
+
 
 Watch: TypeAlias = Callable[[Seen], None]
 """Something that is shown the scores of an evaluation."""
@@ -54,11 +63,7 @@ class TrecFolder:
 
     def __call__(self, seen: Seen) -> None:
         """Add the queries of a part to the files of their task and pool."""
-        scores_QC = seen.scores_QC.astype(np.float64)
-        out_QC = _matrix(seen.left_out, scores_QC.shape)
-        # Nothing that is left out is relevant but what the task's judgements say of it.
-        out_QC[tuple(seen.relevant_P2.T)] = False
-        scores_QC[out_QC] = -np.inf
+        scores_QC = np.where(seen.competing(), seen.scores_QC.astype(np.float64), -np.inf)
         judged: dict[int, list[tuple[str, float]]] = {}
         for (query, candidate), gain in zip(
             seen.relevant_P2.tolist(), seen.gains_P.tolist(), strict=True

@@ -5,6 +5,7 @@ metrics.jsonl                    a line every `train.log_every` steps
 checkpoints/step-*.safetensors   the newest ones, and those that train.keep_* keep
 before.json, after.json          evaluation at the start and at the end
 examples.json                    what some queries found at the start
+space.json                       how some pairs lay in the space at the start
 data.json                        tells a resumed run whether its data has changed
 run-id                           the id that the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
@@ -20,7 +21,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gcl_spec._files.atomic import append, atomic_folder, atomic_write, remove_stale, sync_file
 from gcl_spec._files.reading import parse_json
@@ -31,6 +32,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, ConfigError, DataError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
+from gcl_spec.evaluate.projection import Projection
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.run import checkpoint, manifest, metrics, run_id
 from gcl_spec.run.bad_samples import earlier
@@ -38,6 +40,7 @@ from gcl_spec.run.newest import check_newest, newest_step
 
 __all__ = ["RunFolder"]
 
+_T = TypeVar("_T")
 _OTHER_BYTES = "backslashreplace"  # names of files may hold other bytes than text
 _WRITTEN = "|".join(map(re.escape, manifest.FILES))
 
@@ -57,7 +60,13 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, path: Path, config: Config, state: State, before: Report, shown: Sequence[Example]
+        cls,
+        path: Path,
+        config: Config,
+        state: State,
+        before: Report,
+        shown: Sequence[Example],
+        space: Projection | None = None,
     ) -> "RunFolder":
         """A new run with config, first checkpoint and evaluation; it appears whole or not at all.
 
@@ -77,6 +86,7 @@ class RunFolder:
                 "before.json": begun,
                 run_id.NAME: own,
                 "examples.json": json.dumps([example.to_json() for example in shown]),
+                "space.json": json.dumps(None if space is None else space.to_json()),
             }.items():
                 with atomic_write(temporary / name) as file:
                     file.write(text.encode(errors=_OTHER_BYTES))
@@ -177,36 +187,38 @@ class RunFolder:
             CheckpointError: its file is missing, or not as it was written.
             DataError: it holds no evaluation, though it may be used as it stands.
         """
-        content = self._content(f"{name}.json")
-        try:
-            return Report.from_json(parse_json(content))
-        except ValueError as error:
-            where = self.path / f"{name}.json"
-            raise DataError(f"{where}: cannot read the evaluation: {error}") from error
+        return self._parsed(f"{name}.json", Report.from_json, "evaluation")
 
     def examples(self) -> list[Example]:
         """What some queries found at the start; errors as those of `report`."""
-        content = self._content("examples.json")
-        try:
-            return [Example.from_json(example) for example in parse_json(content)]
-        except (ValueError, KeyError, TypeError) as error:
-            path = self.path / "examples.json"
-            raise DataError(f"{path}: cannot read the examples: {error}") from error
+        return self._parsed(
+            "examples.json", lambda found: [Example.from_json(one) for one in found], "examples"
+        )
+
+    def projection(self) -> Projection | None:
+        """How some pairs lay in the space at the start; errors as those of `report`.
+
+        It is None where that was not noted: in runs of older versions, and without such pairs.
+        """
+
+        def of(found: Any) -> Projection | None:
+            return None if found is None else Projection.from_json(found)
+
+        noted = manifest.stored(self.path, "space.json") is not None
+        return self._parsed("space.json", of, "projection") if noted else None
 
     def sweep(self) -> Sweep | None:
-        """What `gcl eval --sweep` found last; None where it was never asked.
+        """What `gcl eval --sweep` found last, None where it was never asked; errors as `report`."""
+        made = manifest.stored(self.path, "sweep.json") is not None
+        return self._parsed("sweep.json", Sweep.from_json, "sweep") if made else None
 
-        Raises:
-            CheckpointError: its file is not as it was written.
-            DataError: it holds no sweep, though it may be used as it stands.
-        """
-        if manifest.stored(self.path, "sweep.json") is None:
-            return None
-        content = self._content("sweep.json")
+    def _parsed(self, name: str, of: Callable[[Any], _T], what: str) -> _T:
+        """What a JSON file of the run holds, as `of` makes it of the values."""
+        content = self._content(name)
         try:
-            return Sweep.from_json(parse_json(content))
-        except ValueError as error:
-            raise DataError(f"{self.path / 'sweep.json'}: {error}") from error
+            return of(parse_json(content))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self.path / name}: cannot read the {what}: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl, without those that a crash or power cut damaged."""

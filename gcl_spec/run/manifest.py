@@ -29,7 +29,7 @@ _DERIVED = ("after.json", "report.html", "sweep.json")
 """Files that are written again, or not needed, when a run goes on."""
 
 FILES = (
-    "config.toml", "before.json", "examples.json", "data.json", "run-id", "wandb-id",
+    "config.toml", "before.json", "examples.json", "space.json", "data.json", "run-id", "wandb-id",
     *_LOGS, *_DERIVED, _NAME,
 )  # fmt: skip
 """All files of a run but its checkpoints, which have checksums inside, and what loggers write."""

@@ -19,7 +19,9 @@ from gcl_spec.data.root import Root, open_root
 from gcl_spec.data.sample import BadSample, Sample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.encode import encode
+from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.evaluate.evaluation import Report, evaluate
+from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.loss.check_values import check_pairs
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
@@ -136,10 +138,10 @@ class TrainingData:
         rest = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
         return f"samples {', '.join(names)}{rest} of {self._source.name}"
 
-    def test_report(self, trainer: Trainer, reporter: Reporter) -> Report:
-        """The evaluation on the test tasks."""
+    def test_report(self, encode: Encode, reporter: Reporter, watch: Watch | None = None) -> Report:
+        """The evaluation on the test tasks (`gcl_spec.evaluate.evaluation.evaluate`)."""
         reporter.update("evaluation", 0, 1)
-        report = evaluate(self.encode_items(trainer), self.tests)
+        report = evaluate(encode, self.tests, watch=watch)
         reporter.update("evaluation", 1, 1)
         return report
 

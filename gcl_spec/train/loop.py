@@ -15,6 +15,7 @@ from gcl_spec.backend import Trainer, World
 from gcl_spec.config.options import Config
 from gcl_spec.errors import InputError, NoPairError, StoppedError, TrainingError
 from gcl_spec.progress import Reporter
+from gcl_spec.report.space_sections import RANK
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.metrics import FIGURE
 from gcl_spec.train.data import TrainingData
@@ -224,7 +225,8 @@ class Loop:
     def _evaluate(self, done: int) -> None:
         begun = self.clock()
         report = self.data.validation_report(self.trainer)
-        line = {FIGURE: report.average("local", "hit@10")}
+        figure, rank = report.average("local", "hit@10"), report.geometry["effective rank"]
+        line = {FIGURE: figure, RANK: rank}
         self._append(done, line)
         on_first(self.world, self.folder.vouch, "write the checksums")
         self._rate({"step": done, **line})

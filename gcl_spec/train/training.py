@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gcl_spec._files.locks import locked
@@ -17,8 +18,11 @@ from gcl_spec.config.resumable import changes
 from gcl_spec.data.prepare.check_checkpoint import model_warnings
 from gcl_spec.data.prepare.pictures import thumbnail
 from gcl_spec.errors import GclError
+from gcl_spec.evaluate.calibrations.rows import EncodedOnce
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example, examples
+from gcl_spec.evaluate.failures import Failures
+from gcl_spec.evaluate.projection import Projection, project
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.progress import Quiet, Reporter, warnings_to
 from gcl_spec.registry import choose_device
@@ -136,12 +140,14 @@ def _create(
     for warning in model_warnings(config):
         reporter.say(f"warning: {warning}")
     data = open_data(config, trainer, world, reporter)
-    before = data.test_report(trainer, reporter)
-    shown = examples(data.encode_items(trainer), data.tests)
+    encode = EncodedOnce(data.encode_items(trainer))
+    before = data.test_report(encode, reporter)
+    shown = examples(encode, data.tests)
+    space = project(encode, data.tests, config.model.modalities)
     first = trainer.state()
 
     def create() -> None:
-        RunFolder.create(out, config, first, before, shown)
+        RunFolder.create(out, config, first, before, shown, space)
         stack.enter_context(locked(out))
 
     on_first(world, create, "make the run folder")
@@ -168,6 +174,7 @@ def _reopen(
     # These are needed at the end only, but then a whole training would be lost.
     old.report("before")
     old.examples()
+    old.projection()
     trainer = backend.trainer(config, device=device, state=found.state)
     world = trainer.world
     stack.enter_context(watched(world, config.train.timeout))
@@ -237,13 +244,14 @@ def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder
 
 
 def _finish(opened: _Opened) -> None:
-    trainer, data, folder = opened.trainer, opened.data, opened.folder
-    after = data.test_report(trainer, opened.reporter)
-    last = examples(data.encode_items(trainer), data.tests)
-
-    def write() -> None:
-        _write_report(data, folder, after, last, _swept(folder, opened.reporter))
-
+    data = opened.data
+    encode, failures = EncodedOnce(data.encode_items(opened.trainer)), Failures()
+    after = data.test_report(encode, opened.reporter, failures)
+    last = examples(encode, data.tests)
+    space = project(encode, data.tests, opened.config.model.modalities)
+    write = partial(
+        _write_report, data, opened.folder, after, last, space, failures, opened.reporter
+    )
     on_first(opened.world, write, "write the report")
 
 
@@ -261,7 +269,9 @@ def _write_report(
     folder: RunFolder,
     after: Report,
     last: Sequence[Example],
-    sweep: Sweep | None,
+    space: Projection | None,
+    failures: Failures,
+    reporter: Reporter,
 ) -> None:
     def read_image(path: str) -> bytes:
         return thumbnail(data.test_root.read_bytes(path), side=_THUMBNAIL, where=brief(path))
@@ -273,7 +283,9 @@ def _write_report(
         after,
         metrics=folder.metrics(),
         examples=list(zip(folder.examples(), last, strict=True)),
+        projections=(folder.projection(), space),
+        failures=failures,
         read_image=read_image,
-        sweep=sweep,
+        sweep=_swept(folder, reporter),
     )
     folder.write("report.html", page)

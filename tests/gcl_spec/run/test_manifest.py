@@ -47,7 +47,7 @@ def refused(run: RunFolder, path: Path) -> None:
 
 
 def test_no_flip_and_no_cut_goes_unnoticed(run: RunFolder) -> None:
-    assert len(files_of(run)) == 10
+    assert len(files_of(run)) == 11
     assert run.check() == []
     for path in files_of(run):
         good = path.read_bytes()

@@ -27,7 +27,7 @@ def test_a_run_writes_all_it_promises(config: Config, tmp_path: Path) -> None:
     assert found == [
         "after.json", "before.json", "checkpoints/step-00000015.safetensors",
         "checkpoints/step-00000020.safetensors", "checksums.json", "config.toml", "data.json",
-        "examples.json", "metrics.jsonl", "report.html", "run-id",
+        "examples.json", "metrics.jsonl", "report.html", "run-id", "space.json",
     ]  # fmt: skip
     assert RunFolder.open(folder).config() == config
     lines = numbers(folder)

@@ -1,0 +1,70 @@
+"""The sections of the page on the training and on the space that it makes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.evaluate.projection import Projection
+from gcl_spec.report.charts import Points, legend, line_chart, scatter
+from gcl_spec.report.pieces import escape
+
+__all__ = ["RANK", "space_section", "training_section"]
+
+RANK = "val_effective_rank"
+"""The name in metrics.jsonl of the effective rank of the validation items."""
+
+
+def training_section(metrics: Sequence[Mapping[str, Any]], before: Report, after: Report) -> str:
+    """Charts over the steps: loss, loss of each direction, gap and effective rank.
+
+    Args:
+        metrics: the lines of metrics.jsonl.
+        before, after: evaluations at the start and at the end, for the ends of the rank's line.
+    """
+    last = max((line["step"] for line in metrics), default=0)
+    ends = [(step, r.geometry.get("effective rank")) for step, r in ((0, before), (last, after))]
+    inner = [(line["step"], line[RANK]) for line in metrics if RANK in line]
+    rank = [(float(x), float(y)) for x, y in (ends[0], *inner, ends[1]) if y is not None]
+    charts = {
+        "Training loss": line_chart("training loss", {"loss": _points(metrics, "loss")}),
+        "Loss of each direction": line_chart(
+            "loss of each direction", _with_prefix(metrics, "loss/")
+        ),
+        "Modality gap in the batches": line_chart(
+            "modality gap in the batches", _with_prefix(metrics, "gap/")
+        ),
+        "Effective rank of the test items": line_chart(
+            "effective rank of the test items", {"rank": rank if inner else []}, digits=0
+        ),
+    }
+    return "".join(f"<h2>{title}</h2>{chart}" for title, chart in charts.items() if chart)
+
+
+def space_section(before: Projection | None, after: Projection | None) -> str:
+    """Pairs on the plane in which their embeddings vary most, before and after."""
+    panels = []
+    for name, found in (("before", before), ("after", after)):
+        if found is not None:
+            x, y = (f"{100 * share:.0f} %" for share in found.shares)
+            panels.append(
+                f'<div class="panel"><p class="note">{name}: the axes hold {x} and {y} of the '
+                f"variance</p>{scatter(f'pairs in the space {name}', found.points)}</div>"
+            )
+    if not panels:
+        return ""
+    shown = before or after
+    names = [escape(name) for name in shown.points] if shown is not None else []
+    return (
+        '<p class="note">Some pairs on their first two principal components; a line joins the '
+        "embeddings of one pair. With a modality gap, colours lie apart.</p>"
+        f'{legend(names)}<div class="pools">{"".join(panels)}</div><br>'
+    )
+
+
+def _points(metrics: Sequence[Mapping[str, Any]], key: str) -> Points:
+    return [(float(line["step"]), float(line[key])) for line in metrics if key in line]
+
+
+def _with_prefix(metrics: Sequence[Mapping[str, Any]], prefix: str) -> dict[str, Points]:
+    keys = dict.fromkeys(key for line in metrics for key in line if key.startswith(prefix))
+    return {key.removeprefix(prefix): _points(metrics, key) for key in keys}

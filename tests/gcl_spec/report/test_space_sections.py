@@ -1,0 +1,43 @@
+"""The sections on the training and on the space."""
+
+import re
+
+from gapped_space import I2T, T2I, gapped
+from gcl_spec.evaluate.evaluation import evaluate
+from gcl_spec.evaluate.projection import project
+from gcl_spec.report.space_sections import RANK, space_section, training_section
+
+REPORT = evaluate(gapped(3.0), [T2I, I2T])
+LINES = [
+    {"step": n, "loss": 2.0, "loss/image->text": 1.0, "loss/text->image": n, "gap/cosine": 0.1}
+    for n in (1, 2)
+]
+
+
+def test_training_has_a_chart_of_each_kind() -> None:
+    made = training_section([*LINES, {"step": 1, RANK: 3.5}], REPORT, REPORT)
+    assert re.findall("<h2>([^<]+)</h2>", made) == [
+        "Training loss",
+        "Loss of each direction",
+        "Modality gap in the batches",
+        "Effective rank of the test items",
+    ]
+    assert made.count("<path") == 1 + 2 + 1 + 1
+    assert "image-&gt;text</span>" in made
+    assert "step 0</text>" in made, "the rank's line begins before the first step"
+
+
+def test_what_was_not_measured_has_no_chart() -> None:
+    assert training_section([], REPORT, REPORT) == ""
+    assert training_section([{"step": 1, "loss": 1.0}], REPORT, REPORT) == ""
+    assert training_section(LINES, REPORT, REPORT).count("<svg") == 3
+
+
+def test_pairs_before_and_after() -> None:
+    space = project(gapped(3.0), [T2I, I2T], ("image", "text"))
+    made = space_section(space, space)
+    assert made.count("<svg") == 2
+    assert made.count("<polyline") == 2 * 4
+    assert made.count("of the variance") == 2
+    assert "before: the axes" not in space_section(None, space)
+    assert space_section(None, None) == ""
