@@ -190,13 +190,16 @@ def layout(pairs_P2: IntArray, queries: int) -> Layout:
     return Layout(numbers_QR, valid_QR)
 
 
-def laid_out(values_P: Array, given_P2: IntArray, valid_QR: BoolArray, xp: ArrayNamespace) -> Array:
+def laid_out(
+    values_P: Array, given_P2: IntArray, valid_QR: BoolArray, name: str, xp: ArrayNamespace
+) -> Array:
     """The values of pairs in their layout by query, (Q, R); anything where a place holds none.
 
     Args:
         values_P: a value for each pair, (P,), in the order in which pairs were given.
         given_P2: these pairs, (P, 2), in any order, none twice.
         valid_QR: the flags of their `layout`, on the host, (Q, R).
+        name: what the values are, for errors.
         xp: the Array API namespace.
 
     Raises:
@@ -204,7 +207,8 @@ def laid_out(values_P: Array, given_P2: IntArray, valid_QR: BoolArray, xp: Array
     """
     if values_P.shape != (len(given_P2),):
         raise InputError(
-            f"wanted one value for each of {len(given_P2)} pairs, (P,); got {tuple(values_P.shape)}"
+            f"{name} have shape {tuple(values_P.shape)}; wanted one for each of the "
+            f"{len(given_P2)} pairs of relevant"
         )
     places_QR = np.zeros(valid_QR.shape, np.int64)
     places_QR[valid_QR] = np.lexsort((given_P2[:, 1], given_P2[:, 0]))

@@ -81,10 +81,10 @@ class RankingStream:
             )
         check_relevant(pairs_P2, queries, no_relevant)
         flags_QR, there = layout(pairs_P2, queries).valid_QR, device(scores_P)
-        references_QR, gains_QR = laid_out(scores_P, given_P2, flags_QR, xp), None
+        references_QR, gains_QR = laid_out(scores_P, given_P2, flags_QR, "scores", xp), None
         if gains is not None:
             gains_P = xp.asarray(gains, dtype=widest(scores_P, xp), device=there)
-            gains_QR = laid_out(gains_P, given_P2, flags_QR, xp)
+            gains_QR = laid_out(gains_P, given_P2, flags_QR, "gains", xp)
         left_P2 = _pairs(left_out, queries, "left_out")
         excluded_P2 = np.unique(np.concatenate([pairs_P2, left_P2]), axis=0)
         valid_QR = xp.asarray(flags_QR, device=there)

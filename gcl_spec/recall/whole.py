@@ -90,7 +90,7 @@ def rank(
     if worth is not None and worth.shape == scores_QC.shape:
         gains_QR = gathered(worth, here, xp)
     elif worth is not None:
-        gains_QR = laid_out(worth, _once(relevant, scores_QC, xp), chosen.valid_QR, xp)
+        gains_QR = laid_out(worth, _once(relevant, scores_QC, xp), chosen.valid_QR, "gains", xp)
     excluded_P2 = np.unique(np.concatenate([pairs_P2, spared_P2]), axis=0)
     references_QR = gathered(scores_QC, here, xp)
     tally = Tally(references_QR, here.valid_QR, excluded_P2, xp, gains_QR)

@@ -27,11 +27,11 @@ def test_the_layout_has_a_column_for_each_candidate() -> None:
 def test_values_of_pairs_in_any_order() -> None:
     given = np.asarray([[2, 5], [0, 3], [2, 0]])
     flags = layout(given[np.lexsort(given.T[::-1])], 3).valid_QR
-    found = laid_out(np.asarray([7.0, 8.0, 9.0]), given, flags, np)
+    found = laid_out(np.asarray([7.0, 8.0, 9.0]), given, flags, "gains", np)
     assert found[flags].tolist() == [8.0, 9.0, 7.0]
-    assert laid_out(np.zeros(0), given[:0], np.zeros((2, 1), bool), np).shape == (2, 1)
-    with pytest.raises(InputError, match="one value for each of 3 pairs"):
-        laid_out(np.zeros(2), given, flags, np)
+    assert laid_out(np.zeros(0), given[:0], np.zeros((2, 1), bool), "gains", np).shape == (2, 1)
+    with pytest.raises(InputError, match=r"gains have shape \(2,\); wanted .* the 3 pairs"):
+        laid_out(np.zeros(2), given, flags, "gains", np)
 
 
 def test_booleans_are_told_from_pairs() -> None:
