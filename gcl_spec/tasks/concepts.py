@@ -8,7 +8,7 @@ from gcl_spec.data.equal_rows import joined
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.tasks.task import Item, Task
 
-__all__ = ["Concept", "concepts_of_tasks"]
+__all__ = ["Concept", "concepts_of_tasks", "plain"]
 
 Content: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -32,7 +32,19 @@ class Concept:
 
     def shares(self, query: Item, modality: str) -> bool:
         """Has a query the same picture, or text, as the document has as one modality?"""
-        return not {*query.content}.isdisjoint(self.document(modality).content)
+        own = {plain(*part) for part in self.document(modality).content}
+        return not own.isdisjoint(plain(*part) for part in query.content)
+
+
+def plain(name: str, value: str) -> tuple[str, str]:
+    """A part by which equal ones are known: texts without cases, and with single blanks.
+
+    CLIP's tokenizer makes no difference there, so that such texts have one embedding.
+
+    >>> plain("text", "A  dog") == plain("text", "a dog"), plain("image", "A.png")
+    (True, ('image', 'A.png'))
+    """
+    return name, " ".join(value.casefold().split()) if name == "text" else value
 
 
 def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple[Concept, ...]:
@@ -64,9 +76,13 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
     seen: dict[int, Concept] = {}
     for label, content in zip(labels, documents, strict=False):
         if label in queries and label not in seen:
-            found = tuple(queries[label].values())
-            seen[label] = Concept(f"concept {len(seen)}", dict(content), found)
+            asks = tuple(queries[label].values())
+            seen[label] = Concept(f"concept {len(seen)}", dict(content), asks)
     return tuple(seen.values())
+
+
+def _keys(content: Content) -> list[Content | tuple[str, str]]:
+    return [plain(*part) for part in content]
 
 
 def _asked(tasks: Sequence[Task]) -> Iterator[tuple[Item, Content]]:

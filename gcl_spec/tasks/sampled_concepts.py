@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from gcl_spec.data.equal_rows import joined
 from gcl_spec.data.sample import Sample
 from gcl_spec.objective import given_names, name_parts
-from gcl_spec.tasks.concepts import Concept
+from gcl_spec.tasks.concepts import Concept, plain
 from gcl_spec.tasks.task import Item
 
 __all__ = ["concepts_of_samples"]
@@ -40,7 +40,8 @@ def concepts_of_samples(
 
 
 def _keys(sample: Sample) -> list[Hashable]:
-    return [sample.concept, *((name, x) for name, own in sample.given.items() for x in own)]
+    parts = [plain(name, x) for name, own in sample.given.items() for x in own]
+    return [sample.concept, *parts]
 
 
 def _concept(
@@ -49,8 +50,9 @@ def _concept(
     parts = {name: seen.given[name][0] for name in given}
     asked = dict(parts)
     for name in given:
+        seen_part = plain(name, parts[name])
         others = (x for one in (seen, *group) for x in one.given.get(name, ()))
-        asked[name] = next((x for x in others if x != parts[name]), parts[name])
+        asked[name] = next((x for x in others if plain(name, x) != seen_part), parts[name])
     queries = (
         Item(f"{seen.id} {modality}", **{name: asked[name] for name in name_parts(modality)})
         for modality in modalities

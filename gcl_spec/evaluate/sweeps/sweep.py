@@ -19,7 +19,7 @@ from gcl_spec.evaluate.calibrations.rows import Encode, EncodedOnce, Role
 from gcl_spec.evaluate.sweeps.compositions import Composition, compositions
 from gcl_spec.evaluate.sweeps.pool import measured
 from gcl_spec.evaluate.sweeps.result import Band3, Measured, Sweep
-from gcl_spec.objective import in_order, name_parts
+from gcl_spec.objective import given_names, in_order, name_parts
 from gcl_spec.tasks.concepts import Concept
 from gcl_spec.tasks.task import Item
 
@@ -31,6 +31,7 @@ FEWEST = 20
 """A pool of fewer concepts says little: of 20 half are found by chance."""
 MOST = 500
 """Of more concepts so many are drawn."""
+_NOBODY = "no query can be asked: each shares a part with its document"
 # As in an evaluation, scores that are equal to six decimals are tied.
 _DECIMALS = 6
 
@@ -94,17 +95,20 @@ def sweep(
         )
     chosen = drawn(concepts, seed)
     queries, more = _queries(chosen, names)
-    if len(chosen) < FEWEST or not queries:
+    if len(chosen) < FEWEST:
+        given = " and ".join(given_names(names))
         raise DataError(
-            f"{len(chosen)} concepts with {len(queries)} queries that are not part of them; a "
-            f"sweep needs at least {FEWEST} concepts that have {' and '.join(_given(names))}"
+            f"{len(chosen)} concepts that have {given}, and a query; a sweep needs at least "
+            f"{FEWEST} (what has an equal picture or text is one concept)"
         )
+    if not queries:
+        raise DataError(_NOBODY)
     asked = _asked(EncodedOnce(encode), chosen, queries, names, calibration)
     grid = compositions(len(names)) if grid is None else grid
     # The concepts stand in the order of their hashes, which is that of the circle.
     found = [_measured(asked, one, len(chosen), names) for one in grid]
-    if all(not one.hit for one in found):
-        raise DataError("no query can be asked: each shares a part with its document")
+    if not any(one.hit for one in found):
+        raise DataError(_NOBODY)
     ids = tuple((query.id, query.modality) for _, query in queries)
     where = tuple((origin or {}).items())
     return Sweep(names, len(chosen), seed, ids, tuple(found), (*notes, *more), where)
@@ -119,10 +123,6 @@ def drawn(concepts: Sequence[Concept], seed: int = 0) -> list[Concept]:
 def _key(concept: Concept, seed: int) -> str:
     text = json.dumps([seed, sorted(concept.parts.items())])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _given(names: Sequence[str]) -> list[str]:
-    return [name for name in names if len(name_parts(name)) == 1]
 
 
 def _queries(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fake import FakeTrainer
 from gcl_spec.batch import Batch
@@ -69,5 +70,25 @@ def test_tasks_with_documents(tmp_path: Path) -> None:
     (folder / "qrels.tsv").write_text("".join(f"q{n}\tc{n}\n" for n in range(20)))
     config: Config = fast(tmp_path, tmp_path / "cache")
     run = LoadedRun(config, 1, FakeTrainer(config, None))
-    with pytest.raises(DataError, match="1 concepts with 20 queries"):
+    with pytest.raises(DataError, match="1 concepts that have image and text"):
         sweep_run(run, Quiet(), data=str(tmp_path))  # they share a picture
+
+
+def test_a_copy_of_a_picture_is_no_other_picture(tmp_path: Path) -> None:
+    """Nor is a caption in capitals: neither asks for what it is a part of."""
+    rows = []
+    for n in range(20):
+        picture = Image.new("RGB", (8, 8), (12 * n, 9, 200))
+        for name in ("a", "b"):
+            picture.save(tmp_path / f"{name}{n}.png")
+            row = {"id": f"{name}{n}", "image": f"{name}{n}.png", "concept": str(n)}
+            rows.append({**row, "captions": [f"thing {n}", f"THING  {n}"]})
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = fast(tmp_path, tmp_path / "cache")
+    found, _ = sweep_run(
+        LoadedRun(config, 1, FakeTrainer(config, None)), Quiet(), data=str(tmp_path)
+    )
+    assert found.concepts == 20
+    asked = {one.name: one.asked for one in found.measured}
+    assert asked["100:0:0"] == {"image": 0, "text": 20, "image+text": 0}
+    assert asked["0:0:100"] == dict.fromkeys(asked["0:0:100"], 0)

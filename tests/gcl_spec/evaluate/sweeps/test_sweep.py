@@ -180,3 +180,8 @@ def test_few_concepts_are_refused() -> None:
         sweep(Space(), concepts(7), MODALITIES)
     with pytest.raises(DataError, match="one modality"):
         sweep(Space(), concepts(), ("text",))
+    alone = [Concept(c.id, c.parts, (c.document("image+text"),)) for c in concepts()]
+    with pytest.raises(DataError, match="no query can be asked"):
+        sweep(Space(), alone, MODALITIES)
+    with pytest.raises(DataError, match="no query can be asked"):
+        sweep(Space(), concepts(own_views=False), MODALITIES, grid=GRID[-1:])
