@@ -19,6 +19,7 @@ from gcl_cli._options import (
     json_option,
     step_option,
 )
+from gcl_cli._seeds import show_seeds
 from gcl_cli._stored import Asked, evaluate_stored
 from gcl_cli._sweep import check_alone, sweep_pools
 from gcl_cli._tables import show_report
@@ -31,6 +32,7 @@ from gcl_spec.evaluate.paper import COLUMNS
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun, load_run
+from gcl_spec.run.seeds import seed_folders
 
 if TYPE_CHECKING:
     from gcl_spec.evaluate.calibrations.rows import Encode
@@ -106,6 +108,8 @@ def command(
 ) -> None:
     """Evaluate a run, in each task's own pool and in the union of all pools.
 
+    RUN may be a folder of runs that `gcl train --seeds` made: mean +- deviation over them.
+
     A task is a folder with queries.jsonl and candidates.jsonl, lines of {"id", "image"?: path,
     "text"?}, and qrels.tsv, lines of a query's id, a tab, and the id of a relevant candidate.
     Paths of images are relative to DIR.
@@ -132,6 +136,14 @@ def command(
         raise click.UsageError("Missing argument 'RUN'.")
     plain = _Model(backend, device, allow_unverified)
     model = plain._replace(step=step, calibration=calibration)
+    if manifest.stored(run, "config.toml") is None and (runs := seed_folders(run)):
+        if sweep or benchmark or trec or against or calibration == "all":
+            raise click.UsageError(
+                f"{run} holds runs of several seeds, which take --data, --calibration NAME and "
+                f"--json; for the rest give one of them, such as {runs[0]}"
+            )
+        _every_seed(runs, data, model, json_path)
+        return
     if benchmark is None and instructions == "on":
         raise click.UsageError("--instructions on is for --benchmark mbeir")
     if sweep:
@@ -151,6 +163,15 @@ def command(
     else:
         other = None if against is None else (against, plain)
         _one_run(run, data, model, json_path, trec, other)
+
+
+def _every_seed(
+    runs: Sequence[Path], data: Path | None, model: "_Model", json_path: Path | None
+) -> None:
+    """Show mean +- deviation over runs that differ in their seed, and write their reports."""
+    reports = {path.name: _evaluate(path, data, model) for path in runs}
+    write_json(json_path, {"seeds": {name: x.to_json() for name, x in reports.items()}})
+    show_seeds(reports)
 
 
 def _every_calibration(

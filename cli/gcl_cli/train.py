@@ -16,6 +16,7 @@ from gcl_cli._options import (
     device_option,
     set_option,
 )
+from gcl_cli._seeds import show_seeds, write_seeds_page
 from gcl_cli.lines import say
 from gcl_spec import registry
 from gcl_spec.config import toml
@@ -198,10 +199,6 @@ def _show(folder: "RunFolder") -> None:
 
 
 def _train_seeds(count: int, config: Config, out: Path, how: _How) -> None:
-    from rich.console import Console
-
-    from gcl_spec.report.comparison_tables import seed_rows
-    from gcl_spec.report.tables import rich_table
     from gcl_spec.run.folder import RunFolder
     from gcl_spec.train.seeds import plan_seeds
 
@@ -218,10 +215,12 @@ def _train_seeds(count: int, config: Config, out: Path, how: _How) -> None:
     if rank:
         return
     folders = [RunFolder.open(run.path, allow_unverified=how.allow_unverified) for run in planned]
-    reports = [folder.report("after") for folder in folders]
-    title = f"percent, mean +- deviation over {count} seeds"
-    Console().print(rich_table(seed_rows(reports), title))
-    say(f"runs: {out}   compare: gcl compare {out} OTHER")
+    before, after = (
+        {folder.path.name: folder.report(name) for folder in folders}
+        for name in ("before", "after")
+    )
+    show_seeds(after)
+    write_seeds_page(out, before, after)
 
 
 def _dry_run(

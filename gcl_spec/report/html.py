@@ -1,7 +1,6 @@
 """A run's report as one HTML file without outside resources."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 from gcl_spec.evaluate.evaluation import Report
@@ -11,7 +10,7 @@ from gcl_spec.evaluate.projection import Projection
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.objective import name_parts
 from gcl_spec.report.failure_section import failure_section
-from gcl_spec.report.pieces import ReadImage, escape, item_card, plain_table
+from gcl_spec.report.pieces import ReadImage, escape, item_card, page, plain_table
 from gcl_spec.report.space_sections import space_section, training_section
 from gcl_spec.report.sweep_section import section
 from gcl_spec.report.tables import geometry_rows, report_rows, short_kind
@@ -52,7 +51,6 @@ def render(
         sweep: the run's sweep, where one was made.
     """
     searches = _searches(len(after.kinds()))
-    css = files("gcl_spec.report").joinpath("report.css").read_text()
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="lead">Generalized contrastive learning: {searches} in one space, before and '
@@ -70,12 +68,7 @@ def render(
         "<h2>All metrics after the run</h2>",
         *(f"<p class='note'>{_POOLS[p]}</p>{plain_table(report_rows(after, p))}" for p in _POOLS),
     ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{css}</style></head>"
-        f"<body><main>{''.join(body)}</main></body></html>\n"
-    )
+    return page(title, body)
 
 
 def _cards(before: Report, after: Report) -> str:

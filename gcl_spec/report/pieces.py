@@ -3,15 +3,27 @@
 import base64
 import html
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 from typing import TypeAlias
 
 from gcl_spec._words import escaped
 from gcl_spec.tasks.task import Item
 
-__all__ = ["ReadImage", "escape", "item_card", "plain_table"]
+__all__ = ["ReadImage", "escape", "item_card", "page", "plain_table"]
 
 ReadImage: TypeAlias = Callable[[str], bytes]
 """Gives a small WebP of a picture, by the path in an item."""
+
+
+def page(title: str, body: Sequence[str]) -> str:
+    """A whole page of sections, without outside resources."""
+    css = files("gcl_spec.report").joinpath("report.css").read_text()
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{css}</style></head>"
+        f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
 
 
 def item_card(item: Item, read_image: ReadImage, hit: bool = False) -> str:
