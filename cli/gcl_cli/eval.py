@@ -136,12 +136,8 @@ def command(
         raise click.UsageError("Missing argument 'RUN'.")
     plain = _Model(backend, device, allow_unverified)
     model = plain._replace(step=step, calibration=calibration)
-    if manifest.stored(run, "config.toml") is None and (runs := seed_folders(run)):
-        if sweep or benchmark or trec or against or calibration == "all":
-            raise click.UsageError(
-                f"{run} holds runs of several seeds, which take --data, --calibration NAME and "
-                f"--json; for the rest give one of them, such as {runs[0]}"
-            )
+    more = sweep or benchmark or trec or against or calibration == "all"
+    if runs := _runs_of_seeds(run, alone=not more):
         _every_seed(runs, data, model, json_path)
         return
     if benchmark is None and instructions == "on":
@@ -163,6 +159,22 @@ def command(
     else:
         other = None if against is None else (against, plain)
         _one_run(run, data, model, json_path, trec, other)
+
+
+def _runs_of_seeds(path: Path, *, alone: bool) -> list[Path]:
+    """The runs in a folder that differ in their seed; none where it is a run itself.
+
+    Args:
+        path: the folder.
+        alone: no option is given that such a folder does not take.
+    """
+    runs = [] if manifest.stored(path, "config.toml") is not None else seed_folders(path)
+    if runs and not alone:
+        raise click.UsageError(
+            f"{path} holds runs of several seeds, which take --data, --calibration NAME and "
+            f"--json; for the rest give one of them, such as {runs[0]}"
+        )
+    return runs
 
 
 def _every_seed(
