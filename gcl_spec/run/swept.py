@@ -10,7 +10,6 @@ from gcl_spec._files.reading import is_folder
 from gcl_spec._typing import FloatArray
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.data.open import open_source
-from gcl_spec.data.prepare.collate import Reader
 from gcl_spec.data.root import Root, open_root
 from gcl_spec.data.sample import BadSample, Sample
 from gcl_spec.data.source import Source, row_of
@@ -22,6 +21,7 @@ from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
 from gcl_spec.run.collate_items import encode_readable
 from gcl_spec.run.loaded import LoadedRun, encode_items
+from gcl_spec.run.picture_copies import without_copies
 from gcl_spec.tasks.concepts import Concept, concepts_of_tasks
 from gcl_spec.tasks.folder import folder_of_tasks, read_tasks
 from gcl_spec.tasks.held_out import held_rows
@@ -78,8 +78,8 @@ def _of_tasks(run: LoadedRun, root: Root, folder: str, reporter: Reporter) -> _C
         return encode_items(run, root, items, reporter)
 
     every = concepts_of_tasks(read_tasks(root, folder), run.config.model.modalities)
-    some = drawn(every)
-    return encode, [_one_file(concept, root) for concept in some], _said(some, every)
+    some, copies = without_copies(drawn(every), root)
+    return encode, some, _said(some, copies, every)
 
 
 def _reason(bad: dict[str, str]) -> str:
@@ -130,7 +130,9 @@ def _of_samples(
     modalities = run.config.model.modalities
     samples = _samples(source, given_names(modalities), bad)
     every = concepts_of_samples(samples, modalities)
-    some = [_one_file(concept, source) for concept in drawn(every)]
+    some, copies = drawn(every), 0
+    if not isinstance(source, VectorSource):
+        some, copies = without_copies(some, source)
     once = EncodedOnce(lambda items: encode_readable(run, source, items, reporter, bad))
     items = [
         item for concept in some for item in (*map(concept.document, modalities), *concept.queries)
@@ -142,31 +144,13 @@ def _of_samples(
         for concept in some
         if concept.parts.get("image") not in bad
     )
-    return once, tuple(kept), _said(some, every)
+    return once, tuple(kept), _said(some, copies, every)
 
 
-def _one_file(concept: Concept, files: Reader) -> Concept:
-    """The concept, whose queries name its document's picture where they have a copy of its file."""
-
-    def content(path: str) -> bytes | None:
-        try:
-            return files.read_bytes(path)
-        except DataError:
-            return None  # whoever encodes it says so
-
-    own = concept.parts.get("image")
-    others = {query.image for query in concept.queries if query.image is not None} - {own}
-    if own is None or not others:
-        return concept
-    seen = content(own)
-    copies = {path for path in others if seen is not None and content(path) == seen}
-    asked = (
-        Item(query.id, **{**dict(query.content), "image": own}) if query.image in copies else query
-        for query in concept.queries
-    )
-    return replace(concept, queries=tuple(asked))
-
-
-def _said(some: Sequence[Concept], every: Sequence[Concept]) -> tuple[str, ...]:
-    drawn_of = f"{len(some)} of {len(every)} concepts were drawn"
-    return (drawn_of,) if len(some) < len(every) else ()
+def _said(some: Sequence[Concept], copies: int, every: Sequence[Concept]) -> tuple[str, ...]:
+    lines = []
+    if len(some) + copies < len(every):
+        lines.append(f"{len(some) + copies} of {len(every)} concepts were drawn")
+    if copies:
+        lines.append(f"{copies} concepts are left out, whose picture is a copy of another's")
+    return tuple(lines)

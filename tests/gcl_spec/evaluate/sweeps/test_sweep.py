@@ -148,6 +148,21 @@ def test_queries_of_their_own_are_preferred() -> None:
     assert found.measured[0].asked == dict.fromkeys(MODALITIES, COUNT)
 
 
+def test_what_has_the_query_s_content_is_left_out_for_that_query_alone() -> None:
+    """A query is the text of concept 7; its own, 4, is the tenth without it. Ids do not count."""
+    every = concepts()
+    query = Item(every[7].id, None, every[7].parts["text"])
+    every[4] = Concept(every[4].id, every[4].parts, (query,))
+    order = [7, *(n for n in range(14) if n not in (4, 7))]
+    order = [*order[:10], 4, *order[10:], *range(14, COUNT)]
+    space = Space()
+    space.base[order] = [[np.cos(t), np.sin(t), *([0] * (WIDTH - 2))] for t in np.arange(30) / 30]
+    result = sweep(space, every, MODALITIES, grid=[Composition((0, 10, 0))])
+    number = result.queries.index((query.id, "text"))
+    assert result.measured[0].per_query[number] == 1.0
+    assert result.measured[0].top["text"][1] == pytest.approx(1)
+
+
 def test_two_modalities_and_calibrations() -> None:
     """A model without fused embeddings is swept along one edge; a mean that is taken off counts."""
     space = Space(3.0, noise=0.3)
