@@ -31,7 +31,7 @@ SETS = (
     "model.width=4", "model.image_size=32", "train.batch_size=6", f"train.steps={STEPS}",
     f"train.save_every={SAVED}", "train.log_every=1", "train.keep=1000", f"train.timeout={TIMEOUT}",
 )  # fmt: skip
-WAIT = 300  # seconds; for what hangs
+WAIT = 1200  # seconds; for what hangs
 
 
 def train(said: Path, *words: str) -> "subprocess.Popen[bytes]":
