@@ -45,7 +45,7 @@ class TorchTrainer:
         self._objective = objective(config.objective, config.model.modalities)
         self._model = make_model(config).to(self._device)
         if config.model.lora:
-            add_lora(self._model, config)
+            add_lora(self._model, config, trained=any(".lora_" in name for name in state or ()))
         self._sharded = config.train.shard and self.world.size > 1
         if self._sharded:
             sharding.shard(self._model, config, self._device)

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gcl_spec._files.reading import read_regular
+from gcl_spec._files.reading import read_regular, reason
 from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
+from gcl_spec.data.prepare.token_bounds import (
+    LONGEST_TEXT,
+    MOST_BYTES,
+    MOST_TOKENS,
+    longest_made,
+)
 from gcl_spec.errors import DataError
 from gcl_spec.models.clip_bpe import END, read_clip_tokenizer
 from gcl_spec.models.config_json import read_json
@@ -34,11 +40,18 @@ def read_tokenizer(path: Path) -> "tokenizers.Tokenizer":
     import tokenizers
 
     try:
-        content = read_regular(path)
+        content = read_regular(path, most=MOST_BYTES)
         if is_lfs_pointer(content):
             raise DataError(f"{path}: {LFS_POINTER}")
         # The file is read here, because `from_file` takes no path of other bytes than UTF-8.
-        return tokenizers.Tokenizer.from_buffer(content)
+        made = tokenizers.Tokenizer.from_buffer(content)
+        length = longest_made(made)
+        if length is not None:
+            raise DataError(
+                f"{path}: its normalizer or pre_tokenizer may make {length:,} characters of a text "
+                f"of {LONGEST_TEXT:,}; take the rules that do so out of it"
+            )
+        return made
     except DataError:
         raise
     except Exception as error:  # the Rust side raises bare Exception
@@ -51,7 +64,9 @@ def read_tokenizer(path: Path) -> "tokenizers.Tokenizer":
                 "T.from_pretrained('FOLDER').save_pretrained('FOLDER')\""
             )
         )
-        raise DataError(f"{path}: cannot read the tokenizer: {one_line(error)}{way}") from error
+        raise DataError(
+            f"{path}: cannot read the tokenizer: {one_line(reason(error))}{way}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +182,13 @@ def _limit(
             f"{folder}: neither tokenizer_config.json (model_max_length) nor config.json "
             "(text_config.max_position_embeddings) says how many tokens the model takes"
         )
-    return min(known)
+    limit = min(known)
+    if limit > MOST_TOKENS:
+        raise DataError(
+            f"{folder}: texts of {limit:,} tokens; at most {MOST_TOKENS:,} are taken: set "
+            "model_max_length in tokenizer_config.json"
+        )
+    return limit
 
 
 def _side(folder: Path, settings: dict[str, Any], key: str, default: _Side) -> _Side:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gcl_spec._typing import IntArray
 from gcl_spec._words import one_line
+from gcl_spec.data.prepare.token_bounds import LONGEST_TEXT
 from gcl_spec.data.prepare.token_rules import read_tokenizer, token_rules
 from gcl_spec.errors import DataError
 
@@ -21,7 +22,6 @@ __all__ = ["TOKENIZING_VERSION", "Tokenizer"]
 TOKENIZING_VERSION = 1
 
 _CHUNK = 256
-_MOST_CHARACTERS = 2**16
 _CHARACTERS_A_TOKEN = 32  # more than words have, so that either bound cuts longer texts
 
 
@@ -153,10 +153,14 @@ class Tokenizer:
             raise DataError(
                 f"a text is not valid Unicode: {ascii(bad)[:80]}; remove its lone surrogates"
             ) from None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of the Rust side, and no Exception
+                raise
+            raise DataError(f"{self._where}: the tokenizer fails: {one_line(error)}") from error
 
     def _end_cut(self, text: str) -> str:
         """The beginning of a text, of which tokens are made; a book would take gigabytes."""
-        most = max(_MOST_CHARACTERS, _CHARACTERS_A_TOKEN * self.max_tokens)
+        most = max(LONGEST_TEXT, _CHARACTERS_A_TOKEN * self.max_tokens)
         if not isinstance(text, str) or len(text) <= most:
             return text
         truncation = self._tokenizer.truncation or {}

@@ -1,0 +1,73 @@
+"""Bounds on what a tokenizer of others makes of a text, which may be a million times as long.
+
+The Rust side ends the process where memory is short, so that it has to be known before.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tokenizers
+
+__all__ = ["LONGEST_TEXT", "MOST_BYTES", "MOST_TOKENS", "longest_made"]
+
+MOST_BYTES = 128 * 2**20
+"""The largest tokenizer.json that is read; that of SigLIP 2, with 256,000 tokens, has 34 MB."""
+
+MOST_TOKENS = 2**15
+"""The most tokens of a text: padded to so many, 256 texts take some 700 MB."""
+
+LONGEST_TEXT = 2**16
+"""The characters of a text that are looked at, where the model takes no more than 2048 tokens."""
+
+_MOST_MADE = 2**25
+_BYTES_A_CHARACTER = 4
+
+
+def longest_made(tokenizer: "tokenizers.Tokenizer") -> int | None:
+    """The characters that rules may make of the longest text; None where these are few enough.
+
+    Args:
+        tokenizer: the tokenizer, of which nothing has been run yet.
+    """
+    length = LONGEST_TEXT
+    for rule in _rules(tokenizer):
+        length = length * _factor(rule) + len(str(rule.get("prepend") or ""))
+        if length > _MOST_MADE:
+            return length
+    return None
+
+
+def _rules(tokenizer: "tokenizers.Tokenizer") -> Iterator[dict[str, Any]]:
+    """The rules that change a text before it is cut into tokens, in their order."""
+    for part in (tokenizer.normalizer, tokenizer.pre_tokenizer):
+        if part is not None:
+            yield from _flat(json.loads(part.__getstate__()))
+
+
+def _flat(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    inner = rule.get("normalizers", rule.get("pretokenizers"))
+    if inner is None:
+        yield rule
+    for one in inner or ():
+        yield from _flat(one)
+
+
+def _factor(rule: dict[str, Any]) -> int:
+    """How many times as long a rule may make a text."""
+    kind = rule.get("type")
+    if kind == "Replace":
+        pattern, content = rule["pattern"], len(rule["content"])
+        if pattern.get("String"):
+            return max(1, -(-content // len(pattern["String"])))
+        return content + 1  # an expression may match between all characters, too
+    if kind == "Precompiled":
+        # A trie of 32-bit numbers, of which the first is its size, and texts that NUL ends.
+        known = base64.b64decode(rule["precompiled_charsmap"])
+        texts = known[4 + int.from_bytes(known[:4], "little") :].split(b"\0")
+        return max(1, *map(len, texts))
+    if kind == "ByteLevel":
+        return 2 * _BYTES_A_CHARACTER  # a space, too, before each part of a text
+    return 2 if kind == "Metaspace" else 1

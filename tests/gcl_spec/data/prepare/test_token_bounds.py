@@ -1,0 +1,108 @@
+"""Tokenizers that make millions of characters of a text are refused before one is made."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+from tokenizers import normalizers, pre_tokenizers
+
+from gcl_spec.data.prepare import token_rules
+from gcl_spec.data.prepare.token_bounds import LONGEST_TEXT, longest_made
+from gcl_spec.data.prepare.token_rules import read_tokenizer
+from gcl_spec.data.prepare.tokenizer import Tokenizer
+from gcl_spec.errors import DataError
+from gcl_spec.models.tiny_clip import write_tiny
+from json_files import change
+
+
+def made_by(normalizer: Any = None, pre_tokenizer: Any = None) -> int | None:
+    found = tokenizers.Tokenizer(tokenizers.models.BPE())
+    if normalizer is not None:
+        found.normalizer = normalizer
+    if pre_tokenizer is not None:
+        found.pre_tokenizer = pre_tokenizer
+    return longest_made(found)
+
+
+def replace(pattern: str | tokenizers.Regex, content: str, times: int) -> Any:
+    return normalizers.Sequence([normalizers.Replace(pattern, content)] * times)
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "times"),
+    [
+        (replace("a", "a" * 10, 3), 1000),
+        (replace("aa", "a" * 20, 3), 1000),
+        (replace("", "ab", 6), 729),
+        (replace(tokenizers.Regex("x*"), "ab", 6), 729),
+        (normalizers.Sequence([normalizers.ByteLevel()] * 4), 8**4),
+        (normalizers.Precompiled(bytes([4, 0, 0, 0] + [0] * 4) + b"a\0" + b"b" * 999 + b"\0"), 999),
+    ],
+)
+def test_rules_that_make_a_text_longer(normalizer: Any, times: int) -> None:
+    assert made_by(normalizer) == LONGEST_TEXT * times
+
+
+def test_pre_tokenizers_count_too() -> None:
+    parts = [pre_tokenizers.ByteLevel(), pre_tokenizers.Metaspace()]
+    assert made_by(None, pre_tokenizers.Sequence(parts)) is None
+    assert made_by(None, pre_tokenizers.Sequence(parts * 3)) == LONGEST_TEXT * 2048
+
+
+def test_beginnings_count_once() -> None:
+    assert made_by(normalizers.Prepend("x" * 1000)) is None
+    assert made_by(normalizers.Prepend("x" * 2**25)) == LONGEST_TEXT + 2**25
+
+
+def test_usual_rules_do_not() -> None:
+    usual = [
+        normalizers.Lowercase(), replace(tokenizers.Regex(r"\s+"), " ", 1), normalizers.NFKC(),
+        normalizers.Replace(" ", "▁"), normalizers.Prepend("▁"), normalizers.Replace("``", '"'),
+    ]  # fmt: skip
+    assert made_by(normalizers.Sequence(usual), pre_tokenizers.ByteLevel()) is None
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_tiny(tmp_path / "model", 0)
+    return tmp_path / "model"
+
+
+def test_such_a_file_is_refused_in_one_line(folder: Path) -> None:
+    rule = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 10}
+    rules = {"type": "Sequence", "normalizers": [rule] * 9}
+    change(folder, "tokenizer.json", normalizer={"type": "Sequence", "normalizers": [rules]})
+    with pytest.raises(DataError, match=r"tokenizer\.json: its normalizer or pre_tokenizer may"):
+        Tokenizer.from_folder(folder)
+
+
+def test_an_expression_that_gives_up_is_one_line(folder: Path) -> None:
+    """The Rust side panics, which is no Exception in Python."""
+    rule = {"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "x"}
+    change(folder, "tokenizer.json", normalizer=rule)
+    with pytest.raises(DataError, match=r"model: the tokenizer fails: Onig"):
+        Tokenizer.from_folder(folder)(["a" * 40 + "b"])
+
+
+def test_nested_json_is_refused(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    rules = '{"type": "Sequence", "normalizers": [' * 200_000 + "]}" * 200_000
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"normalizer": 0}).replace(
+        '"normalizer": 0', f'"normalizer": {rules}'
+    ))  # fmt: skip
+    with pytest.raises(DataError, match=r"tokenizer\.json: cannot read the tokenizer: .*recursion"):
+        read_tokenizer(path)
+
+
+def test_the_size_of_a_file_and_the_length_of_texts_have_bounds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(folder, "config.json", text_config__max_position_embeddings=900_000_000)
+    change(folder, "tokenizer_config.json", model_max_length=1e30)
+    with pytest.raises(DataError, match="texts of 900,000,000 tokens; at most 32,768 are taken"):
+        Tokenizer.from_folder(folder)
+    monkeypatch.setattr(token_rules, "MOST_BYTES", 10)
+    with pytest.raises(DataError, match=r"tokenizer\.json: cannot read the tokenizer: it has 0"):
+        read_tokenizer(folder / "tokenizer.json")
