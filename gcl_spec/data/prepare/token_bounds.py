@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["LONGEST_TEXT", "MOST_BYTES", "MOST_TOKENS", "longest_made"]
+__all__ = ["LONGEST_TEXT", "MOST_BYTES", "MOST_TOKENS", "longest_made", "out_of_bounds"]
 
 MOST_BYTES = 128 * 2**20
 """The largest tokenizer.json that is read; that of SigLIP 2, with 256,000 tokens, has 34 MB."""
@@ -23,7 +23,26 @@ LONGEST_TEXT = 2**16
 """The characters of a text that are looked at, where the model takes no more than 2048 tokens."""
 
 _MOST_MADE = 2**25
+_LONGEST_WORD = 1000  # WordPiece's time grows with its cube; BERT has 100
 _BYTES_A_CHARACTER = 4
+
+
+def out_of_bounds(tokenizer: "tokenizers.Tokenizer") -> str | None:
+    """What in a tokenizer would take all memory or time; None where nothing does.
+
+    Args:
+        tokenizer: the tokenizer, of which nothing has been run yet.
+    """
+    length = longest_made(tokenizer)
+    if length is not None:
+        return (
+            f"its normalizer or pre_tokenizer may make {length:,} characters of a text of "
+            f"{LONGEST_TEXT:,}; take the rules that do so out of it"
+        )
+    word = getattr(tokenizer.model, "max_input_chars_per_word", 0)
+    if word > _LONGEST_WORD:
+        return f"max_input_chars_per_word is {word:,}; set it to at most {_LONGEST_WORD:,}"
+    return None
 
 
 def longest_made(tokenizer: "tokenizers.Tokenizer") -> int | None:

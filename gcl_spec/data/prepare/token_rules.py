@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gcl_spec._files.reading import read_regular, reason
 from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
-from gcl_spec.data.prepare.token_bounds import (
-    LONGEST_TEXT,
-    MOST_BYTES,
-    MOST_TOKENS,
-    longest_made,
-)
+from gcl_spec.data.prepare.token_bounds import MOST_BYTES, MOST_TOKENS, out_of_bounds
 from gcl_spec.errors import DataError
 from gcl_spec.models.clip_bpe import END, read_clip_tokenizer
 from gcl_spec.models.config_json import read_json
@@ -45,12 +40,9 @@ def read_tokenizer(path: Path) -> "tokenizers.Tokenizer":
             raise DataError(f"{path}: {LFS_POINTER}")
         # The file is read here, because `from_file` takes no path of other bytes than UTF-8.
         made = tokenizers.Tokenizer.from_buffer(content)
-        length = longest_made(made)
-        if length is not None:
-            raise DataError(
-                f"{path}: its normalizer or pre_tokenizer may make {length:,} characters of a text "
-                f"of {LONGEST_TEXT:,}; take the rules that do so out of it"
-            )
+        wrong = out_of_bounds(made)
+        if wrong is not None:
+            raise DataError(f"{path}: {wrong}")
         return made
     except DataError:
         raise

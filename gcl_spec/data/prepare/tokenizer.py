@@ -76,6 +76,12 @@ class Tokenizer:
             pad_token=rules.pad,
             length=rules.limit if rules.full else None,
         )
+        most = len(made._encode(["a " * rules.limit])[0].ids)
+        if most > rules.limit:
+            raise DataError(
+                f"{folder}: a text gets up to {most:,} tokens by the post_processor of its "
+                f"tokenizer, but the model takes {rules.limit:,}"
+            )
         return made
 
     def __call__(self, texts: Sequence[str]) -> tuple[IntArray, IntArray]:

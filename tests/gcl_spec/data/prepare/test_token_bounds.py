@@ -86,6 +86,27 @@ def test_an_expression_that_gives_up_is_one_line(folder: Path) -> None:
         Tokenizer.from_folder(folder)(["a" * 40 + "b"])
 
 
+@pytest.mark.parametrize("part", [{"SpecialToken": {"id": "x", "type_id": 0}}, None])
+def test_a_text_gets_no_more_tokens_than_the_model_takes(folder: Path, part: Any) -> None:
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    rule = {
+        "type": "TemplateProcessing", "single": [text, *[part or text] * 200], "pair": [text] * 2,
+        "special_tokens": {"x": {"id": "x", "ids": [1], "tokens": ["x"]}},
+    }  # fmt: skip
+    rule["pair"][1] = {"Sequence": {"id": "B", "type_id": 1}}
+    change(folder, "tokenizer.json", post_processor=rule)
+    with pytest.raises(DataError, match="tokens by the post_processor of its tokenizer, but the m"):
+        Tokenizer.from_folder(folder)
+
+
+def test_a_word_has_a_bound_where_time_grows_with_its_cube(folder: Path) -> None:
+    model = {"type": "WordPiece", "unk_token": "a", "vocab": {"a": 0}}
+    model |= {"continuing_subword_prefix": "##", "max_input_chars_per_word": 10**9}
+    change(folder, "tokenizer.json", model=model, post_processor=None)
+    with pytest.raises(DataError, match=r"max_input_chars_per_word is 1,000,000,000; set it to at"):
+        Tokenizer.from_folder(folder)
+
+
 def test_nested_json_is_refused(folder: Path) -> None:
     path = folder / "tokenizer.json"
     rules = '{"type": "Sequence", "normalizers": [' * 200_000 + "]}" * 200_000
