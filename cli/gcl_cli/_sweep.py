@@ -75,7 +75,7 @@ def _keep(folder: RunFolder, found: Sweep) -> str:
     try:
         if manifest.stored(path, "checksums.json") is None:
             return f"warning: not kept in {path}, which has no checksums.json"
-        with locked(path):
+        with locked(path, "writes"):
             folder.write("sweep.json", json.dumps(found.to_json()))
             return _refresh(folder, found)
     except GclError as error:

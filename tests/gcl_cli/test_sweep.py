@@ -100,7 +100,7 @@ def test_what_is_not_kept_is_said(run: Path, pairs: Path) -> None:
     with locked(run):
         found = call(eval.command, run, *args)
     assert "warning: not kept in" in found.output
-    assert "another process trains" in found.output
+    assert "another process writes" in found.output
     assert not (run / "sweep.json").exists()
     (run / "report.html").write_text("<p>older</p>")
     RunFolder(run).write("report.html", "<p>older</p>")

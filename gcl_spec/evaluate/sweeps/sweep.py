@@ -20,6 +20,7 @@ from gcl_spec.evaluate.sweeps.compositions import Composition, compositions
 from gcl_spec.evaluate.sweeps.pool import measured
 from gcl_spec.evaluate.sweeps.result import Band3, Measured, Sweep
 from gcl_spec.objective import given_names, in_order, name_parts
+from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.tasks.concepts import Concept
 from gcl_spec.tasks.task import Item
 
@@ -64,6 +65,7 @@ def sweep(
     grid: Sequence[Composition] | None = None,
     origin: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    reporter: Reporter | None = None,
 ) -> Sweep:
     """hit@10, and the modalities of the first ten, in pools of every composition.
 
@@ -84,6 +86,7 @@ def sweep(
         grid: which pools there are; all of `compositions` when not given.
         origin: what the result says of where it comes from.
         notes: lines that the result has, too.
+        reporter: hears of progress.
 
     Raises:
         DataError: too few concepts, or no query can be asked.
@@ -106,7 +109,11 @@ def sweep(
     asked = _asked(EncodedOnce(encode), chosen, queries, names, calibration)
     grid = compositions(len(names)) if grid is None else grid
     # The concepts stand in the order of their hashes, which is that of the circle.
-    found = [_measured(asked, one, len(chosen), names) for one in grid]
+    found = []
+    for n, one in enumerate(grid):
+        (reporter or Quiet()).update("sweep", n, len(grid))
+        found.append(_measured(asked, one, len(chosen), names))
+    (reporter or Quiet()).update("sweep", len(grid), len(grid))
     if not any(one.hit for one in found):
         raise DataError(_NOBODY)
     ids = tuple((query.id, query.modality) for _, query in queries)

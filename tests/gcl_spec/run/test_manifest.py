@@ -16,6 +16,7 @@ from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
 
+ENDS = ("after.json", "report.html", "sweep.json")
 BAD = '{"id": "a", "place": "row 1", "reason": "no picture", "step": 0}\n'
 
 
@@ -27,6 +28,7 @@ def run(tmp_path: Path) -> RunFolder:
     made.write("data.json", '{"samples": 3}')
     made.write("after.json", '{"results": []}')
     made.write("report.html", "<p>after</p>")
+    made.write("sweep.json", "{}")
     (made.path / "bad_samples.jsonl").write_text(BAD)
     for step in (1, 2):
         made.append_metrics({"step": step, "loss": 0.5, "samples_per_s": 10.5})
@@ -47,7 +49,7 @@ def refused(run: RunFolder, path: Path) -> None:
 
 
 def test_no_flip_and_no_cut_goes_unnoticed(run: RunFolder) -> None:
-    assert len(files_of(run)) == 11
+    assert len(files_of(run)) == 12
     assert run.check() == []
     for path in files_of(run):
         good = path.read_bytes()
@@ -77,6 +79,7 @@ def test_no_line_is_lost_without_a_word(run: RunFolder) -> None:
         ("before.json", "restore it, or accept what stands there"),
         ("after.json", "gcl train --resume {} writes it anew"),
         ("report.html", "gcl train --resume {} writes it anew"),
+        ("sweep.json", "remove it, and gcl eval {} --sweep writes it anew"),
         ("checksums.json", "restore it, or accept what stands there"),
     ],
 )
@@ -87,7 +90,7 @@ def test_the_way_out_is_named(run: RunFolder, name: str, way_out: str) -> None:
         run.check()
     said = f"{path}: not as it was written: edited, cut or damaged; {way_out.format(run.path)}"
     assert str(raised.value).startswith(said)
-    derived = name in ("after.json", "report.html")
+    derived = name in ENDS
     if derived:
         assert run.check(resumes=True) == []
     allowed = RunFolder(run.path, allow_unverified=True)
@@ -103,7 +106,7 @@ def test_what_is_missing(run: RunFolder) -> None:
             refused(run, path)
         else:
             assert run.check() == []
-            if path.name in ("after.json", "report.html"):
+            if path.name in ENDS:
                 assert run.check(resumes=True) == []
             else:
                 with pytest.raises(CheckpointError, match=rf"{re.escape(str(path))}: missing"):

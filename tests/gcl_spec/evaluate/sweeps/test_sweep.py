@@ -58,11 +58,13 @@ class Space:
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def swept(space: Space, *, shuffle: int | None = None, **more: object) -> Sweep:
+def swept(
+    space: Space, *, shuffle: int | None = None, only: Composition | None = None, **more: object
+) -> Sweep:
     found = concepts()
     if shuffle is not None:
         found = [found[n] for n in np.random.default_rng(shuffle).permutation(COUNT)]
-    return sweep(space, found, MODALITIES, grid=GRID, **more)
+    return sweep(space, found, MODALITIES, grid=[only] if only else GRID, **more)
 
 
 @settings(max_examples=2)
@@ -116,6 +118,27 @@ def test_a_collapsed_space_finds_by_chance() -> None:
         assert (low, value, high) == (0.0, pytest.approx(10 / COUNT), 1.0)
         shares = [count / COUNT for count in one.counts]
         assert all(np.allclose(top, shares) for top in one.top.values())
+
+
+def test_loops_over_pools_give_the_same() -> None:
+    """Each query by itself, in each pool, from the rows alone."""
+    space, one = Space(0.4, noise=0.4), Composition((7, 2, 1))
+    (found,) = swept(space, only=one).measured
+    some = drawn(concepts())
+    hits: dict[str, list[float]] = {name: [] for name in MODALITIES}
+    first: dict[str, list[int]] = {name: [] for name in MODALITIES}
+    for kinds_N in one.draws(np.arange(COUNT)):
+        names = [MODALITIES[kind] for kind in kinds_N.tolist()]
+        z_ND = space([c.document(name) for c, name in zip(some, names, strict=True)]).astype(float)
+        for n, concept in enumerate(some):
+            for query, row in zip(concept.queries, space(concept.queries), strict=True):
+                best = np.argsort(-np.round(z_ND @ row.astype(float), 6), kind="stable")[:10]
+                hits[query.modality].append(float(n in best))
+                first[query.modality] += kinds_N[best].tolist()
+    for name in MODALITIES:
+        assert found.hit[name][1] == pytest.approx(np.mean(hits[name]))
+        shares = [first[name].count(m) / len(first[name]) for m in range(3)]
+        assert np.allclose(found.top[name], shares)
 
 
 def test_every_item_is_encoded_once() -> None:
