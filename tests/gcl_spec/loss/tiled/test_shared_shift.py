@@ -66,3 +66,32 @@ def test_at_the_limit_nothing_is_lost(scale: float, cosine: float) -> None:
     (have, grads), (want, exact) = found
     assert have == pytest.approx(want, rel=1e-5)
     assert torch.linalg.vector_norm(grads - exact) <= 1e-4 * torch.linalg.vector_norm(exact)
+
+
+def numbers(scale2: float, damp: np.ndarray | None = None) -> tuple[float, bool]:
+    """Shift and fit of 3 modalities and 5 samples in float32, the longest row of norm 2."""
+    norms = np.array([0.5, 1, 2, 1, 0.5], np.float32)[:, None]
+    image = norms * np.eye(5, dtype=np.float32)
+    problem = Problem((image / 4, image, image / 2), (0, 1, 2), damp=damp).ask(make_plan(GCL))
+    found = shared_shift(problem, scale2, np)
+    return float(found.shift), bool(found.fits)
+
+
+def test_the_shift_is_what_the_largest_logit_needs() -> None:
+    """With 15 terms of at most 2**room, a sum and its inverse by 2**24 are normal numbers."""
+    room = 126 - 24 - np.log2(15)
+    assert numbers(room / 4 - 0.01) == (0, True)
+    assert numbers(50.0) == (pytest.approx(4 * 50 - room), False)
+    # A factor of logits is 1 - s_j . s_k, at most 1 + 1.5**2 for these.
+    damp = np.array([[0, 0.5], [1, 0], [0.9, 1.2], [0, 1], [0.1, 0]], np.float32)
+    assert numbers(10.0, damp)[0] == pytest.approx(10 * 4 * (1 + 1.5**2) - room)
+
+
+def test_the_last_logit_that_fits() -> None:
+    """With 4 terms in float32 the smallest logit may be 126 - 23 - 2 below the shift."""
+    image = np.array([[1, 0], [1, 0]], np.float32)
+    problem = Problem((image, -image), (0, 1)).ask(make_plan(CLIP))
+    largest = 100.5
+    assert shared_shift(problem, largest, np).shift == largest - (126 - 24 - 2)
+    assert shared_shift(problem, largest, np).fits
+    assert not shared_shift(problem, np.nextafter(np.float32(largest), np.float32(200)), np).fits
