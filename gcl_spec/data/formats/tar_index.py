@@ -21,7 +21,7 @@ from gcl_spec.errors import CheckpointError, DataError
 
 __all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
-_VERSION = 4
+_VERSION = 5
 _LONGEST = 2**20  # bytes of a text that is looked into for its keys
 _KINDS = 100  # different endings and keys that are kept of what is not read
 
@@ -31,7 +31,8 @@ class TarIndex:
     """The S samples of a shard, in the order of their first members.
 
     spans: (S, 3, 2) int64, offset and size of picture, .txt and .json in the file; the offset is -1
-        where there is none, -2 where the member is a link or has holes.
+        where there is none, -2 where the member has holes, or is a
+        link to anything but a member before it.
     warnings: texts on what should be mended.
     counts: the numbers of things that are not as documented, by kind and name.
     names: the counts of `json_names`.
@@ -47,7 +48,10 @@ class TarIndex:
         """Offset and size of "image", "txt" or "json"; a `DataError` for what is no plain file."""
         offset, size = self.spans[number, FIELDS.index(field)]
         if offset == NO_FILE:
-            raise DataError(f"{self.keys[number]}: its {field} is a link or has holes; no file")
+            raise DataError(
+                f"{self.keys[number]}: its {field} is a link to no file before it in the shard, or "
+                "has holes"
+            )
         return None if offset == MISSING else (int(offset), int(size))
 
 

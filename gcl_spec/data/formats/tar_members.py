@@ -3,7 +3,7 @@
 import os
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,32 +121,48 @@ def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: S
     """Add a member to the sample of its name; returns that one's key, None where there is none."""
     if member.size < 0:
         raise tarfile.ReadError("a member of negative size")
-    folder, _, name = member.name.removeprefix("./").rpartition("/")
     if member.isdir():
         return None
-    # Names are cut at the last dot, because samples may have dots in them, such as photo.001.jpg.
-    stem, _, extension = name.rpartition(".")
-    kind = _kind(extension.lower())
-    if name.startswith(".") or not stem or kind is None:
-        ending = (
-            "hidden files" if name.startswith(".") else f".{extension}" if stem else "no extension"
-        )
-        found.left[ending] += 1
+    place = _place(member.name)
+    if isinstance(place, str):
+        found.left[place] += 1
         return None
-    inner, _, end = stem.rpartition(".")
-    if kind != _IMAGE and inner and end.lower() in _IMAGES:
-        stem = inner  # the text of 1.jpg may be 1.jpg.txt
-    plain = member.isreg() and not member.issparse()
-    span = (member.offset_data, member.size) if plain else (NO_FILE, 0)
+    key, kind, extension = place
+    span = _span(member, kind, groups)
     if sum(span) > size:
         return None
-    key = f"{folder}/{stem}" if folder else stem
     group = groups.setdefault(key, {})
     if kind in group:
         found.twice.append(f"{key} ({(*FIELDS, 'txt')[kind]})")
     else:
         group[kind] = (span, extension)
     return key
+
+
+def _place(path: str) -> tuple[str, int, str] | str:
+    """The key, kind and extension of a member's name, or the words by which others are counted."""
+    folder, _, name = path.removeprefix("./").rpartition("/")
+    # Names are cut at the last dot, because samples may have dots in them, such as photo.001.jpg.
+    stem, _, extension = name.rpartition(".")
+    kind = _kind(extension.lower())
+    if name.startswith("."):
+        return "hidden files"
+    if not stem or kind is None:
+        return f".{extension}" if stem else "no extension"
+    inner, _, end = stem.rpartition(".")
+    if kind != _IMAGE and inner and end.lower() in _IMAGES:
+        stem = inner  # the text of 1.jpg may be 1.jpg.txt
+    return f"{folder}/{stem}" if folder else stem, kind, extension
+
+
+def _span(member: tarfile.TarInfo, kind: int, groups: Mapping[str, _Group]) -> Span:
+    """The place of a member's content; that of a hard link is the content of a member before it."""
+    if member.isreg() and not member.issparse():
+        return member.offset_data, member.size
+    target = _place(member.linkname) if member.islnk() else ""
+    if isinstance(target, tuple) and target[1] == kind and kind in groups.get(target[0], {}):
+        return groups[target[0]][kind][0]
+    return NO_FILE, 0
 
 
 def _kind(extension: str) -> int | None:

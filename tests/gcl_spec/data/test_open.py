@@ -88,7 +88,7 @@ def test_rows_that_are_malformed_have_their_place(tmp_path: Path) -> None:
             member("1.jpg", b"/etc/passwd", tarfile.SYMTYPE), member("2.txt", b"\xff\xfe"),
             member("3.json", b"{"), member("4.json", b"[]"), member("5.txt", b"fine"),
             member("../../6.txt", b"fine"), member("7.cls", b"3"),
-            member("8.txt", b"5.txt", tarfile.LNKTYPE),
+            member("8.txt", b"/etc/passwd", tarfile.LNKTYPE),
         ]:  # fmt: skip
             archive.addfile(info, io.BytesIO(data))
     good = {"a.jsonl": [0], "a.json": [3], "a.parquet": [1], "a.tar": [4, 5]}
