@@ -50,6 +50,15 @@ def used(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("file", KINDS)
+def test_a_hard_link_is_a_file_as_any_other(tmp_path: Path, file: str) -> None:
+    """As in copies by cp -al, and where equal files are stored once."""
+    KINDS[file](tmp_path / "data")
+    count = used(tmp_path / "data")
+    shutil.copytree(tmp_path / "data", tmp_path / "linked", copy_function=os.link)
+    assert used(tmp_path / "linked") == count > 0
+
+
+@pytest.mark.parametrize("file", KINDS)
 def test_a_link_out_is_refused_and_one_inside_is_not(tmp_path: Path, file: str) -> None:
     KINDS[file](tmp_path / "data")
     count = used(tmp_path / "data")
