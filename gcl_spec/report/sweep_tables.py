@@ -15,17 +15,19 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
     """Headings, then rows of corners, middles of edges, centre, mixed, worst and best, in percent.
 
     The columns are the composition, hit@10 in the mean and by the queries' modality, and which
-    modality how much of the first ten is of, in the mean over the queries' modalities.
+    modality how much of the first ten is of, in the mean over the queries' modalities. With more
+    than three modalities there are hits alone, which fit into 80 columns.
     """
+    every = len(sweep.modalities) <= 3
     names = [short(name) for name in sweep.modalities]
     head = [":".join(names), "hit@10", *(f"by {name}" for name in names)]
-    rows = [[*head, f"top 10 {names[0]}", *names[1:], ""]]
+    rows = [[*head, *([f"top 10 {names[0]}", *names[1:]] if every else []), ""]]
     worst, best = sweep.worst, sweep.best
     for one in _shown(sweep):
         hits = [one.hit[name][1] if name in one.hit else None for name in sweep.modalities]
         marks = [word for word, found in (("worst", worst), ("best", best)) if one is found]
         value = None if isnan(one.value) else one.value
-        shares = [None if isnan(share) else share for share in one.shares]
+        shares = [None if isnan(share) else share for share in one.shares if every]
         rows.append([one.name, *map(_percent, (value, *hits, *shares)), " ".join(marks)])
     return rows
 

@@ -137,7 +137,9 @@ def _queries(
 ) -> tuple[list[tuple[int, Item]], tuple[str, ...]]:
     """The queries with the numbers of their concepts, and notes on those that are not asked."""
     queries: list[tuple[int, Item]] = []
-    notes = []
+    notes: list[str] = []
+    partly: list[str] = []
+    never: list[str] = []
     for name in names:
         every = [
             (n, query)
@@ -147,15 +149,19 @@ def _queries(
         ]
         own = [(n, q) for n, q in every if not any(concepts[n].shares(q, m) for m in names)]
         some = [(n, q) for n, q in every if not all(concepts[n].shares(q, m) for m in names)]
-        if len(own) >= FEWEST:
-            queries += own
+        if len(own) < FEWEST:
+            (partly if some else never).append(name)
+            queries += some
             continue
-        queries += some
-        notes.append(
-            f"{name} queries have parts of their documents, and are asked where they share none"
-            if some
-            else f"there is no {name} query that shares no part with its document"
-        )
+        queries += own
+        covered = len({n for n, _ in own})
+        if covered < len(concepts):
+            asks = f"{name} queries that share no part with their document ask"
+            notes.append(f"{asks} for {covered} of {len(concepts)} concepts")
+    if partly:
+        notes.append(f"queries by {', '.join(partly)} are asked where the document has other parts")
+    if never:
+        notes.append(f"no query by {', '.join(never)} is asked: all are parts of their documents")
     return queries, tuple(notes)
 
 

@@ -48,7 +48,7 @@ def test_vectors_are_swept_by_rows_that_were_held_out(tmp_path: Path) -> None:
     by_name = {one.name: one for one in found.measured}
     assert by_name["100:0:0"].asked == {"image": 0, "text": 20, "image+text": 0}
     assert by_name["50:50:0"].value > 0.9
-    assert found.notes[0].startswith("image queries have parts")
+    assert found.notes[0].startswith("queries by image, text are asked")
 
 
 def test_given_vectors_are_swept_whole(tmp_path: Path) -> None:

@@ -156,8 +156,10 @@ def test_a_query_is_asked_only_where_it_shares_nothing_with_its_document() -> No
     assert np.isnan(by_name["0:0:100"].value)
     assert by_name["50:50:0"].asked == {"image": COUNT, "text": COUNT, "image+text": 0}
     assert by_name["50:50:0"].value == 1.0
-    assert len(found.notes) == 3
-    assert "no image+text query" in found.notes[-1]
+    assert found.notes == (
+        "queries by image, text are asked where the document has other parts",
+        "no query by image+text is asked: all are parts of their documents",
+    )
 
 
 def test_queries_of_their_own_are_preferred() -> None:
@@ -169,6 +171,10 @@ def test_queries_of_their_own_are_preferred() -> None:
     assert found.notes == ()
     assert len(found.queries) == 3 * COUNT
     assert found.measured[0].asked == dict.fromkeys(MODALITIES, COUNT)
+    half = [*both[:20], *concepts(own_views=False)[20:]]
+    found = sweep(Space(), half, MODALITIES, grid=GRID)
+    assert "text queries that share no part with their document ask for 20 of 30" in found.notes[1]
+    assert len(found.queries) == 60
 
 
 def test_what_has_the_query_s_content_is_left_out_for_that_query_alone() -> None:
