@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def test_each_mutant_has_one_change() -> None:
 
 @pytest.mark.parametrize("module", TESTS)
 def test_modules_and_their_tests_are_there(module: str) -> None:
-    assert len(list(mutants(module, (REPOSITORY / module).read_text()))) > 10
+    found = mutants(module, (REPOSITORY / module).read_text())
+    assert len(list(islice(found, 11))) == 11
     for test in TESTS[module]:
         assert (REPOSITORY / test.partition("::")[0]).is_file()
 
