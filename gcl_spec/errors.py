@@ -11,6 +11,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "EmptyDataError",
+    "FileError",
     "DuplicateBackendError",
     "GclError",
     "InputError",
@@ -75,8 +76,12 @@ class EmptyDataError(DataError):
     """A file of training data without a sample."""
 
 
-class CheckpointError(GclError, ValueError):
-    """A run folder or checkpoint that cannot be read or written."""
+class FileError(GclError):
+    """A file that cannot be written, or a folder that cannot be made or locked."""
+
+
+class CheckpointError(FileError, ValueError):
+    """A run folder or checkpoint that cannot be read, or is not as it was written."""
 
 
 class TrainingError(GclError, RuntimeError):

@@ -20,7 +20,7 @@ def write_json(path: Path | None, content: Mapping[str, Any], *, indent: int | N
         indent: the spaces before what stands deeper; None: all on one line.
 
     Raises:
-        CheckpointError: it cannot be written.
+        FileError: it cannot be written.
     """
     from gcl_spec._files.atomic import atomic_write
 

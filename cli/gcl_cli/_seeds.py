@@ -37,7 +37,7 @@ def write_seeds_page(
         before, after: their evaluations, by the name of the run.
 
     Raises:
-        CheckpointError: the file cannot be written.
+        FileError: the file cannot be written.
     """
     from gcl_spec._files.atomic import atomic_write
     from gcl_spec.report.seeds_page import seeds_page

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from gcl_spec._files.locks import let_go, lock
 from gcl_spec._files.os_errors import cannot_write, not_durable, tidying, way_out
 from gcl_spec._files.reading import reason, regular
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import FileError
 
 __all__ = [
     "append",
@@ -45,7 +45,7 @@ def atomic_write(path: Path, *, size: int | None = None) -> Iterator[BinaryIO]:
         size: bytes that will be written, where known; fewer on the disk are an error.
 
     Raises:
-        CheckpointError: the file cannot be written, such as on a full disk.
+        FileError: the file cannot be written, such as on a full disk.
     """
     replaced = False
     try:
@@ -75,7 +75,7 @@ def check_writable(path: Path | None) -> None:
     """Refuse a `path` that could not be written, before the work is done whose result goes there.
 
     Raises:
-        CheckpointError: it could not be written.
+        FileError: it could not be written.
     """
     if path is None:
         return
@@ -103,7 +103,7 @@ def append(path: Path, data: bytes) -> None:
     """Add `data` to a file; a crash or a full disk may leave a part of it.
 
     Raises:
-        CheckpointError: the file cannot be written, such as on a full disk.
+        FileError: the file cannot be written, such as on a full disk.
     """
     try:
         with path.open("ab") as file:
@@ -178,7 +178,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         Its temporary place beside `path`.
 
     Raises:
-        CheckpointError: it cannot be made, or there is something at `path` by now.
+        FileError: it cannot be made, or there is something at `path` by now.
     """
     made = False
     try:
@@ -193,7 +193,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         if made:
             raise not_durable(path, error) from error
-        raise CheckpointError(
+        raise FileError(
             f"cannot make the folder {path}: {reason(error)}; {way_out(error)}"
         ) from error
 
@@ -253,7 +253,7 @@ def sync_file(path: Path) -> None:
     """Make what was written to a file durable.
 
     Raises:
-        CheckpointError: the disk refuses.
+        FileError: the disk refuses.
     """
     try:
         with path.open("ab") as file:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.errors import ConfigError, FileError
 from gcl_spec.progress import warn
 
 try:
@@ -86,7 +86,7 @@ def locked(folder: Path, does: str = "trains") -> Iterator[None]:
 
     Raises:
         ConfigError: another process does it there.
-        CheckpointError: the folder cannot be opened.
+        FileError: the folder cannot be opened.
     """
     if fcntl is None:
         yield
@@ -94,7 +94,7 @@ def locked(folder: Path, does: str = "trains") -> Iterator[None]:
     try:
         number = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise CheckpointError(
+        raise FileError(
             f"cannot lock {folder}: {error.strerror or error}; make it readable, or choose "
             "another place"
         ) from error

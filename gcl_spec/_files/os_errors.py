@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gcl_spec._files.reading import megabytes, reason
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import FileError
 from gcl_spec.progress import warn
 
 __all__ = ["cannot_write", "not_durable", "one_line", "tidying", "way_out"]
@@ -18,14 +18,14 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def one_line(what: str, path: Path) -> Iterator[None]:
-    """Turn an `OSError` of this block into a `CheckpointError` of one line.
+    """Turn an `OSError` of this block into a `FileError` of one line.
 
     Args:
         what: the work, such as "read".
         path: what it is done to, where the system names nothing else.
 
     Raises:
-        CheckpointError: the block raised an `OSError`.
+        FileError: the block raised an `OSError`.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def one_line(what: str, path: Path) -> Iterator[None]:
         where = error.filename if isinstance(error.filename, str) else path
         full = error.errno in _FULL
         advice = way_out(error) if full else "check its rights and the disk, then try again"
-        raise CheckpointError(f"cannot {what} {where}: {reason(error)}; {advice}") from error
+        raise FileError(f"cannot {what} {where}: {reason(error)}; {advice}") from error
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def tidying(what: str, path: Path) -> Iterator[None]:
         warn(f"{said}; what is there stays, and work goes on", about=about)
 
 
-def cannot_write(path: Path, error: OSError, size: int | None) -> CheckpointError:
+def cannot_write(path: Path, error: OSError, size: int | None) -> FileError:
     """The error for a file that could not be written.
 
     Args:
@@ -59,14 +59,14 @@ def cannot_write(path: Path, error: OSError, size: int | None) -> CheckpointErro
     if error.errno in _FULL:
         needed = "" if size is None else f"{megabytes(size)} are needed, "
         what += f" ({needed}{_free(path.parent)} are free)"
-    return CheckpointError(
+    return FileError(
         f"cannot write {path}: {what}; {way_out(error)}, what was there before is untouched"
     )
 
 
-def not_durable(path: Path, error: OSError) -> CheckpointError:
+def not_durable(path: Path, error: OSError) -> FileError:
     """The error for a file that is written, and has its name, but may not be on the disk."""
-    return CheckpointError(
+    return FileError(
         f"{path} is written, but the system cannot tell whether it is safe on the disk: "
         f"{reason(error)}; a power cut may lose it: check the disk before you go on"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from gcl_spec._files.atomic import atomic_folder, remove_stale_folders
 from gcl_spec.config.options import DataConfig
 from gcl_spec.config.user_paths import user_path
-from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.errors import ConfigError, FileError
 
 __all__ = ["CACHE_OPTIONS", "cache_errors", "cache_folder", "made_once"]
 
@@ -33,19 +33,19 @@ def cache_errors() -> Iterator[None]:
     """A block that writes to the cache, whose errors say how another place is chosen.
 
     Raises:
-        CheckpointError: the block raised one.
+        FileError: the block raised one.
     """
     try:
         yield
-    except CheckpointError as error:
-        raise CheckpointError(f"{error}: {CACHE_OPTIONS}") from error
+    except FileError as error:
+        raise FileError(f"{error}: {CACHE_OPTIONS}") from error
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     """A folder of the cache, which `make` fills where it is not there yet.
 
     Raises:
-        CheckpointError: it cannot be written.
+        FileError: it cannot be written.
     """
     if folder.is_dir():
         # Several processes may have made it at a time, and one of them may have been killed.
@@ -54,7 +54,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     try:
         with cache_errors(), atomic_folder(folder) as temporary:
             make(temporary)
-    except CheckpointError:
+    except FileError:
         if not folder.is_dir():  # otherwise another process was the first to make it
             raise
     return folder

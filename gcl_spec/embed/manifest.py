@@ -74,7 +74,7 @@ def write_manifest(folder: Path, count: int, maker: Maker, about: Mapping[str, s
 
     Raises:
         DataError: a shard is damaged, or no item has a row.
-        CheckpointError: a file cannot be written.
+        FileError: a file cannot be written.
     """
     heads: list[Head] = []
     modalities: Counter[str] = Counter()

@@ -114,7 +114,7 @@ def write_shard(
         data: the hash of the entries and of their files.
 
     Raises:
-        CheckpointError: a file cannot be written.
+        FileError: a file cannot be written.
     """
     buffer = io.BytesIO()
     np.save(buffer, rows_RD.astype(f"<f{np.dtype(maker.dtype).itemsize}"), allow_pickle=False)

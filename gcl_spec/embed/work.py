@@ -68,7 +68,7 @@ class Work:
             DataError: no item can be embedded, or the folder holds rows of another model.
             ConfigError: the folder was begun with other options, or holds something else, or
                 another process embeds there.
-            CheckpointError: a file cannot be written.
+            FileError: a file cannot be written.
             TrainingError: another process has failed.
         """
         reporter = Quiet() if reporter is None or world.rank else reporter

@@ -70,8 +70,9 @@ def export_onnx(
 
     Raises:
         ConfigError: `out` exists, or a library is not installed.
-        CheckpointError: there is no readable checkpoint, the folder cannot be written, or a graph
-            differs by more than `BOUND`; then nothing is written.
+        CheckpointError: there is no readable checkpoint, or a graph differs by more than `BOUND`;
+            then nothing is written.
+        FileError: the folder cannot be written.
     """
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:

@@ -62,7 +62,8 @@ def export_run(
 
     Raises:
         ConfigError: the run is of another kind of model, or `out` exists.
-        CheckpointError: there is no readable checkpoint, or the folder cannot be written.
+        CheckpointError: there is no readable checkpoint.
+        FileError: the folder cannot be written.
         DataError: the checkpoint that the run started from is gone.
     """
     folder = RunFolder.open(run, allow_unverified=allow_unverified)

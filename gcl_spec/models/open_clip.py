@@ -75,7 +75,7 @@ def converted(folder: Path, cache: Path) -> Path:
 
     Raises:
         DataError: another architecture than CLIP's, a missing tokenizer, damaged files.
-        CheckpointError: the folder cannot be written.
+        FileError: the folder cannot be written.
     """
     stat = (folder / _WEIGHTS).stat()
     seen = f"{folder.resolve()} {stat.st_size} {stat.st_mtime_ns} {read_json(folder / _CONFIG)}"

@@ -49,7 +49,7 @@ def clip_folder(config: Config) -> Path:
     Raises:
         ConfigError: no path is given.
         DataError: there is none, or it cannot be fetched.
-        CheckpointError: "tiny" cannot be made.
+        FileError: "tiny" cannot be made.
     """
     if not config.model.path:
         raise ConfigError(

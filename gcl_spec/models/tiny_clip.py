@@ -25,7 +25,7 @@ def write_tiny(folder: Path, seed: int) -> None:
     width 64 and 2 heads, the projections 64.
 
     Raises:
-        CheckpointError: the weights cannot be written, such as on a full disk.
+        FileError: the weights cannot be written, such as on a full disk.
     """
     from safetensors.numpy import save as to_bytes
 

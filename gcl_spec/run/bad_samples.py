@@ -44,7 +44,7 @@ class BadList:
         self._read_to = 0
 
     def open(self, path: Path) -> None:
-        """Go on with a file, or begin one; a `CheckpointError` where it cannot be written."""
+        """Go on with a file, or begin one; a `FileError` where it cannot be written."""
         self._path, self._listed, self._read_to = path, set(), 0
         own = set(self._found)
         self._write()

@@ -75,7 +75,8 @@ def calibrate(
 
     Raises:
         DataError: there is no usable row.
-        CheckpointError: the run has other weights by now, or a file cannot be written.
+        CheckpointError: the run has other weights by now.
+        FileError: a file cannot be written.
     """
     candidates, bad = training_rows(loaded, reporter, data=data, most=most)
     samples, asked = same_roles(candidates), candidates

@@ -71,8 +71,8 @@ def save(
         notes: small numbers that `latest` gives back.
 
     Raises:
-        CheckpointError: a number is not finite, or the file cannot be written; earlier checkpoints
-            are untouched.
+        CheckpointError: a number is not finite; earlier checkpoints are untouched.
+        FileError: the file cannot be written; the same holds.
     """
     check(state, where=f"cannot save step {int(state['step'])}")
     remove_stale(folder, _PATTERN)

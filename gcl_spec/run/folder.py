@@ -72,7 +72,7 @@ class RunFolder:
 
         Raises:
             ConfigError: there is something at `path` already.
-            CheckpointError: it cannot be written.
+            FileError: it cannot be written.
         """
         cls.check_free(path)
         begun = json.dumps(before.to_json())
@@ -233,7 +233,7 @@ class RunFolder:
         return metrics.parse(manifest.stored(self.path, "metrics.jsonl") or b"")
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
-        """Add a line to metrics.jsonl; a `CheckpointError` where it cannot be written."""
+        """Add a line to metrics.jsonl; a `FileError` where it cannot be written."""
         append(self.path / "metrics.jsonl", (json.dumps(values) + "\n").encode())
 
     def save(

@@ -113,7 +113,7 @@ def replace(folder: Path, name: str, data: bytes) -> None:
     """Write a file of the run and its checksum.
 
     Raises:
-        CheckpointError: it cannot be written, or checksums.json is damaged.
+        FileError: it cannot be written, or checksums.json is damaged.
     """
     known = _read(folder) or _Listing({})
     before = known.files.get(name) or (_Sum.of(old) if (old := stored(folder, name)) else None,)
@@ -130,7 +130,7 @@ def extend(folder: Path, names: Collection[str] = _LOGS) -> None:
     A log whose beginning has changed stays as it was listed, so that `check` tells of it.
 
     Raises:
-        CheckpointError: checksums.json cannot be written, or is damaged.
+        FileError: checksums.json cannot be written, or is damaged.
     """
     known = _read(folder) or _Listing({})
     files = dict(known.files)
@@ -150,7 +150,7 @@ def adopt(folder: Path, *, newest: str | None = None) -> None:
         newest: the file name of its newest checkpoint.
 
     Raises:
-        CheckpointError: checksums.json cannot be written.
+        FileError: checksums.json cannot be written.
     """
     found = {name: stored(folder, name) for name in FILES if name != _NAME}
     files = {name: (_Sum.of(x),) for name, x in found.items() if x is not None}
@@ -165,7 +165,7 @@ def note_newest(folder: Path, name: str) -> None:
         name: the checkpoint's file name.
 
     Raises:
-        CheckpointError: checksums.json cannot be written, or is damaged.
+        FileError: checksums.json cannot be written, or is damaged.
     """
     known = _read(folder)
     if known is not None and name != known.newest:

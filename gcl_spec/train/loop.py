@@ -134,7 +134,7 @@ class Loop:
         Raises:
             StoppedError: a signal came; the state is saved.
             TrainingError: a loss is not finite (`Guard`).
-            CheckpointError: nothing can be written; earlier checkpoints stay.
+            FileError: nothing can be written; earlier checkpoints stay.
         """
         self._saved = self._begun = self.clock()
         self._since = self.first

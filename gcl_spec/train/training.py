@@ -81,8 +81,9 @@ def run_training(
     Raises:
         ConfigError: `out` exists, the config is not the run's, or another process trains there.
         DataError: the data is unusable.
-        CheckpointError: there is no readable checkpoint, a file of the run is not as it was
-            written, or one cannot be written.
+        CheckpointError: there is no readable checkpoint, or a file of the run is not as it was
+            written.
+        FileError: one cannot be written.
         TrainingError: a loss is not finite, or a batch has no pair; the last checkpoint stays.
         StoppedError: a signal came.
     """

@@ -22,7 +22,7 @@ def write_case(path: Path, case: Case) -> None:
     """Write a case to a file, which keeps every bit of its arrays.
 
     Raises:
-        CheckpointError: the file cannot be written.
+        FileError: the file cannot be written.
     """
     arrays: dict[str, Any] = {
         "z_MBD": case.z_MBD,

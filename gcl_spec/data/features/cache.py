@@ -59,7 +59,7 @@ class FeatureCache:
         return rows, tuple(warnings)
 
     def add(self, rows: Mapping[str, FloatArray]) -> None:
-        """Keep further rows (F,) by digest; a `CheckpointError` where they cannot be written."""
+        """Keep further rows (F,) by digest; a `FileError` where they cannot be written."""
         # A part is named by its content: processes that fill one cache at a time do not overwrite
         # each other's parts.
         name = hashlib.sha256("".join(rows).encode()).hexdigest()[:16]
@@ -74,7 +74,7 @@ class FeatureCache:
             rows: the rows (F,) of the whole cache, by digest.
 
         Raises:
-            CheckpointError: it cannot be written; the parts stay.
+            FileError: it cannot be written; the parts stay.
         """
         _write(self.path, rows)
         for part in self._parts:

@@ -70,7 +70,7 @@ class FeatureStore:
 
         Raises:
             DataError: an unreadable picture, or a tower whose output is not finite.
-            CheckpointError: the cache cannot be written.
+            FileError: the cache cannot be written.
         """
         reporter = reporter or Quiet()
         for kind, entries in items.items():

@@ -17,7 +17,7 @@ from gcl_spec._typing import IntArray
 from gcl_spec.data.embedded import is_embedded
 from gcl_spec.data.formats.tar_members import FIELDS, MISSING, NO_FILE, Scan, Span, contents, scan
 from gcl_spec.data.names import CAPTIONS, Names
-from gcl_spec.errors import CheckpointError, DataError
+from gcl_spec.errors import DataError, FileError
 
 __all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
@@ -160,7 +160,7 @@ def _save(path: Path, index: TarIndex) -> None:
                 warnings=np.asarray(index.warnings, dtype=np.str_),
                 counts=np.asarray(json.dumps([index.counts, index.names])),
             )
-    except CheckpointError:
+    except FileError:
         return  # a full or read-only cache costs the next run no more than a pass
 
 

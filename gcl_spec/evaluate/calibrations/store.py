@@ -36,7 +36,7 @@ def write(path: Path, calibration: Chain, origin: Origin) -> None:
     """Write a calibration, whole or not at all; equal ones give equal bytes.
 
     Raises:
-        CheckpointError: it cannot be written.
+        FileError: it cannot be written.
     """
     arrays = {name: np.asarray(x) for name, x in calibration.arrays().items()}
     notes = {

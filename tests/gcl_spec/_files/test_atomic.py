@@ -14,7 +14,7 @@ import pytest
 
 from gcl_spec._files import atomic
 from gcl_spec._files.atomic import atomic_folder, atomic_write, check_writable
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import FileError
 from gcl_spec.progress import warnings_to
 from gcl_spec.run import checkpoint
 
@@ -29,7 +29,7 @@ def test_a_place_is_tried_and_nothing_stays(tmp_path: Path) -> None:
     check_writable(tmp_path / "file")
     check_writable(tmp_path / "new" / "file")
     for wrong in (tmp_path, tmp_path / "file" / "x", tmp_path / "file" / "x" / "y"):
-        with pytest.raises(CheckpointError, match="cannot write"):
+        with pytest.raises(FileError, match="cannot write"):
             check_writable(wrong)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -41,7 +41,7 @@ def test_no_file_takes_the_place_of_a_pipe_socket_or_device(tmp_path: Path) -> N
     link.symlink_to(os.devnull)
     for path, word in ((pipe, "pipe"), (link, "device")):
         for write in (check_writable, lambda path: atomic_write(path).__enter__()):
-            with pytest.raises(CheckpointError, match=f"cannot write .*it is a {word}, not a reg"):
+            with pytest.raises(FileError, match=f"cannot write .*it is a {word}, not a reg"):
                 write(path)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert link.is_symlink()
@@ -56,7 +56,7 @@ def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(atomic.os, "fsync", full)
-    with pytest.raises(CheckpointError, match="No space left"), atomic_write(target) as file:
+    with pytest.raises(FileError, match="No space left"), atomic_write(target) as file:
         file.write(b"new")
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208
@@ -130,14 +130,14 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from gcl_spec.run import checkpoint
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import FileError
 from gcl_spec.progress import warnings_to
 folder = Path(sys.argv[1])
 big = {"step": np.asarray(2), "params/w": np.zeros(100_000)}
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 try:
     checkpoint.save(folder, big, keep=1)
-except CheckpointError as error:
+except FileError as error:
     print(error)
 """
 
@@ -181,7 +181,7 @@ def test_a_full_disk_is_said_wherever_it_shows(
     else:
         monkeypatch.setattr(atomic.os, "fdopen", lambda n, mode: Writer(n, mode))
     wanted = "bytes of" if place == "short" else "needed, .* MB are free"
-    with pytest.raises(CheckpointError, match=wanted):
+    with pytest.raises(FileError, match=wanted):
         checkpoint.save(tmp_path, state(2), keep=1)
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000001.safetensors"]
@@ -240,7 +240,7 @@ def test_a_name_that_may_not_last_is_not_called_untouched(
 
     monkeypatch.setattr(os, "fsync", refuses)
     code = errno.EIO
-    with pytest.raises(CheckpointError, match=r"it is written, .* power cut may lose it") as raised:
+    with pytest.raises(FileError, match=r"it is written, .* power cut may lose it") as raised:
         write()
     assert "untouched" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["it"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gcl_spec._files.locks import let_go, lock, locked
-from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.errors import ConfigError, FileError
 from gcl_spec.progress import warnings_to
 
 
@@ -26,7 +26,7 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
 def test_what_cannot_be_opened_has_no_lock(tmp_path: Path) -> None:
     assert lock(tmp_path / "none", wait=False) is None
     with (
-        pytest.raises(CheckpointError, match=r"cannot lock .*none: .*choose another place"),
+        pytest.raises(FileError, match=r"cannot lock .*none: .*choose another place"),
         locked(tmp_path / "none"),
     ):
         pytest.fail("the block was entered")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gcl_spec._files.os_errors import cannot_write, not_durable, one_line, tidying, way_out
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import FileError
 from gcl_spec.progress import warnings_to
 
 
@@ -29,11 +29,11 @@ def test_the_way_out(code: int, advice: str) -> None:
 
 
 def test_an_error_of_a_block_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError) as caught, one_line("read", tmp_path / "a"):
+    with pytest.raises(FileError) as caught, one_line("read", tmp_path / "a"):
         raise refused(errno.EIO)
     said = str(caught.value)
     assert said.startswith(f"cannot read {tmp_path / 'a'}: Input/output error; check its rights")
-    with pytest.raises(CheckpointError, match=r"cannot read /named: .*; free some space"):  # noqa: SIM117
+    with pytest.raises(FileError, match=r"cannot read /named: .*; free some space"):  # noqa: SIM117
         with one_line("read", tmp_path):
             raise refused(errno.ENOSPC, "/named")
 

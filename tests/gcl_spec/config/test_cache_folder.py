@@ -6,7 +6,7 @@ import pytest
 
 from gcl_spec.config.cache_folder import CACHE_OPTIONS, cache_errors, cache_folder, made_once
 from gcl_spec.config.options import DataConfig
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import FileError
 
 
 def test_the_option_goes_before_the_variable_and_that_before_the_home_folder(
@@ -21,8 +21,8 @@ def test_the_option_goes_before_the_variable_and_that_before_the_home_folder(
 
 
 def test_errors_say_how_another_place_is_chosen() -> None:
-    with pytest.raises(CheckpointError) as caught, cache_errors():
-        raise CheckpointError("cannot write x")
+    with pytest.raises(FileError) as caught, cache_errors():
+        raise FileError("cannot write x")
     assert str(caught.value) == f"cannot write x: {CACHE_OPTIONS}"
     with pytest.raises(ValueError, match=r"^another$"), cache_errors():
         raise ValueError("another")
@@ -44,7 +44,7 @@ def test_a_folder_is_made_once(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(CheckpointError, match="set the variable GCL_CACHE"):
+    with pytest.raises(FileError, match="set the variable GCL_CACHE"):
         made_once(tmp_path / "file" / "kept", lambda folder: None)
 
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from gcl_cli.main import cli
 from gcl_spec.config import toml
-from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.errors import ConfigError, FileError
 from gcl_spec.export.transformers import export_run
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.tiny_clip import write_tiny
@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for call in calls.values():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
         try:
-            with pytest.raises(CheckpointError, match=r"File too large \(1\.0 MB are needed"):
+            with pytest.raises(FileError, match=r"File too large \(1\.0 MB are needed"):
                 call()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -13,7 +13,7 @@ import pytest
 
 from gcl_spec._files import atomic
 from gcl_spec.config.options import Config
-from gcl_spec.errors import CheckpointError, ConfigError, DataError
+from gcl_spec.errors import CheckpointError, ConfigError, DataError, FileError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.run.folder import RunFolder
 
@@ -136,7 +136,7 @@ def test_creation_leaves_no_open_file_and_no_folder(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(atomic.os, "fsync", full)
-    with pytest.raises(CheckpointError, match="No space left"):
+    with pytest.raises(FileError, match="No space left"):
         create(tmp_path / "new")
     assert names(tmp_path) == ["run"]
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208

@@ -12,7 +12,7 @@ import pytest
 
 from fake import FakeBackend, FakeTrainer
 from gcl_spec.config.options import Config
-from gcl_spec.errors import CheckpointError, StoppedError, TrainingError
+from gcl_spec.errors import FileError, StoppedError, TrainingError
 from gcl_spec.run import checkpoint
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train import signals
@@ -268,7 +268,7 @@ def test_a_full_disk_while_training_leaves_a_run_to_resume(
         append(self, values)
 
     monkeypatch.setattr(RunFolder, "append_metrics", full)
-    with pytest.raises(CheckpointError, match=r"No space left .*0\.0 MB are needed, .* are free"):
+    with pytest.raises(FileError, match=r"No space left .*0\.0 MB are needed, .* are free"):
         run_training(make(), FakeBackend(), tmp_path / "run")
     monkeypatch.undo()
     run_training(None, FakeBackend(), tmp_path / "run", resume=True)
