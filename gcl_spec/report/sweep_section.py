@@ -1,10 +1,9 @@
 """The part of the page on a sweep, which can be replaced in a page that is there already."""
 
-import html
 import re
 
-from gcl_spec._words import escaped
 from gcl_spec.evaluate.sweeps.result import Sweep
+from gcl_spec.report.pieces import escape, plain_table
 from gcl_spec.report.sweep_plot import excess_plots, hit_plots, triangle
 from gcl_spec.report.sweep_tables import summary, sweep_rows
 
@@ -32,21 +31,21 @@ def with_sweep(page: str, sweep: Sweep) -> str | None:
 def _body(sweep: Sweep) -> str:
     origin = ", ".join(f"{name} {value}" for name, value in sweep.origin)
     lines = [*([f"Swept: {origin}."] if origin else []), *summary(sweep)]
-    notes = "".join(f"<li>{_escape(line)}</li>" for line in lines)
+    notes = "".join(f"<li>{escape(line)}</li>" for line in lines)
     shown = len(sweep.modalities) == 3
     return (
         "<h2>Pools of every composition</h2>"
         '<p class="note">The same concepts stand in each pool, each as one modality; only the '
         "shares of the modalities change.</p>"
         f"{_hits(sweep) if shown else ''}"
-        f'<div class="panel">{_table(sweep)}<ul class="note">{notes}</ul></div>'
+        f'{plain_table(sweep_rows(sweep))}<ul class="note">{notes}</ul>'
         f"{_excess(sweep) if shown else ''}"
     )
 
 
 def _hits(sweep: Sweep) -> str:
     plots = "".join(
-        f'<figure class="panel"><figcaption>{_escape(plot.title)}</figcaption>'
+        f'<figure class="panel"><figcaption>{escape(plot.title)}</figcaption>'
         f"{triangle(sweep, plot)}</figure>"
         for plot in hit_plots(sweep)
     )
@@ -59,7 +58,7 @@ def _hits(sweep: Sweep) -> str:
 
 def _excess(sweep: Sweep) -> str:
     plots = "".join(
-        f'<figure class="panel"><figcaption>{_escape(plot.title)}</figcaption>'
+        f'<figure class="panel"><figcaption>{escape(plot.title)}</figcaption>'
         f"{triangle(sweep, plot, signed=True)}</figure>"
         for plot in excess_plots(sweep)
     )
@@ -68,14 +67,3 @@ def _excess(sweep: Sweep) -> str:
         "of the pool, in points: 0 where the modality does not matter.</p>"
         f'<div class="tris">{plots}</div>'
     )
-
-
-def _table(sweep: Sweep) -> str:
-    head, *body = sweep_rows(sweep)
-    lines = ["".join(f"<th>{_escape(cell)}</th>" for cell in head)]
-    lines += ["".join(f"<td>{_escape(cell)}</td>" for cell in row) for row in body]
-    return f'<table class="plain">{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
-
-
-def _escape(text: str) -> str:
-    return html.escape(escaped(text))

@@ -9,7 +9,7 @@ from rich.console import Console
 from gcl_spec import errors
 from gcl_spec._words import escaped
 from gcl_spec.progress import open_progress
-from gcl_spec.report.html import _item
+from gcl_spec.report.pieces import item_card
 from gcl_spec.report.tables import rich_table
 from gcl_spec.tasks.task import Item
 
@@ -58,4 +58,4 @@ def test_progress_tables_and_report(capsys: pytest.CaptureFixture[str]) -> None:
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert shown.count(SHOWN) == 3
     assert "[red]1" in shown
-    assert SHOWN in _item(Item("q", text=HOSTILE), lambda path: b"")
+    assert SHOWN in item_card(Item("q", text=HOSTILE), lambda path: b"")
