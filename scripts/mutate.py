@@ -1,12 +1,14 @@
 """Changes one thing at a time in a module, and sees whether the tests that hold it notice.
 
-python scripts/mutate.py [MODULE ...] [--count 300] [--seed 0] [--timeout 120] [--json FILE]
+python scripts/mutate.py [MODULE ...] [--count 300] [--seed 0] [--near N] [--timeout 120]
+    [--json FILE]
 
 It draws `count` mutants of the modules (default: all of scripts/mutation/held_by.py), each with one
 comparison, operator, constant, argument, branch, bound or statement changed, in a copy of the tree.
 A mutant that passes the tests has survived, and is shown: write a test for it, or, where no input
 can tell it from the original, list it with the reason in scripts/mutation/equivalent.txt, which
-leaves it out from then on. The exit code is 1 where one has survived.
+leaves it out from then on. The exit code is 1 where one has survived. With `--near` only the first
+files of a module's tests run: what they kill is killed, and the others are fewer.
 """
 
 import argparse
@@ -48,7 +50,7 @@ def drawn(modules: Sequence[str], count: int, seed: int) -> tuple[list[Mutant], 
 
 
 def results(
-    chosen: Sequence[Mutant], scratch: Path, seconds: float
+    chosen: Sequence[Mutant], scratch: Path, seconds: float, near: int | None = None
 ) -> Iterator[tuple[Mutant, str]]:
     """Each mutant with "killed", "survived" or "timed out".
 
@@ -56,16 +58,16 @@ def results(
         SystemExit: tests that fail without any change.
     """
     for name in dict.fromkeys(mutant.module for mutant in chosen):
-        log, file = scratch / "log", scratch / name
+        log, file, tests = scratch / "log", scratch / name, TESTS[name][:near]
         original, started = file.read_text(), time.monotonic()
-        if outcome(TESTS[name], 20 * seconds, log) != "passed":
+        if outcome(tests, 20 * seconds, log) != "passed":
             raise SystemExit(f"{log.read_text()[-2000:]}\nthe tests of {name} fail as it is")
         # A mutant may well be slower than the module; one that hangs is no survivor.
         limit = max(seconds, 4 * (time.monotonic() - started))
         for mutant in chosen:
             if mutant.module == name:
                 file.write_text(mutant.source)
-                found = outcome(TESTS[name], limit, log)
+                found = outcome(tests, limit, log)
                 yield mutant, {"passed": "survived", "failed": "killed"}.get(found, found)
         file.write_text(original)
 
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", metavar="MODULE")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--near", type=int, metavar="N", help="only N test files a module")
     parser.add_argument("--timeout", type=float, default=120, help="seconds a mutant, at least")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -102,7 +105,7 @@ def main() -> None:
         scratch = Path(folder).resolve()
         copy_of(REPOSITORY, scratch)
         load(scratch)
-        for mutant, kind in results(chosen, scratch, options.timeout):
+        for mutant, kind in results(chosen, scratch, options.timeout, options.near):
             found.append((mutant, kind))
             if kind != "killed":
                 print(f"{kind}: {mutant.module}:{mutant.line}: {mutant.change}", flush=True)
