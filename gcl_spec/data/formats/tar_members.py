@@ -132,10 +132,10 @@ def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: S
     if sum(span) > size:
         return None
     group = groups.setdefault(key, {})
-    if kind in group:
-        found.twice.append(f"{key} ({(*FIELDS, 'txt')[kind]})")
-    else:
+    if kind not in group:
         group[kind] = (span, extension)
+    elif group[kind][0] != span:  # else it is a link to itself, as tar writes of a file named twice
+        found.twice.append(f"{key} ({(*FIELDS, 'txt')[kind]})")
     return key
 
 

@@ -47,6 +47,14 @@ def test_a_link_to_no_member_before_it_is_no_file(target: bytes, tmp_path: Path)
         found.span(found.keys.index("a/4"), "image")
 
 
+def test_a_file_that_was_named_twice_is_one_sample(tmp_path: Path) -> None:
+    """GNU tar writes a link of the second to the first, `tar cf s.tar a a`."""
+    again = [member("a/1.png", b"a/1.png", tarfile.LNKTYPE)]
+    assert index(tmp_path, *MEMBERS, *again).warnings == ()
+    (line,) = index(tmp_path, *MEMBERS, *again, member("a/1.png", png(2))).warnings
+    assert "1 members stand in it twice, such as a/1 (image)" in line
+
+
 def test_a_soft_link_stays_none(tmp_path: Path) -> None:
     found = index(tmp_path, *MEMBERS, member("a/4.png", b"1.png", tarfile.SYMTYPE))
     with pytest.raises(DataError, match="a/4: its image is a link"):
