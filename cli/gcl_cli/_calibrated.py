@@ -1,12 +1,10 @@
 """`gcl eval --calibration all`: every calibration that a run has, beside the run itself."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gcl_cli._json import write_json
 from gcl_cli.lines import say
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
@@ -14,8 +12,15 @@ from gcl_spec.tasks.task import Task
 
 if TYPE_CHECKING:
     from gcl_spec.evaluate.calibrations.rows import Encode
+    from gcl_spec.evaluate.evaluation import Report
 
-__all__ = ["compare_all", "need_calibrations"]
+__all__ = [
+    "each_calibration",
+    "need_calibrations",
+    "show_calibrations",
+    "show_calibrations_of_seeds",
+    "to_json",
+]
 
 
 def need_calibrations(run: RunFolder) -> None:
@@ -26,39 +31,68 @@ def need_calibrations(run: RunFolder) -> None:
         raise click.UsageError(f"{run.path} has no calibration; fit them: gcl calibrate {run.path}")
 
 
-def compare_all(
-    run: RunFolder,
-    loaded: LoadedRun,
-    encode: "Encode",
-    tasks: Sequence[Task],
-    json_path: Path | None,
-) -> None:
-    """Print hit@10 with each calibration of a run, and write their reports as JSON.
+def each_calibration(
+    run: RunFolder, loaded: LoadedRun, encode: "Encode", tasks: Sequence[Task]
+) -> dict[str, "Report"]:
+    """The evaluations of a run with each calibration that it has, after that without one ("none").
 
     Args:
         run: the folder of the run.
         loaded: its model.
         encode: makes unit rows of items by this model; it is asked for each item once.
         tasks: those that are evaluated.
-        json_path: where the reports go, by name.
     """
-    from rich.console import Console
-
-    from gcl_spec.evaluate.calibrations.known import CALIBRATIONS
     from gcl_spec.evaluate.calibrations.rows import EncodedOnce
     from gcl_spec.evaluate.evaluation import evaluate
-    from gcl_spec.report.tables import calibration_rows, rich_table
     from gcl_spec.run.calibration_files import calibration_of, fitted_names
 
-    names = fitted_names(run)
     found = run.found(str(loaded.step))
-    fitted = {name: calibration_of(run, name, found) for name in names}
+    fitted = {name: calibration_of(run, name, found) for name in fitted_names(run)}
     once = EncodedOnce(encode)
-    reports = {name: evaluate(once, tasks, one) for name, one in {"none": None, **fitted}.items()}
-    write_json(json_path, {"calibrations": {name: x.to_json() for name, x in reports.items()}})
+    return {name: evaluate(once, tasks, one) for name, one in {"none": None, **fitted}.items()}
+
+
+def to_json(reports: "Mapping[str, Report]") -> dict[str, Any]:
+    """Evaluations by name, as JSON holds them."""
+    return {name: report.to_json() for name, report in reports.items()}
+
+
+def show_calibrations(reports: "Mapping[str, Report]") -> None:
+    """Print hit@10 with each calibration of a run, by kind of search."""
+    from rich.console import Console
+
+    from gcl_spec.report.tables import calibration_rows, rich_table
+
     for pool in ("global", "local"):
         title = f"{pool.capitalize()} pool, percent"
         Console().print(rich_table(calibration_rows(reports, pool), title))
-    missing = [name for name in CALIBRATIONS if name not in names]
+    _say_missing(reports)
+
+
+def show_calibrations_of_seeds(every: "Sequence[Mapping[str, Report]]") -> None:
+    """Print the average hit@10 with each calibration, mean +- deviation over runs.
+
+    Args:
+        every: the evaluations of each run, by the name of the calibration.
+    """
+    from rich.console import Console
+
+    from gcl_spec.report.comparison_tables import calibration_seed_rows
+    from gcl_spec.report.tables import rich_table
+
+    common = [name for name in every[0] if all(name in reports for reports in every)]
+    rows = calibration_seed_rows({name: [reports[name] for reports in every] for name in common})
+    Console().print(rich_table(rows, f"percent, mean +- deviation over {len(every)} seeds"))
+    left_out = sorted({name for reports in every for name in reports} - {*common})
+    if left_out:
+        say(f"not fitted for all seeds: {', '.join(left_out)}")
+    _say_missing([name for reports in every for name in reports])
+
+
+def _say_missing(names: "Iterable[str]") -> None:
+    from gcl_spec.evaluate.calibrations.known import CALIBRATIONS
+
+    fitted = set(names)
+    missing = [name for name in CALIBRATIONS if name not in fitted]
     if missing:
         say(f"not fitted: {', '.join(missing)}")

@@ -4,12 +4,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from gcl_cli.lines import say
+from gcl_spec.run import manifest
+from gcl_spec.run.seeds import seed_folders
 
 if TYPE_CHECKING:
     from gcl_spec.evaluate.evaluation import Report
 
-__all__ = ["show_seeds", "write_seeds_page"]
+__all__ = ["runs_of_seeds", "show_seeds", "write_seeds_page"]
+
+
+def runs_of_seeds(path: Path, *, alone: bool) -> list[Path]:
+    """The runs in a folder that differ in their seed; none where it is a run itself.
+
+    Args:
+        path: the folder.
+        alone: no option is given that such a folder does not take.
+    """
+    runs = [] if manifest.stored(path, "config.toml") is not None else seed_folders(path)
+    if runs and not alone:
+        raise click.UsageError(
+            f"{path} holds runs of several seeds, which take --data, --calibration and --json; "
+            f"for the rest give one of them, such as {runs[0]}"
+        )
+    return runs
 
 
 def show_seeds(reports: Mapping[str, "Report"]) -> None:

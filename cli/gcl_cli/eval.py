@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from gcl_cli._benchmark import Wanted, evaluate_benchmark
-from gcl_cli._calibrated import compare_all, need_calibrations
+from gcl_cli._calibrated import (
+    each_calibration,
+    need_calibrations,
+    show_calibrations,
+    show_calibrations_of_seeds,
+    to_json,
+)
 from gcl_cli._json import write_json
 from gcl_cli._options import (
     PATH,
@@ -19,7 +25,7 @@ from gcl_cli._options import (
     json_option,
     step_option,
 )
-from gcl_cli._seeds import show_seeds
+from gcl_cli._seeds import runs_of_seeds, show_seeds
 from gcl_cli._stored import Asked, evaluate_stored
 from gcl_cli._sweep import check_alone, sweep_pools
 from gcl_cli._tables import show_report
@@ -32,7 +38,6 @@ from gcl_spec.evaluate.paper import COLUMNS
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun, load_run
-from gcl_spec.run.seeds import seed_folders
 
 if TYPE_CHECKING:
     from gcl_spec.evaluate.calibrations.rows import Encode
@@ -136,8 +141,7 @@ def command(
         raise click.UsageError("Missing argument 'RUN'.")
     plain = _Model(backend, device, allow_unverified)
     model = plain._replace(step=step, calibration=calibration)
-    more = sweep or benchmark or trec or against or calibration == "all"
-    if runs := _runs_of_seeds(run, alone=not more):
+    if runs := runs_of_seeds(run, alone=not (sweep or benchmark or trec or against)):
         _every_seed(runs, data, model, json_path)
         return
     if benchmark is None and instructions == "on":
@@ -150,7 +154,9 @@ def command(
     elif calibration == "all":
         if benchmark is not None or against is not None or trec is not None:
             raise click.UsageError("--calibration all has no --benchmark, --against and --trec")
-        _every_calibration(run, data, plain._replace(step=step), json_path)
+        reports = _calibrations(run, data, model)
+        write_json(json_path, {"calibrations": to_json(reports)})
+        show_calibrations(reports)
     elif benchmark is not None:
         if data is None or against is not None:
             raise click.UsageError("--benchmark needs --data DIR, and has no --against")
@@ -161,39 +167,30 @@ def command(
         _one_run(run, data, model, json_path, trec, other)
 
 
-def _runs_of_seeds(path: Path, *, alone: bool) -> list[Path]:
-    """The runs in a folder that differ in their seed; none where it is a run itself.
-
-    Args:
-        path: the folder.
-        alone: no option is given that such a folder does not take.
-    """
-    runs = [] if manifest.stored(path, "config.toml") is not None else seed_folders(path)
-    if runs and not alone:
-        raise click.UsageError(
-            f"{path} holds runs of several seeds, which take --data, --calibration NAME and "
-            f"--json; for the rest give one of them, such as {runs[0]}"
-        )
-    return runs
-
-
 def _every_seed(
     runs: Sequence[Path], data: Path | None, model: "_Model", json_path: Path | None
 ) -> None:
     """Show mean +- deviation over runs that differ in their seed, and write their reports."""
+    if model.calibration == "all":
+        every = {path.name: _calibrations(path, data, model) for path in runs}
+        found: object = {
+            name: {"calibrations": to_json(reports)} for name, reports in every.items()
+        }
+        write_json(json_path, {"seeds": found})
+        show_calibrations_of_seeds(list(every.values()))
+        return
     reports = {path.name: _evaluate(path, data, model) for path in runs}
-    write_json(json_path, {"seeds": {name: x.to_json() for name, x in reports.items()}})
+    write_json(json_path, {"seeds": to_json(reports)})
     show_seeds(reports)
 
 
-def _every_calibration(
-    run: Path, data: Path | None, model: "_Model", json_path: Path | None
-) -> None:
+def _calibrations(run: Path, data: Path | None, model: "_Model") -> dict[str, Report]:
+    """The evaluation of a run without a calibration, and with each one that it has."""
     folder = RunFolder.open(run, allow_unverified=model.allow_unverified)
     need_calibrations(folder)
-    loaded = model.load(run)
+    loaded = model._replace(calibration=None).load(run)
     with _searches(loaded, data) as (encode, tasks, _):
-        compare_all(folder, loaded, encode, tasks, json_path)
+        return each_calibration(folder, loaded, encode, tasks)
 
 
 def _one_run(

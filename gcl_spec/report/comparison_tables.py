@@ -1,13 +1,20 @@
 """Tables of comparisons, and of means and deviations over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gcl_spec.evaluate.comparison import AVERAGE, Difference
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.scores import Scores
 from gcl_spec.report.tables import short_kind
 
-__all__ = ["difference_line", "difference_rows", "mean_rows", "seed_rows", "short_names"]
+__all__ = [
+    "calibration_seed_rows",
+    "difference_line",
+    "difference_rows",
+    "mean_rows",
+    "seed_rows",
+    "short_names",
+]
 
 
 def difference_rows(found: Sequence[Difference]) -> list[list[str]]:
@@ -58,8 +65,6 @@ def seed_rows(reports: Sequence[Report], metric: str = "hit@10") -> list[list[st
         reports: of at least one seed, of the same tasks.
         metric: which one.
     """
-    from statistics import fmean, stdev
-
     rows = [["search", f"local {metric}", f"global {metric}"]]
     for kind in (*reports[0].kinds(), AVERAGE):
         cells = []
@@ -68,9 +73,24 @@ def seed_rows(reports: Sequence[Report], metric: str = "hit@10") -> list[list[st
                 r.average(pool, metric) if kind == AVERAGE else r.value(kind, pool, metric)
                 for r in reports
             ]
-            spread = stdev(values) if len(values) > 1 else None
-            cells.append(_with_deviation(fmean(values), spread))
+            cells.append(_over_seeds(values))
         rows.append([kind if kind == AVERAGE else short_kind(kind), *cells])
+    return rows
+
+
+def calibration_seed_rows(
+    reports: Mapping[str, Sequence[Report]], metric: str = "hit@10"
+) -> list[list[str]]:
+    """Headings, then the averages with each calibration, mean +- deviation over seeds, in percent.
+
+    Args:
+        reports: of each seed, by the name of the calibration.
+        metric: which one.
+    """
+    rows = [["calibration", f"global {metric}", f"local {metric}"]]
+    for name, found in reports.items():
+        cells = [_over_seeds([r.average(p, metric) for r in found]) for p in ("global", "local")]
+        rows.append([name, *cells])
     return rows
 
 
@@ -100,6 +120,12 @@ def _difference_row(one: Difference) -> list[str]:
 def _points(value: float) -> str:
     # Not -0.0: nothing is lost.
     return f"{100 * value + 0.0:+.1f}"
+
+
+def _over_seeds(values: Sequence[float]) -> str:
+    from statistics import fmean, stdev
+
+    return _with_deviation(fmean(values), stdev(values) if len(values) > 1 else None)
 
 
 def _with_deviation(value: float, deviation: float | None) -> str:

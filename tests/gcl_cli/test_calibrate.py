@@ -56,6 +56,26 @@ def test_fit_then_evaluate(run: Path, data_folder: Path, tmp_path: Path) -> None
     assert json.loads(one.read_text()) == reports["mean"]
 
 
+def test_a_folder_of_seeds(run: Path, data_folder: Path, tmp_path: Path) -> None:
+    fresh = shutil.ignore_patterns("calibrations")
+    one = shutil.copytree(run, tmp_path / "seed-0", ignore=fresh)
+    assert call(calibrate.command, one, "--only", "mean").exit_code == 0
+    two = shutil.copytree(one, tmp_path / "seed-1")
+    assert call(calibrate.command, two, "--only", "cfu").exit_code == 0
+    every = ("--calibration", "all", "--json", tmp_path / "all.json")
+    out = call(eval.command, tmp_path, "--data", data_folder, *every).output
+    table = [line.split() for line in out.splitlines() if " +- " in line]
+    assert [row[0] for row in table[1:]] == ["none", "mean"]
+    assert all(row[3] == row[6] == "0.00" for row in table[1:]), "the runs are copies"
+    assert "not fitted for all seeds: cfu" in out
+    assert "not fitted: bank, standard, realign, whiten, cfu+bank" in out
+    found = json.loads((tmp_path / "all.json").read_text())["seeds"]
+    assert found["seed-0"]["calibrations"]["mean"] == found["seed-1"]["calibrations"]["mean"]
+    out = call(eval.command, tmp_path, "--data", data_folder, "--calibration", "mean").output
+    assert "percent, mean +- deviation over 2 seeds" in out
+    assert "give one of them, such as" in call(eval.command, tmp_path, "--sweep").output
+
+
 def test_what_cannot_be(run: Path, data_folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"no calibration 'means' .*; did you mean mean"):
         call(calibrate.command, run, "--only", "means")
