@@ -38,7 +38,7 @@ def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
     from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.evaluate.paper import COLUMNS
     from gcl_spec.evaluate.published import measure
-    from gcl_spec.run.embedded import embedded_tasks, load_embeddings, stored_rows
+    from gcl_spec.run.embedded import StoredItems, load_embeddings
     from gcl_spec.run.to_embed import tasks_of
 
     stored = load_embeddings(asked.embeddings)
@@ -46,15 +46,16 @@ def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
         _check_model(asked, stored)
     described = _described(asked, stored)
     whole, _ = tasks_of(described)
-    tasks, partial = embedded_tasks(stored, whole)
+    items = StoredItems(stored)
+    tasks, partial = items.tasks(whole)
     for note in (note for task in tasks for note in task.notes):
         say(f"note: {note}", err=True)
-    encode = stored_rows(stored)
     if described.benchmark in COLUMNS:
-        figures = measure(encode, tasks, COLUMNS[described.benchmark])
+        columns = COLUMNS[described.benchmark]
+        figures = measure(items.rows, tasks, columns, read_pool=items.pool)
         show_benchmark(described.benchmark, tasks, figures, json_path, partial)
         return
-    report = evaluate(encode, tasks)
+    report = evaluate(items.rows, tasks)
     write_json(json_path, {**report.to_json(), "partial": list(partial)})
     show_report(report, partial)
 

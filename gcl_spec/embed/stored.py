@@ -16,9 +16,10 @@ from gcl_spec.embed.manifest import Manifest, read_manifest
 from gcl_spec.embed.shards import Head, Line, head_of, lines_of, list_path, rows_fit, rows_path
 from gcl_spec.errors import DataError
 
-__all__ = ["Embeddings", "StoredRows"]
+__all__ = ["Embeddings", "PoolRows", "StoredRows"]
 
 _KEY = np.dtype("S16")
+_NUMBER = np.dtype(np.int32)
 
 
 class StoredRows(NamedTuple):
@@ -35,10 +36,12 @@ class StoredRows(NamedTuple):
 
 
 class _Index(NamedTuple):
+    """Where the row of each item is, 24 bytes an item."""
+
     keys_N: npt.NDArray[np.bytes_]
     """The keys of all items, ascending."""
-    shard_N: IntArray
-    row_N: IntArray
+    shard_N: npt.NDArray[np.int32]
+    row_N: npt.NDArray[np.int32]
     """The row in its shard, -1 for an item that has none."""
 
 
@@ -64,7 +67,7 @@ class Embeddings:
             kept = [(head.first + n, line) for n, line in enumerate(lines) if not line.absent]
             if kept:
                 yield StoredRows(
-                    self._checked(number, head),
+                    self._checked(number),
                     tuple(line.id for _, line in kept),
                     np.asarray([place for place, _ in kept], np.int64),
                     tuple(sys.intern(line.modality) for _, line in kept),
@@ -81,9 +84,7 @@ class Embeddings:
         Args:
             contents: the parts of N items.
         """
-        place_N = self._places(contents)
-        found_N = np.sign(self._index.row_N[place_N] + 1).astype(np.int8)
-        return np.where(place_N < 0, np.int8(-1), found_N)
+        return self.has_rows(self.places(contents))
 
     def rows(self, contents: Sequence[Content]) -> FloatArray:
         """Unit rows (N, D) float32 of items.
@@ -94,42 +95,69 @@ class Embeddings:
         Raises:
             DataError: one has no row.
         """
-        place_N = self._places(contents)
-        if not np.all(has := (place_N >= 0) & (self._index.row_N[place_N] >= 0)):
+        place_N = self.places(contents)
+        if not np.all(has := self.has_rows(place_N) == 1):
             lost = dict(contents[int(np.argmin(has))])
             raise DataError(f"{self.folder} has no row of {lost}")
-        found_ND = np.empty((len(contents), self.manifest.width), np.float32)
+        return self.read(place_N)
+
+    def places(self, contents: Sequence[Content]) -> npt.NDArray[np.int32]:
+        """The places of items among all that were embedded, (N,); -1 for one that was not.
+
+        Args:
+            contents: the parts of N items.
+        """
+        keys_N = np.asarray([bytes.fromhex(key_of(content)) for content in contents], _KEY)
+        known_N = self._index.keys_N
+        place_N = np.minimum(np.searchsorted(known_N, keys_N), len(known_N) - 1)
+        return np.where(known_N[place_N] == keys_N, place_N, -1).astype(_NUMBER)
+
+    def has_rows(self, place_N: IntArray) -> npt.NDArray[np.int8]:
+        """What `has` says, (N,), of the items at these places, (N,)."""
+        found_N = np.sign(self._index.row_N[place_N] + 1).astype(np.int8)
+        return np.where(place_N < 0, np.int8(-1), found_N)
+
+    def read(self, place_N: IntArray) -> FloatArray:
+        """Unit rows (N, D) float32 of the items at these places, (N,), which all have one.
+
+        Nothing stays in memory but what is returned.
+
+        Raises:
+            DataError: a file is not as it was written, or a row holds NaN or Inf.
+        """
+        found_ND = np.empty((len(place_N), self.manifest.width), np.float32)
         shard_N, row_N = self._index.shard_N[place_N], self._index.row_N[place_N]
-        for number in np.unique(shard_N).tolist():
-            here_N = shard_N == number
-            head = self._head(number)
-            stored_RD = np.load(self._checked(number, head), mmap_mode="r", allow_pickle=False)
-            found_ND[here_N] = stored_RD[row_N[here_N]]
+        order_N = np.argsort(shard_N, kind="stable")
+        numbers, starts = np.unique(shard_N[order_N], return_index=True)
+        bounds = [*starts.tolist(), len(order_N)]
+        for number, start, stop in zip(numbers.tolist(), bounds[:-1], bounds[1:], strict=True):
+            here_N, path = order_N[start:stop], self._checked(number)
+            # The file is mapped anew each time: pages that stay mapped count as memory in use.
+            stored_RD = np.load(path, mmap_mode="r", allow_pickle=False)
+            rows_ND = stored_RD[row_N[here_N]]
+            if not np.isfinite(rows_ND).all():
+                raise DataError(
+                    f"{path} holds NaN or Inf; look at the model, then embed into another folder"
+                )
+            found_ND[here_N] = rows_ND
         if self.manifest.maker.dtype == "float16":  # rounding has changed the norms
             found_ND /= np.linalg.norm(found_ND, axis=1, keepdims=True)
         return found_ND
 
-    def _places(self, contents: Sequence[Content]) -> IntArray:
-        """The places in the index, (N,); -1 for an item that was not embedded."""
-        keys_N = np.asarray([bytes.fromhex(key_of(content)) for content in contents], _KEY)
-        known_N = self._index.keys_N
-        place_N = np.minimum(np.searchsorted(known_N, keys_N), len(known_N) - 1)
-        return np.where(known_N[place_N] == keys_N, place_N, -1)
-
     @cached_property
     def _index(self) -> _Index:
-        keys: list[bytes] = []
-        shards: list[IntArray] = []
-        rows: list[IntArray] = []
+        count, start = self.manifest.items, 0
+        keys_N = np.empty(count, _KEY)
+        shard_N, row_N = np.empty(count, _NUMBER), np.empty(count, _NUMBER)
         for number, (_, lines) in enumerate(self._lists()):
-            keys += [bytes.fromhex(line.key) for line in lines]
+            here = slice(start, start + len(lines))
+            keys_N[here] = [bytes.fromhex(line.key) for line in lines]
             has_N = np.asarray([not line.absent for line in lines], bool)
-            rows.append(np.where(has_N, np.cumsum(has_N) - 1, -1))
-            shards.append(np.full(len(lines), number))
-        keys_N, row_N = np.asarray(keys, _KEY), np.concatenate(rows)
+            shard_N[here], row_N[here] = number, np.where(has_N, np.cumsum(has_N) - 1, -1)
+            start = here.stop
         # Of equal contents one that has a row is found: it stands first.
-        order_N = np.lexsort((-np.sign(row_N), keys_N))
-        return _Index(keys_N[order_N], np.concatenate(shards)[order_N], row_N[order_N])
+        order_N = np.lexsort((-np.sign(row_N).astype(np.int8), keys_N)).astype(_NUMBER)
+        return _Index(keys_N[order_N], shard_N[order_N], row_N[order_N])
 
     def _lists(self) -> Iterator[tuple[Head, list[Line]]]:
         for number in range(len(self.manifest.shards)):
@@ -143,10 +171,10 @@ class Embeddings:
             raise DataError(f"{path} is not that of the manifest; run the same `gcl embed` again")
         return head
 
-    def _checked(self, number: int, head: Head) -> Path:
+    def _checked(self, number: int) -> Path:
         path = rows_path(self.folder, number)
         if number not in self._fitting:
-            if not rows_fit(path, head):
+            if not rows_fit(path, self._head(number)):
                 raise DataError(
                     f"{path}: missing, or not as it was written; run the same `gcl embed` again"
                 )
@@ -157,3 +185,27 @@ class Embeddings:
     def _fitting(self) -> set[int]:
         """The shards whose rows were held to their checksums."""
         return set()
+
+
+class PoolRows:
+    """The rows of C items, which are read from their files when they are asked for.
+
+    Args:
+        embeddings: where they are stored.
+        place_C: the place of each item (`Embeddings.places`), (C,).
+    """
+
+    def __init__(self, embeddings: Embeddings, place_C: npt.NDArray[np.int32]) -> None:
+        self._embeddings, self._place_C = embeddings, place_C
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows, and their width."""
+        return len(self._place_C), self._embeddings.manifest.width
+
+    def __len__(self) -> int:
+        return len(self._place_C)
+
+    def __getitem__(self, part: slice | IntArray, /) -> FloatArray:
+        """Unit rows (N, D) float32 of a slice, or of N items by their numbers, shape (N,)."""
+        return self._embeddings.read(self._place_C[part])

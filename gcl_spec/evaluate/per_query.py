@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
-from gcl_spec.tasks.task import Item, Task
+from gcl_spec.tasks.task import Item, Task, numbers_of
 
 __all__ = ["Pools", "pools_of"]
 
@@ -59,7 +59,10 @@ def pools_of(
         twins_compete: keep candidates with exactly the query's content; else they are left out
             unless they are relevant.
     """
-    place = {item.id: n for n, item in enumerate(candidates)}
+    named = (task.qrels, task.elsewhere, task.left_out, task.choices if local else {})
+    place = numbers_of(
+        candidates, {id for by_query in named for ids in by_query.values() for id in ids}
+    )
     twins: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for n, item in enumerate(() if twins_compete else candidates):
         twins.setdefault(item.content, []).append(n)

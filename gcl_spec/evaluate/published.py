@@ -4,7 +4,7 @@ They differ from those of `evaluation` in this: a candidate with the query's own
 unless the benchmark itself leaves it out, so that a figure can stand beside those of papers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
 from gcl_spec.evaluate.calibrations.rows import Encode, Role, encoded
 from gcl_spec.evaluate.ranked import ranked
 from gcl_spec.evaluate.trec_folder import Watch
+from gcl_spec.search.exact import LazyRows
 from gcl_spec.tasks.task import Item, Task, union_pool
 
 __all__ = ["Figure", "average", "measure"]
@@ -54,6 +55,7 @@ def measure(
     calibration: Chain | None = None,
     *,
     watch: Watch | None = None,
+    read_pool: Callable[[Sequence[Item]], LazyRows] | None = None,
 ) -> tuple[Figure, ...]:
     """The figures of tasks, in the order of tasks and columns.
 
@@ -63,6 +65,7 @@ def measure(
         columns: such as "global hit@50": a pool and a metric.
         calibration: what is made of the rows before they are searched.
         watch: is shown all scores as they are ranked.
+        read_pool: gives the rows of candidates instead, where they are searched as they are stored.
 
     Raises:
         DataError: there is no task.
@@ -76,7 +79,10 @@ def measure(
     def rows(items: Sequence[Item], role: Role) -> FloatArray:
         return _rows(encode, items, calibration, role)
 
-    union_z = rows(union, "candidate") if union else np.zeros((0, 0), np.float32)
+    def pool_rows(items: Sequence[Item]) -> FloatArray | LazyRows:
+        return rows(items, "candidate") if read_pool is None else read_pool(items)
+
+    union_z = pool_rows(union) if len(union) else np.zeros((0, 0), np.float32)
     figures: list[Figure] = []
     for task in tasks:
         queries_z = rows(task.queries, "query")
@@ -84,8 +90,7 @@ def measure(
             wanted = [column for column in columns if column.startswith(f"{pool} ")]
             if wanted and pool == "local":
                 own = task.candidates
-                own_z = rows(own, "candidate")
-                figures += _figures(task, own, (queries_z, own_z), wanted, watch)
+                figures += _figures(task, own, (queries_z, pool_rows(own)), wanted, watch)
             elif wanted:
                 figures += _figures(task, union, (queries_z, union_z), wanted, watch)
     order = {column: place for place, column in enumerate(columns)}
@@ -109,7 +114,7 @@ def _rows(
 def _figures(
     task: Task,
     candidates: Sequence[Item],
-    rows: tuple[FloatArray, FloatArray],
+    rows: tuple[FloatArray, FloatArray | LazyRows],
     columns: Sequence[str],
     watch: Watch | None,
 ) -> list[Figure]:

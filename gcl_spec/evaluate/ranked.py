@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gcl_spec._typing import FloatArray
+from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.evaluate.per_query import Pools, pools_of
 from gcl_spec.evaluate.trec_folder import Seen, Watch
 from gcl_spec.recall import Band, Ranking, RankingStream
-from gcl_spec.search.exact import score_chunks
+from gcl_spec.search.exact import LazyRows, score_chunks
 from gcl_spec.search.pair_scores import pair_scores
 from gcl_spec.tasks.task import Item, Task
 
@@ -19,6 +19,8 @@ _UNITS = 10.0**6
 """The seventh decimal of a float32 cosine is rounding: what is equal to six is tied."""
 _QUERIES = 1024
 """The queries that are ranked at once; all candidates are read once for each so many."""
+_PAIRS = 16_384
+"""The pairs whose candidates' rows are read at once."""
 _WHOLE_BYTES = 64 * 2**20
 """The scores that are held where all those of a query are wanted at once."""
 
@@ -47,7 +49,7 @@ def ranked(
     task: Task,
     pool: str,
     candidates: Sequence[Item],
-    rows: tuple[FloatArray, FloatArray],
+    rows: tuple[FloatArray, FloatArray | LazyRows],
     metrics: Sequence[str],
     *,
     watch: Watch | None = None,
@@ -95,7 +97,7 @@ def _parts(queries: int, candidates: int, *, held: bool) -> Iterator[slice]:
 def _streamed(
     pools: Pools,
     part: slice,
-    rows: tuple[FloatArray, FloatArray],
+    rows: tuple[FloatArray, FloatArray | LazyRows],
     kept: list[FloatArray] | None,
 ) -> Ranking:
     """The ranking of all candidates for a slice of the queries.
@@ -113,7 +115,7 @@ def _streamed(
     right_P2, out = pools.relevant(part), pools.left_out(part, len(candidates_CD))
     limited = out.dtype == bool
     stream = RankingStream(
-        np.rint(pair_scores(queries_QD, candidates_CD, *right_P2.T) * _UNITS),
+        np.rint(_scores_of(right_P2, queries_QD, candidates_CD) * _UNITS),
         right_P2,
         queries=len(queries_QD),
         gains=pools.gains(part),
@@ -127,6 +129,20 @@ def _streamed(
         if kept is not None:
             kept.append(scores_QC)
     return stream.ranking()
+
+
+def _scores_of(
+    pairs_P2: IntArray, queries_QD: FloatArray, candidates_CD: FloatArray | LazyRows
+) -> FloatArray:
+    """The scores (P,) of pairs; each candidate of a few thousand pairs is read once."""
+    if isinstance(candidates_CD, np.ndarray):
+        return pair_scores(queries_QD, candidates_CD, *pairs_P2.T)
+    scores_P = np.empty(len(pairs_P2))
+    for start in range(0, len(pairs_P2), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        numbers, row_N = np.unique(pairs_P2[part, 1], return_inverse=True)
+        scores_P[part] = pair_scores(queries_QD, candidates_CD[numbers], pairs_P2[part, 0], row_N)
+    return scores_P
 
 
 def _whole(bands: Sequence[Band]) -> FloatArray:

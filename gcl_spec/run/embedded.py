@@ -1,22 +1,27 @@
 """A folder that `gcl embed` made, for a search and for an evaluation."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.config.user_paths import user_path
-from gcl_spec.embed.stored import Embeddings
+from gcl_spec.embed.stored import Embeddings, PoolRows
 from gcl_spec.errors import DataError
 from gcl_spec.search.shards import Shard
 from gcl_spec.tasks.absent_rows import without_absent
+from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.task import Item, Task
 
-__all__ = ["embedded_tasks", "load_embeddings", "searchable", "stored_rows"]
+__all__ = ["StoredItems", "load_embeddings", "searchable"]
 
+Places: TypeAlias = npt.NDArray[np.int32]
 _CHUNK = 65_536
+_NOT_YET = -2
 
 
 def load_embeddings(path: str | os.PathLike[str]) -> Embeddings:
@@ -43,44 +48,76 @@ def searchable(embeddings: Embeddings) -> list[Shard]:
     ]
 
 
-def stored_rows(embeddings: Embeddings) -> Callable[[Sequence[Item]], FloatArray]:
-    """A function that gives the unit rows (N, D) float32 of N items from what is stored."""
+class StoredItems:
+    """The rows of items of tasks in a folder of embeddings.
 
-    def encode(items: Sequence[Item]) -> FloatArray:
-        parts = [embeddings.rows([item.content for item in part]) for part in _parts(items)]
-        return np.concatenate(parts or [np.zeros((0, embeddings.manifest.width), np.float32)])
-
-    return encode
-
-
-def embedded_tasks(
-    embeddings: Embeddings, tasks: Sequence[Task]
-) -> tuple[tuple[Task, ...], tuple[str, ...]]:
-    """The tasks of the items that have a row, and a line for each task that lost some.
+    Where the row of an item lies is looked up once, however many tasks share its table.
 
     Args:
         embeddings: what was embedded.
-        tasks: those of the same data.
-
-    Raises:
-        DataError: items were never embedded, or no task is left.
     """
 
-    def has(items: Sequence[Item]) -> list[bool]:
-        found: list[int] = []
-        for part in _parts(items):
-            found += embeddings.has([item.content for item in part]).tolist()
-        unknown = [n for n, code in enumerate(found) if code < 0]
+    def __init__(self, embeddings: Embeddings) -> None:
+        self._embeddings = embeddings
+        self._known: dict[int, tuple[ItemStore, Places]] = {}
+
+    def rows(self, items: Sequence[Item]) -> FloatArray:
+        """Unit rows (N, D) float32 of N items.
+
+        Raises:
+            DataError: one has no row, or a file is not as it was written.
+        """
+        return self.pool(items)[:]
+
+    def pool(self, items: Sequence[Item]) -> PoolRows:
+        """Unit rows (C, D) float32 of C items, which are read when they are asked for.
+
+        Raises:
+            DataError: one has no row.
+        """
+        place_C = self._places(items)
+        has_C = self._embeddings.has_rows(place_C) == 1
+        if not np.all(has_C):
+            lost = items[int(np.argmin(has_C))]
+            raise DataError(f"{self._embeddings.folder} has no row of {dict(lost.content)}")
+        return PoolRows(self._embeddings, place_C)
+
+    def tasks(self, tasks: Sequence[Task]) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+        """The tasks of the items that have a row, and a line for each task that lost some.
+
+        Args:
+            tasks: those of the data that was embedded.
+
+        Raises:
+            DataError: items were never embedded, or no task is left.
+        """
+        return without_absent(tasks, self._has)
+
+    def _has(self, items: Sequence[Item]) -> list[bool]:
+        found_N = self._embeddings.has_rows(self._places(items))
+        unknown = np.flatnonzero(found_N < 0).tolist()
         if unknown:
             raise DataError(
-                f"{embeddings.folder} was made of other data: {len(unknown)} of {len(items)} items "
-                f"were never embedded, such as {items[unknown[0]].id!r}; run `gcl embed` on this "
-                "data, or name the data that was embedded"
+                f"{self._embeddings.folder} was made of other data: {len(unknown)} of {len(items)} "
+                f"items were never embedded, such as {items[unknown[0]].id!r}; run `gcl embed` on "
+                "this data, or name the data that was embedded"
             )
-        return [code == 1 for code in found]
+        return [code == 1 for code in found_N.tolist()]
 
-    return without_absent(tasks, has)
+    def _places(self, items: Sequence[Item]) -> Places:
+        """The places of items in the folder, (N,)."""
+        if not isinstance(items, ItemTable):
+            return self._looked_up(items)
+        store = items.store
+        _, known_R = self._known.get(id(store), (store, np.full(len(store), _NOT_YET, np.int32)))
+        self._known[id(store)] = store, known_R
+        new = np.unique(items.rows_N[known_R[items.rows_N] == _NOT_YET])
+        known_R[new] = self._looked_up(ItemTable(store, new))
+        return known_R[items.rows_N]
 
-
-def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+    def _looked_up(self, items: Sequence[Item]) -> Places:
+        found_N = np.empty(len(items), np.int32)
+        for start in range(0, len(items), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            found_N[part] = self._embeddings.places([item.content for item in items[part]])
+        return found_N

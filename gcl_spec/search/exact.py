@@ -1,21 +1,36 @@
 """All scores of queries with candidates, a chunk of candidates at a time."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
-from gcl_spec._typing import FloatArray
+from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.errors import InputError
 
-__all__ = ["score_chunks"]
+__all__ = ["LazyRows", "score_chunks"]
 
 _CHUNK_BYTES = 64 * 2**20
 
 
+class LazyRows(Protocol):
+    """Rows (C, D) that are read from files when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows, and their width."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    def __getitem__(self, part: slice | IntArray, /) -> FloatArray:
+        """The rows (N, D) of a slice, or of these numbers, shape (N,)."""
+
+
 def score_chunks(
-    queries_QD: FloatArray, candidates_CD: FloatArray
+    queries_QD: FloatArray, candidates_CD: FloatArray | LazyRows
 ) -> Iterator[tuple[slice, FloatArray]]:
-    """The scores of all queries with all candidates in float64, in chunks of about 64 MB.
+    """The scores of all queries with all candidates in float64, in chunks of at most 64 MB.
 
     Args:
         queries_QD, candidates_CD: rows of the same width, (Q, D) and (C, D), of which only the
@@ -33,6 +48,7 @@ def score_chunks(
             f"queries are {queries_QD.shape[1]} wide, candidates {candidates_CD.shape[1]}"
         )
     wide_QD = queries_QD.astype(np.float64)
-    size = max(1, _CHUNK_BYTES // (8 * max(1, len(queries_QD))))
+    # Neither the scores of a chunk nor its rows take more.
+    size = max(1, _CHUNK_BYTES // (8 * max(1, *queries_QD.shape)))
     parts = (slice(start, start + size) for start in range(0, len(candidates_CD), size))
     return ((part, wide_QD @ candidates_CD[part].astype(np.float64).T) for part in parts)

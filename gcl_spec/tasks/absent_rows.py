@@ -7,8 +7,11 @@ before anything is embedded, and of files alone.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
+from gcl_spec.tasks.item_table import ItemTable
 from gcl_spec.tasks.task import Task
 
 __all__ = ["without_absent"]
@@ -64,7 +67,11 @@ def _split(
     """The items that have an embedding, and those that have none."""
     flags = has(items)
     if all(flags):
-        return items, []  # millions of them stay in their table
+        return items, []
+    if isinstance(items, ItemTable):  # millions of them stay in it
+        fine_N = np.asarray(flags, bool)
+        lost = ItemTable(items.store, items.rows_N[~fine_N])
+        return ItemTable(items.store, items.rows_N[fine_N]), list(lost)
     present: list[Item] = []
     absent: list[Item] = []
     for item, fine in zip(items, flags, strict=True):

@@ -1,7 +1,8 @@
-"""Items of which there may be millions, in arrays: some fifty bytes each beside their text.
+"""Items of which there may be millions, in arrays: some fifty bytes each.
 
 M-BEIR's union pool has 5.6 million candidates. As Python objects, each would take half a kilobyte
-beside its text; here ids and parts stand one after the other in one text a column.
+beside its text; here ids and parts stand one after the other in one text a column, and the texts of
+a large column in a temporary file.
 """
 
 from array import array
@@ -14,9 +15,10 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._typing import BoolArray, IntArray
+from gcl_spec._typing import IntArray
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
+from gcl_spec.tasks.text_column import TextColumn
 
 __all__ = ["ItemStore", "ItemTable", "joined"]
 
@@ -27,9 +29,9 @@ class ItemStore:
     """Rows of items that are only ever added to; an `ItemTable` is some of them in some order."""
 
     def __init__(self) -> None:
-        self._ids = _Column()
+        self._ids = TextColumn()
         self._hashes = array("Q")
-        self._parts: dict[str, _Column] = {}
+        self._parts: dict[str, TextColumn] = {}
         self._tags: dict[str, int] = {}
         self._tag_of = array("B")
         self._lines = array("I")
@@ -52,7 +54,7 @@ class ItemStore:
             self._files.append((len(self), file))
         for name, part in parts.items():
             if part and name not in self._parts:
-                self._parts[name] = _Column(empty=len(self))
+                self._parts[name] = TextColumn(empty=len(self))
         for name, column in self._parts.items():
             column.add(parts.get(name) or "")
         self._ids.add(id)
@@ -231,26 +233,6 @@ def joined(tables: Iterable[ItemTable]) -> ItemTable | None:
     rows = np.concatenate([table.rows_N for table in found])
     _, first = np.unique(rows, return_index=True)
     return ItemTable(found[0].store, rows[np.sort(first)])
-
-
-class _Column:
-    """Texts of one kind, one after the other."""
-
-    def __init__(self, empty: int = 0) -> None:
-        self._text = bytearray()
-        self._ends = array("Q", bytes(8 * empty))
-
-    def add(self, text: str) -> None:
-        self._text += text.encode()
-        self._ends.append(len(self._text))
-
-    def filled(self) -> BoolArray:
-        """Is the text of a row not empty? Shape (rows,)."""
-        return np.diff(np.array(self._ends, np.int64), prepend=0) > 0
-
-    def get(self, row: int) -> str:
-        start = self._ends[row - 1] if row else 0
-        return self._text[start : self._ends[row]].decode()
 
 
 def _hash(id: str) -> int:

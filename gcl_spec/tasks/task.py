@@ -1,6 +1,6 @@
 """A retrieval task: queries, candidates, and which are relevant to which."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gcl_spec.errors import DataError
@@ -16,6 +16,7 @@ __all__ = [
     "columns_of",
     "known_ids",
     "modalities_of",
+    "numbers_of",
     "one_content_an_id",
     "union_pool",
 ]
@@ -129,6 +130,14 @@ def known_ids(items: Sequence[Item]) -> Callable[[str], bool]:
     if isinstance(items, ItemTable):
         return lambda id: items.find(id) is not None
     return {item.id for item in items}.__contains__
+
+
+def numbers_of(items: Sequence[Item], ids: Collection[str]) -> dict[str, int]:
+    """The number among the items of each id that one of them has."""
+    if isinstance(items, ItemTable):  # of millions only those few are looked for
+        found = ((id, items.find(id)) for id in ids)
+        return {id: number for id, number in found if number is not None}
+    return {item.id: number for number, item in enumerate(items) if item.id in ids}
 
 
 def _distinct(items: Sequence[Item]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from embedding import work
 from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
-from gcl_spec.run.embedded import embedded_tasks, load_embeddings, searchable, stored_rows
+from gcl_spec.run.embedded import StoredItems, load_embeddings, searchable
 from gcl_spec.tasks.folder import read_tasks
 from gcl_spec.tasks.task import Item
 from gcl_spec.train.world import single
@@ -25,10 +25,11 @@ def test_shards_rows_and_tasks(tmp_path: Path) -> None:
         *range(11), *range(12, 16),
     ]  # fmt: skip
     assert shards[-1].modality == ("image",)
-    tasks, lines = embedded_tasks(stored, read_tasks(FolderRoot(data), "tasks"))
+    items = StoredItems(stored)
+    tasks, lines = items.tasks(read_tasks(FolderRoot(data), "tasks"))
     assert len(tasks[0].candidates) == 7
     assert "(c3)" in lines[0]
-    assert stored_rows(stored)(tasks[0].candidates).shape == (7, 4)
-    assert stored_rows(stored)([]).shape == (0, 4)
+    assert items.rows(tasks[0].candidates).shape == (7, 4)
+    assert items.rows([]).shape == (0, 4)
     with pytest.raises(DataError, match="no row of"):
-        stored_rows(stored)([Item("x", "3.png")])
+        items.rows([Item("x", "3.png")])

@@ -1,11 +1,13 @@
 """What is absent is named, and no query is quietly better for it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from gcl_spec.errors import DataError
 from gcl_spec.tasks.absent_rows import without_absent
+from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.task import Item, Task
 
 
@@ -43,6 +45,17 @@ def test_absent_items_leave_every_field() -> None:
     assert dict(task.choices) == {"p": ("b", "b")}
     assert not task.elsewhere
     assert [item.id for item in task.union or ()] == list("bcdz")
+
+
+def test_a_table_stays_a_table() -> None:
+    store = ItemStore()
+    for number, name in enumerate("abcd"):
+        store.add(name, f"pool.jsonl:{number}", text=name)
+    table = store.since(0)
+    (task,), _ = without_absent([replace(TASK, candidates=table, union=table)], all_but("b"))
+    for pool in (task.candidates, task.union):
+        assert isinstance(pool, ItemTable)
+        assert list(pool.ids()) == list("acd")
 
 
 def test_whole_tasks() -> None:
