@@ -14,12 +14,16 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
 from gcl_spec.evaluate.calibrations.rows import Encode, Role, encoded
-from gcl_spec.evaluate.ranked import ranked
+from gcl_spec.evaluate.ranked import Ranked, ranked
 from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.search.exact import LazyRows
+from gcl_spec.tasks.peers.mixbench import peer_metrics
 from gcl_spec.tasks.task import Item, Task, union_pool
 
-__all__ = ["Figure", "average", "measure"]
+__all__ = ["OF_FOUND", "Figure", "average", "measure"]
+
+OF_FOUND = "ndcg-of-found@10"
+"""nDCG@10 as GR-CLIP's code has it: the ideal is made of the ten candidates that were found."""
 
 _WIDE = ("fashion200k", "fashioniq")
 
@@ -120,9 +124,11 @@ def _figures(
 ) -> list[Figure]:
     pool = columns[0].split()[0]
     metrics = {column: _metric(task.name, column.split()[1]) for column in columns}
-    found = ranked(
-        task, pool, candidates, rows, [*metrics.values()], watch=watch, twins_compete=True
-    )
+    asked = [metric for metric in metrics.values() if metric != OF_FOUND]
+    found = ranked(task, pool, candidates, rows, asked, watch=watch, twins_compete=True)
+    if len(asked) < len(metrics):
+        values_Q = [value.peer for value in peer_metrics(task, rows[0], rows[1][:])]
+        found = Ranked({**found.bands, OF_FOUND: np.stack([values_Q] * 3)}, found.unanswerable)
     return [
         Figure(
             task=task.name,

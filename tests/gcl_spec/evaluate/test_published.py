@@ -80,10 +80,27 @@ def test_queries_choose_among_their_own_candidates() -> None:
 
 def test_queries_without_an_answer_count_as_0_and_are_counted() -> None:
     (task,) = mixbench.read(root_of("mixbench"), ["MSCOCO"])
-    (figure,) = measure(drawn, [task], COLUMNS["mixbench"])
-    assert figure.unanswerable == 2
-    assert figure.per_query["6"] == figure.per_query["8"] == 0
-    assert len(figure.per_query) == 12
+    for figure in measure(drawn, [task], COLUMNS["mixbench"]):
+        assert figure.unanswerable == 2
+        assert figure.per_query["6"] == figure.per_query["8"] == 0
+        assert len(figure.per_query) == 12
+
+
+def test_mixbench_has_both_ideals() -> None:
+    pool = [Item(f"c{n}", text=f"c{n}") for n in range(12)]
+    # The first candidate and the last one, which is not among the ten, are right.
+    task = Task("t", [Item("q", text="q")], pool, {"q": frozenset({"c0", "c11"})})
+    scores = np.linspace(1, 0, 12)
+
+    def encode(items: Sequence[Item]) -> Any:
+        if items is task.queries:
+            return np.asarray([[1.0, 0.0]])
+        return np.stack([scores, np.sqrt(1 - scores**2)], axis=1)
+
+    whole, found = measure(encode, [task], COLUMNS["mixbench"])
+    assert (whole.column, found.column) == ("local ndcg@10", "local ndcg-of-found@10")
+    assert whole.band[1] == pytest.approx(1 / (1 + 1 / np.log2(3)))
+    assert found.band == (1.0, 1.0, 1.0)
 
 
 def test_a_candidate_with_the_querys_content_competes() -> None:

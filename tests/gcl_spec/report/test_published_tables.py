@@ -24,13 +24,14 @@ def test_the_papers_rows_stand_below_and_are_marked() -> None:
 
 
 def test_a_whole_table_has_a_plain_average() -> None:
-    figures = measure(gapped(0.0), TASKS[:1], ["local ndcg@10"])
+    figures = measure(gapped(0.0), TASKS[:1], ["local ndcg@10", "local ndcg-of-found@10"])
     rows = published_rows("mixbench", ["cirr_task7"], TASKS[:1], figures)
-    assert rows[-1] == ["average", "", "", "100.0"]
+    assert rows[-1] == ["average", "", "", "100.0", "100.0"]
     notes = list(published_notes("mixbench", ["cirr_task7"], TASKS[:1], figures))
     assert notes[0].startswith("ndcg@10: gains are the grades")
-    assert notes[1].startswith("ties move a figure by at most 0.0 points")
-    assert len(notes) == 2
+    assert notes[1].startswith("ndcg-of-found@10: as GR-CLIP's code has it: ")
+    assert notes[2].startswith("ties move a figure by at most 0.0 points")
+    assert len(notes) == 3
 
 
 def test_what_is_missing_and_what_a_figure_is_are_told() -> None:
