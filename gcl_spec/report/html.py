@@ -8,9 +8,8 @@ from gcl_spec.evaluate.examples import Example
 from gcl_spec.evaluate.failures import Failures
 from gcl_spec.evaluate.projection import Projection
 from gcl_spec.evaluate.sweeps.result import Sweep
-from gcl_spec.objective import name_parts
 from gcl_spec.report.failure_section import failure_section
-from gcl_spec.report.pieces import ReadImage, escape, item_card, page, plain_table
+from gcl_spec.report.pieces import ReadImage, escape, item_card, page, plain_table, spaced
 from gcl_spec.report.space_sections import space_section, training_section
 from gcl_spec.report.sweep_section import section
 from gcl_spec.report.tables import geometry_rows, report_rows, short_kind
@@ -102,11 +101,11 @@ def _pool(before: Report, after: Report, pool: str) -> str:
             pair = [f"{100 * r.value(kind, pool, 'hit@10'):.1f}" for r in (before, after)]
             rows.append([short_kind(kind), *pair])
         return f'<div class="panel"><p class="note">{_POOLS[pool]}</p>{plain_table(rows)}</div>'
-    head = "".join(f"<th>find {_spaced(name)}</th>" for name in names)
+    head = "".join(f"<th>find {escape(spaced(name))}</th>" for name in names)
     lines = []
     for a in names:
         cells = (_cell(before, after, f"{a}->{b}", pool) for b in names)
-        lines.append(f'<tr><th class="row">by {_spaced(a)}</th>{"".join(cells)}</tr>')
+        lines.append(f'<tr><th class="row">by {escape(spaced(a))}</th>{"".join(cells)}</tr>')
     return (
         f'<div class="panel"><p class="note">{_POOLS[pool]}</p>'
         f"<table><tr><th></th>{head}</tr>{''.join(lines)}</table></div>"
@@ -118,11 +117,6 @@ def _searches(count: int) -> str:
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     number = words[count] if count < len(words) else str(count)
     return f"{number} search{'' if count == 1 else 'es'}"
-
-
-def _spaced(modality: str) -> str:
-    """ "image + text" for "image+text"."""
-    return escape(" + ".join(name_parts(modality)))
 
 
 def _cell(before: Report, after: Report, kind: str, pool: str) -> str:

@@ -7,9 +7,10 @@ from importlib.resources import files
 from typing import TypeAlias
 
 from gcl_spec._words import escaped
+from gcl_spec.objective import name_parts
 from gcl_spec.tasks.task import Item
 
-__all__ = ["ReadImage", "escape", "item_card", "page", "plain_table"]
+__all__ = ["ReadImage", "escape", "item_card", "page", "plain_table", "spaced"]
 
 ReadImage: TypeAlias = Callable[[str], bytes]
 """Gives a small WebP of a picture, by the path in an item."""
@@ -45,6 +46,11 @@ def plain_table(rows: Sequence[Sequence[str]]) -> str:
     lines += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in body]
     cells = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="panel"><table class="plain">{cells}</table></div>'
+
+
+def spaced(modality: str) -> str:
+    """The name of a modality with room to break, "image + text" for "image+text"."""
+    return " + ".join(name_parts(modality))
 
 
 def escape(text: str) -> str:

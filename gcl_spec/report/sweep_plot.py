@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isnan, sqrt
 
 from gcl_spec.evaluate.sweeps.result import Measured, Sweep
-from gcl_spec.objective import name_parts
+from gcl_spec.report.pieces import spaced
 
 __all__ = ["Plot", "excess_plots", "hit_plots", "triangle"]
 
@@ -79,11 +79,6 @@ def triangle(sweep: Sweep, plot: Plot, *, signed: bool = False) -> str:
         f'<svg class="tri" viewBox="0 0 {width:.0f} {height:.0f}" width="100%" role="img" '
         f'aria-label="{_text(plot.title)}">{"".join(cells)}{"".join(frames)}{corners}</svg>'
     )
-
-
-def spaced(modality: str) -> str:
-    """ "image + text" for "image+text"."""
-    return " + ".join(name_parts(modality))
 
 
 def _in_one_scale(plots: Sequence[tuple[str, Sequence[float]]]) -> list[Plot]:
