@@ -55,6 +55,11 @@ def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
         figures = measure(items.rows, tasks, columns, read_pool=items.pool)
         show_benchmark(described.benchmark, tasks, figures, json_path, partial)
         return
+    if stored.manifest.maker.calibration:
+        raise DataError(
+            f"{asked.embeddings} holds rows {stored.manifest.maker.calibrated}, which are scored "
+            "for the tables of --benchmark alone; gcl eval RUN --calibration NAME scores others"
+        )
     report = evaluate(items.rows, tasks)
     write_json(json_path, {**report.to_json(), "partial": list(partial)})
     show_report(report, partial)
@@ -62,12 +67,16 @@ def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
 
 def _check_model(asked: Asked, stored: Embeddings) -> None:
     """Refuse embeddings of another model than that of RUN."""
+    from gcl_spec.run.calibration_files import calibration_of
+    from gcl_spec.run.folder import RunFolder
     from gcl_spec.run.loaded import read_run
     from gcl_spec.run.to_embed import maker_of
 
     assert asked.run is not None
     config, found = read_run(asked.run, step=asked.step, allow_unverified=asked.allow_unverified)
     there = stored.manifest.maker
+    name = there.calibration.partition(" ")[0]
+    run = RunFolder.open(asked.run, allow_unverified=asked.allow_unverified)
     own = maker_of(
         config,
         found.state,
@@ -75,6 +84,7 @@ def _check_model(asked: Asked, stored: Embeddings) -> None:
         backend="",
         dtype=there.dtype,
         size=there.size,
+        calibration=calibration_of(run, name, found) if name else None,
     )
     own.refuse_other_model(there, str(asked.embeddings))
 

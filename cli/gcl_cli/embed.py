@@ -41,6 +41,8 @@ _SECTIONS = ("data.", "eval.")
               show_default=True, help="That of the stored rows.")  # fmt: skip
 @click.option("--shard", type=click.IntRange(1), default=8192, show_default=True, metavar="N",
               help="Items of a shard; a kill loses at most one shard of each process.")  # fmt: skip
+@click.option("--calibration", metavar="NAME", help="Apply what `gcl calibrate` has fitted, to "
+              "queries as queries and to all others as candidates.")  # fmt: skip
 @set_option("Another option of data.* or eval.* than the run's; repeatable.")
 @backend_option()
 @step_option()
@@ -55,6 +57,7 @@ def command(
     items: str | None,
     dtype: str,
     shard: int,
+    calibration: str | None,
     overrides: tuple[str, ...],
     backend: str,
     step: str,
@@ -83,8 +86,8 @@ def command(
             )
     described = Described(data, benchmark or "", instructions == "on", items or "")
     try:
-        _embed(run, described, out, (dtype, shard), overrides, (backend, device, step),
-               allow_unverified)  # fmt: skip
+        _embed(run, described, out, (dtype, shard, calibration), overrides,
+               (backend, device, step), allow_unverified)  # fmt: skip
     except KeyboardInterrupt:
         raise StoppedError(
             f"stopped; whole shards are in {out}, and the same command goes on", resumable=True
@@ -95,7 +98,7 @@ def _embed(
     run: Path,
     described: Described,
     out: Path,
-    stored: tuple[str, int],
+    stored: tuple[str, int, str | None],
     overrides: tuple[str, ...],
     used: tuple[str, str | None, str],
     allow_unverified: bool,
@@ -104,20 +107,29 @@ def _embed(
     from gcl_spec.embed.encode_entries import EntryEncoder
     from gcl_spec.embed.work import Work
     from gcl_spec.progress import open_progress
+    from gcl_spec.run.calibration_files import to_apply
+    from gcl_spec.run.folder import RunFolder
     from gcl_spec.run.loaded import read_run
     from gcl_spec.run.to_embed import data_of, local_config, maker_of
     from gcl_spec.train.heartbeat import watched
 
-    (dtype, size), (backend, device, step) = stored, used
+    (dtype, size, calibration), (backend, device, step) = stored, used
     config, found = read_run(run, overrides, step=step, allow_unverified=allow_unverified)
-    data = data_of(config, described)
+    fitted = None
+    if calibration is not None:
+        folder = RunFolder.open(run, allow_unverified=allow_unverified)
+        fitted = to_apply(folder, calibration, found, dtype)
+    data = data_of(config, described, roles=fitted is not None)
     name = run.resolve().name
-    maker = maker_of(config, found.state, name, backend=backend, dtype=dtype, size=size)
+    maker = maker_of(
+        config, found.state, name, backend=backend, dtype=dtype, size=size, calibration=fitted
+    )
     made = registry.load_training(backend)
     chosen = registry.choose_device(made, device)
     trainer = made.trainer(local_config(config), device=chosen, state=found.state)
     model, batch = config.model.modalities, config.eval.batch_size
-    encoder = EntryEncoder(trainer, data.collate, model, batch)
+    apply = None if fitted is None else fitted.apply_to_parts
+    encoder = EntryEncoder(trainer, data.collate, model, batch, apply)
     about = data.described.to_json()
     work = Work(data.listing, encoder, data.contents, maker, out, about)
     with watched(trainer.world, config.train.timeout), open_progress() as reporter:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
-from gcl_spec._typing import BoolArray, FloatArray
+from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.backend import Trainer
 from gcl_spec.batch import Batch
 from gcl_spec.data.prepare.collate import Collate, Items
@@ -15,7 +16,10 @@ from gcl_spec.embed.entry import Entry
 from gcl_spec.errors import DataError
 from gcl_spec.objective import name_parts, same_parts
 
-__all__ = ["EntryEncoder"]
+__all__ = ["Calibrate", "EntryEncoder"]
+
+Calibrate: TypeAlias = Callable[[str, str, FloatArray, Mapping[str, FloatArray]], FloatArray]
+"""Makes rows (N, D + A) of a role, a modality, rows (N, D), and those of each part alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +27,14 @@ class EntryEncoder:
     """A model with what makes batches for it.
 
     trainer: the model. collate: makes batches of parts. modalities: those of which it gives
-    embeddings. batch_size: entries that are encoded at once.
+    embeddings. batch_size: entries that are encoded at once. calibrate: changes the rows.
     """
 
     trainer: Trainer
     collate: Collate
     modalities: Sequence[str]
     batch_size: int
+    calibrate: Calibrate | None = None
     _kinds: dict[str, str] = field(default_factory=dict)
 
     def encode(
@@ -91,7 +96,8 @@ class EntryEncoder:
         here_B = np.any(np.stack(list(batch.present.values())), axis=0)
         if not here_B.any():
             return np.zeros((len(part), 0), np.float32), here_B
-        rows_BD = of_all_parts(self.trainer.encode(batch), batch)
+        z = self.trainer.encode(batch)
+        rows_BD = of_all_parts(z, batch)
         fine_B = here_B & np.isfinite(rows_BD).all(axis=1) & rows_BD.any(axis=1)
         if not fine_B.any():
             first = entries[part[int(np.argmax(here_B))]]
@@ -99,7 +105,38 @@ class EntryEncoder:
                 f"the model gives no finite embedding of item {first.id!r}, nor of the others of "
                 "its batch; check the weights, and the device with `gcl verify-backends`"
             )
+        if self.calibrate is not None:
+            kinds = [(entries[place].role, entries[place].modality) for place in part]
+            rows_BD = self._calibrated(kinds, z, rows_BD, fine_B)
         return rows_BD, fine_B
+
+    def _calibrated(
+        self,
+        kinds: Sequence[tuple[str, str]],
+        z: Mapping[str, FloatArray],
+        rows_BD: FloatArray,
+        fine_B: BoolArray,
+    ) -> FloatArray:
+        """The calibrated rows (B, D + A) of a batch; those that are no rows are zero.
+
+        Args:
+            kinds: the role and modality of the B entries.
+            z: embeddings by modality, (B, D) each.
+            rows_BD: those of all parts together.
+            fine_B: which are rows.
+        """
+        assert self.calibrate is not None
+        groups: list[tuple[IntArray, FloatArray]] = []
+        for role, modality in dict.fromkeys(kinds):
+            same_B = np.asarray([kind == (role, modality) for kind in kinds])
+            here = np.flatnonzero(same_B & fine_B)
+            if len(here):
+                parts = {name: z[name][here] for name in name_parts(modality) if name in z}
+                groups.append((here, self.calibrate(role, modality, rows_BD[here], parts)))
+        found = np.zeros((len(rows_BD), groups[0][1].shape[1]), np.float32)
+        for places, made in groups:
+            found[places] = made
+        return found
 
     def _unknown(self, modality: str) -> str:
         if modality not in self._kinds:

@@ -22,6 +22,8 @@ class Entry(NamedTuple):
     """Pairs of a given modality that it has and its text or reference, by name."""
     why: str = ""
     """The reason why it cannot be embedded, where its line or row already tells."""
+    role: str = ""
+    """"query" or "candidate", where the rows of the two differ."""
 
     @property
     def modality(self) -> str:
@@ -41,13 +43,13 @@ class Listing(Protocol):
         ...
 
 
-def key_of(content: Content) -> str:
-    """A hash of an item's parts, by which its row is found again, 32 hexadecimal digits.
+def key_of(content: Content, role: str = "") -> str:
+    """A hash of an item's parts and role, by which its row is found again, 32 hexadecimal digits.
 
     >>> key_of((("text", "a dog"),)) == key_of((("image", "a dog"),))
     False
     """
-    text = json.dumps(content)
+    text = json.dumps([role, content] if role else content)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -103,4 +105,5 @@ def data_digest(entries: Sequence[Entry], contents: Contents) -> str:
 
 def _lines(entries: Iterable[Entry], contents: Contents) -> Iterable[str]:
     for entry in entries:
-        yield json.dumps([*entry, contents.of(entry)]) + "\n"
+        role = [entry.role] if entry.role else []
+        yield json.dumps([entry.id, entry.content, entry.why, *role, contents.of(entry)]) + "\n"

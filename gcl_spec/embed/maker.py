@@ -22,6 +22,7 @@ class Maker:
     arithmetic: backend, precision and batch size, which move the last digits.
     dtype: that of the stored rows, "float32" or "float16".
     size: the items of a shard.
+    calibration: the name of what was applied to the rows and the SHA-256 of its state, or "".
     """
 
     model: str
@@ -30,15 +31,22 @@ class Maker:
     arithmetic: str
     dtype: str
     size: int
+    calibration: str = ""
 
     @property
     def name(self) -> str:
         """The name of the model with the beginning of its hash."""
         return f"{self.model} ({self.weights[:_SHORT]})"
 
+    @property
+    def calibrated(self) -> str:
+        """What was applied to the rows, in words."""
+        name, _, digest = self.calibration.partition(" ")
+        return f"with calibration {name} ({digest[:_SHORT]})" if name else "without calibration"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value != ""}
 
     @classmethod
     def from_json(cls, record: Any) -> "Maker":
@@ -48,7 +56,7 @@ class Maker:
         except TypeError as error:
             raise ValueError(str(error)) from error
         hashes = (found.weights, found.preprocessing)
-        texts = (found.model, found.arithmetic, *hashes)
+        texts = (found.model, found.arithmetic, found.calibration, *hashes)
         if not all(isinstance(x, str) for x in texts) or not all(map(_HASH.fullmatch, hashes)):
             raise ValueError("no hashes of a model")
         if found.dtype not in ("float32", "float16") or type(found.size) is not int:
@@ -72,6 +80,11 @@ class Maker:
                 f"{where} holds embeddings of {there.name} with other preprocessing than "
                 f"{self.name} has now ({there.preprocessing[:_SHORT]}, "
                 f"{self.preprocessing[:_SHORT]}); embed into another folder"
+            )
+        if there.calibration != self.calibration:
+            raise DataError(
+                f"{where} holds embeddings {there.calibrated}, not {self.calibrated}; embed into "
+                "another folder"
             )
 
     def refuse_other_rows(self, there: "Maker", where: str) -> None:

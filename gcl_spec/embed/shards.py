@@ -70,12 +70,13 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An item of a shard: its id, modality, the key of its content, and why it has no row."""
+    """An item of a shard: its id, modality, key (`key_of`), why it has no row, and its role."""
 
     id: str
     modality: str
     key: str
     absent: str = ""
+    role: str = ""
 
 
 def rows_path(folder: Path, number: int) -> Path:
@@ -120,8 +121,8 @@ def write_shard(
     np.save(buffer, rows_RD.astype(f"<f{np.dtype(maker.dtype).itemsize}"), allow_pickle=False)
     content = buffer.getvalue()
     lines = b"".join(
-        _line(Line(entry.id, entry.modality, key_of(entry.content), absent.get(n, "")))
-        for n, entry in enumerate(entries)
+        _line(Line(x.id, x.modality, key_of(x.content, x.role), absent.get(n, ""), x.role))
+        for n, x in enumerate(entries)
     )
     head = Head(
         maker=maker,
@@ -201,6 +202,8 @@ def _line(line: Line) -> bytes:
     record = {"id": line.id, "modality": line.modality, "key": line.key}
     if line.absent:
         record["absent"] = line.absent
+    if line.role:
+        record["role"] = line.role
     return json.dumps(record).encode() + b"\n"
 
 

@@ -33,6 +33,8 @@ class StoredRows(NamedTuple):
     """Their numbers in the whole listing, (R,)."""
     modality: tuple[str, ...]
     """The modality of each."""
+    role: tuple[str, ...]
+    """What each was embedded as; "" for both."""
 
 
 class _Index(NamedTuple):
@@ -71,6 +73,7 @@ class Embeddings:
                     tuple(line.id for _, line in kept),
                     np.asarray([place for place, _ in kept], np.int64),
                     tuple(sys.intern(line.modality) for _, line in kept),
+                    tuple(sys.intern(line.role) for _, line in kept),
                 )
 
     def absent(self) -> Iterator[Line]:
@@ -101,13 +104,14 @@ class Embeddings:
             raise DataError(f"{self.folder} has no row of {lost}")
         return self.read(place_N)
 
-    def places(self, contents: Sequence[Content]) -> npt.NDArray[np.int32]:
+    def places(self, contents: Sequence[Content], role: str = "") -> npt.NDArray[np.int32]:
         """The places of items among all that were embedded, (N,); -1 for one that was not.
 
         Args:
             contents: the parts of N items.
+            role: what they were embedded as, where rows are calibrated.
         """
-        keys_N = np.asarray([bytes.fromhex(key_of(content)) for content in contents], _KEY)
+        keys_N = np.asarray([bytes.fromhex(key_of(parts, role)) for parts in contents], _KEY)
         known_N = self._index.keys_N
         place_N = np.minimum(np.searchsorted(known_N, keys_N), len(known_N) - 1)
         return np.where(known_N[place_N] == keys_N, place_N, -1).astype(_NUMBER)

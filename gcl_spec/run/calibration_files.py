@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gcl_spec._files.checksum import checksum
 from gcl_spec._typing import State
-from gcl_spec.errors import CheckpointError
+from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, Chain, check_name
 from gcl_spec.evaluate.calibrations.store import read
 from gcl_spec.run.checkpoint import Found
@@ -20,6 +20,7 @@ __all__ = [
     "calibration_of",
     "fitted_names",
     "put_beside",
+    "to_apply",
     "weights_checksum",
 ]
 
@@ -62,6 +63,22 @@ def calibration_of(run: RunFolder, name: str, found: Found) -> Chain:
             f"{path}: {calibration.name!r} fitted for other weights (step {origin.step} of a run; "
             f"wanted step {found.step} of this one); fit it again: "
             f"gcl calibrate {run.path} --step {found.step}"
+        )
+    return calibration
+
+
+def to_apply(run: RunFolder, name: str, found: Found, dtype: str) -> Chain:
+    """The calibration of `calibration_of` for rows that are stored with this dtype.
+
+    Raises:
+        ConfigError: float16 would round the numbers that it appends, or there is none of this name.
+        CheckpointError: see `calibration_of`.
+    """
+    calibration = calibration_of(run, name, found)
+    if dtype == "float16" and calibration.appended:
+        raise ConfigError(
+            f"calibration {name} appends numbers to each row, which float16 would round too far; "
+            "use --dtype float32"
         )
     return calibration
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.config.user_paths import user_path
-from gcl_spec.embed.stored import Embeddings, PoolRows
+from gcl_spec.embed.stored import Embeddings, PoolRows, StoredRows
 from gcl_spec.errors import DataError
+from gcl_spec.evaluate.calibrations.rows import ROLES, Role, key
 from gcl_spec.search.shards import Shard
 from gcl_spec.tasks.absent_rows import without_absent
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
@@ -39,13 +40,20 @@ def load_embeddings(path: str | os.PathLike[str]) -> Embeddings:
 def searchable(embeddings: Embeddings) -> list[Shard]:
     """The shards as `gcl_spec.search.top_k` takes them: an id is the item's number in the listing.
 
+    Rows that were calibrated as queries have modalities such as "query/text".
+
     Raises:
         DataError: a file is not as it was written.
     """
     return [
-        Shard(stored.rows, ids_C=stored.numbers_R, modality=stored.modality)
+        Shard(stored.rows, ids_C=stored.numbers_R, modality=_modalities(stored))
         for stored in embeddings.shards()
     ]
+
+
+def _modalities(stored: StoredRows) -> tuple[str, ...]:
+    names = zip(stored.role, stored.modality, strict=True)
+    return tuple(key("query", name) if role == "query" else name for role, name in names)
 
 
 class StoredItems:
@@ -59,23 +67,28 @@ class StoredItems:
 
     def __init__(self, embeddings: Embeddings) -> None:
         self._embeddings = embeddings
-        self._known: dict[int, tuple[ItemStore, Places]] = {}
+        self._known: dict[tuple[int, str], tuple[ItemStore, Places]] = {}
+        self._calibrated = bool(embeddings.manifest.maker.calibration)
 
-    def rows(self, items: Sequence[Item]) -> FloatArray:
-        """Unit rows (N, D) float32 of N items.
+    def rows(self, items: Sequence[Item], role: Role = "query") -> FloatArray:
+        """Rows (N, D) float32 of N items, which are unit rows where they are not calibrated.
+
+        Args:
+            items: N items.
+            role: what they are used as.
 
         Raises:
             DataError: one has no row, or a file is not as it was written.
         """
-        return self.pool(items)[:]
+        return self.pool(items, role)[:]
 
-    def pool(self, items: Sequence[Item]) -> PoolRows:
-        """Unit rows (C, D) float32 of C items, which are read when they are asked for.
+    def pool(self, items: Sequence[Item], role: Role = "candidate") -> PoolRows:
+        """Rows (C, D) float32 as those of `rows`, which are read when they are asked for.
 
         Raises:
             DataError: one has no row.
         """
-        place_C = self._places(items)
+        place_C = self._places(items, role)
         has_C = self._embeddings.has_rows(place_C) == 1
         if not np.all(has_C):
             lost = items[int(np.argmin(has_C))]
@@ -94,7 +107,10 @@ class StoredItems:
         return without_absent(tasks, self._has)
 
     def _has(self, items: Sequence[Item]) -> list[bool]:
-        found_N = self._embeddings.has_rows(self._places(items))
+        # Which side they are of is not known here.
+        roles = ROLES if self._calibrated else ("",)
+        codes = [self._embeddings.has_rows(self._places(items, role)) for role in roles]
+        found_N = np.max(codes, axis=0)
         unknown = np.flatnonzero(found_N < 0).tolist()
         if unknown:
             raise DataError(
@@ -104,20 +120,22 @@ class StoredItems:
             )
         return [code == 1 for code in found_N.tolist()]
 
-    def _places(self, items: Sequence[Item]) -> Places:
+    def _places(self, items: Sequence[Item], role: str) -> Places:
         """The places of items in the folder, (N,)."""
+        role = role if self._calibrated else ""
         if not isinstance(items, ItemTable):
-            return self._looked_up(items)
-        store = items.store
-        _, known_R = self._known.get(id(store), (store, np.full(len(store), _NOT_YET, np.int32)))
-        self._known[id(store)] = store, known_R
+            return self._looked_up(items, role)
+        store, name = items.store, (id(items.store), role)
+        _, known_R = self._known.get(name, (store, np.full(len(store), _NOT_YET, np.int32)))
+        self._known[name] = store, known_R
         new = np.unique(items.rows_N[known_R[items.rows_N] == _NOT_YET])
-        known_R[new] = self._looked_up(ItemTable(store, new))
+        known_R[new] = self._looked_up(ItemTable(store, new), role)
         return known_R[items.rows_N]
 
-    def _looked_up(self, items: Sequence[Item]) -> Places:
+    def _looked_up(self, items: Sequence[Item], role: str) -> Places:
         found_N = np.empty(len(items), np.int32)
         for start in range(0, len(items), _CHUNK):
             part = slice(start, start + _CHUNK)
-            found_N[part] = self._embeddings.places([item.content for item in items[part]])
+            contents = [item.content for item in items[part]]
+            found_N[part] = self._embeddings.places(contents, role)
         return found_N

@@ -9,6 +9,7 @@ import numpy as np
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.entry import Entry
+from gcl_spec.evaluate.calibrations.rows import ROLES
 from gcl_spec.tasks.task import Item, Task
 
 __all__ = ["SampleListing", "TaskListing"]
@@ -21,13 +22,25 @@ class TaskListing:
 
     Args:
         tasks: the tasks, whose items stay where they are.
+        roles: tell queries from candidates; an item that is both then stands twice.
     """
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        sides = [side for task in tasks for side in (task.queries, task.candidates, task.union)]
-        self._sides = [side for side in sides if side is not None]
+    def __init__(self, tasks: Sequence[Task], *, roles: bool = False) -> None:
+        query, candidate = ROLES if roles else ("", "")
+        sides = [
+            (role, side)
+            for task in tasks
+            for role, side in (
+                (query, task.queries),
+                (candidate, task.candidates),
+                (candidate, task.union),
+            )
+            if side is not None
+        ]
+        self._roles = [role for role, _ in sides]
+        self._sides = [side for _, side in sides]
         self._starts = np.cumsum([0, *(len(side) for side in self._sides)])
-        keys = (_key(item) for side in self._sides for item in side)
+        keys = (_key(item, role) for role, side in sides for item in side)
         # Of millions of items the hashes alone are held, 16 bytes each.
         found = np.fromiter(keys, _KEY, count=int(self._starts[-1]))
         self._numbers = np.sort(np.unique(found, return_index=True)[1])
@@ -37,13 +50,13 @@ class TaskListing:
 
     def entries(self, part: slice, /) -> list[Entry]:
         """The entries of a slice (`Listing.entries`)."""
-        return [Entry(item.id, item.content) for item in self._items(part)]
+        return [Entry(item.id, item.content, role=role) for role, item in self._items(part)]
 
-    def _items(self, part: slice) -> Iterator[Item]:
+    def _items(self, part: slice) -> Iterator[tuple[str, Item]]:
         numbers = self._numbers[part]
         sides = np.searchsorted(self._starts, numbers, "right") - 1
         for number, side in zip(numbers.tolist(), sides.tolist(), strict=True):
-            yield self._sides[side][number - int(self._starts[side])]
+            yield self._roles[side], self._sides[side][number - int(self._starts[side])]
 
 
 class SampleListing:
@@ -51,10 +64,11 @@ class SampleListing:
 
     Args:
         source: the samples.
+        role: what all of them are embedded as.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, role: str = "") -> None:
+        self._source, self._role = source, role
 
     def __len__(self) -> int:
         return len(self._source)
@@ -66,11 +80,11 @@ class SampleListing:
     def _entry(self, number: int) -> Entry:
         found = row_of(self._source, number)
         if isinstance(found, BadSample):
-            return Entry(found.id or found.place, (), found.reason)
+            return Entry(found.id or found.place, (), found.reason, self._role)
         first = ((name, parts[0]) for name, parts in found.given.items() if parts)
-        return Entry(found.id, tuple(sorted(first)))
+        return Entry(found.id, tuple(sorted(first)), role=self._role)
 
 
-def _key(item: Item) -> bytes:
-    text = json.dumps([item.id, item.content])
+def _key(item: Item, role: str) -> bytes:
+    text = json.dumps([role, item.id, item.content])
     return blake2b(text.encode(), digest_size=_KEY.itemsize).digest()

@@ -21,6 +21,7 @@ from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.entry import Contents, Listing
 from gcl_spec.embed.maker import Maker
 from gcl_spec.errors import DataError
+from gcl_spec.evaluate.calibrations.known import Chain
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.objective import given_names
 from gcl_spec.run.listings import SampleListing, TaskListing
@@ -87,12 +88,13 @@ def tasks_of(described: Described) -> tuple[tuple[Task, ...], Reader]:
     return format_of(described.benchmark).read(root), ParquetPictures(root)
 
 
-def data_of(config: Config, described: Described) -> Data:
+def data_of(config: Config, described: Described, *, roles: bool = False) -> Data:
     """The items of data.
 
     Args:
         config: the options of the run, of which those of the data are used, but for its path.
         described: the data.
+        roles: tell queries from candidates; samples are then candidates.
 
     Raises:
         DataError: it cannot be read.
@@ -109,9 +111,14 @@ def data_of(config: Config, described: Described) -> Data:
         notes = tuple(note for task in tasks for note in task.notes)
         if not chosen and open_root(described.path).exists(TRAIN):
             notes += (f"its tasks are embedded; --items train embeds the samples of its {TRAIN}",)
-        return Data(described, TaskListing(tasks), Collator(config, contents), contents, notes)
+        return Data(
+            described, TaskListing(tasks, roles=roles), Collator(config, contents), contents, notes
+        )
     source = open_source(replace(config.data, path=described.path), _given(config))
-    listing, notes = SampleListing(source), (*source.warnings, *source.notes)
+    listing, notes = (
+        SampleListing(source, "candidate" if roles else ""),
+        (*source.warnings, *source.notes),
+    )
     if isinstance(source, VectorSource):
         contents = Contents(source, lambda name, row: source.row(name, row).tobytes())
         return Data(described, listing, VectorCollator(source), contents, notes)
@@ -132,7 +139,14 @@ def local_config(config: Config) -> Config:
 
 
 def maker_of(
-    config: Config, state: State, name: str, *, backend: str, dtype: str, size: int
+    config: Config,
+    state: State,
+    name: str,
+    *,
+    backend: str,
+    dtype: str,
+    size: int,
+    calibration: Chain | None = None,
 ) -> Maker:
     """What makes the rows of a run.
 
@@ -143,7 +157,9 @@ def maker_of(
         backend: the name of the backend.
         dtype: "float32" or "float16".
         size: the items of a shard.
+        calibration: what is applied to the rows.
     """
+    arrays = {} if calibration is None else dict(calibration.arrays())
     weights = {n: x for n, x in weights_to_use(state).items() if hasattr(x, "dtype")}
     precision, batch = config.train.precision, config.eval.batch_size
     return Maker(
@@ -153,6 +169,7 @@ def maker_of(
         arithmetic=f"{backend}, {precision}, {batch} at once",
         dtype=dtype,
         size=size,
+        calibration="" if calibration is None else f"{calibration.name} {checksum(arrays)}",
     )
 
 

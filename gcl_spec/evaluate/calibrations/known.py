@@ -61,6 +61,20 @@ class Chain:
             rows = _after(link, rows, role)
         return self.links[-1].apply(rows, role)
 
+    def apply_to_parts(
+        self, role: str, modality: str, whole_ND: FloatArray, parts: Mapping[str, FloatArray]
+    ) -> FloatArray:
+        """The rows of `apply`, (N, D + `appended`), as `gcl embed` asks for them.
+
+        Args:
+            role: "query" or "candidate".
+            modality: that of N items.
+            whole_ND: their rows, (N, D).
+            parts: the rows of each of their parts alone, (N, D) each.
+        """
+        own: Role = "query" if role == "query" else "candidate"
+        return np.asarray(self.apply(Rows(modality, whole_ND, parts), own))
+
     def arrays(self) -> Mapping[str, FloatArray]:
         """The states of all links, of any shape, by the number of the link."""
         return {
