@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._files.reading import reason
 from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.embed.entry import Content, key_of
 from gcl_spec.embed.manifest import Manifest, read_manifest
@@ -136,9 +137,7 @@ class Embeddings:
         bounds = [*starts.tolist(), len(order_N)]
         for number, start, stop in zip(numbers.tolist(), bounds[:-1], bounds[1:], strict=True):
             here_N, path = order_N[start:stop], self._checked(number)
-            # The file is mapped anew each time: pages that stay mapped count as memory in use.
-            stored_RD = np.load(path, mmap_mode="r", allow_pickle=False)
-            rows_ND = stored_RD[row_N[here_N]]
+            rows_ND = _mapped(path)[row_N[here_N]]
             if not np.isfinite(rows_ND).all():
                 raise DataError(
                     f"{path} holds NaN or Inf; look at the model, then embed into another folder"
@@ -189,6 +188,18 @@ class Embeddings:
     def _fitting(self) -> set[int]:
         """The shards whose rows were held to their checksums."""
         return set()
+
+
+def _mapped(path: Path) -> FloatArray:
+    """The rows (R, D) of a file, mapped anew: what stays mapped is an open file, and memory."""
+    try:
+        rows_RD: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: it was changed while it was read ({reason(error)}); run the same `gcl embed` "
+            "again"
+        ) from error
+    return rows_RD
 
 
 class PoolRows:

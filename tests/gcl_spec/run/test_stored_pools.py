@@ -99,6 +99,20 @@ def test_a_shard_that_is_missing_is_named(
         measure(items.rows, [TASK], BOTH, read_pool=items.pool)
 
 
+def test_a_shard_that_goes_away_while_it_is_read_is_named(tmp_path: Path) -> None:
+    folder = store(tmp_path / "rows", [TASK], size=30)
+    items = StoredItems(load_embeddings(folder))
+    pool = items.pool(POOL)
+    assert pool[:3].shape == (3, 12)
+    with rows_path(folder, 0).open("r+b") as file:
+        file.truncate(200)
+    with pytest.raises(DataError, match=r"rows-000000\.npy: it was changed while it was read"):
+        pool[:3]
+    rows_path(folder, 0).unlink()
+    with pytest.raises(DataError, match=r"rows-000000\.npy: it was changed while it was read"):
+        pool[np.asarray([3, 2])]
+
+
 def test_items_that_were_not_embedded_are_named(tmp_path: Path) -> None:
     items = StoredItems(load_embeddings(store(tmp_path / "rows", [TASK])))
     more = replace(TASK, candidates=(*POOL, Item("new", text="new")))
