@@ -128,9 +128,7 @@ class Tiles:
             by_scale, *parts = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
             valid = at.valid.astype(by_scale.dtype)
             for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
-                found = jax.tree.map(
-                    lambda x, y, k=k: _put(x, k, _row(x, k) + valid * y), found, part
-                )
+                found = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), found, part)
             return (found, total + valid * by_scale), None
 
         sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
@@ -218,14 +216,6 @@ def _row(x: jax.Array, k: jax.Array) -> jax.Array:
     return row
 
 
-def _put(x: jax.Array, k: jax.Array, row: jax.Array) -> jax.Array:
-    """The array x with another x[k]."""
-    all_rows: jax.Array = jax.lax.dynamic_update_index_in_dim(
-        x, row, k, 0, allow_negative_indices=False
-    )
-    return all_rows
-
-
 def _at(sums: Any, k: jax.Array) -> Any:
     """The sums of tile k, (K, T) each, of those of all tiles."""
     return jax.tree.map(lambda x: _row(x, k), sums)
@@ -235,7 +225,7 @@ def _set(sums: Any, k: jax.Array, valid: jax.Array, found: Any) -> Any:
     """The sums of all tiles, with `found` as those of tile k where the pair is this device's."""
     if found is None:
         return sums
-    return jax.tree.map(lambda x, y: _put(x, k, jnp.where(valid, y, _row(x, k))), sums, found)
+    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, _row(x, k))), sums, found)
 
 
 def _add_own(own: Own, found: Own | None) -> Own | None:
