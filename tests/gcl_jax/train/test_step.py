@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from functools import cache
 from math import log
+from types import SimpleNamespace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AbstractMesh
 
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.step import StepOptions, cast, make_step
-from gcl_jax.train.world import JaxWorld
+from gcl_jax.train.world import AXIS, JaxWorld
 from gcl_spec.batch import embeddings
 from gcl_spec.config.options import OptimConfig
 from gcl_spec.loss.equation import gcl_loss
@@ -24,14 +26,17 @@ GIVEN = ("image", "text")
 
 
 class Model:
-    """Stands for `gcl_jax.models.functional.Functional`; notes the dtypes that the towers see."""
+    """Stands for `gcl_jax.models.functional.Functional`; notes what the towers see."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
+        self.rows: set[int] = set()
 
     def call(self, params: Any, buffers: Any, run: Callable[[Any], Any]) -> Any:
         def module(inputs: Any) -> Any:
             assert set(inputs) == {"image/features", "text/features"}
+            assert set(params) == {"image", "text", "log_scale"}
+            self.rows |= {x.shape[0] for x in inputs.values()}
             self.seen |= {str(x.dtype) for x in (*params.values(), *inputs.values())}
             one = buffers["one"]
             return {
@@ -123,6 +128,33 @@ def test_loss_norm_and_update(more: dict[str, Any]) -> None:
     for name, x in params.items():
         np.testing.assert_allclose(optimizer.exp_avg[name], 0.1 * grads[name], rtol=2e-3, atol=2e-6)
         assert np.any(np.asarray(new[name]) != x), name
+
+
+@pytest.mark.parametrize(("microbatch", "rows"), [(0, {SIZE}), (1, {1})])
+def test_towers_see_a_microbatch_at_a_time(microbatch: int, rows: set[int]) -> None:
+    assert one(options(microbatch=microbatch), start())[2].rows == rows
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_devices_of_a_mesh_share_the_loss(count: int) -> None:
+    mesh = AbstractMesh((count,), (AXIS,))  # there is one device here, but tracing needs none
+    world: Any = SimpleNamespace(devices=range(count), size=count, mesh=mesh)
+    rules = AdamW.of(OptimConfig(clip_norm=0.0), {n: np.ndim(x) for n, x in start().items()})
+    step = make_step(Model(), rules, options(), world)  # type: ignore[arg-type]
+    moving = (start(), rules.start(start()), {})
+    traced = jax.make_jaxpr(step)(moving, {}, {"one": np.float32(1)}, batch(), LR)
+    assert ("shard_map" in str(traced)) == (count > 1)
+
+
+def test_a_finite_loss_whose_gradient_is_not_changes_nothing() -> None:
+    """Rows of norm 1e-25 have a loss, but the square of its gradient overflows."""
+    params = start()
+    params["image"] = params["image"] * np.float32(1e-25)
+    (new, _, _), values, _ = one(options(), params)
+    assert np.isfinite(float(values["loss"]))
+    assert float(values["grad_norm"]) == np.inf
+    assert float(values["skipped"]) == 1
+    np.testing.assert_array_equal(new["image"], params["image"])
 
 
 def test_a_scale_that_is_not_trained_stays() -> None:
