@@ -53,7 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folders of long tests first, so that no process is left alone with one at the end."""
-    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] == "gcl_spec")
+    items.sort(key=_shortness)
+
+
+def _shortness(item: pytest.Item) -> int:
+    first, second, *_ = item.path.relative_to(TESTS).parts
+    return 0 if first != "gcl_spec" else 1 if second in ("conformance", "export", "train") else 2
 
 
 def pytest_collection_finish() -> None:
