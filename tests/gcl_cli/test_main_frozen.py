@@ -17,8 +17,8 @@ OPTIONS = {
     },
     "compare": {"--allow-unverified", "--fail-under", "--json", "--metric", "--pool", "--qrels"},
     "embed": {
-        "--allow-unverified", "--backend", "--benchmark", "--device", "--dtype", "--instructions",
-        "--items", "--set", "--shard", "--step",
+        "--allow-unverified", "--backend", "--benchmark", "--calibration", "--device", "--dtype",
+        "--instructions", "--items", "--set", "--shard", "--step",
     },
     "calibrate": {
         "--allow-unverified", "--backend", "--data", "--device", "--only", "--queries", "--rows",
