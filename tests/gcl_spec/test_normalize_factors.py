@@ -113,3 +113,16 @@ def test_above_the_largest_mix_products_of_parts_underflow(dtype: str) -> None:
     smallest = mix**-2.0 * float(info.eps) / 2**13
     assert smallest >= float(info.smallest_normal) / 2**26
     assert smallest < float(info.smallest_normal) * 4
+
+
+@pytest.mark.parametrize(
+    ("largest", "exponent"),
+    [
+        (0.0, 0), (2.0**-126, 108), (2.0**-79, 108), (2.0**-78, 63), (2.0**-16, 63),
+        (2.0**-15, 0), (1.0, 0), (2.0**15, 0), (2.0**16, -63), (2.0**78, -63), (2.0**79, -108),
+    ],
+)  # fmt: skip
+def test_the_power_of_each_size(largest: float, exponent: int) -> None:
+    """In float32; what a bound itself has is that of usual numbers."""
+    rows = np.asarray([[largest, -largest / 2], [1.0, 1.0]], np.float32)
+    assert power_of_two(rows, np).tolist() == [[2.0**exponent], [1.0]]
