@@ -54,7 +54,9 @@ def best_first(scores_QR: Array, gains_QR: Array | None, xp: ArrayNamespace) -> 
     if gains_QR is None:
         return xp.argsort(-scores_QR, axis=1)
     order_QR = xp.argsort(-gains_QR, axis=1)
-    then_QR = xp.argsort(-xp.take_along_axis(scores_QR, order_QR, axis=1), axis=1)
+    sorted_QR = xp.take_along_axis(scores_QR, order_QR, axis=1)
+    # NumPy's own function is not stable unless it is told to be.
+    then_QR = xp.argsort(-sorted_QR, axis=1, stable=True)
     return xp.take_along_axis(order_QR, then_QR, axis=1)
 
 

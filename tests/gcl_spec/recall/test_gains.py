@@ -47,6 +47,13 @@ def test_what_mixbench_computes() -> None:
     assert found == pytest.approx(peer_ndcg(scores[0], gains, gains.tolist())[0], abs=1e-12)
 
 
+def test_numpy_itself_will_do_as_the_namespace() -> None:
+    scores = np.floor(np.random.default_rng(0).random((2, 99)) * 2)
+    gains = np.random.default_rng(1).integers(1, 5, (2, 99)) * 1.0
+    want = rank(scores, gains > 0, gains=gains).ndcg(10)
+    np.testing.assert_array_equal(rank(scores, gains > 0, gains=gains, xp=np).ndcg(10), want)
+
+
 def test_equal_gains_are_the_plain_metric() -> None:
     scores = np.random.default_rng(0).integers(0, 4, (3, 9)).astype(float)
     pairs, left = [(0, 1), (0, 2), (2, 5)], [(0, 3), (2, 4)]
