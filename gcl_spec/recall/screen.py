@@ -9,7 +9,7 @@ from gcl_spec._typing import Array, ArrayNamespace, BoolArray, IntArray
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.recall.chosen import on_host, read
 
-__all__ = ["check_scores", "matrix_of", "screened", "wrong_gains"]
+__all__ = ["check_scores", "first_true", "matrix_of", "screened", "wrong_gains"]
 
 
 def check_scores(scores: Array, axes: int, wanted: str, xp: ArrayNamespace) -> None:
@@ -62,8 +62,8 @@ def screened(
         wrong_QC = ~(fine_QC | xp.asarray(free, device=device(scores_QC)))
         if spared_QC is not None:
             wrong_QC = wrong_QC & ~spared_QC
-        if read(xp.any(wrong_QC)):
-            query, place = map(int, np.argwhere(on_host(wrong_QC))[0])
+        if first := first_true(wrong_QC, xp):
+            query, place = first
             raise InputError(
                 f"the score of candidate {start + place} of query {query} is "
                 f"{float(scores_QC[query, place])}",
@@ -90,14 +90,27 @@ def wrong_gains(gains_QR: Array, valid_QR: Array, xp: ArrayNamespace) -> tuple[A
     """
     fine_QR = xp.isfinite(gains_QR) & (gains_QR > 0)
     wrong_QR = valid_QR & ~fine_QR
-    if read(xp.any(wrong_QR)):
-        query, place = map(int, np.argwhere(on_host(wrong_QR))[0])
+    if first := first_true(wrong_QR, xp):
+        query, place = first
         raise InputError(
             f"the gain of a relevant candidate of query {query} is "
             f"{float(gains_QR[query, place])}; wanted a finite one above 0",
             advice="what has no gain is not relevant: leave it out of `relevant`",
         )
     return wrong_QR, xp.where(valid_QR & fine_QR, gains_QR, 1.0)
+
+
+def first_true(flags_QX: Array, xp: ArrayNamespace) -> tuple[int, int] | None:
+    """The query and the place of the first true flag; None where there is none, or it is traced.
+
+    Args:
+        flags_QX: booleans, (Q, C) or (Q, R).
+        xp: the Array API namespace.
+    """
+    if not read(xp.any(flags_QX)):
+        return None
+    query, place = np.argwhere(on_host(flags_QX))[0].tolist()
+    return query, place
 
 
 def matrix_of(pairs_P2: IntArray, shape: tuple[int, int], start: int = 0) -> BoolArray:

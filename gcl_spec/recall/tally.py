@@ -2,15 +2,14 @@
 
 from math import inf
 
-import numpy as np
 from array_api_compat import device
 
 from gcl_spec._typing import Array, ArrayNamespace, IntArray
 from gcl_spec.errors import InputError
-from gcl_spec.recall.chosen import Layout, layout, on_host, read
+from gcl_spec.recall.chosen import Layout, layout
 from gcl_spec.recall.counts import count, count_but
 from gcl_spec.recall.ranking import Ranking, best_first, widest
-from gcl_spec.recall.screen import screened, wrong_gains
+from gcl_spec.recall.screen import first_true, screened, wrong_gains
 
 __all__ = ["Tally"]
 
@@ -41,11 +40,11 @@ class Tally:
         self._xp, self._valid_QR = xp, valid_QR
         wrong_QR = ~xp.isfinite(references_QR) & valid_QR
         self._known_Q = xp.any(valid_QR, axis=1) & ~xp.any(wrong_QR, axis=1)
-        if read(xp.any(wrong_QR)):
-            query, place = np.argwhere(on_host(wrong_QR))[0]
+        if first := first_true(wrong_QR, xp):
+            query, place = first
             raise InputError(
                 f"the score of a relevant candidate of query {query} is "
-                f"{float(references_QR[int(query), int(place)])}"
+                f"{float(references_QR[query, place])}"
             )
         self._gains_QR = gains_QR
         if gains_QR is not None:
