@@ -82,29 +82,6 @@ class Embeddings:
         for _, lines in self._lists():
             yield from (line for line in lines if line.absent)
 
-    def has(self, contents: Sequence[Content]) -> npt.NDArray[np.int8]:
-        """What there is of items: 1 for a row, 0 for one that is listed without, -1 for none, (N,).
-
-        Args:
-            contents: the parts of N items.
-        """
-        return self.has_rows(self.places(contents))
-
-    def rows(self, contents: Sequence[Content]) -> FloatArray:
-        """Unit rows (N, D) float32 of items.
-
-        Args:
-            contents: the parts of N items.
-
-        Raises:
-            DataError: one has no row.
-        """
-        place_N = self.places(contents)
-        if not np.all(has := self.has_rows(place_N) == 1):
-            lost = dict(contents[int(np.argmin(has))])
-            raise DataError(f"{self.folder} has no row of {lost}")
-        return self.read(place_N)
-
     def places(self, contents: Sequence[Content], role: str = "") -> npt.NDArray[np.int32]:
         """The places of items among all that were embedded, (N,); -1 for one that was not.
 
@@ -118,14 +95,15 @@ class Embeddings:
         return np.where(known_N[place_N] == keys_N, place_N, -1).astype(_NUMBER)
 
     def has_rows(self, place_N: IntArray) -> npt.NDArray[np.int8]:
-        """What `has` says, (N,), of the items at these places, (N,)."""
+        """What there is of the items at these places, (N,): 1 a row, 0 none, -1 no item, (N,)."""
         found_N = np.sign(self._index.row_N[place_N] + 1).astype(np.int8)
         return np.where(place_N < 0, np.int8(-1), found_N)
 
     def read(self, place_N: IntArray) -> FloatArray:
-        """Unit rows (N, D) float32 of the items at these places, (N,), which all have one.
+        """The rows (N, D) float32 of the items at these places, (N,), which all have one.
 
-        Nothing stays in memory but what is returned.
+        They are unit rows, unless a calibration has made them. Nothing stays in memory but what is
+        returned.
 
         Raises:
             DataError: a file is not as it was written, or a row holds NaN or Inf.
@@ -222,5 +200,5 @@ class PoolRows:
         return len(self._place_C)
 
     def __getitem__(self, part: slice | IntArray, /) -> FloatArray:
-        """Unit rows (N, D) float32 of a slice, or of N items by their numbers, shape (N,)."""
+        """The rows (N, D) float32 of a slice, or of N items by their numbers, shape (N,)."""
         return self._embeddings.read(self._place_C[part])
