@@ -6,7 +6,6 @@ It is written from the definition in `gcl_spec.objective` alone (arXiv 2509.2563
 """
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,12 +58,13 @@ class Samples:
         self.captions = captions
         self.z = np.where(self.present[:, :, None], z_MBD, 0.0)
         self.rows = [(m, k) for m in range(modalities) for k in range(samples)]
-        # Directions with the same query ask for the same; numbers that are known are looked up.
-        self.similarity, self.pool = cache(self._similarity), cache(self._pool)
+        self._known: dict[tuple[Row, Row], Any] = {}
 
-    def _similarity(self, x: Row, y: Row) -> Any:
+    def similarity(self, x: Row, y: Row) -> Any:
         """The dot product of two rows, without conjugate, so that it is analytic."""
-        return self.factor(x, y) * (self.z[x] * self.z[y]).sum()
+        if (x, y) not in self._known:  # directions with the same query ask for the same
+            self._known[x, y] = self.factor(x, y) * (self.z[x] * self.z[y]).sum()
+        return self._known[x, y]
 
     def factor(self, x: Row, y: Row) -> float:
         """The factor by which captions multiply a similarity."""
@@ -81,7 +81,7 @@ class Samples:
             found = [(target, j)]
         return [row for row in found if self.present[row]]
 
-    def _pool(self, query: Row, d: Direction) -> list[Row]:
+    def pool(self, query: Row, d: Direction) -> list[Row]:
         """The rows with which the query's positives compete, themselves among them."""
         return [row for row in self.rows if self._competes(query, d, row)]
 
