@@ -5,6 +5,7 @@ The Rust side ends the process where memory is short, so that it has to be known
 
 import base64
 import json
+import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ LONGEST_TEXT = 2**16
 _MOST_MADE = 2**25
 _LONGEST_WORD = 1000  # WordPiece's time grows with its cube; BERT has 100
 _BYTES_A_CHARACTER = 4
+_MOST_OF_A_BYTE = 3  # the characters of "¼" by which ByteLevel writes one
 
 
 def out_of_bounds(tokenizer: "tokenizers.Tokenizer") -> str | None:
@@ -48,12 +50,16 @@ def out_of_bounds(tokenizer: "tokenizers.Tokenizer") -> str | None:
 def longest_made(tokenizer: "tokenizers.Tokenizer") -> int | None:
     """The characters that rules may make of the longest text; None where these are few enough.
 
+    Each counts as those that it decomposes into (NFKD, Unicode's annex 15), up to 18 of one that a
+    rule writes, so that the rules which compose and decompose make nothing longer. The text itself
+    has none of these.
+
     Args:
         tokenizer: the tokenizer, of which nothing has been run yet.
     """
     length = LONGEST_TEXT
     for rule in _rules(tokenizer):
-        length = length * _factor(rule) + len(str(rule.get("prepend") or ""))
+        length = length * _factor(rule) + _decomposed(str(rule.get("prepend") or ""))
         if length > _MOST_MADE:
             return length
     return None
@@ -74,11 +80,16 @@ def _flat(rule: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _flat(one)
 
 
+def _decomposed(text: str) -> int:
+    """The length of a text in characters that decompose no further."""
+    return len(unicodedata.normalize("NFKD", text))
+
+
 def _factor(rule: dict[str, Any]) -> int:
-    """How many times as long a rule may make a text."""
+    """How many times as long a rule may make a text, in the lengths of `_decomposed`."""
     kind = rule.get("type")
     if kind == "Replace":
-        pattern, content = rule["pattern"], len(rule["content"])
+        pattern, content = rule["pattern"], _decomposed(rule["content"])
         if pattern.get("String"):
             return max(1, -(-content // len(pattern["String"])))
         return content + 1  # an expression may match between all characters, too
@@ -86,7 +97,10 @@ def _factor(rule: dict[str, Any]) -> int:
         # A trie of 32-bit numbers, of which the first is its size, and texts that NUL ends.
         known = base64.b64decode(rule["precompiled_charsmap"])
         texts = known[4 + int.from_bytes(known[:4], "little") :].split(b"\0")
-        return max(1, *map(len, texts))
+        return max(1, *(_decomposed(text.decode(errors="replace")) for text in texts))
     if kind == "ByteLevel":
-        return 2 * _BYTES_A_CHARACTER  # a space, too, before each part of a text
+        # A space, too, before each part of a text.
+        return 2 * _BYTES_A_CHARACTER * _MOST_OF_A_BYTE
+    if kind == "BertNormalizer":
+        return 3 if rule.get("handle_chinese_chars") else 1  # spaces around each
     return 2 if kind == "Metaspace" else 1

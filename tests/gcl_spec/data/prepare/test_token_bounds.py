@@ -37,7 +37,8 @@ def replace(pattern: str | tokenizers.Regex, content: str, times: int) -> Any:
         (replace("aa", "a" * 20, 3), 1000),
         (replace("", "ab", 6), 729),
         (replace(tokenizers.Regex("x*"), "ab", 6), 729),
-        (normalizers.Sequence([normalizers.ByteLevel()] * 4), 8**4),
+        (normalizers.Sequence([normalizers.ByteLevel()] * 2), 24**2),
+        (normalizers.Sequence([normalizers.BertNormalizer()] * 6), 3**6),
         (normalizers.Precompiled(bytes([4, 0, 0, 0] + [0] * 4) + b"a\0" + b"b" * 999 + b"\0"), 999),
     ],
 )
@@ -45,10 +46,30 @@ def test_rules_that_make_a_text_longer(normalizer: Any, times: int) -> None:
     assert made_by(normalizer) == LONGEST_TEXT * times
 
 
+@pytest.mark.parametrize("form", [normalizers.NFKC(), normalizers.NFKD()])
+def test_characters_that_decompose_count_as_what_they_become(form: Any) -> None:
+    """One of Arabic's presentation forms, U+FDFA, stands for 18 letters and spaces."""
+    rule = normalizers.Sequence([normalizers.Replace("a", "\ufdfa"), form])
+    letters = [normalizers.Replace(" ", "\ufdfa"), form]
+    assert len(rule.normalize_str("a")) == 18
+    assert made_by(rule) is None
+    assert len(normalizers.Sequence([rule, *letters * 2]).normalize_str("a")) > 200
+    assert made_by(normalizers.Sequence([rule, *letters * 2])) == LONGEST_TEXT * 18**3
+    charsmap = bytes([4, 0, 0, 0] + [0] * 4) + "\ufdfa\0".encode()
+    times = [normalizers.Precompiled(charsmap), form] * 3
+    assert made_by(normalizers.Sequence(times)) == LONGEST_TEXT * 18**3
+
+
+def test_what_bytes_are_written_as_decomposes_into_three_at_most() -> None:
+    written = normalizers.Sequence([normalizers.ByteLevel(), normalizers.NFKD()])
+    lengths = [len(written.normalize_str(chr(n))) / len(chr(n).encode()) for n in range(0x800)]
+    assert max(lengths) <= 3
+
+
 def test_pre_tokenizers_count_too() -> None:
     parts = [pre_tokenizers.ByteLevel(), pre_tokenizers.Metaspace()]
     assert made_by(None, pre_tokenizers.Sequence(parts)) is None
-    assert made_by(None, pre_tokenizers.Sequence(parts * 3)) == LONGEST_TEXT * 2048
+    assert made_by(None, pre_tokenizers.Sequence(parts * 3)) == LONGEST_TEXT * 48 * 24
 
 
 def test_beginnings_count_once() -> None:
@@ -62,6 +83,7 @@ def test_usual_rules_do_not() -> None:
         normalizers.Replace(" ", "▁"), normalizers.Prepend("▁"), normalizers.Replace("``", '"'),
     ]  # fmt: skip
     assert made_by(normalizers.Sequence(usual), pre_tokenizers.ByteLevel()) is None
+    assert made_by(normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()) is None
 
 
 @pytest.fixture
