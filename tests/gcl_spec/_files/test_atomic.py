@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gcl_spec._files import atomic
-from gcl_spec._files.atomic import atomic_folder, atomic_write, check_writable
+from gcl_spec._files.atomic import append, atomic_folder, atomic_write, check_writable, sync_file
 from gcl_spec.errors import FileError
 from gcl_spec.progress import warnings_to
 from gcl_spec.run import checkpoint
@@ -80,7 +80,7 @@ def test_an_error_inside_leaves_the_old_file(tmp_path: Path) -> None:
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from gcl_spec._files.atomic import atomic_folder, atomic_write, check_writable
+from gcl_spec._files.atomic import append, atomic_folder, atomic_write, check_writable, sync_file
 with atomic_write(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
@@ -215,6 +215,27 @@ def test_the_next_write_of_a_name_removes_what_a_killed_one_left(tmp_path: Path)
     with atomic_write(target) as file:
         file.write(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_what_is_on_the_disk_before_and_after_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves all of the content behind a name, which lasts, and all lines of a log."""
+    synced: list[tuple[int | str, list[str]]] = []
+
+    def fsync(number: int) -> None:
+        found = os.fstat(number)
+        names = sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".")
+        synced.append(("folder" if stat.S_ISDIR(found.st_mode) else found.st_size, names))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic_write(tmp_path / "a") as file:
+        file.write(b"four")
+    append(tmp_path / "a", b" more")
+    sync_file(tmp_path / "a")
+    with atomic_folder(tmp_path / "b"):
+        pass
+    assert synced == [(4, []), ("folder", ["a"]), (9, ["a"]), ("folder", ["a", "b"])]
 
 
 @pytest.mark.parametrize("made", ["file", "folder"])

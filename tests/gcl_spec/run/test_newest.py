@@ -58,6 +58,13 @@ def test_a_newest_checkpoint_that_is_gone_is_missed(run: RunFolder) -> None:
     assert RunFolder.open(run.path, allow_unverified=True).found().step == 2
 
 
+def test_one_that_is_damaged_is_not_missed(run: RunFolder) -> None:
+    path_of(run, 3).write_bytes(b"damaged")
+    found = checkpoint.latest(run.checkpoints)
+    assert (found.step, [*found.damaged]) == (2, [path_of(run, 3)])
+    assert missed(found, run.path) is None
+
+
 def test_older_ones_may_go(run: RunFolder) -> None:
     path_of(run, 2).unlink()
     run.save(state(4), keep=1)
@@ -69,6 +76,18 @@ def test_older_ones_may_go(run: RunFolder) -> None:
 def test_a_kill_between_a_checkpoint_and_its_note(run: RunFolder) -> None:
     checkpoint.save(run.checkpoints, state(4), keep=2, notes=run.found().notes)
     assert run.found().step == 4
+
+
+def test_a_process_that_trains_meanwhile(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = checkpoint.newest
+
+    def late(*args: Any, **more: Any) -> checkpoint.Found:
+        found = newest(*args, **more)
+        run.save(state(4), keep=2)
+        return found
+
+    monkeypatch.setattr(checkpoint, "newest", late)
+    assert run.found().step == 3
 
 
 def test_who_goes_on_from_an_earlier_one_need_not_say_it_again(run: RunFolder) -> None:
