@@ -123,8 +123,10 @@ import numpy as np
 from gcl_spec.run import checkpoint
 names = {f"params/{n}": np.full((n, 2), n, np.float32) for n in range(9)}
 more = {"optim/updates": np.asarray(2), "step": np.asarray(2), "buffers/b": np.ones(3, np.uint8)}
-state = dict(list((names | more).items())[:: int(sys.argv[2])])
-checkpoint.save(Path(sys.argv[1]), state, keep=1, notes={"skipped": 1, "in_a_row": 0})
+order = int(sys.argv[2])
+state = dict(list((names | more).items())[::order])
+notes = dict([("skipped", 1), ("in_a_row", 0)][::order])
+checkpoint.save(Path(sys.argv[1]), state, keep=1, notes=notes)
 """
 
 

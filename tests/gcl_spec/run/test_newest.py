@@ -95,16 +95,56 @@ def test_who_goes_on_from_an_earlier_one_need_not_say_it_again(run: RunFolder) -
     found = checkpoint.latest(run.checkpoints)
     assert missed(found, run.path) is not None
     run.reopen(found, run.config())
+    assert manifest.newest(run.path) == path_of(run, 2).name
     assert run.found().step == 2
     path_of(run, 2).rename(path_of(run, 1))
     RunFolder.open(run.path, allow_unverified=True).reopen(found, run.config())
+    assert manifest.newest(run.path) == path_of(run, 2).name
     assert missed(found, run.path) is None
+
+
+def test_a_kill_before_a_damaged_one_is_set_aside(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note is older than the file, so that none is missed whatever is still there."""
+    path_of(run, 3).write_bytes(b"damaged")
+    found = checkpoint.latest(run.checkpoints)
+
+    def killed(found: checkpoint.Found) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "set_aside", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.reopen(found, run.config())
+    assert manifest.newest(run.path) == path_of(run, 2).name
+
+
+def test_no_other_write_forgets_it(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, write = [], manifest._write
+
+    def noted(folder: Path, listing: Any) -> None:
+        written.append(listing.newest)
+        write(folder, listing)
+
+    monkeypatch.setattr(manifest, "_write", noted)
+    run.write("data.json", "{}")
+    run.append_metrics({"step": 3})
+    run.vouch()
+    assert written == [path_of(run, 3).name] * 3
+
+
+def test_the_first_one_is_noted(tmp_path: Path) -> None:
+    made = RunFolder.create(tmp_path / "run", Config(), state(0), Report((), {}), [])
+    assert manifest.newest(made.path) == path_of(made, 0).name
 
 
 def test_older_versions_noted_none(run: RunFolder) -> None:
     manifest.adopt(run.path)
     path_of(run, 3).unlink()
     assert run.found().step == 2
+    (run.path / "checksums.json").unlink()
+    manifest.note_newest(run.path, path_of(run, 2).name)
+    assert manifest.newest(run.path) is None
 
 
 def test_a_resumed_run_says_it_once_and_ends_as_unbroken(
@@ -137,7 +177,9 @@ def test_a_resumed_run_says_it_once_and_ends_as_unbroken(
     assert numbers(out) == numbers(whole)
 
 
-@pytest.mark.parametrize("name", [5, ["step-00000003.safetensors"], "../step-00000003", ""])
+@pytest.mark.parametrize(
+    "name", [5, ["step-00000003.safetensors"], "../step-00000003.safetensors", ""]
+)
 def test_a_name_that_is_none_of_a_checkpoint_is_damage(run: RunFolder, name: Any) -> None:
     path = run.path / "checksums.json"
     files = json.loads(path.read_text())["files"]

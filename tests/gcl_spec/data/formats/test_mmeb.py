@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gcl_spec.config.options import ColumnsConfig
+from gcl_spec.data.formats import jsonl
 from gcl_spec.data.formats.mmeb import is_mmeb, plain_text
 from gcl_spec.errors import DataError
 from kinds import png, source
@@ -102,10 +103,29 @@ def test_malformed_rows_keep_their_place(tmp_path: Path) -> None:
         found.sample(0)
     assert found.sample(1).captions == ("a dog",)
     found = source(write(tmp_path, {"qry": 3}), "OK-VQA")
+    assert found.warnings == ()
     with pytest.raises(DataError, match="row 0: 'qry' must be a text, not 3"):
         found.sample(0)
     with pytest.raises(DataError, match="holds no row of a picture and a text"):
         source(write(tmp_path, {"qry_image_path": ""}), "OK-VQA")
+
+
+def test_a_file_of_malformed_rows_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jsonl, "_MOST_MALFORMED", 2)
+    bad, folder = {"pos_text": " "}, tmp_path / "a"
+    assert len(source(write(folder, {}, bad, {}, {}, bad, bad), "OK-VQA")) == 6
+    with pytest.raises(DataError, match=r"3 of the first 4 samples are malformed \(.* row 3: "):
+        source(write(folder, {}, bad, bad, bad, {}, {}), "OK-VQA")
+
+
+def test_all_files_have_the_columns(tmp_path: Path) -> None:
+    folder = write(tmp_path, {}) / "OK-VQA"
+    (folder / FILE).rename(folder / "a.parquet")
+    write(tmp_path, {}, without="pos_t")
+    with pytest.raises(DataError, match=rf"{FILE} has no column 'pos_text', which .*a\.parquet"):
+        source(folder)
 
 
 def test_chosen_columns_are_read_as_in_any_table(tmp_path: Path) -> None:

@@ -55,7 +55,18 @@ def test_a_file_that_was_named_twice_is_one_sample(tmp_path: Path) -> None:
     assert "1 members stand in it twice, such as a/1 (image)" in line
 
 
-def test_a_soft_link_stays_none(tmp_path: Path) -> None:
-    found = index(tmp_path, *MEMBERS, member("a/4.png", b"1.png", tarfile.SYMTYPE))
+@pytest.mark.parametrize("target", [b"1.png", b"a/1.png"])
+def test_a_soft_link_stays_none(target: bytes, tmp_path: Path) -> None:
+    found = index(tmp_path, *MEMBERS, member("a/4.png", target, tarfile.SYMTYPE))
     with pytest.raises(DataError, match="a/4: its image is a link"):
+        found.span(3, "image")
+
+
+def test_a_file_with_holes_is_none(tmp_path: Path) -> None:
+    """Its content in the shard, after `tar --sparse`, is a map of the holes and the rest."""
+    info, data = member("a/4.png", b"1\n0\n4\n".ljust(512, b"\0") + b"data")
+    about = {"major": "1", "minor": "0", "name": "a/4.png", "realsize": "9"}
+    info.pax_headers = {f"GNU.sparse.{name}": value for name, value in about.items()}
+    found = index(tmp_path, *MEMBERS, (info, data))
+    with pytest.raises(DataError, match=r"a/4: its image is a link .* or has holes"):
         found.span(3, "image")

@@ -108,11 +108,15 @@ def test_an_expression_that_gives_up_is_one_line(folder: Path) -> None:
         Tokenizer.from_folder(folder)(["a" * 40 + "b"])
 
 
-@pytest.mark.parametrize("part", [{"SpecialToken": {"id": "x", "type_id": 0}}, None])
-def test_a_text_gets_no_more_tokens_than_the_model_takes(folder: Path, part: Any) -> None:
+@pytest.mark.parametrize(
+    ("part", "more"), [({"SpecialToken": {"id": "x", "type_id": 0}}, 200), (None, 200), (None, 1)]
+)
+def test_a_text_gets_no_more_tokens_than_the_model_takes(
+    folder: Path, part: Any, more: int
+) -> None:
     text = {"Sequence": {"id": "A", "type_id": 0}}
     rule = {
-        "type": "TemplateProcessing", "single": [text, *[part or text] * 200], "pair": [text] * 2,
+        "type": "TemplateProcessing", "single": [text, *[part or text] * more], "pair": [text] * 2,
         "special_tokens": {"x": {"id": "x", "ids": [1], "tokens": ["x"]}},
     }  # fmt: skip
     rule["pair"][1] = {"Sequence": {"id": "B", "type_id": 1}}
