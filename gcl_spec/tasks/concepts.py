@@ -1,6 +1,6 @@
 """Concepts that can stand in a pool as any modality, made of the items of tasks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -52,7 +52,8 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
 
     A candidate with all parts is a document. A query asks for it where a task says that the query
     is to find this candidate, or one that is a part of it: its picture alone, or its text alone.
-    Documents that share a part or a query are one concept, which is seen in its first document.
+    Documents that share a part or a query are one concept, which is seen in its first document;
+    parts are equal as `plain` has them.
 
     Args:
         tasks: any.
@@ -69,10 +70,12 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
         if {name for name, _ in item.content} == given
     )
     asked = list(_asked(tasks))
-    labels = joined([*documents, *((query.content, *found) for query, found in asked)]).tolist()
-    queries: dict[int, dict[Content, Item]] = {}
+    keys = [_plain(content) for content in documents]
+    keys += [(_plain(query.content), *_plain(found)) for query, found in asked]
+    labels = joined(keys).tolist()
+    queries: dict[int, dict[Hashable, Item]] = {}
     for label, (query, _) in zip(labels[len(documents) :], asked, strict=True):
-        queries.setdefault(label, {}).setdefault(query.content, query)
+        queries.setdefault(label, {}).setdefault(_plain(query.content), query)
     seen: dict[int, Concept] = {}
     for label, content in zip(labels, documents, strict=False):
         if label in queries and label not in seen:
@@ -81,8 +84,8 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
     return tuple(seen.values())
 
 
-def _keys(content: Content) -> list[Content | tuple[str, str]]:
-    return [plain(*part) for part in content]
+def _plain(content: Content) -> tuple[Hashable, ...]:
+    return tuple(plain(*part) for part in content)
 
 
 def _asked(tasks: Sequence[Task]) -> Iterator[tuple[Item, Content]]:

@@ -29,6 +29,16 @@ def test_queries_ask_for_documents_and_their_parts() -> None:
     assert cat.id != dog.id
 
 
+def test_texts_in_other_cases_are_one_text() -> None:
+    """Two documents of one caption are one concept, and a query in capitals is asked once."""
+    pair = (Item("1", "dog.png", "a dog"), Item("2", "other.png", "A  Dog"))
+    asks = (Item("q1", None, "it barks"), Item("q2", None, "IT barks"))
+    task = Task("t2it", asks, pair, {"q1": frozenset("1"), "q2": frozenset("2")})
+    (dog,) = concepts_of_tasks([task], MODALITIES)
+    assert dog.parts == {"image": "dog.png", "text": "a dog"}
+    assert dog.queries == asks[:1]
+
+
 def test_a_document_as_each_modality() -> None:
     cat, _ = concepts_of_tasks([DOCUMENTS, PICTURES], MODALITIES)
     assert [cat.document(name).content for name in MODALITIES] == [
