@@ -38,7 +38,7 @@ class Failure:
 
 
 class Preferred(NamedTuple):
-    """How many queries of a kind there are, and of what modality wrong first places were."""
+    """How many queries of a kind have something to find, and what modality stood first wrongly."""
 
     queries: int
     wrong: Mapping[str, int]
@@ -64,8 +64,8 @@ class Failures:
         relevant_QC = seen.relevant()
         scores_QC = np.where(seen.competing(), seen.scores_QC, -np.inf)
         kind, queries = seen.task.kind, seen.task.queries[seen.part]
-        self._queries[kind] += len(queries)
         ranks_Q, firsts_Q = _places(scores_QC, relevant_QC)
+        self._queries[kind] += int(np.count_nonzero(ranks_Q))
         wrong = self._wrong.setdefault(kind, Counter())
         for n in np.flatnonzero(ranks_Q > 1).tolist():
             wrong[seen.candidates[firsts_Q[n]].modality] += 1
@@ -79,7 +79,7 @@ class Failures:
 
     def preferred(self) -> dict[str, Preferred]:
         """By kind of search, which modalities stood first where none that is relevant did."""
-        return {k: Preferred(n, dict(self._wrong[k])) for k, n in self._queries.items()}
+        return {k: Preferred(n, dict(self._wrong[k])) for k, n in self._queries.items() if n}
 
     def _keep(self, failure: Failure) -> None:
         kept = [*self._worst.get(failure.kind, ()), failure]

@@ -70,4 +70,5 @@ def test_a_query_without_an_answer_is_not_among_them(pool: str) -> None:
     given = seen([[1, 2, 3, 4], [1, 2, 3, 4]], [(1, 0)])._replace(pool=pool)
     found(given)
     assert len(found.worst()) == (pool == "global")
+    assert found.preferred() == ({"text->image": (1, {"image": 1})} if pool == "global" else {})
     assert TEXTS[0].text == "ant"
