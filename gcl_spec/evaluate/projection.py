@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,15 @@ class Projection:
         """The projection that `to_json` wrote; ValueError, KeyError or TypeError for other data."""
         points = {
             str(name): tuple((float(x), float(y)) for x, y in places)
-            for name, places in data["points"].items()
+            for name, places in dict(data["points"]).items()
         }
         x, y = data["shares"]
+        numbers = (x, y, *(value for own in points.values() for place in own for value in place))
+        counts = {*map(len, points.values())}
+        if len(counts) != 1 or 0 in counts:
+            raise ValueError("points must be as many for each modality, and one at least")
+        if not all(map(isfinite, numbers)):
+            raise ValueError("a number is not finite")
         return cls(points, (float(x), float(y)))
 
 
@@ -78,17 +85,17 @@ def plane(z_ND: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
     have equal places in every library.
 
     Args:
-        z_ND: shape (N, D), with D of at least 2.
+        z_ND: shape (N, D); with D = 1 all y are 0.
 
     >>> plane(np.asarray([[0.0, 1.0], [2.0, 1.0], [4.0, 1.0]]))[0][:, 0].tolist()
     [-2.0, 0.0, 2.0]
     """
     centred_ND = np.asarray(z_ND, np.float64) - np.mean(z_ND, axis=0, dtype=np.float64)
     _, values, axes_KD = np.linalg.svd(centred_ND, full_matrices=False)
-    two_2D = axes_KD[:2]
+    two_2D, squares_2 = np.zeros((2, centred_ND.shape[1])), np.zeros(2)
+    two_2D[: len(axes_KD)], squares_2[: len(values)] = axes_KD[:2], values[:2] ** 2
     signs_2 = np.sign(two_2D[np.arange(2), np.argmax(np.abs(two_2D), axis=1)])
-    total = float((values**2).sum()) or 1.0
-    x, y = (values[:2] ** 2 / total).tolist()
+    x, y = (squares_2 / (float((values**2).sum()) or 1.0)).tolist()
     return centred_ND @ (two_2D * signs_2[:, None]).T, (x, y)
 
 

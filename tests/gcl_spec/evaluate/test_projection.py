@@ -75,3 +75,18 @@ def test_components_are_the_largest_variances() -> None:
     np.testing.assert_allclose(places_N2.var(axis=0, ddof=1), values[:2], rtol=1e-9)
     np.testing.assert_allclose(shares, values[:2] / values.sum(), rtol=1e-9)
     assert plane(np.ones((3, 4)))[1] == (0.0, 0.0)
+
+
+def test_rows_of_one_number_lie_on_a_line() -> None:
+    places_N2, shares = plane(np.asarray([[1.0], [2.0], [4.5]]))
+    np.testing.assert_allclose(places_N2, [[-1.5, 0], [-0.5, 0], [2, 0]])
+    assert shares == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [[1], {}, {"image": []}, {"image": [[0, 1]], "text": []}, {"image": [[0, float("nan")]]}],
+)
+def test_what_is_no_projection(points: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Projection.from_json({"points": points, "shares": [0.5, 0.25]})
