@@ -15,7 +15,7 @@ from gcl_spec.evaluate.calibrations.rows import Encode, EncodedOnce, Role
 from gcl_spec.evaluate.ranked import ranked
 from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.objective import in_order, name_parts
-from gcl_spec.tasks.task import MIXED, Item, Task, one_content_an_id, union_pool
+from gcl_spec.tasks.task import MIXED, Item, Task, answers, one_content_an_id, union_pool
 
 __all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
 
@@ -195,19 +195,9 @@ def _geometry(
         found[f"cosine of {a} and {b} means"] = geometry.mean_cosine(rows[a], rows[b])
         found[f"distance of {a} and {b} means"] = geometry.centroid_distance(rows[a], rows[b])
     for a, b in combinations(given, 2):
-        pairs = _answers(tasks, f"{b}->{a}")
+        pairs = [x for task in tasks if task.kind == f"{b}->{a}" for x in answers(task)]
         if pairs:
             asked, right = zip(*pairs, strict=True)
             distance = geometry.paired_distance(embed(asked), embed(right))
             found[f"mean distance of {b} and its {a}"] = distance
     return found
-
-
-def _answers(tasks: Sequence[Task], kind: str) -> list[tuple[Item, Item]]:
-    """Each query with each of its relevant candidates, in the tasks of one kind of search."""
-    pairs = []
-    for task in tasks:
-        if task.kind == kind:
-            by_id = {candidate.id: candidate for candidate in task.candidates}
-            pairs += [(q, by_id[found]) for q in task.queries for found in task.qrels[q.id]]
-    return pairs

@@ -10,7 +10,7 @@ import numpy as np
 from gcl_spec._typing import FloatArray
 from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.objective import in_order, name_parts, same_parts
-from gcl_spec.tasks.task import Item, Task
+from gcl_spec.tasks.task import Item, Task, answers
 
 __all__ = ["Projection", "plane", "project"]
 
@@ -106,12 +106,12 @@ def _pairs(tasks: Sequence[Task]) -> list[tuple[Item, Item]]:
         sides = task.kind.split("->")
         if len(sides) != 2 or sides[0] == sides[1] or any(len(name_parts(n)) > 1 for n in sides):
             continue
-        by_id = {item.id: item for item in task.candidates}
         own = found.setdefault(in_order(sides), {})
-        for query in task.queries:
-            for right in sorted(task.qrels[query.id])[:1]:
-                both = frozenset((query.content, by_id[right].content))
-                own.setdefault(both, (query, by_id[right]))
+        firsts: dict[str, tuple[Item, Item]] = {}
+        for query, right in answers(task):
+            firsts.setdefault(query.id, (query, right))
+        for query, right in firsts.values():
+            own.setdefault(frozenset((query.content, right.content)), (query, right))
     return list(max(found.values(), key=len, default={}).values())
 
 

@@ -1,12 +1,12 @@
 """Concepts that can stand in a pool as any modality, made of the items of tasks."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from gcl_spec.data.equal_rows import joined
 from gcl_spec.objective import given_names, name_parts
-from gcl_spec.tasks.task import Item, Task
+from gcl_spec.tasks.task import Item, Task, answers
 
 __all__ = ["Concept", "concepts_of_tasks", "plain"]
 
@@ -69,9 +69,9 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
         for item in task.candidates
         if {name for name, _ in item.content} == given
     )
-    asked = list(_asked(tasks))
+    asked = [pair for task in tasks for pair in answers(task)]
     keys = [_plain(content) for content in documents]
-    keys += [(_plain(query.content), *_plain(found)) for query, found in asked]
+    keys += [(_plain(query.content), *_plain(found.content)) for query, found in asked]
     labels = joined(keys).tolist()
     queries: dict[int, dict[Hashable, Item]] = {}
     for label, (query, _) in zip(labels[len(documents) :], asked, strict=True):
@@ -86,12 +86,3 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
 
 def _plain(content: Content) -> tuple[Hashable, ...]:
     return tuple(plain(*part) for part in content)
-
-
-def _asked(tasks: Sequence[Task]) -> Iterator[tuple[Item, Content]]:
-    """Each query with the content of each candidate that it is to find."""
-    for task in tasks:
-        by_id = {item.id: item.content for item in task.candidates}
-        for query in task.queries:
-            for found in sorted(task.qrels[query.id]):
-                yield query, by_id[found]

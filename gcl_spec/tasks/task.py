@@ -1,6 +1,6 @@
 """A retrieval task: queries, candidates, and which are relevant to which."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gcl_spec.errors import DataError
@@ -13,6 +13,7 @@ __all__ = [
     "Item",
     "Task",
     "answerable",
+    "answers",
     "columns_of",
     "known_ids",
     "modalities_of",
@@ -123,6 +124,14 @@ def answerable(
     if not kept:
         raise DataError(f"no task can be evaluated: {what}")
     return kept, (f"left out of the evaluation: {what}",)
+
+
+def answers(task: Task) -> Iterator[tuple[Item, Item]]:
+    """Each query with each relevant candidate of its own pool, in the order of their ids."""
+    by_id = {item.id: item for item in task.candidates}
+    for query in task.queries:
+        for found in sorted(task.qrels[query.id]):
+            yield query, by_id[found]
 
 
 def known_ids(items: Sequence[Item]) -> Callable[[str], bool]:

@@ -9,7 +9,7 @@ from gcl_spec.errors import DataError
 from gcl_spec.evaluate.evaluation import evaluate
 from gcl_spec.evaluate.examples import examples
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
-from gcl_spec.tasks.task import Item, Task, one_content_an_id, union_pool
+from gcl_spec.tasks.task import Item, Task, answers, one_content_an_id, union_pool
 
 
 def test_pool_needs_one_content_an_id() -> None:
@@ -80,3 +80,13 @@ def test_what_a_task_says_of_candidates_follows_their_new_names() -> None:
     assert first.left_out == {"q": {"2"}}
     assert first.choices == {"q": ("a/1", "2")}
     assert first.elsewhere == {"q": {"9"}}
+
+
+def test_answers_are_those_of_the_own_pool_in_the_order_of_ids() -> None:
+    asks = (Item("q1", None, "ant"), Item("q2", None, "bee"))
+    found = {"q1": frozenset({"i-cat", "i-ant"}), "q2": frozenset()}
+    task = Task("t", asks, T2I.candidates, found, elsewhere={"q2": frozenset({"far"})})
+    assert [(query.id, right.id) for query, right in answers(task)] == [
+        ("q1", "i-ant"),
+        ("q1", "i-cat"),
+    ]
