@@ -1,9 +1,10 @@
 """Charts as SVG in the colours of the page (`report.css`), which has light and dark ones."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import isfinite
 from typing import TypeAlias
+
+from gcl_spec.report.pieces import escape
 
 __all__ = ["Points", "legend", "line_chart", "scatter"]
 

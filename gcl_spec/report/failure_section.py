@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gcl_spec.evaluate.failures import Failure, Failures, Preferred
 from gcl_spec.objective import in_order
-from gcl_spec.report.pieces import ReadImage, item_card, plain_table
+from gcl_spec.report.pieces import ReadImage, escape, item_card, plain_table
 from gcl_spec.report.tables import short_kind
 
 __all__ = ["failure_section"]
@@ -42,8 +42,9 @@ def _failure(failure: Failure, read_image: ReadImage) -> str:
     found = "".join(item_card(x, read_image, x == failure.right) for x in failure.found)
     return (
         f'<div class="example"><div>{item_card(failure.query, read_image)}</div><div>'
-        f'<p class="note">{short_kind(failure.kind)}: the first right one has rank {failure.rank} '
-        f"of {failure.candidates}; first stands: {failure.found[0].modality}</p>"
+        f'<p class="note">{escape(short_kind(failure.kind))}: the first right one has rank '
+        f"{failure.rank} of {failure.candidates}; first stands: "
+        f"{escape(failure.found[0].modality)}</p>"
         f'<div class="strip"><em>wanted</em>{wanted}</div>'
         f'<div class="strip"><em>found</em>{found}</div></div></div>'
     )

@@ -141,7 +141,7 @@ def _examples(pairs: Sequence[tuple[Example, Example]], read_image: ReadImage) -
         if before.kind != kind:
             parts += [
                 "</div>" if kind else "",
-                f'<div class="panel"><b>{short_kind(before.kind)}</b>',
+                f'<div class="panel"><b>{escape(short_kind(before.kind))}</b>',
             ]
             kind = before.kind
         strips = "".join(

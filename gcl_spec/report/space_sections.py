@@ -6,7 +6,6 @@ from typing import Any
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.projection import Projection
 from gcl_spec.report.charts import Points, legend, line_chart, scatter
-from gcl_spec.report.pieces import escape
 
 __all__ = ["RANK", "space_section", "training_section"]
 
@@ -52,8 +51,7 @@ def space_section(before: Projection | None, after: Projection | None) -> str:
             )
     if not panels:
         return ""
-    shown = before or after
-    names = [escape(name) for name in shown.points] if shown is not None else []
+    names = [*dict.fromkeys(name for found in (before, after) if found for name in found.points)]
     return (
         '<p class="note">Some pairs on their first two principal components; a line joins the '
         "embeddings of one pair. With a modality gap, colours lie apart.</p>"

@@ -1,12 +1,11 @@
 """Triangles of compositions of three modalities as SVG, a cell with its number for each of them."""
 
-import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, sqrt
 
 from gcl_spec.evaluate.sweeps.result import Measured, Sweep
-from gcl_spec.report.pieces import spaced
+from gcl_spec.report.pieces import escape, spaced
 
 __all__ = ["Plot", "excess_plots", "hit_plots", "triangle"]
 
@@ -67,7 +66,7 @@ def triangle(sweep: Sweep, plot: Plot, *, signed: bool = False) -> str:
             frames.append(f'<polygon class="{kind}" points="{_hexagon(x, y)}"/>')
     width, height = _SIDE + 2 * _LEFT, _HEIGHT + _TOP + 52
     corners = "".join(
-        f'<text class="corner" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_text(name)}</text>'
+        f'<text class="corner" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(name)}</text>'
         for name, (x, y), anchor in zip(
             map(spaced, sweep.modalities),
             ((4.0, height - 8), (width - 4, height - 8), (width / 2, 16.0)),
@@ -77,7 +76,7 @@ def triangle(sweep: Sweep, plot: Plot, *, signed: bool = False) -> str:
     )
     return (
         f'<svg class="tri" viewBox="0 0 {width:.0f} {height:.0f}" width="100%" role="img" '
-        f'aria-label="{_text(plot.title)}">{"".join(cells)}{"".join(frames)}{corners}</svg>'
+        f'aria-label="{escape(plot.title)}">{"".join(cells)}{"".join(frames)}{corners}</svg>'
     )
 
 
@@ -112,6 +111,3 @@ def _hexagon(x: float, y: float) -> str:
         (0, radius), (-half, radius / 2), (-half, -radius / 2),
     )  # fmt: skip
     return " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners)
-
-
-_text: Callable[[str], str] = html.escape

@@ -1,10 +1,11 @@
 """The part of the page on a sweep, which can be replaced in a page that is there already."""
 
 import re
+from collections.abc import Sequence
 
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.report.pieces import escape, plain_table
-from gcl_spec.report.sweep_plot import excess_plots, hit_plots, triangle
+from gcl_spec.report.sweep_plot import Plot, excess_plots, hit_plots, triangle
 from gcl_spec.report.sweep_tables import summary, sweep_rows
 
 __all__ = ["section", "with_sweep"]
@@ -44,26 +45,24 @@ def _body(sweep: Sweep) -> str:
 
 
 def _hits(sweep: Sweep) -> str:
-    plots = "".join(
-        f'<figure class="panel"><figcaption>{escape(plot.title)}</figcaption>'
-        f"{triangle(sweep, plot)}</figure>"
-        for plot in hit_plots(sweep)
-    )
     return (
         '<p class="note">Each cell is a composition, in percent. At a corner all concepts stand as '
         'its modality. Frames: <b class="best">best</b> and <b class="worst">worst</b> mean.</p>'
-        f'<div class="tris wide">{plots}</div>'
+        f'<div class="tris wide">{_triangles(sweep, hit_plots(sweep))}</div>'
     )
 
 
 def _excess(sweep: Sweep) -> str:
-    plots = "".join(
-        f'<figure class="panel"><figcaption>{escape(plot.title)}</figcaption>'
-        f"{triangle(sweep, plot, signed=True)}</figure>"
-        for plot in excess_plots(sweep)
-    )
     return (
         '<p class="note">How much of the first ten has the modality of the query, above its share '
         "of the pool, in points: 0 where the modality does not matter.</p>"
-        f'<div class="tris">{plots}</div>'
+        f'<div class="tris">{_triangles(sweep, excess_plots(sweep), signed=True)}</div>'
+    )
+
+
+def _triangles(sweep: Sweep, plots: Sequence[Plot], *, signed: bool = False) -> str:
+    return "".join(
+        f'<figure class="panel"><figcaption>{escape(plot.title)}</figcaption>'
+        f"{triangle(sweep, plot, signed=signed)}</figure>"
+        for plot in plots
     )

@@ -7,14 +7,14 @@ from gcl_spec.report.charts import line_chart, scatter
 
 
 def test_lines_reach_from_the_lowest_to_the_highest_value() -> None:
-    chart = line_chart("two <lines>", {"a": [(1, 0.0), (3, 4.0)], "b<": [(1, 2.0), (2, 1.0)]})
+    chart = line_chart("two <lines>", {"a": [(1, 0.0), (3, 4.0)], "b<\u202e": [(1, 2.0), (2, 1.0)]})
     first, second = re.findall(r'<path class="c(\d)" d="M ([^"]+)"', chart)
     assert (first[0], second[0]) == ("0", "1")
     (x0, y0), (x1, y1) = (map(float, p.split()) for p in first[1].split(" L "))
     assert x0 < x1
     assert y0 > y1, "larger values are higher"
     assert 'aria-label="two &lt;lines&gt;"' in chart
-    assert "b&lt;</span>" in chart
+    assert "b&lt;\\u202e</span>" in chart, "marks that turn the direction of writing are shown"
     assert "step 1</text>" in chart
     assert "step 3</text>" in chart
     assert ">4.00</text>" in chart

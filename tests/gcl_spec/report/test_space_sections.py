@@ -4,7 +4,7 @@ import re
 
 from gapped_space import I2T, T2I, gapped
 from gcl_spec.evaluate.evaluation import evaluate
-from gcl_spec.evaluate.projection import project
+from gcl_spec.evaluate.projection import Projection, project
 from gcl_spec.report.space_sections import RANK, space_section, training_section
 
 REPORT = evaluate(gapped(3.0), [T2I, I2T])
@@ -40,4 +40,6 @@ def test_pairs_before_and_after() -> None:
     assert made.count("<polyline") == 2 * 4
     assert made.count("of the variance") == 2
     assert "before: the axes" not in space_section(None, space)
+    points = {"image": ((0.0, 0.0),), "R&D": ((1.0, 1.0),)}
+    assert ">R&amp;D</span>" in space_section(None, Projection(points, (1.0, 0.0)))
     assert space_section(None, None) == ""

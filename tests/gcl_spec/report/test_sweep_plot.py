@@ -39,6 +39,12 @@ def test_corners_lie_where_their_names_stand() -> None:
     assert float(top[1]) < float(left[1]) == float(right[1])
 
 
+def test_names_of_modalities_are_escaped() -> None:
+    found = triangle(full(("a<\u202e", "b", "c")), Plot("x<", [0.0] * 67, 1.0))
+    assert ">a&lt;\\u202e</text>" in found
+    assert 'aria-label="x&lt;"' in found
+
+
 def test_what_is_not_asked_has_an_empty_cell() -> None:
     gap = replace(THREE.measured[0], hit={}, top={})
     sweep = replace(THREE, measured=(gap, *THREE.measured[1:]))
