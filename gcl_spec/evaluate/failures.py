@@ -26,7 +26,8 @@ class Failure:
     """A query whose best relevant candidate stands far behind.
 
     kind: the kind of search. rank: the place of `right`, from 1, behind all that tie with it.
-    right: the best relevant candidate. found: the candidates in the first places.
+    right: the best relevant candidate. found: the candidates in the first places. relevant: whether
+    each of them is.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Failure:
     rank: int
     candidates: int
     found: tuple[Item, ...]
+    relevant: tuple[bool, ...]
 
 
 class Preferred(NamedTuple):
@@ -107,12 +109,13 @@ def _failure(
     # Ties: what is wrong comes first, as in `rank`.
     order = np.lexsort((relevant_C, -scores_C))
     right = int(np.where(relevant_C, scores_C, -np.inf).argmax())
-    found = tuple(seen.candidates[n] for n in order[:_SHOWN].tolist() if scores_C[n] > -np.inf)
+    first = [n for n in order[:_SHOWN].tolist() if scores_C[n] > -np.inf]
     return Failure(
         kind=seen.task.kind,
         query=query,
         right=seen.candidates[right],
         rank=rank,
         candidates=int(np.isfinite(scores_C).sum()),
-        found=found,
+        found=tuple(seen.candidates[n] for n in first),
+        relevant=tuple(relevant_C[first].tolist()),
     )

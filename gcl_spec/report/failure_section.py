@@ -39,7 +39,10 @@ def _table(preferred: Mapping[str, Preferred]) -> str:
 
 def _failure(failure: Failure, read_image: ReadImage) -> str:
     wanted = item_card(failure.right, read_image, hit=True)
-    found = "".join(item_card(x, read_image, x == failure.right) for x in failure.found)
+    found = "".join(
+        item_card(item, read_image, hit)
+        for item, hit in zip(failure.found, failure.relevant, strict=True)
+    )
     return (
         f'<div class="example"><div>{item_card(failure.query, read_image)}</div><div>'
         f'<p class="note">{escape(short_kind(failure.kind))}: the first right one has rank '

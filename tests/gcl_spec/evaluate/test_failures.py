@@ -51,6 +51,7 @@ def test_ranks_are_behind_ties_and_the_worst_are_kept_over_parts() -> None:
     assert [x.rank for x in found.worst()] == [4, 4]
     assert [x.query.text for x in found.worst()] == ["bee", "bee"]
     assert found.worst()[0].found == (PICTURES[1], PICTURES[2], PICTURES[3])
+    assert found.worst()[0].relevant == (False, False, False)
     assert found.preferred() == {"text->image": (4, {"image": 3})}
 
 
@@ -62,6 +63,15 @@ def test_what_is_left_out_is_no_failure() -> None:
     (failure,) = found.worst()
     assert (failure.rank, failure.candidates) == (2, 3), "what is relevant is never left out"
     assert failure.found == (PICTURES[1], PICTURES[0], PICTURES[3])
+
+
+def test_every_right_candidate_among_the_first_is_known() -> None:
+    found = Failures()
+    found(seen([[2, 3, 1, 0]], [(0, 0), (0, 2)]))
+    (failure,) = found.worst()
+    assert (failure.right, failure.rank) == (PICTURES[0], 2)
+    assert failure.found == (PICTURES[1], PICTURES[0], PICTURES[2])
+    assert failure.relevant == (False, True, True)
 
 
 @pytest.mark.parametrize("pool", ["global", "local"])
