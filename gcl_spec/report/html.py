@@ -58,7 +58,7 @@ def render(
         f"<h2>The {searches}</h2>",
         f'<div class="pools">{"".join(_pool(before, after, pool) for pool in _POOLS)}</div>',
         section(sweep),
-        training_section(metrics, before, after),
+        training_section(metrics),
         "<h2>The space</h2>",
         space_section(*projections),
         plain_table(geometry_rows({"before": before, "after": after})),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.projection import Projection
 from gcl_spec.report.charts import Points, legend, line_chart, scatter
 
@@ -13,17 +12,15 @@ RANK = "val_effective_rank"
 """The name in metrics.jsonl of the effective rank of the validation items."""
 
 
-def training_section(metrics: Sequence[Mapping[str, Any]], before: Report, after: Report) -> str:
+def training_section(metrics: Sequence[Mapping[str, Any]]) -> str:
     """Charts over the steps: loss, loss of each direction, gap and effective rank.
+
+    The rank is that of the validation items alone: other items, such as those of the tests at the
+    start and at the end, have another one in the same space.
 
     Args:
         metrics: the lines of metrics.jsonl.
-        before, after: evaluations at the start and at the end, for the ends of the rank's line.
     """
-    last = max((line["step"] for line in metrics), default=0)
-    ends = [(step, r.geometry.get("effective rank")) for step, r in ((0, before), (last, after))]
-    inner = [(line["step"], line[RANK]) for line in metrics if RANK in line]
-    rank = [(float(x), float(y)) for x, y in (ends[0], *inner, ends[1]) if y is not None]
     charts = {
         "Training loss": line_chart("training loss", {"loss": _points(metrics, "loss")}),
         "Loss of each direction": line_chart(
@@ -32,8 +29,8 @@ def training_section(metrics: Sequence[Mapping[str, Any]], before: Report, after
         "Modality gap in the batches": line_chart(
             "modality gap in the batches", _with_prefix(metrics, "gap/")
         ),
-        "Effective rank of the test items": line_chart(
-            "effective rank of the test items", {"rank": rank if inner else []}, digits=0
+        "Effective rank of the validation items": line_chart(
+            "effective rank of the validation items", {"rank": _points(metrics, RANK)}, digits=0
         ),
     }
     return "".join(f"<h2>{title}</h2>{chart}" for title, chart in charts.items() if chart)

@@ -3,11 +3,9 @@
 import re
 
 from gapped_space import I2T, T2I, gapped
-from gcl_spec.evaluate.evaluation import evaluate
 from gcl_spec.evaluate.projection import Projection, project
 from gcl_spec.report.space_sections import RANK, space_section, training_section
 
-REPORT = evaluate(gapped(3.0), [T2I, I2T])
 LINES = [
     {"step": n, "loss": 2.0, "loss/image->text": 1.0, "loss/text->image": n, "gap/cosine": 0.1}
     for n in (1, 2)
@@ -15,22 +13,25 @@ LINES = [
 
 
 def test_training_has_a_chart_of_each_kind() -> None:
-    made = training_section([*LINES, {"step": 1, RANK: 3.5}], REPORT, REPORT)
+    ranks = [{"step": step, RANK: 3.5 * step} for step in (5, 10)]
+    made = training_section([*LINES, *ranks])
     assert re.findall("<h2>([^<]+)</h2>", made) == [
         "Training loss",
         "Loss of each direction",
         "Modality gap in the batches",
-        "Effective rank of the test items",
+        "Effective rank of the validation items",
     ]
     assert made.count("<path") == 1 + 2 + 1 + 1
     assert "image-&gt;text</span>" in made
-    assert "step 0</text>" in made, "the rank's line begins before the first step"
+    rank = made.rpartition("<h2>")[2]
+    assert "step 5</text>" in rank, "other items have other ranks: its line has nothing of them"
+    assert ">35</text>" in rank
 
 
 def test_what_was_not_measured_has_no_chart() -> None:
-    assert training_section([], REPORT, REPORT) == ""
-    assert training_section([{"step": 1, "loss": 1.0}], REPORT, REPORT) == ""
-    assert training_section(LINES, REPORT, REPORT).count("<svg") == 3
+    assert training_section([]) == ""
+    assert training_section([{"step": 1, "loss": 1.0}]) == ""
+    assert training_section(LINES).count("<svg") == 3
 
 
 def test_pairs_before_and_after() -> None:
