@@ -9,7 +9,15 @@ from gcl_spec.evaluate.failures import Failures
 from gcl_spec.evaluate.projection import Projection
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.report.failure_section import failure_section
-from gcl_spec.report.pieces import ReadImage, escape, item_card, page, plain_table, spaced
+from gcl_spec.report.pieces import (
+    ReadImage,
+    escape,
+    figure_card,
+    item_card,
+    page,
+    plain_table,
+    spaced,
+)
 from gcl_spec.report.space_sections import space_section, training_section
 from gcl_spec.report.sweep_section import section
 from gcl_spec.report.tables import geometry_rows, report_rows, short_kind
@@ -74,22 +82,13 @@ def _cards(before: Report, after: Report) -> str:
     cards = []
     for pool in _POOLS:
         first, last = (100 * report.average(pool, "hit@10") for report in (before, after))
-        cards.append(_card(f"{last:.1f}", f"average hit@10, {pool} pool", first, last, 1))
+        cards.append(figure_card(f"{last:.1f}", f"average hit@10, {pool} pool", first, last, 1))
     gaps = [key for key in after.geometry if key.startswith("cosine of ")]
     for key, digits in (("effective rank", 0), *((gap, 2) for gap in gaps[:1])):
         if key in before.geometry and key in after.geometry:
             first, last = before.geometry[key], after.geometry[key]
-            cards.append(_card(f"{last:.{digits}f}", key, first, last, digits))
+            cards.append(figure_card(f"{last:.{digits}f}", key, first, last, digits))
     return f'<div class="cards">{"".join(cards)}</div>'
-
-
-def _card(value: str, label: str, first: float, last: float, digits: int) -> str:
-    kind = "up" if last >= first else "down"
-    change = f'<span class="{kind}">{last - first:+.{digits}f}</span>'
-    return (
-        f'<div class="card"><b>{value}</b><span>{escape(label)}<br>'
-        f"before {first:.{digits}f}, {change}</span></div>"
-    )
 
 
 def _pool(before: Report, after: Report, pool: str) -> str:

@@ -10,7 +10,7 @@ from gcl_spec._words import escaped
 from gcl_spec.objective import name_parts
 from gcl_spec.tasks.task import Item
 
-__all__ = ["ReadImage", "escape", "item_card", "page", "plain_table", "spaced"]
+__all__ = ["ReadImage", "escape", "figure_card", "item_card", "page", "plain_table", "spaced"]
 
 ReadImage: TypeAlias = Callable[[str], bytes]
 """Gives a small WebP of a picture, by the path in an item."""
@@ -24,6 +24,23 @@ def page(title: str, body: Sequence[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{css}</style></head>"
         f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
+def figure_card(value: str, label: str, first: float, last: float, digits: int) -> str:
+    """A figure after a training as a card, with what it was before, and its change.
+
+    Args:
+        value: the figure as it is shown.
+        label: what it is.
+        first, last: the numbers before and after.
+        digits: of both, and of their difference.
+    """
+    kind = "up" if last >= first else "down"
+    change = f'<span class="{kind}">{last - first:+.{digits}f}</span>'
+    return (
+        f'<div class="card"><b>{escape(value)}</b><span>{escape(label)}<br>'
+        f"before {first:.{digits}f}, {change}</span></div>"
     )
 
 

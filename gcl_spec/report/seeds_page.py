@@ -5,9 +5,11 @@ from statistics import fmean, stdev
 
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.report.comparison_tables import seed_rows
-from gcl_spec.report.pieces import escape, page, plain_table
+from gcl_spec.report.pieces import escape, figure_card, page, plain_table
 
 __all__ = ["seeds_page"]
+
+_POOLS = ("global", "local")
 
 
 def seeds_page(
@@ -44,18 +46,11 @@ def seeds_page(
     )
 
 
-_POOLS = ("global", "local")
-
-
 def _card(pool: str, before: Sequence[Report], after: Sequence[Report]) -> str:
     first, last = ([100 * r.average(pool, "hit@10") for r in found] for found in (before, after))
-    change = fmean(last) - fmean(first)
-    kind = "up" if change >= 0 else "down"
-    spread = f" &plusmn; {stdev(last):.2f}" if len(last) > 1 else ""
-    return (
-        f'<div class="card"><b>{fmean(last):.1f}{spread}</b><span>average hit@10, {pool} pool<br>'
-        f'before {fmean(first):.1f}, <span class="{kind}">{change:+.1f}</span></span></div>'
-    )
+    spread = f" ± {stdev(last):.2f}" if len(last) > 1 else ""
+    value, label = f"{fmean(last):.1f}{spread}", f"average hit@10, {pool} pool"
+    return figure_card(value, label, fmean(first), fmean(last), 1)
 
 
 def _runs(after: Mapping[str, Report]) -> list[list[str]]:

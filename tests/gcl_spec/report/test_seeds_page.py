@@ -15,6 +15,7 @@ def test_means_deviations_and_each_run() -> None:
     assert '<a href="seed-0/report.html">' in page
     assert "+- 0.00" in page
     assert "http" not in page
+    assert "<b>100.0 ± 0.00</b><span>average hit@10, local pool<br>before 100.0, " in page
     values = [100 * r.average("global", "hit@1") for r in (good, bad)]
     assert values == [100.0, 0.0], "the runs differ"
     assert page.count("<td>seed-1</td>") == 1
@@ -24,4 +25,4 @@ def test_one_run_has_no_deviation() -> None:
     report = {"seed-0": evaluate(gapped(1.0), [T2I, I2T])}
     page = seeds_page("one", report, report)
     assert "+- 0" not in page
-    assert "&plusmn;" not in page
+    assert "±" not in page
