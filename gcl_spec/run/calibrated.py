@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.data.open import open_source
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
-from gcl_spec.embed.encode import encode
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, fit
 from gcl_spec.evaluate.calibrations.rows import Rows, rows_of, same_roles, with_roles
@@ -22,11 +19,11 @@ from gcl_spec.evaluate.calibrations.store import Origin, write
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.progress import Reporter
 from gcl_spec.run.calibration_files import calibration_file, weights_checksum
-from gcl_spec.run.collate_items import collate_items
+from gcl_spec.run.collate_items import readable_encoder
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
 from gcl_spec.tasks.held_out import hold_out
-from gcl_spec.tasks.task import Item, columns_of
+from gcl_spec.tasks.task import Item
 
 __all__ = ["MOST", "Fitted", "calibrate", "training_rows"]
 
@@ -123,14 +120,8 @@ def training_rows(
     numbers = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist()
     bad: dict[str, str] = {}
     items = list(_items(source, numbers, config, bad))
-    collate = collate_items(run, source, items, reporter, bad)
+    run_encoder = readable_encoder(run, source, items, reporter, bad)
     items = [item for item in items if item.image not in bad]
-    read = partial(collate, bad=bad, every=True)
-    size = config.eval.batch_size
-
-    def run_encoder(some: Sequence[Item]) -> FloatArray:
-        return encode(run.trainer, read, columns_of(some), batch_size=size)
-
     # A picture is found to be unreadable only when it is encoded; its rows are then zero.
     found: dict[str, Rows] = {}
     for _, rows in rows_of(items, run_encoder) if items else ():

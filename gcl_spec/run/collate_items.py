@@ -1,4 +1,4 @@
-"""Makes batches of the items of training data, of which some pictures may be unreadable."""
+"""Encodes the items of training data, of which some pictures may be unreadable."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,21 +9,24 @@ from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
 from gcl_spec.data.prepare.collate import Collate, Collator
 from gcl_spec.data.source import Source
 from gcl_spec.embed.encode import encode
+from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.progress import Reporter
 from gcl_spec.run.loaded import LoadedRun
 from gcl_spec.tasks.task import Item, columns_of
 
-__all__ = ["collate_items", "encode_readable"]
+__all__ = ["readable_encoder"]
 
 
-def collate_items(
+def readable_encoder(
     run: LoadedRun,
     source: Source,
     items: Sequence[Item],
     reporter: Reporter,
     bad: dict[str, str],
-) -> Collate:
-    """What makes batches of the items of a source, with the outputs of frozen towers cached.
+) -> Encode:
+    """What makes unit rows (N, D) of N items of a source; those of unreadable pictures are zero.
+
+    The outputs of frozen towers are computed at once, or taken from the cache.
 
     Args:
         run: the model.
@@ -32,6 +35,18 @@ def collate_items(
         reporter: hears of progress.
         bad: takes the reason for each picture that cannot be read, by its reference.
     """
+    collate = partial(_collate(run, source, items, reporter, bad), bad=bad, every=True)
+    size = run.config.eval.batch_size
+
+    def made(some: Sequence[Item]) -> FloatArray:
+        return encode(run.trainer, collate, columns_of(some), batch_size=size)
+
+    return made
+
+
+def _collate(
+    run: LoadedRun, source: Source, items: Sequence[Item], reporter: Reporter, bad: dict[str, str]
+) -> Collate:
     if isinstance(source, VectorSource):
         return VectorCollator(source)
     collator = Collator(run.config, source)
@@ -40,23 +55,3 @@ def collate_items(
     store = FeatureStore(run.config, collator, run.trainer.features)
     store.prepare(columns_of(items), reporter, bad=bad)
     return store
-
-
-def encode_readable(
-    run: LoadedRun,
-    source: Source,
-    items: Sequence[Item],
-    reporter: Reporter,
-    bad: dict[str, str],
-) -> FloatArray:
-    """Unit rows (N, D) of N items; those of pictures that cannot be read are zero.
-
-    Args:
-        run: the model.
-        source: where the parts of the items lie.
-        items: the N items.
-        reporter: hears of progress.
-        bad: takes the reason for each picture that cannot be read, by its reference.
-    """
-    read = partial(collate_items(run, source, items, reporter, bad), bad=bad, every=True)
-    return encode(run.trainer, read, columns_of(items), batch_size=run.config.eval.batch_size)

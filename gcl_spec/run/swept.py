@@ -19,7 +19,7 @@ from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.evaluate.sweeps.sweep import drawn, sweep
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
-from gcl_spec.run.collate_items import encode_readable
+from gcl_spec.run.collate_items import readable_encoder
 from gcl_spec.run.loaded import LoadedRun, encode_items
 from gcl_spec.run.picture_copies import without_copies
 from gcl_spec.tasks.concepts import Concept, concepts_of_tasks
@@ -133,10 +133,10 @@ def _of_samples(
     some, copies = drawn(every), 0
     if not isinstance(source, VectorSource):
         some, copies = without_copies(some, source)
-    once = EncodedOnce(lambda items: encode_readable(run, source, items, reporter, bad))
     items = [
         item for concept in some for item in (*map(concept.document, modalities), *concept.queries)
     ]
+    once = EncodedOnce(readable_encoder(run, source, items, reporter, bad))
     if items:
         once(items)
     kept = (

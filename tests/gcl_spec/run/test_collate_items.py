@@ -9,7 +9,7 @@ from PIL import Image
 from fake import FakeTrainer
 from gcl_spec.data.open import open_source
 from gcl_spec.progress import Quiet
-from gcl_spec.run.collate_items import encode_readable
+from gcl_spec.run.collate_items import readable_encoder
 from gcl_spec.run.loaded import LoadedRun
 from gcl_spec.tasks.task import Item
 from loop_config import fast
@@ -23,7 +23,7 @@ def test_rows_of_unreadable_pictures_are_zero(tmp_path: Path) -> None:
     config = fast(tmp_path, tmp_path / "cache")
     run, bad = LoadedRun(config, 0, FakeTrainer(config, None)), {}
     items = [Item("", "good.png", "red"), Item("", "bad.png", "red"), Item("", "bad.png")]
-    source = open_source(config.data)
-    rows = encode_readable(run, source, [*items, Item("", None, "red")], Quiet(), bad)
+    source, every = open_source(config.data), [*items, Item("", None, "red")]
+    rows = readable_encoder(run, source, every, Quiet(), bad)(every)
     assert np.allclose(np.linalg.norm(rows, axis=1), [1, 0, 0, 1], atol=1e-6)
     assert [*bad] == ["bad.png"]

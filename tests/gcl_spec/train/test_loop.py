@@ -11,6 +11,7 @@ import pytest
 from fake import FakeBackend, FakeTrainer
 from gcl_spec.config.options import Config
 from gcl_spec.errors import InputError, TrainingError
+from gcl_spec.report.space_sections import RANK
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.training import dry_run, run_training
 from loop_config import fast, numbers, state
@@ -44,6 +45,10 @@ def test_validation_during_training(config: Config, tmp_path: Path) -> None:
     config = replace(config, train=replace(config.train, eval_every=8))
     folder = run_training(config, FakeBackend(), tmp_path / "run").path
     assert [line["step"] for line in numbers(folder) if "val_hit@10" in line] == [8, 16]
+    ranks = [line[RANK] for line in numbers(folder) if RANK in line]
+    assert len(ranks) == 2
+    assert all(rank >= 1 for rank in ranks)
+    assert "Effective rank of the validation items" in (folder / "report.html").read_text()
 
 
 def test_the_same_config_gives_the_same_run(config: Config, tmp_path: Path) -> None:
