@@ -19,9 +19,9 @@ from gcl_spec.evaluate.calibrations.store import Origin, write
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.progress import Reporter
 from gcl_spec.run.calibration_files import calibration_file, weights_checksum
-from gcl_spec.run.collate_items import readable_encoder
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.run.readable_items import readable_encoder
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item
 

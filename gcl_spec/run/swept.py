@@ -19,9 +19,9 @@ from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.evaluate.sweeps.sweep import drawn, sweep
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
-from gcl_spec.run.collate_items import readable_encoder
 from gcl_spec.run.loaded import LoadedRun, encode_items
 from gcl_spec.run.picture_copies import without_copies
+from gcl_spec.run.readable_items import readable_encoder
 from gcl_spec.tasks.concepts import Concept, concepts_of_tasks
 from gcl_spec.tasks.folder import folder_of_tasks, read_tasks
 from gcl_spec.tasks.held_out import held_rows

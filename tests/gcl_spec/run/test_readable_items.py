@@ -9,8 +9,8 @@ from PIL import Image
 from fake import FakeTrainer
 from gcl_spec.data.open import open_source
 from gcl_spec.progress import Quiet
-from gcl_spec.run.collate_items import readable_encoder
 from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.run.readable_items import readable_encoder
 from gcl_spec.tasks.task import Item
 from loop_config import fast
 
