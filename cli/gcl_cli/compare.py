@@ -100,4 +100,4 @@ def _show(
         console.print(rich_table(difference_rows(list(found)), title))
     if any(one.runs for one in every):
         console.print(rich_table(mean_rows(every, names, columns), "mean +- deviation over seeds"))
-    say("p: sign-flip permutation, corrected by Holm; interval: paired bootstrap, percentile")
+    say("p: sign-flip permutation, corrected by Holm; interval: 95 %, paired bootstrap, percentile")

@@ -23,7 +23,7 @@ def difference_rows(found: Sequence[Difference]) -> list[list[str]]:
     Args:
         found: of one pair of runs and one column.
     """
-    head = ["task", "first", "other", "change", "95 % interval", "+/- queries", "p", "verdict"]
+    head = ["task", "first", "other", "diff", "interval", "won/lost", "p", ""]
     return [head, *map(_difference_row, found)]
 
 
