@@ -1,5 +1,9 @@
 """Comparisons and seeds as tables."""
 
+from io import StringIO
+
+from rich.console import Console
+
 from gcl_spec.evaluate.comparison import compare
 from gcl_spec.evaluate.scores import mean_of, of_report
 from gcl_spec.report.comparison_tables import (
@@ -9,6 +13,7 @@ from gcl_spec.report.comparison_tables import (
     seed_rows,
     short_names,
 )
+from gcl_spec.report.tables import rich_table
 from reports import report
 
 WORSE, BETTER = report([0.0] * 10), report([1.0] * 8 + [0.0] * 2)
@@ -27,6 +32,15 @@ def test_differences() -> None:
     assert "TIED: a against a, local hit@10: +0.0 points, 95 % +0.0 to +0.0" in difference_line(
         same[-1], ("a", "a")
     )
+
+
+def test_a_row_is_a_line_of_80_columns() -> None:
+    row = ["it2t_clipart", "100.0", "0.0", "-99.9", "-99.9 -99.8", "345/177", "0.002", "WORSE"]
+    head = difference_rows([])[0]
+    console = Console(file=StringIO(), width=80)
+    console.print(rich_table([head, row], "a table"))
+    lines = console.file.getvalue().splitlines()
+    assert [line.split() for line in lines if "clip" in line] == [" ".join(row).split()]
 
 
 def test_means_and_deviations_over_seeds() -> None:
