@@ -6,7 +6,7 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["class_ids", "connected", "first_equal", "joined"]
+__all__ = ["class_ids", "connected", "first_equal", "linked_ids"]
 
 _ROWS = 4096  # rows that are looked at a time, so that millions are never copied
 
@@ -76,18 +76,20 @@ def class_ids(concepts: Sequence[str], captions: Sequence[str | None]) -> IntArr
     array([0, 1, 0, 1])
     """
     pairs = zip(concepts, captions, strict=True)
-    return joined([[("concept", a), *([] if b is None else [("caption", b)])] for a, b in pairs])
+    return linked_ids(
+        [[("concept", a), *([] if b is None else [("caption", b)])] for a, b in pairs]
+    )
 
 
-def joined(keys: Sequence[Iterable[Hashable]]) -> IntArray:
-    """For each of N things, the least number of those that it shares a key with, (N,).
+def linked_ids(keys: Sequence[Iterable[Hashable]]) -> IntArray:
+    """For each of N things, the least number of those that it is linked with, (N,).
 
-    Things that share none with each other may be joined through others.
+    Two things are linked where they share a key, and where both are linked with a third.
 
     Args:
         keys: those of each thing.
 
-    >>> joined([["a"], ["b"], ["a", "c"], ["c"]])
+    >>> linked_ids([["a"], ["b"], ["a", "c"], ["c"]])
     array([0, 1, 0, 0])
     """
     parent = list(range(len(keys)))

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gcl_spec.data.equal_rows import joined
+from gcl_spec.data.equal_rows import linked_ids
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.tasks.task import Item, Task, answers
 
@@ -72,7 +72,7 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
     asked = [pair for task in tasks for pair in answers(task)]
     keys = [_plain(content) for content in documents]
     keys += [(_plain(query.content), *_plain(found.content)) for query, found in asked]
-    labels = joined(keys).tolist()
+    labels = linked_ids(keys).tolist()
     queries: dict[int, dict[Hashable, Item]] = {}
     for label, (query, _) in zip(labels[len(documents) :], asked, strict=True):
         queries.setdefault(label, {}).setdefault(_plain(query.content), query)

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 
-from gcl_spec.data.equal_rows import joined
+from gcl_spec.data.equal_rows import linked_ids
 from gcl_spec.data.sample import Sample
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.tasks.concepts import Concept, plain
@@ -30,7 +30,7 @@ def concepts_of_samples(
     given = given_names(modalities)
     every = list(samples)
     groups: dict[int, list[Sample]] = {}
-    for label, sample in zip(joined([_keys(x) for x in every]).tolist(), every, strict=True):
+    for label, sample in zip(linked_ids([_keys(x) for x in every]).tolist(), every, strict=True):
         groups.setdefault(label, []).append(sample)
     return tuple(
         _concept(whole[0], group, given, modalities)

@@ -37,6 +37,13 @@ def test_a_rank_above_a_smaller_side_is_an_error() -> None:
     assert ranks(fitting) == {4}
 
 
+def test_the_smaller_side_may_be_either() -> None:
+    model = Layer()
+    model.fc1 = nn.Linear(12, 3)
+    with pytest.raises(ConfigError, match="for 'fc1' is 3 x 12; set it to 3 or less"):
+        add_lora(model, config(4))
+
+
 def test_a_run_that_has_such_matrices_keeps_them() -> None:
     model = Layer()
     add_lora(model, config(5), trained=True)

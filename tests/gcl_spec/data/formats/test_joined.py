@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gcl_spec.data.formats.joined import NearestRoot
+from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError
 from kinds import captions, png, source
 from three import CSV, LINES, PNGS, TEXTS, folder_of_three, pictures, write_lines
@@ -155,3 +157,14 @@ def test_a_long_series_leaves_no_file_open(folder: Path) -> None:
     (folder / "p-7.csv").write_text(CSV + "images/0.png,more\n")
     with pytest.raises(DataError, match=r"p-\d+\.csv has changed since it was opened"):
         captions(found)
+
+
+def test_a_folder_that_is_looked_up_in_two_places_is_never_said_to_be_absent(folder: Path) -> None:
+    """A root without a folder says None (`Root.listing`), but its files may lie in the other."""
+    (folder / "train" / "inner").mkdir(parents=True)
+    (folder / "train" / "inner" / "a.png").write_bytes(png(1))
+    root = FolderRoot(folder)
+    assert root.listing("inner") is None
+    nearest = NearestRoot(root, "train")
+    assert nearest.exists("inner/a.png")
+    assert nearest.listing("inner") == ()
