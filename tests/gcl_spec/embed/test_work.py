@@ -165,7 +165,7 @@ def test_half_precision(data: Path, tmp_path: Path) -> None:
     work(data, tmp_path / "rows", replace(MAKER, dtype="float16")).run(single())
     stored = load_embeddings(tmp_path / "rows")
     assert np.load(next(stored.shards()).rows).dtype == np.float16
-    row = stored.rows([(("text", "a red tile 0"),)])
+    row = stored.read(stored.places([(("text", "a red tile 0"),)]))
     assert np.linalg.norm(row) == pytest.approx(1, rel=1e-6)
 
 

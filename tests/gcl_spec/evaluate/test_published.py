@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gapped_space import T2I, gapped
+from gapped_space import PICTURES, T2I, TEXTS, gapped
 from gcl_spec.errors import DataError, InputError
+from gcl_spec.evaluate.calibrations.known import fit
+from gcl_spec.evaluate.calibrations.rows import Rows, with_roles
 from gcl_spec.evaluate.paper import COLUMNS
 from gcl_spec.evaluate.published import average, measure
+from gcl_spec.evaluate.trec_folder import Seen
 from gcl_spec.tasks import mbeir, mixbench, mmeb
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.mbeir_hashed import candidate_number, query_number
@@ -109,6 +112,15 @@ def test_a_candidate_with_the_querys_content_competes() -> None:
     assert figure.per_query["t-ant"] == 0.5
     assert figure.band == (0.75, 0.875, 1)
     assert average([figure], "local hit@1") == 0.875
+
+
+def test_queries_and_candidates_are_calibrated_as_what_they_are() -> None:
+    encode, seen = gapped(3.0), list[Seen]()
+    asked, found = (Rows.single(n, encode(x)) for n, x in (("text", TEXTS), ("image", PICTURES)))
+    mean = fit("mean", with_roles({"query": {"text": asked}, "candidate": {"image": found}}))
+    measure(encode, [T2I], ["local hit@1"], mean, watch=seen.append)
+    # Without the means that all texts, and all pictures, have in common.
+    np.testing.assert_allclose(seen[0].scores_QC, (4 * np.eye(4) - 1) / 3, atol=1e-6)
 
 
 def test_rows_that_are_not_finite_are_named() -> None:

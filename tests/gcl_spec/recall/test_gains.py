@@ -106,6 +106,7 @@ def test_what_is_refused() -> None:
     for pairs, gains, message in (
         ([(0, 0)], [1.0, 2.0], r"gains have shape \(2,\); wanted one for each of the 1 pairs"),
         ([(0, 0)], [np.nan], "gain of a relevant candidate of query 0 is nan"),
+        ([(0, 0)], [np.inf], "gain of a relevant candidate of query 0 is inf"),
         ([(0, 0)], [0.0], r"query 0 is 0.0; wanted .* above 0; .*leave it out"),
         ([(0, 0), (0, 0)], [1.0, 2.0], "stands twice"),
         ([(0, 2)], [1.0], "names candidate 2"),
