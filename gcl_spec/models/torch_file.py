@@ -1,81 +1,126 @@
-"""Reads state dicts as versions of torch before 1.6 wrote them, without torch.
+"""Reads the files of `torch.save`, without torch.
 
-The file is a row of pickles (magic number, version, machine, the dictionary with its tensors'
-places, the keys of their storages) and then the storages: 8 bytes for the number of values, and the
-values. Of what a pickle names, only that is called which rebuilds a tensor.
+Since torch 1.6 a file is a zip archive: data.pkl, a pickle of the dictionary with its tensors'
+places, and data/0, data/1, ..., the storages. Before, it was a row of pickles (magic number,
+version, machine, the dictionary, the keys of the storages) and then the storages: 8 bytes for the
+number of values, and the values. `gcl_spec.models.torch_pickle` reads the pickles, and runs nothing
+of them.
 """
 
 import pickle
-from collections import OrderedDict
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 
+from gcl_spec._files.reading import megabytes, open_regular, reason
+from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
 from gcl_spec.errors import DataError
+from gcl_spec.models.torch_pickle import Reader, Tensor, values_of
 
-__all__ = ["read_state_dict"]
+__all__ = ["read_state_dict", "tensor_shapes"]
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES = {"DoubleStorage": "<f8", "FloatStorage": "<f4", "LongStorage": "<i8"}
+_ZIP = b"PK\x03\x04"
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
+_MOST_PICKLE = 2**26  # bytes; names and places of a model's tensors are less than a megabyte
+_PLAIN = (str, int, float, bool, type(None))
+
+_BAD = (
+    *(OSError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, TypeError, ValueError),
+    *(LookupError, AttributeError, RuntimeError, NotImplementedError, MemoryError, OverflowError),
+)
+
+T = TypeVar("T")
+Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-def read_state_dict(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def read_state_dict(path: Path) -> Arrays:
     """The tensors of a file by name, of the shapes that they have there.
 
+    They may be wrapped, as trainers do it: in {"state_dict": ...} beside plain values such as the
+    epoch, which are left out. bfloat16 becomes float32.
+
     Raises:
-        DataError: it is no such file, is damaged, or holds anything but tensors.
+        DataError: it is no such file, is damaged, or holds anything but tensors and plain values.
     """
+    return _read(path, _zip_values, _old_values)
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the tensors by name; of a file since torch 1.6 no value is read.
+
+    Raises:
+        DataError: `read_state_dict` would refuse it.
+    """
+    return _read(path, _zip_shapes, lambda file: {n: x.shape for n, x in _old_values(file).items()})
+
+
+def _read(path: Path, of_zip: Callable[[zipfile.ZipFile], T], of_old: Callable[[BinaryIO], T]) -> T:
     try:
-        with path.open("rb") as file:
-            return _read(file)
-    except (OSError, pickle.UnpicklingError, ValueError, EOFError, TypeError) as error:
-        raise DataError(f"{path}: not a readable torch state dict: {error}") from error
+        with open_regular(path) as file:
+            beginning = file.read(64)
+            file.seek(0)
+            if is_lfs_pointer(beginning):
+                raise ValueError(LFS_POINTER)
+            if not beginning.startswith(_ZIP):
+                return of_old(file)
+            with zipfile.ZipFile(file) as archive:
+                return of_zip(archive)
+    except _BAD as error:
+        raise DataError(
+            f"{path}: not a readable torch state dict: {one_line(reason(error))}"
+        ) from error
 
 
-class _Tensor(NamedTuple):
-    """The place of a tensor's values."""
-
-    key: str
-    dtype: np.dtype[Any]
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-class _Reader(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        """What rebuilds tensors and dictionaries; an `UnpicklingError` for any other name."""
-        if module == "torch" and name in _DTYPES:
-            return np.dtype(_DTYPES[name])
-        allowed = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _place,
-        }
-        if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no tensor")
-        return allowed[module, name]
-
-    def persistent_load(self, pid: Any) -> tuple[str, np.dtype[Any]]:
-        """The key and type of a storage."""
-        kind, dtype, key, *_ = pid
-        if kind != "storage" or not isinstance(dtype, np.dtype):
-            raise pickle.UnpicklingError(f"unknown storage {pid!r}")
-        return str(key), dtype
+def _zip_values(archive: zipfile.ZipFile) -> Arrays:
+    tensors, members = _zip_tensors(archive)
+    storages: Arrays = {}
+    for x in tensors.values():
+        if x.key not in storages:
+            storages[x.key] = np.frombuffer(archive.read(members[x.key]), x.dtype)
+    return {name: values_of(x, storages[x.key]) for name, x in tensors.items()}
 
 
-def _place(
-    storage: tuple[str, np.dtype[Any]], offset: int, shape: Any, strides: Any, *_: Any
-) -> Any:
-    return _Tensor(*storage, int(offset), tuple(shape), tuple(strides))
+def _zip_shapes(archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
+    return {name: x.shape for name, x in _zip_tensors(archive)[0].items()}
 
 
-def _read(file: BinaryIO) -> dict[str, np.ndarray[Any, Any]]:
-    magic, _version, _machine, tensors, keys = (_Reader(file).load() for _ in range(5))
+def _zip_tensors(
+    archive: zipfile.ZipFile,
+) -> tuple[dict[str, Tensor], dict[str, zipfile.ZipInfo]]:
+    """The places of the tensors by name, and the members of the archive by storage."""
+    infos = archive.infolist()
+    for info in infos:
+        if info.compress_type != zipfile.ZIP_STORED:  # a small file could become a large one
+            raise ValueError(
+                f"its member {info.filename[:80]!r} is compressed, as torch never does"
+            )
+    pickles = [info for info in infos if info.filename.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise ValueError("a zip archive without the one data.pkl of torch.save")
+    top = pickles[0].filename.removesuffix("data.pkl")
+    order = next((info for info in infos if info.filename == f"{top}byteorder"), None)
+    if order is not None and archive.read(order) != b"little":
+        raise ValueError("written by a machine with another order of bytes; write it anew")
+    if pickles[0].file_size > _MOST_PICKLE:
+        raise ValueError(f"its data.pkl has {megabytes(pickles[0].file_size)}")
+    with archive.open(pickles[0]) as file:
+        tensors = _unwrapped(Reader(cast("BinaryIO", file)).load())
+    members = {info.filename.removeprefix(f"{top}data/"): info for info in infos}
+    lacking = next((x.key for x in tensors.values() if x.key not in members), None)
+    if lacking is not None:
+        raise ValueError(f"no storage {lacking[:80]!r}")
+    return tensors, members
+
+
+def _old_values(file: BinaryIO) -> Arrays:
+    magic, _version, _machine, found, keys = (Reader(file).load() for _ in range(5))
     if magic != _MAGIC:
         raise ValueError("it does not begin as one")
-    if not isinstance(tensors, dict) or not all(isinstance(x, _Tensor) for x in tensors.values()):
-        raise ValueError("it holds more than names and tensors")
+    tensors = _unwrapped(found)
     dtypes = {x.key: x.dtype for x in tensors.values()}
     storages = {}
     for key in keys:
@@ -84,16 +129,21 @@ def _read(file: BinaryIO) -> dict[str, np.ndarray[Any, Any]]:
             raise ValueError(f"no tensor lies in storage {key}")
         data = file.read(count * dtypes[key].itemsize)
         storages[key] = np.frombuffer(data, dtypes[key], count=count)
-    return {str(name): _values(x, storages[x.key]) for name, x in tensors.items()}
+    return {name: values_of(x, storages[x.key]) for name, x in tensors.items()}
 
 
-def _values(tensor: _Tensor, storage: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    steps = zip(tensor.shape, tensor.strides, strict=True)
-    reach = tensor.offset + sum((n - 1) * s for n, s in steps) + 1
-    if min((*tensor.shape, *tensor.strides, tensor.offset, 0)) < 0 or (
-        0 not in tensor.shape and reach > len(storage)
-    ):
-        raise ValueError("a tensor reaches out of its storage")
-    strides = tuple(s * storage.itemsize for s in tensor.strides)
-    view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides)
-    return view.copy()
+def _unwrapped(found: Any) -> dict[str, Tensor]:
+    """The tensors by name of a dictionary, or of the one in it that a trainer put there."""
+    inner = [x for name, x in found.items() if name in _WRAPPERS] if isinstance(found, dict) else []
+    if len(inner) == 1 and isinstance(inner[0], dict):
+        beside = {name: x for name, x in found.items() if name not in _WRAPPERS}
+        strange = next((n for n, x in beside.items() if not isinstance(x, _PLAIN)), None)
+        if strange is not None:
+            raise ValueError(
+                f"it holds {str(strange)[:80]!r} beside the weights, such as the state of an "
+                "optimiser; save the weights alone"
+            )
+        found = inner[0]
+    if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
+        raise ValueError("it holds more than names and tensors")
+    return {str(name): x for name, x in found.items()}

@@ -1,0 +1,109 @@
+"""Unpickles what torch saves, without torch: tensors and plain values; nothing is called.
+
+Of the names in a pickle only those are known that rebuild a tensor or an ordered dictionary, so
+that a file that names another function is refused before anything of it runs.
+"""
+
+import pickle
+from collections import OrderedDict
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+__all__ = ["Reader", "Tensor", "values_of"]
+
+_BFLOAT16 = "bfloat16"  # NumPy has no such type
+_DTYPES = {
+    "DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2",
+    "BFloat16Storage": _BFLOAT16, "LongStorage": "<i8", "IntStorage": "<i4",
+    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
+}  # fmt: skip
+
+
+class Tensor(NamedTuple):
+    """The place of a tensor's values.
+
+    key: the name of its storage.
+    code: the type of the storage's numbers, as NumPy writes it, or "bfloat16".
+    offset: the first of its values in the storage, counted in numbers.
+    shape, strides: as torch has them; strides are counted in numbers.
+    """
+
+    key: str
+    code: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers in the file; two bytes without meaning for bfloat16."""
+        return np.dtype("<u2" if self.code == _BFLOAT16 else self.code)
+
+
+class _Kind(NamedTuple):
+    """A type of storages, which a pickle names as a class of torch."""
+
+    code: str
+
+
+class Reader(pickle.Unpickler):
+    """Reads one pickle of a file; tensors become `Tensor`s, whose storages lie elsewhere."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Read from `file` at its place."""
+        super().__init__(file)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What rebuilds tensors and dictionaries; an `UnpicklingError` for any other name."""
+        if module == "torch" and name in _DTYPES:
+            return _Kind(_DTYPES[name])
+        allowed = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): _place,
+            ("torch._utils", "_rebuild_parameter"): _parameter,
+        }
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no tensor")
+        return allowed[module, name]
+
+    def persistent_load(self, pid: Any) -> tuple[str, str]:
+        """The key and the type of a storage."""
+        kind, dtype, key, *_ = pid
+        if kind != "storage" or not isinstance(dtype, _Kind):
+            raise pickle.UnpicklingError(f"unknown storage {pid!r:.80}")
+        return str(key), dtype.code
+
+
+def _place(storage: tuple[str, str], offset: int, shape: Any, strides: Any, *_: Any) -> Any:
+    return Tensor(*storage, int(offset), tuple(shape), tuple(strides))
+
+
+def _parameter(tensor: Any, *_: Any) -> Any:
+    return tensor
+
+
+def values_of(tensor: Tensor, storage: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The values of a tensor, of its shape; bfloat16 becomes float32.
+
+    Args:
+        tensor: the place, which has the shape of the result.
+        storage: all numbers of its storage, (N,), of `tensor.dtype`.
+
+    Raises:
+        ValueError: it reaches out of its storage.
+    """
+    steps = zip(tensor.shape, tensor.strides, strict=True)
+    reach = tensor.offset + sum((n - 1) * s for n, s in steps) + 1
+    if min((*tensor.shape, *tensor.strides, tensor.offset, 0)) < 0 or (
+        0 not in tensor.shape and reach > len(storage)
+    ):
+        raise ValueError("a tensor reaches out of its storage")
+    strides = tuple(s * storage.itemsize for s in tensor.strides)
+    # A stride of 0 repeats a value as often as the shape says, which may be more than memory.
+    if 0 not in tensor.shape and 0 in tensor.strides and np.prod(tensor.shape) > len(storage):
+        raise ValueError("a tensor repeats its values")
+    view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides)
+    if tensor.code == _BFLOAT16:  # bfloat16 is the upper half of a float32
+        return np.asarray(view.astype(np.uint32) << 16).view(np.float32)
+    return view.copy()
