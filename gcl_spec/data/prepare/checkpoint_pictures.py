@@ -16,13 +16,14 @@ from gcl_spec.data.prepare.pictures import (
     eight_bits,
     turn_upright,
 )
+from gcl_spec.data.prepare.rgb_last import cropped_then_rgb
 from gcl_spec.errors import DataError
 from gcl_spec.models.config_json import read_json
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["PROCESSING_VERSION", "ImageProcessor"]
+__all__ = ["PROCESSING_VERSION", "RGB_LAST", "ImageProcessor"]
 
 # This enters `ImageProcessor.key`: raise it whenever the same settings give other pixels.
 PROCESSING_VERSION = 1
@@ -50,7 +51,10 @@ _SUFFIXES = ("ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "Featu
 _KINDS = {kind + suffix: kind for kind in _DEFAULTS for suffix in _SUFFIXES}
 _MODEL_KINDS = {"clip": "CLIP", "siglip": "Siglip", "vit": "ViT"}
 
-_KNOWN = {*_DEFAULTS["CLIP"], "do_convert_rgb"}
+RGB_LAST = "gcl_rgb_last"
+"""This setting, which is ours alone, says that pictures become RGB after they are cropped."""
+
+_KNOWN = {*_DEFAULTS["CLIP"], "do_convert_rgb", RGB_LAST}
 # These say nothing about the pixels, or only something where another key asks for it.
 _NEUTRAL = {
     *{"processor_class", "image_processor_type", "feature_extractor_type", "auto_map"},
@@ -70,6 +74,7 @@ class _Settings:
     rescale: tuple[float, ...] | None
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
+    rgb_last: bool = False
 
 
 class ImageProcessor:
@@ -79,6 +84,8 @@ class ImageProcessor:
     `ViTImageProcessorPil`, version 5) to the bit, but for three things that those leave wrong:
     pictures are first turned upright by their EXIF orientation, 16-bit grey pictures keep their
     greys instead of becoming white, and every picture becomes RGB, whatever `do_convert_rgb` says.
+    Settings with `RGB_LAST` are of checkpoints of other programs, which crop before that
+    (`gcl_spec.data.prepare.rgb_last`).
 
     >>> processor = ImageProcessor({"size": 32, "crop_size": 32}, kind="CLIP", where="example")
     >>> black = np.zeros((40, 60, 3), np.uint8)
@@ -111,7 +118,8 @@ class ImageProcessor:
                 "do_center_crop and crop_size, or a size of height and width"
             )
         self.shape = fixed
-        self.key = f"{json.dumps(asdict(parsed))} processing={PROCESSING_VERSION}"
+        told = {key: x for key, x in asdict(parsed).items() if key != "rgb_last" or x}
+        self.key = f"{json.dumps(told)} processing={PROCESSING_VERSION}"
         self._settings = parsed
         self._table = _values(parsed)
 
@@ -147,6 +155,9 @@ class ImageProcessor:
 
     def _pixels(self, picture: "Image.Image", where: str) -> npt.NDArray[np.uint8]:
         settings = self._settings
+        if settings.rgb_last and settings.shortest_edge is not None and settings.crop is not None:
+            edge, crop = settings.shortest_edge, settings.crop
+            return np.asarray(cropped_then_rgb(picture, edge, crop, settings.resample, where))
         rgb = _opaque_rgb(picture)
         if settings.shortest_edge is not None:
             rgb = _resize_shorter(rgb, settings.shortest_edge, settings.resample, where)
@@ -225,7 +236,9 @@ def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
         crop = _size(found.get("crop_size"), "crop_size", True, where)[1]
         if crop is None:
             raise DataError(f"{where}: crop_size has no height and width")
-    normalise = wanted("do_normalize")
+    normalise, rgb_last = wanted("do_normalize"), wanted(RGB_LAST)
+    if rgb_last and (edge is None or crop is None):
+        raise DataError(f"{where}: {RGB_LAST} needs a size of shortest_edge, and a crop_size")
     return _Settings(
         shortest_edge=edge,
         size=size,
@@ -234,6 +247,7 @@ def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
         rescale=_numbers(found, "rescale_factor", where) if wanted("do_rescale") else None,
         mean=_numbers(found, "image_mean", where) if normalise else None,
         std=_numbers(found, "image_std", where) if normalise else None,
+        rgb_last=rgb_last,
     )
 
 

@@ -1,0 +1,45 @@
+"""Resizes and crops pictures in the mode in which they come, and makes them RGB at the end.
+
+OpenAI's CLIP and open_clip prepare pictures so (`_transform` in
+https://github.com/openai/CLIP/blob/main/clip/clip.py), by torchvision's Resize and CenterCrop.
+transformers' processors make pictures RGB first, which gives other pixels where there is a palette
+or transparency: Pillow resizes palettes by the nearest pixel, and weights colours by their alpha.
+"""
+
+from typing import TYPE_CHECKING
+
+from gcl_spec.data.prepare.pictures import check_pixels, eight_bits, turn_upright
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["cropped_then_rgb"]
+
+
+def cropped_then_rgb(
+    picture: "Image.Image", edge: int, crop: tuple[int, int], resample: int, where: str
+) -> "Image.Image":
+    """The picture upright, its shorter side resized to `edge`, the centre cropped, then RGB.
+
+    A transparent pixel has the colour that the file gives it.
+
+    Args:
+        picture: it is not changed.
+        edge: the length of the shorter side; the longer one is rounded down.
+        crop: height and width of the result; what is outside of the picture is black.
+        resample: the number of a Pillow filter.
+        where: the picture's name, for errors.
+
+    Raises:
+        DataError: it is too long and thin to be resized, or of a mode that has no meaning as RGB.
+    """
+    found = eight_bits(picture)
+    found = found.copy() if found is picture else found
+    turn_upright(found)
+    longer = int(edge * max(found.size) / min(found.size))
+    width, height = (edge, longer) if found.width <= found.height else (longer, edge)
+    check_pixels(width, height, where=f"{where}: resized to a shorter side of {edge}")
+    found = found.resize((width, height), resample)
+    # torchvision rounds the halves of odd numbers to even ones.
+    top, left = round((height - crop[0]) / 2), round((width - crop[1]) / 2)
+    return found.crop((left, top, left + crop[1], top + crop[0])).convert("RGB")
