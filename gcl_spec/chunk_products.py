@@ -14,9 +14,10 @@ import numpy as np
 
 from gcl_spec._typing import Array, FloatArray, IntArray
 
-__all__ = ["ChunkProducts", "HostComparison", "Multiplier", "in_threads"]
+__all__ = ["ChunkProducts", "Multiplier", "at_least", "in_threads"]
 
-_GROUP = 64
+# Queries whose products are compared while they are in the cache.
+_TOGETHER = 32
 
 
 @runtime_checkable
@@ -61,42 +62,43 @@ class Multiplier(Protocol):
         """
 
 
-class HostComparison:
-    """Compares products that lie in the host's memory, by NumPy in several threads.
+def at_least(product_QC: FloatArray, least_Q: FloatArray) -> IntArray:
+    """The places of a product in the host's memory that are large enough, found in threads.
+
+    Once many rows have been seen, few queries have such a place in a chunk; the others are known
+    by their largest product.
 
     Args:
-        size: no product has more numbers.
+        product_QC: (Q, C), without NaN.
+        least_Q: shape (Q,).
+
+    Returns:
+        The ascending places q * C + c where the product is at least `least_Q[q]`, shape (places,).
+
+    >>> at_least(np.asarray([[1.0, 4.0], [2.0, 3.0]]), np.asarray([5.0, 2.0])).tolist()
+    [2, 3]
     """
+    count, columns = product_QC.shape
+    some_Q = np.empty(count, bool)
 
-    def __init__(self, size: int) -> None:
-        self._mask = np.empty(size + _GROUP, bool)
+    def ask(part: slice) -> None:
+        largest_Q = product_QC[part].max(axis=1, initial=-np.inf)
+        np.greater_equal(largest_Q, least_Q[part], out=some_Q[part])
 
-    def at_least(self, product_QC: FloatArray, least_Q: FloatArray) -> IntArray:
-        """The ascending places q * C + c where the product is at least `least_Q[q]`.
+    in_threads(ask, count)
+    query_N = np.flatnonzero(some_Q)
+    found: dict[int, IntArray] = {0: np.empty(0, np.int64)}
 
-        Args:
-            product_QC: (Q, C).
-            least_Q: shape (Q,).
+    def look(part: slice) -> None:
+        for start in range(part.start, part.stop, _TOGETHER):
+            few_N = query_N[start : min(start + _TOGETHER, part.stop)]
+            place, column = np.divmod(
+                np.flatnonzero(product_QC[few_N] >= least_Q[few_N, None]), columns
+            )
+            found[start] = few_N[place] * columns + column
 
-        Returns:
-            Shape (places,).
-        """
-        size, groups = product_QC.size, -(-product_QC.size // _GROUP)
-        mask_QC = self._mask[:size].reshape(product_QC.shape)
-        self._mask[size : groups * _GROUP] = False
-
-        def compare(part: slice) -> None:
-            np.greater_equal(product_QC[part], least_Q[part, None], out=mask_QC[part])
-
-        in_threads(compare, len(product_QC))
-        grouped = self._mask[: groups * _GROUP].reshape(groups, _GROUP)
-        any_G = grouped.any(axis=1)
-        if np.count_nonzero(any_G) > groups // _GROUP:
-            return np.flatnonzero(mask_QC)
-        # Hardly a group has a place, and to look for places takes longer than to ask for any.
-        hit_H = np.flatnonzero(any_G)
-        group_N, column_N = np.nonzero(grouped[hit_H])
-        return np.asarray(hit_H[group_N] * _GROUP + column_N)
+    in_threads(look, len(query_N))
+    return np.concatenate([found[start] for start in sorted(found)])
 
 
 def in_threads(work: Callable[[slice], None], count: int) -> None:

@@ -2,12 +2,13 @@
 
 import mmap
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from gcl_spec._typing import AnyArray, FloatArray, IntArray
-from gcl_spec.chunk_products import in_threads
 from gcl_spec.errors import InputError
 from gcl_spec.search.bounds import row_norm
 from gcl_spec.search.floats import LARGEST, as_floats
@@ -38,6 +39,8 @@ class Chunk(NamedTuple):
 def chunks(parts: Sequence[Part], first: int, rows: int) -> Iterator[Chunk]:
     """All searched rows in order; a chunk is overwritten when the next one is asked for.
 
+    While a chunk is used, a thread reads the next one into memory of its own.
+
     Args:
         parts: the rows of each shard that are searched.
         first: the rows of the first chunk, at most `rows`.
@@ -46,36 +49,63 @@ def chunks(parts: Sequence[Part], first: int, rows: int) -> Iterator[Chunk]:
     Raises:
         InputError: a row holds NaN, Inf or a number above 2^500; the message names its shard.
     """
-    space_CD = np.empty((rows, parts[0].rows_CD.shape[1]), row_dtype(parts))
-    ids_C = np.empty(rows, np.int64)
-    squared_C = np.empty(rows, space_CD.dtype)
-    filled, size = 0, first
+    cuts = list(_cuts(parts, first, rows))
+    rows = max(sum(stop - start for _, start, stop in cut) for cut in cuts)
+    spaces = cycle([_space(parts, rows) for _ in cuts[:2]])
+    with ThreadPoolExecutor(1, "gcl-search-reader") as reader:
+        coming = reader.submit(_read, cuts[0], next(spaces))
+        for cut in cuts[1:]:
+            chunk, coming = coming.result(), reader.submit(_read, cut, next(spaces))
+            yield chunk
+        yield coming.result()
+
+
+_Cut: TypeAlias = list[tuple[Part, int, int]]
+"""The searched rows of a chunk: of each part the first, and the one behind the last."""
+
+
+def _cuts(parts: Sequence[Part], first: int, rows: int) -> Iterator[_Cut]:
+    cut: _Cut = []
+    room = first
     for part in parts:
         start = 0
         while start < len(part):
-            stop = min(len(part), start + size - filled)
+            stop = min(len(part), start + room)
+            cut.append((part, start, stop))
+            room, start = room - (stop - start), stop
+            if not room:
+                yield cut
+                cut, room = [], rows
+    if cut:
+        yield cut
+
+
+class _Space(NamedTuple):
+    """Where a chunk is read to."""
+
+    rows_CD: FloatArray
+    squared_C: FloatArray
+    ids_C: IntArray
+
+
+def _space(parts: Sequence[Part], rows: int) -> _Space:
+    rows_CD = np.empty((rows, parts[0].rows_CD.shape[1]), row_dtype(parts))
+    return _Space(rows_CD, np.empty(rows, rows_CD.dtype), np.empty(rows, np.int64))
+
+
+def _read(cut: _Cut, space: _Space) -> Chunk:
+    """Copy and check searched rows, and give the pages of mapped files back: they are memory."""
+    filled = 0
+    for part, begin, end in cut:
+        for start in range(begin, end, _TOGETHER):
+            stop = min(start + _TOGETHER, end)
             here = slice(filled, filled + stop - start)
-            _fill(part, start, space_CD[here], squared_C[here])
-            ids_C[here] = part.ids(slice(start, stop))
-            filled, start = here.stop, stop
-            if filled == size:
-                yield _chunk(space_CD[:filled], squared_C[:filled], ids_C[:filled])
-                filled, size = 0, rows
-    if filled:
-        yield _chunk(space_CD[:filled], squared_C[:filled], ids_C[:filled])
-
-
-def _fill(part: Part, start: int, out_CD: FloatArray, squared_C: FloatArray) -> None:
-    """Copy and check searched rows, and give the pages of a mapped file back: they are memory."""
-
-    def work(here: slice) -> None:
-        for first in range(here.start, here.stop, _TOGETHER):
-            few = slice(first, min(first + _TOGETHER, here.stop))
-            _copy(part, slice(start + few.start, start + few.stop), out_CD[few])
-            squared_C[few] = _squared_norms(part, start + few.start, out_CD[few])
-
-    in_threads(work, len(out_CD))
-    _forget(part.rows_CD)
+            _copy(part, slice(start, stop), space.rows_CD[here])
+            space.squared_C[here] = _squared_norms(part, start, space.rows_CD[here])
+            filled = here.stop
+        space.ids_C[filled - (end - begin) : filled] = part.ids(slice(begin, end))
+        _forget(part.rows_CD)
+    return _chunk(space.rows_CD[:filled], space.squared_C[:filled], space.ids_C[:filled])
 
 
 def _copy(part: Part, rows: slice, out_CD: FloatArray) -> None:

@@ -68,8 +68,8 @@ def plan(memory: int, queries: int, width: int, k: int, itemsize: int) -> Plan:
     fixed = queries * (4 * width + 24 * k) + block * (8 * width + _OF_RESULT * k) + _OF_ALL
     # A pair of a piece, with its share of the piece's rows in float64.
     of_pair = _OF_PIECE + 16 * width // block + 1
-    # A chunk in its own dtype, and once more in float32 where it must be scaled.
-    of_row = width * (itemsize + 4) + block * _OF_PRODUCT + 32
+    # Two chunks in their own dtype, and in float32 where they must be scaled.
+    of_row = 2 * width * (itemsize + 4) + block * _OF_PRODUCT + 64
     spare = memory - fixed - block * of_pair - _LEAST_ROWS * of_row
     if spare < 0:
         raise InputError(

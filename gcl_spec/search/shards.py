@@ -47,12 +47,11 @@ class Part:
 
     def ids(self, part: slice) -> IntArray:
         """The ids of a slice of the searched rows, shape (rows of the slice,)."""
-        if self.kept_N is not None:
-            numbers = self.kept_N[part]
-            if isinstance(self.ids_C, range):
-                return numbers + self.ids_C.start
-            return self.ids_C[numbers]
-        return np.asarray(self.ids_C[part], np.int64)
+        if isinstance(self.ids_C, range):
+            if self.kept_N is not None:
+                return self.kept_N[part] + self.ids_C.start
+            return np.arange(self.ids_C[part].start, self.ids_C[part].stop, dtype=np.int64)
+        return self.ids_C[part if self.kept_N is None else self.kept_N[part]].astype(np.int64)
 
     def row_number(self, place: int) -> int:
         """The number in the shard of the searched row at this place."""

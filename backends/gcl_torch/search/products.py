@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gcl_spec._typing import FloatArray, IntArray
-from gcl_spec.chunk_products import HostComparison
+from gcl_spec.chunk_products import at_least
 
 __all__ = ["TorchProducts"]
 
@@ -31,7 +31,6 @@ class TorchProducts:
         self._rows_CD = self._blocks_QD[0][:0]
         size = max(len(block_QD) for block_QD in blocks_QD) * rows
         self._product = torch.empty(size, dtype=torch.float32, device=self._device)
-        self._comparison = HostComparison(size if self._device.type == "cpu" else 0)
 
     def take(self, rows_CD: FloatArray, /) -> None:
         """Hold a chunk of rows, (C, D) float32."""
@@ -50,7 +49,7 @@ class TorchProducts:
         if self._device.type != "cpu":
             mask_QC = product_QC >= self._there(least_Q)[:, None]
             return np.asarray(mask_QC.view(-1).nonzero()[:, 0].cpu().numpy())
-        return self._comparison.at_least(product_QC.numpy(), least_Q)
+        return at_least(product_QC.numpy(), least_Q)
 
     def _multiply(self, block: int) -> torch.Tensor:
         block_QD = self._blocks_QD[block]
