@@ -4,7 +4,7 @@
     python benchmarks/syscall_faults.py --every 7          a sample of them
     python benchmarks/syscall_faults.py --every 7 --first 1    the next one of it, and so on
 
-Linux with strace. The NumPy trainer of the tests trains, by the `gcl` of this package: all backends
+The counts so far are printed every half minute, and whatever is not as it should be at once. Linux with strace. The NumPy trainer of the tests trains, by the `gcl` of this package: all backends
 write by the same code. A call fails with one of several errors, in turn; then a plain resume, or a
 plain start where there is no run, must end as a run that was never broken.
 """
@@ -119,6 +119,7 @@ class Campaign:
 
     def __init__(self, folder: Path) -> None:
         self.outcomes: Counter[str] = Counter()
+        self._told = time.monotonic()
         self._folder, self._place, self._log = folder, folder / "place", folder / "log"
         data = write_data(folder / "data")
         sets = [*SETS, f"data.path={data}", f"data.cache={folder / 'cache'}"]
@@ -138,11 +139,15 @@ class Campaign:
         self._begin(resume)
         assert self._traced(resume)[0] == 0, self._said()
         found = calls(self._log, self._place)
-        print(f"{'resume' if resume else 'start'}: {len(found)} calls,", dict(
-            Counter(call.name for call in found).most_common()))  # fmt: skip
+        name = "resume" if resume else "start"
+        print(f"{name}: {len(found)} calls,", dict(
+            Counter(call.name for call in found).most_common()), flush=True)  # fmt: skip
         deadline = time.monotonic() + 60 * minutes
-        for number, call in list(enumerate(found))[first::every]:
+        chosen = list(enumerate(found))[first::every]
+        for tried, (number, call) in enumerate(chosen):
+            self._tell(f"{name}: {tried} of {len(chosen)}")
             if time.monotonic() > deadline:
+                print(f"{name}: {tried} of {len(chosen)} in {minutes:g} minutes", flush=True)
                 break
             self._begin(resume)
             error = ERRORS[(number + number // every) % len(ERRORS)]
@@ -156,6 +161,11 @@ class Campaign:
                 self._note("another call was hit", where, str(hit))
                 continue
             self._judge(code, said, where)
+
+    def _tell(self, where: str) -> None:
+        if time.monotonic() > self._told + 30:
+            self._told = time.monotonic()
+            print(f"{where}, so far", dict(self.outcomes), flush=True)
 
     def _judge(self, code: int, said: str, where: str) -> None:
         errors = [line for line in said.splitlines() if line.startswith("error: ")]
