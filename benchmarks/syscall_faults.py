@@ -4,9 +4,10 @@
     python benchmarks/syscall_faults.py --every 7          a sample of them
     python benchmarks/syscall_faults.py --every 7 --first 1    the next one of it, and so on
 
-The counts so far are printed every half minute, and whatever is not as it should be at once. Linux with strace. The NumPy trainer of the tests trains, by the `gcl` of this package: all backends
+Linux with strace. The NumPy trainer of the tests trains, by the `gcl` of this package: all backends
 write by the same code. A call fails with one of several errors, in turn; then a plain resume, or a
-plain start where there is no run, must end as a run that was never broken.
+plain start where there is no run, must end as a run that was never broken. The counts so far are
+printed every half minute, and whatever is not as it should be is printed at once.
 """
 
 import argparse

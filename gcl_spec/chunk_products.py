@@ -131,3 +131,7 @@ def _pool() -> tuple[ThreadPoolExecutor, int]:
     else:
         threads = os.cpu_count() or 1
     return ThreadPoolExecutor(max(1, threads - 1), "gcl-search"), threads
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # the threads stay with the parent

@@ -1,11 +1,13 @@
 """Comparing in threads: the places of numpy.flatnonzero, for every size and number of threads."""
 
 import os
+import threading
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
+from forks import ended_in_fork
 from gcl_spec import chunk_products
 from gcl_spec.chunk_products import at_least, in_threads
 
@@ -49,3 +51,21 @@ def test_each_thing_is_done_once_and_errors_come_back(threads: None) -> None:
 
     with pytest.raises(KeyError, match="the last"):
         in_threads(fail, 50)
+
+
+# The child calls nothing of another library, whose threads it would lack.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+@pytest.mark.parametrize("threads", ["3"], indirect=True)
+def test_a_forked_process_has_threads_of_its_own(threads: None) -> None:
+    met, done = threading.Barrier(3), np.zeros(50, int)
+
+    def work(part: slice) -> None:
+        met.wait()  # so that each part has a thread
+        done[part] += 1
+
+    def again() -> None:
+        in_threads(work, 50)
+        assert np.all(done == 2)
+
+    in_threads(work, 50)
+    assert ended_in_fork(again) == 0

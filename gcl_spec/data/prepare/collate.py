@@ -1,5 +1,6 @@
 """Makes the arrays of a batch from pictures, texts and other parts of samples."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeAlias
@@ -78,7 +79,8 @@ class Collator:
         self._root = root
         self._preprocessing = preprocessing_of(config)
         # Threads help, because Pillow decodes and resizes without Python's lock.
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._threads = threads
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
     def __call__(
         self,
@@ -124,8 +126,15 @@ class Collator:
                 return self._pixels(None)
 
         done: Iterable[npt.NDArray[np.generic]]
-        done = map(one, images) if self._pool is None else self._pool.map(one, images)
+        done = map(one, images) if self._threads == 1 else self._executor().map(one, images)
         return list(done)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        """The threads of this process: a forked one has none of those of its parent."""
+        process = os.getpid()
+        if self._pool is None or self._pool[0] != process:
+            self._pool = process, ThreadPoolExecutor(self._threads)
+        return self._pool[1]
 
     def _pixels(self, image: ImageInput | None) -> npt.NDArray[np.generic]:
         if image is None:

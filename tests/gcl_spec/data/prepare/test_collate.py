@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from forks import ended_in_fork
 from gcl_spec.config.toml import loads
 from gcl_spec.data.prepare.collate import Collator, assemble, has_any, without_bad
 from gcl_spec.data.root import FolderRoot
@@ -63,6 +64,18 @@ def test_a_bad_picture_is_an_error_or_takes_its_sample_with_it(collate: Collator
     batch = collate({"image": ["bad.png", "0.png", "gone.png"], "text": ["a", "b", "c"]}, bad=bad)
     assert set(bad) == {"bad.png", "gone.png"}
     assert all(flags.tolist() == [False, True, False] for flags in batch.present.values())
+
+
+# The child calls nothing of another library, whose threads it would lack.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+def test_a_forked_process_decodes_too(collate: Collator) -> None:
+    items = {"image": ["0.png", "1.png"] * 40}
+    before = collate(items).inputs["image/pixels"]
+
+    def again() -> None:
+        assert np.array_equal(collate(items).inputs["image/pixels"], before)
+
+    assert ended_in_fork(again) == 0
 
 
 def test_parts_of_bad_samples_are_none() -> None:
