@@ -5,14 +5,20 @@ The Rust side ends the process where memory is short, so that it has to be known
 
 import base64
 import json
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from gcl_spec._files.reading import parse_json
 
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["LONGEST_TEXT", "MOST_BYTES", "MOST_TOKENS", "longest_made", "out_of_bounds"]
+__all__ = [
+    "LONGEST_TEXT", "MOST_BYTES", "MOST_TOKENS", "longest_made", "out_of_bounds", "too_large",
+]  # fmt: skip
 
 MOST_BYTES = 128 * 2**20
 """The largest tokenizer.json that is read; that of SigLIP 2, with 256,000 tokens, has 34 MB."""
@@ -24,7 +30,15 @@ LONGEST_TEXT = 2**16
 """The characters of a text that are looked at, where the model takes no more than 2048 tokens."""
 
 _MOST_MADE = 2**25
-_LONGEST_WORD = 1000  # WordPiece's time grows with its cube; BERT has 100
+# WordPiece's time grows with the cube of a word's length (BERT has 100), and Unigram's with the
+# length of the text times that of a piece (SentencePiece has 16).
+_LONGEST_WORD = 1000
+_MOST_NODES = 2**22
+"""The nodes of the tree of pieces that Unigram makes, of 360 bytes each; mT5's has a million."""
+_SMALL = 2**22
+"""The bytes of a tokenizer.json whose tokens, whatever they are, take a few hundred MB."""
+# The vocabulary of Unigram is a list, that of others an object; a letter may be escaped.
+_MAY_BE_UNIGRAM = re.compile(rb'"vocab"\s*:\s*\[|\\u00')
 _BYTES_A_CHARACTER = 4
 _MOST_OF_A_BYTE = 3  # the characters of "¼" by which ByteLevel writes one
 
@@ -45,6 +59,58 @@ def out_of_bounds(tokenizer: "tokenizers.Tokenizer") -> str | None:
     if word > _LONGEST_WORD:
         return f"max_input_chars_per_word is {word:,}; set it to at most {_LONGEST_WORD:,}"
     return None
+
+
+def too_large(content: bytes) -> str | None:
+    """What in a tokenizer.json would take all memory or time when it is read; None for no such.
+
+    Args:
+        content: the file, of which nothing has been read yet.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    if len(content) <= _SMALL and not _MAY_BE_UNIGRAM.search(content):
+        return None
+    known = parse_json(content)
+    if not isinstance(known, dict):
+        return None
+    model = known.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    pieces = _texts(vocabulary, 0)
+    longest = max(map(len, pieces), default=0)
+    if longest > _LONGEST_WORD:
+        return f"a piece of its vocabulary has {longest:,} bytes; at most {_LONGEST_WORD:,} fit"
+    added = _texts(known.get("added_tokens"), "content")
+    for what, texts in (("pieces", pieces), ("added tokens", added)):
+        nodes = _nodes(texts)
+        if nodes > _MOST_NODES:
+            return f"its {what} make a tree of {nodes:,} nodes; at most {_MOST_NODES:,} fit"
+    return None
+
+
+def _texts(entries: Any, key: int | str) -> list[bytes]:
+    """The texts at a place of each entry, where the entries are a list; what is else is no text."""
+    found: list[Any] = []
+    for entry in entries if isinstance(entries, list) else ():
+        with suppress(LookupError, TypeError):
+            found.append(entry[key])
+    return [text.encode("utf-8", "surrogatepass") for text in found if isinstance(text, str)]
+
+
+def _nodes(texts: Sequence[bytes]) -> int:
+    """The nodes of a tree of texts, one a byte, in which equal beginnings are one."""
+    if sum(map(len, texts)) <= _MOST_NODES:
+        return 0
+    one_by_one = sorted(texts)
+    pairs = zip([b"", *one_by_one], one_by_one, strict=False)
+    return sum(len(text) - _shared(last, text) for last, text in pairs)
+
+
+def _shared(a: bytes, b: bytes) -> int:
+    """The length of the beginning that two texts share."""
+    differ = (n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+    return next(differ, min(len(a), len(b)))
 
 
 def longest_made(tokenizer: "tokenizers.Tokenizer") -> int | None:

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gcl_spec._files.reading import read_regular, reason
 from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
-from gcl_spec.data.prepare.token_bounds import MOST_BYTES, MOST_TOKENS, out_of_bounds
+from gcl_spec.data.prepare.token_bounds import (
+    MOST_BYTES,
+    MOST_TOKENS,
+    out_of_bounds,
+    too_large,
+)
 from gcl_spec.errors import DataError
 from gcl_spec.models.clip_bpe import END, read_clip_tokenizer
 from gcl_spec.models.config_json import read_json
@@ -38,9 +43,11 @@ def read_tokenizer(path: Path) -> "tokenizers.Tokenizer":
         content = read_regular(path, most=MOST_BYTES)
         if is_lfs_pointer(content):
             raise DataError(f"{path}: {LFS_POINTER}")
-        # The file is read here, because `from_file` takes no path of other bytes than UTF-8.
-        made = tokenizers.Tokenizer.from_buffer(content)
-        wrong = out_of_bounds(made)
+        wrong = too_large(content)
+        if wrong is None:
+            # The file is read here, because `from_file` takes no path of other bytes than UTF-8.
+            made = tokenizers.Tokenizer.from_buffer(content)
+            wrong = out_of_bounds(made)
         if wrong is not None:
             raise DataError(f"{path}: {wrong}")
         return made

@@ -8,7 +8,7 @@ import pytest
 import tokenizers
 from tokenizers import normalizers, pre_tokenizers
 
-from gcl_spec.data.prepare import token_rules
+from gcl_spec.data.prepare import token_bounds, token_rules
 from gcl_spec.data.prepare.token_bounds import LONGEST_TEXT, longest_made
 from gcl_spec.data.prepare.token_rules import read_tokenizer
 from gcl_spec.data.prepare.tokenizer import Tokenizer
@@ -133,13 +133,56 @@ def test_a_word_has_a_bound_where_time_grows_with_its_cube(folder: Path) -> None
         Tokenizer.from_folder(folder)
 
 
+def unigram(*pieces: str) -> dict[str, Any]:
+    vocabulary = [["<unk>", 0.0], *([piece, -1.0] for piece in pieces)]
+    return {"type": "Unigram", "unk_id": 0, "vocab": vocabulary, "byte_fallback": False}
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_piece_of_unigram_has_a_bound(folder: Path, escaped: bool) -> None:
+    """Each byte of a piece takes 360 bytes of memory, and its length is a factor of time."""
+    change(folder, "tokenizer.json", model=unigram("a" * 10_000), post_processor=None)
+    path = folder / "tokenizer.json"
+    if escaped:
+        path.write_text(path.read_text().replace('"vocab"', r'"\u0076ocab"'))
+    with pytest.raises(DataError, match=r"json: a piece of its vocabulary has 10,000 bytes; at m"):
+        read_tokenizer(path)
+    change(folder, "tokenizer.json", model=unigram("a" * 1000))
+    assert read_tokenizer(path).encode("a" * 1000).tokens == ["a" * 1000]
+
+
+def test_pieces_and_added_tokens_have_a_bound_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_MOST_NODES", "_SMALL"):
+        monkeypatch.setattr(token_bounds, name, 1000)
+    begun = "a" * 900
+    change(folder, "tokenizer.json", model=unigram(begun + "b", begun + "c"), post_processor=None)
+    assert read_tokenizer(folder / "tokenizer.json").get_vocab_size() > 2
+    change(folder, "tokenizer.json", model=unigram(begun, "b" + begun))
+    with pytest.raises(DataError, match="its pieces make a tree of 1,806 nodes; at most 1,000"):
+        read_tokenizer(folder / "tokenizer.json")
+    token = {"id": 9, "single_word": False, "lstrip": False, "rstrip": False, "special": True}
+    token |= {"normalized": False, "content": "a" * 2000}
+    change(folder, "tokenizer.json", model=unigram("a"), added_tokens=[token])
+    with pytest.raises(DataError, match="its added tokens make a tree of 2,000 nodes"):
+        read_tokenizer(folder / "tokenizer.json")
+
+
+@pytest.mark.parametrize("entries", [3, [3, None, {}, [], [["a"]], ["a", 1.0]]])
+def test_what_is_no_vocabulary_is_left_to_the_library(folder: Path, entries: Any) -> None:
+    change(folder, "tokenizer.json", model={"type": "Unigram", "vocab": entries})
+    with pytest.raises(DataError, match=r"tokenizer\.json: cannot read the tokenizer: "):
+        read_tokenizer(folder / "tokenizer.json")
+
+
 def test_nested_json_is_refused(folder: Path) -> None:
     path = folder / "tokenizer.json"
     rules = '{"type": "Sequence", "normalizers": [' * 200_000 + "]}" * 200_000
     path.write_text(json.dumps(json.loads(path.read_text()) | {"normalizer": 0}).replace(
         '"normalizer": 0', f'"normalizer": {rules}'
     ))  # fmt: skip
-    with pytest.raises(DataError, match=r"tokenizer\.json: cannot read the tokenizer: .*recursion"):
+    with pytest.raises(DataError, match=r"tokenizer\.json: cannot read the tokenizer: .*nested too"):
         read_tokenizer(path)
 
 
