@@ -36,7 +36,7 @@ from gcl_spec.evaluate.projection import Projection
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.run import checkpoint, manifest, metrics, run_id
 from gcl_spec.run.bad_samples import earlier
-from gcl_spec.run.newest import check_newest, newest_step
+from gcl_spec.run.newest import check_newest, newest_step, tell
 
 __all__ = ["RunFolder"]
 
@@ -124,7 +124,9 @@ class RunFolder:
         if step == "newest":
             written = 0 if allowed else newest_step(self.path)
             found = checkpoint.newest(self.checkpoints, allow_unverified=allowed)
-            if not allowed:
+            if allowed:
+                tell(found, self.path)
+            else:
                 ended = manifest.stored(self.path, "after.json") is not None
                 steps = self.config().train.steps if ended else None
                 check_newest(found, self.path, written=written, steps=steps)

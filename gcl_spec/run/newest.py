@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from gcl_spec.errors import CheckpointError
+from gcl_spec.progress import warn
 from gcl_spec.run import manifest
 from gcl_spec.run.checkpoint import Found
 
-__all__ = ["check_newest", "missed", "newest_step"]
+__all__ = ["check_newest", "missed", "newest_step", "tell"]
 
 
 def newest_step(run: Path) -> int:
@@ -42,15 +43,33 @@ def check_newest(found: Found, run: Path, *, written: int, steps: int | None) ->
         )
 
 
-def missed(found: Found, run: Path) -> str | None:
-    """A line that says that a resume from `found` repeats steps, because a checkpoint is missing.
+def missed(found: Found, run: Path, *, allow_unverified: bool = False) -> str | None:
+    """A line that says that `found` is not the newest checkpoint, because a newer one is missing.
 
     It is None where that is there, or is one of those that `found` tells of as damaged.
 
+    Args:
+        found: the newest checkpoint that can be read.
+        run: the folder of the run.
+        allow_unverified: nothing is missed by a checksums.json that cannot be read, or is damaged.
+
     Raises:
-        CheckpointError: checksums.json cannot be read, or is damaged.
+        CheckpointError: it is such a one.
     """
-    written = manifest.newest(run)
+    try:
+        written = manifest.newest(run)
+    except CheckpointError:
+        if not allow_unverified:
+            raise
+        return None
     if written is None or written <= max(path.name for path in (found.path, *found.damaged)):
         return None
     return f"{run}: its newest checkpoint, {written}, is missing; going on from {found.path.name}"
+
+
+def tell(found: Found, run: Path) -> None:
+    """Say why an older checkpoint, `found`, stands for the newest of an unverified run."""
+    for line in found.warnings:
+        warn(f"{line}; going on from {found.path.name}")
+    if gone := missed(found, run, allow_unverified=True):
+        warn(gone)

@@ -180,7 +180,7 @@ def _reopen(
     world = trainer.world
     stack.enter_context(watched(world, config.train.timeout))
     reporter = reporter if world.rank == 0 else Quiet()
-    gone = None if old.allow_unverified else missed(found, out)
+    gone = missed(found, out, allow_unverified=old.allow_unverified)
     for warning in (*unverified, *([gone] if gone else []), *model_warnings(config)):
         reporter.say(f"warning: {warning}")
     for warning in found.warnings:

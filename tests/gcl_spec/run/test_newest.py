@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,21 @@ def test_a_newest_checkpoint_that_is_gone_is_missed(run: RunFolder) -> None:
     with pytest.raises(CheckpointError, match="of step 3, is missing"):
         weights_of(run.path)
     assert run.found("2").step == 2
-    assert RunFolder.open(run.path, allow_unverified=True).found().step == 2
+    with pytest.warns(RuntimeWarning, match="step-00000003.safetensors, is missing; going on from"):
+        assert RunFolder.open(run.path, allow_unverified=True).found().step == 2
+
+
+def test_unverified_runs_tell_of_damage_but_need_no_checksums(
+    run: RunFolder, recwarn: pytest.WarningsRecorder
+) -> None:
+    path_of(run, 3).write_bytes(b"damaged")
+    unverified = RunFolder.open(run.path, allow_unverified=True)
+    assert unverified.found().step == 2
+    assert "step-00000003.safetensors: cannot read" in str(recwarn.pop().message)
+    (run.path / "checksums.json").write_text("damaged")
+    path_of(run, 3).unlink()
+    assert unverified.found().step == 2
+    assert not recwarn.list
 
 
 def test_one_that_is_damaged_is_not_missed(run: RunFolder) -> None:
@@ -147,8 +162,9 @@ def test_older_versions_noted_none(run: RunFolder) -> None:
     assert manifest.newest(run.path) is None
 
 
+@pytest.mark.parametrize("unverified", [False, True])
 def test_a_resumed_run_says_it_once_and_ends_as_unbroken(
-    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unverified: bool, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, out = fast(data_folder, tmp_path / "cache"), tmp_path / "run"
     monkeypatch.setenv("FAKE_NAN", "13")
@@ -164,14 +180,15 @@ def test_a_resumed_run_says_it_once_and_ends_as_unbroken(
     # A copy of hard links (cp -al) shares no file any more with the run that goes on.
     shutil.copytree(out, tmp_path / "kept", copy_function=os.link)
     said = Said()
-    run_training(None, FakeBackend(), out, resume=True, reporter=said)
+    resumed = partial(run_training, None, FakeBackend(), out, resume=True, reporter=said)
+    resumed(allow_unverified=unverified)
     assert said.lines == [
         f"warning: {out}: its newest checkpoint, step-00000010.safetensors, is missing; going on "
         "from step-00000005.safetensors"
     ]
     for path, content in before.items():
         assert (tmp_path / "kept" / path.relative_to(out)).read_bytes() == content
-    run_training(None, FakeBackend(), out, resume=True, reporter=said)
+    resumed()
     assert len(said.lines) == 1
     whole = run_training(config, FakeBackend(), tmp_path / "whole").path
     assert numbers(out) == numbers(whole)
