@@ -6,6 +6,8 @@ import click
 
 from gcl_cli._options import PATH, allow_unverified_option, step_option
 from gcl_cli.lines import say
+from gcl_spec.models.blocks import PRUNED
+from gcl_spec.models.config_json import read_json
 
 __all__ = ["command"]
 
@@ -37,6 +39,8 @@ def command(
     transformers:            CLIPModel.from_pretrained(OUT)
     sentence-transformers:   SentenceTransformer(OUT)
 
+    That of an automatic TinyCLIP has no such form, and is for model.path alone.
+
     With --onnx, any run becomes one graph a modality, which gives unit rows and is compared with
     the run's own model before it is written.
     """
@@ -58,3 +62,5 @@ def command(
         run, out, step=step, allow_unverified=allow_unverified, calibration=calibration
     )
     say(f"written: {made}")
+    if read_json(made / "config.json").get("model_type") == PRUNED:
+        say("its blocks differ, which no model of transformers has: gcl-spec alone reads it")

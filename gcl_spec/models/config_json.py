@@ -8,6 +8,7 @@ from typing import Any
 from gcl_spec._files.reading import parse_json, read_regular
 from gcl_spec._words import LFS_POINTER, is_lfs_pointer
 from gcl_spec.errors import DataError
+from gcl_spec.models.blocks import BY_BLOCK, PRUNED, check_blocks
 
 __all__ = ["clip_settings", "model_settings", "read_json", "whole_settings"]
 
@@ -40,6 +41,8 @@ _VISION = {
     "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
 }  # fmt: skip
 _TOWERS = {"text_config": _TEXT, "vision_config": _VISION}
+_KINDS = ("clip", PRUNED)
+_PRUNED = {"head_dim": 64}
 _WIDTH = 512
 
 
@@ -72,7 +75,7 @@ def model_settings(folder: Path) -> Settings:
     """
     path = folder / "config.json"
     found = _without(read_json(path), path)
-    if found.get("model_type") == "clip":
+    if found.get("model_type") in _KINDS:
         found = _without_nulls(found, {"projection_dim", "text_config", "vision_config"})
         for name, defaults in _TOWERS.items():
             # Older files have this as well; as in transformers it goes first, with its defaults.
@@ -113,7 +116,7 @@ def whole_settings(folder: Path, shapes: Shapes) -> Settings:
         DataError: `model_settings` or `clip_settings` refuses the file.
     """
     found = model_settings(folder)
-    if found.get("model_type") == "clip":
+    if found.get("model_type") in _KINDS:
         for name, part in clip_settings(found, shapes, str(folder / "config.json")).items():
             found[name] = found.get(name, {}) | part if isinstance(part, dict) else part
     return found
@@ -123,7 +126,7 @@ def clip_settings(settings: Settings, shapes: Shapes, where: str) -> Settings:
     """The settings of a CLIP, checked and complete.
 
     Args:
-        settings: the result of `model_settings`.
+        settings: the result of `model_settings`; of the type "clip" or `PRUNED`.
         shapes: the shapes of the weights, by name.
         where: the config file, for errors.
 
@@ -136,17 +139,22 @@ def clip_settings(settings: Settings, shapes: Shapes, where: str) -> Settings:
     """
     found: Settings = {"projection_dim": settings.get("projection_dim", _WIDTH)}
     _whole(found["projection_dim"], "projection_dim", where)
+    by_block = BY_BLOCK if settings.get("model_type") == PRUNED else ()
     for name, defaults in _TOWERS.items():
         given = settings.get(name, {})
         if not isinstance(given, dict):
             raise DataError(f"{where}: {name} is {_short(given)}; an object is meant")
-        found[name] = {**defaults, **{key: x for key, x in given.items() if key in defaults}}
-        found[name] = _checked(found[name], name, where)
+        known = defaults | _PRUNED if by_block else defaults
+        found[name] = {**known, **{key: x for key, x in given.items() if key in known}}
+        found[name] = _checked(found[name], name, where, by_block)
     _fits(found, shapes, where)
+    if by_block:
+        for name in _TOWERS:
+            check_blocks(found[name], name, shapes, where)
     return found
 
 
-def _checked(tower: Settings, name: str, where: str) -> Settings:
+def _checked(tower: Settings, name: str, where: str, by_block: tuple[str, ...]) -> Settings:
     for key, value in tower.items():
         place = f"{name}.{key}"
         if key == "hidden_act":
@@ -157,9 +165,9 @@ def _checked(tower: Settings, name: str, where: str) -> Settings:
                 raise DataError(f"{where}: {place} is {_short(value)}; a small number is meant")
         elif key == "eos_token_id":
             tower = tower | {key: _end(value, place, where)}
-        else:
+        elif key not in by_block:
             _whole(value, place, where)
-    if tower["hidden_size"] % tower["num_attention_heads"]:
+    if not by_block and tower["hidden_size"] % tower["num_attention_heads"]:
         raise DataError(
             f"{where}: {name}.num_attention_heads is {tower['num_attention_heads']}, which does "
             f"not divide hidden_size {tower['hidden_size']}"
@@ -184,7 +192,7 @@ def _fits(found: Settings, shapes: Shapes, where: str) -> None:
     """Raise a `DataError` where sizes contradict the weights, before memory is taken for them."""
     for name, sizes in _sizes(found).items():
         for (key, size), own in zip(sizes.items(), shapes.get(name, ()), strict=False):
-            if size != own:
+            if size != own and not isinstance(size, list):
                 raise DataError(
                     f"{where}: {key} is {size}, but the weight {name} has shape {shapes[name]}; "
                     "config.json and weights are not of one model"
@@ -199,7 +207,7 @@ def _fits(found: Settings, shapes: Shapes, where: str) -> None:
             )
 
 
-def _sizes(found: Settings) -> dict[str, dict[str, int]]:
+def _sizes(found: Settings) -> dict[str, dict[str, Any]]:
     """The leading sizes of a CLIP's weights by name, each with the settings that give them."""
     text, vision, width = found["text_config"], found["vision_config"], found["projection_dim"]
     patch = vision["patch_size"]

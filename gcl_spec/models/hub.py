@@ -9,6 +9,7 @@ from gcl_spec._words import one_line
 from gcl_spec.errors import DataError
 from gcl_spec.models.config_json import read_json
 from gcl_spec.models.open_clip import is_open_clip
+from gcl_spec.models.tinyclip.convert import tinyclip_file
 from gcl_spec.models.weights import load_weights, weight_files, weight_shapes
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
 _WANTED = ["*.json", "*.safetensors", "*.txt"]
 _UNWANTED = ["*/*"]
 # This library or transformers opens these in a checkpoint's folder.
-_READ = (".json", ".safetensors", ".txt", ".jinja", ".model")
+_READ = (".json", ".safetensors", ".txt", ".jinja", ".model", ".pt", ".pth", ".gz")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -54,7 +55,7 @@ def model_folder(path_or_id: str | Path) -> Path:
     for path in _inside(folder):
         if path.suffix in _READ and not is_folder(path):
             tree.check_file(path.name, "with model.path")
-    if not is_open_clip(folder):
+    if not is_open_clip(folder) and tinyclip_file(folder) is None:
         weight_files(folder)
     return folder
 

@@ -11,13 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from gcl_spec._files.atomic import atomic_write
 from gcl_spec.config.cache_folder import made_once
 from gcl_spec.errors import DataError
 from gcl_spec.models.config_json import read_json
+from gcl_spec.models.open_clip_names import renamed
 from gcl_spec.models.weights import read_weights
 
 __all__ = ["converted", "is_open_clip"]
@@ -37,31 +35,6 @@ _KNOWN = {
     "text_cfg": {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"},
     "preprocess_cfg": {"size", "mode", "mean", "std", "interpolation", "resize_mode", "fill_color"},
 }
-_BLOCK = {
-    "ln_1": "layer_norm1",
-    "ln_2": "layer_norm2",
-    "attn.out_proj": "self_attn.out_proj",
-    "mlp.c_fc": "mlp.fc1",
-    "mlp.c_proj": "mlp.fc2",
-}
-_PLAIN = {
-    "logit_scale": "logit_scale",
-    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
-    "positional_embedding": "text_model.embeddings.position_embedding.weight",
-    "ln_final.weight": "text_model.final_layer_norm.weight",
-    "ln_final.bias": "text_model.final_layer_norm.bias",
-    "visual.class_embedding": "vision_model.embeddings.class_embedding",
-    "visual.conv1.weight": "vision_model.embeddings.patch_embedding.weight",
-    "visual.positional_embedding": "vision_model.embeddings.position_embedding.weight",
-    "visual.ln_pre.weight": "vision_model.pre_layrnorm.weight",
-    "visual.ln_pre.bias": "vision_model.pre_layrnorm.bias",
-    "visual.ln_post.weight": "vision_model.post_layernorm.weight",
-    "visual.ln_post.bias": "vision_model.post_layernorm.bias",
-}
-_TURNED = {"text_projection": "text_projection.weight", "visual.proj": "visual_projection.weight"}
-_TOWERS = {"visual.transformer.": "vision_model", "transformer.": "text_model"}
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def is_open_clip(folder: Path) -> bool:
@@ -91,7 +64,9 @@ def _convert(folder: Path, out: Path) -> None:
     content = read_json(path)
     model = _part(content, "model_cfg", path)
     vision, text = _part(model, "vision_cfg", path), _part(model, "text_cfg", path)
-    weights = to_bytes(_renamed(read_weights([folder / _WEIGHTS]), folder), {"format": "pt"})
+    weights = to_bytes(
+        renamed(read_weights([folder / _WEIGHTS]), str(folder / _WEIGHTS)), {"format": "pt"}
+    )
     settings = {
         "config.json": _settings(model, vision, text),
         "preprocessor_config.json": _pictures(
@@ -192,34 +167,3 @@ def _pictures(settings: dict[str, Any], vision: dict[str, Any], path: Path) -> d
         "image_mean": settings.get("mean", _MEAN),
         "image_std": settings.get("std", _STD),
     }
-
-
-def _renamed(weights: Arrays, folder: Path) -> dict[str, npt.NDArray[Any]]:
-    found: dict[str, npt.NDArray[Any]] = {}
-    for name, x in weights.items():
-        if name in _PLAIN:
-            found[_PLAIN[name]] = x
-        elif name in _TURNED and x.ndim == 2:
-            found[_TURNED[name]] = np.ascontiguousarray(x.T)
-        elif name != "attn_mask":
-            found |= _of_block(name, x, folder)
-    return found
-
-
-def _of_block(name: str, x: npt.NDArray[Any], folder: Path) -> dict[str, npt.NDArray[Any]]:
-    for prefix, tower in _TOWERS.items():
-        start, _, rest = name.partition("resblocks.")
-        number, _, inner = rest.partition(".")
-        if start != prefix or not number.isdecimal():
-            continue
-        layer = f"{tower}.encoder.layers.{number}"
-        part, _, kind = inner.rpartition(".")
-        if part in _BLOCK:
-            return {f"{layer}.{_BLOCK[part]}.{kind}": x}
-        if inner in ("attn.in_proj_weight", "attn.in_proj_bias") and x.ndim and not len(x) % 3:
-            kind = inner.rpartition("_")[2]
-            return {
-                f"{layer}.self_attn.{letter}_proj.{kind}": np.ascontiguousarray(third)
-                for letter, third in zip("qkv", np.split(x, 3), strict=True)
-            }
-    raise DataError(f"{folder / _WEIGHTS}: {name[:80]!r} is no weight of open_clip's CLIP")

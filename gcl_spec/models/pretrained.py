@@ -4,12 +4,14 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from gcl_spec._files.reading import is_file
 from gcl_spec.config.cache_folder import cache_folder, made_once
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.models.hub import model_folder
 from gcl_spec.models.open_clip import converted, is_open_clip
 from gcl_spec.models.tiny_clip import write_tiny
+from gcl_spec.models.tinyclip import convert as tinyclip
 
 __all__ = [
     "IMAGE_TOWER",
@@ -44,7 +46,8 @@ def text_folder() -> Path:
 def clip_folder(config: Config) -> Path:
     """The folder of `model.path`: on disk, in the hub, or of the small model that "tiny" names.
 
-    A checkpoint in open_clip's layout is converted to a folder in the cache.
+    A checkpoint in the layout of open_clip or TinyCLIP is converted to a folder in the cache; of
+    TinyCLIP's, `model.path` may also be the file of the weights.
 
     Raises:
         ConfigError: no path is given.
@@ -57,8 +60,15 @@ def clip_folder(config: Config) -> Path:
             "openai/clip-vit-base-patch32"
         )
     if config.model.path != "tiny":
-        found = model_folder(config.model.path)
-        return converted(found, cache_folder(config.data)) if is_open_clip(found) else found
+        cache = cache_folder(config.data)
+        named = Path(config.model.path)
+        found = named if is_file(named) else model_folder(config.model.path)
+        original = None if is_open_clip(found) else tinyclip.tinyclip_file(found)
+        if original is not None:
+            return tinyclip.converted(original, cache)
+        if found is named and is_file(named):
+            model_folder(config.model.path)  # this says what a path must be
+        return converted(found, cache) if is_open_clip(found) else found
     seed = config.train.seed
     folder = cache_folder(config.data) / f"tiny-clip-{_TINY_VERSION}-{seed}"
     return made_once(folder, lambda temporary: write_tiny(temporary, seed))

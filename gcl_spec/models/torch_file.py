@@ -26,7 +26,6 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _ZIP = b"PK\x03\x04"
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
 _MOST_PICKLE = 2**26  # bytes; names and places of a model's tensors are less than a megabyte
-_PLAIN = (str, int, float, bool, type(None))
 
 _BAD = (
     *(OSError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, TypeError, ValueError),
@@ -40,11 +39,11 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def read_state_dict(path: Path) -> Arrays:
     """The tensors of a file by name, of the shapes that they have there.
 
-    They may be wrapped, as trainers do it: in {"state_dict": ...} beside plain values such as the
-    epoch, which are left out. bfloat16 becomes float32.
+    They may be wrapped, as trainers do it: in {"state_dict": ...}, and what lies beside it, such as
+    the epoch and the state of an optimiser, is left out. bfloat16 becomes float32.
 
     Raises:
-        DataError: it is no such file, is damaged, or holds anything but tensors and plain values.
+        DataError: it is no such file, is damaged, or holds a name that is no tensor's.
     """
     return _read(path, _zip_values, _old_values)
 
@@ -136,13 +135,6 @@ def _unwrapped(found: Any) -> dict[str, Tensor]:
     """The tensors by name of a dictionary, or of the one in it that a trainer put there."""
     inner = [x for name, x in found.items() if name in _WRAPPERS] if isinstance(found, dict) else []
     if len(inner) == 1 and isinstance(inner[0], dict):
-        beside = {name: x for name, x in found.items() if name not in _WRAPPERS}
-        strange = next((n for n, x in beside.items() if not isinstance(x, _PLAIN)), None)
-        if strange is not None:
-            raise ValueError(
-                f"it holds {str(strange)[:80]!r} beside the weights, such as the state of an "
-                "optimiser; save the weights alone"
-            )
         found = inner[0]
     if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
         raise ValueError("it holds more than names and tensors")

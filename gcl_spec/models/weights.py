@@ -15,7 +15,7 @@ from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
 from gcl_spec.errors import DataError
 from gcl_spec.models.config_json import read_json
 
-__all__ = ["load_weights", "read_weights", "weight_files", "weight_shapes"]
+__all__ = ["load_weights", "read_weights", "tensor_names", "weight_files", "weight_shapes"]
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _INDEX_PARTS = ["safetensors", "index", "json"]
@@ -141,6 +141,11 @@ def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
         for path in weight_files(folder)
         for name, entry in _header(path)[0].items()
     }
+
+
+def tensor_names(path: Path) -> set[str]:
+    """The names of the weights in a safetensors file; a `DataError` where it is damaged."""
+    return {*_header(path)[0]}
 
 
 def load_weights(folder: Path, only: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:

@@ -7,8 +7,10 @@ from typing import Any
 from gcl_spec.config.options import Config
 from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.errors import DataError
+from gcl_spec.models.blocks import PRUNED
 from gcl_spec.models.config_json import model_settings, read_json
 from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.tinyclip.convert import NOTES
 from gcl_spec.models.weights import load_weights
 
 __all__ = ["check_picture_size", "model_warnings", "text_warnings"]
@@ -16,7 +18,14 @@ __all__ = ["check_picture_size", "model_warnings", "text_warnings"]
 _SIDES = {"clip": 224, "siglip": 224}  # transformers' defaults
 # These models take a text's vector where the token of this default number stands; for some of them
 # the number 2 means the largest number of the text.
-_ENDS = {"clip": 49407, "clipseg": 49407, "groupvit": 49407, "metaclip_2": 2, "aimv2": 49407}
+_ENDS = {
+    "clip": 49407,
+    PRUNED: 49407,
+    "clipseg": 49407,
+    "groupvit": 49407,
+    "metaclip_2": 2,
+    "aimv2": 49407,
+}
 _LARGEST = ("clip", "clipseg", "groupvit")
 _OLD_END = 2
 _SHOWN = 3
@@ -72,7 +81,7 @@ def text_warnings(config: Config) -> list[str]:
 
 
 def _left_out(folder: Path) -> list[str]:
-    found = []
+    found = [str(note) for note in read_json(folder / "config.json").get(NOTES, [])]
     if (folder / "adapter_config.json").is_file():
         found.append(f"{folder / 'adapter_config.json'}: this adapter is not applied to the model")
     if read_json(folder / "config.json").get("auto_map"):

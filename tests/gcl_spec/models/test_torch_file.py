@@ -76,7 +76,7 @@ def test_zip_files_of_every_type_equal_torch(tmp_path: Path) -> None:
         "kept": torch.nn.Parameter(base), "flag": torch.tensor([True, False]),
         "bytes": torch.tensor([1, 255], dtype=torch.uint8), "wide": base.double(),
     }  # fmt: skip
-    path = save_zip(tmp_path / "x.pt", {"epoch": 3, "name": "a", "state_dict": state})
+    path = save_zip(tmp_path / "x.pt", {"epoch": 3, "state_dict": state, "optimizer": {"lr": 1.0}})
     found = read_state_dict(path)
     assert found.keys() == state.keys()
     for name, x in state.items():
@@ -137,9 +137,6 @@ def test_zips_that_would_grow_or_hold_other_things_are_refused(tmp_path: Path) -
         read_state_dict(rewritten(path, {}, how=zipfile.ZIP_DEFLATED))
     path = save_zip(path, {"a": torch.ones(1).expand(10**6, 10**6)})
     with pytest.raises(DataError, match="repeats its values"):
-        read_state_dict(path)
-    path = save_zip(path, {"state_dict": {"a": torch.ones(1)}, "optimizer": {"lr": 1.0}})
-    with pytest.raises(DataError, match="it holds 'optimizer' beside the weights"):
         read_state_dict(path)
     path.write_bytes(b"PK\x03\x04 and no archive")
     with pytest.raises(DataError, match="not a readable torch state dict"):

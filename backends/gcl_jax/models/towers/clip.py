@@ -1,6 +1,8 @@
 """CLIP (Radford et al. 2021, arXiv 2103.00020) in flax.nnx, from a folder in the hub's format.
 
-Names and shapes of parameters are those of transformers' `CLIPModel`.
+Names and shapes of parameters are those of transformers' `CLIPModel`. Blocks may differ in their
+numbers of heads and in their MLPs' widths, and lack attention, as in a pruned TinyCLIP
+(arXiv 2309.12314).
 """
 
 from pathlib import Path
@@ -21,6 +23,7 @@ from gcl_jax.models.towers.layers import (
     recomputed,
 )
 from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.models.blocks import PRUNED, Block, blocks_of
 from gcl_spec.models.config_json import clip_settings, model_settings
 from gcl_spec.models.weights import load_weights as read_weights
 from gcl_spec.models.weights import weight_shapes
@@ -57,7 +60,7 @@ class Clip(nnx.Module):
             DataError: settings mean nothing, or weights do not fit.
         """
         settings = model_settings(folder)
-        if settings.get("model_type") != "clip":
+        if settings.get("model_type") not in ("clip", PRUNED):
             raise ConfigError(
                 f"{folder}: JAX runs models of type 'clip', this is {settings.get('model_type')!r};"
                 " use --backend torch, which runs every dual encoder of transformers"
@@ -150,7 +153,7 @@ class _VisionEmbeddings(nnx.Module):
 
 class _Encoder(nnx.Module):
     def __init__(self, settings: Settings) -> None:
-        self.layers = nnx.List([_Layer(settings) for _ in range(settings["num_hidden_layers"])])
+        self.layers = nnx.List([_Layer(settings, block) for block in blocks_of(settings)])
         self.recomputes = False
 
     def __call__(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
@@ -160,23 +163,26 @@ class _Encoder(nnx.Module):
 
 
 class _Layer(nnx.Module):
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, block: Block) -> None:
         width, eps = settings["hidden_size"], settings["layer_norm_eps"]
-        self.self_attn = _Attention(width, settings["num_attention_heads"])
-        self.layer_norm1 = LayerNorm(width, eps=eps)
-        self.mlp = _Mlp(width, settings["intermediate_size"], settings["hidden_act"])
+        self.attends = block.heads > 0
+        if self.attends:
+            self.self_attn = _Attention(width, block)
+            self.layer_norm1 = LayerNorm(width, eps=eps)
+        self.mlp = _Mlp(width, block.hidden, settings["hidden_act"])
         self.layer_norm2 = LayerNorm(width, eps=eps)
 
     def __call__(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
-        x = x + self.self_attn(self.layer_norm1(x), mask)
+        if self.attends:
+            x = x + self.self_attn(self.layer_norm1(x), mask)
         return x + self.mlp(self.layer_norm2(x))
 
 
 class _Attention(nnx.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        self.heads = heads
-        self.q_proj, self.k_proj = Linear(width, width), Linear(width, width)
-        self.v_proj, self.out_proj = Linear(width, width), Linear(width, width)
+    def __init__(self, width: int, block: Block) -> None:
+        self.heads, inner = block.heads, block.inner
+        self.q_proj, self.k_proj = Linear(width, inner), Linear(width, inner)
+        self.v_proj, self.out_proj = Linear(width, inner), Linear(inner, width)
 
     def __call__(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
         q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)

@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.models.blocks import PRUNED
 from gcl_spec.models.config_json import whole_settings
 from gcl_spec.models.weights import load_weights, weight_shapes
+from gcl_torch.models.towers.pruned_clip import PrunedClip
 
 __all__ = ["ClipTowers"]
 
@@ -148,6 +150,8 @@ def _load(folder: Path) -> Any:
     """
     shapes = weight_shapes(folder)
     settings = whole_settings(folder, shapes)
+    if settings.get("model_type") == PRUNED:
+        return PrunedClip.from_weights(settings, load_weights(folder), str(folder))
     _check_depth(settings, len(shapes), str(folder / "config.json"))
     try:
         config, kind = _architecture(settings)
