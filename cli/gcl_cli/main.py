@@ -25,6 +25,7 @@ __all__ = ["cli", "main"]
 # These stand here, not in the commands, so that `gcl --help` imports none of them.
 _COMMANDS = {
     "train": "Train a retriever; without options, on the starter pictures.",
+    "recipes": "The options of each recipe, and where every value comes from.",
     "eval": "Evaluate a run on the starter tasks or on your own data.",
     "compare": "Is one run better than another by more than chance?",
     "embed": "Embed any number of items into searchable shards.",

@@ -33,7 +33,7 @@ __all__ = ["command", "launcher"]
 
 @click.command("train")
 @backend_option("Who trains.")
-@click.option("--recipe", metavar="NAME", help="Options by name.  [default: lite]")
+@click.option("--recipe", metavar="NAME", help="Options by name: gcl recipes.  [default: lite]")
 @config_option()
 @set_option("Override an option, such as train.steps=100; repeatable.")
 @click.option(

@@ -6,7 +6,6 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -15,6 +14,7 @@ from gcl_spec._files.reading import parse_toml, read_regular
 from gcl_spec._words import nearest
 from gcl_spec.config.options import Config, ObjectiveConfig
 from gcl_spec.config.ranges import check_ranges
+from gcl_spec.config.recipe_files import read_recipe, recipe_names
 from gcl_spec.config.user_paths import (
     PATHS,
     is_text,
@@ -34,19 +34,13 @@ _DEEPEST = 8
 Tables = dict[str, dict[str, Any]]
 
 
-def recipe_names() -> tuple[str, ...]:
-    """Names of the recipes that ship with the package."""
-    found = files("gcl_spec.config").joinpath("recipes").iterdir()
-    return tuple(sorted(f.name[:-5] for f in found if f.name.endswith(".toml")))
-
-
 def load(
     *, recipe: str | None = None, path: Path | None = None, overrides: Sequence[str] = ()
 ) -> Config:
     """A config from a recipe, a TOML file or the defaults, with "section.key=VALUE" overrides.
 
     Args:
-        recipe: the name of a recipe that ships with the package.
+        recipe: the name of a recipe (`gcl_spec.config.recipe_files.read_recipe`).
         path: a TOML file, where no recipe is given.
         overrides: values that replace single keys, such as "optim.lr=1e-4".
 
@@ -55,13 +49,7 @@ def load(
             type or out of range, a file that cannot be read.
     """
     if recipe is not None:
-        if recipe not in recipe_names():
-            raise ConfigError(
-                f"no recipe {recipe!r}{nearest(recipe, recipe_names())}; "
-                f"there are {', '.join(recipe_names())}"
-            )
-        text = files("gcl_spec.config").joinpath("recipes", f"{recipe}.toml").read_text()
-        return loads(text, overrides, where=f"recipe {recipe}")
+        return loads(read_recipe(recipe).to_toml(), overrides, where=f"recipe {recipe}")
     if path is None:
         return loads("", overrides)
     try:

@@ -15,6 +15,7 @@ OPTIONS = {
         "--data", "--backend", "--device", "--json", "--against", "--allow-unverified", "--step",
         "--benchmark", "--instructions", "--calibration", "--embeddings", "--trec", "--sweep",
     },
+    "recipes": set(),
     "compare": {"--allow-unverified", "--fail-under", "--json", "--metric", "--pool", "--qrels"},
     "embed": {
         "--allow-unverified", "--backend", "--benchmark", "--calibration", "--device", "--dtype",
