@@ -7,15 +7,11 @@ import click
 
 from gcl_cli.lines import say
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.run.loaded import LoadedRun
-from gcl_spec.tasks.task import Task
 
 if TYPE_CHECKING:
-    from gcl_spec.evaluate.calibrations.rows import Encode
     from gcl_spec.evaluate.evaluation import Report
 
 __all__ = [
-    "each_calibration",
     "need_calibrations",
     "show_calibrations",
     "show_calibrations_of_seeds",
@@ -29,27 +25,6 @@ def need_calibrations(run: RunFolder) -> None:
 
     if not fitted_names(run):
         raise click.UsageError(f"{run.path} has no calibration; fit them: gcl calibrate {run.path}")
-
-
-def each_calibration(
-    run: RunFolder, loaded: LoadedRun, encode: "Encode", tasks: Sequence[Task]
-) -> dict[str, "Report"]:
-    """The evaluations of a run with each calibration that it has, after that without one ("none").
-
-    Args:
-        run: the folder of the run.
-        loaded: its model.
-        encode: makes unit rows of items by this model; it is asked for each item once.
-        tasks: those that are evaluated.
-    """
-    from gcl_spec.evaluate.calibrations.rows import EncodedOnce
-    from gcl_spec.evaluate.evaluation import evaluate
-    from gcl_spec.run.calibration_files import calibration_of, fitted_names
-
-    found = run.found(str(loaded.step))
-    fitted = {name: calibration_of(run, name, found) for name in fitted_names(run)}
-    once = EncodedOnce(encode)
-    return {name: evaluate(once, tasks, one) for name, one in {"none": None, **fitted}.items()}
 
 
 def to_json(reports: "Mapping[str, Report]") -> dict[str, Any]:

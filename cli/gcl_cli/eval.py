@@ -9,7 +9,6 @@ import click
 
 from gcl_cli._benchmark import Wanted, evaluate_benchmark
 from gcl_cli._calibrated import (
-    each_calibration,
     need_calibrations,
     show_calibrations,
     show_calibrations_of_seeds,
@@ -186,6 +185,8 @@ def _every_seed(
 
 def _calibrations(run: Path, data: Path | None, model: "_Model") -> dict[str, Report]:
     """The evaluation of a run without a calibration, and with each one that it has."""
+    from gcl_spec.run.calibrated import each_calibration
+
     folder = RunFolder.open(run, allow_unverified=model.allow_unverified)
     need_calibrations(folder)
     loaded = model._replace(calibration=None).load(run)

@@ -27,6 +27,7 @@ _COMMANDS = {
     "train": "Train a retriever; without options, on the starter pictures.",
     "recipes": "The options of each recipe, and where every value comes from.",
     "eval": "Evaluate a run on the starter tasks or on your own data.",
+    "ablate": "Train several objectives, scales and seeds; one table of them all.",
     "compare": "Is one run better than another by more than chance?",
     "embed": "Embed any number of items into searchable shards.",
     "calibrate": "Fit calibrations of a run, which need no training.",

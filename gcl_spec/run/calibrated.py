@@ -1,4 +1,4 @@
-"""Fits calibrations on the training rows of a run, or on other rows without labels."""
+"""Fits calibrations on training rows of a run, or other rows without labels; evaluates them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,18 +14,31 @@ from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, fit
-from gcl_spec.evaluate.calibrations.rows import Rows, rows_of, same_roles, with_roles
+from gcl_spec.evaluate.calibrations.rows import (
+    Encode,
+    EncodedOnce,
+    Rows,
+    rows_of,
+    same_roles,
+    with_roles,
+)
 from gcl_spec.evaluate.calibrations.store import Origin, write
+from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.objective import given_names, name_parts
 from gcl_spec.progress import Reporter
-from gcl_spec.run.calibration_files import calibration_file, weights_checksum
+from gcl_spec.run.calibration_files import (
+    calibration_file,
+    calibration_of,
+    fitted_names,
+    weights_checksum,
+)
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
 from gcl_spec.run.readable_items import readable_encoder
 from gcl_spec.tasks.held_out import hold_out
-from gcl_spec.tasks.task import Item
+from gcl_spec.tasks.task import Item, Task
 
-__all__ = ["MOST", "Fitted", "calibrate", "training_rows"]
+__all__ = ["MOST", "Fitted", "calibrate", "each_calibration", "training_rows"]
 
 
 MOST = 4096
@@ -89,6 +102,26 @@ def calibrate(
         write(path, fit(name, samples), Origin(weights, loaded.step, counts))
         files.append(path)
     return Fitted(tuple(files), _counts(candidates), _counts(asked), bad)
+
+
+def each_calibration(
+    run: RunFolder, loaded: LoadedRun, encode: Encode, tasks: Sequence[Task]
+) -> dict[str, Report]:
+    """The evaluations of a run without a calibration ("none"), then with each one that it has.
+
+    Args:
+        run: the folder of the run.
+        loaded: its model.
+        encode: makes unit rows of items by this model; it is asked for each item once.
+        tasks: those that are evaluated.
+
+    Raises:
+        CheckpointError: a calibration is damaged, or was fitted for other weights.
+    """
+    found = run.found(str(loaded.step))
+    fitted = {name: calibration_of(run, name, found) for name in fitted_names(run)}
+    once = EncodedOnce(encode)
+    return {name: evaluate(once, tasks, one) for name, one in {"none": None, **fitted}.items()}
 
 
 def _counts(rows: Mapping[str, Rows]) -> dict[str, int]:

@@ -10,6 +10,7 @@ data.json                        tells a resumed run whether its data has change
 run-id                           the id that the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
 sweep.json                       what `gcl eval --sweep` found last, where it was asked
+calibrated.json                  the evaluation at the end with calibrations, in an ablation
 report.html                      the same to look at
 checksums.json                   what all of these but the checkpoints must be, and which
                                  checkpoint is the newest, see `manifest`
@@ -189,11 +190,11 @@ class RunFolder:
             CheckpointError: its file is missing, or not as it was written.
             DataError: it holds no evaluation, though it may be used as it stands.
         """
-        return self._parsed(f"{name}.json", Report.from_json, "evaluation")
+        return self.parsed(f"{name}.json", Report.from_json, "evaluation")
 
     def examples(self) -> list[Example]:
         """What some queries found at the start; errors as those of `report`."""
-        return self._parsed(
+        return self.parsed(
             "examples.json", lambda found: [Example.from_json(one) for one in found], "examples"
         )
 
@@ -207,15 +208,15 @@ class RunFolder:
             return None if found is None else Projection.from_json(found)
 
         noted = manifest.stored(self.path, "space.json") is not None
-        return self._parsed("space.json", of, "projection") if noted else None
+        return self.parsed("space.json", of, "projection") if noted else None
 
     def sweep(self) -> Sweep | None:
         """What `gcl eval --sweep` found last, None where it was never asked; errors as `report`."""
         made = manifest.stored(self.path, "sweep.json") is not None
-        return self._parsed("sweep.json", Sweep.from_json, "sweep") if made else None
+        return self.parsed("sweep.json", Sweep.from_json, "sweep") if made else None
 
-    def _parsed(self, name: str, of: Callable[[Any], _T], what: str) -> _T:
-        """What a JSON file of the run holds, as `of` makes it of the values."""
+    def parsed(self, name: str, of: Callable[[Any], _T], what: str) -> _T:
+        """What a JSON file of the run holds, as `of` makes it of the values; errors as `report`."""
         content = self._content(name)
         try:
             return of(parse_json(content))

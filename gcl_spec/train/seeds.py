@@ -12,7 +12,7 @@ from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.seeds import seed_folder
 from gcl_spec.train.adapter_widths import resolved
 
-__all__ = ["SeedRun", "plan_seeds"]
+__all__ = ["SeedRun", "plan_seeds", "planned"]
 
 
 class SeedRun(NamedTuple):
@@ -45,15 +45,28 @@ def plan_seeds(
         raise ConfigError("--seeds N trains with the seeds 0 to N - 1; leave train.seed out")
     if manifest.stored(out, "config.toml") is not None:
         raise ConfigError(f"{out} is a run itself; choose another --out for runs of several seeds")
-    planned = []
+    found = []
     for seed in range(count):
-        path = seed_folder(out, seed)
         own = replace(config, train=replace(config.train, seed=seed))
-        if not path.exists():
-            planned.append(SeedRun(path, own, "new"))
-            continue
-        run = RunFolder.open(path, allow_unverified=allow_unverified)
-        changes(path, run.config(), resolved(own))
-        ended = manifest.stored(path, "after.json") is not None
-        planned.append(SeedRun(path, own, "done" if ended else "begun"))
-    return planned
+        found.append(planned(seed_folder(out, seed), own, allow_unverified=allow_unverified))
+    return found
+
+
+def planned(path: Path, config: Config, *, allow_unverified: bool = False) -> SeedRun:
+    """A training with these options in this folder, which may have been begun, or be done.
+
+    Args:
+        path: the folder.
+        config: the options.
+        allow_unverified: take a run without checksums, or an edited one.
+
+    Raises:
+        ConfigError: the run there was started with other options.
+        CheckpointError: it is damaged.
+    """
+    if not path.exists():
+        return SeedRun(path, config, "new")
+    run = RunFolder.open(path, allow_unverified=allow_unverified)
+    changes(path, run.config(), resolved(config))
+    ended = manifest.stored(path, "after.json") is not None
+    return SeedRun(path, config, "done" if ended else "begun")

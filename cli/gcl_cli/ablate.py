@@ -1,0 +1,198 @@
+"""`gcl ablate`."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gcl_cli._json import write_json
+from gcl_cli._options import (
+    PATH,
+    backend_option,
+    config_option,
+    device_option,
+    json_option,
+    set_option,
+)
+from gcl_cli.lines import say
+from gcl_spec import registry
+from gcl_spec._files.atomic import check_writable
+from gcl_spec.config import toml
+from gcl_spec.errors import ConfigError, StoppedError
+from gcl_spec.train.signals import caught, interrupted
+
+if TYPE_CHECKING:
+    from gcl_spec.ablate.ablation import Ablation
+    from gcl_spec.evaluate.ablated import AblationRow
+
+__all__ = ["command"]
+
+_RECIPE = "lite-gcl"
+_START = "lite-clip"
+
+
+@click.command("ablate")
+@backend_option("Who trains.")
+@click.option("--recipe", metavar="NAME", help=f"Options by name.  [default: {_RECIPE}]")
+@config_option()
+@set_option("Override an option of every training, such as train.steps=100; repeatable.")
+@click.option(
+    "--start",
+    metavar="NAME",
+    help=f"Train by this recipe first, for each seed, and begin there.  [default: {_START} for a "
+    "lite model; none for a checkpoint]",
+)
+@click.option(
+    "--init", type=PATH, metavar="RUN|FILE", help="Begin from these weights; no training first."
+)
+@click.option(
+    "--objective",
+    "objectives",
+    multiple=True,
+    metavar="NAME",
+    help="A preset; repeatable.  [default: the paper's rows, pairwise and gcl-drop]",
+)
+@click.option(
+    "--scale",
+    "scales",
+    multiple=True,
+    metavar="S|learned",
+    help="1 / temperature; repeatable.  [default: 100, 16, learned]",
+)
+@click.option(
+    "--calibration",
+    "calibrations",
+    multiple=True,
+    metavar="NAME",
+    help="Evaluate with it too, or none; repeatable.  [default: cfu+bank]",
+)
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, metavar="N")
+@click.option(
+    "--reference",
+    default="gcl",
+    show_default=True,
+    metavar="NAME",
+    help="The objective that others are compared with.",
+)
+@click.option("--out", type=PATH, default=Path("runs/ablation"), show_default=True, metavar="DIR")
+@device_option()
+@click.option("--show", is_flag=True, help="Train nothing: show what is done.")
+@json_option("Write the rows too.")
+def command(
+    backend: str,
+    recipe: str | None,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    start: str | None,
+    init: Path | None,
+    objectives: tuple[str, ...],
+    scales: tuple[str, ...],
+    calibrations: tuple[str, ...],
+    seeds: int,
+    reference: str,
+    out: Path,
+    device: str | None,
+    show: bool,
+    json_path: Path | None,
+) -> None:
+    """Train every objective at every scale with every seed, and compare them.
+
+    \b
+    gcl ablate                                  tables 1 and 5 of the paper on the starter set
+    gcl ablate --recipe clip --set model.path=FOLDER --set data.path=FOLDER    your own
+    gcl ablate --objective clip --objective gcl --scale 16 --seeds 3           fewer
+    gcl ablate --out runs/ablation --show                                      what is done
+
+    The same command goes on after a stop; the same command beside it shares the work. One that
+    fails is a row with its reason, and is tried again by the next command. DIR then holds
+    ablation.html, ablation.svg, ablation.md and ablation.json; `gcl compare` takes any two of
+    DIR/OBJECTIVE/scale-SCALE.
+    """
+    from gcl_spec.ablate.ablation import Ablation
+    from gcl_spec.ablate.cells import OBJECTIVES, SCALES
+
+    if recipe is not None and config_path is not None:
+        raise ConfigError("give --recipe or --config, not both")
+    if start is not None and init is not None:
+        raise ConfigError("cells begin from a training of --start or from --init, not from both")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("gcl ablate is one process; begin the same command several times instead")
+    check_writable(json_path)
+    used = None if config_path is not None else recipe or _RECIPE
+    base = toml.load(recipe=used, path=config_path, overrides=overrides)
+    if start is None and init is None and base.model.kind == "lite":
+        start = _START
+    first = None if start is None else toml.load(recipe=start, path=None, overrides=overrides)
+    chosen = tuple(name for name in calibrations or ("cfu+bank",) if name != "none")
+    ablation = Ablation(
+        out, base, objectives or OBJECTIVES, scales or SCALES, seeds, chosen, first, init
+    )
+    failed = 0 if show else _train(ablation, backend, device)
+    _show(ablation, reference, json_path)
+    if failed:
+        say(f"{failed} trainings failed; their reasons stand in {out / 'ablation.html'}", err=True)
+        sys.exit(1)
+
+
+def _train(ablation: "Ablation", backend: str, device: str | None) -> int:
+    """Train what is not done; the number that failed."""
+    from gcl_spec.progress import open_progress
+
+    ablation.cells()  # a wrong name is said before a framework is loaded
+    with caught() as stop:
+        try:
+            with open_progress() as reporter:
+                made = registry.load_training(backend)
+                return len(ablation.run(made, reporter, device=device))
+        except StoppedError as error:
+            if not error.resumable:
+                raise
+            raise StoppedError(f"{error}; the same command goes on", resumable=True) from error
+        except KeyboardInterrupt:
+            raise interrupted(ablation.out, stop) from None
+
+
+def _show(ablation: "Ablation", reference: str, json_path: Path | None) -> None:
+    from rich.console import Console
+
+    from gcl_spec.ablate.rows import rows_of
+    from gcl_spec.evaluate.ablated import against
+    from gcl_spec.report.ablation_tables import ablation_rows, geometry_rows, titles
+    from gcl_spec.report.tables import rich_table
+
+    rows = against(rows_of(ablation), reference)
+    console = Console()
+    for name, title in titles(rows).items():
+        console.print(rich_table(ablation_rows(rows, name, reference), f"hit@10, {title}"))
+    console.print(rich_table(geometry_rows(rows), "The space"))
+    write_json(json_path, {"rows": [row.to_json() for row in rows]})
+    if ablation.out.is_dir():
+        _write(ablation.out, rows, reference)
+        say(f"page: {ablation.out / 'ablation.html'}")
+
+
+def _write(out: Path, rows: "Sequence[AblationRow]", reference: str) -> None:
+    """Write the page, the figure, and the rows as Markdown and JSON."""
+    import json
+
+    from gcl_spec._files.atomic import atomic_write
+    from gcl_spec.report.ablation_page import ablation_page, figure
+    from gcl_spec.report.ablation_tables import ablation_rows, geometry_rows, markdown, titles
+
+    words = shlex.join(["gcl", *sys.argv[1:]])
+    tables = [f"    {words}\n"]
+    for name, title in titles(rows).items():
+        tables.append(f"hit@10, {title}:\n\n{markdown(ablation_rows(rows, name, reference))}")
+    tables.append(f"The space:\n\n{markdown(geometry_rows(rows))}")
+    for file_name, text in {
+        "ablation.html": ablation_page(out.name, words, rows, reference),
+        "ablation.svg": figure(rows, alone=True),
+        "ablation.md": "\n".join(tables),
+        "ablation.json": json.dumps({"rows": [row.to_json() for row in rows]}, indent=1),
+    }.items():
+        with atomic_write(out / file_name) as file:
+            file.write(text.encode(errors="backslashreplace"))

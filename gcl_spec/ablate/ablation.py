@@ -1,0 +1,237 @@
+"""Runs the cells of an ablation, each once; the same call goes on where it was.
+
+OUT/start/seed-N                    a run from which the cells of a seed start
+OUT/OBJECTIVE/scale-SCALE/seed-N    the run of a cell, with calibrated.json
+OUT/OBJECTIVE/scale-SCALE/seed-N.failed    why it could not be trained
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gcl_spec._files.atomic import atomic_write
+from gcl_spec._files.locks import let_go, lock
+from gcl_spec._files.os_errors import one_line
+from gcl_spec._words import brief
+from gcl_spec.ablate.cells import Cell, cell_config, cells
+from gcl_spec.backend import TrainingBackend
+from gcl_spec.config.options import Config
+from gcl_spec.errors import ConfigError, GclError, StoppedError
+from gcl_spec.evaluate.calibrations.known import check_name
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.progress import Reporter
+from gcl_spec.registry import choose_device
+from gcl_spec.run import manifest
+from gcl_spec.run.calibrated import calibrate, each_calibration
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.run.seeds import seed_folder
+from gcl_spec.train.open_data import open_data
+from gcl_spec.train.seeds import SeedRun, planned
+from gcl_spec.train.training import run_training
+
+__all__ = ["START", "Ablation", "calibrated", "failure_note"]
+
+START = "start"
+"""The folder of the runs from which cells begin."""
+
+_CALIBRATED = "calibrated.json"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The trainings of an ablation, in one folder.
+
+    out: the folder.
+    base: the options of all cells, but for the objective, the scale and the seed.
+    objectives, scales, seeds: those of the cells (`cells`).
+    calibrations: what is fitted for each run, of `gcl_spec.evaluate.calibrations.CALIBRATIONS`.
+    start: the options of a training for each seed, from whose weights its cells begin; None where
+        they begin from fresh weights, or from `init`.
+    init: a run, or a checkpoint file, from which all cells begin.
+    """
+
+    out: Path
+    base: Config
+    objectives: Sequence[str]
+    scales: Sequence[str]
+    seeds: int
+    calibrations: Sequence[str] = ()
+    start: Config | None = None
+    init: Path | None = None
+
+    def cells(self) -> list[Cell]:
+        """All cells, those of the first seed first.
+
+        Raises:
+            ConfigError: an objective, scale or calibration is none; the base names a seed; a run in
+                the folder was started with other options.
+            CheckpointError: a run in the folder is damaged.
+        """
+        if self.base.train.seed:
+            raise ConfigError("an ablation trains with the seeds 0 to N - 1; leave train.seed out")
+        for name in self.calibrations:
+            check_name(name)
+        found = cells(self.objectives, self.scales, self.seeds)
+        for cell in found:
+            self._planned(cell)
+        return found
+
+    def left(self) -> list[Cell]:
+        """The cells that are not done yet."""
+        return [cell for cell in self.cells() if not self._is_done(self._planned(cell))]
+
+    def run(
+        self, backend: TrainingBackend, reporter: Reporter, *, device: str | None = None
+    ) -> list[Cell]:
+        """Train and evaluate every cell that is not done.
+
+        A cell that fails is noted, and the next one begins; a later call tries it again. Several
+        processes may do this in one folder: a cell that another one trains is waited for at the
+        end.
+
+        Args:
+            backend: who trains.
+            reporter: hears of progress.
+            device: one of the backend's; its first when not given.
+
+        Returns:
+            The cells that failed.
+
+        Raises:
+            StoppedError: a signal came; the same call goes on.
+        """
+        device = choose_device(backend, device)
+        how = _How(backend, device, tuple(self.calibrations), reporter)
+        every, total = self.left(), len(self.cells())
+        done, failed = total - len(every), list[Cell]()
+        for waits in (False, True):
+            busy = []
+            for cell in every:
+                with _alone(cell.folder(self.out), waits=waits) as held:
+                    if not held:
+                        busy.append(cell)
+                        continue
+                    done += 1
+                    if self._is_done(self._planned(cell)):
+                        continue
+                    reporter.say(f"{done} of {total}: {cell.name}")
+                    if not self._try(cell, how):
+                        failed.append(cell)
+            every = busy
+        return failed
+
+    def _try(self, cell: Cell, how: "_How") -> bool:
+        """Train a cell; where that fails, why is written beside its folder."""
+        note = failure_note(cell.folder(self.out))
+        try:
+            with one_line("go on, because of", self.out):
+                init = self.init
+                if self.start is not None:
+                    init = self._started(self.start, cell.seed, how)
+                _train(self._planned(cell), init, how)
+        except StoppedError:
+            raise
+        except (GclError, RuntimeError, MemoryError) as error:
+            # A framework says by RuntimeError that a device has no more memory.
+            reason = brief(str(error) or repr(error))
+            how.reporter.say(f"failed: {cell.name}: {reason}")
+            with atomic_write(note) as file:
+                file.write(f"{reason}\n".encode(errors="backslashreplace"))
+            return False
+        note.unlink(missing_ok=True)
+        return True
+
+    def _started(self, start: Config, seed: int, how: "_How") -> Path:
+        """The run from which the cells of a seed begin, trained where it is not there."""
+        folder = seed_folder(self.out / START, seed)
+        config = replace(start, train=replace(start.train, seed=seed))
+        with _alone(folder, waits=True):
+            run = planned(folder, config)
+            if not self._is_done(run):
+                how.reporter.say(f"the start of seed {seed}")
+                _train(run, None, how)
+        return folder
+
+    def _planned(self, cell: Cell) -> SeedRun:
+        return planned(cell.folder(self.out), cell_config(self.base, cell))
+
+    def _is_done(self, run: SeedRun) -> bool:
+        return run.state == "done" and {*self.calibrations} <= {*calibrated(run.path)}
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What is the same for all trainings of one call."""
+
+    backend: TrainingBackend
+    device: str
+    calibrations: Sequence[str]
+    reporter: Reporter
+
+
+def calibrated(run: Path) -> dict[str, Report]:
+    """The evaluations of a run in an ablation by calibration, "none" first; {} before them.
+
+    Raises:
+        CheckpointError: the file is not as it was written.
+        DataError: it holds no evaluations.
+    """
+
+    def of(found: Any) -> dict[str, Report]:
+        return {str(name): Report.from_json(one) for name, one in found.items()}
+
+    made = manifest.stored(run, _CALIBRATED) is not None
+    return RunFolder.open(run).parsed(_CALIBRATED, of, "evaluations") if made else {}
+
+
+def failure_note(run: Path) -> Path:
+    """The file beside a run's folder that says why it could not be trained."""
+    return run.with_name(f"{run.name}.failed")
+
+
+def _train(run: SeedRun, init: Path | None, how: _How) -> None:
+    """Train to the end, from where it is, then fit and evaluate the calibrations."""
+    folder = RunFolder(run.path)
+    if run.state != "done":
+        resume = run.state == "begun"
+        folder = run_training(
+            run.config,
+            how.backend,
+            run.path,
+            device=how.device,
+            resume=resume,
+            init=None if resume else init,
+            reporter=how.reporter,
+        )
+    if how.calibrations:
+        _calibrate(folder, how)
+
+
+def _calibrate(folder: RunFolder, how: _How) -> None:
+    """Fit the calibrations on the run's training rows, and evaluate it with each."""
+    config, found = folder.config(), folder.found()
+    trainer = how.backend.trainer(config, device=how.device, state=found.state)
+    loaded = LoadedRun(config, found.step, trainer)
+    calibrate(folder, loaded, how.reporter, names=how.calibrations)
+    with open_data(config, trainer, trainer.world, how.reporter) as data:
+        reports = each_calibration(folder, loaded, data.encode_items(trainer), data.tests)
+    text = json.dumps({name: report.to_json() for name, report in reports.items()})
+    folder.write(_CALIBRATED, text)
+
+
+@contextmanager
+def _alone(run: Path, *, waits: bool) -> Iterator[bool]:
+    """Keep other processes from a run; False where one is at it."""
+    run.parent.mkdir(parents=True, exist_ok=True)
+    path = run.with_name(f"{run.name}.lock")
+    path.touch()
+    number = lock(path, wait=waits)
+    try:
+        # A file system may know no locks; there is then one process.
+        yield waits or number is not None
+    finally:
+        let_go(number)

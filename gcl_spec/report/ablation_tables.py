@@ -1,0 +1,94 @@
+"""Tables of an ablation, for the terminal, for a page, and as Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+from gcl_spec.evaluate.ablated import COLUMNS, NONE, AblationRow
+from gcl_spec.evaluate.comparison import Difference
+
+__all__ = ["PAPER", "ablation_rows", "geometry_rows", "markdown", "titles"]
+
+PAPER: Mapping[str, float] = {
+    "start": 21.18,
+    "clip": 24.65,
+    "triplets": 25.28,
+    "separation": 30.45,
+    "gcl-without-i-t": 28.36,
+    "gcl-without-i-it": 32.95,
+    "gcl-without-t-it": 33.42,
+    "gcl": 34.06,
+}
+"""Global hit@50 on M-BEIR of VISTA, as the GCL paper prints it in tables 1 and 5
+(arXiv 2509.25638); "triplets" and "separation" are there beside CLIP's loss."""
+
+_GEOMETRY = ("effective rank", "cosine of image and text means")
+
+
+def titles(rows: Sequence[AblationRow]) -> dict[str, str]:
+    """The title of the table of each calibration that occurs."""
+    names = dict.fromkeys(row.calibration for row in rows)
+    return {name: "as embedded" if name == NONE else f"with {name}" for name in names}
+
+
+def ablation_rows(rows: Sequence[AblationRow], calibration: str, reference: str) -> list[list[str]]:
+    """Headings, then a row for each objective and scale, in percent.
+
+    Args:
+        rows: of an ablation.
+        calibration: the one whose rows are shown.
+        reference: the objective that others are compared with.
+    """
+    found = [["objective", "scale", "seeds", "global", "local", f"global vs {reference}", ""]]
+    for row in rows:
+        if row.calibration != calibration:
+            continue
+        head = [row.objective, row.scale or "-", str(row.seeds)]
+        if row.scores is None:
+            found.append([*head, "-", "-", "", "failed" if row.failed else "not run"])
+            continue
+        values = [_percent(*row.value(column)) for column in COLUMNS]
+        one = (row.differences or {}).get(COLUMNS[0])
+        last = _verdict(one)
+        found.append(
+            [*head, *values, *(last[:1]), f"{len(row.failed)} failed" if row.failed else last[1]]
+        )
+    return found
+
+
+def geometry_rows(rows: Sequence[AblationRow]) -> list[list[str]]:
+    """Headings, then the space of each objective and scale as it was embedded."""
+    names = [name for name in _GEOMETRY if any(name in row.geometry for row in rows)]
+    found = [["objective", "scale", *names]]
+    for row in rows:
+        if row.calibration == NONE and row.scores is not None:
+            cells = [
+                _number(*row.geometry[name]) if name in row.geometry else "-" for name in names
+            ]
+            found.append([row.objective, row.scale or "-", *cells])
+    return found
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table whose first row is its head, as Markdown.
+
+    >>> markdown([["a", "b"], ["1", "2|3"]]).splitlines()
+    ['| a | b |', '|---|--:|', '| 1 | 2\\\\|3 |']
+    """
+    head, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    ruler = ["---", *("--:" for _ in head[1:])]
+    lines = [f"| {' | '.join(row)} |" for row in (head, *body)]
+    return "\n".join([lines[0], f"|{'|'.join(ruler)}|", *lines[1:]]) + "\n"
+
+
+def _verdict(one: Difference | None) -> tuple[str, str]:
+    if one is None:
+        return "", ""
+    return f"{100 * one.difference + 0.0:+.1f}", f"{one.verdict} p {one.corrected:.3f}"
+
+
+def _percent(value: float, deviation: float | None) -> str:
+    return f"{100 * value:.1f}" + ("" if deviation is None else f"±{100 * deviation:.1f}")
+
+
+def _number(value: float, deviation: float | None) -> str:
+    digits = 0 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}" + ("" if deviation is None else f"±{deviation:.{digits}f}")
