@@ -161,13 +161,14 @@ def _show(ablation: "Ablation", reference: str, json_path: Path | None) -> None:
 
     from gcl_spec.ablate.rows import rows_of
     from gcl_spec.evaluate.ablated import against
-    from gcl_spec.report.ablation_tables import ablation_rows, geometry_rows, titles
+    from gcl_spec.report.ablation_tables import ablation_rows, geometry_rows, legend, titles
     from gcl_spec.report.tables import rich_table
 
     rows = against(rows_of(ablation), reference)
     console = Console()
     for name, title in titles(rows).items():
-        console.print(rich_table(ablation_rows(rows, name, reference), f"hit@10, {title}"))
+        console.print(rich_table(ablation_rows(rows, name), f"hit@10, {title}"))
+    say(legend(reference))
     console.print(rich_table(geometry_rows(rows), "The space"))
     write_json(json_path, {"rows": [row.to_json() for row in rows]})
     if ablation.out.is_dir():
@@ -181,12 +182,19 @@ def _write(out: Path, rows: "Sequence[AblationRow]", reference: str) -> None:
 
     from gcl_spec._files.atomic import atomic_write
     from gcl_spec.report.ablation_page import ablation_page, figure
-    from gcl_spec.report.ablation_tables import ablation_rows, geometry_rows, markdown, titles
+    from gcl_spec.report.ablation_tables import (
+        ablation_rows,
+        geometry_rows,
+        legend,
+        markdown,
+        titles,
+    )
 
-    words = shlex.join(["gcl", *sys.argv[1:]])
+    words = shlex.join(["gcl", *(word for word in sys.argv[1:] if word != "--show")])
     tables = [f"    {words}\n"]
     for name, title in titles(rows).items():
-        tables.append(f"hit@10, {title}:\n\n{markdown(ablation_rows(rows, name, reference))}")
+        tables.append(f"hit@10, {title}:\n\n{markdown(ablation_rows(rows, name))}")
+    tables.append(f"{legend(reference)}\n")
     tables.append(f"The space:\n\n{markdown(geometry_rows(rows))}")
     for file_name, text in {
         "ablation.html": ablation_page(out.name, words, rows, reference),

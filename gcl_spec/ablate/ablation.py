@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gcl_spec._files import os_errors
 from gcl_spec._files.atomic import atomic_write
 from gcl_spec._files.locks import let_go, lock
-from gcl_spec._files.os_errors import one_line
-from gcl_spec._words import brief
+from gcl_spec._words import brief, one_line
 from gcl_spec.ablate.cells import Cell, cell_config, cells
 from gcl_spec.backend import TrainingBackend
 from gcl_spec.config.options import Config
@@ -128,7 +128,7 @@ class Ablation:
         """Train a cell; where that fails, why is written beside its folder."""
         note = failure_note(cell.folder(self.out))
         try:
-            with one_line("go on, because of", self.out):
+            with os_errors.one_line("go on, because of", self.out):
                 init = self.init
                 if self.start is not None:
                     init = self._started(self.start, cell.seed, how)
@@ -137,7 +137,7 @@ class Ablation:
             raise
         except (GclError, RuntimeError, MemoryError) as error:
             # A framework says by RuntimeError that a device has no more memory.
-            reason = brief(str(error) or repr(error))
+            reason = brief(one_line(str(error) or repr(error)))
             how.reporter.say(f"failed: {cell.name}: {reason}")
             with atomic_write(note) as file:
                 file.write(f"{reason}\n".encode(errors="backslashreplace"))

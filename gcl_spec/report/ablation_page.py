@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from gcl_spec.evaluate.ablated import COLUMNS, NONE, AblationRow
-from gcl_spec.report.ablation_tables import PAPER, ablation_rows, geometry_rows, titles
+from gcl_spec.report.ablation_tables import PAPER, ablation_rows, geometry_rows, legend, titles
 from gcl_spec.report.pieces import escape, page, plain_table
 
 __all__ = ["ablation_page", "figure"]
@@ -72,12 +72,8 @@ def ablation_page(title: str, command: str, rows: Sequence[AblationRow], referen
     ]
     for name, label in titles(rows).items():
         body.append(f"<h2>{escape(label.capitalize())}</h2>")
-        body.append(plain_table(ablation_rows(rows, name, reference)))
-    body.append(
-        f'<p class="note">Each row is compared with {escape(reference)} at its scale, query by '
-        "query, on the means over seeds: sign-flip permutation test, corrected by Holm for the "
-        "objectives and both pools of one scale.</p>"
-    )
+        body.append(plain_table(ablation_rows(rows, name)))
+    body.append(f'<p class="note"><br>{escape(legend(reference))}</p>')
     body += ["<h2>The space</h2>", plain_table(geometry_rows(rows)), *_paper(rows)]
     failed = [
         f"{r.objective}, {r.scale}: {why}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from gcl_spec.evaluate.ablated import COLUMNS, NONE, AblationRow
 from gcl_spec.evaluate.comparison import Difference
 
-__all__ = ["PAPER", "ablation_rows", "geometry_rows", "markdown", "titles"]
+__all__ = ["PAPER", "ablation_rows", "geometry_rows", "legend", "markdown", "titles"]
 
 PAPER: Mapping[str, float] = {
     "start": 21.18,
@@ -20,6 +20,7 @@ PAPER: Mapping[str, float] = {
 """Global hit@50 on M-BEIR of VISTA, as the GCL paper prints it in tables 1 and 5
 (arXiv 2509.25638); "triplets" and "separation" are there beside CLIP's loss."""
 
+_SHORT = ("global", "local")
 _GEOMETRY = ("effective rank", "cosine of image and text means")
 
 
@@ -29,28 +30,38 @@ def titles(rows: Sequence[AblationRow]) -> dict[str, str]:
     return {name: "as embedded" if name == NONE else f"with {name}" for name in names}
 
 
-def ablation_rows(rows: Sequence[AblationRow], calibration: str, reference: str) -> list[list[str]]:
-    """Headings, then a row for each objective and scale, in percent.
+def legend(reference: str) -> str:
+    """What the tables' differences and stars mean.
+
+    Args:
+        reference: the objective that others are compared with.
+    """
+    return (
+        f"Δ: minus {reference} at the same scale, on the means over seeds of each query; * p < "
+        ".05, ** p < .01 (sign-flip permutation, corrected by Holm for the objectives and both "
+        "pools of a scale)"
+    )
+
+
+def ablation_rows(rows: Sequence[AblationRow], calibration: str) -> list[list[str]]:
+    """Headings, then a row for each objective and scale: hit@10 in percent (`legend`).
 
     Args:
         rows: of an ablation.
         calibration: the one whose rows are shown.
-        reference: the objective that others are compared with.
     """
-    found = [["objective", "scale", "seeds", "global", "local", f"global vs {reference}", ""]]
+    found = [["objective", "scale", "seeds", *_SHORT, *(f"Δ {name}" for name in _SHORT), ""]]
     for row in rows:
         if row.calibration != calibration:
             continue
         head = [row.objective, row.scale or "-", str(row.seeds)]
         if row.scores is None:
-            found.append([*head, "-", "-", "", "failed" if row.failed else "not run"])
+            found.append([*head, "-", "-", "", "", "failed" if row.failed else "not run"])
             continue
         values = [_percent(*row.value(column)) for column in COLUMNS]
-        one = (row.differences or {}).get(COLUMNS[0])
-        last = _verdict(one)
-        found.append(
-            [*head, *values, *(last[:1]), f"{len(row.failed)} failed" if row.failed else last[1]]
-        )
+        lost = f"{len(row.failed)} failed" if row.failed else ""
+        verdicts = [_verdict((row.differences or {}).get(column)) for column in COLUMNS]
+        found.append([*head, *values, *verdicts, lost])
     return found
 
 
@@ -79,10 +90,11 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], f"|{'|'.join(ruler)}|", *lines[1:]]) + "\n"
 
 
-def _verdict(one: Difference | None) -> tuple[str, str]:
+def _verdict(one: Difference | None) -> str:
     if one is None:
-        return "", ""
-    return f"{100 * one.difference + 0.0:+.1f}", f"{one.verdict} p {one.corrected:.3f}"
+        return ""
+    stars = "**" if one.corrected < 0.01 else "*" if one.corrected < 0.05 else ""
+    return f"{100 * one.difference + 0.0:+.1f}{stars}"
 
 
 def _percent(value: float, deviation: float | None) -> str:

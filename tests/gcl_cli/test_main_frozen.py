@@ -16,6 +16,10 @@ OPTIONS = {
         "--benchmark", "--instructions", "--calibration", "--embeddings", "--trec", "--sweep",
     },
     "recipes": set(),
+    "ablate": {
+        "--backend", "--recipe", "--config", "--set", "--start", "--init", "--objective", "--scale",
+        "--calibration", "--seeds", "--reference", "--out", "--device", "--show", "--json",
+    },
     "compare": {"--allow-unverified", "--fail-under", "--json", "--metric", "--pool", "--qrels"},
     "embed": {
         "--allow-unverified", "--backend", "--benchmark", "--calibration", "--device", "--dtype",
