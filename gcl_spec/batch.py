@@ -32,11 +32,14 @@ class Batch:
         processes all have inputs of the same names.
     present: (B,) booleans by the name of a given modality; one that is left out, no sample has.
     ids: (B,) integers; samples with equal ids are not each other's negatives.
+    two_sided: are the rows those of B / 2 samples, a query and behind it its target
+        (`gcl_spec.loss.two_sided`)?
     """
 
     inputs: Mapping[str, npt.NDArray[np.generic]]
     present: Mapping[str, BoolArray]
     ids: IntArray
+    two_sided: bool = False
 
     def __len__(self) -> int:
         return int(self.ids.shape[0])

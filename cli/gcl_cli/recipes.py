@@ -48,8 +48,8 @@ def command(name: str | None) -> None:
 def _explained(recipe: Recipe) -> Iterator[str]:
     yield recipe.name
     yield from _indented(recipe.about, 2)
-    if recipe.needs:
-        yield from _indented(f"needs {recipe.needs}", 2)
+    for need in recipe.needs:
+        yield from _indented(f"needs {need}", 2)
     for value in recipe.values:
         head = f"{value.section}.{value.key} = {value.text}"
         yield from _indented(f"{head:<32} {value.source}", 4, further=37)
@@ -65,7 +65,7 @@ def _objectives() -> Iterator[str]:
     for name in objective_names():
         found = read_objective(name)
         sources = "; ".join(f"{x.section}.{x.key} = {x.text}: {x.source}" for x in found.values)
-        needs = f" Needs {found.needs}." if found.needs else ""
+        needs = "".join(f" Needs {need}." for need in found.needs)
         yield from _indented(f"{f'-{name}':<20} {found.about}{needs} {sources}", 2, further=23)
     yield ""
     yield from _indented(f"Sources: {_SOURCES}.", 0)

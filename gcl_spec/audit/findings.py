@@ -15,7 +15,7 @@ from gcl_spec.audit.false_negatives import FalseNegatives, false_negatives
 from gcl_spec.config.memory import check_memory
 from gcl_spec.config.options import Config
 from gcl_spec.data.formats.vectors import VectorSource
-from gcl_spec.data.open import data_root, open_source
+from gcl_spec.data.open import data_root, source_of
 from gcl_spec.data.prepare.check_checkpoint import text_warnings
 from gcl_spec.data.prepare.pictures import load_image
 from gcl_spec.data.prepare.recipes import preprocessing_of, tokenizer_of
@@ -23,7 +23,7 @@ from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.errors import DataError
-from gcl_spec.objective import given_names, in_order, name_parts
+from gcl_spec.objective import in_order, name_parts
 from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import hold_out
@@ -130,7 +130,7 @@ def check_data(
     """
     reporter = reporter or Quiet()
     check_memory(config)
-    source = open_source(config.data, given_names(config.model.modalities))
+    source = source_of(config)
     numbers = np.arange(len(source))
     if sample is not None and sample < len(source):
         numbers = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
@@ -200,22 +200,22 @@ def _look(source: Source, number: int, read: Read) -> _Look:
         return _Look(row)
     if isinstance(source, VectorSource):
         image = None if row.image is None else source.read_bytes(row.image)
-        digests = (source.row("text", text).tobytes() for text in row.captions)
-        texts = tuple(hashlib.sha256(data).hexdigest() for data in digests)
+        rows = (source.row("text", text).tobytes() for text in row.captions)
+        texts = tuple(hashlib.sha256(data).hexdigest() for data in rows)
         digest = image and hashlib.sha256(image).digest()
         given = tuple(row.given)
         return _Look(image=digest, captions=texts, concept=row.concept, given=given)
-    if row.image is None:
-        return _Look(captions=row.captions, concept=row.concept, given=tuple(row.given))
-    place, pixels = source.place(number), 0
+    place, pixels, digests = source.place(number), 0, list[bytes]()
     try:
-        data = source.read_bytes(row.image)
-        pixels = _pixels(data)
-        read(data, place)
+        for picture in row.pictures:
+            data = source.read_bytes(picture)
+            pixels = max(pixels, _pixels(data))
+            read(data, place)
+            digests.append(hashlib.sha256(data).digest())
     except DataError as error:
         return _Look(BadSample(row.id, place, str(error)), huge=pixels > _limit())
-    digest = hashlib.sha256(data).digest()
-    return _Look(None, digest, row.captions, row.concept, pixels, given=tuple(row.given))
+    image = digests[0] if row.image is not None else None
+    return _Look(None, image, row.captions, row.concept, pixels, given=tuple(row.given))
 
 
 def _pixels(data: bytes) -> int:

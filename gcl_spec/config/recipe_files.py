@@ -45,17 +45,17 @@ class Value(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """A recipe: what it is, what a user must bring (each in one line), and its options."""
+    """A recipe: what it is, its options, and what a user must bring, each by its option."""
 
     name: str
     about: str
-    needs: str
+    needs: tuple[str, ...]
     values: tuple[Value, ...]
 
     def to_toml(self) -> str:
         """The text of a config file with these options and their sources."""
         lines = [f"# {line}" for line in wrap(self.about, _WIDTH)]
-        lines += [f"# {_NEEDS}{self.needs}"] if self.needs else []
+        lines += [f"# {_NEEDS}{need}" for need in self.needs]
         for section in dict.fromkeys(value.section for value in self.values):
             lines += ["", f"[{section}]"]
             for value in self.values:
@@ -109,8 +109,13 @@ def _joined(system: Recipe, objective: str, name: str) -> Recipe:
     found = read_objective(objective)
     changed = {(value.section, value.key) for value in found.values}
     kept = (value for value in system.values if (value.section, value.key) not in changed)
-    needs = "; ".join(filter(None, (system.needs, found.needs)))
+    brought = {_option(need) for need in found.needs}
+    needs = (*(need for need in system.needs if _option(need) not in brought), *found.needs)
     return Recipe(name, f"{system.about} {found.about}", needs, (*kept, *found.values))
+
+
+def _option(need: str) -> str:
+    return need.partition(",")[0]
 
 
 def _names(folder: str) -> tuple[str, ...]:
@@ -121,9 +126,9 @@ def _names(folder: str) -> tuple[str, ...]:
 def _read(path: str, name: str) -> Recipe:
     text = files("gcl_spec.config").joinpath("recipes", path).read_text(encoding="utf-8")
     said = [line.removeprefix("# ") for line in _head(text)]
-    needs = [line.removeprefix(_NEEDS) for line in said if line.startswith(_NEEDS)]
+    needs = tuple(line.removeprefix(_NEEDS) for line in said if line.startswith(_NEEDS))
     about = " ".join(line for line in said if not line.startswith(_NEEDS))
-    return Recipe(name, about, "; ".join(needs), tuple(_values(text)))
+    return Recipe(name, about, needs, tuple(_values(text)))
 
 
 def _head(text: str) -> Iterator[str]:

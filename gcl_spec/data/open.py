@@ -6,22 +6,25 @@ from pathlib import Path
 
 from gcl_spec._files.reading import is_folder
 from gcl_spec.config.cache_folder import cache_folder
-from gcl_spec.config.options import DataConfig
+from gcl_spec.config.options import Config, DataConfig
 from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
 from gcl_spec.data.formats.columns import find_columns
+from gcl_spec.data.formats.composed import NO_TRIPLETS, ComposedSource
 from gcl_spec.data.formats.folder import JsonlSource
 from gcl_spec.data.formats.joined import NearestRoot, joined
 from gcl_spec.data.formats.llava import LlavaSource
 from gcl_spec.data.formats.tar import TarSource
 from gcl_spec.data.formats.text_table import TextTableSource
+from gcl_spec.data.formats.vista_triplets import VistaTriplets, holds_triplets, triplet_files
 from gcl_spec.data.names import shown
 from gcl_spec.data.other_kinds import check_pointer, kind_of
 from gcl_spec.data.paths import expand
 from gcl_spec.data.root import FolderRoot, Root, open_root, pictures_root
 from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
+from gcl_spec.objective import given_names
 
-__all__ = ["TRAIN", "data_root", "open_source"]
+__all__ = ["TRAIN", "data_root", "open_source", "source_of"]
 
 PAIR = ("image", "text")
 _ZIPPED = "images.zip"
@@ -29,7 +32,19 @@ _LINES = frozenset((".jsonl", ".json", ".csv", ".tsv"))
 _KINDS = (".parquet", ".tar", ".npz", ".json", ".jsonl", ".zip", ".csv", ".tsv")
 
 
-def open_source(data: DataConfig, given: Sequence[str] = PAIR) -> Source:
+def source_of(config: Config) -> Source:
+    """The samples at `config.data.path`, as the objective of the config takes them.
+
+    With `triplets` MMEB's rows are composed triplets; else they are pairs of a picture and a text.
+
+    Raises:
+        DataError: `open_source` refuses the data.
+    """
+    composed = config.objective.preset == "triplets"
+    return open_source(config.data, given_names(config.model.modalities), composed=composed)
+
+
+def open_source(data: DataConfig, given: Sequence[str] = PAIR, *, composed: bool = False) -> Source:
     """The samples at `data.path`, by the kind of data that lies there.
 
     starter                        the starter set
@@ -41,19 +56,25 @@ def open_source(data: DataConfig, given: Sequence[str] = PAIR) -> Source:
     .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
 
     Parquet files whose picture and text columns are lists of floats are vectors; those with the
-    columns of MMEB's training rows are read as these.
+    columns of MMEB's training rows are read as these. Lines of VISTA's second stage are composed
+    triplets, whether they are wanted or not.
 
     Args:
         data: the options of the data.
         given: the modalities that samples may have; vectors alone have others than pictures and
             texts.
+        composed: composed triplets are wanted, where the data can be read as such.
 
     Raises:
         DataError: nothing is there, or it is none of these, or unusable.
     """
     root = data_root(data.path)
-    files = _files(data.path)
-    source = _open(data, root, files.paths, given)
+    lines = triplet_files(data.path) if composed else ()
+    files = Files(lines) if lines else _files(data.path)
+    source = _open(data, root, files.paths, given, composed=composed)
+    if composed and not isinstance(source, ComposedSource):
+        warning = f"{source.name}: no composed triplets: {NO_TRIPLETS}"
+        source.warnings = (*source.warnings, warning)
     source.warnings = (*files.warnings, *source.warnings)
     source.notes = (*files.notes, *source.notes)
     if data.images and {path.suffix.lower() for path in files.paths} & {".tar", ".npz"}:
@@ -62,7 +83,14 @@ def open_source(data: DataConfig, given: Sequence[str] = PAIR) -> Source:
     return source
 
 
-def _open(data: DataConfig, root: Root, files: Sequence[Path], given: Sequence[str]) -> Source:
+def _open(
+    data: DataConfig,
+    root: Root,
+    files: Sequence[Path],
+    given: Sequence[str],
+    *,
+    composed: bool = False,
+) -> Source:
     images = pictures_root(data.images, root) if data.images else root
     suffixes = {path.suffix.lower() for path in files}
     if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar", *_LINES}):
@@ -70,6 +98,8 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path], given: Sequence[s
             f"{data.path!r} names {len(files)} files; wanted files of one kind: parquet files, tar "
             "shards, or .jsonl, .json, .csv or .tsv"
         )
+    if suffixes == {".jsonl"} and holds_triplets(files, wanted=composed):
+        return VistaTriplets(files, images if data.images else FolderRoot(files[0].parent))
     if len(files) > 1 and suffixes <= _LINES:
         return joined(lambda file: _open(data, root, [file], given), files)
     if files and is_folder(data.path) and not data.images:
@@ -100,7 +130,7 @@ def _open(data: DataConfig, root: Root, files: Sequence[Path], given: Sequence[s
 
             return read_npz(files[0], data.columns, given)
         case _:
-            return _parquet(files, data, images, given)
+            return _parquet(files, data, images, given, composed=composed)
 
 
 def _check_top(root: Root) -> None:
@@ -162,15 +192,23 @@ def _check_pointers(files: Sequence[Path]) -> None:
             raise DataError(f"{file}: {pointer}")
 
 
-def _parquet(files: Sequence[Path], data: DataConfig, images: Root, given: Sequence[str]) -> Source:
+def _parquet(
+    files: Sequence[Path],
+    data: DataConfig,
+    images: Root,
+    given: Sequence[str],
+    *,
+    composed: bool,
+) -> Source:
     from gcl_spec.data.formats.mmeb import MmebSource, is_mmeb
+    from gcl_spec.data.formats.mmeb_triplets import MmebTriplets
     from gcl_spec.data.formats.parquet import ParquetSource
     from gcl_spec.data.formats.parquet_table import ParquetTable
 
     table = ParquetTable(files)
     names = table.names
     if is_mmeb(names) and not data.columns.chosen():
-        return MmebSource(table, images)
+        return MmebTriplets(table, images) if composed else MmebSource(table, images)
     columns = find_columns(str(files[0]), names, data.columns, given=given)
     held = (columns.image, columns.text, *columns.others.values())
     used = [name for name in held if name is not None]

@@ -7,6 +7,7 @@ from gcl_spec._files.reading import parse_json
 from gcl_spec.config.user_paths import is_text
 from gcl_spec.data.names import CAPTIONS, CONCEPT, ID, IMAGE
 from gcl_spec.errors import DataError
+from gcl_spec.loss.two_sided import target_name
 
 __all__ = [
     "FIELDS",
@@ -49,6 +50,11 @@ class Sample:
     def image(self) -> str | None:
         """The path of its picture, or another reference to it."""
         return next(iter(self.given.get("image", ())), None)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """References to all of its pictures: its own, and that of its target where it has one."""
+        return (*self.given.get("image", ()), *self.given.get(target_name("image"), ()))
 
     @property
     def captions(self) -> tuple[str, ...]:

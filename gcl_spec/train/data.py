@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
 from gcl_spec.batch import Batch
@@ -13,7 +11,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.data.features.store import FeatureStore
 from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
-from gcl_spec.data.open import data_root, open_source
+from gcl_spec.data.open import data_root, source_of
 from gcl_spec.data.prepare.collate import Collate, Collator
 from gcl_spec.data.root import Root, open_root
 from gcl_spec.data.sample import BadSample, Sample
@@ -22,7 +20,7 @@ from gcl_spec.embed.encode import encode
 from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.evaluate.trec_folder import Watch
-from gcl_spec.loss.check_values import check_pairs
+from gcl_spec.loss.two_sided import target_name
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
 from gcl_spec.run.bad_samples import BadList
@@ -30,7 +28,7 @@ from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import VectorPictures, hold_out
 from gcl_spec.tasks.task import Item, Task, answerable, columns_of
 from gcl_spec.train.feed import fingerprint
-from gcl_spec.train.feed.batches import BatchMaker, Made, open_maker
+from gcl_spec.train.feed.batches import BatchMaker, Made, check_batch, open_maker
 from gcl_spec.train.feed.order import Order
 from gcl_spec.train.feed.prefetch import Prefetcher
 
@@ -67,7 +65,7 @@ class TrainingData:
         self._config = config
         self._objective = objective(config.objective, config.model.modalities)
         self._ranks = (rank, size)
-        self._source: Source = open_source(config.data, given_names(config.model.modalities))
+        self._source: Source = source_of(config)
         self._all = self._source
         if known is not None:
             fingerprint.check_same(known, self._all)
@@ -105,8 +103,7 @@ class TrainingData:
             self._bad.judge(step, met=met, whole=step + 1 >= self.order.steps_per_epoch)
         # This is checked here, not in the loss alone, which would have to wait for a GPU's values.
         if self._ranks[1] == 1:
-            flags = {name: batch.has(name) for name in self._objective.modalities}
-            check_pairs(self._objective, flags, np)
+            check_batch(batch, self._objective)
         return batch
 
     def list_bad(self, path: Path) -> None:
@@ -219,7 +216,12 @@ class TrainingData:
         unreadable: dict[str, str] = {}
         store = FeatureStore(self._config, self._collate, trainer.features)
         given = given_names(self._config.model.modalities)
-        parts = {n: [part for s in samples for part in s.given.get(n, ())] for n in given}
+        parts = {
+            name: [
+                x for s in samples for n in (name, target_name(name)) for x in s.given.get(n, ())
+            ]
+            for name in given
+        }
         store.prepare(parts, reporter, bad=unreadable)
         self._collate = store
         self._note(numbers, rows, unreadable)
@@ -250,9 +252,8 @@ class TrainingData:
         for n, row in zip(numbers, rows, strict=True):
             if isinstance(row, BadSample):
                 self._bad.add(0, [row])
-            elif row.image is not None and row.image in unreadable:
-                bad = BadSample(row.id, self._source.place(n), unreadable[row.image])
-                self._bad.add(0, [bad])
+            elif reasons := [unreadable[x] for x in row.pictures if x in unreadable]:
+                self._bad.add(0, [BadSample(row.id, self._source.place(n), reasons[0])])
         self._bad.judge(0, met=len(numbers), whole=len(numbers) == len(self._source))
         self._knows_bad = True
 

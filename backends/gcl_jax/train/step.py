@@ -15,6 +15,7 @@ from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
 from gcl_spec.batch import Fuse
+from gcl_spec.loss.two_sided import taken_apart, two_sided
 from gcl_spec.normalize import l2_normalize, row_norms
 from gcl_spec.objective import Objective, fusion_weights, given_names
 
@@ -34,6 +35,8 @@ class StepOptions:
     max_log_scale: float | None
     """The value to which a learned temperature is clamped; None: it is not learned."""
     ema: float
+    two_sided: bool = False
+    """Are the rows of a batch queries, and behind each its target?"""
 
 
 def make_step(
@@ -121,16 +124,19 @@ def _loss(
     **rows: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The loss of unit rows; it fuses "a+b" itself, which then costs no product of its own."""
+    flags, goal = dict(zip(options.given, present.T, strict=True)), options.objective
+    if options.two_sided:
+        rows, flags, ids = taken_apart(rows), taken_apart(flags), ids[::2]
+        goal = two_sided(goal)
     weights = None
     if options.fuse == "raw":
         norms = {name: row_norms(x, xp=jnp) for name, x in rows.items()}
-        weights = fusion_weights(options.objective, norms)
-    flags = dict(zip(options.given, present.T, strict=True))
-    used = given_names(options.objective.modalities)
+        weights = fusion_weights(goal, norms)
+    used = given_names(goal.modalities)
     found = gcl_terms(
         {name: l2_normalize(rows[name], xp=jnp) for name in used},
         log_scale=log_scale,
-        objective=options.objective,
+        objective=goal,
         weights=weights,
         present={name: flags[name] for name in used},
         ids=ids,

@@ -43,6 +43,7 @@ class JaxTrainer:
             model = make_model(config)
         self._model, self._most_tokens = Functional(model), model.max_tokens
         self._given = model.given
+        self._steps: dict[bool, Any] = {}
         self._trained = tuple(name for name in self._model.params if self._trains(name))
         trained = {name: self._model.params[name] for name in self._trained}
         self._rules = AdamW.of(config.optim, {n: x.ndim for n, x in trained.items()})
@@ -61,7 +62,7 @@ class JaxTrainer:
         labels = {"present": present_BG, "ids": batch.ids}
         moving = {n: self._params[n] for n in self._trained}
         still = {n: x for n, x in self._params.items() if n not in moving}
-        (moving, self._optimizer, self._averages), values = self._compiled_step(
+        (moving, self._optimizer, self._averages), values = self._compiled_step(batch.two_sided)(
             (moving, self._optimizer, self._averages),
             still,
             self._buffers,
@@ -109,8 +110,12 @@ class JaxTrainer:
             updates=int(self._optimizer.count),
         ).to_state()
 
-    @cached_property
-    def _compiled_step(self) -> Any:
+    def _compiled_step(self, two_sided: bool) -> Any:
+        if two_sided not in self._steps:
+            self._steps[two_sided] = self._make_step(two_sided)
+        return self._steps[two_sided]
+
+    def _make_step(self, two_sided: bool) -> Any:
         config = self._config
         options = StepOptions(
             objective=objective(config.objective, config.model.modalities),
@@ -120,6 +125,7 @@ class JaxTrainer:
             microbatch=config.train.microbatch,
             max_log_scale=log(config.optim.max_scale) if config.optim.learn_scale else None,
             ema=config.optim.ema,
+            two_sided=two_sided,
         )
         return jax.jit(make_step(self._model, self._rules, options, self.world), donate_argnums=0)
 

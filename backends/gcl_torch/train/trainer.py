@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from functools import reduce
+from functools import partial, reduce
 from math import log
 from operator import add
 from typing import Any
@@ -17,6 +17,7 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import InputError
+from gcl_spec.loss.two_sided import taken_apart, two_sided
 from gcl_spec.normalize import l2_normalize, row_norms
 from gcl_spec.objective import fusion_weights, given_names
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
@@ -72,7 +73,7 @@ class TorchTrainer:
             loss = cached_step(
                 self._encode_part,
                 self._inputs(batch) | self._labels(batch),
-                self._loss,
+                partial(self._loss, batch.two_sided),
                 microbatch=self._config.train.microbatch or max(len(batch), 1),
                 modules=[self._forward],
             )
@@ -139,20 +140,23 @@ class TorchTrainer:
         return {name: x.float() for name, x in rows.items()} | labels
 
     def _loss(
-        self, *, present: torch.Tensor, ids: torch.Tensor, **rows: torch.Tensor
+        self, pairs: bool, /, *, present: torch.Tensor, ids: torch.Tensor, **rows: torch.Tensor
     ) -> torch.Tensor:
         """The loss of unit rows; it fuses "a+b" itself, which then costs no product of its own."""
+        flags, goal = dict(zip(self._model.given, present.T, strict=True)), self._objective
+        if pairs:
+            rows, flags, ids = taken_apart(rows), taken_apart(flags), ids[::2]
+            goal = two_sided(goal)
         weights = None
         if self._config.model.fuse == "raw":
             norms = {name: row_norms(x, xp=torch_namespace) for name, x in rows.items()}
-            weights = fusion_weights(self._objective, norms)
-        flags = dict(zip(self._model.given, present.T, strict=True))
-        used = given_names(self._objective.modalities)
+            weights = fusion_weights(goal, norms)
+        used = given_names(goal.modalities)
         try:
             found = gcl_terms(
                 {name: l2_normalize(rows[name], xp=torch_namespace) for name in used},
                 log_scale=self._model.log_scale,
-                objective=self._objective,
+                objective=goal,
                 weights=weights,
                 present={name: flags[name] for name in used},
                 ids=ids,

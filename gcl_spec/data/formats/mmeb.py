@@ -16,18 +16,25 @@ from gcl_spec.data.root import Root
 from gcl_spec.data.sample import Sample
 from gcl_spec.errors import DataError, EmptyDataError
 
-__all__ = ["MARKER", "MmebSource", "is_mmeb", "plain_text"]
+__all__ = [
+    "ANSWER_COLUMNS",
+    "MARKER",
+    "WRONG_COLUMNS",
+    "MmebSource",
+    "is_mmeb",
+    "plain_text",
+]
 
 MARKER = "<|image_1|>"
 """Stands in a text for its picture; VLM2Vec's CLIP baseline encodes it as text."""
 
-_COLUMNS = ("qry", "qry_image_path", "pos_text", "pos_image_path")
-_WRONG = ("neg_text", "neg_image_path")
+ANSWER_COLUMNS = ("qry", "qry_image_path", "pos_text", "pos_image_path")
+WRONG_COLUMNS = ("neg_text", "neg_image_path")
 
 
 def is_mmeb(columns: Collection[str]) -> bool:
     """Are these the columns of MMEB's training files?"""
-    return {*_COLUMNS} <= {*columns}
+    return {*ANSWER_COLUMNS} <= {*columns}
 
 
 def plain_text(text: str) -> str:
@@ -63,7 +70,10 @@ class MmebSource:
         more = f" and {len(table.paths) - 1} more" if len(table.paths) > 1 else ""
         self.name = f"{table.paths[0]}{more}"
         self._table, self._images = table, images
-        self._columns = (*_COLUMNS, *(_WRONG if {*_WRONG} <= {*table.names} else ()))
+        self._columns = (
+            *ANSWER_COLUMNS,
+            *(WRONG_COLUMNS if {*WRONG_COLUMNS} <= {*table.names} else ()),
+        )
         for column in self._columns:
             table.check(column)
         self._numbers: list[int] = []

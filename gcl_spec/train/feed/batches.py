@@ -1,22 +1,30 @@
 """Makes the batch of a step: the order gives samples, the source their parts."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from gcl_spec._typing import IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.data.equal_rows import class_ids
+from gcl_spec.data.formats.composed import ComposedSource
 from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
-from gcl_spec.data.open import open_source
+from gcl_spec.data.open import source_of
 from gcl_spec.data.prepare.collate import Collate, Collator
 from gcl_spec.data.sample import BadSample, Sample
 from gcl_spec.data.source import Source, row_of
-from gcl_spec.objective import given_names
+from gcl_spec.loss.check_values import check_pairs
+from gcl_spec.loss.two_sided import taken_apart, target_name, two_sided
+from gcl_spec.objective import Objective, given_names
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.train.feed.order import Order
 
-__all__ = ["BatchMaker", "Made", "open_maker"]
+__all__ = ["BatchMaker", "Made", "check_batch", "open_maker"]
+
+T = TypeVar("T")
 
 
 class Made(NamedTuple):
@@ -28,6 +36,8 @@ class Made(NamedTuple):
 
 class BatchMaker:
     """Makes the part of process `rank` of `size` in the batch of a step, from the data alone.
+
+    Of composed triplets a batch has two rows a sample (`gcl_spec.loss.two_sided`).
 
     A bad sample keeps its row, without inputs and present in no modality, so that batches keep
     their size. The ids of a process are its part of those of the whole batch. Several threads may
@@ -55,6 +65,7 @@ class BatchMaker:
         self._source, self._order, self._collate = source, order, collate
         self._given = tuple(given)
         self._share = order.share(rank, size)
+        self._two_sided = isinstance(source, ComposedSource)
         # Processes exchange the gradients of all towers, even where one of them lacks a modality.
         self._every = size > 1
 
@@ -63,33 +74,66 @@ class BatchMaker:
         numbers, draws = self._order.batch(step)
         rows = [row_of(self._source, int(n)) for n in numbers]
         parts = {name: _drawn(rows, draws, name) for name in self._given}
-        captions = parts.get("text") or [None] * len(rows)
         concepts = [row.concept if isinstance(row, Sample) else f"bad {row.place}" for row in rows]
-        ids = class_ids(concepts, captions)[self._share]
+        ids = class_ids(concepts, self._texts(rows, parts))[self._share]
         own = {name: entries[self._share] for name, entries in parts.items()}
+        if self._two_sided:
+            targets = {name: _drawn(rows, draws, target_name(name)) for name in self._given}
+            own = {n: _in_turn(x, targets[n][self._share]) for n, x in own.items()}
+            ids = np.repeat(ids, 2)
         unreadable: dict[str, str] = {}
         batch = self._collate(own, ids, bad=unreadable, every=self._every)
         found = self._bad(numbers[self._share].tolist(), rows[self._share], unreadable)
-        return Made(batch, tuple(found))
+        return Made(replace(batch, two_sided=self._two_sided), tuple(found))
 
     def bad(self, number: int) -> BadSample | None:
         """Sample `number` where it cannot be used, which is found out anew, else None."""
         row = row_of(self._source, number)
-        if isinstance(row, Sample) and row.image is not None:
+        if isinstance(row, Sample) and row.pictures:
             unreadable: dict[str, str] = {}
-            self._collate({"image": [row.image]}, bad=unreadable)
+            self._collate({"image": row.pictures}, bad=unreadable)
             return next(iter(self._bad([number], [row], unreadable)), None)
         return row if isinstance(row, BadSample) else None
+
+    def _texts(
+        self, rows: Sequence[Sample | BadSample], parts: Mapping[str, Sequence[str | None]]
+    ) -> Sequence[str | None]:
+        """What makes two samples answer to the same query: a caption, or a whole query."""
+        captions = parts.get("text") or [None] * len(rows)
+        if not self._two_sided:
+            return captions
+        images = parts.get("image") or [None] * len(rows)
+        pairs = zip(images, captions, strict=True)
+        return [repr(pair) if any(pair) else None for pair in pairs]
 
     def _bad(
         self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]
     ) -> list[BadSample]:
         found = [row for row in rows if isinstance(row, BadSample)]
         for n, row in zip(numbers, rows, strict=True):
-            if isinstance(row, Sample) and row.image is not None and row.image in unreadable:
-                reason = unreadable[row.image]
-                found.append(BadSample(row.id, self._source.place(n), reason))
+            for picture in row.pictures if isinstance(row, Sample) else ():
+                if picture in unreadable:
+                    reason = unreadable[picture]
+                    found.append(BadSample(row.id, self._source.place(n), reason))
+                    break
         return found
+
+
+def check_batch(batch: Batch, objective: Objective) -> None:
+    """Refuse a batch in which no direction has a sample with both its query and its target.
+
+    Raises:
+        NoPairError: there is no such sample.
+    """
+    flags = {name: batch.has(name) for name in objective.modalities}
+    if batch.two_sided:
+        objective, flags = two_sided(objective), taken_apart(flags)
+    check_pairs(objective, flags, np)
+
+
+def _in_turn(queries: Sequence[T], targets: Sequence[T]) -> list[T]:
+    """The entries of queries, each with that of its target behind it."""
+    return [x for pair in zip(queries, targets, strict=True) for x in pair]
 
 
 def _drawn(rows: Sequence[Sample | BadSample], draws: IntArray, modality: str) -> list[str | None]:
@@ -102,7 +146,7 @@ def _drawn(rows: Sequence[Sample | BadSample], draws: IntArray, modality: str) -
 
 def open_maker(config: Config, rank: int, size: int) -> BatchMaker:
     """The maker of a config's batches for a worker process, in whose own thread it decodes."""
-    source = open_source(config.data, given_names(config.model.modalities))
+    source = source_of(config)
     if isinstance(source, VectorSource):
         source, _ = hold_out(source, config.data.holdout, config.model.modalities)
     order = Order(len(source), config.train.batch_size, config.train.seed)

@@ -1,0 +1,65 @@
+"""Samples of two sides, such as composed triplets: a query, and a target that is another item.
+
+In a pair a picture and its caption are one item, and a direction searches another modality of it.
+In a composed triplet (VISTA, arXiv 2406.04292: a picture with an edit, and the edited picture) both
+query and target may have pictures. A batch then has two rows a sample, that of the query and behind
+it that of the target, which are encoded alike and taken apart only here, before the loss.
+"""
+
+from collections.abc import Mapping
+
+from gcl_spec._typing import Array
+from gcl_spec.objective import Direction, Objective, in_order, name_parts
+
+__all__ = ["target_name", "taken_apart", "two_sided"]
+
+_TARGET = "target_"
+
+
+def target_name(modality: str) -> str:
+    """The name of a modality of the targets; of a fused one, made of the names of its parts.
+
+    >>> target_name("image+text")
+    'target_image+target_text'
+    """
+    return "+".join(f"{_TARGET}{part}" for part in name_parts(modality))
+
+
+def two_sided(objective: Objective) -> Objective:
+    """The objective whose directions go from queries to targets, each with weight and pool.
+
+    >>> from gcl_spec.objective import TRIPLETS
+    >>> [str(direction) for direction in two_sided(TRIPLETS).directions]
+    ['image+text->target_image', 'text->target_image+target_text']
+    """
+    directions = tuple(
+        Direction(d.query, target_name(d.target), d.weight, d.pool) for d in objective.directions
+    )
+    names = in_order(name for d in directions for name in (d.query, d.target))
+    return Objective(
+        modalities=names,
+        directions=directions,
+        pool=objective.pool,
+        self_term=objective.self_term,
+        same_sample=objective.same_sample,
+        duplicates=objective.duplicates,
+        balance=objective.balance,
+        reduction=objective.reduction,
+    )
+
+
+def taken_apart(rows: Mapping[str, Array]) -> dict[str, Array]:
+    """The rows of queries by modality, and those of targets by `target_name`.
+
+    Args:
+        rows: arrays of 2B rows by modality, (2B, ...), in which a target follows its query.
+
+    Returns:
+        Arrays of B rows, (B, ...).
+
+    >>> import numpy as np
+    >>> {name: x.tolist() for name, x in taken_apart({"text": np.arange(4)}).items()}
+    {'text': [0, 2], 'target_text': [1, 3]}
+    """
+    queries = {name: x[0::2, ...] for name, x in rows.items()}
+    return queries | {target_name(name): x[1::2, ...] for name, x in rows.items()}
