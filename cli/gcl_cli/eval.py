@@ -224,21 +224,17 @@ def _searches(
     loaded: LoadedRun, data: Path | None, trec: Path | None = None
 ) -> "Iterator[tuple[Encode, Sequence[Task], TrecFolder | None]]":
     """What encodes items of tasks, the tasks at `data`, and what writes TREC's files of them."""
-    from gcl_spec.data.root import open_root
     from gcl_spec.progress import open_progress
     from gcl_spec.run.loaded import encode_items, vector_searches
-    from gcl_spec.tasks.folder import folder_of_tasks, read_tasks
-    from gcl_spec.tasks.task import answerable
+    from gcl_spec.run.searches import searches_of
 
     if loaded.config.model.kind == "adapter":
         if trec is not None:
             raise click.UsageError("--trec is for tasks with files, not for vectors")
         yield *vector_searches(loaded, None if data is None else str(data)), None
         return
-    root = open_root("starter" if data is None else data)
-    tasks = read_tasks(root, folder_of_tasks(root) or "")
-    tasks, left_out = answerable(tasks, loaded.config.model.modalities)
-    for note in (*left_out, *(note for task in tasks for note in task.notes)):
+    root, tasks, notes = searches_of(loaded.config, data)
+    for note in notes:
         say(f"note: {note}", err=True)
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         yield lambda items: encode_items(loaded, root, items, reporter), tasks, watch

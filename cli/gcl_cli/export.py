@@ -16,6 +16,17 @@ __all__ = ["command"]
 @click.argument("run", type=PATH)
 @click.argument("out", type=PATH)
 @click.option("--onnx", is_flag=True, help="Write image.onnx and text.onnx instead.")
+@click.option(
+    "--int8",
+    is_flag=True,
+    help="With --onnx: also graphs with matrices of 8 bits, and hit@10.",
+)
+@click.option(
+    "--data",
+    type=PATH,
+    metavar="DIR",
+    help="With --int8: tasks to search.  [default: those of the starter set]",
+)
 @step_option("Which checkpoint; best by validation.")
 @click.option(
     "--calibration",
@@ -27,6 +38,8 @@ def command(
     run: Path,
     out: Path,
     onnx: bool,
+    int8: bool,
+    data: Path | None,
     step: str,
     calibration: str | None,
     allow_unverified: bool,
@@ -42,19 +55,13 @@ def command(
     That of an automatic TinyCLIP has no such form, and is for model.path alone.
 
     With --onnx, any run becomes one graph a modality, which gives unit rows and is compared with
-    the run's own model before it is written.
+    the run's own model before it is written. --int8 writes image.int8.onnx and text.int8.onnx
+    beside them, and says what hit@10 both have.
     """
+    if (int8 and not onnx) or (data is not None and not int8):
+        raise click.UsageError("--int8 goes with --onnx, and --data with --int8")
     if onnx:
-        from gcl_spec.export.onnx import export_onnx
-
-        for found in export_onnx(
-            run, out, step=step, allow_unverified=allow_unverified, calibration=calibration
-        ):
-            say(
-                f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
-                f"of the run's own, cosine at least {found.smallest_cosine:.7f}"
-            )
-        say(f"written: {out}")
+        _export_onnx(run, out, (step, calibration, allow_unverified), int8=int8, data=data)
         return
     from gcl_spec.export.transformers import export_run
 
@@ -64,3 +71,45 @@ def command(
     say(f"written: {made}")
     if read_json(made / "config.json").get("model_type") == PRUNED:
         say("its blocks differ, which no model of transformers has: gcl-spec alone reads it")
+
+
+def _export_onnx(
+    run: Path, out: Path, chosen: tuple[str, str | None, bool], *, int8: bool, data: Path | None
+) -> None:
+    from gcl_spec.export.onnx import export_onnx
+    from gcl_spec.run.folder import RunFolder
+    from gcl_spec.run.searches import searches_of
+
+    step, calibration, allow_unverified = chosen
+    searches = None
+    if int8:
+        config = RunFolder.open(run, allow_unverified=allow_unverified).config()
+        if config.model.kind == "adapter":
+            raise click.UsageError("--int8 is for models with towers; an adapter has heads alone")
+        searches = searches_of(config, data)
+        for note in searches.notes:
+            say(f"note: {note}", err=True)
+    made = export_onnx(
+        run,
+        out,
+        step=step,
+        allow_unverified=allow_unverified,
+        calibration=calibration,
+        int8=searches,
+    )
+    for found in made.parities:
+        say(
+            f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
+            f"of the run's own, cosine at least {found.smallest_cosine:.7f}"
+        )
+    for small in made.quantised:
+        before, after = small.megabytes
+        say(
+            f"{small.modality}.int8.onnx: {after:.1f} MB instead of {before:.1f} MB, cosine at "
+            f"least {small.smallest_cosine:.4f}"
+        )
+    if made.reports is not None:
+        for pool in ("global", "local"):
+            first, last = (100 * report.average(pool, "hit@10") for report in made.reports)
+            say(f"hit@10, {pool} pool: {first:.1f} in float32, {last:.1f} in 8 bits")
+    say(f"written: {out}")

@@ -2,29 +2,35 @@
 
 import os
 from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.backend import Trainer
 from gcl_spec.batch import Batch
 from gcl_spec.data.prepare.collate import Collate, Items
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import InputError
 from gcl_spec.objective import same_parts
 
-__all__ = ["encode", "images_of", "of_all_parts", "pairs_of", "texts_of"]
+__all__ = ["Encoder", "encode", "images_of", "of_all_parts", "pairs_of", "texts_of"]
 
 _ONE = "give a list, one entry a sample"
 _PICTURES = "a path, a file's content as bytes, a Pillow image or a uint8 array (H, W, 3)"
 
 
-def encode(trainer: Trainer, collate: Collate, items: Items, *, batch_size: int) -> FloatArray:
+class Encoder(Protocol):
+    """A model that encodes batches: a `gcl_spec.backend.Trainer`, or one for inference alone."""
+
+    def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
+        """Embeddings by modality, (B, D) float32 unit rows, and zero where one is not present."""
+
+
+def encode(model: Encoder, collate: Collate, items: Items, *, batch_size: int) -> FloatArray:
     """Unit rows of samples, each of all the parts together that the sample has.
 
     Args:
-        trainer: the model.
+        model: what encodes.
         collate: makes batches of the parts of samples.
         items: N entries by modality, None where a sample has none.
         batch_size: samples that are encoded at once.
@@ -39,7 +45,7 @@ def encode(trainer: Trainer, collate: Collate, items: Items, *, batch_size: int)
     for start in range(0, len(next(iter(items.values()))), batch_size):
         part = slice(start, start + batch_size)
         batch = collate({name: entries[part] for name, entries in items.items()})
-        rows.append(of_all_parts(trainer.encode(batch), batch, start))
+        rows.append(of_all_parts(model.encode(batch), batch, start))
     return np.concatenate(rows)
 
 

@@ -15,15 +15,18 @@ from gcl_spec._files.atomic import atomic_folder
 from gcl_spec._typing import AnyArray, FloatArray, State
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
-from gcl_spec.config.user_paths import text_path
 from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.export.onnx_model import OnnxModel, inputs_of
+from gcl_spec.export.quantised import Quantised, quantise, recall_of_both
 from gcl_spec.models.pretrained import clip_folder, text_folder
 from gcl_spec.models.start import vector_widths
 from gcl_spec.run.calibration_files import put_beside
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.searches import Searches
 from gcl_spec.run.weights import trained_weights
 
-__all__ = ["BOUND", "Parity", "export_onnx"]
+__all__ = ["BOUND", "Exported", "Parity", "export_onnx"]
 
 BOUND = 1e-4
 """The largest accepted difference of a number of a unit row: float32 through some 50 layers."""
@@ -46,6 +49,20 @@ class Parity:
     smallest_cosine: float
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What an export has written.
+
+    parities: of each graph with the run's own model.
+    quantised: the graphs of 8 bits, where they were asked for.
+    reports: the evaluations of the graphs, and of those of 8 bits.
+    """
+
+    parities: tuple[Parity, ...]
+    quantised: tuple[Quantised, ...] = ()
+    reports: tuple[Report, Report] | None = None
+
+
 def export_onnx(
     run: Path,
     out: Path,
@@ -53,12 +70,15 @@ def export_onnx(
     step: str = "newest",
     allow_unverified: bool = False,
     calibration: str | None = None,
-) -> list[Parity]:
-    """Write the weights of a run as `image.onnx` and `text.onnx`, which give unit rows.
+    int8: Searches | None = None,
+) -> Exported:
+    """Write the weights of a run as `image.onnx` and `text.onnx`.
 
-    The graphs take batches of any size and texts of any length. Beside them are the files of the
-    preprocessing, and `onnx.json`: names and shapes of the inputs, the width, the scale, and how
-    far the graphs, run by onnxruntime, are from the run's own model.
+    The graphs give unit rows (B, D), and the norms (B,) that projections had before, with which
+    fused rows are made (`gcl_spec.export.onnx_model.OnnxModel`). They take batches of any size and
+    texts of any length. Beside them are the files of the preprocessing, and `onnx.json`: names and
+    shapes of the inputs, the width, the scale, the fusion, and how far the graphs, run by
+    onnxruntime, are from the run's own model.
 
     Args:
         run: a folder that `gcl train` wrote.
@@ -67,6 +87,7 @@ def export_onnx(
         allow_unverified: also take what has no checksum, as `gcl_spec.load_run` does.
         calibration: the name of one that was fitted for these weights, which goes into `out` as
             calibration.safetensors (`gcl_spec.evaluate.calibrations.read` reads it).
+        int8: also write graphs with matrices of 8 bits, and search this with both.
 
     Raises:
         ConfigError: `out` exists, or a library is not installed.
@@ -91,11 +112,12 @@ def export_onnx(
     batches = [_samples(config, count) for count in (3, 1, 5)]
     with atomic_folder(out) as made:
         put_beside(folder, calibration, checkpoint, made)
-        first = {name: _inputs_of(batches[0], name) for name in batches[0].present}
+        first = {name: inputs_of(batches[0], name) for name in batches[0].present}
         weights = trained_weights(state)
         backend.write_onnx(config, weights, first, made)
         wanted = [trainer.encode(batch) for batch in batches]
-        found = [_parity(made, name, batches, wanted) for name in first]
+        graphs = OnnxModel(made, config.model)
+        found = [_parity(graphs, name, batches, wanted) for name in first]
         for parity in found:
             if not parity.largest_difference <= BOUND:
                 raise CheckpointError(
@@ -103,8 +125,14 @@ def export_onnx(
                     f"model, more than {BOUND:.0e}: not written"
                 )
         width = next(iter(wanted[0].values())).shape[-1]
-        _describe(made, config, weights, first, found, width=width)
-    return found
+        exported = Exported(tuple(found))
+        if int8 is not None:
+            small = tuple(quantise(made, config, batches))
+            exported = replace(
+                exported, quantised=small, reports=recall_of_both(made, config, int8)
+            )
+        _describe(made, config, weights, first, exported, width=width)
+    return exported
 
 
 def _samples(config: Config, count: int) -> Batch:
@@ -126,30 +154,11 @@ def _samples(config: Config, count: int) -> Batch:
     return Collator(config)({"image": pictures, "text": texts})
 
 
-def _inputs_of(batch: Batch, modality: str) -> dict[str, AnyArray]:
-    return {name: x for name, x in batch.inputs.items() if name.startswith(f"{modality}/")}
-
-
 def _parity(
-    folder: Path, modality: str, batches: list[Batch], wanted: list[Mapping[str, FloatArray]]
+    made: OnnxModel, modality: str, batches: list[Batch], wanted: list[Mapping[str, FloatArray]]
 ) -> Parity:
-    from onnxruntime import InferenceSession
-
-    with text_path(folder) as place:
-        session = InferenceSession(place / f"{modality}.onnx", providers=["CPUExecutionProvider"])
-    known = {node.name for node in session.get_inputs()}
-    found = [
-        session.run(
-            None,
-            {
-                name.partition("/")[2]: x
-                for name, x in _inputs_of(batch, modality).items()
-                if name.partition("/")[2] in known
-            },
-        )[0]
-        for batch in batches
-    ]
-    got, want = np.concatenate(found), np.concatenate([z[modality] for z in wanted])
+    got = np.concatenate([made.rows(modality, batch)[0] for batch in batches])
+    want = np.concatenate([z[modality] for z in wanted])
     return Parity(
         modality,
         len(got),
@@ -163,7 +172,7 @@ def _describe(
     config: Config,
     weights: State,
     inputs: Mapping[str, Mapping[str, AnyArray]],
-    parities: list[Parity],
+    exported: Exported,
     *,
     width: int,
 ) -> None:
@@ -182,8 +191,16 @@ def _describe(
             }
             for modality, given in inputs.items()
         },
-        "parity": [asdict(parity) for parity in parities],
+        "outputs": ["unit_row", "norm"],
+        "fuse": config.model.fuse,
+        "parity": [asdict(parity) for parity in exported.parities],
+        "int8": [asdict(small) for small in exported.quantised],
     }
+    if exported.reports is not None:
+        about["hit@10"] = {
+            name: {pool: report.average(pool, "hit@10") for pool in ("global", "local")}
+            for name, report in zip(("float32", "int8"), exported.reports, strict=True)
+        }
     (made / "onnx.json").write_text(json.dumps(about, indent=2) + "\n")
 
 

@@ -29,7 +29,7 @@ OPTIONS = {
         "--allow-unverified", "--backend", "--data", "--device", "--only", "--queries", "--rows",
         "--step",
     },
-    "export": {"--allow-unverified", "--onnx", "--step", "--calibration"},
+    "export": {"--allow-unverified", "--onnx", "--step", "--calibration", "--int8", "--data"},
     "verify-backends": {
         "--backend", "--thorough", "--draws", "--seed", "--case", "--self-test", "--matrix",
         "--json", "--junit", "--failures", "--jobs", "--dtype", "--processes",

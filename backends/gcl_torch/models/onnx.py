@@ -38,16 +38,17 @@ def write_onnx(
 
 
 class _Tower(nn.Module):
-    """Gives one modality's unit rows from positional inputs."""
+    """Gives one modality's unit rows, and the norms of its projections, from positional inputs."""
 
     def __init__(self, model: Model, modality: str, names: tuple[str, ...]) -> None:
         super().__init__()
         self.model, self._modality, self._names = model, modality, names
 
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features = self.model.features(dict(zip(self._names, inputs, strict=True)))
         projected = self.model.project(self._modality, features[self._modality])
-        return nn.functional.normalize(projected.float(), dim=-1)
+        rows = projected.float()
+        return nn.functional.normalize(rows, dim=-1), torch.linalg.vector_norm(rows, dim=-1)
 
 
 def _trained(config: Config, weights: State) -> Model:
@@ -79,7 +80,7 @@ def _write(tower: _Tower, inputs: Mapping[str, AnyArray], path: Path) -> None:
             tower,
             given,
             input_names=names,
-            output_names=["unit_row"],
+            output_names=["unit_row", "norm"],
             dynamic_shapes=(tuple(axes.values()),),
             dynamo=True,
             verbose=False,

@@ -19,6 +19,8 @@ from gcl_spec.run.folder import RunFolder
 from gcl_torch.train.trainer import TorchTrainer
 from trained import trained_run
 
+from .conftest import Made
+
 KINDS = {
     "lite": ["model.width=16", "model.hidden=32", "model.image_size=64"],
     "adapter": ["model.image_vector=24", "model.text_vector=12", "model.width=16"],
@@ -43,24 +45,24 @@ def test_graphs_of_a_run_in_16_bits(tmp_path: Path) -> None:
     """The weights are in float32, and the graphs compute in it; the run itself in bfloat16."""
     trained_run(tmp_path / "run", "train.precision=bfloat16")
     found = export_onnx(tmp_path / "run", tmp_path / "out")
-    assert all(parity.largest_difference < 1e-5 for parity in found)
+    assert all(parity.largest_difference < 1e-5 for parity in found.parities)
 
 
-def test_graphs_of_a_clip(tmp_path: Path) -> None:
+def test_graphs_of_a_clip(made: Made) -> None:
     from tokenizers import Tokenizer
 
-    trained_run(tmp_path / "run", "model.lora=2", "optim.ema=0.5")
-    found = export_onnx(tmp_path / "run", out := tmp_path / "out")
-    assert [parity.modality for parity in found] == ["image", "text"]
-    assert all(parity.largest_difference < 1e-5 for parity in found)
+    found, out = made.exported, made.out
+    assert [parity.modality for parity in found.parities] == ["image", "text"]
+    assert all(parity.largest_difference < 1e-5 for parity in found.parities)
     about = json.loads((out / "onnx.json").read_text())
+    assert (about["outputs"], about["fuse"]) == (["unit_row", "norm"], "raw")
     assert about["inputs"]["image"] == {
         "pixel_values": {"shape": ["batch", 3, 32, 32], "dtype": "float32"}
     }
-    state = checkpoint.latest(tmp_path / "run" / "checkpoints").state
+    state = checkpoint.latest(made.run / "checkpoints").state
     assert about["scale"] == pytest.approx(float(np.exp(state["ema/log_scale"])))
     assert about["scale"] != pytest.approx(float(np.exp(state["params/log_scale"])))
-    run = gcl_spec.load_run(tmp_path / "run", device="cpu")
+    run = gcl_spec.load_run(made.run, device="cpu")
     texts = ["a cat", "two dogs asleep on a bed"]
     for text, want in zip(texts, run.encode(text=texts), strict=True):
         ids = np.asarray([Tokenizer.from_file(str(out / "tokenizer.json")).encode(text).ids])

@@ -1,0 +1,28 @@
+"""One export of a small CLIP, as graphs in float32 and with matrices of 8 bits."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gcl_spec.export.onnx import Exported, export_onnx
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.searches import searches_of
+from tiles_on_disk import write_data
+from trained import trained_run
+
+
+class Made(NamedTuple):
+    run: Path
+    out: Path
+    data: Path
+    exported: Exported
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("exported")
+    run, out, data = folder / "run", folder / "out", write_data(folder / "tiles")
+    trained_run(run, "model.lora=2", "optim.ema=0.5")
+    searches = searches_of(RunFolder.open(run).config(), data)
+    return Made(run, out, data, export_onnx(run, out, int8=searches))

@@ -1,0 +1,39 @@
+"""Exported graphs encode batches as the run's own model does, fused rows among them."""
+
+import numpy as np
+
+from gcl_spec.batch import Batch
+from gcl_spec.export.onnx_model import OnnxModel, inputs_of
+from gcl_spec.run.loaded import load_run
+from trained import batch
+
+from .conftest import Made
+
+HAS = {
+    "image": np.asarray([1, 1, 1, 0, 0, 1], bool),
+    "text": np.asarray([1, 0, 1, 1, 1, 1], bool),
+}
+
+
+def test_rows_of_all_modalities_where_some_are_missing(made: Made) -> None:
+    run = load_run(made.run, device="cpu")
+    model = OnnxModel(made.out, run.config.model)
+    some = Batch(batch().inputs, HAS, np.arange(6))
+    wanted, found = run.trainer.encode(some), model.encode(some)
+    assert [*found] == [*wanted] == ["image", "text", "image+text"]
+    for name, want in wanted.items():
+        np.testing.assert_allclose(found[name], want, atol=1e-5)
+        assert found[name].dtype == np.float32
+    assert not found["image+text"][[1, 3, 4]].any()
+    norms = model.rows("image", some)[1]
+    assert norms.shape == (6, 1)
+    assert norms.std() > 1e-3, "by norms of 1 no test would notice the fusion"
+
+
+def test_a_modality_that_no_sample_has_is_zero(made: Made) -> None:
+    run = load_run(made.run, device="cpu")
+    texts = Batch(inputs_of(batch(), "text"), {"text": np.ones(6, bool)}, np.arange(6))
+    found = OnnxModel(made.out, run.config.model).encode(texts)
+    assert not found["image"].any()
+    assert not found["image+text"].any()
+    np.testing.assert_allclose(found["text"], run.trainer.encode(texts)["text"], atol=1e-5)
