@@ -69,7 +69,7 @@ def open_source(data: DataConfig, given: Sequence[str] = PAIR, *, composed: bool
         DataError: nothing is there, or it is none of these, or unusable.
     """
     root = data_root(data.path)
-    lines = triplet_files(data.path) if composed else ()
+    lines = triplet_files(data.path)
     files = Files(lines) if lines else _files(data.path)
     source = _open(data, root, files.paths, given, composed=composed)
     if composed and not isinstance(source, ComposedSource):

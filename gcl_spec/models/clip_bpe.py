@@ -10,9 +10,15 @@ from gcl_spec.errors import DataError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["END", "START", "clip_tokenizer", "read_clip_tokenizer"]
+__all__ = ["CLEANS", "END", "START", "clip_tokenizer", "read_clip_tokenizer"]
 
 START, END = "<|startoftext|>", "<|endoftext|>"
+
+CLEANS = "gcl_cleans_text"
+"""This setting of tokenizer_config.json, which is ours alone, says that texts are cleaned first.
+
+CLIP's own tokenizer does so (`gcl_spec.data.prepare.clean_text`), and transformers' do not.
+"""
 
 _WORDS = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"

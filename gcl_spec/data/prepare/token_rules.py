@@ -13,7 +13,7 @@ from gcl_spec.data.prepare.token_bounds import (
     too_large,
 )
 from gcl_spec.errors import DataError
-from gcl_spec.models.clip_bpe import END, read_clip_tokenizer
+from gcl_spec.models.clip_bpe import CLEANS, END, read_clip_tokenizer
 from gcl_spec.models.config_json import read_json
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class TokenRules:
     full: bool
     masked: bool
     rows: int | None
+    cleans: bool
 
 
 def token_rules(folder: Path, max_tokens: int | None = None) -> TokenRules:
@@ -116,6 +117,7 @@ def token_rules(folder: Path, max_tokens: int | None = None) -> TokenRules:
         full=kind in _PADDED_TO_THE_FULL,
         masked=not isinstance(names, list) or "attention_mask" in names,
         rows=_rows(model, kind),
+        cleans=settings.get(CLEANS) is True,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gcl_spec._typing import IntArray
 from gcl_spec._words import one_line
+from gcl_spec.data.prepare.clean_text import cleaned
 from gcl_spec.data.prepare.token_bounds import LONGEST_TEXT
 from gcl_spec.data.prepare.token_rules import read_tokenizer, token_rules
 from gcl_spec.errors import DataError
@@ -39,6 +40,7 @@ class Tokenizer:
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
         self._masked, self._where, self.rows = True, str(path), None
+        self._cleans = False
         self.max_tokens = max_tokens
 
     @classmethod
@@ -59,7 +61,7 @@ class Tokenizer:
         rules = token_rules(folder, max_tokens)
         made = cls.__new__(cls)
         made.max_tokens, made._masked = rules.limit, rules.masked
-        made._where, made.rows = str(folder), rules.rows
+        made._where, made.rows, made._cleans = str(folder), rules.rows, rules.cleans
         tokenizer = made._tokenizer = rules.tokenizer
         pad_id = tokenizer.token_to_id(rules.pad)
         if pad_id is None:
@@ -165,8 +167,13 @@ class Tokenizer:
             raise DataError(f"{self._where}: the tokenizer fails: {one_line(error)}") from error
 
     def _end_cut(self, text: str) -> str:
-        """The beginning of a text, of which tokens are made; a book would take gigabytes."""
+        """The beginning of a text, of which tokens are made; a book would take gigabytes.
+
+        It is cleaned where the checkpoint asks for that.
+        """
         most = max(LONGEST_TEXT, _CHARACTERS_A_TOKEN * self.max_tokens)
+        if self._cleans and isinstance(text, str):
+            text = cleaned(text)
         if not isinstance(text, str) or len(text) <= most:
             return text
         truncation = self._tokenizer.truncation or {}
@@ -175,7 +182,7 @@ class Tokenizer:
     @property
     def key(self) -> str:
         """The name of the tokenizing: the same key and the same text give the same tokens."""
-        content = f"{self._tokenizer.to_str()} {self._masked}".encode()
+        content = f"{self._tokenizer.to_str()} {self._masked}{' cleaned' * self._cleans}".encode()
         return f"tokenizer={hashlib.sha256(content).hexdigest()} tokenizing={TOKENIZING_VERSION}"
 
 

@@ -24,7 +24,7 @@ __all__ = ["NOTES", "converted", "tinyclip_file"]
 NOTES = "gcl_notes"
 """The lines in config.json that a user should hear before training."""
 
-_VERSION = 1  # raise it whenever the same files are written otherwise
+_VERSION = 2  # raise it whenever the same files are written otherwise
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _ENDS = (".safetensors", ".pt", ".pth")
 _TOKENIZER = (

@@ -8,7 +8,7 @@ from typing import Any
 from gcl_spec._files.reading import read_regular, reason
 from gcl_spec._words import one_line
 from gcl_spec.errors import DataError
-from gcl_spec.models.clip_bpe import END, START, clip_tokenizer, read_clip_tokenizer
+from gcl_spec.models.clip_bpe import CLEANS, END, START, clip_tokenizer, read_clip_tokenizer
 
 __all__ = ["write_tokenizer"]
 
@@ -57,6 +57,7 @@ def _write_config(out: Path, length: int) -> None:
         "pad_token": END,
         "unk_token": END,
         "model_max_length": length,
+        CLEANS: True,
     }
     (out / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 

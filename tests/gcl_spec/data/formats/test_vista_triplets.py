@@ -86,8 +86,9 @@ def test_other_kinds_are_counted_and_alone_refused(tmp_path: Path) -> None:
 
 def test_the_wrong_objective_and_mixed_files_are_refused(tmp_path: Path) -> None:
     folder = write_vista(tmp_path / "s2")
-    with pytest.raises(DataError, match="train with a recipe that ends in -triplets"):
-        opened(folder / "T2IT.jsonl", composed=False)
+    for path in (folder, folder / "T2IT.jsonl"):
+        with pytest.raises(DataError, match="train with a recipe that ends in -triplets"):
+            opened(path, composed=False)
     (folder / "a.jsonl").write_text('{"id": "x", "captions": ["y"]}\n')
     with pytest.raises(DataError, match=r"a.jsonl: no lines of composed triplets"):
         opened(folder / "*.jsonl")

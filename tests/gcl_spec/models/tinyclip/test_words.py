@@ -1,6 +1,7 @@
 """The tokenizer beside a TinyCLIP's weights, in each of its forms."""
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ def tokens(folder: Path, out: Path, words: int) -> list[int]:
     write_tokenizer(folder, out, words=words, length=9)
     made = Tokenizer.from_folder(out)
     assert made.max_tokens == 9
+    resolved = [made([text])[0].tolist() for text in ("a &amp;amp; \u201cb\u201d", 'a & "b"')]
+    assert resolved[0] == resolved[1], "as CLIP's own tokenizer cleans texts"
+    settings = json.loads((out / "tokenizer_config.json").read_text())
+    (out / "tokenizer_config.json").write_text(json.dumps(settings | {"gcl_cleans_text": False}))
+    assert made.key != Tokenizer.from_folder(out).key
     return [int(n) for n in made(["a dog"])[0][0]]
 
 
