@@ -59,5 +59,5 @@ class OnnxModel:
 
 
 def inputs_of(batch: Batch, modality: str) -> dict[str, AnyArray]:
-    """The inputs of a batch that belong to a modality, by their whole names."""
+    """The inputs of a modality in a batch, of any shape, by their whole names."""
     return {name: x for name, x in batch.inputs.items() if name.startswith(f"{modality}/")}
