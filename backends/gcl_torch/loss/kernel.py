@@ -16,6 +16,7 @@ from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 from gcl_spec.normalize import inverse_norm
 from gcl_torch.loss.autograd import NO_FORWARD_MODE, Pass, TiledSums
+from gcl_torch.loss.outside_graphs import outside_graphs
 from gcl_torch.loss.stacked_tiles import StackedTiles
 from gcl_torch.loss.whole_blocks import whole_blocks
 
@@ -94,7 +95,7 @@ class GramKernel:
         return blocks
 
     # Loops over tiles and chooses by values: it has no graph of its own.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @outside_graphs
     def _tiled(self, problem: Problem, scale: torch.Tensor | float) -> Blocks:
         """The blocks, (K, B) each, computed tile by tile."""
         if not isinstance(scale, torch.Tensor):

@@ -10,12 +10,13 @@ from gcl_spec.errors import InputError
 from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.loss.problem import Blocks, Problem
 from gcl_torch.loss.autograd import NO_FORWARD_MODE, NO_SECOND_DERIVATIVE
+from gcl_torch.loss.outside_graphs import outside_graphs
 
 __all__ = ["whole_blocks"]
 
 
 # As the tiles, one break in a graph: a compiled backward pass would be the caller's autocast's.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@outside_graphs
 def whole_blocks(problem: Problem, scale: torch.Tensor | float) -> Blocks:
     """The blocks of `gcl_spec.loss.plain.plain_blocks`; no product is ever rounded to 16 bits.
 
