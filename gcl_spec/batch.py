@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add, and_
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from gcl_spec.objective import name_parts
 
 __all__ = ["Batch", "Fuse", "embeddings"]
 
-Fuse = Literal["raw", "unit"]
+Fuse = Literal["raw", "unit", "joint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,17 @@ def embeddings(
     present: Mapping[str, Array] | None = None,
     xp: ArrayNamespace | None = None,
 ) -> dict[str, Array]:
-    """Unit embeddings of given modalities and, by score fusion, of fused ones.
+    """Unit embeddings of given modalities and of fused ones, which are encoded or score fusion.
 
     They are e_a = a / |a|, e_b = b / |b|, and e_ab = (a + b) / |a + b| of the projections as they
     come ("raw", where the longer one has the larger say) or of the unit embeddings ("unit"): the
-    score fusion of UniIR (arXiv 2311.17136).
+    score fusion of UniIR (arXiv 2311.17136). Where a model encodes "a+b" itself, and so has
+    projections of it, e_ab is made of these alone.
 
     Args:
-        projections: outputs of the towers by the name of the given modality, (B, D), of any norm.
+        projections: outputs of the model by the name of the modality, (B, D), of any norm.
         modalities: which embeddings are wanted, such as "image" and "image+text".
-        fuse: "raw" or "unit".
+        fuse: "raw" or "unit"; "joint" where all fused ones have projections.
         present: (B,) booleans by modality; rows that are not present are zero with zero gradient.
             A fused row is present where all of its parts are, unless it has flags of its own.
         xp: the Array API namespace; found from the arrays when not given.
@@ -84,7 +85,7 @@ def embeddings(
         Arrays (B, D) by modality, in the order of `modalities`.
 
     Raises:
-        ConfigError: `fuse` is another word.
+        ConfigError: `fuse` is another word, or "joint" and projections are missing.
 
     >>> rows = {"image": np.asarray([[3.0, 0.0]]), "text": np.asarray([[0.0, 4.0]])}
     >>> embeddings(rows, ["image+text"])["image+text"]
@@ -93,23 +94,28 @@ def embeddings(
     array([[0.707, 0.707]])
     """
     xp = array_namespace(*projections.values()) if xp is None else xp
-    if fuse not in ("raw", "unit"):
-        raise ConfigError(f"fuse = {fuse!r}: must be raw or unit")
+    if fuse not in get_args(Fuse):
+        raise ConfigError(f"fuse = {fuse!r}: must be raw or unit, or joint for joint encoders")
     flags = present or {}
-    kept = {name: _where(x, flags.get(name), xp) for name, x in projections.items()}
+    kept = {name: _where(x, _here(name, flags), xp) for name, x in projections.items()}
     units = {name: l2_normalize(x, xp=xp) for name, x in kept.items()}
     found = {}
     for name in modalities:
-        parts = name_parts(name)
-        if len(parts) == 1:
+        if name in units or len(name_parts(name)) == 1:
             found[name] = units[name]
             continue
+        if fuse == "joint":
+            raise ConfigError(f"fuse = 'joint': the model does not encode {name} itself")
         terms = kept if fuse == "raw" else units
-        total = reduce(add, [terms[part] for part in parts])
-        known = [flags[part] for part in parts if part in flags]
-        here = flags.get(name, reduce(and_, known) if known else None)
-        found[name] = _where(l2_normalize(total, xp=xp), here, xp)
+        total = reduce(add, [terms[part] for part in name_parts(name)])
+        found[name] = _where(l2_normalize(total, xp=xp), _here(name, flags), xp)
     return found
+
+
+def _here(name: str, flags: Mapping[str, Array]) -> Array | None:
+    """The flags (B,) of a modality: its own, or those of its parts together."""
+    known = [flags[part] for part in name_parts(name) if part in flags]
+    return flags.get(name, reduce(and_, known) if known else None)
 
 
 def _where(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:

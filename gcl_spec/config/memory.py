@@ -42,7 +42,7 @@ def check_memory(config: Config) -> None:
 def _needs(config: Config) -> Iterator[tuple[dict[str, int], int]]:
     """Options with their values, and the bytes that they take at the least."""
     model, data = config.model, config.data
-    if model.kind != "clip":
+    if model.kind not in ("clip", "vista"):
         between = {"model.hidden": model.hidden, "model.width": model.width}
         yield between, _HEADS * _TRAINED * model.hidden * model.width
         rows = {"train.batch_size": config.train.batch_size, "model.width": model.width}

@@ -24,18 +24,20 @@ __all__ = [
 class ModelConfig:
     """The towers and what comes after them."""
 
-    kind: Literal["lite", "clip", "adapter"] = "lite"
-    """lite: EfficientNet-Lite0 and MiniLM with a head each; clip: a checkpoint; adapter: heads."""
+    kind: Literal["lite", "clip", "vista", "adapter"] = "lite"
+    """lite: EfficientNet-Lite0, MiniLM and heads; clip, vista: a checkpoint; adapter: heads."""
     modalities: tuple[str, ...] = ("image", "text", "image+text")
-    """Embeddings that the model gives; "a+b" is that of a and b together, by score fusion."""
+    """Embeddings that the model gives; "a+b" is that of a and b together, made as `fuse` says."""
     path: str = ""
-    """clip: a folder or hub id (NAME@REVISION) of a CLIP-type checkpoint; tiny: a new small one."""
+    """clip, vista: a folder or hub id (NAME@REVISION) of a checkpoint; tiny: a new small one."""
+    text_path: str = ""
+    """vista: a folder or hub id of its text encoder's tokenizer; empty: in or beside `path`."""
     width: int = 256
     """Width of the embeddings."""
     hidden: int = 1024
     """Width of the hidden layer of each projection head."""
-    fuse: Literal["raw", "unit"] = "raw"
-    """image+text embedding: sum of the raw projections or of the unit embeddings, normalised."""
+    fuse: Literal["raw", "unit", "joint"] = "raw"
+    """image+text: sum of the projections or of the unit embeddings; joint: encoded by vista."""
     freeze: Literal["none", "image", "text", "both"] = "both"
     """Towers that are not trained; lite computes outputs of two frozen towers once and caches."""
     lora: int = 0
@@ -50,6 +52,12 @@ class ModelConfig:
     """Side of the square picture that the image tower sees, in pixels."""
     max_tokens: int = 64
     """Captions are cut to this many tokens."""
+    max_joint_tokens: int = 312
+    """vista: captions beside an image are cut to this many, and to what has room there."""
+    patch_dropout: float = 0.0
+    """vista: share of an image's patches that a step of the training leaves out, at random."""
+    dropout: float = 0.0
+    """vista: dropout of the text encoder in training."""
 
     def freezes(self, modality: str) -> bool:
         """Is the tower of "image" or "text" frozen?"""

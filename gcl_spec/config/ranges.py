@@ -24,7 +24,11 @@ _NOT_NEGATIVE = (
     "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
     "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
 )  # fmt: skip
-_SHARES = ("optim.beta1", "optim.beta2", "optim.ema", "data.max_bad", "data.holdout")
+_SHARES = (
+    "optim.beta1", "optim.beta2", "optim.ema", "data.max_bad", "data.holdout",
+    "model.patch_dropout", "model.dropout",
+)  # fmt: skip
+_CHECKPOINTS = ("clip", "vista")
 
 
 def check_ranges(config: Config) -> None:
@@ -79,8 +83,22 @@ def _check_model(config: Config) -> None:
         )
     if model.lora and model.kind != "clip":
         raise ConfigError(f"model.lora is for model.kind = clip, not {model.kind}")
-    if not config.optim.scale and model.kind != "clip":
+    if not config.optim.scale and model.kind not in _CHECKPOINTS:
         raise ConfigError("optim.scale = 0 is a checkpoint's own scale: for model.kind = clip")
+    if model.max_joint_tokens < 3:
+        raise ConfigError(
+            f"model.max_joint_tokens = {model.max_joint_tokens}; must be at least 3, two of them "
+            "marks"
+        )
+    if model.kind != "vista":
+        for name in ("patch_dropout", "dropout"):
+            if getattr(model, name):
+                raise ConfigError(f"model.{name} is for model.kind = vista, not {model.kind}")
+        if model.fuse == "joint":
+            raise ConfigError(
+                f"model.fuse = joint: a {model.kind} model has no joint encoder; for model.kind = "
+                "vista"
+            )
 
 
 _TOWERS = ("image", "text")

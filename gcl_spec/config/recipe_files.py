@@ -23,7 +23,7 @@ __all__ = [
     "recipe_names",
 ]
 
-SYSTEMS = ("clip-sf", "tinyclip-sf")
+SYSTEMS = ("clip-sf", "tinyclip-sf", "vista")
 """The models of the paper's tables; each goes with every objective."""
 
 DEFAULT = "gcl"
@@ -95,7 +95,7 @@ def read_recipe(name: str) -> Recipe:
     known = ", ".join(recipe_names())
     raise ConfigError(
         f"no recipe {name!r:.80}{nearest(name, [*recipe_names(), *composed])}; there are {known}; "
-        f"{' and '.join(SYSTEMS)} go with -{', -'.join(objective_names())}"
+        f"{', '.join(SYSTEMS)} go with -{', -'.join(objective_names())}"
     )
 
 

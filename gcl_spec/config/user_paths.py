@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from gcl_spec._files.reading import is_folder
+from gcl_spec._files.reading import is_file, is_folder
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 
@@ -23,7 +23,7 @@ __all__ = [
     "with_paths",
 ]
 
-PATHS = ("data.path", "data.images", "data.cache", "model.path")
+PATHS = ("data.path", "data.images", "data.cache", "model.path", "model.text_path")
 """The options that `with_paths` changes."""
 _NAMES = ("starter", "tiny")
 _URI = "file:"
@@ -105,24 +105,27 @@ def with_paths(config: Config, change: Callable[[str], str]) -> Config:
     return replace(
         config,
         data=replace(data, path=of(data.path), images=of(data.images), cache=of(data.cache)),
-        model=replace(model, path=of(model.path)),
+        model=replace(model, path=of(model.path), text_path=of(model.text_path)),
     )
 
 
 def absolute(config: Config) -> Config:
     """The config with absolute paths, which mean the same in whatever folder it is used.
 
-    The names starter and tiny stay, as does a `model.path` that is no folder but a hub id.
+    The names starter and tiny stay, as does what is no folder or file but a hub id.
     """
 
     def of(path: str) -> str:
         path = user_path(path)
         return path if path in _NAMES else str(Path(path).absolute())
 
-    found = with_paths(config, of)
-    if is_folder(user_path(config.model.path)):
-        return found
-    return replace(found, model=config.model)
+    def here(path: str) -> str:
+        there = user_path(path)
+        return of(path) if path and (is_folder(there) or is_file(there)) else path
+
+    model = config.model
+    own = replace(model, path=here(model.path), text_path=here(model.text_path))
+    return replace(with_paths(config, of), model=own)
 
 
 @contextmanager

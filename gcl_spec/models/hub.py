@@ -1,6 +1,7 @@
 """Checkpoints in the Hugging Face hub's layout: found on disk, or fetched."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from gcl_spec._files.inside import Tree
@@ -13,7 +14,9 @@ from gcl_spec.models.tinyclip.convert import tinyclip_file
 from gcl_spec.models.weights import load_weights, weight_files, weight_shapes
 
 __all__ = [
+    "fetched",
     "load_weights",
+    "local_folder",
     "model_folder",
     "read_json",
     "weight_files",
@@ -41,16 +44,9 @@ def model_folder(path_or_id: str | Path) -> Path:
             file is no file or a link out of the folder (of a snapshot: out of the hub's cache).
     """
     name = str(path_or_id)
-    folder = _local(name)
+    folder = local_folder(name)
     if folder is None:
-        hub_id, _, revision = name.partition("@")
-        if not _HUB_ID.fullmatch(hub_id):
-            raise DataError(
-                f"no folder {name!r}; give as model.path a checkpoint's folder, or a hub id: "
-                "'owner/name' or 'owner/name@revision' (a run keeps it in its config.toml, which "
-                "gcl train --resume RUN --set model.path=FOLDER changes)"
-            )
-        folder = _snapshot(hub_id, revision or None)
+        folder = fetched(name, _WANTED)
     tree = Tree(folder)
     for path in _inside(folder):
         if path.suffix in _READ and not is_folder(path):
@@ -58,6 +54,27 @@ def model_folder(path_or_id: str | Path) -> Path:
     if not is_open_clip(folder) and tinyclip_file(folder) is None:
         weight_files(folder)
     return folder
+
+
+def fetched(name: str, wanted: Sequence[str], option: str = "model.path") -> Path:
+    """The snapshot of a repository in the hub's cache, downloaded where it is not there.
+
+    Args:
+        name: "owner/name" or "owner/name@revision".
+        wanted: patterns of the files to fetch; those in subfolders are never fetched.
+        option: the option that names it, for errors.
+
+    Raises:
+        DataError: it is no hub id, or cannot be fetched.
+    """
+    hub_id, _, revision = name.partition("@")
+    if not _HUB_ID.fullmatch(hub_id):
+        raise DataError(
+            f"no folder {name!r}; give as {option} a checkpoint's folder, or a hub id: "
+            "'owner/name' or 'owner/name@revision' (a run keeps it in its config.toml, which "
+            f"gcl train --resume RUN --set {option}=FOLDER changes)"
+        )
+    return _snapshot(hub_id, revision or None, wanted)
 
 
 def _expanded(name: str) -> Path:
@@ -68,7 +85,7 @@ def _expanded(name: str) -> Path:
     return folder
 
 
-def _local(name: str) -> Path | None:
+def local_folder(name: str) -> Path | None:
     """The folder on disk that a name means, if there is one; in a hub's cache, the snapshot."""
     folder = _expanded(name)
     if is_file(folder):
@@ -104,7 +121,7 @@ def _snapshot_in(root: Path) -> Path:
     return chosen[0]
 
 
-def _snapshot(hub_id: str, revision: str | None) -> Path:
+def _snapshot(hub_id: str, revision: str | None, wanted: Sequence[str]) -> Path:
     try:
         from huggingface_hub import errors, snapshot_download
     except ImportError:
@@ -116,7 +133,10 @@ def _snapshot(hub_id: str, revision: str | None) -> Path:
     try:
         return Path(
             snapshot_download(
-                hub_id, revision=revision, allow_patterns=_WANTED, ignore_patterns=_UNWANTED
+                hub_id,
+                revision=revision,
+                allow_patterns=list(wanted),
+                ignore_patterns=_UNWANTED,
             )
         )
     except errors.GatedRepoError as error:

@@ -1,7 +1,7 @@
 """What the models of all backends do alike: from a batch's inputs to rows of every modality."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Generic, TypeVar
 
 from gcl_spec.errors import DataError
@@ -21,6 +21,10 @@ class Projecting(Generic[A]):
 
     given: tuple[str, ...] = ("image", "text")
     """The modalities of which the model takes inputs."""
+    joined: tuple[str, ...] = ()
+    """The fused modalities that the model encodes itself; others are made of their parts' rows."""
+    draws = False
+    """Does a step of the training draw random numbers?"""
 
     def features(self, inputs: Mapping[str, A]) -> dict[str, A]:
         """The tower outputs by modality, (B, F): given ones, or computed from pixels and tokens.
@@ -36,23 +40,45 @@ class Projecting(Generic[A]):
                 found[name] = x
         return found
 
-    def projections(self, inputs: Mapping[str, A], zeros_like: Callable[[A], A], /) -> dict[str, A]:
+    def projections(
+        self,
+        inputs: Mapping[str, A],
+        zeros_like: Callable[[A], A],
+        /,
+        wanted: Collection[str] | None = None,
+        draw: A | None = None,
+    ) -> dict[str, A]:
         """The projections by modality, (B, width) each; zeros for a modality without inputs.
 
         Args:
             inputs: arrays of B samples by name.
             zeros_like: makes an array of zeros of the shape and dtype of another.
+            wanted: which of `joined` to encode; all when not given.
+            draw: what the random numbers of this call are drawn from, where a framework has no
+                state of its own for them; in evaluation None.
 
         Raises:
             DataError: there are inputs of no modality.
         """
-        features = self.features(inputs)
-        if not features:
+        joined = [name for name in self.joined if wanted is None or name in wanted]
+        found = self.rows(inputs, joined, draw)
+        if not found:
             names = " or ".join(self.given)
             raise DataError(f"a batch without inputs of {names}, which this model takes")
-        found = {name: self.project(name, x) for name, x in features.items()}
         zeros = zeros_like(next(iter(found.values())))
-        return {name: found.get(name, zeros) for name in self.given}
+        return {name: found.get(name, zeros) for name in (*self.given, *joined)}
+
+    def rows(
+        self, inputs: Mapping[str, A], joined: Collection[str], draw: A | None
+    ) -> dict[str, A]:
+        """The projections (B, width) of the modalities that have inputs, and of those `joined`.
+
+        Args:
+            inputs: arrays of B samples by name.
+            joined: which fused modalities are encoded, as far as they have inputs.
+            draw: as in `projections`.
+        """
+        return {name: self.project(name, x) for name, x in self.features(inputs).items()}
 
     @abstractmethod
     def project(self, name: str, features: A, /) -> A:

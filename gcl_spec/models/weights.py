@@ -15,7 +15,9 @@ from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
 from gcl_spec.errors import DataError
 from gcl_spec.models.config_json import read_json
 
-__all__ = ["load_weights", "read_weights", "tensor_names", "weight_files", "weight_shapes"]
+__all__ = [
+    "file_shapes", "load_weights", "read_weights", "tensor_names", "weight_files", "weight_shapes"
+]  # fmt: skip
 
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _INDEX_PARTS = ["safetensors", "index", "json"]
@@ -136,11 +138,12 @@ def _shards(index: Path) -> list[Path]:
 
 def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """The shapes of the weights by name, without reading them; `load_weights` has the errors."""
-    return {
-        name: tuple(entry["shape"])
-        for path in weight_files(folder)
-        for name, entry in _header(path)[0].items()
-    }
+    return {name: x for path in weight_files(folder) for name, x in file_shapes(path).items()}
+
+
+def file_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights of a safetensors file by name; a `DataError` for a damaged one."""
+    return {name: tuple(entry["shape"]) for name, entry in _header(path)[0].items()}
 
 
 def tensor_names(path: Path) -> set[str]:

@@ -23,6 +23,7 @@ from gcl_spec.embed.maker import Maker
 from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import Chain
 from gcl_spec.models.pretrained import clip_folder
+from gcl_spec.models.vista_files import vista_files
 from gcl_spec.objective import given_names
 from gcl_spec.run.listings import SampleListing, TaskListing
 from gcl_spec.run.weights import weights_to_use
@@ -182,6 +183,10 @@ def _model(config: Config) -> dict[str, object]:
     if config.model.kind == "clip":
         content = read_regular(clip_folder(config) / "config.json")
         found["checkpoint"] = hashlib.sha256(content).hexdigest()
+    if config.model.kind == "vista":
+        files = vista_files(config)
+        del found["text_path"]
+        found["checkpoint"] = [asdict(files.settings), files.marks]
     return found
 
 

@@ -4,7 +4,8 @@ Dotted paths and layouts of parameters are those of `gcl_torch.models.recipes`, 
 checkpoint serves both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import log
 from typing import Any
 
 import jax
@@ -15,14 +16,19 @@ from gcl_jax.models.towers.clip import Clip
 from gcl_jax.models.towers.efficientnet_lite import EfficientNetLite0
 from gcl_jax.models.towers.layers import Activation, LayerNorm, Linear
 from gcl_jax.models.towers.minilm import MiniLM
+from gcl_jax.models.towers.vista import Vista
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
+from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
 from gcl_spec.models.start import start_scale, vector_widths
+from gcl_spec.models.vista import VistaRows, draws_random, joined_names, most_beside_image
+from gcl_spec.models.vista_files import used_weights, vista_files
+from gcl_spec.models.vista_settings import TEMPERATURE
 
-__all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
+__all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "VistaModel", "make_model"]
 
 Inputs = Mapping[str, jax.Array]
 
@@ -36,9 +42,14 @@ class Model(nnx.Module, Projecting[jax.Array]):
     log_scale: nnx.Param[jax.Array]
     max_tokens = 512
 
-    def __call__(self, inputs: Inputs) -> dict[str, jax.Array]:
+    def __call__(
+        self,
+        inputs: Inputs,
+        wanted: Collection[str] | None = None,
+        draw: jax.Array | None = None,
+    ) -> dict[str, jax.Array]:
         """The projections by modality, (B, width) each (`Projecting.projections`)."""
-        return self.projections(inputs, jnp.zeros_like)
+        return self.projections(inputs, jnp.zeros_like, wanted, draw)
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
         self.log_scale = nnx.Param(jnp.asarray(start_scale(config, own), jnp.float32))
@@ -54,9 +65,10 @@ def make_model(config: Config) -> Model:
         raise ConfigError("model.lora is for --backend torch")
     if config.train.shard:
         raise ConfigError("train.shard is for --backend torch")
-    kinds: dict[str, type[LiteModel | ClipModel | AdapterModel]] = {
+    kinds: dict[str, type[LiteModel | ClipModel | VistaModel | AdapterModel]] = {
         "lite": LiteModel,
         "clip": ClipModel,
+        "vista": VistaModel,
         "adapter": AdapterModel,
     }
     model = kinds[config.model.kind](config)
@@ -161,6 +173,60 @@ class ClipModel(Model):
     def checkpointing(self) -> None:
         """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
         self.clip.checkpointing(True)
+
+
+class VistaModel(Model, VistaRows[jax.Array]):
+    """VISTA: pictures, texts, and pictures beside texts in one encoder.
+
+    A frozen part stays in the parameters, so that a run's checkpoint needs no other folder.
+    """
+
+    def __init__(self, config: Config) -> None:
+        files, model = vista_files(config), config.model
+        self.vista = Vista(files.settings, files.marks, dropout=model.dropout)
+        self.vista.load(used_weights(files), str(files.weights))
+        self._start_scale(config, -log(TEMPERATURE))
+        self.joined, self.draws = joined_names(model), draws_random(model)
+        self.max_tokens = min(model.max_tokens, files.settings.most_tokens)
+        self._most = most_beside_image(model, files.settings)
+        patches = files.settings.sizes.patches
+        self._kept = kept_patches(patches, model.patch_dropout) if model.patch_dropout else 0
+
+    def image_tokens(self, pixels: jax.Array, draw: jax.Array | None) -> jax.Array:
+        """The tokens (B, K, W) of pictures (`VistaRows.image_tokens`).
+
+        Args:
+            pixels: prepared pictures, (B, 3, H, W).
+            draw: a key, shape (), from which patches are drawn in training.
+        """
+        keep = None
+        if draw is not None and self._kept:
+            shape = (len(pixels), self.vista.settings.sizes.patches)
+            drawn = jax.random.uniform(jax.random.fold_in(draw, 0), shape)
+            keep = jnp.argsort(drawn, axis=1)[:, : self._kept]
+        found: jax.Array = self.vista.image_tokens(pixels, keep)
+        return found
+
+    def cut(self, ids: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Token ids and mask (B, L) of texts as they stand beside a picture (`VistaRows.cut`).
+
+        Args:
+            ids: the tokens, (B, L).
+            mask: which of them are no padding, (B, L).
+        """
+        if ids.shape[1] <= self._most:
+            return ids, mask
+        end = jnp.where(mask[:, self._most] > 0, self.vista.marks[1], ids[:, self._most - 1])
+        kept = jnp.concatenate([ids[:, : self._most - 1], end[:, None]], axis=1)
+        return kept, mask[:, : self._most]
+
+    def drawn(self, draw: jax.Array | None, use: int) -> dict[str, Any]:
+        """The key, shape (), of one of several uses of `draw`, shape () (`VistaRows.drawn`)."""
+        return {"key": None if draw is None else jax.random.fold_in(draw, use)}
+
+    def checkpointing(self) -> None:
+        """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
+        self.vista.checkpointing()
 
 
 def _head(name: str, inputs: int, config: Config) -> nnx.List[Any]:

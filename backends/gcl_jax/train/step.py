@@ -15,9 +15,8 @@ from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
 from gcl_spec.batch import Fuse
-from gcl_spec.loss.two_sided import taken_apart, two_sided
-from gcl_spec.normalize import l2_normalize, row_norms
-from gcl_spec.objective import Objective, fusion_weights, given_names
+from gcl_spec.loss.projected import of_projections
+from gcl_spec.objective import Objective
 
 __all__ = ["StepOptions", "cast", "make_step"]
 
@@ -42,22 +41,26 @@ class StepOptions:
 def make_step(
     model: Functional, rules: AdamW, options: StepOptions, world: JaxWorld
 ) -> Callable[..., Any]:
-    """A function `step(moving, still, buffers, batch, lr) -> (moving, values)`, to be compiled.
+    """A function `step(moving, still, buffers, batch, lr, draw) -> (moving, values)`, to compile.
 
     moving: trained parameters, optimiser and running means. still: parameters that are not trained.
-    batch: inputs by name, "present" (B, G) and "ids" (B,). values: scalars for the log.
+    batch: inputs by name, "present" (B, G) and "ids" (B,). draw: a key of JAX for what the model
+    draws, or None. values: scalars for the log.
     """
     loss = _spread_loss(options, world)
+    wanted = options.objective.modalities
 
-    def step(moving: Any, still: Params, buffers: Params, batch: Params, lr: jax.Array) -> Any:
+    def step(
+        moving: Any, still: Params, buffers: Params, batch: Params, lr: jax.Array, draw: Any = None
+    ) -> Any:
         trained, optimizer, averages = moving
         scale = (trained | still)["log_scale"]
 
-        def encode(params: Params, part: Params) -> Params:
+        def encode(params: Params, part: Params, rng: Any = None) -> Params:
             inputs = {n: x for n, x in part.items() if "/" in n}
             known = still | {"log_scale": scale} | params
             whole, inputs = cast((known, inputs), options.precision)
-            rows = model.call(whole, buffers, lambda module: module(inputs))
+            rows = model.call(whole, buffers, lambda module: module(inputs, wanted, rng))
             labels = {n: x for n, x in part.items() if n not in inputs}
             return {n: jnp.float32(x) for n, x in rows.items()} | labels
 
@@ -66,7 +69,7 @@ def make_step(
         both = cached_value_and_grad(
             encode, loss, microbatch=options.microbatch * world.size or size, has_aux=True
         )
-        (value, seen), (grads, by_scale) = both(towers, batch, scale)
+        (value, seen), (grads, by_scale) = both(towers, batch, scale, rng=draw)
         if "log_scale" in trained:
             grads["log_scale"] = by_scale
         norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
@@ -123,23 +126,17 @@ def _loss(
     axis_name: str | None = None,
     **rows: jax.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The loss of unit rows; it fuses "a+b" itself, which then costs no product of its own."""
-    flags, goal = dict(zip(options.given, present.T, strict=True)), options.objective
-    if options.two_sided:
-        rows, flags, ids = taken_apart(rows), taken_apart(flags), ids[::2]
-        goal = two_sided(goal)
-    weights = None
-    if options.fuse == "raw":
-        norms = {name: row_norms(x, xp=jnp) for name, x in rows.items()}
-        weights = fusion_weights(goal, norms)
-    used = given_names(goal.modalities)
+    """The loss of projections; it fuses "a+b" itself, which costs no product of its own."""
+    flags = dict(zip(options.given, present.T, strict=True))
+    pairs, raw = options.two_sided, options.fuse == "raw"
+    made = of_projections(rows, flags, ids, options.objective, raw=raw, pairs=pairs, xp=jnp)
     found = gcl_terms(
-        {name: l2_normalize(rows[name], xp=jnp) for name in used},
+        made.rows,
         log_scale=log_scale,
-        objective=goal,
-        weights=weights,
-        present={name: flags[name] for name in used},
-        ids=ids,
+        objective=made.objective,
+        weights=made.weights,
+        present=made.present,
+        ids=made.ids,
         axis_name=axis_name,
     )
     seen = {f"loss/{name}": x for name, x in found.directions.items()}

@@ -19,6 +19,7 @@ from gcl_spec._typing import FloatArray, State
 from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
+from gcl_spec.models.draws import step_seed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 
 __all__ = ["JaxTrainer"]
@@ -42,7 +43,7 @@ class JaxTrainer:
         with jax.default_device(first):
             model = make_model(config)
         self._model, self._most_tokens = Functional(model), model.max_tokens
-        self._given = model.given
+        self._given, self._draws = model.given, model.draws
         self._steps: dict[bool, Any] = {}
         self._trained = tuple(name for name in self._model.params if self._trains(name))
         trained = {name: self._model.params[name] for name in self._trained}
@@ -68,6 +69,7 @@ class JaxTrainer:
             self._buffers,
             self.world.spread(inputs | {k: _narrow(x) for k, x in labels.items()}),
             jnp.float32(lr),
+            self._key(),
         )
         self._params |= moving
         self._step += 1
@@ -109,6 +111,12 @@ class JaxTrainer:
             step=self._step,
             updates=int(self._optimizer.count),
         ).to_state()
+
+    def _key(self) -> Any:
+        """The key of what the model draws in this step; None where it draws nothing."""
+        if not self._draws:
+            return None
+        return jax.random.key(step_seed(self._config.train.seed, self._step))
 
     def _compiled_step(self, two_sided: bool) -> Any:
         if two_sided not in self._steps:
@@ -181,7 +189,10 @@ class JaxTrainer:
     def _trains(self, name: str) -> bool:
         if name == "log_scale":
             return self._config.optim.learn_scale
-        frozen = {"image": ("clip.vision_model.", "clip.visual_"), "text": ("clip.text_",)}
+        frozen = {
+            "image": ("clip.vision_model.", "clip.visual_", "vista.model_visual."),
+            "text": ("clip.text_", "vista.bge_"),
+        }
         prefixes = [
             p for n, parts in frozen.items() if self._config.model.freezes(n) for p in parts
         ]

@@ -1,20 +1,26 @@
 """The models of the recipes: two towers and their projections, or heads alone, in PyTorch."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import log
 
 import torch
 from torch import nn
 
 from gcl_spec.config.options import Config
+from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
 from gcl_spec.models.start import start_scale, vector_widths
+from gcl_spec.models.vista import VistaRows, draws_random, joined_names, most_beside_image
+from gcl_spec.models.vista_files import used_weights, vista_files
+from gcl_spec.models.vista_settings import TEMPERATURE
 from gcl_torch.models.towers.clip import ClipTowers
 from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0
 from gcl_torch.models.towers.minilm import MiniLM
+from gcl_torch.models.towers.vista import Vista
 
-__all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "make_model"]
+__all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "VistaModel", "make_model"]
 
 Inputs = Mapping[str, torch.Tensor]
 
@@ -24,9 +30,11 @@ class Model(nn.Module, Projecting[torch.Tensor]):
 
     log_scale: nn.Parameter
 
-    def forward(self, inputs: Inputs) -> dict[str, torch.Tensor]:
+    def forward(
+        self, inputs: Inputs, wanted: Collection[str] | None = None
+    ) -> dict[str, torch.Tensor]:
         """The projections by modality, (B, width) each (`Projecting.projections`)."""
-        return self.projections(inputs, torch.zeros_like)
+        return self.projections(inputs, torch.zeros_like, wanted)
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
         scale = torch.tensor(start_scale(config, own))
@@ -35,9 +43,10 @@ class Model(nn.Module, Projecting[torch.Tensor]):
 
 def make_model(config: Config) -> Model:
     """The model of `config.model.kind`, whose new weights are drawn from `config.train.seed`."""
-    kinds: dict[str, type[LiteModel | ClipModel | AdapterModel]] = {
+    kinds: dict[str, type[LiteModel | ClipModel | VistaModel | AdapterModel]] = {
         "lite": LiteModel,
         "clip": ClipModel,
+        "vista": VistaModel,
         "adapter": AdapterModel,
     }
     model = kinds[config.model.kind](config)
@@ -129,7 +138,8 @@ class ClipModel(Model):
         self._start_scale(config, self.clip.checkpoint_log_scale)
         for name in ("image", "text"):
             if config.model.freezes(name):
-                self._freeze(name)
+                for beginning in {"image": ("vision", "visual"), "text": ("text",)}[name]:
+                    _freeze_parts(self.clip, beginning)
 
     def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
         """The features (B, width) themselves, because the towers' outputs are projections."""
@@ -147,10 +157,62 @@ class ClipModel(Model):
         """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
         self.clip.checkpointing(True)
 
-    def _freeze(self, name: str) -> None:
-        for part, module in self.clip.named_children():
-            if part.startswith({"image": ("vision", "visual"), "text": ("text",)}[name]):
-                module.requires_grad_(False)
+
+class VistaModel(Model, VistaRows[torch.Tensor]):
+    """VISTA: pictures, texts, and pictures beside texts in one encoder.
+
+    A frozen part stays in the parameters, so that a run's checkpoint needs no other folder.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        files, model = vista_files(config), config.model
+        self.vista = Vista(files.settings, files.marks, dropout=model.dropout)
+        self.vista.load(used_weights(files))
+        self._start_scale(config, -log(TEMPERATURE))
+        self.joined, self.draws = joined_names(model), draws_random(model)
+        self._most = most_beside_image(model, files.settings)
+        patches = files.settings.sizes.patches
+        self._kept = kept_patches(patches, model.patch_dropout) if model.patch_dropout else 0
+        for name, part in (("image", "model_visual"), ("text", "bge_")):
+            if model.freezes(name):
+                _freeze_parts(self.vista, part)
+
+    def image_tokens(self, pixels: torch.Tensor, draw: torch.Tensor | None) -> torch.Tensor:
+        """The tokens (B, K, W) of pictures (`VistaRows.image_tokens`).
+
+        Args:
+            pixels: prepared pictures, (B, 3, H, W).
+            draw: unused, shape (); torch has a state of its own.
+        """
+        keep = None
+        if self.training and self._kept:
+            drawn = torch.rand(len(pixels), self.vista.settings.sizes.patches, device=pixels.device)
+            keep = drawn.argsort(dim=1)[:, : self._kept]
+        found: torch.Tensor = self.vista.image_tokens(pixels, keep)
+        return found
+
+    def cut(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids and mask (B, L) of texts as they stand beside a picture (`VistaRows.cut`).
+
+        Args:
+            ids: the tokens, (B, L).
+            mask: which of them are no padding, (B, L).
+        """
+        if ids.shape[1] <= self._most:
+            return ids, mask
+        end = torch.where(mask[:, self._most] > 0, self.vista.marks[1], ids[:, self._most - 1])
+        return torch.cat([ids[:, : self._most - 1], end[:, None]], 1), mask[:, : self._most]
+
+    def checkpointing(self) -> None:
+        """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
+        self.vista.checkpointing()
+
+
+def _freeze_parts(module: nn.Module, beginning: str) -> None:
+    for name, part in module.named_children():
+        if name.startswith(beginning):
+            part.requires_grad_(False)
 
 
 def _head(name: str, inputs: int, config: Config) -> nn.Sequential:

@@ -1,7 +1,7 @@
 """The PyTorch trainer: towers, the verified loss, AdamW, on one process or many."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial, reduce
 from math import log
 from operator import add
@@ -17,9 +17,8 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import InputError
-from gcl_spec.loss.two_sided import taken_apart, two_sided
-from gcl_spec.normalize import l2_normalize, row_norms
-from gcl_spec.objective import fusion_weights, given_names
+from gcl_spec.loss.projected import of_projections
+from gcl_spec.models.draws import step_seed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 from gcl_spec.train.optimizer_rules import decays, lr_ratio
 from gcl_torch.cached.step import cached_step
@@ -69,7 +68,7 @@ class TorchTrainer:
         """Make one update, and return its scalars (`Trainer.step`)."""
         self._model.train()
         self._optimizer.zero_grad(set_to_none=True)
-        with self._autocast():
+        with self._autocast(), self._draws():
             loss = cached_step(
                 self._encode_part,
                 self._inputs(batch) | self._labels(batch),
@@ -134,7 +133,9 @@ class TorchTrainer:
         ).to_state()
 
     def _encode_part(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        rows = self._forward({n: x for n, x in inputs.items() if "/" in n})
+        # A joint encoder is asked for nothing that the objective does not contrast.
+        given = {n: x for n, x in inputs.items() if "/" in n}
+        rows = self._forward(given, self._objective.modalities)
         # The loss of one process sees every row of the others, so presence and ids travel along.
         labels = {name: x for name, x in inputs.items() if "/" not in name}
         return {name: x.float() for name, x in rows.items()} | labels
@@ -142,24 +143,20 @@ class TorchTrainer:
     def _loss(
         self, pairs: bool, /, *, present: torch.Tensor, ids: torch.Tensor, **rows: torch.Tensor
     ) -> torch.Tensor:
-        """The loss of unit rows; it fuses "a+b" itself, which then costs no product of its own."""
-        flags, goal = dict(zip(self._model.given, present.T, strict=True)), self._objective
-        if pairs:
-            rows, flags, ids = taken_apart(rows), taken_apart(flags), ids[::2]
-            goal = two_sided(goal)
-        weights = None
-        if self._config.model.fuse == "raw":
-            norms = {name: row_norms(x, xp=torch_namespace) for name, x in rows.items()}
-            weights = fusion_weights(goal, norms)
-        used = given_names(goal.modalities)
+        """The loss of projections; it fuses "a+b" itself, which costs no product of its own."""
+        raw = self._config.model.fuse == "raw"
+        flags = dict(zip(self._model.given, present.T, strict=True))
+        found = of_projections(
+            rows, flags, ids, self._objective, raw=raw, pairs=pairs, xp=torch_namespace
+        )
         try:
-            found = gcl_terms(
-                {name: l2_normalize(rows[name], xp=torch_namespace) for name in used},
+            terms = gcl_terms(
+                found.rows,
                 log_scale=self._model.log_scale,
-                objective=goal,
-                weights=weights,
-                present={name: flags[name] for name in used},
-                ids=ids,
+                objective=found.objective,
+                weights=found.weights,
+                present=found.present,
+                ids=found.ids,
                 group=None if self.world.size == 1 else torch.distributed.group.WORLD,
             )
         except InputError:
@@ -171,9 +168,9 @@ class TorchTrainer:
             # or the training stops.
             self._seen = {}
             return summed * torch.nan
-        self._seen = {f"loss/{name}": x for name, x in found.directions.items()}
-        self._seen |= {f"gap/{name}": x for name, x in found.gap.items()}
-        return found.loss
+        self._seen = {f"loss/{name}": x for name, x in terms.directions.items()}
+        self._seen |= {f"gap/{name}": x for name, x in terms.gap.items()}
+        return terms.loss
 
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
         optim = self._config.optim
@@ -215,6 +212,17 @@ class TorchTrainer:
     def _autocast(self) -> AbstractContextManager[Any]:
         wanted = self._config.train.precision == "bfloat16"
         return torch.autocast(self._device.type, torch.bfloat16, enabled=wanted)
+
+    @contextmanager
+    def _draws(self) -> Iterator[None]:
+        """A block whose random numbers depend on the run's seed, the step and the process alone."""
+        if not self._model.draws:
+            yield
+            return
+        gpus = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=gpus):
+            torch.manual_seed(step_seed(self._config.train.seed, self._step, self.world.rank))
+            yield
 
     def _inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(x).to(self._device) for name, x in batch.inputs.items()}

@@ -11,6 +11,7 @@ from gcl_spec.data.prepare.check_checkpoint import check_picture_size
 from gcl_spec.data.prepare.checkpoint_pictures import ImageProcessor
 from gcl_spec.data.prepare.pictures import PREPROCESSING_VERSION, ImageInput, load_image
 from gcl_spec.data.prepare.tokenizer import Tokenizer
+from gcl_spec.data.prepare.vista_inputs import vista_pictures, vista_tokenizer
 from gcl_spec.errors import InputError
 from gcl_spec.models.pretrained import clip_folder, text_folder
 
@@ -49,7 +50,9 @@ def preprocessing_of(config: Config) -> Preprocessing:
         DataError: the checkpoint is missing or damaged.
     """
     if config.model.kind == "clip":
-        return _Checkpoint(config)
+        return _Clip(config)
+    if config.model.kind == "vista":
+        return _Checkpoint(config, vista_pictures(config))
     if config.model.kind == "adapter":
         raise InputError(
             "an adapter is trained on vectors of other models: it encodes no pictures or texts"
@@ -58,9 +61,11 @@ def preprocessing_of(config: Config) -> Preprocessing:
 
 
 def tokenizer_of(config: Config) -> Tokenizer:
-    """The tokenizer of the model `config.model.kind`, lite or clip."""
+    """The tokenizer of the model `config.model.kind`, lite, clip or vista."""
     if config.model.kind == "clip":
         return Tokenizer.from_folder(clip_folder(config))
+    if config.model.kind == "vista":
+        return vista_tokenizer(config)
     return Tokenizer(text_folder() / "tokenizer.json", max_tokens=config.model.max_tokens)
 
 
@@ -96,15 +101,13 @@ class _Lite(_Tokens):
 
 
 class _Checkpoint(_Tokens):
-    """The preprocessing that a checkpoint's own files describe."""
+    """The preprocessing that belongs to a checkpoint: (3, H, W) numbers, and its own tokens."""
 
     image_input = "image/pixel_values"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, pictures: ImageProcessor) -> None:
         super().__init__(config)
-        folder = clip_folder(config)
-        self._processor = ImageProcessor.from_folder(folder)
-        check_picture_size(folder, self._processor.shape)
+        self._processor = pictures
 
     @property
     def key(self) -> str:
@@ -115,3 +118,13 @@ class _Checkpoint(_Tokens):
 
     def blank(self) -> npt.NDArray[np.generic]:
         return np.zeros((3, *self._processor.shape), np.float32)
+
+
+class _Clip(_Checkpoint):
+    """The preprocessing that a checkpoint's own files describe."""
+
+    def __init__(self, config: Config) -> None:
+        folder = clip_folder(config)
+        pictures = ImageProcessor.from_folder(folder)
+        super().__init__(config, pictures)
+        check_picture_size(folder, pictures.shape)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gcl_spec._files.reading import read_regular, reason
+from gcl_spec._files.reading import is_file, read_regular, reason
 from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
 from gcl_spec.data.prepare.token_bounds import (
     MOST_BYTES,
@@ -15,6 +15,7 @@ from gcl_spec.data.prepare.token_bounds import (
 from gcl_spec.errors import DataError
 from gcl_spec.models.clip_bpe import CLEANS, END, read_clip_tokenizer
 from gcl_spec.models.config_json import read_json
+from gcl_spec.models.word_pieces import VOCABULARY, read_word_pieces
 
 if TYPE_CHECKING:
     import tokenizers
@@ -101,6 +102,8 @@ def token_rules(folder: Path, max_tokens: int | None = None) -> TokenRules:
     path = folder / "tokenizer.json"
     if not path.is_file() and (name == "CLIPTokenizer" or kind == "clip"):
         tokenizer = read_clip_tokenizer(folder)
+    elif not path.is_file() and is_file(folder / VOCABULARY):
+        tokenizer = read_word_pieces(folder, settings)
     else:
         tokenizer = read_tokenizer(path)
     # SigLIP 2 was trained on lower case, which transformers does in this class, not in the file.

@@ -11,7 +11,7 @@ from gcl_spec._typing import IntArray
 from gcl_spec._words import one_line
 from gcl_spec.data.prepare.clean_text import cleaned
 from gcl_spec.data.prepare.token_bounds import LONGEST_TEXT
-from gcl_spec.data.prepare.token_rules import read_tokenizer, token_rules
+from gcl_spec.data.prepare.token_rules import TokenRules, read_tokenizer, token_rules
 from gcl_spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -58,20 +58,30 @@ class Tokenizer:
         Raises:
             DataError: a file that is missing or damaged, no padding token, no limit.
         """
-        rules = token_rules(folder, max_tokens)
+        return cls.from_rules(token_rules(folder, max_tokens), str(folder))
+
+    @classmethod
+    def from_rules(cls, rules: TokenRules, where: str) -> "Tokenizer":
+        """The tokenizer that cuts and pads by some rules.
+
+        Args:
+            rules: those of a checkpoint.
+            where: its folder, for errors.
+
+        Raises:
+            DataError: no padding token, or the rules do not fit the tokenizer.
+        """
         made = cls.__new__(cls)
         made.max_tokens, made._masked = rules.limit, rules.masked
-        made._where, made.rows, made._cleans = str(folder), rules.rows, rules.cleans
+        made._where, made.rows, made._cleans = where, rules.rows, rules.cleans
         tokenizer = made._tokenizer = rules.tokenizer
         pad_id = tokenizer.token_to_id(rules.pad)
         if pad_id is None:
-            raise DataError(f"{folder}: the padding token {rules.pad!r} is not in the vocabulary")
+            raise DataError(f"{where}: the padding token {rules.pad!r} is not in the vocabulary")
         try:
             tokenizer.enable_truncation(rules.limit, direction=rules.truncation_side)
         except Exception as error:  # the Rust side raises bare Exception
-            raise DataError(
-                f"{folder}: texts of {rules.limit} tokens: {one_line(error)}"
-            ) from error
+            raise DataError(f"{where}: texts of {rules.limit} tokens: {one_line(error)}") from error
         tokenizer.enable_padding(
             direction=rules.padding_side,
             pad_id=pad_id,
@@ -81,7 +91,7 @@ class Tokenizer:
         most = len(made._encode(["a " * rules.limit])[0].ids)
         if most > rules.limit:
             raise DataError(
-                f"{folder}: a text gets up to {most:,} tokens by the post_processor of its "
+                f"{where}: a text gets up to {most:,} tokens by the post_processor of its "
                 f"tokenizer, but the model takes {rules.limit:,}"
             )
         return made
@@ -95,6 +105,11 @@ class Tokenizer:
         ids = np.asarray([e.ids for e in encoded], np.int64)
         mask = np.asarray([e.attention_mask for e in encoded], np.int64)
         return ids, mask if self._masked else np.ones_like(mask)
+
+    @property
+    def size(self) -> int:
+        """The tokens of the vocabulary: the largest number, and one more."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def check_known(self, ids_BL: IntArray) -> None:
         """Raise a `DataError` for token ids (B, L) of which the model's embedding lacks one."""

@@ -33,7 +33,8 @@ class Model:
         self.rows: set[int] = set()
 
     def call(self, params: Any, buffers: Any, run: Callable[[Any], Any]) -> Any:
-        def module(inputs: Any) -> Any:
+        def module(inputs: Any, wanted: Any, draw: Any) -> Any:
+            assert draw is None
             assert set(inputs) == {"image/features", "text/features"}
             assert set(params) == {"image", "text", "log_scale"}
             self.rows |= {x.shape[0] for x in inputs.values()}

@@ -23,6 +23,7 @@ __all__ = [
     "Linear",
     "activation",
     "attend",
+    "dropped",
     "load_weights",
     "recomputed",
 ]
@@ -174,7 +175,12 @@ class BatchNorm2d(nnx.Module):
 
 
 def attend(
-    q_BLD: jax.Array, k_BLD: jax.Array, v_BLD: jax.Array, heads: int, mask: jax.Array | None
+    q_BLD: jax.Array,
+    k_BLD: jax.Array,
+    v_BLD: jax.Array,
+    heads: int,
+    mask: jax.Array | None,
+    drop: Callable[[jax.Array], jax.Array] | None = None,
 ) -> jax.Array:
     """Scaled dot-product attention, softmax(q k^T / sqrt(D / heads)) v (arXiv 1706.03762, eq. 1).
 
@@ -182,6 +188,7 @@ def attend(
         q_BLD, k_BLD, v_BLD: queries, keys and values, (B, L, D) each.
         heads: the number of heads, into which D is cut.
         mask: booleans that broadcast to (B, heads, L, L); false takes a key from a query.
+        drop: leaves some of the shares (B, heads, L, L) out.
 
     Returns:
         Shape (B, L, D).
@@ -193,7 +200,25 @@ def attend(
     if mask is not None:
         scores = jnp.where(mask, scores, _LOWEST)
     shares = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
+    shares = shares if drop is None else drop(shares)
     return jnp.einsum("bhlm,bmhd->blhd", shares, v).reshape(size, length, width)
+
+
+def dropped(x: jax.Array, *, rate: float, key: jax.Array | None) -> jax.Array:
+    """Dropout (Srivastava et al. 2014): some elements 0, the others larger in turn.
+
+    Args:
+        x: any shape.
+        rate: the share that is left out.
+        key: shape (); it draws them, and without it all are kept.
+
+    Returns:
+        The shape of `x`.
+    """
+    if key is None or not rate:
+        return x
+    kept = jax.random.bernoulli(key, 1 - rate, x.shape)
+    return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
 
 
 def recomputed(layer: Callable[..., Any], on: bool) -> Callable[..., Any]:

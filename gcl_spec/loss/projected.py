@@ -1,0 +1,68 @@
+"""The arguments of the loss, made of the projections of a model: what every trainer does alike."""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_
+from typing import NamedTuple
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.two_sided import taken_apart, two_sided
+from gcl_spec.normalize import l2_normalize, row_norms
+from gcl_spec.objective import Objective, fusion_weights, given_names, name_parts
+
+__all__ = ["Projected", "of_projections"]
+
+
+class Projected(NamedTuple):
+    """Arguments of `gcl_spec.loss.contrastive_loss`, which fuses what is missing of its parts."""
+
+    rows: dict[str, Array]
+    """Unit rows (B, D) by modality."""
+    present: dict[str, Array]
+    """Flags (B,) by modality."""
+    weights: dict[str, tuple[Array, Array]] | None
+    """The weights (B,) of the two parts of each fused modality; None where they are equal."""
+    ids: Array
+    """Integers (B,); samples with equal ones are not each other's negatives."""
+    objective: Objective
+    """The objective, or that from queries to targets."""
+
+
+def of_projections(
+    projections: Mapping[str, Array],
+    present: Mapping[str, Array],
+    ids: Array,
+    objective: Objective,
+    *,
+    raw: bool,
+    pairs: bool,
+    xp: ArrayNamespace,
+) -> Projected:
+    """The rows of a batch as the loss takes them.
+
+    A fused modality of which a model has projections of its own is a row like any other. The loss
+    makes the others of the rows of their parts, which costs no product of matrices.
+
+    Args:
+        projections: rows (B, D) of any norm, by modality.
+        present: flags (B,) of the given modalities.
+        ids: integers (B,).
+        objective: which modalities are contrasted.
+        raw: fuse the projections as they come, instead of unit rows; a model that encodes fused
+            modalities itself does so with all of them.
+        pairs: the rows are queries, and behind each its target (`gcl_spec.loss.two_sided`).
+        xp: the Array API namespace of the arrays.
+    """
+    if pairs:
+        projections, present, ids = taken_apart(projections), taken_apart(present), ids[::2]
+        objective = two_sided(objective)
+    modalities = objective.modalities
+    joined = [name for name in modalities if len(name_parts(name)) > 1 and name in projections]
+    names = (*given_names([name for name in modalities if name not in joined]), *joined)
+    rows = {name: l2_normalize(projections[name], xp=xp) for name in names}
+    flags = {name: reduce(and_, [present[part] for part in name_parts(name)]) for name in names}
+    weights = None
+    if raw and not joined:
+        norms = {name: row_norms(projections[name], xp=xp) for name in names}
+        weights = fusion_weights(objective, norms)
+    return Projected(rows, flags, weights, ids, objective)
