@@ -101,6 +101,11 @@ def _zip_tensors(
     if len(pickles) != 1:
         raise ValueError("a zip archive without the one data.pkl of torch.save")
     top = pickles[0].filename.removesuffix("data.pkl")
+    if any(info.filename.startswith(f"{top}code/") for info in infos):
+        raise ValueError(
+            "a TorchScript program, as OpenAI published CLIP, which is never run; take the model "
+            "in the layout of transformers, or as a state dict"
+        )
     order = next((info for info in infos if info.filename == f"{top}byteorder"), None)
     if order is not None and archive.read(order) != b"little":
         raise ValueError("written by a machine with another order of bytes; write it anew")

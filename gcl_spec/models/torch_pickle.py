@@ -20,6 +20,24 @@ _DTYPES = {
 }  # fmt: skip
 
 
+# Trainers put objects of these names beside the weights; nothing is made of them.
+_LEFT_OUT = {
+    ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
+    ("numpy", "dtype"), ("_codecs", "encode"), ("torch", "device"), ("torch", "Size"),
+    ("argparse", "Namespace"),
+}  # fmt: skip
+
+
+class _LeftOut:
+    """Stands for an object that is left out, whatever it would have been made of."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
 class Tensor(NamedTuple):
     """The place of a tensor's values.
 
@@ -55,7 +73,10 @@ class Reader(pickle.Unpickler):
         super().__init__(file)
 
     def find_class(self, module: str, name: str) -> Any:
-        """What rebuilds tensors and dictionaries; an `UnpicklingError` for any other name."""
+        """What rebuilds tensors and dictionaries; an `UnpicklingError` for other names.
+
+        Of a few that trainers use, such as numbers of NumPy, a stand-in is made.
+        """
         if module == "torch" and name in _DTYPES:
             return _Kind(_DTYPES[name])
         allowed = {
@@ -63,6 +84,8 @@ class Reader(pickle.Unpickler):
             ("torch._utils", "_rebuild_tensor_v2"): _place,
             ("torch._utils", "_rebuild_parameter"): _parameter,
         }
+        if (module, name) in _LEFT_OUT:
+            return _LeftOut
         if (module, name) not in allowed:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which is no tensor")
         return allowed[module, name]

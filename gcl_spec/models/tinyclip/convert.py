@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._files.atomic import atomic_write
+from gcl_spec._files.reading import open_regular
 from gcl_spec.config.cache_folder import made_once
 from gcl_spec.errors import DataError
 from gcl_spec.models.config_json import read_json
@@ -37,10 +38,10 @@ def tinyclip_file(path: Path) -> Path | None:
     """The file of a TinyCLIP's original weights: `path` itself, or the one in this folder.
 
     A folder that says in its config.json what it is, and has weights in transformers' layout, is
-    none; nor is one in which several kinds of weights lie, unless one of them is named.
+    none; nor is one in which other weights lie as well.
 
     Raises:
-        DataError: a file cannot be read, or is a pickle that names code.
+        DataError: a file cannot be read, is a pickle that names code, or is one of several.
     """
     if path.is_file():
         return path if path.suffix in _ENDS and is_named_so(_names(path)) else None
@@ -49,9 +50,23 @@ def tinyclip_file(path: Path) -> Path | None:
     files = [file for file in sorted(path.iterdir()) if file.suffix in _ENDS and file.is_file()]
     safe = [file for file in files if file.suffix == _ENDS[0]]
     chosen = safe or files
-    if len(chosen) != 1 or not is_named_so(_names(chosen[0])):
-        return None
-    return chosen[0]
+    found = [file for file in chosen if _begins_as_one(file) and is_named_so(_names(file))]
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(
+            f"{path}: the weights of {len(found)} models ({names}); give one of these files as "
+            "model.path"
+        )
+    return chosen[0] if found and found == chosen else None
+
+
+def _begins_as_one(file: Path) -> bool:
+    """Is this a file of tensors by its first bytes? Of others, other modules say what they are."""
+    with open_regular(file) as opened:
+        beginning = opened.read(16)
+    if file.suffix == _ENDS[0]:  # the length of a header, and a header in JSON
+        return beginning[8:9] == b"{"
+    return beginning.startswith((b"PK", b"\x80"))
 
 
 def _has_type(folder: Path) -> bool:

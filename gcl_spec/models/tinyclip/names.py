@@ -19,6 +19,7 @@ _CHILDREN = (
     "text_encoder_without_ddp.", "_logit_scale.",
 )  # fmt: skip
 _WRAPPED = "module."
+_COMPILED = "_orig_mod."  # torch.compile puts it there
 _MASKS = "l0_module."
 _CAUSAL = "attn_mask"  # some versions of open_clip save this constant
 # A CLIP in open_clip's names has these; a single one may be anything else's.
@@ -31,7 +32,7 @@ def flat_name(name: str) -> str:
     >>> flat_name("module._image_encoder.module.visual.proj"), flat_name("module.logit_scale")
     ('visual.proj', 'logit_scale')
     """
-    name = name.removeprefix(_WRAPPED)
+    name = name.removeprefix(_COMPILED).removeprefix(_WRAPPED).removeprefix(_COMPILED)
     for child in _CHILDREN:
         if name.startswith(child):
             return name.removeprefix(child).removeprefix(_WRAPPED)
@@ -40,8 +41,11 @@ def flat_name(name: str) -> str:
 
 def is_named_so(names: Collection[str]) -> bool:
     """Are these the names of a TinyCLIP, or of a whole CLIP in open_clip's own?"""
-    children = any(name.removeprefix(_WRAPPED).startswith(_CHILDREN) for name in names)
-    return children or {flat_name(name) for name in names} >= _MARKS
+    begun = (name.removeprefix(_COMPILED).removeprefix(_WRAPPED) for name in names)
+    return (
+        any(name.startswith(_CHILDREN) for name in begun)
+        or {flat_name(name) for name in names} >= _MARKS
+    )
 
 
 def flat_weights(

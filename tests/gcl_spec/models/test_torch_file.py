@@ -1,5 +1,6 @@
 """Files of torch.save without torch: equal numbers, and nothing else is ever run."""
 
+import argparse
 import os
 import pickle
 import zipfile
@@ -141,3 +142,23 @@ def test_zips_that_would_grow_or_hold_other_things_are_refused(tmp_path: Path) -
     path.write_bytes(b"PK\x03\x04 and no archive")
     with pytest.raises(DataError, match="not a readable torch state dict"):
         read_state_dict(path)
+
+
+def test_a_program_is_refused(tmp_path: Path) -> None:
+    path = save_zip(tmp_path / "x.pt", {"a": torch.ones(5)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x/code/__torch__.py", "class Model: pass")
+    with pytest.raises(DataError, match="a TorchScript program, as OpenAI published CLIP"):
+        read_state_dict(path)
+
+
+def test_what_trainers_put_beside_the_weights_is_left_out(tmp_path: Path) -> None:
+    beside = {
+        "best": np.float64(0.5), "args": argparse.Namespace(lr=1.0), "device": torch.device("cpu"),
+        "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 1e-3}]},
+        "shape": torch.Size([2, 3]),
+    }  # fmt: skip
+    path = save_zip(tmp_path / "x.pt", {"state_dict": {"a": torch.ones(2)}} | beside)
+    assert read_state_dict(path)["a"].tolist() == [1, 1]
+    with pytest.raises(DataError, match="more than names and tensors"):
+        read_state_dict(save_zip(path, {"a": torch.ones(2), "b": np.float64(0.5)}))

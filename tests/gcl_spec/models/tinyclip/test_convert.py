@@ -69,6 +69,14 @@ def test_what_is_assumed_is_said(tmp_path: Path) -> None:
     assert "1 tensors l0_module.*" in masked
 
 
+def test_one_of_several_files_must_be_named(tmp_path: Path) -> None:
+    folder = write_auto(tmp_path / "in")
+    (folder / "other.pt").write_bytes((folder / "auto.pt").read_bytes())
+    with pytest.raises(DataError, match=r"the weights of 2 models \(auto.pt, other.pt\); give one"):
+        model_folder(folder)
+    assert tinyclip_file(folder / "other.pt") == folder / "other.pt"
+
+
 class Code:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.mkdir, ("made-by-a-pickle",)

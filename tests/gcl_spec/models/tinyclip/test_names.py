@@ -12,6 +12,8 @@ SPELLINGS = [
     "_image_encoder.* _text_encoder.* _logit_scale.*",
     "module._image_encoder.* module._text_encoder.* module._logit_scale.*",
     "* * *",
+    "_orig_mod.* _orig_mod.* _orig_mod.*",
+    "module._orig_mod._image_encoder.* module._orig_mod._text_encoder.* module._logit_scale.*",
     "module.* module.* module.*",
     "module.image_encoder_without_ddp.* module.text_encoder_without_ddp.* module._logit_scale.*",
     "image_encoder_without_ddp.module.* text_encoder_without_ddp.module.* _logit_scale.*",
