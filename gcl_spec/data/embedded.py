@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from gcl_spec._words import brief
 from gcl_spec.errors import DataError
 
-__all__ = ["EMBEDDED", "embedded", "is_embedded", "unwrapped"]
+__all__ = ["EMBEDDED", "embedded", "is_embedded", "is_picture", "unwrapped"]
 
 EMBEDDED = "pictures are given as base64 text, not as paths or files; it is decoded"
 """A hint for notes: files of pictures are read faster, and take a quarter less space."""
@@ -16,6 +16,8 @@ EMBEDDED = "pictures are given as base64 text, not as paths or files; it is deco
 # The base64 of a PNG, JPEG, GIF, WebP, TIFF (two orders of bytes) and BMP begins so.
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "_9j_", "R0lGOD", "UklGR", "SUkqA", "TU0AK", "Qk")
 _BYTES = tuple(beginning.encode() for beginning in _BEGINNINGS)
+# And so do the files themselves, but for WebP.
+_FILES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM")
 _SHORTEST = 60  # characters; no picture has fewer, and few paths have more
 _ONLY = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
 
@@ -47,6 +49,12 @@ def is_embedded(value: object) -> bool:
             and _ONLY.fullmatch(value[:_SHORTEST]) is not None
         )
     return isinstance(value, bytes) and len(value) >= _SHORTEST and value.startswith(_BYTES[:-1])
+
+
+def is_picture(begun: bytes) -> bool:
+    """Does a file that begins so hold a picture of a format that is read, or its base64?"""
+    webp = begun[:4] == b"RIFF" and begun[8:12] == b"WEBP"
+    return webp or begun.startswith(_FILES) or is_embedded(begun)
 
 
 def unwrapped(data: bytes) -> bytes:

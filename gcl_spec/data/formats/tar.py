@@ -24,8 +24,8 @@ class TarSource:
     """A `Source` of members key.jpg (png, webp, ...), key.txt, and key.json with "caption".
 
     A key may hold dots (`gcl_spec.data.formats.tar_members` has the rule). A text may also be
-    key.caption. Only plain members of the shards themselves are read, so that no name in a shard
-    can lead anywhere else.
+    key.caption or key.cap, and a picture key.img. Only plain members of the shards themselves are
+    read, so that no name in a shard can lead anywhere else.
     """
 
     def __init__(self, paths: Sequence[Path], cache: Path) -> None:
@@ -192,8 +192,9 @@ def _notes(
             f"{name}: {totals['joined']:,} samples are put together by the first dot of names such "
             "as key.image.jpg and key.caption.txt"
         )
-    if _ends(shards, "read"):
-        yield f"{name}: read as .txt: {_ends(shards, 'read')}"
+    for kind, what in (("read", "as .txt"), ("pictures", "as pictures, which they are")):
+        if _ends(shards, kind):
+            yield f"{name}: read {what}: {_ends(shards, kind)}"
     if _ends(shards, "left"):
         yield f"{name}: members that are not read, by their names' end: {_ends(shards, 'left')}"
     if totals["json beside txt"]:

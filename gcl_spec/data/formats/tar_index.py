@@ -21,7 +21,7 @@ from gcl_spec.errors import DataError, FileError
 
 __all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
-_VERSION = 5
+_VERSION = 6
 _LONGEST = 2**20  # bytes of a text that is looked into for its keys
 _KINDS = 100  # different endings and keys that are kept of what is not read
 
@@ -94,7 +94,7 @@ def _scan(path: Path) -> TarIndex:
         )
     spans = list(found.samples.values())
     counts, names = _look_inside(path, spans)
-    counts |= {"left": found.left, "read": found.read}
+    counts |= {"left": found.left, "read": found.read, "pictures": found.pictures}
     counts["shard"] = Counter(joined=found.joined, archives=found.archives - 1)
     shape = (len(spans), len(FIELDS), 2)
     return TarIndex(

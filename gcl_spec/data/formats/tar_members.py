@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from gcl_spec._files.packed import BROKEN
 from gcl_spec._files.reading import open_regular
+from gcl_spec.data.embedded import is_picture
 from gcl_spec.errors import DataError
 
 __all__ = ["FIELDS", "MISSING", "NO_FILE", "Scan", "Span", "contents", "scan"]
@@ -16,12 +18,16 @@ __all__ = ["FIELDS", "MISSING", "NO_FILE", "Scan", "Span", "contents", "scan"]
 FIELDS = ("image", "txt", "json")
 MISSING, NO_FILE = -1, -2
 Span = tuple[int, int]
-# Field to span and extension; 3 is a text of another extension than .txt.
+# Field to span and extension; 3 and 4 are a text and a picture of unusual extensions.
 _Group = dict[int, tuple[Span, str]]
 
 _IMAGES = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"})
-_IMAGE, _TXT, _JSON, _OTHER_TEXT = range(4)
-_OTHER_TEXTS = frozenset({"caption", "captions", "text"})
+_IMAGE, _TXT, _JSON, _OTHER_TEXT, _OTHER_IMAGE = range(5)
+_OTHER_TEXTS = frozenset({"caption", "captions", "text", "cap"})
+_OTHER_IMAGES = frozenset({"img", "image", "pic", "picture"})
+# A .cap may be the record of a network, and an .img the image of a disk.
+_UNSURE = frozenset({"cap"}) | _OTHER_IMAGES
+_BEGINNING = 512
 _CHUNK = 2**20
 
 
@@ -34,6 +40,7 @@ class Scan:
         twice: the members of one key and field, beyond the first.
         left: the ends of names that are not read, with their number.
         read: the extensions that are read as .txt, with their number.
+        pictures: the extensions that are read as pictures by their content, with their number.
         joined: the number of samples of names such as key.image.jpg and key.caption.txt.
         archives: the number of archives, one behind the other, as `cat` joins them.
         headers: the number of members, of any kind.
@@ -45,6 +52,7 @@ class Scan:
     twice: list[str] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
     read: Counter[str] = field(default_factory=Counter)
+    pictures: Counter[str] = field(default_factory=Counter)
     joined: int = 0
     archives: int = 0
     headers: int = 0
@@ -54,15 +62,20 @@ class Scan:
     def take(self, groups: dict[str, _Group]) -> None:
         """Add the samples of one archive; a key that an earlier one has gets its number."""
         for key, group in _settled(groups, self).items():
-            other = group.pop(_OTHER_TEXT, None)
-            if other is not None and _TXT not in group:
-                group[_TXT] = other
-                self.read[f".{other[1]}"] += 1
-            elif other is not None:
-                self.left[f".{other[1]}"] += 1
+            self._choose(group, _TXT, _OTHER_TEXT, self.read)
+            self._choose(group, _IMAGE, _OTHER_IMAGE, self.pictures)
             name = f"{key} (archive {self.archives})" if key in self.samples else key
             spans = [group[n][0] if n in group else (MISSING, 0) for n in range(len(FIELDS))]
             self.samples[name] = spans
+
+    def _choose(self, group: _Group, kind: int, unusual: int, read: Counter[str]) -> None:
+        """Take the member of an unusual extension where there is no other of its kind."""
+        other = group.pop(unusual, None)
+        if other is not None and kind not in group:
+            group[kind] = other
+            read[f".{other[1]}"] += 1
+        elif other is not None:
+            self.left[f".{other[1]}"] += 1
 
 
 def scan(path: Path) -> Scan:
@@ -95,7 +108,7 @@ def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in archive:
                     found.headers += 1
-                    last = _add(member, size, groups, found) or last
+                    last = _add(member, file, size, groups, found) or last
                 end = archive.offset
         # Where a header is damaged tarfile stops as it does at the end.
         problem = "" if _is_end(path, end) else "cut off or damaged"
@@ -117,7 +130,9 @@ def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
     return end
 
 
-def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: Scan) -> str | None:
+def _add(
+    member: tarfile.TarInfo, file: BinaryIO, size: int, groups: dict[str, _Group], found: Scan
+) -> str | None:
     """Add a member to the sample of its name; returns that one's key, None where there is none."""
     if member.size < 0:
         raise tarfile.ReadError("a member of negative size")
@@ -131,12 +146,21 @@ def _add(member: tarfile.TarInfo, size: int, groups: dict[str, _Group], found: S
     span = _span(member, kind, groups)
     if sum(span) > size:
         return None
+    if extension.lower() in _UNSURE and not _fits(file.fileno(), span, kind):
+        found.left[f".{extension}"] += 1
+        return None
     group = groups.setdefault(key, {})
     if kind not in group:
         group[kind] = (span, extension)
     elif group[kind][0] != span:  # else it is a link to itself, as tar writes of a file named twice
-        found.twice.append(f"{key} ({(*FIELDS, 'txt')[kind]})")
+        found.twice.append(f"{key} ({(*FIELDS, 'txt', 'image')[kind]})")
     return key
+
+
+def _fits(number: int, span: Span, kind: int) -> bool:
+    """Does a member begin as a picture or a text does?"""
+    begun = b"" if span[0] < 0 else os.pread(number, min(_BEGINNING, span[1]), span[0])
+    return is_picture(begun) if kind == _OTHER_IMAGE else b"\0" not in begun
 
 
 def _place(path: str) -> tuple[str, int, str] | str:
@@ -150,7 +174,7 @@ def _place(path: str) -> tuple[str, int, str] | str:
     if not stem or kind is None:
         return f".{extension}" if stem else "no extension"
     inner, _, end = stem.rpartition(".")
-    if kind != _IMAGE and inner and end.lower() in _IMAGES:
+    if kind not in (_IMAGE, _OTHER_IMAGE) and inner and end.lower() in _IMAGES:
         stem = inner  # the text of 1.jpg may be 1.jpg.txt
     return f"{folder}/{stem}" if folder else stem, kind, extension
 
@@ -168,8 +192,8 @@ def _span(member: tarfile.TarInfo, kind: int, groups: Mapping[str, _Group]) -> S
 def _kind(extension: str) -> int | None:
     if extension in _IMAGES:
         return _IMAGE
-    if extension in _OTHER_TEXTS:
-        return _OTHER_TEXT
+    if extension in _OTHER_TEXTS | _OTHER_IMAGES:
+        return _OTHER_TEXT if extension in _OTHER_TEXTS else _OTHER_IMAGE
     return FIELDS.index(extension) if extension in FIELDS[1:] else None
 
 
@@ -216,7 +240,7 @@ def _first(key: str) -> str:
 
 
 def _is_whole(group: _Group) -> bool:
-    return _IMAGE in group and len(group) > 1
+    return not group.keys().isdisjoint((_IMAGE, _OTHER_IMAGE)) and len(group) > 1
 
 
 def _is_end(path: Path, offset: int) -> bool:

@@ -74,6 +74,38 @@ def test_pairs_as_people_name_them(image: str, text: str, tmp_path: Path) -> Non
     assert list(pairs(source(tmp_path / "data")).values()) == [(png(1), ("a dog",))]
 
 
+@pytest.mark.parametrize(
+    ("image", "text"), [("img", "cap"), ("IMG", "Cap"), ("image", "text"), ("pic", "txt")]
+)
+def test_unusual_extensions_are_read_by_their_content(
+    image: str, text: str, tmp_path: Path
+) -> None:
+    shard(tmp_path / "data" / "a.tar", (f"v1.2.{image}", png(1)), (f"v1.2.{text}", "a dog"),
+          ("2.png", png(2)), ("2.txt", "a cat"))  # fmt: skip
+    for _ in range(2):
+        found = source(tmp_path / "data")
+        assert pairs(found) == {"v1.2": (png(1), ("a dog",)), "2": (png(2), ("a cat",))}
+        assert found.warnings == ()
+        said = [f"read as pictures, which they are: '.{image}' (1)"]
+        said = [*([] if text == "txt" else [f"read as .txt: '.{text}' (1)"]), *said]
+        assert [note.split(": ", 1)[1] for note in found.notes] == said
+
+
+def test_what_is_something_else_by_its_content_is_counted(tmp_path: Path) -> None:
+    """A disk's image, a record of a network, and a second picture of a sample."""
+    shard(tmp_path / "data" / "a.tar", ("1.png", png(1)), ("1.txt", "a dog"), ("1.img", png(2)),
+          ("2.png", png(2)), ("2.cap", b"\xd4\xc3\xb2\xa1\2\0"), ("3.img", b"\xeb\x3c\x90MSDOS"),
+          ("3.txt", "a cat"), ("4.img", b""), ("4.txt", "an emu"))  # fmt: skip
+    found = source(tmp_path / "data")
+    assert pairs(found) == {
+        "1": (png(1), ("a dog",)), "2": (png(2), ()), "3": (None, ("a cat",)),
+        "4": (None, ("an emu",)),
+    }  # fmt: skip
+    assert any(
+        "are not read, by their names' end: '.img' (3), '.cap' (1)" in x for x in found.notes
+    )
+
+
 def test_parts_beside_a_whole_sample_are_no_samples_and_are_counted(tmp_path: Path) -> None:
     members = [
         (f"{n}.{end}", data)
