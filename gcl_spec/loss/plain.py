@@ -13,9 +13,17 @@ from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.logsumexp import masked_logsumexp, masked_mean
 from gcl_spec.loss.problem import Blocks, Problem, embeddings_of, mixed, or_nan
 
-__all__ = ["Multiply", "direct_blocks", "plain_blocks"]
+__all__ = ["Multiply", "RowProducts", "direct_blocks", "plain_blocks"]
 
 Multiply: TypeAlias = Callable[[Array, Array], Array]
+RowProducts: TypeAlias = Callable[[Array | float, Array, Array, ArrayNamespace], Array]
+
+
+def _row_products(
+    factor_KB: Array | float, x_KBD: Array, y_KBD: Array, xp: ArrayNamespace
+) -> Array:
+    """The inner products of rows, times their factors (or one for all): (K, B)."""
+    return factor_KB * xp.sum(x_KBD * y_KBD, axis=-1)
 
 
 def plain_blocks(
@@ -25,6 +33,7 @@ def plain_blocks(
     *,
     xp: ArrayNamespace,
     multiply: Multiply = operator.matmul,
+    row_products: RowProducts = _row_products,
 ) -> Blocks:
     """The direct kernel: whole (B, B) blocks, which the framework differentiates, also twice.
 
@@ -33,11 +42,13 @@ def plain_blocks(
         scale: 1 / temperature, a number or a 0-d array.
         xp: the Array API namespace of the arrays.
         multiply: x @ y, of stacks of matrices.
+        row_products: factors, (K, B) or one for all, times the inner products of rows, (K, B, D)
+            each.
     """
     info = xp.finfo(problem.rows[0].dtype)
     largest = float(info.eps) / float(info.smallest_normal)
     known = or_nan(mixed(problem, xp), xp, largest)
-    return direct_blocks(known, scale, xp=xp, multiply=multiply)
+    return direct_blocks(known, scale, xp=xp, multiply=multiply, row_products=row_products)
 
 
 def direct_blocks(
@@ -47,6 +58,7 @@ def direct_blocks(
     *,
     xp: ArrayNamespace,
     multiply: Multiply = operator.matmul,
+    row_products: RowProducts = _row_products,
 ) -> Blocks:
     """The blocks, (K, B), of a problem that has its `mix`; arguments as of `plain_blocks`."""
     lift = _lift(scale, problem.rows[0], xp)
@@ -67,9 +79,10 @@ def direct_blocks(
         mask_KBB = _and(own_BB, here_KB)
         own = masked_logsumexp(s_KBB, mask_KBB, xp)
         return Blocks(others, own, masked_mean(s_KBB, mask_KBB, xp))
-    own = scale * xp.sum(queries_KBD * pools_KBD, axis=-1)
+    factor = scale
     if damping_KBB is not None:
-        own = own * xp.sum(xp.where(own_BB, damping_KBB, 0.0), axis=-1)
+        factor = scale * xp.sum(xp.where(own_BB, damping_KBB, 0.0), axis=-1)
+    own = row_products(factor, queries_KBD, pools_KBD, xp)
     if here_KB is None:
         return Blocks(others, own, own)
     return Blocks(

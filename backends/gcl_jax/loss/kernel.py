@@ -61,7 +61,8 @@ class GramKernel:
         arrays = whole({name: getattr(problem, name) for name in _ARRAYS})
         problem = replace(problem, **arrays)
         if self.tile is None and size < _PLAIN_BELOW:
-            return plain_blocks(problem, scale, xp=xp)._replace(present=problem.present)
+            found = plain_blocks(problem, scale, xp=xp, row_products=_row_products)
+            return found._replace(present=problem.present)
         problem = or_nan(mixed(problem, xp), xp)
         tile = min(self.tile or 256, size)
         static = Static(layout_of(problem), problem.targets, tile, self.axis_name)
@@ -72,3 +73,16 @@ class GramKernel:
         data = Data(problem.rows, problem.mix, problem.damp, number)
         others, own, mean, rest, _ = row_sums(static, data, problem.present, problem.ids)
         return Blocks(others, own, mean, problem.present, rest)
+
+
+def _row_products(
+    factor_KB: jax.Array | float, x_KBD: jax.Array, y_KBD: jax.Array, xp: Any
+) -> jax.Array:
+    """The inner products of rows, times their factors (or one for all): (K, B).
+
+    A sum comes last. Where a product does, XLA computes a difference from it twice, and one of them
+    as a fused multiply-add: from 1e9 on, their roundings differ by more than an exponential bears.
+    """
+    factors = xp.asarray(factor_KB, dtype=x_KBD.dtype)[..., None]
+    found: jax.Array = xp.sum(factors * x_KBD * y_KBD, axis=-1)
+    return found
