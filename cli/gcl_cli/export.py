@@ -52,7 +52,8 @@ def command(
     transformers:            CLIPModel.from_pretrained(OUT)
     sentence-transformers:   SentenceTransformer(OUT)
 
-    That of an automatic TinyCLIP has no such form, and is for model.path alone.
+    That of an automatic TinyCLIP has no such form, and is for model.path alone. A run of a VISTA
+    becomes a folder with its published names, which model.path takes.
 
     With --onnx, any run becomes one graph a modality, which gives unit rows and is compared with
     the run's own model before it is written. --int8 writes image.int8.onnx and text.int8.onnx
@@ -69,7 +70,8 @@ def command(
         run, out, step=step, allow_unverified=allow_unverified, calibration=calibration
     )
     say(f"written: {made}")
-    if read_json(made / "config.json").get("model_type") == PRUNED:
+    settings = made / "config.json"
+    if settings.is_file() and read_json(settings).get("model_type") == PRUNED:
         say("its blocks differ, which no model of transformers has: gcl-spec alone reads it")
 
 

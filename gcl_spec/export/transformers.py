@@ -1,4 +1,4 @@
-"""Writes a trained `clip` run as a checkpoint in the hub's format, for transformers' users."""
+"""Writes a run as a checkpoint in the layout of the one that it started from."""
 
 import json
 import shutil
@@ -11,7 +11,9 @@ from safetensors.numpy import save as to_bytes
 
 from gcl_spec._files.atomic import atomic_folder, atomic_write
 from gcl_spec._typing import State
+from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
+from gcl_spec.export.vista import write_vista
 from gcl_spec.models.config_json import read_json, whole_settings
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.weights import load_weights, weight_shapes
@@ -45,12 +47,13 @@ def export_run(
     allow_unverified: bool = False,
     calibration: str | None = None,
 ) -> Path:
-    """Write the weights of a run as a folder that `from_pretrained` reads.
+    """Write the weights of a run as a folder that `from_pretrained` reads, or that of a VISTA.
 
     It takes the running means of the weights where the run has them. log_scale becomes logit_scale,
     and LoRA matrices are added to the weights beside which they were trained. Configuration,
     preprocessing and tokenizer are those of the checkpoint that the run started from, but for the
-    type of the weights. A CLIP also gets the modules.json of sentence-transformers.
+    type of the weights. A CLIP also gets the modules.json of sentence-transformers. A VISTA has a
+    form of its own (`gcl_spec.export.vista`).
 
     Args:
         run: a folder that `gcl train` wrote.
@@ -69,32 +72,36 @@ def export_run(
     folder = RunFolder.open(run, allow_unverified=allow_unverified)
     folder.check()
     config = folder.config()
-    if config.model.kind != "clip":
+    if config.model.kind not in ("clip", "vista"):
         raise ConfigError(
-            f"{run} is a run of kind {config.model.kind!r}; only clip runs have the form of a "
-            "checkpoint: use gcl_spec.load_run to encode with it"
+            f"{run} is a run of kind {config.model.kind!r}; only clip and vista runs have the form "
+            "of a checkpoint: use gcl_spec.load_run to encode with it"
         )
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
-    source = clip_folder(config)
     found = folder.found(step)
-    weights = _weights(found.state, source)
+    write = _write_clip if config.model.kind == "clip" else write_vista
     with atomic_folder(out) as made:
         put_beside(folder, calibration, found, made)
-        for name in _COPIED:
-            if name != "config.json" and (source / name).is_file():
-                shutil.copy(source / name, made / name)
-        # The type is that of the written weights, not of the start, or consumers would round them.
-        settings = whole_settings(source, weight_shapes(source)) | {"torch_dtype": "float32"}
-        (made / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        # transformers (version 5) refuses files that do not say which framework's layouts they
-        # have.
-        content = to_bytes(weights, {"format": "pt"})
-        with atomic_write(made / "model.safetensors", size=len(content)) as file:
-            file.write(content)
-        if settings.get("model_type") == "clip":
-            (made / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
+        write(config, found.state, made)
     return out
+
+
+def _write_clip(config: Config, state: State, out: Path) -> None:
+    source = clip_folder(config)
+    weights = _weights(state, source)
+    for name in _COPIED:
+        if name != "config.json" and (source / name).is_file():
+            shutil.copy(source / name, out / name)
+    # The type is that of the written weights, not of the start, or consumers would round them.
+    settings = whole_settings(source, weight_shapes(source)) | {"torch_dtype": "float32"}
+    (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    # transformers (version 5) refuses files that do not say which framework's layouts they have.
+    content = to_bytes(weights, {"format": "pt"})
+    with atomic_write(out / "model.safetensors", size=len(content)) as file:
+        file.write(content)
+    if settings.get("model_type") == "clip":
+        (out / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
 
 
 def _weights(state: State, source: Path) -> dict[str, npt.NDArray[Any]]:

@@ -85,7 +85,7 @@ def test_what_cannot_leave_is_said(tmp_path: Path) -> None:
     RunFolder(lite).write("config.toml", toml.dumps(toml.load(recipe="lite")))
     found = CliRunner().invoke(cli, ["export", str(lite), str(tmp_path / "x")])
     assert isinstance(found.exception, ConfigError)
-    assert "only clip runs" in str(found.exception)
+    assert "only clip and vista runs" in str(found.exception)
     assert not (tmp_path / "x").exists()
 
 
