@@ -58,9 +58,10 @@ def evaluate_benchmark(
     for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
     check_files(pictures, tasks)
+    scores = {path: found for task in tasks for path, found in task.frame_scores.items()}
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         figures = measure(
-            EncodedOnce(lambda items: encode_items(loaded, pictures, items, reporter)),
+            EncodedOnce(lambda items: encode_items(loaded, pictures, items, reporter, scores)),
             tasks,
             COLUMNS[wanted.benchmark],
             loaded.calibration,

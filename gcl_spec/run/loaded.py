@@ -1,11 +1,13 @@
 """A trained run to encode with: pictures and texts, or the items of tasks."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gcl_spec import registry
 from gcl_spec._typing import FloatArray
@@ -28,6 +30,7 @@ from gcl_spec.progress import Reporter
 from gcl_spec.run import checkpoint
 from gcl_spec.run.calibration_files import calibration_of
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.videos import VideoEncoder, has_video
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item, Task, columns_of
 
@@ -163,16 +166,42 @@ def read_run(
 
 
 def encode_items(
-    run: LoadedRun, root: Reader, items: Sequence[Item], reporter: Reporter
+    run: LoadedRun,
+    root: Reader,
+    items: Sequence[Item],
+    reporter: Reporter,
+    scores: Mapping[str, Sequence[float]] | None = None,
 ) -> FloatArray:
-    """Unit rows (N, D) float32 of N items whose images lie under `root`."""
+    """Unit rows (N, D) float32 of N items whose images, and videos, lie under `root`.
+
+    Args:
+        run: the model.
+        root: where files are read.
+        items: what is encoded.
+        reporter: hears of progress.
+        scores: weights of the frames of videos (`gcl_spec.run.videos.VideoEncoder`).
+
+    Raises:
+        DataError: a picture or a video cannot be read.
+    """
+    video_N = np.asarray([has_video(item) for item in items])
+    size = run.config.eval.batch_size
     collate: Collate = Collator(run.config, root)
+    if video_N.any():
+        frames = VideoEncoder(run.trainer, Collator(run.config), root, size, scores or {})
+        found_ND = frames.rows([item for item in items if has_video(item)], reporter)
+        rows_ND = np.empty((len(items), found_ND.shape[1]), np.float32)
+        rows_ND[video_N] = found_ND
+        if not video_N.all():
+            others = [item for item in items if not has_video(item)]
+            rows_ND[~video_N] = encode_items(run, root, others, reporter)
+        return rows_ND
     columns = columns_of(items)
     if run.config.model.caches_towers and isinstance(collate, Collator):
         store = FeatureStore(run.config, collate, run.trainer.features)
         store.prepare(columns, reporter)
         collate = store
-    return encode(run.trainer, collate, columns, batch_size=run.config.eval.batch_size)
+    return encode(run.trainer, collate, columns, batch_size=size)
 
 
 def vector_searches(run: LoadedRun, path: str | None = None) -> tuple[Encode, tuple[Task, ...]]:

@@ -22,13 +22,26 @@ from gcl_spec.errors import DataError
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.task import Task
 
-__all__ = ["FRAMES", "SETS", "Row", "cleaned", "query_frame", "read", "read_rows", "target_frames"]
+__all__ = [
+    "FRAMES",
+    "SETS",
+    "VIDEO_FOLDERS",
+    "Row",
+    "cleaned",
+    "query_frame",
+    "read",
+    "read_rows",
+    "target_frames",
+]
 
 SETS: tuple[str, ...] = ("test",)
 """The split of the published tables."""
 
 FRAMES = 15
 """How many frames of a candidate are encoded, at most."""
+
+VIDEO_FOLDERS = ("", "videos/", "8M/train/", "WebVid/8M/train/", "datasets/WebVid/8M/train/")
+"""Where videos are looked for, those of CoVR's own code among them."""
 
 _FOLDERS = ("", "annotation/webvid-covr/", "annotations/", "annotation/")
 _COLUMNS = ("pth1", "pth2", "edit", "scores")
@@ -58,7 +71,8 @@ def read(
     Args:
         root: where the csv file lies.
         names: splits, or paths of csv files; by default the test split.
-        videos: the folder of the videos.
+        videos: the folder of the videos; where it is not given, the first of `VIDEO_FOLDERS` that
+            holds the first row's right video.
         ending: what stands after the paths of the file.
 
     Raises:
@@ -72,7 +86,7 @@ def _task(root: Root, name: str, videos: str, ending: str) -> Task:
     rows = list(read_rows(root, path))
     if not rows:
         raise DataError(f"{root.name}: {path} holds no row")
-    folder = f"{videos.rstrip('/')}/" if videos else ""
+    folder = _folder(root, f"{rows[0].target}{ending}", videos)
     places: dict[str, str] = {}
     for row in rows:
         known = places.setdefault(row.target, row.place)
@@ -93,10 +107,18 @@ def _task(root: Root, name: str, videos: str, ending: str) -> Task:
         {str(n): frozenset({row.target}) for n, row in enumerate(rows)},
         (f"{note}as found: rows {', '.join(own)}",) if own else (),
         metrics=("hit@1", "hit@5", "hit@10", "hit@50"),
+        frame_scores={f"{folder}{row.target}{ending}": row.scores for row in rows},
         left_out={
             str(n): frozenset({row.query}) for n, row in enumerate(rows) if row.query in places
         },
     )
+
+
+def _folder(root: Root, first: str, videos: str) -> str:
+    """The folder of the videos, with the "/" at its end; "" for that of the csv file's root."""
+    if videos:
+        return f"{videos.rstrip('/')}/"
+    return next((folder for folder in VIDEO_FOLDERS if root.exists(f"{folder}{first}")), "")
 
 
 def _path(root: Root, split: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from gcl_spec.errors import DataError
-from gcl_spec.objective import in_order, name_parts, same_parts
+from gcl_spec.objective import given_names, in_order, name_parts, same_parts
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemTable, joined
 
@@ -52,6 +52,9 @@ class Task:
     """By query, candidates that it never finds, also where they are relevant."""
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By query, the only candidates that it is compared with, of which one may stand twice."""
+    frame_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """By the path of a candidate's video, a number for each of its frames that is encoded: by their
+    softmax the frames are weighted (`gcl_spec.tasks.peers.covr.pooled`)."""
     union: Sequence[Item] | None = field(default=None, compare=False)
     """The global pool, where it is more than the candidates of all tasks."""
 
@@ -102,6 +105,8 @@ def answerable(
 ) -> tuple[tuple[Task, ...], tuple[str, ...]]:
     """The tasks for all of whose items a model has embeddings, and a line on those left out.
 
+    A model of images sees the frames of a video.
+
     Args:
         tasks: at least one.
         modalities: those of which the model gives embeddings.
@@ -111,7 +116,9 @@ def answerable(
     """
     kinds = [modalities_of(task.queries) | modalities_of(task.candidates) for task in tasks]
     lacking = {
-        name for name in set().union(*kinds) if same_parts(name_parts(name), modalities) is None
+        name
+        for name in set().union(*kinds)
+        if same_parts(_seen(name, modalities), modalities) is None
     }
     if not lacking:
         return tuple(tasks), ()
@@ -124,6 +131,14 @@ def answerable(
     if not kept:
         raise DataError(f"no task can be evaluated: {what}")
     return kept, (f"left out of the evaluation: {what}",)
+
+
+def _seen(name: str, modalities: Sequence[str]) -> list[str]:
+    """The parts that a model sees of an item of this modality."""
+    parts = name_parts(name)
+    if "video" in parts and "video" not in given_names(modalities):
+        return ["image" if part == "video" else part for part in parts]
+    return list(parts)
 
 
 def answers(task: Task) -> Iterator[tuple[Item, Item]]:

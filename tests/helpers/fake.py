@@ -51,11 +51,9 @@ class FakeTrainer:
         return {"loss": loss, "loss/image->text": loss, "scale": 1.0, "grad_norm": 0.0}
 
     def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
-        rows = {
-            name: batch.inputs[f"{name}/features"].astype(float) @ self.maps[name]
-            for name in self.maps
-            if f"{name}/features" in batch.inputs
-        }
+        known = {n.partition("/")[0]: x for n, x in batch.inputs.items() if n.endswith("/features")}
+        known = {**self.features(batch), **known}
+        rows = {name: x.astype(float) @ self.maps[name] for name, x in known.items()}
         zero = np.zeros_like(next(iter(rows.values())))
         both = {name: rows.get(name, zero) for name in self.maps}
         found = embeddings(both, MODALITIES, present={name: batch.has(name) for name in both})

@@ -1,0 +1,117 @@
+"""Rows of items with videos, by a model of images: those of their frames."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec._words import brief
+from gcl_spec.data.names import listed, shown
+from gcl_spec.data.prepare.collate import Collate, Reader
+from gcl_spec.data.prepare.frames import Frame, read_frames
+from gcl_spec.embed.encode import Encoder, encode
+from gcl_spec.errors import DataError
+from gcl_spec.progress import Reporter
+from gcl_spec.tasks.covr import query_frame, target_frames
+from gcl_spec.tasks.item import Item
+from gcl_spec.tasks.peers.covr import pooled
+
+__all__ = ["VideoEncoder", "has_video"]
+
+
+def has_video(item: Item) -> bool:
+    """Is a video among its parts?"""
+    return item.get("video") is not None
+
+
+class _Frames(NamedTuple):
+    """The frames of an item that are encoded, with its text, and what weights them."""
+
+    frames: list[Frame]
+    text: str | None
+    scores: Sequence[float]
+
+
+class VideoEncoder(NamedTuple):
+    """Makes rows of items that have a video, as CoVR does.
+
+    A video alone is encoded as up to 15 of its frames, whose unit rows are added and normalised. Of
+    a video with a text, the middle frame is encoded together with the text. `gcl_spec.tasks.covr`
+    says which frames these are.
+
+    model: of images, and of images with texts.
+    collate: makes batches of frames and texts.
+    root: where the videos lie.
+    batch_size: the most frames that are encoded at once, but for those of one video.
+    scores: by the path of a video, a number for each of its frames, by the softmax of which at
+        temperature 0.1 they are weighted; frames of other videos count alike.
+    """
+
+    model: Encoder
+    collate: Collate
+    root: Reader
+    batch_size: int
+    scores: Mapping[str, Sequence[float]]
+
+    def rows(self, items: Sequence[Item], reporter: Reporter) -> FloatArray:
+        """Unit rows (N, D) float32 of N items that have a video.
+
+        Args:
+            items: at least one.
+            reporter: hears of progress.
+
+        Raises:
+            DataError: some cannot be read, or have no frame; it says how many, and names them.
+            MissingFrameworkError: PyAV is not installed.
+        """
+        rows: list[FloatArray] = []
+        waiting: list[_Frames] = []
+        count = 0
+        bad: dict[str, str] = {}
+        for number, item in enumerate(items):
+            reporter.update("videos", number, len(items))
+            try:
+                found = self._frames(item)
+            except DataError as error:
+                bad.setdefault(str(item.get("video")), str(error))
+            if bad:
+                continue  # all others are still looked at, so that all are named at once
+            if waiting and count + len(found.frames) > self.batch_size:
+                rows += self._encoded(waiting)
+                waiting, count = [], 0
+            waiting.append(found)
+            count += len(found.frames)
+        reporter.update("videos", len(items), len(items))
+        if bad:
+            raise DataError(_all_bad(bad, len({item.get("video") for item in items})))
+        rows += self._encoded(waiting)
+        return np.stack(rows).astype(np.float32)
+
+    def _frames(self, item: Item) -> _Frames:
+        path, text = item.get("video"), item.text
+        assert path is not None
+        where = f"{self.root.name}: {brief(path)}"
+        choose = target_frames if text is None else lambda count: [query_frame(count)]
+        frames = read_frames(self.root.read_bytes(path), choose, where)
+        return _Frames(frames, text, self.scores.get(path, ()))
+
+    def _encoded(self, some: Sequence[_Frames]) -> list[FloatArray]:
+        """The row of each item, (D,)."""
+        images = [frame for one in some for frame in one.frames]
+        texts = [one.text for one in some for _ in one.frames]
+        columns: dict[str, Sequence[object]] = {"image": images}
+        if any(text is not None for text in texts):
+            columns["text"] = texts
+        rows_ND = encode(self.model, self.collate, columns, batch_size=len(images))
+        ends = np.cumsum([len(one.frames) for one in some])[:-1]
+        parts = np.split(rows_ND, ends)
+        return [pooled(part, one.scores, "query") for part, one in zip(parts, some, strict=True)]
+
+
+def _all_bad(bad: Mapping[str, str], total: int) -> str:
+    first, *others = bad
+    if not others:
+        return bad[first]
+    named = listed(map(shown, others), 5)
+    return f"{bad[first]}; {len(bad):,} of {total:,} videos cannot be decoded, {named} too"
