@@ -175,9 +175,16 @@ def maker_of(
 
 
 def _model(config: Config) -> dict[str, object]:
-    """What the model makes of its weights: options, and files that it takes from elsewhere."""
-    found = asdict(config.model)
-    del found["path"]  # it differs between machines
+    """What the model makes of its weights: options, and files that it takes from elsewhere.
+
+    Options at their defaults are left out, so that one which a later version adds does not make
+    another model of the same weights.
+    """
+    usual = asdict(type(config.model)(kind=config.model.kind))
+    found: dict[str, object] = {"kind": config.model.kind}
+    found |= {name: x for name, x in asdict(config.model).items() if x != usual[name]}
+    for name in ("path", "text_path"):  # they differ between machines
+        found.pop(name, None)
     if config.model.kind == "lite":
         found["towers"] = [image_tower_key(config.model), text_tower_key(config.model)]
     if config.model.kind == "clip":
@@ -185,7 +192,6 @@ def _model(config: Config) -> dict[str, object]:
         found["checkpoint"] = hashlib.sha256(content).hexdigest()
     if config.model.kind == "vista":
         files = vista_files(config)
-        del found["text_path"]
         found["checkpoint"] = [asdict(files.settings), files.marks]
     return found
 

@@ -1,17 +1,25 @@
 """Which items of data are embedded, and what names a model."""
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gcl_spec.config.options import Config
+from fake import FakeBackend
+from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.errors import DataError
 from gcl_spec.run.to_embed import Described, data_of, local_config, maker_of, tasks_of
 from goldens import GOLDENS
 from loop_config import fast
 from tiles_on_disk import write_data
+
+
+@dataclass(frozen=True, slots=True)
+class Later(ModelConfig):
+    """The options of a version to come."""
+
+    more: float = 0.5
 
 
 @pytest.fixture
@@ -79,3 +87,18 @@ def test_each_process_has_the_whole_model(config: Config) -> None:
     alone = local_config(replace(config, train=replace(config.train, shard=True, devices=2)))
     assert (alone.train.shard, alone.train.devices) == (False, 1)
     assert all(alone.train.batch_size % n == 0 for n in range(1, 17))
+
+
+def test_an_option_of_a_later_version_makes_no_other_model(config: Config) -> None:
+    state = FakeBackend().trainer(config, device="cpu").state()
+
+    def name_of(model: ModelConfig) -> str:
+        changed = replace(config, model=model)
+        made = maker_of(changed, state, "run", backend="fake", dtype="float32", size=8)
+        return made.weights
+
+    later = Later(**asdict(config.model))
+    assert name_of(later) == name_of(config.model)
+    assert name_of(replace(later, more=0.6)) != name_of(later)
+    assert name_of(replace(config.model, fuse="unit")) != name_of(config.model)
+    assert name_of(replace(config.model, path="elsewhere")) == name_of(config.model)
