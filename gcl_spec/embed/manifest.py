@@ -136,7 +136,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder}: {what} (no {MANIFEST}); `gcl embed RUN DATA {folder}` makes them, and goes "
             "on where it was ended"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path}: cannot read it: {reason(error)}; run the same `gcl embed` again"
         ) from error

@@ -11,7 +11,7 @@ from dataclasses import replace
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.fields import id_of, text_of
+from gcl_spec.tasks.fields import check_names, id_of, text_of
 from gcl_spec.tasks.folder import name_of
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
@@ -22,6 +22,9 @@ __all__ = ["SETS", "read"]
 
 SETS: tuple[str, ...] = ()
 """Any folder in this layout is a set."""
+
+_TEXTS = ("body", "content", "contents", "passage", "txt", "caption")
+_NAMES = {"_id": (), "title": (), "text": _TEXTS, "metadata": ()}
 
 
 def read(
@@ -73,6 +76,7 @@ def _task(root: Root, folder: str, split: str, strict: bool) -> Task:
     pool = _corpus(root, _join(folder, "corpus.jsonl"))
     queries: dict[str, Item] = {}
     for place, record in read_jsonl(root, _join(folder, "queries.jsonl")):
+        check_names(place, record, {**_NAMES, "text": (*_TEXTS, "query", "question")})
         item = Item(id_of(place, record, "_id"), text=text_of(place, record, "text"))
         if item.text is None:
             raise DataError(f"{place}: query {item.id!r} has no text; remove it")
@@ -88,6 +92,7 @@ def _task(root: Root, folder: str, split: str, strict: bool) -> Task:
 def _corpus(root: Root, path: str) -> ItemTable:
     store = ItemStore()
     for place, record in read_jsonl(root, path):
+        check_names(place, record, _NAMES)
         parts = (text_of(place, record, key) for key in ("title", "text"))
         text = " ".join(part for part in parts if part).strip()
         id = id_of(place, record, "_id")

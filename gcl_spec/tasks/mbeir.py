@@ -19,7 +19,7 @@ import numpy as np
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.fields import text_of
+from gcl_spec.tasks.fields import check_names, text_of
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.mbeir_set import QuerySet
 from gcl_spec.tasks.mbeir_text import (
@@ -35,6 +35,8 @@ __all__ = ["SETS", "read"]
 
 SETS: tuple[str, ...] = tuple(names_of_sets())
 """The 16 sets of the published tables."""
+
+_NAMES = {"did": (), "txt": ("text", "caption"), "img_path": ("image", "image_path", "img")}
 
 
 def read(
@@ -181,6 +183,7 @@ def _candidate(
     files: _Files, place: str, record: dict[str, Any]
 ) -> tuple[str, str, dict[str, str | None]]:
     """Id, modality and parts of a candidate; what it has follows from its content."""
+    check_names(place, record, _NAMES)
     id = text_of(place, record, "did")
     split_id(id or "", place)
     parts = {

@@ -6,7 +6,7 @@ from typing import Any
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.fields import text_of
+from gcl_spec.tasks.fields import check_names, text_of
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.judgements import Judgement, read_judgements
 from gcl_spec.tasks.mbeir_text import (
@@ -20,6 +20,7 @@ from gcl_spec.tasks.task import Task
 
 __all__ = ["QuerySet"]
 
+_NAMES = {"qid": (), "query_txt": ("query_text",), "query_img_path": ("query_image_path",)}
 _WIDE = ("fashion200k", "fashioniq")  # the data sets whose tables have other ranks
 
 
@@ -57,6 +58,7 @@ class QuerySet:
         self._queries, self._twins = store.since(0).without_twins()
 
     def _add(self, store: ItemStore, place: str, record: dict[str, Any]) -> None:
+        check_names(place, record, _NAMES)
         id = text_of(place, record, "qid") or ""
         dataset, _ = split_id(id, place)
         text, image = (text_of(place, record, f"query_{key}") for key in ("txt", "img_path"))

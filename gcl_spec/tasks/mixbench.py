@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from gcl_spec.data.formats.jsonl import read_jsonl
 from gcl_spec.data.root import Root
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.fields import id_of, text_of
+from gcl_spec.tasks.fields import check_names, id_of, text_of
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
 from gcl_spec.tasks.judged_task import Sides, judged_task
@@ -31,6 +31,7 @@ Corpus = Literal["mixed", "mixed whole", "script", "whole"]
 
 _BASES = ("", "MixBench25/", "MixBench2026/", "MixBench26/")
 _SEED = 42
+_NAMES = {"text": ("txt", "caption"), "image": ("img", "image_path", "img_path")}
 _PARTS = (("text",), ("image",), ("image", "text"))
 
 
@@ -154,6 +155,7 @@ def _entries(root: Root, folder: str, file: str, key: str) -> dict[str, _Entry]:
 
 def _of_jsonl(root: Root, folder: str, file: str, key: str) -> Iterator[_Entry]:
     for place, record in read_jsonl(root, f"{folder}/{file}.jsonl"):
+        check_names(place, record, {key: (), **_NAMES})
         image = record.get("image")
         if image is not None and not isinstance(image, str):
             raise DataError(f"{place}: 'image' must be a path or null, not {image!r:.80}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gcl_spec._files.atomic import atomic_write
+from gcl_spec._files.reading import parse_json, regular
 from gcl_spec._files.sealed import seal, seal_fits
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.evaluate.calibrations.known import Chain, from_arrays
@@ -61,14 +62,14 @@ def read(path: Path) -> tuple[Chain, Origin]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        if not seal_fits(path):
+        if not seal_fits(regular(path)):
             raise CheckpointError(f"{path}: not as it was written: cut or damaged; {_AGAIN}")
         with safe_open(path, framework="numpy") as file:
             notes = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if notes.get("format") != _FORMAT:
             raise CheckpointError(f"{path}: not a calibration of this version; {_AGAIN}")
-        origin = Origin(notes["weights"], int(notes["step"]), json.loads(notes["rows"]))
+        origin = Origin(notes["weights"], int(notes["step"]), parse_json(notes["rows"]))
         return from_arrays(notes["name"], arrays), origin
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such calibration; {_AGAIN}") from None

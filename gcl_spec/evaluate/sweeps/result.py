@@ -183,7 +183,7 @@ class Sweep:
                 tuple((str(a), str(b)) for a, b in data["origin"].items()),
             )
             found.check()
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (ArithmeticError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"not a sweep of gcl eval --sweep: {error!r:.200}") from error
         return found
 

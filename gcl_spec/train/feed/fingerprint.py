@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from gcl_spec._files.reading import parse_json, read_regular
 from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
 
@@ -45,11 +46,11 @@ def check_same(path: Path, source: Source) -> None:
 
 def _read(path: Path) -> tuple[int, str, frozenset[int]] | None:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = parse_json(read_regular(path))
         return int(found["samples"]), str(found["listing"]), frozenset(found["malformed"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ArithmeticError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: cannot read what data the run was started with: {error}; remove the file "
             "where the data is the same"

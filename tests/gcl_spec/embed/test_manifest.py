@@ -44,6 +44,9 @@ def test_a_manifest_is_read_back(tmp_path: Path) -> None:
         (tmp_path / MANIFEST).write_bytes(changed)
         with pytest.raises(DataError, match="cannot read it"):
             read_manifest(tmp_path)
+    (tmp_path / MANIFEST).write_bytes(content.replace(b'"width": 2', b'"width": 1e999'))
+    with pytest.raises(DataError, match="cannot read it"):
+        read_manifest(tmp_path)
     remove_manifest(tmp_path)
     assert not (tmp_path / ABSENT).exists()
 

@@ -42,6 +42,13 @@ def test_a_document_is_its_title_and_text_and_only_judged_queries_are_asked(tmp_
     assert task.grades == {"q1": {"d1": 2.0}}
 
 
+def test_a_text_under_another_name_is_no_empty_document(tmp_path: Path) -> None:
+    """The title would be searched alone."""
+    lost = [{"_id": "d1", "title": "A title", "Text": "and a text"}, *CORPUS[1:]]
+    with pytest.raises(DataError, match=r"corpus\.jsonl:1: 'Text' is not a known name, and there"):
+        read(open_root(write(tmp_path, corpus=lost)))
+
+
 def test_queries_do_not_find_themselves(tmp_path: Path) -> None:
     (task,) = read(open_root(write(tmp_path)))
     assert task.left_out == {"q1": {"q1"}, "2": {"2"}}

@@ -1,5 +1,6 @@
 """Files of calibrations: the same bytes for the same state, and damage is noticed."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ def test_files(tmp_path: Any) -> None:
         read(path)
     path.write_bytes(b"")
     with pytest.raises(CheckpointError, match="not as it was written"):
+        read(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="cannot read it: it is a pipe"):
         read(path)
     with pytest.raises(CheckpointError, match="there is no such calibration"):
         read(tmp_path / "none.safetensors")
