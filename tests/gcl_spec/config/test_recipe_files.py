@@ -1,5 +1,6 @@
 """Recipes by name, a system with an objective among them, and the source of every value."""
 
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ from gcl_spec.config.recipe_files import (
 )
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import PRESETS
+from repository import REPOSITORY
 
 ABLATIONS = {"gcl-without-i-t", "gcl-without-i-it", "gcl-without-t-it"}
 COMPOSED = [f"{system}-{objective}" for system in SYSTEMS for objective in objective_names()]
@@ -96,3 +98,10 @@ def test_objectives_are_presets() -> None:
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(ConfigError, match=nearest):
         read_recipe(name)
+
+
+def test_the_table_of_the_docs_names_every_recipe() -> None:
+    text = (REPOSITORY / "docs" / "paper.md").read_text()
+    named = set(re.findall(r"`([a-z-]+)`", text)) - {"-triplets"}
+    wanted = {name.removesuffix("-gcl") for name in COMPOSED}
+    assert {name for name in named if name.startswith(SYSTEMS)} == wanted
