@@ -17,10 +17,11 @@ from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.evaluate.evaluation import Report
-from gcl_spec.export.onnx_model import OnnxModel, inputs_of
+from gcl_spec.export.onnx_model import OnnxModel, graph_names, inputs_of
 from gcl_spec.export.quantised import Quantised, quantise, recall_of_both
 from gcl_spec.models.pretrained import clip_folder, text_folder
 from gcl_spec.models.start import vector_widths
+from gcl_spec.models.vista_files import vista_files
 from gcl_spec.run.calibration_files import put_beside
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.searches import Searches
@@ -34,6 +35,7 @@ BOUND = 1e-4
 _PREPROCESSING = {
     "clip": ("preprocessor_config.json", "tokenizer.json", "tokenizer_config.json"),
     "lite": ("tokenizer.json",),
+    "vista": ("tokenizer.json", "vocab.txt", "tokenizer_config.json"),
     "adapter": (),
 }
 _WORDS = "a picture of two dogs that sleep on a red sofa beside a window"
@@ -74,6 +76,7 @@ def export_onnx(
 ) -> Exported:
     """Write the weights of a run as `image.onnx` and `text.onnx`.
 
+    A model that encodes both together also gives `image+text.onnx`.
     The graphs give unit rows (B, D), and the norms (B,) that projections had before, with which
     fused rows are made (`gcl_spec.export.onnx_model.OnnxModel`). They take batches of any size and
     texts of any length. Beside them are the files of the preprocessing, and `onnx.json`: names and
@@ -112,7 +115,7 @@ def export_onnx(
     batches = [_samples(config, count) for count in (3, 1, 5)]
     with atomic_folder(out) as made:
         put_beside(folder, calibration, checkpoint, made)
-        first = {name: inputs_of(batches[0], name) for name in batches[0].present}
+        first = {name: inputs_of(batches[0], name) for name in graph_names(config.model)}
         weights = trained_weights(state)
         backend.write_onnx(config, weights, first, made)
         wanted = [trainer.encode(batch) for batch in batches]
@@ -176,9 +179,8 @@ def _describe(
     *,
     width: int,
 ) -> None:
-    kind = config.model.kind
-    for name in _PREPROCESSING[kind]:
-        source = (clip_folder(config) if kind == "clip" else text_folder()) / name
+    for name in _PREPROCESSING[config.model.kind]:
+        source = _preprocessing(config) / name
         if source.is_file():
             shutil.copy(source, made / name)
     about: dict[str, Any] = {
@@ -202,6 +204,13 @@ def _describe(
             for name, report in zip(("float32", "int8"), exported.reports, strict=True)
         }
     (made / "onnx.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
+def _preprocessing(config: Config) -> Path:
+    """The folder of the tokenizer, and of what prepares pictures."""
+    if config.model.kind == "vista":
+        return vista_files(config).text
+    return clip_folder(config) if config.model.kind == "clip" else text_folder()
 
 
 def _shape(x: AnyArray) -> list[int | str]:

@@ -9,15 +9,16 @@ from gcl_spec._typing import AnyArray, FloatArray
 from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import ModelConfig
 from gcl_spec.config.user_paths import text_path
-from gcl_spec.objective import given_names
+from gcl_spec.models.vista import joined_names
+from gcl_spec.objective import given_names, name_parts
 
-__all__ = ["OnnxModel", "inputs_of"]
+__all__ = ["OnnxModel", "graph_names", "inputs_of"]
 
 _PROVIDERS = ["CPUExecutionProvider"]
 
 
 class OnnxModel:
-    """What `gcl_spec.embed.encode.encode` asks of a model, by one graph for each given modality.
+    """What `gcl_spec.embed.encode.encode` asks of a model, by the graphs of `graph_names`.
 
     Args:
         folder: where the graphs are.
@@ -34,11 +35,11 @@ class OnnxModel:
                 name: InferenceSession(
                     place / f"{name}{ending}", providers=["CPUExecutionProvider"]
                 )
-                for name in given_names(model.modalities)
+                for name in graph_names(model)
             }
 
     def rows(self, modality: str, batch: Batch) -> tuple[FloatArray, FloatArray]:
-        """The unit rows (B, D) of a given modality, and the norms of its projections, (B, 1)."""
+        """The unit rows (B, D) of a graph's modality, and the norms of its projections, (B, 1)."""
         session = self._sessions[modality]
         known = {node.name for node in session.get_inputs()}
         given = {n.partition("/")[2]: x for n, x in inputs_of(batch, modality).items()}
@@ -49,7 +50,7 @@ class OnnxModel:
         """Embeddings by modality, (B, D) float32 unit rows, and zero where one is not present."""
         projections: dict[str, FloatArray] = {}
         for name in self._sessions:
-            if inputs_of(batch, name):
+            if all(inputs_of(batch, part) for part in name_parts(name)):
                 rows_BD, norm_B1 = self.rows(name, batch)
                 projections[name] = rows_BD * norm_B1
         some_BD = next(iter(projections.values()))
@@ -58,6 +59,12 @@ class OnnxModel:
         return embeddings(full, self._model.modalities, fuse=self._model.fuse, present=present)
 
 
+def graph_names(model: ModelConfig) -> tuple[str, ...]:
+    """The modalities with a graph: the given ones, and those that the model encodes jointly."""
+    return (*given_names(model.modalities), *joined_names(model))
+
+
 def inputs_of(batch: Batch, modality: str) -> dict[str, AnyArray]:
-    """The inputs of a modality in a batch, of any shape, by their whole names."""
-    return {name: x for name, x in batch.inputs.items() if name.startswith(f"{modality}/")}
+    """The inputs of a modality, or of all parts of it, of any shape, by their whole names."""
+    parts = tuple(f"{part}/" for part in name_parts(modality))
+    return {name: x for name, x in batch.inputs.items() if name.startswith(parts)}

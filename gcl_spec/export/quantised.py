@@ -11,8 +11,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.data.prepare.collate import Collator
 from gcl_spec.embed.encode import Encoder, encode
 from gcl_spec.evaluate.evaluation import Report, evaluate
-from gcl_spec.export.onnx_model import OnnxModel
-from gcl_spec.objective import given_names
+from gcl_spec.export.onnx_model import OnnxModel, graph_names
 from gcl_spec.run.searches import Searches
 from gcl_spec.tasks.task import Item, columns_of
 
@@ -48,11 +47,11 @@ def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Qua
         batches: samples to compare rows of.
 
     Returns:
-        One entry for each given modality.
+        One entry for each graph.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    names = given_names(config.model.modalities)
+    names = graph_names(config.model)
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # it advises a pass that the exporter has made

@@ -45,9 +45,10 @@ class _Tower(nn.Module):
         self.model, self._modality, self._names = model, modality, names
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features = self.model.features(dict(zip(self._names, inputs, strict=True)))
-        projected = self.model.project(self._modality, features[self._modality])
-        rows = projected.float()
+        given = dict(zip(self._names, inputs, strict=True))
+        # Zeros stand for the modalities without inputs, of which nothing stays in the graph.
+        found = self.model(given, (self._modality,))
+        rows = found[self._modality].float()
         return nn.functional.normalize(rows, dim=-1), torch.linalg.vector_norm(rows, dim=-1)
 
 

@@ -199,10 +199,11 @@ class VistaModel(Model, VistaRows[torch.Tensor]):
             ids: the tokens, (B, L).
             mask: which of them are no padding, (B, L).
         """
-        if ids.shape[1] <= self._most:
-            return ids, mask
-        end = torch.where(mask[:, self._most] > 0, self.vista.marks[1], ids[:, self._most - 1])
-        return torch.cat([ids[:, : self._most - 1], end[:, None]], 1), mask[:, : self._most]
+        # Without a branch, so that a graph of it takes texts of any length.
+        longer = mask[:, self._most :].sum(dim=1) > 0
+        kept = ids[:, : self._most]
+        end = torch.where(longer, self.vista.marks[1], kept[:, -1])
+        return torch.cat([kept[:, :-1], end[:, None]], dim=1), mask[:, : self._most]
 
     def checkpointing(self) -> None:
         """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""
