@@ -90,6 +90,11 @@ class Report:
             )
             geometry = {name: float(value) for name, value in data["geometry"].items()}
             for result in results:
+                names = (result.task, result.kind, result.pool)
+                if not all(isinstance(name, str) for name in names):
+                    raise ValueError(f"the names {names!r:.80} are not texts")
+                if not all(isinstance(values, dict) for values in result.per_query.values()):
+                    raise ValueError(f"queries of {result.task}")
                 if set(result.metrics) != set(METRICS) or set(result.per_query) != set(METRICS):
                     raise ValueError(f"metrics of {result.task}")
                 if any(len([float(v) for v in band]) != 3 for band in result.metrics.values()):

@@ -110,6 +110,12 @@ def test_damaged_reports_are_refused(harm: dict[str, object]) -> None:
         broken["results"][0][key] = {}
         with pytest.raises(DataError, match="not a report"):
             Report.from_json(broken)
+    for key, value in (("task", []), ("kind", 1), ("pool", {}), ("per_query", 3)):
+        broken = evaluate(gapped(1.0), [T2I]).to_json()
+        result = broken["results"][0]
+        result[key] = dict.fromkeys(result[key], value) if key == "per_query" else value
+        with pytest.raises(DataError, match="not a report"):
+            Report.from_json(broken)
 
 
 def test_the_geometry_is_that_of_the_kinds_that_are_there() -> None:
