@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from gcl_spec.errors import CheckpointError
 from gcl_spec.run import manifest
 
 __all__ = ["seed_folder", "seed_folders"]
@@ -16,9 +17,19 @@ def seed_folder(path: Path, seed: int) -> Path:
 
 
 def seed_folders(path: Path) -> list[Path]:
-    """The runs in a folder, by their seed; none where there are none."""
+    """The runs in a folder, by their seed; none where there are none.
+
+    Raises:
+        CheckpointError: beside some there is one without its files, which a mean would lack.
+    """
     if not path.is_dir():
         return []
     found = [(match, entry) for entry in path.iterdir() if (match := _NAME.fullmatch(entry.name))]
     runs = [(int(match[1]), entry) for match, entry in found]
-    return [entry for _, entry in sorted(runs) if manifest.stored(entry, "config.toml") is not None]
+    whole = [x for _, x in sorted(runs) if manifest.stored(x, "config.toml") is not None]
+    lost = [entry for _, entry in sorted(runs) if entry not in whole]
+    if whole and lost:
+        raise CheckpointError(
+            f"{lost[0]}: no run (no config.toml), beside {whole[0].name}; restore or remove it"
+        )
+    return whole
