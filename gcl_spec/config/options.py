@@ -29,7 +29,7 @@ class ModelConfig:
     modalities: tuple[str, ...] = ("image", "text", "image+text")
     """Embeddings that the model gives; "a+b" is that of a and b together, made as `fuse` says."""
     path: str = ""
-    """clip, vista: a folder or hub id (NAME@REVISION) of a checkpoint; tiny: a new small one."""
+    """A folder or hub id (NAME@REVISION) of a checkpoint; clip: tiny is a new small one."""
     text_path: str = ""
     """vista: a folder or hub id of its text encoder's tokenizer; empty: in or beside `path`."""
     width: int = 256

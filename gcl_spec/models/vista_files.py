@@ -1,6 +1,7 @@
 """Finds the files of a VISTA checkpoint, and converts pickled weights to safetensors once."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ _TENSORS = ".safetensors"
 _WRAPPED = "module."  # by torch's DataParallel
 _ROPE = "model_visual.visual.rope.freqs_"
 _SHOWN = 4
+_ON_HUB = re.compile(r"\w[^/]*/[^/]+(/[^/]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ def _weights_file(path: str) -> Path:
     folder = local_folder(path)
     if folder is not None:
         return _only_file(folder)
+    if not _ON_HUB.fullmatch(path):
+        raise DataError(
+            f"no file or folder {path!r:.200}; give as model.path one of a VISTA's weights, or "
+            "OWNER/NAME/FILE on the hub"
+        )
     owner, _, rest = path.partition("/")
     name, _, file = rest.partition("/")
     wanted = [file] if file else [f"*{end}" for end in (*_PICKLED, _TENSORS)]

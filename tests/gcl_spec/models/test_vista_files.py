@@ -106,6 +106,9 @@ def test_which_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     empty.mkdir()
     with pytest.raises(DataError, match="no weights of a VISTA, a file such as Visualized_base"):
         found(empty)
+    for path in ("tiny", "/no/such.pth", "../a/b", "a/b/c/d"):
+        with pytest.raises(DataError, match=f"no file or folder '{path}'; give as model.path"):
+            vista_files(config(folder, f"model.path={path}"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(DataError, match=r"no folder 'a b/c'; give as model\.path"):
         found(Path("a b/c"))
