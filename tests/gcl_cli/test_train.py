@@ -98,7 +98,7 @@ def test_a_state_that_is_not_saved_is_found(
     gcl, sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    more = ["--steps", 12, "--kills", 3]
+    more = ["--steps", 12, "--kills", 6]
     done = gcl("verify-resume", "--backend", "forgetful:ForgetfulBackend", *sets, *more)
     assert done.returncode == 1, done.stderr
     assert "verdict: not the same, first in metrics: metrics.jsonl at [" in done.stdout

@@ -1,5 +1,6 @@
 """A trainer with a state that its checkpoint lacks: a resumed run is another one."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ class ForgetfulTrainer(FakeTrainer):
 
     def step(self, batch: Any, /, *, lr: float) -> Mapping[str, Any]:
         self.taken += 1
+        time.sleep(0.03)  # a kill is sent between steps, also where the sender has to wait
         return super().step(batch, lr=lr * (1 + self.taken / 1000))
 
 
