@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ def _become(command: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(command["env"])
     os.chdir(command["cwd"])
+    tempfile.tempdir = None  # torch's compiler asked for it when it was imported
     _configure_jax()
     places = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     kind, *args = command["args"]
