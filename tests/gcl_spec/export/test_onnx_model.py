@@ -4,7 +4,6 @@ import numpy as np
 
 from gcl_spec.batch import Batch
 from gcl_spec.export.onnx_model import OnnxModel, inputs_of
-from gcl_spec.run.loaded import load_run
 from trained import batch
 
 from .conftest import Made
@@ -16,7 +15,7 @@ HAS = {
 
 
 def test_rows_of_all_modalities_where_some_are_missing(made: Made) -> None:
-    run = load_run(made.run, device="cpu")
+    run = made.plain()
     model = OnnxModel(made.out, run.config.model)
     some = Batch(batch().inputs, HAS, np.arange(6))
     wanted, found = run.trainer.encode(some), model.encode(some)
@@ -31,7 +30,7 @@ def test_rows_of_all_modalities_where_some_are_missing(made: Made) -> None:
 
 
 def test_a_modality_that_no_sample_has_is_zero(made: Made) -> None:
-    run = load_run(made.run, device="cpu")
+    run = made.plain()
     texts = Batch(inputs_of(batch(), "text"), {"text": np.ones(6, bool)}, np.arange(6))
     found = OnnxModel(made.out, run.config.model).encode(texts)
     assert not found["image"].any()

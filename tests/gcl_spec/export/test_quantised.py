@@ -10,7 +10,7 @@ from gcl_cli.main import cli
 from gcl_spec.evaluate.evaluation import evaluate
 from gcl_spec.export.quantised import recall_of_both
 from gcl_spec.progress import Quiet
-from gcl_spec.run.loaded import encode_items, load_run
+from gcl_spec.run.loaded import encode_items
 from gcl_spec.run.searches import searches_of
 
 from .conftest import Made
@@ -26,7 +26,7 @@ def test_graphs_are_smaller_and_near(made: Made) -> None:
 
 
 def test_reports_are_those_of_the_run_and_of_8_bits(made: Made) -> None:
-    run = load_run(made.run, device="cpu")
+    run = made.plain()
     searches = searches_of(run.config, made.data)
     own = evaluate(lambda items: encode_items(run, searches.root, items, Quiet()), searches.tasks)
     plain, small = recall_of_both(made.out, run.config, searches)
