@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gcl_spec._files.reading import parse_json
 from gcl_spec.config.user_paths import is_text
@@ -16,6 +17,7 @@ __all__ = [
     "as_id",
     "clean_captions",
     "one_path",
+    "row_unless_malformed",
     "sample_of",
 ]
 
@@ -69,6 +71,21 @@ class BadSample:
     id: str
     place: str
     reason: str
+
+
+_Row = TypeVar("_Row")
+
+
+def row_unless_malformed(row: _Row | DataError) -> _Row:
+    """What a source has read in a row.
+
+    Raises:
+        DataError: the row is malformed. The error is a new one, since several threads may ask, and
+            what is raised grows by the places that it comes through.
+    """
+    if isinstance(row, DataError):
+        raise DataError(str(row))
+    return row
 
 
 def sample_of(place: str, record: dict[str, object]) -> Sample:

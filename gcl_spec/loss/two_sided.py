@@ -7,9 +7,10 @@ it that of the target, which are encoded alike and taken apart only here, before
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gcl_spec._typing import Array
-from gcl_spec.objective import Direction, Objective, in_order, name_parts
+from gcl_spec.objective import Objective, in_order, name_parts
 
 __all__ = ["target_name", "taken_apart", "two_sided"]
 
@@ -33,19 +34,11 @@ def two_sided(objective: Objective) -> Objective:
     ['image+text->target_image', 'text->target_image+target_text']
     """
     directions = tuple(
-        Direction(d.query, target_name(d.target), d.weight, d.pool) for d in objective.directions
+        replace(direction, target=target_name(direction.target))
+        for direction in objective.directions
     )
     names = in_order(name for d in directions for name in (d.query, d.target))
-    return Objective(
-        modalities=names,
-        directions=directions,
-        pool=objective.pool,
-        self_term=objective.self_term,
-        same_sample=objective.same_sample,
-        duplicates=objective.duplicates,
-        balance=objective.balance,
-        reduction=objective.reduction,
-    )
+    return replace(objective, modalities=names, directions=directions)
 
 
 def taken_apart(rows: Mapping[str, Array]) -> dict[str, Array]:

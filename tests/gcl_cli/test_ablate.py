@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from called import call_training
 from gcl_cli.ablate import command
 from gcl_cli.compare import command as compare
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.train.loop import Loop
 from tiles_on_disk import write_data
 
-FAST = ["model.width=4", "model.image_size=32", "train.batch_size=6", "train.steps=2"]
 CELLS = [
     "--objective",
     "clip",
@@ -28,13 +28,7 @@ CELLS = [
 
 
 def call(data: Path, *args: str) -> Result:
-    values = [*FAST, f"data.path={data}", f"data.cache={data.parent / 'cache'}"]
-    sets = [part for value in values for part in ("--set", value)]
-    words = ["--backend", "fake:FakeBackend", *sets, "--out", str(data.parent / "out"), *args]
-    found = CliRunner().invoke(command, words)
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
+    return call_training(command, data, *args, sets=("train.steps=2",))
 
 
 def test_tables_page_figure_and_json(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from called import call_training
 from gcl_cli.compare import command as compare
 from gcl_cli.eval import command as evaluate
 from gcl_cli.train import command
@@ -15,17 +16,9 @@ from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.loop import Loop
 from tiles_on_disk import write_data
 
-FAST = ["model.width=4", "model.image_size=32", "train.batch_size=6", "optim.warmup_steps=2"]
-
 
 def call(data: Path, *args: str) -> Result:
-    values = [*FAST, f"data.path={data}", f"data.cache={data.parent / 'cache'}", "train.steps=4"]
-    sets = [part for value in values for part in ("--set", value)]
-    words = ["--backend", "fake:FakeBackend", *sets, "--out", str(data.parent / "out"), *args]
-    found = CliRunner().invoke(command, words)
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
+    return call_training(command, data, *args, sets=("optim.warmup_steps=2", "train.steps=4"))
 
 
 def test_a_run_that_was_stopped_goes_on_and_one_that_ended_is_kept(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gcl_spec.data.formats.jsonl import check_malformed
 from gcl_spec.data.names import listed
 from gcl_spec.data.root import Root
-from gcl_spec.data.sample import Sample
+from gcl_spec.data.sample import Sample, row_unless_malformed
 from gcl_spec.errors import DataError, EmptyDataError
 from gcl_spec.loss.two_sided import target_name
 
@@ -102,10 +102,7 @@ class ComposedSource:
         Raises:
             DataError: its row is malformed.
         """
-        row = self._rows[number]
-        if isinstance(row, DataError):
-            raise DataError(str(row))
-        query, target = row
+        query, target = row_unless_malformed(self._rows[number])
         parts = {
             **{"image": query.image, "text": query.text},
             **{target_name("image"): target.image, target_name("text"): target.text},

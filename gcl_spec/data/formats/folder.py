@@ -7,7 +7,7 @@ from gcl_spec.data.embedded import EMBEDDED, is_embedded
 from gcl_spec.data.formats.jsonl import check_malformed, read_rows
 from gcl_spec.data.names import Names
 from gcl_spec.data.root import Root
-from gcl_spec.data.sample import FIELDS, Sample, sample_of
+from gcl_spec.data.sample import FIELDS, Sample, row_unless_malformed, sample_of
 from gcl_spec.errors import DataError, EmptyDataError
 
 __all__ = ["JsonlSource"]
@@ -65,10 +65,7 @@ class JsonlSource:
         Raises:
             DataError: its row is malformed.
         """
-        row = self._rows[number]
-        if isinstance(row, DataError):
-            raise DataError(str(row))
-        return row
+        return row_unless_malformed(self._rows[number])
 
     def place(self, number: int, /) -> str:
         """The place of sample `number`, for messages (`Source.place`)."""

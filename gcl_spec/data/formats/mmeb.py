@@ -13,7 +13,7 @@ from gcl_spec.data.formats.jsonl import check_malformed
 from gcl_spec.data.formats.parquet_table import ParquetTable
 from gcl_spec.data.names import shown
 from gcl_spec.data.root import Root
-from gcl_spec.data.sample import Sample
+from gcl_spec.data.sample import Sample, row_unless_malformed
 from gcl_spec.errors import DataError, EmptyDataError
 
 __all__ = [
@@ -96,10 +96,7 @@ class MmebSource:
         Raises:
             DataError: its row is malformed.
         """
-        row = self._rows[number]
-        if isinstance(row, DataError):
-            raise DataError(str(row))
-        image, text = row
+        image, text = row_unless_malformed(self._rows[number])
         return Sample.of_pair(self.place(number), image, (text,), text)
 
     def place(self, number: int, /) -> str:
