@@ -88,9 +88,12 @@ def _show(found: "Findings") -> None:
         table.add_row(name, f"{count:,}", share)
     Console().print(table)
     batch = found.batch_size
+    same, picture = "query's concept or caption", "picture"
+    if any("target_" in name for name in found.contents):  # composed triplets
+        same, picture = "whole query or its target", "target's picture"
     for name, rate in (
-        ("the query's concept or caption (training masks them)", found.negatives.masked),
-        ("its picture, but neither", found.negatives.left),
+        (f"the {same} (training masks them)", found.negatives.masked),
+        (f"its {picture}, but neither", found.negatives.left),
     ):
         say(
             f"of a query's {batch - 1:,} negatives in a batch of {batch:,}, {rate:.4%} share "

@@ -14,6 +14,7 @@ from gcl_spec._typing import BoolArray
 from gcl_spec.audit.false_negatives import FalseNegatives, false_negatives
 from gcl_spec.config.memory import check_memory
 from gcl_spec.config.options import Config
+from gcl_spec.data.formats.composed import ComposedSource, query_key
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.data.open import data_root, source_of
 from gcl_spec.data.prepare.check_checkpoint import text_warnings
@@ -102,8 +103,11 @@ class Findings:
 @dataclass(frozen=True, slots=True)
 class _Look:
     bad: BadSample | None = None
-    image: bytes | None = None
-    captions: tuple[str, ...] = ()
+    images: tuple[bytes, ...] = ()
+    """Digests of the pictures, that of a target behind that of its query."""
+    texts: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    """What makes two samples answer to the same query: the captions, or the whole query."""
     concept: str = ""
     pixels: int = 0
     huge: bool = False
@@ -138,7 +142,7 @@ def check_data(
     good = [look for look in looks if look.bad is None]
     counts = Counter("+".join(sorted(look.given)) for look in good)
     contents = {name: counts[name] for name in in_order(counts)}
-    texts = [text for look in good for text in look.captions]
+    texts = [text for look in good for text in look.texts]
     tokenizer = None if config.model.kind == "adapter" else tokenizer_of(config)
     is_files = not isinstance(source, VectorSource)
     tested = _tested(source, config)
@@ -154,14 +158,16 @@ def check_data(
         bad=tuple(look.bad for look in looks if look.bad is not None),
         huge=sum(look.huge for look in looks),
         largest=max((look.pixels for look in good), default=0),
-        repeated_captions=_repeated([frozenset(look.captions) for look in good]),
-        repeated_images=_repeated([frozenset([look.image] if look.image else []) for look in good]),
+        repeated_captions=_repeated([frozenset(look.texts) for look in good]),
+        repeated_images=_repeated([frozenset(look.images) for look in good]),
         captions=len(texts),
         truncated=tokenizer.count_cut(texts) if tokenizer and is_files else 0,
         near_empty=sum(sum(map(str.isalnum, text)) < _LETTERS for text in texts),
-        overlap_images=sum(look.image in tested.images for look in trained),
-        overlap_captions=sum(not tested.texts.isdisjoint(look.captions) for look in trained),
-        negatives=false_negatives((look.image, look.captions, look.concept) for look in good),
+        overlap_images=sum(not tested.images.isdisjoint(look.images) for look in trained),
+        overlap_captions=sum(not tested.texts.isdisjoint(look.texts) for look in trained),
+        negatives=false_negatives(
+            (next(reversed(look.images), None), look.asked, look.concept) for look in good
+        ),
         batch_size=config.train.batch_size,
         max_tokens=tokenizer.max_tokens if tokenizer else 0,
         warnings=(*source.warnings, *tested.warnings, *_of_texts(config, tokenizer, texts)),
@@ -199,12 +205,10 @@ def _look(source: Source, number: int, read: Read) -> _Look:
     if isinstance(row, BadSample):
         return _Look(row)
     if isinstance(source, VectorSource):
-        image = None if row.image is None else source.read_bytes(row.image)
+        images = tuple(hashlib.sha256(source.read_bytes(x)).digest() for x in row.pictures)
         rows = (source.row("text", text).tobytes() for text in row.captions)
         texts = tuple(hashlib.sha256(data).hexdigest() for data in rows)
-        digest = image and hashlib.sha256(image).digest()
-        given = tuple(row.given)
-        return _Look(image=digest, captions=texts, concept=row.concept, given=given)
+        return _Look(None, images, texts, texts, row.concept, given=tuple(row.given))
     place, pixels, digests = source.place(number), 0, list[bytes]()
     try:
         for picture in row.pictures:
@@ -214,8 +218,12 @@ def _look(source: Source, number: int, read: Read) -> _Look:
             digests.append(hashlib.sha256(data).digest())
     except DataError as error:
         return _Look(BadSample(row.id, place, str(error)), huge=pixels > _limit())
-    image = digests[0] if row.image is not None else None
-    return _Look(None, image, row.captions, row.concept, pixels, given=tuple(row.given))
+    asked = row.captions
+    if isinstance(source, ComposedSource):
+        key = query_key(row.image, next(iter(row.captions), None))
+        asked = () if key is None else (key,)
+    given = tuple(row.given)
+    return _Look(None, tuple(digests), row.texts, asked, row.concept, pixels, given=given)
 
 
 def _pixels(data: bytes) -> int:
@@ -264,12 +272,8 @@ def _tested(source: Source, config: Config) -> _Tested:
     root = data_root(config.data.path)
     folders = [folder for folder in ("tasks", "val_tasks") if has_tasks(root, folder)]
     tasks = [task for folder in folders for task in read_tasks(root, folder)]
-    found = _Tested(
-        set(),
-        set(),
-        np.ones(len(source), bool),
-        notes=tuple(note for task in tasks for note in task.notes),
-    )
+    notes = tuple(note for task in tasks for note in task.notes)
+    found = _Tested(set(), set(), np.ones(len(source), bool), notes=notes)
     for item in (item for task in tasks for item in (*task.queries, *task.candidates)):
         if item.text is not None:
             found.texts.add(item.text)

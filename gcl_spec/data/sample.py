@@ -63,6 +63,11 @@ class Sample:
         """Its texts."""
         return self.given.get("text", ())
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All of its texts: its own, and that of its target where it has one."""
+        return (*self.captions, *self.given.get(target_name("text"), ()))
+
 
 @dataclass(frozen=True, slots=True)
 class BadSample:

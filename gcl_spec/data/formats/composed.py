@@ -11,7 +11,7 @@ from gcl_spec.data.sample import Sample, row_unless_malformed
 from gcl_spec.errors import DataError, EmptyDataError
 from gcl_spec.loss.two_sided import target_name
 
-__all__ = ["KINDS", "NO_TRIPLETS", "Composed", "ComposedSource", "Side", "kind_of"]
+__all__ = ["KINDS", "NO_TRIPLETS", "Composed", "ComposedSource", "Side", "kind_of", "query_key"]
 
 KINDS = ("image+text->image", "text->image+text")
 """What is trained: a picture with an edit to the edited picture, and a text to a picture with text.
@@ -49,6 +49,14 @@ class Composed(NamedTuple):
 def kind_of(sample: Composed) -> str:
     """The direction of a sample, such as "text->image+text"."""
     return f"{sample.query.modality}->{sample.target.modality}"
+
+
+def query_key(image: str | None, text: str | None) -> str | None:
+    """What samples share that ask the same: the picture and the text; None for neither.
+
+    An edit such as "make it red" stands beside many pictures, and asks for something else of each.
+    """
+    return repr((image, text)) if image or text else None
 
 
 class ComposedSource:

@@ -10,7 +10,7 @@ from gcl_spec._typing import IntArray
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
 from gcl_spec.data.equal_rows import class_ids
-from gcl_spec.data.formats.composed import ComposedSource
+from gcl_spec.data.formats.composed import ComposedSource, query_key
 from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
 from gcl_spec.data.open import source_of
 from gcl_spec.data.prepare.collate import Collate, Collator
@@ -104,7 +104,7 @@ class BatchMaker:
             return captions
         images = parts.get("image") or [None] * len(rows)
         pairs = zip(images, captions, strict=True)
-        return [repr(pair) if any(pair) else None for pair in pairs]
+        return [query_key(*pair) for pair in pairs]
 
     def _bad(
         self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]

@@ -16,6 +16,7 @@ from gcl_spec.progress import Quiet
 from gcl_spec.train.data import TrainingData
 from pieces import Towers
 from tiles_on_disk import write_data
+from triplets import write_vista
 
 
 def faulty(folder: Path) -> Path:
@@ -164,3 +165,25 @@ def test_vectors_that_are_held_out_and_trained_on_are_counted(tmp_path: Path) ->
         assert bool(found.problems(0.01)) == leaks
     np.savez(tmp_path / "v.npz", image=image)
     assert "raise data.holdout" in " ".join(check_data(loads("", sets)).problems(0.01))
+
+
+def test_the_targets_of_composed_triplets_are_looked_at_too(tmp_path: Path) -> None:
+    folder = write_vista(tmp_path / "s2", edits=4, texts=3)
+    write_data(tmp_path / "tiles")
+    for name in ("tasks", "val_tasks"):
+        (tmp_path / "tiles" / name).rename(folder / name)
+    for n in range(24):  # the pictures of the tasks
+        (tmp_path / "tiles" / f"{n}.png").rename(folder / f"{n}.png")
+    (folder / "p1.png").write_bytes((folder / "1.png").read_bytes())
+    long = (folder / "T2IT.jsonl").read_text().replace("thing 1 explained", "word " * 200)
+    (folder / "T2IT.jsonl").write_text(long)
+    options = [f"data.path={folder}", "objective.preset=triplets", "train.batch_size=4"]
+    found = check_data(load(recipe="tiny", overrides=options))
+    assert (found.looked_at, found.captions, found.bad) == (7, 4 + 2 * 3, ())
+    assert found.overlap_images == 1, "the target of the first edit"
+    assert found.truncated == 1
+    # Edits of the same words ask for something else of each picture.
+    assert found.repeated_captions == 4
+    assert found.negatives.masked == found.negatives.left == 0
+    (folder / "p5.png").write_bytes((folder / "p3.png").read_bytes())
+    assert check_data(load(recipe="tiny", overrides=options)).negatives.left == 2 / (7 * 6)
