@@ -10,6 +10,7 @@ of them.
 import pickle
 import zipfile
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -25,6 +26,7 @@ __all__ = ["read_state_dict", "tensor_shapes"]
 _MAGIC = 0x1950A86A20F9469CFC6C
 _ZIP = b"PK\x03\x04"
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
+_MOST_SHARED = 8  # times as many values as there are; TinyCLIP's files hold each tensor twice
 _MOST_PICKLE = 2**26  # bytes; names and places of a model's tensors are less than a megabyte
 
 _BAD = (
@@ -80,7 +82,7 @@ def _zip_values(archive: zipfile.ZipFile) -> Arrays:
     for x in tensors.values():
         if x.key not in storages:
             storages[x.key] = np.frombuffer(archive.read(members[x.key]), x.dtype)
-    return {name: values_of(x, storages[x.key]) for name, x in tensors.items()}
+    return _filled(tensors, storages)
 
 
 def _zip_shapes(archive: zipfile.ZipFile) -> dict[str, tuple[int, ...]]:
@@ -111,6 +113,8 @@ def _zip_tensors(
         raise ValueError("written by a machine with another order of bytes; write it anew")
     if pickles[0].file_size > _MOST_PICKLE:
         raise ValueError(f"its data.pkl has {megabytes(pickles[0].file_size)}")
+    if sum(info.file_size for info in infos) > archive.start_dir:
+        raise ValueError("its members lie in the same bytes, and would grow")
     with archive.open(pickles[0]) as file:
         tensors = _unwrapped(Reader(cast("BinaryIO", file)).load())
     members = {info.filename.removeprefix(f"{top}data/"): info for info in infos}
@@ -133,6 +137,14 @@ def _old_values(file: BinaryIO) -> Arrays:
             raise ValueError(f"no tensor lies in storage {key}")
         data = file.read(count * dtypes[key].itemsize)
         storages[key] = np.frombuffer(data, dtypes[key], count=count)
+    return _filled(tensors, storages)
+
+
+def _filled(tensors: dict[str, Tensor], storages: Arrays) -> Arrays:
+    """The values of all tensors, of which some may share a storage, as tied weights do."""
+    wanted = sum(prod(x.shape) * x.dtype.itemsize for x in tensors.values())
+    if wanted > _MOST_SHARED * sum(x.nbytes for x in storages.values()):
+        raise ValueError(f"it repeats its values, up to {megabytes(wanted)}")
     return {name: values_of(x, storages[x.key]) for name, x in tensors.items()}
 
 

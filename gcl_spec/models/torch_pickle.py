@@ -6,6 +6,8 @@ that a file that names another function is refused before anything of it runs.
 
 import pickle
 from collections import OrderedDict
+from math import prod
+from pickletools import genops
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -69,7 +71,14 @@ class Reader(pickle.Unpickler):
     """Reads one pickle of a file; tensors become `Tensor`s, whose storages lie elsewhere."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """Read from `file` at its place."""
+        """Read from `file` at its place.
+
+        Raises:
+            ValueError: it is no pickle, or one that would take all memory.
+        """
+        start = file.tell()
+        _check_memo(file)
+        file.seek(start)
         super().__init__(file)
 
     def find_class(self, module: str, name: str) -> Any:
@@ -98,6 +107,17 @@ class Reader(pickle.Unpickler):
         return str(key), dtype.code
 
 
+def _check_memo(file: BinaryIO) -> None:
+    """Refuse a place in the pickle's memo beyond what it can have filled, of ten bytes in all.
+
+    Python makes room for all places before it, 16 bytes each, of up to 2**31
+    (https://github.com/python/cpython/issues/115952).
+    """
+    for count, (code, number, _) in enumerate(genops(file)):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > count:
+            raise ValueError(f"a pickle whose {count}th part has the number {number}")
+
+
 def _place(storage: tuple[str, str], offset: int, shape: Any, strides: Any, *_: Any) -> Any:
     return Tensor(*storage, int(offset), tuple(shape), tuple(strides))
 
@@ -122,10 +142,10 @@ def values_of(tensor: Tensor, storage: np.ndarray[Any, Any]) -> np.ndarray[Any, 
         0 not in tensor.shape and reach > len(storage)
     ):
         raise ValueError("a tensor reaches out of its storage")
-    strides = tuple(s * storage.itemsize for s in tensor.strides)
-    # A stride of 0 repeats a value as often as the shape says, which may be more than memory.
-    if 0 not in tensor.shape and 0 in tensor.strides and np.prod(tensor.shape) > len(storage):
+    # Small strides repeat values as often as the shape says, which may be more than memory.
+    if prod(tensor.shape) > len(storage):
         raise ValueError("a tensor repeats its values")
+    strides = tuple(s * storage.itemsize for s in tensor.strides)
     view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides)
     if tensor.code == _BFLOAT16:  # bfloat16 is the upper half of a float32
         return np.asarray(view.astype(np.uint32) << 16).view(np.float32)

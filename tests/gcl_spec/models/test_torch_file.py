@@ -4,6 +4,7 @@ import argparse
 import os
 import pickle
 import zipfile
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -139,8 +140,24 @@ def test_zips_that_would_grow_or_hold_other_things_are_refused(tmp_path: Path) -
     path = save_zip(path, {"a": torch.ones(1).expand(10**6, 10**6)})
     with pytest.raises(DataError, match="repeats its values"):
         read_state_dict(path)
+    x = torch.ones(10)
+    path = save_zip(path, {"state_dict": {str(n): x for n in range(9)}})
+    with pytest.raises(DataError, match="it repeats its values, up to"):
+        read_state_dict(path)
     path.write_bytes(b"PK\x03\x04 and no archive")
     with pytest.raises(DataError, match="not a readable torch state dict"):
+        read_state_dict(path)
+
+
+def test_storages_in_the_same_bytes_are_refused(tmp_path: Path) -> None:
+    """Python 3.11 reads members that overlap, so that a megabyte may become a terabyte."""
+    path = save_zip(tmp_path / "x.pt", {"a": torch.ones(500), "b": torch.zeros(500)})
+    with zipfile.ZipFile(path, "a") as archive:
+        first, second = (archive.getinfo(f"x/data/{n}") for n in "01")
+        second.header_offset = first.header_offset
+        archive.filelist += [copy(first) for _ in range(3)]
+        archive._didModify = True  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match="its members lie in the same bytes"):
         read_state_dict(path)
 
 

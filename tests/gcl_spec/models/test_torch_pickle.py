@@ -26,6 +26,8 @@ def test_values_lie_where_strides_say() -> None:
         Tensor("0", "<f4", -1, (2,), (1,)),
         Tensor("0", "<f4", 3, (2,), (-1,)),
         Tensor("0", "<f4", 0, (100, 100), (0, 0)),
+        Tensor("0", "<f4", 0, (6, 7), (1, 1)),
+        Tensor("0", "<f4", 0, (2**32, 2**32), (0, 0)),
     ],
 )
 def test_a_tensor_out_of_its_storage_is_refused(place: Tensor) -> None:
@@ -37,3 +39,11 @@ def test_a_tensor_out_of_its_storage_is_refused(place: Tensor) -> None:
 def test_other_names_are_refused(code: bytes) -> None:
     with pytest.raises(pickle.UnpicklingError, match="which is no tensor"):
         Reader(io.BytesIO(code)).load()
+
+
+def test_a_memo_larger_than_the_pickle_is_refused_before_it_takes_memory() -> None:
+    """Ten bytes took 34 GB: https://github.com/python/cpython/issues/115952."""
+    for code in (b"\x80\x02Nr\xff\xff\xff\x7f.", b"Np2147483647\n."):
+        with pytest.raises(ValueError, match="has the number 2147483647"):
+            Reader(io.BytesIO(code))
+    assert Reader(io.BytesIO(pickle.dumps([["a"], {"b": "c"}]))).load() == [["a"], {"b": "c"}]
