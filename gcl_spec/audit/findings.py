@@ -103,15 +103,18 @@ class Findings:
 @dataclass(frozen=True, slots=True)
 class _Look:
     bad: BadSample | None = None
-    images: tuple[bytes, ...] = ()
-    """Digests of the pictures, that of a target behind that of its query."""
+    images: tuple[bytes, ...] = ()  # digests; that of a target is behind that of its query
     texts: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()
-    """What makes two samples answer to the same query: the captions, or the whole query."""
+    asked: tuple[str, ...] = ()  # the captions, or the whole query: who shares it asks the same
     concept: str = ""
     pixels: int = 0
     huge: bool = False
     given: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> bytes | None:
+        """The digest of the picture that answers, which in a triplet is its target's."""
+        return self.images[-1] if self.images else None
 
 
 def check_data(
@@ -165,9 +168,7 @@ def check_data(
         near_empty=sum(sum(map(str.isalnum, text)) < _LETTERS for text in texts),
         overlap_images=sum(not tested.images.isdisjoint(look.images) for look in trained),
         overlap_captions=sum(not tested.texts.isdisjoint(look.texts) for look in trained),
-        negatives=false_negatives(
-            (next(reversed(look.images), None), look.asked, look.concept) for look in good
-        ),
+        negatives=false_negatives((look.answer, look.asked, look.concept) for look in good),
         batch_size=config.train.batch_size,
         max_tokens=tokenizer.max_tokens if tokenizer else 0,
         warnings=(*source.warnings, *tested.warnings, *_of_texts(config, tokenizer, texts)),
