@@ -231,14 +231,12 @@ def _pixels(data: bytes) -> int:
     """The pixels of a picture by its header alone; 0 where that cannot be read."""
     from PIL import Image
 
-    limit = Image.MAX_IMAGE_PIXELS
+    formats = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
     try:
-        with Image.open(
-            io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-        ) as x:
+        with Image.open(io.BytesIO(data), formats=formats) as x:
             return x.width * x.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return (limit or 0) + 1
+        return (Image.MAX_IMAGE_PIXELS or 0) + 1
     except Exception:  # `load_image` says whatever is wrong
         return 0
 
