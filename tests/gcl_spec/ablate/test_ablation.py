@@ -56,6 +56,21 @@ def test_every_cell_starts_where_its_seed_does_and_is_trained_once(ablation: Abl
     assert again.lines == []
 
 
+def test_a_calibration_more_is_fitted_without_another_training(
+    ablation: Ablation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = replace(ablation, seeds=1, objectives=["gcl"], calibrations=(), start=None)
+    assert plain.run(FakeBackend(), Said()) == []
+    run = plain.cells()[0].folder(plain.out)
+    assert calibrated(run) == {}
+    monkeypatch.setattr(Loop, "run", None)
+    assert plain.left() == []
+    more = replace(plain, calibrations=["mean"])
+    assert more.left() == more.cells()
+    assert more.run(FakeBackend(), Said()) == []
+    assert [*calibrated(run)] == ["none", "mean"]
+
+
 def test_a_stop_ends_all_and_the_same_call_goes_on(
     ablation: Ablation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

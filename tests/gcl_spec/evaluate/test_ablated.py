@@ -6,6 +6,7 @@ import pytest
 
 from gcl_spec.errors import InputError
 from gcl_spec.evaluate.ablated import AblationRow, against, row_of
+from gcl_spec.evaluate.evaluation import Report
 from reports import report
 
 MANY = 40
@@ -32,6 +33,18 @@ def test_a_row_is_compared_with_the_reference_of_its_own_setting() -> None:
     assert not found[4].differences, "no gcl with this calibration"
     assert not found[5].differences
     assert (found[5].seeds, found[5].failed) == (0, ("seed 0: no",))
+
+
+def test_what_is_compared_is_the_average_of_all_searches() -> None:
+    def two(first: float, second: float) -> AblationRow:
+        tasks = [report([first] * 9, "a"), report([second] * 9, "b")]
+        results = tuple(result for one in tasks for result in one.results)
+        return row_of(f"{first} {second}", "16", "none", [Report(results, {})])
+
+    found = against([two(0.0, 0.0), two(1.0, 0.0)], "0.0 0.0")[1]
+    assert found.differences is not None
+    assert found.differences["local hit@10"].difference == pytest.approx(0.5)
+    assert found.value("local hit@10")[0] == pytest.approx(0.5)
 
 
 def test_the_same_reference_for_none_changes_nothing() -> None:

@@ -27,6 +27,7 @@ def test_a_dot_for_each_row_that_is_done_at_its_place() -> None:
     assert {"gcl, 16", "clip, learned", "as embedded", "with mean"} <= {*texts}
     bars = [e for e in root.iter() if e.tag.endswith("line") and "class" in e.attrib]
     assert len(bars) == 1, "one row has a deviation"
+    assert float(bars[0].attrib["x2"]) - float(bars[0].attrib["x1"]) > 10
     middle = (float(bars[0].attrib["x1"]) + float(bars[0].attrib["x2"])) / 2
     assert abs(middle - x[0]) < 0.1
 

@@ -14,9 +14,11 @@ from gcl_spec.batch import Batch
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
+from gcl_spec.run import videos
 from gcl_spec.run.loaded import LoadedRun, encode_items
 from gcl_spec.run.videos import VideoEncoder
 from gcl_spec.tasks.item import Item
+from gcl_spec.tasks.peers.covr import pooled
 from gcl_spec.train.training import run_training
 from loop_config import fast
 from tiles_on_disk import write_data
@@ -114,7 +116,16 @@ def run(tmp_path: Path) -> Path:
     return run_training(config, FakeBackend(), tmp_path / "run").path
 
 
-def test_webvid_covr_by_a_command(run: Path, tmp_path: Path) -> None:
+def test_webvid_covr_by_a_command(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighted = []
+
+    def noted(rows, scores, pooling):
+        weighted.append((len(rows), tuple(scores)))
+        return pooled(rows, scores, pooling)
+
+    monkeypatch.setattr(videos, "pooled", noted)
     data = tmp_path / "covr"
     lines = ["pth1,pth2,edit,scores"]
     for n in range(6):
@@ -130,6 +141,7 @@ def test_webvid_covr_by_a_command(run: Path, tmp_path: Path) -> None:
     by_column = {figure["column"]: figure for figure in found["figures"]}
     assert [*by_column] == [f"local hit@{k}" for k in (1, 5, 10, 50)]
     assert by_column["local hit@10"]["band"][1] == 1.0
+    assert weighted.count((2, (0.1, 0.2))) == 6, "each candidate, by the file's scores"
     (data / "videos" / "1" / "3.mp4").write_bytes(b"broken")
     done = CliRunner().invoke(command, words)
     assert "3.mp4: not a readable video" in str(done.exception)

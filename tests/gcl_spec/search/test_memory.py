@@ -27,3 +27,13 @@ def test_the_advice_is_enough() -> None:
         plan(1, 3000, 64, 10, 8)
     least = int(str(refused.value).split("about ")[1].split()[0])
     assert plan(least * 10**6, 3000, 64, 10, 8).rows >= 1
+
+
+def test_two_chunks_and_what_is_made_of_them_have_room() -> None:
+    """While a chunk is compared, the next one is read."""
+    for memory, queries, width, itemsize in ((2 * 10**7, 9, 2000, 4), (6 * 10**7, 700, 300, 8)):
+        found = plan(memory, queries, width, 10, itemsize)
+        chunks = 2 * found.rows * width * (itemsize + 4)  # as stored, and scaled in float32
+        products = found.rows * min(queries, found.block) * 4
+        assert 16 < found.rows < 8192
+        assert chunks + products <= memory

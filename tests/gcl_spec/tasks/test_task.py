@@ -9,7 +9,7 @@ from gcl_spec.errors import DataError
 from gcl_spec.evaluate.evaluation import evaluate
 from gcl_spec.evaluate.examples import examples
 from gcl_spec.tasks.item_table import ItemStore, ItemTable
-from gcl_spec.tasks.task import Item, Task, answers, one_content_an_id, union_pool
+from gcl_spec.tasks.task import Item, Task, answerable, answers, one_content_an_id, union_pool
 
 
 def test_pool_needs_one_content_an_id() -> None:
@@ -90,3 +90,12 @@ def test_answers_are_those_of_the_own_pool_in_the_order_of_ids() -> None:
         ("q1", "i-ant"),
         ("q1", "i-cat"),
     ]
+
+
+def test_a_model_of_images_sees_the_frames_of_videos_and_one_of_videos_itself() -> None:
+    found = Item("c", video="c.mp4")
+    task = Task("edits", (Item("q", text="red", video="q.mp4"),), (found,), {"q": frozenset("c")})
+    for names in (("image", "text", "image+text"), ("video", "text", "text+video")):
+        assert answerable([task], names) == ((task,), ())
+    with pytest.raises(DataError, match=r"asks for text\+video, of which"):
+        answerable([task], ["image", "text"])
