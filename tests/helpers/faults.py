@@ -19,8 +19,18 @@ import pytest
 
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ESTALE)
 
-# They do not ask the system, or nothing can be done about them.
-_NO_CALLS = {"fspath", "fsencode", "fsdecode", "isatty", "get_inheritable", "set_inheritable"}
+# They do not ask the system, or nothing can be done about them, or their number is no file's: where
+# a process has let go of its standard input, an open file may have the number 0, as `umask(0)` has.
+_NO_CALLS = {"fspath", "fsencode", "fsdecode", "isatty", "get_inheritable", "set_inheritable"} | {
+    "umask",
+    "strerror",
+    "urandom",
+    "waitpid",
+    "kill",
+    "sysconf",
+    "get_blocking",
+    "set_blocking",
+}
 
 
 class Faults:
@@ -61,7 +71,9 @@ class Faults:
         """A function of the system that counts; a file is closed even where closing fails."""
 
         def called(*args: Any, **more: Any) -> Any:
-            found = next((x for x in args[:2] if self.concerns(x)), None)
+            # A second argument may be another path; where it is a number, it is a count or a mode.
+            given = [*args[:1], *(x for x in args[1:2] if not isinstance(x, int))]
+            found = next((x for x in given if self.concerns(x)), None)
             if found is None:
                 return function(*args, **more)
             if name == "close":
@@ -72,10 +84,10 @@ class Faults:
             self.call(name, found if isinstance(found, int) else os.fspath(found))
             if name == "fsync":
                 return None  # no disk has to be waited for
-            given = function(*args, **more)
+            returned = function(*args, **more)
             if name == "open":
-                self._files[given] = True
-            return given
+                self._files[returned] = True
+            return returned
 
         return called
 
