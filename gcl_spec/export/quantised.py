@@ -25,7 +25,8 @@ class Quantised:
     """A graph whose matrices have 8 bits.
 
     modality: whose tower it is.
-    megabytes: the sizes of the graph's file before and after, in 10^6 bytes.
+    megabytes: the sizes of the graph before and after, in 10^6 bytes, with the `.data` beside it
+        where it is too large for one file.
     smallest_cosine: of its rows with those of the graph before, over some samples.
     """
 
@@ -57,9 +58,11 @@ def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Qua
     logger.setLevel(logging.ERROR)  # it advises a pass that the exporter has made
     try:
         for name in names:
+            path = folder / f"{name}.onnx"
             quantize_dynamic(
-                folder / f"{name}.onnx",
+                path,
                 folder / f"{name}{ENDING}",
+                use_external_data_format=_beside(path).exists(),
                 op_types_to_quantize=["MatMul", "Gemm"],
                 per_channel=True,
                 weight_type=QuantType.QInt8,
@@ -69,11 +72,21 @@ def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Qua
     plain, small = OnnxModel(folder, config.model), OnnxModel(folder, config.model, ending=ENDING)
     found = []
     for name in names:
-        sizes = [(folder / f"{name}{end}").stat().st_size / 1e6 for end in (".onnx", ENDING)]
+        sizes = [_megabytes(folder / f"{name}{end}") for end in (".onnx", ENDING)]
         pairs = [(plain.rows(name, batch)[0], small.rows(name, batch)[0]) for batch in batches]
         cosine = min(float((a * b).sum(axis=1).min()) for a, b in pairs)
         found.append(Quantised(name, (sizes[0], sizes[1]), cosine))
     return found
+
+
+def _beside(path: Path) -> Path:
+    """The weights of a graph above 2 GB, which no one file of its format can hold."""
+    return path.with_name(f"{path.name}.data")
+
+
+def _megabytes(path: Path) -> float:
+    files = [file for file in (path, _beside(path)) if file.exists()]
+    return sum(file.stat().st_size for file in files) / 1e6
 
 
 def recall_of_both(folder: Path, config: Config, searches: Searches) -> tuple[Report, Report]:

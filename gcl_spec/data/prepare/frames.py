@@ -25,7 +25,8 @@ def read_frames(content: bytes, choose: Callable[[int], Sequence[int]], where: s
 
     Packets are counted first, without decoding; where fewer frames than packets can be decoded, the
     choice is made again among those. Frames are decoded from the beginning, since places are exact
-    in no other way. A rotation that the file asks for is not made, as by most who read frames.
+    in no other way. They are turned, in quarters, as the file asks of a player, since telephones
+    store what was held upright as lying, with a note.
 
     Args:
         content: the bytes of a file in any format that FFmpeg reads.
@@ -68,9 +69,9 @@ def _said(error: Exception) -> str:
 def _packets(av: Any, content: bytes, where: str) -> int:
     """How many frames the file says it has, by its packets."""
     with av.open(BytesIO(content), "r") as file:
-        if not file.streams.video:
+        stream = file.streams.best("video")  # a picture of the cover is a stream, too
+        if stream is None:
             raise DataError(f"{where}: a file without video; wanted one with pictures that move")
-        stream = file.streams.video[0]
         context = stream.codec_context
         if (context.width or 0) * (context.height or 0) > _MOST_PIXELS:
             raise DataError(
@@ -91,12 +92,13 @@ def _frames(av: Any, content: bytes, wanted: Sequence[int]) -> tuple[list[Frame]
     left = list(wanted)
     number = 0
     with av.open(BytesIO(content), "r") as file:
-        stream = file.streams.video[0]
-        stream.thread_type = "AUTO"
+        # Threads that share frames, which PyAV has for the asking, may hang where a reader stops
+        # early: https://github.com/PyAV-Org/PyAV/issues/1849
+        stream = file.streams.best("video")
         try:
             for frame in file.decode(stream):
                 while left and left[0] == number:
-                    found.append(frame.to_ndarray(format="rgb24"))
+                    found.append(_upright(frame))
                     left.pop(0)
                 number += 1
                 if not left:
@@ -104,3 +106,9 @@ def _frames(av: Any, content: bytes, wanted: Sequence[int]) -> tuple[list[Frame]
         except (av.error.InvalidDataError, EOFError):
             pass  # a file that was cut: what is before the cut counts
     return found, number
+
+
+def _upright(frame: Any) -> Frame:
+    """The picture of a frame, turned as a player turns it; its angle is against the clock."""
+    quarters = round(frame.rotation / 90)
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarters))

@@ -8,7 +8,7 @@ import pytest
 from gcl_spec.data.prepare import frames
 from gcl_spec.data.prepare.frames import read_frames
 from gcl_spec.errors import DataError, MissingFrameworkError
-from videos import sound, video_of
+from videos import sound, turned, video_of
 
 LEVELS = [8 * n for n in range(30)]
 
@@ -41,6 +41,18 @@ def test_of_a_file_that_was_cut_what_is_left_counts() -> None:
     assert 2 < asked[-1] < 30
     last = LEVELS[asked[-1] - 1]
     assert found[1].mean() == pytest.approx(last, abs=9)
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_frames_are_turned_as_a_player_turns_them(quarters: int) -> None:
+    """What is held upright came as lying: https://github.com/dmlc/decord/issues/24."""
+    picture = np.zeros((32, 48, 3), np.uint8)
+    picture[:16, :16] = 255
+    (found,) = read_frames(turned(video_of([picture] * 3), quarters), lambda count: [1], "x")
+    assert found.shape == ((48, 32, 3) if quarters % 2 else (32, 48, 3))
+    assert found.flags.c_contiguous
+    corners = found[:8, :8], found[:8, -8:], found[-8:, -8:], found[-8:, :8]
+    assert [x.mean() > 128 for x in corners] == [n == quarters for n in range(4)]
 
 
 @pytest.mark.parametrize(
