@@ -19,8 +19,8 @@ import pytest
 
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ESTALE)
 
-# They do not ask the system, or nothing can be done about them, or their number is no file's: where
-# a process has let go of its standard input, an open file may have the number 0, as `umask(0)` has.
+# They do not ask the system, or nothing can be done about them, or their number is no file's: the
+# usual mask, 0o022, is also the number of the 19th open file.
 _NO_CALLS = {"fspath", "fsencode", "fsdecode", "isatty", "get_inheritable", "set_inheritable"} | {
     "umask",
     "strerror",
