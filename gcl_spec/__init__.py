@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gcl_spec.index import open_index
     from gcl_spec.loss import contrastive_loss, gcl_loss
     from gcl_spec.objective import CLIP, GCL, PAIRWISE, Direction, Objective
     from gcl_spec.run import load_run
@@ -24,12 +25,14 @@ __all__ = [
     "contrastive_loss",
     "gcl_loss",
     "load_run",
+    "open_index",
 ]
 
 _HOMES = {
     "contrastive_loss": "loss",
     "gcl_loss": "loss",
     "load_run": "run",
+    "open_index": "index",
 }
 
 

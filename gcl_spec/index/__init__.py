@@ -1,0 +1,11 @@
+"""An index of a user's items, which is searched by pictures, texts, or both together.
+
+Start reading at `index`; `gcl_spec.open_index` gives users the same. The items and their rows lie
+in a table of LanceDB (`table`), of which each commit is there whole or not at all.
+"""
+
+from gcl_spec.index.hit import Hit
+from gcl_spec.index.index import Index, open_index
+from gcl_spec.index.items import Added
+
+__all__ = ["Added", "Hit", "Index", "open_index"]

@@ -1,0 +1,141 @@
+"""index.json of an index: the model of its rows, their widths, and where its items came from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gcl_spec._files.atomic import atomic_write
+from gcl_spec._files.reading import parse_json, read_regular, reason
+from gcl_spec.embed.maker import Maker
+from gcl_spec.errors import DataError
+
+__all__ = ["ABOUT", "About", "Origin", "read_about", "side_by_side", "write_about"]
+
+ABOUT = "index.json"
+_FORMAT, _FAMILY = "gcl-spec/index-1", "gcl-spec/index-"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place that items came from; the pictures of its rows are read there.
+
+    kind: "pictures", a folder of them; "data", in a layout of training data; "tasks", those of
+        retrieval tasks; or "files", pictures by their own paths.
+    path: of the folder or data, "" for files.
+    options: further ones of the data, as JSON text.
+    """
+
+    kind: str
+    path: str = ""
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an index is, beside its rows.
+
+    maker: the model; its `dtype` is that of the stored vectors, its `size` the items of a commit.
+    width: of a vector.
+    calibrations: the calibrations whose rows are stored, too: name and SHA-256 of the state, and
+        the width of the rows, by name.
+    run: the path of the run when the index was made.
+    origins: places that items came from; a row has the number of its own.
+    """
+
+    maker: Maker
+    width: int
+    run: str
+    calibrations: Mapping[str, tuple[str, int]]
+    origins: tuple[Origin, ...] = ()
+
+    def columns(self) -> dict[str, tuple[str, int]]:
+        """The column of the table and the width of the vectors, by calibration, "" for none."""
+        found = {"": ("vector", self.width)}
+        for number, (name, (_, width)) in enumerate(self.calibrations.items(), 1):
+            found[name] = f"vector_{number}", width
+        return found
+
+    def number_of(self, origin: Origin) -> int | None:
+        """The number of an origin; None where the index has no items of it."""
+        return self.origins.index(origin) if origin in self.origins else None
+
+    def with_origin(self, origin: Origin) -> "About":
+        """The same with a further origin."""
+        return replace(self, origins=(*self.origins, origin))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return {
+            "format": _FORMAT,
+            "maker": self.maker.to_json(),
+            "metric": "dot",
+            "width": self.width,
+            "calibrations": {name: list(x) for name, x in self.calibrations.items()},
+            "run": self.run,
+            "origins": [[x.kind, x.path, x.options] for x in self.origins],
+        }
+
+
+def write_about(folder: Path, about: About) -> None:
+    """Write index.json, whole or not at all.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    content = (json.dumps(about.to_json(), indent=1) + "\n").encode()
+    with atomic_write(folder / ABOUT, size=len(content)) as file:
+        file.write(content)
+
+
+def read_about(folder: Path) -> About:
+    """What an index is.
+
+    Raises:
+        DataError: there is no index, it is of another version's format, or damaged.
+    """
+    path = folder / ABOUT
+    try:
+        record = parse_json(read_regular(path))
+        _check_format(folder, record)
+        return About(
+            maker=Maker.from_json(record["maker"]),
+            width=int(record["width"]),
+            run=str(record["run"]),
+            calibrations={str(k): (str(x), int(n)) for k, (x, n) in record["calibrations"].items()},
+            origins=tuple(Origin(*map(str, x)) for x in record["origins"]),
+        )
+    except FileNotFoundError:
+        raise DataError(
+            f"{folder} is no index (no {ABOUT}); make one: gcl index RUN DATA --out {folder}"
+        ) from None
+    except DataError:
+        raise
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: cannot read it: {reason(error)}; make the index again") from error
+
+
+def _check_format(folder: Path, record: Any) -> None:
+    found = str(record.get("format"))
+    if found == _FORMAT:
+        return
+    if not found.startswith(_FAMILY):
+        raise DataError(f"{folder} is no index: the format of its {ABOUT} is {found!r:.60}")
+    raise DataError(
+        f"{folder} is an index of another version (format {found!r:.60}, this version reads "
+        f"{_FORMAT!r}); make it again: gcl index RUN DATA --out ANOTHER"
+    )
+
+
+def side_by_side(widths: Sequence[int]) -> list[slice]:
+    """The places of rows of these widths that stand side by side.
+
+    >>> side_by_side([3, 4])
+    [slice(0, 3, None), slice(3, 7, None)]
+    """
+    found, start = [], 0
+    for width in widths:
+        found.append(slice(start, start + width))
+        start += width
+    return found

@@ -1,0 +1,149 @@
+"""Adds items to an index, one commit after another, so that a kill loses one of them at most."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.embed.entry import Entry
+from gcl_spec.errors import DataError
+from gcl_spec.index.items import Added, Items, hash_of, refusal
+from gcl_spec.index.model import COMMIT, Model
+from gcl_spec.index.sorting import Sorted, sort
+from gcl_spec.index.table import Row
+from gcl_spec.index.writing import Writing
+from gcl_spec.progress import Quiet, Reporter
+
+__all__ = ["Adding"]
+
+
+class Adding:
+    """Adds items to the index in a folder, which is made with the first rows.
+
+    Args:
+        folder: the index.
+        model: what makes the rows.
+        items: the items.
+        reporter: hears of progress.
+        size: the items of a commit.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model: Model,
+        items: Items,
+        reporter: Reporter | None = None,
+        *,
+        size: int = COMMIT,
+    ) -> None:
+        self._writing, self._items, self._size = Writing(folder, model), items, size
+        self._reporter = reporter or Quiet()
+        self._encoder = model.encoder(items.collate)
+        self._seen: set[str] = set()
+        self.done = Added()
+
+    def run(self, *, update: bool = False) -> Added:
+        """Add the items, or replace those that have changed; the same ones are left as they are.
+
+        Args:
+            update: remove items of the same place that are not there any more, or not readable.
+
+        Returns:
+            What was done; `done` has it also where this is interrupted.
+
+        Raises:
+            DataError: there is no item, none of them has a row, or the index is of another model.
+            ConfigError: the folder holds something else, or another process writes there.
+            FileError: a commit cannot be written; the commits before it stay.
+        """
+        total = len(self._items.listing)
+        if not total:
+            raise DataError(f"{self._items.contents.name} holds no picture and no text")
+        with self._writing as writing:
+            for start in range(0, total, self._size):
+                part = slice(start, min(start + self._size, total))
+                self._add(self._items.listing.entries(part), start, total)
+            if not self._seen:
+                raise DataError(self._nothing(total))
+            if writing.table is not None:
+                if update:
+                    self._remove()
+                writing.table.tidy()
+        return self.done
+
+    def _add(self, entries: Sequence[Entry], start: int, total: int) -> None:
+        """Add the items of one commit, which are read from the `start`-th on."""
+        self._items.contents.forget()
+        writing = self._writing
+        some = sort(self._new(entries), self._items, writing.table, writing.about)
+        self.done.same += some.same
+        self.done.absent |= some.refused
+
+        def told(count: int) -> None:
+            self._reporter.update("index", start + count, total)
+
+        told(0)
+        rows_ND, absent = self._encoder.encode(some.changed, told)
+        for place, why in absent.items():
+            name = some.changed[place].id
+            self.done.absent[name] = why
+            self._seen.discard(name)
+        kept = [entry for n, entry in enumerate(some.changed) if n not in absent]
+        self._commit(some, kept, rows_ND)
+        told(len(entries))
+
+    def _new(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Those that may be indexed, each id once."""
+        found = []
+        for entry in entries:
+            why = refusal(entry)
+            if entry.id in self._seen:
+                self.done.absent.setdefault(entry.id, "another item of these has this id")
+            elif why:
+                self.done.absent[entry.id] = why
+            else:
+                self._seen.add(entry.id)
+                found.append(entry)
+        return found
+
+    def _commit(self, some: Sorted, kept: Sequence[Entry], rows_ND: FloatArray) -> None:
+        origin, contents = self._items.origin, self._items.contents
+        if kept:
+            number = self._writing.number_of(origin, rows_ND.shape[1])
+            rows = [_row(entry, number, hash_of(entry, contents)) for entry in kept]
+            self._writing.put(rows, rows_ND, replaces=bool(some.known))
+            replaced = sum(row.id in some.known for row in rows)
+            self.done.replaced += replaced
+            self.done.added += len(rows) - replaced
+        if some.moved:
+            number = self._writing.number_of(origin, 0)
+            self._writing.move([row._replace(origin=number) for row in some.moved.values()])
+            self.done.replaced += len(some.moved)
+
+    def _remove(self) -> None:
+        """Remove the rows of the same place whose items are gone."""
+        about, table = self._writing.about, self._writing.table
+        assert about is not None
+        assert table is not None
+        number = about.number_of(self._items.origin)
+        gone = [
+            name
+            for batch in table.batches(
+                ("id",), f"origin = {number}" if number is not None else None
+            )
+            for name in batch["id"].to_pylist()
+            if number is not None and name not in self._seen
+        ]
+        self.done.removed += table.delete(gone) if gone else 0
+
+    def _nothing(self, total: int) -> str:
+        name, why = next(iter(self.done.absent.items()))
+        return (
+            f"{self._items.contents.name}: none of {total:,} items can be indexed, such as "
+            f"{name!r:.200}: {why}"
+        )
+
+
+def _row(entry: Entry, origin: int, digest: str) -> Row:
+    parts = dict(entry.content)
+    return Row(entry.id, entry.modality, parts.get("text"), parts.get("image"), origin, digest)

@@ -1,0 +1,98 @@
+"""Exact search of an index: the rows of a small one in memory, those of a large one streamed."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import AnyArray, FloatArray, IntArray
+from gcl_spec.index.best import Best, best_rows, largest_norm
+from gcl_spec.index.hit import Found, ranked
+from gcl_spec.index.table import PAYLOAD, Table, modality_filter
+
+__all__ = ["HeldRows", "found_of", "shown", "stream"]
+
+_TEXT = 1000
+"""The characters of a text that a search shows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldRows:
+    """All rows of a version of the table in memory, in the order of their ids.
+
+    version: that of the table. payload: a table of Arrow with the columns `PAYLOAD`. rows_CD:
+    vectors (C, D). norm: the largest of their norms. modality_C: the modality of each, (C,).
+    """
+
+    version: int
+    payload: Any
+    rows_CD: AnyArray
+    norm: float
+    modality_C: Any
+
+    @classmethod
+    def load(cls, table: Table, column: str) -> "HeldRows":
+        """The rows of the newest version.
+
+        Args:
+            table: the table of the index.
+            column: that of the vectors.
+        """
+        import pyarrow as pa
+
+        version = int(table.lance.version)
+        batches = list(table.batches((*PAYLOAD, column)))
+        if not batches:
+            none = np.zeros((0, table.columns[column]), np.float32)
+            return cls(version, None, none, 0.0, np.zeros(0, str))
+        whole = pa.Table.from_batches(batches)
+        ids = np.asarray(whole["id"].to_pylist(), object)
+        order_C = np.argsort(ids, kind="stable")
+        rows_CD = table.rows_of(whole, column)[order_C]
+        payload = _shortened(whole.select(PAYLOAD)).take(order_C)
+        modality_C = np.asarray(payload["modality"].to_pylist())
+        return cls(version, payload, rows_CD, largest_norm(rows_CD), modality_C)
+
+    def search(self, query_D: FloatArray, k: int, only: Collection[str]) -> list[Found]:
+        """The `k` best items of some modalities, all if `only` is empty; ties by id."""
+        keep_C = np.isin(self.modality_C, sorted(only)) if only else None
+        best = best_rows(query_D, self.rows_CD, k, norm=self.norm, keep_C=keep_C)
+        return found_of(self.payload, best) if len(best.place_K) else []
+
+
+def stream(
+    table: Table, column: str, query_D: FloatArray, k: int, only: Collection[str]
+) -> list[Found]:
+    """The `k` best items as `HeldRows.search` finds them, a batch of rows in memory at a time."""
+    found: list[Found] = []
+    for batch in table.batches((*PAYLOAD, column), modality_filter(only)):
+        rows_CD = table.rows_of(batch, column)
+        best = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=_ids(batch))
+        found = ranked([*found, *found_of(batch, best)], k)
+    return found
+
+
+def _ids(batch: Any) -> Callable[[IntArray], Sequence[str]]:
+    """What gives the ids of rows of a batch of Arrow by their places."""
+    return lambda place_N: [str(x) for x in batch["id"].take(place_N).to_pylist()]
+
+
+def found_of(payload: Any, best: Best) -> list[Found]:
+    """What was found, of a table or batch of Arrow with the columns `PAYLOAD`."""
+    rows = payload.select(PAYLOAD).take(best.place_K).to_pylist()
+    return [Found(s, **shown(row)) for s, row in zip(best.score_K.tolist(), rows, strict=True)]
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as a search shows it: of a long text the beginning."""
+    text = row["text"]
+    return {**row, "text": text if text is None else text[:_TEXT]}
+
+
+def _shortened(payload: Any) -> Any:
+    """The table of Arrow with the beginnings of its texts."""
+    import pyarrow.compute as pc
+
+    place = payload.schema.get_field_index("text")
+    return payload.set_column(place, "text", pc.utf8_slice_codeunits(payload["text"], 0, _TEXT))

@@ -1,0 +1,172 @@
+"""The items of a folder of pictures, with captions beside them, and of texts.
+
+A picture's caption lies beside it: cat.txt or cat.json for cat.jpg, or cat.jpg.txt. A text file
+that belongs to no picture is an item of its own.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gcl_spec._files.reading import parse_json, reason
+from gcl_spec._words import escaped
+from gcl_spec.config.user_paths import is_text
+from gcl_spec.data.root import FolderRoot
+from gcl_spec.data.sample import clean_captions
+from gcl_spec.data.spellings import NOT_DATA
+from gcl_spec.embed.entry import Content, Entry
+from gcl_spec.errors import DataError
+
+__all__ = ["PICTURES", "FolderListing"]
+
+PICTURES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff")
+)
+_UNREAD = frozenset(
+    (".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".svg", ".ico", ".eps", ".tga", ".exr")
+)
+_RAW = frozenset((".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"))
+_TEXT, _JSON = ".txt", ".json"
+_KEYS = ("caption", "captions", "text", "description", "title", "alt")
+_SKIPPED = frozenset((*NOT_DATA, "@eaDir", "#recycle", "Thumbs.db"))
+_MOST_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A picture with the files of its caption, or a text alone; paths below the folder."""
+
+    path: str
+    captions: tuple[str, ...] = ()
+
+
+class FolderListing:
+    """The pictures and texts below a folder, in the order of their paths, which are their ids.
+
+    Hidden files and folders are left out, and links to folders are not followed.
+
+    Args:
+        folder: the folder.
+        prefix: stands before each id.
+    """
+
+    def __init__(self, folder: Path, prefix: str = "") -> None:
+        self._root, self._prefix = FolderRoot(folder), prefix
+        names, self._links = _walk(folder)
+        self._files = list(_files(names))
+        used = {x for file in self._files for x in (file.path, *file.captions)}
+        self._others = Counter(
+            Path(x).suffix.lower() or "no suffix" for x in names if x not in used
+        )
+        self._bad_captions: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def entries(self, part: slice, /) -> list[Entry]:
+        """The entries of a slice (`gcl_spec.embed.entry.Listing.entries`)."""
+        return [self._entry(file) for file in self._files[part]]
+
+    def notes(self) -> list[str]:
+        """Lines on what is left out, or was not readable as a caption so far."""
+        found = []
+        if self._others:
+            kinds = ", ".join(f"{n:,} {kind}" for kind, n in self._others.most_common(5))
+            found.append(f"files that are no pictures and no texts are left out: {kinds}")
+        if self._links:
+            found.append(
+                f"links to folders are not followed: {len(self._links):,}, such as {self._links[0]}"
+            )
+        if self._bad_captions:
+            name, why = next(iter(self._bad_captions.items()))
+            found.append(
+                f"captions that cannot be read: {len(self._bad_captions):,}, such as {name}: {why}"
+            )
+        return found
+
+    def _entry(self, file: _File) -> Entry:
+        name = self._prefix + escaped(file.path)
+        if not is_text(file.path):
+            return Entry(name, (), "the name of the file is not UTF-8; rename it")
+        suffix = Path(file.path).suffix.lower()
+        if suffix in _UNREAD | _RAW:
+            return Entry(name, (), f"{suffix[1:].upper()} files are not read; convert it to JPEG")
+        captions = (file.path,) if suffix == _TEXT else file.captions
+        text, why = self._caption(captions)
+        if suffix == _TEXT:
+            return Entry(name, (("text", text),) if text else (), why or _no(text))
+        parts: Content = (("image", file.path),)
+        return Entry(name, (*parts, ("text", text)) if text else parts)
+
+    def _caption(self, paths: tuple[str, ...]) -> tuple[str, str]:
+        """The first text that the files hold, or why there is none."""
+        why = ""
+        for path in paths:
+            try:
+                text = _text_of(path, self._root.read_bytes(path))
+            except (DataError, ValueError) as error:
+                self._bad_captions[path] = why = reason(error)
+                continue
+            if text:
+                return text, ""
+        return "", why
+
+
+def _walk(folder: Path) -> tuple[list[str], list[str]]:
+    """The paths of all files below a folder, sorted, and those of links to folders."""
+    found, links = [], []
+    for place, folders, names in os.walk(folder):
+        below = os.path.relpath(place, folder)
+        start = "" if below == "." else below.replace(os.sep, "/") + "/"
+        links += [start + x for x in folders if os.path.islink(os.path.join(place, x))]  # noqa: PTH114, PTH118
+        folders[:] = [x for x in folders if not _skipped(x)]
+        found += [start + x for x in names if not _skipped(x)]
+    return sorted(found), sorted(links)
+
+
+def _skipped(name: str) -> bool:
+    return name.startswith(".") or name in _SKIPPED
+
+
+def _files(names: list[str]) -> Iterator[_File]:
+    there = set(names)
+    taken: set[str] = set()
+    pictures = [x for x in names if Path(x).suffix.lower() in PICTURES | _UNREAD | _RAW]
+    for name in pictures:
+        stem = name[: len(name) - len(Path(name).suffix)]
+        captions = [x + end for end in (_TEXT, _JSON) for x in (stem, name) if x + end in there]
+        taken.update(captions)
+        yield _File(name, tuple(captions))
+    for name in names:
+        if Path(name).suffix.lower() == _TEXT and name not in taken:
+            yield _File(name)
+
+
+def _text_of(path: str, data: bytes) -> str:
+    """The caption in a file.
+
+    Raises:
+        DataError: its captions are no texts.
+        ValueError: it is no text, no JSON, or has none of the keys.
+    """
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"it has {len(data):,} bytes, at most {_MOST_BYTES:,} are a caption")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    if not path.lower().endswith(_JSON):
+        return text.strip()
+    record = parse_json(text)
+    if isinstance(record, str | list):
+        record = {"captions": record}
+    if not isinstance(record, dict) or not any(key in record for key in _KEYS):
+        raise ValueError(f"it has none of the keys {', '.join(_KEYS)}")
+    value = next(record[key] for key in _KEYS if key in record)
+    return next(iter(clean_captions(path, value)), "")
+
+
+def _no(text: str) -> str:
+    return "" if text else "the file is empty"

@@ -1,0 +1,274 @@
+"""An index of items, which is searched by a picture, a text, both, or an item of it."""
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec._words import brief, nearest
+from gcl_spec.config.user_paths import is_text, user_path
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.errors import ConfigError, InputError
+from gcl_spec.evaluate.calibrations.rows import Rows
+from gcl_spec.index.about import About, Origin, read_about
+from gcl_spec.index.adding import Adding
+from gcl_spec.index.given import given_items
+from gcl_spec.index.hit import Found, Hit, interleaved
+from gcl_spec.index.items import Added
+from gcl_spec.index.model import Model, Used, load_model
+from gcl_spec.index.pictures import Pictures
+from gcl_spec.index.queries import Query, calibrated, stored_rows, unit
+from gcl_spec.index.searching import Searching
+from gcl_spec.index.table import Row, Table, open_table
+from gcl_spec.index.writing import delete
+
+__all__ = ["Index", "open_index"]
+
+MODALITIES = ("image", "text", "image+text")
+
+
+class Index:
+    """An index of items, which `gcl index` has made.
+
+    A search sees the newest commit, whichever process made it. The model is loaded when it is first
+    needed, and once: a search by an item of the index, or by a vector, needs none.
+
+    Args:
+        folder: the index.
+        run: the folder of the run; None: where it was when the index was made.
+        used: how the run is used.
+        model: the model, where it is in memory already.
+
+    Raises:
+        DataError: there is no index, it is of another format, or of another model than `model`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        run: Path | None = None,
+        used: Used | None = None,
+        model: Model | None = None,
+    ) -> None:
+        self.path = folder
+        self.about: About = read_about(folder)
+        self._run, self._used = run or Path(self.about.run), used or Used()
+        self._table: Table = open_table(folder, self.about)
+        self._searching = Searching(self._table)
+        self._pictures = Pictures(folder)
+        if model is not None:
+            model.check(self.about, folder)
+            self.__dict__["model"] = model
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The places that items came from; `Hit.origin` is the number of one."""
+        return read_about(self.path).origins
+
+    @property
+    def modalities(self) -> dict[str, int]:
+        """The number of items of each modality."""
+        counts = {name: self._table.count((name,)) for name in MODALITIES}
+        return {name: n for name, n in counts.items() if n}
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, which is loaded when it is first asked for.
+
+        Raises:
+            CheckpointError: there is no run where it was, or it is damaged.
+            DataError: the run has other weights than those of the index.
+        """
+        if not self._run.is_dir():
+            raise ConfigError(
+                f"the run of {self.path}, {self.about.maker.name}, is not at {self._run}; name its "
+                "place with --run"
+            )
+        maker = self.about.maker
+        names = tuple(self.about.calibrations)
+        found = load_model(self._run, self._used, dtype=maker.dtype, calibrations=names)
+        found.check(self.about, self.path)
+        return found
+
+    def search(
+        self,
+        image: ImageInput | None = None,
+        text: str | None = None,
+        *,
+        like: str | None = None,
+        vector: FloatArray | None = None,
+        k: int = 10,
+        only: str | Collection[str] = (),
+        exact: bool = False,
+        min_score: float | None = None,
+        balanced: bool = False,
+        calibration: str = "",
+        minus: str | None = None,
+        weight: float | None = None,
+    ) -> list[Hit]:
+        """The items that are nearest to a query, best first; of equal scores the lower id is first.
+
+        The first hits of a search for more are those of a search for fewer.
+
+        Args:
+            image: a picture: a path, a file's content, a Pillow image, or (H, W, 3) uint8.
+            text: a text; with a picture the two are fused.
+            like: the id of an item of the index, in place of these; it is not among its own hits.
+            vector: a row of the model, (D,), in place of these, of any norm; with a calibration a
+                row of it as a query, which is taken as it is.
+            k: how many hits are wanted.
+            only: the modalities that are searched, such as "image" or ("image", "image+text"): the
+                result is that of a search of these items alone.
+            exact: search exactly also where there are many items.
+            min_score: leave out hits of lower scores.
+            balanced: take hits of each modality in turn.
+            calibration: the name of one whose rows the index has.
+            minus: a text whose row is subtracted from the query's.
+            weight: the share of the picture in a query of both, from 0 to 1; None: they are fused
+                as the run fuses.
+
+        Raises:
+            InputError: nothing, or too much, is given, or there is no such item.
+            DataError: the picture cannot be read, or the run is not that of the index.
+        """
+        if k < 1:
+            raise InputError(f"k is {k}; wanted 1 or more hits")
+        names, column = _modalities(only), self._column(calibration)
+        if (image is not None or text is not None) + (like is not None) + (vector is not None) != 1:
+            raise InputError(
+                "give a picture, a text or both; or like, the id of an item; or vector"
+            )
+        if vector is not None:
+            query_D = self._vector(vector, calibration)
+        else:
+            query = Query(image, text, minus, weight) if like is None else None
+            rows = self._stored(like or "") if query is None else self.model.query(query)
+            chain = self.model.calibrations[calibration] if calibration else None
+            query_D = calibrated(rows, chain)
+
+        def found(wanted: Collection[str]) -> list[Found]:
+            hits = self._searching.nearest(
+                query_D, k + (like is not None), column=column, only=wanted, exact=exact
+            )
+            least = -np.inf if min_score is None else min_score
+            return [x for x in hits if x.id != like and x.score >= least][:k]
+
+        hits = (
+            interleaved([found((x,)) for x in names or MODALITIES], k) if balanced else found(names)
+        )
+        return [
+            Hit(rank, x.score, x.modality, x.id, x.text, x.image, x.origin)
+            for rank, x in enumerate(hits, 1)
+        ]
+
+    def add(self, items: Iterable[Mapping[str, Any]]) -> Added:
+        """Add items, or replace those of the same ids that have changed, in commits of some 2000.
+
+        Args:
+            items: mappings with "id" and "image", the path of a picture, or "text", or both.
+
+        Returns:
+            What was done, and why some items could not be added.
+
+        Raises:
+            InputError: an item is none.
+            DataError: none of them can be added.
+            ConfigError: another process writes to the index.
+        """
+        given = given_items(items, self.model.config)
+        return Adding(self.path, self.model, given).run()
+
+    def delete(self, ids: str | Iterable[str]) -> int:
+        """Delete the items of these ids; the number of those that were there."""
+        return delete(self.path, [ids] if isinstance(ids, str) else list(ids))
+
+    def get(self, id: str) -> Row:
+        """The item of an id, with its whole text.
+
+        Raises:
+            InputError: there is none.
+        """
+        found = self._table.known([id]) if is_text(id) else {}
+        if id not in found:
+            raise InputError(f"{self.path} has no item {brief(id)!r}")
+        return found[id]
+
+    def picture(self, id: str) -> bytes:
+        """The file of the picture of an item, read where the item came from.
+
+        Raises:
+            InputError: there is no such item.
+            DataError: it has no picture, or it cannot be read any more.
+        """
+        row = self.get(id)
+        return self._pictures.read(self.origins[row.origin], row.image)
+
+    def _stored(self, id: str) -> Rows:
+        row = self.get(id)
+        return stored_rows(row.modality, self._table.vectors([id], self._column(""))[id])
+
+    def _vector(self, vector: FloatArray, calibration: str) -> FloatArray:
+        width = self.about.columns()[calibration][1]
+        try:
+            found_D = np.asarray(vector, np.float32)
+        except (TypeError, ValueError):
+            found_D = np.zeros(0, np.float32)
+        if found_D.shape != (width,):
+            raise InputError(f"the vector has shape {found_D.shape}; wanted ({width},)")
+        row_D = unit(found_D)
+        return found_D if calibration else row_D
+
+    def _column(self, calibration: str) -> str:
+        columns = self.about.columns()
+        if calibration not in columns:
+            known = ", ".join(x for x in columns if x) or "none"
+            raise ConfigError(
+                f"{self.path} has no rows of calibration {calibration!r:.80} (it has {known}); "
+                f"make the index with --calibration{nearest(calibration, columns)}"
+            )
+        return columns[calibration][0]
+
+
+def open_index(
+    path: str | os.PathLike[str],
+    *,
+    run: str | os.PathLike[str] | None = None,
+    backend: str = "torch",
+    device: str | None = None,
+    step: str = "newest",
+    allow_unverified: bool = False,
+) -> Index:
+    """An index that `gcl index` has made.
+
+    Args:
+        path: its folder.
+        run: the folder of its run, where that was moved.
+        backend: the name of a training backend.
+        device: one of the backend's devices; its first when not given.
+        step: which checkpoint of the run.
+        allow_unverified: take runs of older versions, which have no checksums, and edited files.
+
+    Raises:
+        DataError: there is no index, or it is of another version's format.
+    """
+    where = None if run is None else Path(user_path(os.fspath(run)))
+    used = Used(backend, device, step, allow_unverified)
+    return Index(Path(user_path(os.fspath(path))), where, used)
+
+
+def _modalities(only: str | Collection[str]) -> tuple[str, ...]:
+    names = (only,) if isinstance(only, str) else tuple(only)
+    for name in names:
+        if name not in MODALITIES:
+            known = ", ".join(MODALITIES)
+            raise InputError(
+                f"no modality {name!r:.80} (there are {known}){nearest(name, MODALITIES)}"
+            )
+    return names

@@ -1,0 +1,133 @@
+"""Queries: a picture, a text, both, less another text, or an item of the index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.config.user_paths import is_text
+from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.errors import ConfigError, InputError
+from gcl_spec.evaluate.calibrations.known import Chain
+from gcl_spec.evaluate.calibrations.rows import Rows
+from gcl_spec.index.items import MOST_TEXT
+from gcl_spec.objective import name_parts
+
+__all__ = ["Query", "calibrated", "stored_rows", "unit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for.
+
+    image: a picture, by path, content or otherwise.
+    text: a text; with a picture the two are fused.
+    minus: a text whose row is subtracted.
+    weight: the share of the picture's unit row in the sum of both, from 0 to 1; None: they are
+        fused as the run fuses.
+
+    Raises:
+        InputError: nothing is given, or a text is empty or too long.
+    """
+
+    image: ImageInput | None = None
+    text: str | None = None
+    minus: str | None = None
+    weight: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.image is None and self.text is None:
+            raise InputError("nothing to search for: give a picture, a text, or both")
+        for name, text in (("text", self.text), ("text to subtract", self.minus)):
+            if text is not None:
+                _check_text(name, text)
+        if self.weight is not None and not 0 <= self.weight <= 1:
+            raise InputError(f"the weight of the picture is {self.weight}; wanted 0 to 1")
+
+    @property
+    def modality(self) -> str:
+        """The name of its parts together."""
+        parts = {"image": self.image, "text": self.text}
+        return "+".join(name for name, x in parts.items() if x is not None)
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The samples to encode: all parts, the picture, the text, and what is subtracted."""
+        both = self.image is not None and self.text is not None
+        samples: list[tuple[Any, Any]] = [(self.image, self.text)]
+        if both:
+            samples += [(self.image, None), (None, self.text)]
+        if self.minus is not None:
+            samples.append((None, self.minus))
+        return {"image": [x for x, _ in samples], "text": [x for _, x in samples]}
+
+    def rows(self, rows_SD: FloatArray) -> Rows:
+        """The row of the query and those of its parts, (1, D) each.
+
+        Args:
+            rows_SD: those of the samples of `columns`, (S, D).
+
+        Raises:
+            InputError: nothing is left of the row.
+        """
+        whole_D, names = rows_SD[0], name_parts(self.modality)
+        parts = {names[0]: rows_SD[:1]}
+        if len(names) > 1:
+            parts = {name: rows_SD[n : n + 1] for n, name in enumerate(names, 1)}
+            if self.weight is not None:
+                image_D, text_D = rows_SD[1], rows_SD[2]
+                whole_D = unit(self.weight * image_D + (1 - self.weight) * text_D)
+        if self.minus is not None:
+            whole_D = unit(whole_D - rows_SD[-1])
+            if len(names) == 1:
+                parts = {names[0]: whole_D[None]}
+        return Rows(self.modality, whole_D[None], parts)
+
+
+def stored_rows(modality: str, row_D: FloatArray) -> Rows:
+    """The row (D,) of an item of the index, as a query; those of its parts are not known."""
+    whole_1D = unit(row_D.astype(np.float32))[None]
+    parts: Mapping[str, FloatArray] = {} if "+" in modality else {modality: whole_1D}
+    return Rows(modality, whole_1D, parts)
+
+
+def calibrated(rows: Rows, chain: Chain | None) -> FloatArray:
+    """The row (D,) to search with, or (D + A,) where a calibration appends numbers.
+
+    Raises:
+        ConfigError: the calibration needs the rows of the parts, which are not known.
+    """
+    if chain is None:
+        return np.asarray(rows.whole[0], np.float32)
+    try:
+        found = chain.apply(rows, "query")
+    except LookupError:
+        if rows.parts:
+            raise
+        raise ConfigError(
+            f"calibration {chain.name} needs the picture and the text of an item alone; search by "
+            "these in place of the item"
+        ) from None
+    return np.asarray(found[0], np.float32)
+
+
+def unit(row_D: FloatArray) -> FloatArray:
+    """A row (D,) of norm 1.
+
+    Raises:
+        InputError: it is zero, or not finite.
+    """
+    norm = float(np.linalg.norm(row_D))
+    if not 1e-6 < norm < np.inf:
+        raise InputError("the row of this query is zero, or holds NaN or Inf: nothing is near it")
+    return np.asarray(row_D / norm, np.float32)
+
+
+def _check_text(name: str, text: str) -> None:
+    if not text.strip():
+        raise InputError(f"the {name} is empty")
+    if len(text) > MOST_TEXT:
+        raise InputError(f"the {name} has {len(text):,} characters; at most {MOST_TEXT:,} fit")
+    if not is_text(text):
+        raise InputError(f"the {name} holds half a surrogate pair, which is no text")

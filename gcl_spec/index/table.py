@@ -1,0 +1,222 @@
+"""The table of an index: LanceDB's, of which every commit is there whole or not at all."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gcl_spec._typing import AnyArray, FloatArray
+from gcl_spec.index.about import About
+from gcl_spec.index.library import equals_any, lance_errors, lancedb
+
+__all__ = [
+    "GRACE",
+    "MOST_FRAGMENTS",
+    "PAYLOAD",
+    "Row",
+    "State",
+    "Table",
+    "create_table",
+    "modality_filter",
+    "open_table",
+]
+
+NAME = "items"
+GRACE = timedelta(minutes=10)
+"""A reader that has begun finds its version of the table for this long after it was replaced."""
+MOST_FRAGMENTS = 16
+PAYLOAD = ("id", "modality", "text", "image", "origin")
+"""The columns of what a search shows."""
+_IDS = 4096
+
+
+class Row(NamedTuple):
+    """An item of an index, without its vectors.
+
+    text: its whole text. image: the path of its picture, or another reference to it. origin: the
+    number of the place that it came from. hash: that of its content.
+    """
+
+    id: str
+    modality: str
+    text: str | None
+    image: str | None
+    origin: int
+    hash: str
+
+
+class State(NamedTuple):
+    """What the disk holds: rows, fragments, versions that are still kept, and bytes."""
+
+    rows: int
+    fragments: int
+    versions: int
+    bytes: int
+
+
+def create_table(folder: Path, columns: Mapping[str, int], dtype: str) -> None:
+    """Make the table of a new index, without rows.
+
+    Args:
+        folder: the index.
+        columns: the widths of the vectors, by the name of their column.
+        dtype: "float32" or "float16".
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    with lance_errors("make", folder):
+        lancedb().connect(str(folder)).create_table(NAME, schema=_schema(columns, dtype))
+
+
+class Table:
+    """The table of an index.
+
+    Every call sees the newest commit, whichever process made it. Those that write need the lock of
+    the folder (`gcl_spec._files.locks.locked`).
+
+    Args:
+        folder: the index.
+        columns: the widths of the vectors, by the name of their column.
+        dtype: "float32" or "float16".
+    """
+
+    def __init__(self, folder: Path, columns: Mapping[str, int], dtype: str) -> None:
+        self.folder, self.columns, self.dtype = folder, columns, dtype
+
+    @cached_property
+    def lance(self) -> Any:
+        """LanceDB's object."""
+        with lance_errors("open", self.folder):
+            database = lancedb().connect(str(self.folder), read_consistency_interval=timedelta(0))
+            return database.open_table(NAME)
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def count(self, only: Collection[str] = ()) -> int:
+        """The number of items, of some modalities if `only` names them."""
+        with lance_errors("read", self.folder):
+            found: int = self.lance.count_rows(modality_filter(only))
+        return found
+
+    def known(self, ids: Sequence[str]) -> dict[str, Row]:
+        """The rows of those of these ids that are there, by id."""
+        found: dict[str, Row] = {}
+        for start in range(0, len(ids), _IDS):
+            where = equals_any("id", ids[start : start + _IDS])
+            for batch in self.batches(Row._fields, where):
+                found |= {x["id"]: Row(**x) for x in batch.to_pylist()}
+        return found
+
+    def vectors(self, ids: Sequence[str], column: str) -> dict[str, FloatArray]:
+        """The vectors (D,) of those of these ids that are there, as they are stored."""
+        found: dict[str, FloatArray] = {}
+        for start in range(0, len(ids), _IDS):
+            where = equals_any("id", ids[start : start + _IDS])
+            for batch in self.batches(("id", column), where):
+                rows_ND = self.rows_of(batch, column)
+                found |= dict(zip(batch["id"].to_pylist(), rows_ND, strict=True))
+        return found
+
+    def rows_of(self, batch: Any, column: str) -> FloatArray:
+        """The vectors (N, D) of N rows of Arrow, as they are stored."""
+        values = batch[column]
+        values = values.combine_chunks() if hasattr(values, "combine_chunks") else values
+        width = self.columns[column]
+        rows_ND: FloatArray = values.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        return rows_ND
+
+    def batches(self, columns: Sequence[str], where: str | None = None) -> Iterator[Any]:
+        """Record batches of Arrow with these columns, of the rows that fulfil a condition."""
+        with lance_errors("read", self.folder):
+            query = self.lance.search().select(list(columns))
+            if where is not None:
+                query = query.where(where)
+            yield from query.to_batches()
+
+    def put(self, rows: Sequence[Row], vectors: Mapping[str, AnyArray], *, replaces: bool) -> None:
+        """Add N rows in one commit, or replace those of the same ids.
+
+        Args:
+            rows: N rows of different ids.
+            vectors: (N, D) for every column of vectors.
+            replaces: some of the ids may be there.
+
+        Raises:
+            FileError: it cannot be written; the table is as before.
+        """
+        import pyarrow as pa
+
+        schema = _schema(self.columns, self.dtype)
+        arrays = [
+            pa.array([getattr(row, name) for row in rows], schema.field(name).type)
+            for name in Row._fields
+        ]
+        for name, width in self.columns.items():
+            flat = np.ascontiguousarray(vectors[name], self.dtype).ravel()
+            arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(flat), width))
+        batch = pa.Table.from_arrays(arrays, schema=schema)
+        with lance_errors("write", self.folder):
+            if not replaces:
+                self.lance.add(batch)
+                return
+            merge = self.lance.merge_insert("id").when_matched_update_all()
+            merge.when_not_matched_insert_all().execute(batch)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Delete the items of these ids; the number of those that were there."""
+        before = len(self)
+        with lance_errors("write", self.folder):
+            for start in range(0, len(ids), _IDS):
+                self.lance.delete(equals_any("id", ids[start : start + _IDS]))
+        return before - len(self)
+
+    def state(self) -> State:
+        """What the disk holds."""
+        with lance_errors("read", self.folder):
+            found = self.lance.stats()
+            versions = len(self.lance.list_versions())
+        fragments = found["fragment_stats"]["num_fragments"]
+        size = sum(x.stat().st_size for x in self.folder.rglob("*") if x.is_file())
+        return State(found["num_rows"], fragments, versions, size)
+
+    def tidy(self, *, most: int = MOST_FRAGMENTS) -> None:
+        """Merge small files where there are more than `most`, and remove old versions.
+
+        What a killed writer left is removed, too: this process has the lock.
+        """
+        if self.state().fragments <= most:
+            return
+        with lance_errors("tidy", self.folder):
+            self.lance.optimize(cleanup_older_than=GRACE, delete_unverified=True)
+
+
+def open_table(folder: Path, about: About) -> Table:
+    """The table of an index."""
+    return Table(folder, dict(about.columns().values()), about.maker.dtype)
+
+
+def modality_filter(only: Collection[str]) -> str | None:
+    """A condition of SQL: the item has one of these modalities; None without any."""
+    return equals_any("modality", sorted(only)) if only else None
+
+
+def _schema(columns: Mapping[str, int], dtype: str) -> Any:
+    import pyarrow as pa
+
+    number = pa.float32() if dtype == "float32" else pa.float16()
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("modality", pa.string(), nullable=False),
+            pa.field("text", pa.string()),
+            pa.field("image", pa.string()),
+            pa.field("origin", pa.int32(), nullable=False),
+            pa.field("hash", pa.string(), nullable=False),
+            *(pa.field(name, pa.list_(number, width)) for name, width in columns.items()),
+        ]
+    )

@@ -1,0 +1,147 @@
+"""Writes an index: one process at a time, a commit at a time."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from gcl_spec._files.atomic import atomic_folder
+from gcl_spec._files.locks import locked
+from gcl_spec._typing import FloatArray
+from gcl_spec.errors import ConfigError
+from gcl_spec.index.about import ABOUT, About, Origin, read_about, side_by_side, write_about
+from gcl_spec.index.model import Model
+from gcl_spec.index.table import MOST_FRAGMENTS, Row, Table, create_table, open_table
+
+__all__ = ["Writing", "delete"]
+
+_WHILE_ADDING = 4 * MOST_FRAGMENTS
+
+
+class Writing:
+    """The index in a folder, which other processes may read meanwhile, but not write.
+
+    It is made with its first rows: until then there is nothing.
+
+    Args:
+        folder: the index.
+        model: that of the rows.
+
+    Raises:
+        ConfigError: the folder holds something else, or another process writes there.
+        DataError: the index is of another model, or of another format.
+    """
+
+    def __init__(self, folder: Path, model: Model) -> None:
+        self.folder, self._model = folder, model
+        self.about: About | None = None
+        self.table: Table | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        if (self.folder / ABOUT).exists():
+            self._open()
+        elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise ConfigError(
+                f"{self.folder} is not empty and holds no index; choose another place"
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _open(self) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(locked(self.folder, "writes"))
+            about = read_about(self.folder)
+            self._model.check(about, self.folder)
+            self.about, self.table = about, open_table(self.folder, about)
+            self._stack = stack.pop_all()
+
+    def number_of(self, origin: Origin, width: int) -> int:
+        """The number of a place, which index.json names from now on.
+
+        Args:
+            origin: the place.
+            width: the numbers of a row and of those of all calibrations together.
+        """
+        if self.about is None:
+            self.about = _about(self._model, width)
+        number = self.about.number_of(origin)
+        if number is None:
+            number = len(self.about.origins)
+            self.about = self.about.with_origin(origin)
+            if self.table is not None:
+                write_about(self.folder, self.about)
+        return number
+
+    def put(self, rows: Sequence[Row], rows_ND: FloatArray, *, replaces: bool) -> None:
+        """Write items in one commit.
+
+        Args:
+            rows: N items.
+            rows_ND: their rows, those of each calibration beside them, (N, D + ...).
+            replaces: some of the ids may be there.
+
+        Raises:
+            FileError: it cannot be written; the index is as before.
+        """
+        assert self.about is not None
+        columns = self.about.columns()
+        parts = side_by_side([width for _, width in columns.values()])
+        names = [name for name, _ in columns.values()]
+        vectors = {name: rows_ND[:, part] for name, part in zip(names, parts, strict=True)}
+        if self.table is None:
+            self._make(self.about, rows, vectors)
+        else:
+            self.table.put(rows, vectors, replaces=replaces)
+            self.table.tidy(most=_WHILE_ADDING)
+
+    def move(self, rows: Sequence[Row]) -> None:
+        """Write items again, in one commit, whose rows are as they were."""
+        assert self.table is not None
+        ids = [row.id for row in rows]
+        vectors = {}
+        for name in self.table.columns:
+            there = self.table.vectors(ids, name)
+            vectors[name] = np.stack([there[one] for one in ids])
+        self.table.put(rows, vectors, replaces=True)
+
+    def _make(self, about: About, rows: Sequence[Row], vectors: Mapping[str, FloatArray]) -> None:
+        with atomic_folder(self.folder) as beside:
+            create_table(beside, dict(about.columns().values()), about.maker.dtype)
+            open_table(beside, about).put(rows, vectors, replaces=False)
+            write_about(beside, about)
+        self._open()
+
+
+def _about(model: Model, width: int) -> About:
+    """What a new index is, whose rows and those of all calibrations have `width` numbers."""
+    more = {name: chain.appended for name, chain in model.calibrations.items()}
+    own = (width - sum(more.values())) // (1 + len(more))
+    digests = model.digests()
+    found = {name: (digests[name], own + count) for name, count in more.items()}
+    return About(model.maker, own, model.path, found)
+
+
+def delete(folder: Path, ids: Sequence[str]) -> int:
+    """Delete the items of these ids; the number of those that were there.
+
+    Raises:
+        ConfigError: another process writes there.
+        DataError: there is no index.
+    """
+    about = read_about(folder)
+    with locked(folder, "writes"):
+        table = open_table(folder, about)
+        found = table.delete(ids)
+        table.tidy()
+    return found

@@ -1,0 +1,78 @@
+"""A folder of pictures with captions beside them, as people have it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gcl_spec.embed.entry import Entry
+from gcl_spec.index.folder import FolderListing
+
+
+def listing(folder: Path, **files: str | bytes) -> FolderListing:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return FolderListing(folder)
+
+
+def entries(found: FolderListing) -> dict[str, Entry]:
+    return {entry.id: entry for entry in found.entries(slice(None))}
+
+
+def test_captions_lie_beside_their_pictures(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "a.jpg": b"", "a.txt": "\ufeff a cat \n",
+        "b.PNG": b"", "b.PNG.txt": "a dog",
+        "c.webp": b"", "c.json": '{"id": 3, "caption": "a bird"}',
+        "d.gif": b"", "d.txt": "", "d.json": '["", "a fish"]',
+        "e.tiff": b"",
+        "sub/a.bmp": b"", "sub/alone.txt": "a text", "sub/empty.txt": " ",
+    }  # fmt: skip
+    found = entries(listing(tmp_path, **files))
+    texts = {name: dict(entry.content).get("text") for name, entry in found.items()}
+    assert texts == {
+        "a.jpg": "a cat", "b.PNG": "a dog", "c.webp": "a bird", "d.gif": "a fish", "e.tiff": None,
+        "sub/a.bmp": None, "sub/alone.txt": "a text", "sub/empty.txt": None,
+    }  # fmt: skip
+    assert found["sub/a.bmp"].content == (("image", "sub/a.bmp"),)
+    assert found["sub/alone.txt"].modality == "text"
+    assert found["sub/empty.txt"].why == "the file is empty"
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "a.jpg": b"", "a.txt": b"\xff\xfe", "b.jpg": b"", "b.json": '{"no": 1}', "c.heic": b"",
+        ".hidden/x.jpg": b"", ".x.jpg": b"", "@eaDir/x.jpg": b"", "clip.mp4": b"", "list.csv": "a",
+    }  # fmt: skip
+    found = listing(tmp_path, **files)
+    (tmp_path / "else").symlink_to(tmp_path / ".hidden")
+    found = FolderListing(tmp_path)
+    assert set(entries(found)) == {"a.jpg", "b.jpg", "c.heic"}
+    assert "HEIC files are not read; convert it" in entries(found)["c.heic"].why
+    others, links, captions = found.notes()
+    assert "1 .csv" in others
+    assert "1 .mp4" in others
+    assert "links to folders are not followed: 1, such as else" in links
+    assert "captions that cannot be read: 2, such as a.txt: it is not UTF-8" in captions
+
+
+def test_names_of_files_are_their_ids(tmp_path: Path) -> None:
+    names = ["e\u0301.jpg", "\u00e9.jpg", "it's.jpg", "a\nb.jpg", "#?.jpg", "x" * 200 + ".jpg"]
+    listing(tmp_path, **dict.fromkeys(names, b""))
+    found = FolderListing(tmp_path, "mine/")
+    assert len(found) == 6
+    assert {dict(x.content)["image"] for x in entries(found).values()} == set(names)
+    assert all(name.startswith("mine/") for name in entries(found))
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))).write_bytes(b"")
+    bad = [entry for entry in entries(FolderListing(tmp_path)).values() if entry.why]
+    assert [(entry.id, entry.content) for entry in bad] == [(r"caf\xe9.jpg", ())]
+    assert "not UTF-8" in bad[0].why
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", '{"text": 5}', '"a' + "b" * 5_000_000 + '"'])
+def test_torn_captions_leave_the_picture(tmp_path: Path, content: str) -> None:
+    found = listing(tmp_path, **{"a.jpg": b"", "a.json": content})
+    assert entries(found)["a.jpg"].content == (("image", "a.jpg"),)
+    assert "captions that cannot be read: 1, such as a.json" in found.notes()[0]

@@ -1,0 +1,86 @@
+"""One process writes at a time, and an index of another model is left alone."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gcl_spec._files.locks import locked
+from gcl_spec.errors import ConfigError, DataError, FileError
+from gcl_spec.index.adding import Adding
+from gcl_spec.index.model import Model
+from gcl_spec.index.sources import items_of, origin_of
+from gcl_spec.index.table import Table
+from gcl_spec.index.writing import Writing, delete
+from indexed import added, model_of, opened, write_folder
+
+
+def test_another_model_is_refused_with_both_names(tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "data")
+    added(tmp_path / "ix", data)
+    model = model_of(tmp_path)
+    maker = replace(model.maker, model="else, step 3", weights="5" * 64)
+    other = Model(maker, "", model.config, model.trainer)
+    with pytest.raises(
+        DataError, match=r"of tiles, step 0 \(0{12}\), not of else, step 3 \(5{12}\)"
+    ):
+        Writing(tmp_path / "ix", other).__enter__()
+    # The lock was let go.
+    assert added(tmp_path / "ix", data).same == 4
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "data")
+    added(tmp_path / "ix", data)
+    with locked(tmp_path / "ix"):
+        for write in (lambda: added(tmp_path / "ix", data), lambda: delete(tmp_path / "ix", ["a"])):
+            with pytest.raises(ConfigError, match="another process writes in"):
+                write()
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+def test_what_is_written_before_a_full_disk_stays(
+    fails: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full at the `fails`-th commit; the same command goes on afterwards."""
+    data, calls = write_folder(tmp_path / "data"), []
+    put = Table.put
+
+    def full(self: Table, rows: object, *args: object, **more: object) -> None:
+        calls.append(rows)
+        if len(calls) == fails:
+            raise FileError("the disk is full")
+        put(self, rows, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Table, "put", full)
+    with pytest.raises(FileError, match="the disk is full"):
+        added(tmp_path / "ix", data, size=1)
+    assert (tmp_path / "ix").exists() == (fails > 1)
+    if fails > 1:
+        assert len(opened(tmp_path / "ix")) == fails - 1
+    done = added(tmp_path / "ix", data, size=1)
+    assert (done.added, done.same) == (5 - fails, fails - 1)
+
+
+def test_rows_of_calibrations_stand_beside(tmp_path: Path) -> None:
+    class Doubles:
+        name, appended = "doubles", 1
+
+        def apply_to_parts(self, role: str, modality: str, whole: object, parts: object) -> object:
+            return np.concatenate([2 * whole, np.ones((len(whole), 1))], axis=1)  # type: ignore
+
+        def arrays(self) -> dict[str, object]:
+            return {"state": np.ones(3)}
+
+    base = model_of(tmp_path)
+    model = Model(base.maker, base.path, base.config, base.trainer, {"doubles": Doubles()})  # type: ignore
+    data = write_folder(tmp_path / "data")
+    items = items_of(origin_of(str(data), None, model.config), model.config)
+    Adding(tmp_path / "ix", model, items, size=3).run()
+    table = opened(tmp_path / "ix")._table
+    assert table.columns == {"vector": 4, "vector_1": 5}
+    raw, made = (table.vectors(["red.png"], x)["red.png"] for x in table.columns)
+    np.testing.assert_allclose(made, [*(2 * raw), 1], rtol=1e-6)
+    with pytest.raises(ConfigError, match="has no rows of calibration 'mean'"):
+        opened(tmp_path / "ix").search(text="a", calibration="mean")
