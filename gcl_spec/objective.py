@@ -231,6 +231,9 @@ TRIPLETS = Objective(
 )
 """Composed triplets: (image, text) to image, and text to (image, text), each against its target."""
 
+_TRIPLETS_OF_VIDEOS = (Direction("image+text", "video"), Direction("video+text", "video"))
+"""WebVid-CoVR's (arXiv 2308.14746): a frame of a video, or all of it, with an edit to a video."""
+
 
 def _without(a: str, b: str) -> Objective:
     """The paper's table 5: GCL without the two directions between `a` and `b`."""
@@ -257,7 +260,8 @@ def preset(name: str, modalities: Sequence[str] | None = None) -> Objective:
     """The objective of this name in `PRESETS`, on the modalities of a model.
 
     One of all pairs, such as GCL, takes all of the modalities, and CLIP's all that are not fused.
-    One of chosen directions keeps them.
+    One of chosen directions keeps them; but the triplets of a model of videos are of all kinds that
+    its modalities allow, such as (video, text) to video.
 
     Args:
         name: a key of `PRESETS`.
@@ -278,6 +282,13 @@ def preset(name: str, modalities: Sequence[str] | None = None) -> Objective:
         fuses = any(len(name_parts(modality)) > 1 for modality in found.modalities)
         names = tuple(modalities) if fuses else given_names(modalities)
         return replace(found, modalities=names, directions=())
+    if found == TRIPLETS and "video" in modalities:
+        every = (*found.directions, *_TRIPLETS_OF_VIDEOS)
+        kept = tuple(d for d in every if {d.query, d.target} <= {*modalities})
+        used = {name for direction in kept for name in (direction.query, direction.target)}
+        if kept:
+            names = tuple(name for name in modalities if name in used)
+            return replace(found, modalities=names, directions=kept)
     lacking = [modality for modality in found.modalities if modality not in modalities]
     if lacking:
         raise ConfigError(

@@ -16,6 +16,7 @@ from gcl_cli._options import (
 from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.run.to_embed import Described
+from gcl_spec.run.videos import batch_size
 
 __all__ = ["command"]
 
@@ -127,7 +128,7 @@ def _embed(
     made = registry.load_training(backend)
     chosen = registry.choose_device(made, device)
     trainer = made.trainer(local_config(config), device=chosen, state=found.state)
-    model, batch = config.model.modalities, config.eval.batch_size
+    model, batch = config.model.modalities, batch_size(config)
     apply = None if fitted is None else fitted.apply_to_parts
     encoder = EntryEncoder(trainer, data.collate, model, batch, apply)
     about = data.described.to_json()

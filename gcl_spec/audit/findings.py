@@ -1,10 +1,8 @@
 """Finds what is wrong with training data before a run does."""
 
 import hashlib
-import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,17 +10,16 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray
 from gcl_spec.audit.false_negatives import FalseNegatives, false_negatives
+from gcl_spec.audit.looks import look_at
 from gcl_spec.config.memory import check_memory
 from gcl_spec.config.options import Config
-from gcl_spec.data.formats.composed import ComposedSource, query_key
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.data.open import data_root, source_of
 from gcl_spec.data.prepare.check_checkpoint import text_warnings
-from gcl_spec.data.prepare.pictures import load_image
-from gcl_spec.data.prepare.recipes import preprocessing_of, tokenizer_of
+from gcl_spec.data.prepare.recipes import tokenizer_of
 from gcl_spec.data.prepare.tokenizer import Tokenizer
-from gcl_spec.data.sample import BadSample
-from gcl_spec.data.source import Source, row_of
+from gcl_spec.data.sample import FILES, BadSample
+from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
 from gcl_spec.objective import in_order, name_parts
 from gcl_spec.progress import Quiet, Reporter
@@ -31,8 +28,6 @@ from gcl_spec.tasks.held_out import hold_out
 
 __all__ = ["Findings", "check_data"]
 
-_THREADS = 4
-_CHUNK = 256
 _LETTERS = 3  # a caption of fewer says nothing
 
 
@@ -49,7 +44,7 @@ class Findings:
     image_only: int
     text_only: int
     bad: tuple[BadSample, ...]
-    """Malformed rows, and pictures that cannot be read or are too large."""
+    """Malformed rows, and pictures or videos that cannot be read or are too large."""
     huge: int
     """Pictures over Pillow's limit of pixels."""
     largest: int
@@ -100,30 +95,13 @@ class Findings:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    bad: BadSample | None = None
-    images: tuple[bytes, ...] = ()  # digests; that of a target is behind that of its query
-    texts: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()  # the captions, or the whole query: who shares it asks the same
-    concept: str = ""
-    pixels: int = 0
-    huge: bool = False
-    given: tuple[str, ...] = ()
-
-    @property
-    def answer(self) -> bytes | None:
-        """The digest of the picture that answers, which in a triplet is its target's."""
-        return self.images[-1] if self.images else None
-
-
 def check_data(
     config: Config, *, sample: int | None = None, seed: int = 0, reporter: Reporter | None = None
 ) -> Findings:
     """Look at all samples of `config.data`, or at `sample` of them, drawn without repetition.
 
-    Every picture is decoded and made what the model takes. Shares and rates of false negatives of a
-    draw are estimates of those of all samples.
+    Every picture, and the frames of every video, are decoded and made what the model takes. Shares
+    and rates of false negatives of a draw are estimates of those of all samples.
 
     Args:
         config: the options of a run.
@@ -141,7 +119,7 @@ def check_data(
     numbers = np.arange(len(source))
     if sample is not None and sample < len(source):
         numbers = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
-    looks = list(_looks(source, numbers.tolist(), _reader(config), reporter))
+    looks = list(look_at(source, numbers.tolist(), config, reporter))
     good = [look for look in looks if look.bad is None]
     counts = Counter("+".join(sorted(look.given)) for look in good)
     contents = {name: counts[name] for name in in_order(counts)}
@@ -183,70 +161,6 @@ def _of_texts(config: Config, tokenizer: Tokenizer | None, texts: list[str]) -> 
     return [*text_warnings(config), *past]
 
 
-Read = Callable[[bytes, str], object]
-
-
-def _reader(config: Config) -> Read:
-    """A function that decodes a picture as training does."""
-    if config.model.kind == "adapter":
-        return lambda data, where: load_image(data, size=32, where=where)
-    return preprocessing_of(config).image
-
-
-def _looks(source: Source, numbers: list[int], read: Read, reporter: Reporter) -> Iterator[_Look]:
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for start in range(0, len(numbers), _CHUNK):
-            part = numbers[start : start + _CHUNK]
-            yield from pool.map(lambda number: _look(source, number, read), part)
-            reporter.update("samples", start + len(part), len(numbers))
-
-
-def _look(source: Source, number: int, read: Read) -> _Look:
-    row = row_of(source, number)
-    if isinstance(row, BadSample):
-        return _Look(row)
-    if isinstance(source, VectorSource):
-        images = tuple(hashlib.sha256(source.read_bytes(x)).digest() for x in row.pictures)
-        rows = (source.row("text", text).tobytes() for text in row.captions)
-        texts = tuple(hashlib.sha256(data).hexdigest() for data in rows)
-        return _Look(None, images, texts, texts, row.concept, given=tuple(row.given))
-    place, pixels, digests = source.place(number), 0, list[bytes]()
-    try:
-        for picture in row.pictures:
-            data = source.read_bytes(picture)
-            pixels = max(pixels, _pixels(data))
-            read(data, place)
-            digests.append(hashlib.sha256(data).digest())
-    except DataError as error:
-        return _Look(BadSample(row.id, place, str(error)), huge=pixels > _limit())
-    asked = row.captions
-    if isinstance(source, ComposedSource):
-        key = query_key(row.image, next(iter(row.captions), None))
-        asked = () if key is None else (key,)
-    given = tuple(row.given)
-    return _Look(None, tuple(digests), row.texts, asked, row.concept, pixels, given=given)
-
-
-def _pixels(data: bytes) -> int:
-    """The pixels of a picture by its header alone; 0 where that cannot be read."""
-    from PIL import Image
-
-    formats = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-    try:
-        with Image.open(io.BytesIO(data), formats=formats) as x:
-            return x.width * x.height
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return (Image.MAX_IMAGE_PIXELS or 0) + 1
-    except Exception:  # `load_image` says whatever is wrong
-        return 0
-
-
-def _limit() -> float:
-    from PIL import Image
-
-    return Image.MAX_IMAGE_PIXELS or float("inf")
-
-
 def _repeated(sets: list[frozenset[Any]]) -> int:
     """The number of sets that share an element with another."""
     counts = Counter(x for found in sets for x in found)
@@ -276,8 +190,8 @@ def _tested(source: Source, config: Config) -> _Tested:
     for item in (item for task in tasks for item in (*task.queries, *task.candidates)):
         if item.text is not None:
             found.texts.add(item.text)
-        if item.image is not None:
-            found.images.add(hashlib.sha256(root.read_bytes(item.image)).digest())
+        for file in filter(None, map(item.get, FILES)):
+            found.images.add(hashlib.sha256(root.read_bytes(file)).digest())
     return found
 
 

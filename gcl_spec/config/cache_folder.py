@@ -29,8 +29,11 @@ def cache_folder(data: DataConfig) -> Path:
 
 
 @contextmanager
-def cache_errors() -> Iterator[None]:
+def cache_errors(more: str = "") -> Iterator[None]:
     """A block that writes to the cache, whose errors say how another place is chosen.
+
+    Args:
+        more: a further way out.
 
     Raises:
         FileError: the block raised one.
@@ -38,7 +41,7 @@ def cache_errors() -> Iterator[None]:
     try:
         yield
     except FileError as error:
-        raise FileError(f"{error}: {CACHE_OPTIONS}") from error
+        raise FileError(f"{error}: {CACHE_OPTIONS}{more and f', {more}'}") from error
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:

@@ -38,6 +38,10 @@ class ModelConfig:
     """Width of the hidden layer of each projection head."""
     fuse: Literal["raw", "unit", "joint"] = "raw"
     """image+text: sum of the projections or of the unit embeddings; joint: encoded by vista."""
+    frames: int = 15
+    """clip: how many frames of a video are seen, of stretches of equal length; CoVR's 15."""
+    pool: Literal["mean", "attention"] = "mean"
+    """clip: a video's row from its frames': their mean, or weighted by a learned attention."""
     freeze: Literal["none", "image", "text", "both"] = "both"
     """Towers that are not trained; lite computes outputs of two frozen towers once and caches."""
     lora: int = 0
@@ -192,7 +196,9 @@ class DataConfig:
     """Folder or zip of the pictures that rows name by path; empty: where the rows are."""
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     cache: str = ""
-    """Folder of tower outputs and shard indices; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
+    """Folder of tower outputs, frames, shard indices; empty: $GCL_CACHE, else ~/.cache/gcl-spec."""
+    frame_cache: float = 10.0
+    """Gigabytes of decoded frames of videos kept in the cache, so that none is decoded twice."""
     max_bad: float = 0.01
     """Share of unreadable samples above which training stops; the first epoch has a margin."""
     workers: int = 2

@@ -4,16 +4,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import given_names, name_parts, same_parts
 
 __all__ = ["check_ranges"]
 
 _AT_LEAST_ONE = (
-    "model.width", "model.hidden", "model.max_tokens", "train.steps", "train.batch_size",
-    "train.log_every", "train.save_every", "train.keep", "train.devices", "eval.batch_size",
-    "data.prefetch",
+    "model.width", "model.hidden", "model.max_tokens", "model.frames", "train.steps",
+    "train.batch_size", "train.log_every", "train.save_every", "train.keep", "train.devices",
+    "eval.batch_size", "data.prefetch",
 )  # fmt: skip
 _POSITIVE = ("optim.lr", "optim.tower_lr", "optim.eps", "optim.max_scale")
 _RATES = ("optim.lr", "optim.tower_lr")
@@ -23,6 +23,7 @@ _NOT_NEGATIVE = (
     "optim.warmup_steps", "optim.weight_decay", "optim.scale", "optim.clip_norm",
     "optim.skip_nonfinite", "train.seed", "train.eval_every", "train.save_minutes",
     "train.keep_every", "train.microbatch", "model.lora", "model.image_vector", "model.text_vector",
+    "data.frame_cache",
 )  # fmt: skip
 _SHARES = (
     "optim.beta1", "optim.beta2", "optim.ema", "data.max_bad", "data.holdout",
@@ -122,15 +123,26 @@ def _check_modalities(config: Config) -> None:
         if same_parts(parts, model.modalities) != name or model.modalities.count(name) > 1:
             raise ConfigError(f"{where}: {name!r} is there twice")
     given = given_names(model.modalities)
-    if model.kind != "adapter" and {*given} != {*_TOWERS}:
+    if model.kind != "adapter" and {*given} not in _taken(model):
+        more = ", and videos beside or instead of images" if model.kind == "clip" else ""
         raise ConfigError(
-            f"{where}: a {model.kind} model takes {' and '.join(_TOWERS)}; model.kind = 'adapter' "
-            "takes vectors of any modality"
+            f"{where}: a {model.kind} model takes {' and '.join(_TOWERS)}{more}; model.kind = "
+            "'adapter' takes vectors of any modality"
         )
+    if model.pool != "mean" and (model.kind == "adapter" or "video" not in given):
+        raise ConfigError(f"model.pool = {model.pool!r} is for frames of videos; {where}")
     for option, names in (
         ("model.vectors", model.vectors),
         ("data.columns.others", config.data.columns.others),
     ):
         for name in names:
-            if name not in given or name in _TOWERS:
+            vectors_of_towers = option == "model.vectors" and model.kind != "adapter"
+            if name not in given or name in _TOWERS or vectors_of_towers:
                 raise ConfigError(f"{option}.{name}: no further modality {name!r}; {where}")
+
+
+def _taken(model: ModelConfig) -> tuple[set[str], ...]:
+    """The sets of given modalities that the towers of a model take."""
+    if model.kind == "clip":
+        return {*_TOWERS}, {"video", "text"}, {*_TOWERS, "video"}
+    return ({*_TOWERS},)

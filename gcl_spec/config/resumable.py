@@ -12,7 +12,7 @@ __all__ = ["FREE", "Difference", "changes", "differences"]
 FREE = {
     # These say where things are and who prepares them.
     "data.path", "data.images", "data.columns", "data.cache", "data.max_bad", "data.workers",
-    "data.prefetch", "data.workers_kind", "model.path",
+    "data.prefetch", "data.workers_kind", "data.frame_cache", "model.path",
     # These change memory and time only.
     "train.microbatch", "train.checkpointing", "train.compile", "train.shard", "train.devices",
     "eval.batch_size", "train.timeout",

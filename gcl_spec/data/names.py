@@ -19,6 +19,7 @@ __all__ = [
     "IMAGE",
     "NOT_FETCHED",
     "SPLITS",
+    "VIDEO",
     "Field",
     "Names",
     "is_address",
@@ -69,6 +70,7 @@ IMAGE = Field(
     ),
     ("path", "file", "picture", "photo", "jpg", "jpeg", "png", "webp", "url", "image_url"),
 )
+VIDEO = Field("video", ("videos", "video_path", "clip", "mp4"), ("path", "file", "video_url"))
 CAPTIONS = Field(
     "captions",
     ("caption", "text", "texts", "txt"),

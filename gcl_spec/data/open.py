@@ -10,6 +10,7 @@ from gcl_spec.config.options import Config, DataConfig
 from gcl_spec.data.files import TRAIN, Files, files_of_folder, files_of_pattern
 from gcl_spec.data.formats.columns import find_columns
 from gcl_spec.data.formats.composed import NO_TRIPLETS, ComposedSource
+from gcl_spec.data.formats.covr_triplets import CovrTriplets, is_covr
 from gcl_spec.data.formats.folder import JsonlSource
 from gcl_spec.data.formats.joined import NearestRoot, joined
 from gcl_spec.data.formats.llava import LlavaSource
@@ -56,13 +57,13 @@ def open_source(data: DataConfig, given: Sequence[str] = PAIR, *, composed: bool
     .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
 
     Parquet files whose picture and text columns are lists of floats are vectors; those with the
-    columns of MMEB's training rows are read as these. Lines of VISTA's second stage are composed
-    triplets, whether they are wanted or not.
+    columns of MMEB's training rows are read as these. Lines of VISTA's second stage, and rows of
+    WebVid-CoVR, are composed triplets, whether they are wanted or not.
 
     Args:
         data: the options of the data.
-        given: the modalities that samples may have; vectors alone have others than pictures and
-            texts.
+        given: the modalities that samples may have; vectors alone have others than pictures, texts
+            and videos.
         composed: composed triplets are wanted, where the data can be read as such.
 
     Raises:
@@ -108,10 +109,10 @@ def _open(
         case ".jsonl":
             if files:
                 root = FolderRoot(files[0].parent)
-            return JsonlSource(root, files[0].name if files else TRAIN, images, data.columns)
+            return JsonlSource(root, _name(files), images, data.columns, given)
         case ".zip":
             _check_top(root)
-            return JsonlSource(root, TRAIN, images, data.columns)
+            return JsonlSource(root, TRAIN, images, data.columns, given)
         case ".json" | ".tar" if data.columns.chosen():
             option, name = next(iter(data.columns.chosen().items()))
             raise DataError(
@@ -124,13 +125,23 @@ def _open(
         case ".tar":
             return TarSource(files, cache_folder(data))
         case ".csv" | ".tsv":
-            return TextTableSource(files[0], data.columns, images)
+            return _table(files[0], data, images, given)
         case ".npz":
             from gcl_spec.data.formats.read_vectors import read_npz
 
             return read_npz(files[0], data.columns, given)
         case _:
             return _parquet(files, data, images, given, composed=composed)
+
+
+def _table(file: Path, data: DataConfig, images: Root, given: Sequence[str]) -> Source:
+    if is_covr(file):
+        return CovrTriplets(file, images, given)
+    return TextTableSource(file, data.columns, images, given)
+
+
+def _name(files: Sequence[Path]) -> str:
+    return files[0].name if files else TRAIN
 
 
 def _check_top(root: Root) -> None:
@@ -220,7 +231,7 @@ def _parquet(
         from gcl_spec.data.formats.read_vectors import read_vectors
 
         return read_vectors(table, data.columns, given)
-    return ParquetSource(table, data.columns, images)
+    return ParquetSource(table, data.columns, images, given)
 
 
 def _is_vector(kind: str) -> bool:

@@ -12,6 +12,7 @@ from gcl_spec.loss.two_sided import target_name
 
 __all__ = [
     "FIELDS",
+    "FILES",
     "BadSample",
     "Sample",
     "as_id",
@@ -24,6 +25,8 @@ __all__ = [
 _LARGEST = 2**64
 _LISTS = ('["', "['")
 FIELDS = (ID, IMAGE, CAPTIONS, CONCEPT)
+FILES = ("image", "video")
+"""The modalities whose parts are references to files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,16 @@ class Sample:
 
     @classmethod
     def of_pair(
-        cls, id: str, image: str | None, captions: tuple[str, ...], concept: str
+        cls,
+        id: str,
+        image: str | None,
+        captions: tuple[str, ...],
+        concept: str,
+        video: str | None = None,
     ) -> "Sample":
-        """One picture, or none, with its captions."""
-        given = {"image": () if image is None else (image,), "text": captions}
+        """One picture or video, or both or none, with its captions."""
+        given: dict[str, tuple[str, ...]] = {"image": () if image is None else (image,)}
+        given |= {"text": captions, "video": () if video is None else (video,)}
         return cls(id, {name: parts for name, parts in given.items() if parts}, concept)
 
     @property
@@ -56,7 +65,16 @@ class Sample:
     @property
     def pictures(self) -> tuple[str, ...]:
         """References to all of its pictures: its own, and that of its target where it has one."""
-        return (*self.given.get("image", ()), *self.given.get(target_name("image"), ()))
+        return self.files("image")
+
+    def files(self, modality: str) -> tuple[str, ...]:
+        """References to its own files of a modality, and to those of its target."""
+        return (*self.given.get(modality, ()), *self.given.get(target_name(modality), ()))
+
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """References to all of its pictures and videos, and to those of its target."""
+        return tuple(file for name in FILES for file in self.files(name))
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -100,6 +118,7 @@ def sample_of(place: str, record: dict[str, object]) -> Sample:
         DataError: the line is malformed; the message begins with `place`.
     """
     name, concept = record.get("id"), record.get("concept")
+    video = one_path(place, record.get("video"), "video")
     name = as_id(name)
     if not isinstance(name, str) or not name:
         raise DataError(
@@ -110,10 +129,10 @@ def sample_of(place: str, record: dict[str, object]) -> Sample:
     captions = clean_captions(place, record.get("captions"))
     if concept is not None and not isinstance(concept, str):
         raise DataError(f"{place}: 'concept' must be a text")
-    if not image and not captions:
+    if not image and not captions and not video:
         raise DataError(f"{place}: neither image nor captions")
     fallback = captions[0] if captions else name
-    return Sample.of_pair(name, image, captions, concept or fallback)
+    return Sample.of_pair(name, image, captions, concept or fallback, video)
 
 
 def as_id(value: object) -> object:
@@ -126,10 +145,15 @@ def as_id(value: object) -> object:
     return str(value) if type(value) is int and abs(value) < _LARGEST else value
 
 
-def one_path(place: str, value: object) -> str | None:
+def one_path(place: str, value: object, kind: str = "image") -> str | None:
     """The one path in a value: a text, a list of one, or {"path", "bytes"} of Hugging Face's sets.
 
     It is None for nothing; `bytes` is taken where it is text, which is base64.
+
+    Args:
+        place: where it stands, for errors.
+        value: the value.
+        kind: "image" or "video".
 
     Raises:
         DataError: something else, or several pictures.
@@ -137,11 +161,11 @@ def one_path(place: str, value: object) -> str | None:
     if isinstance(value, list) and len(value) < 2:
         value = value[0] if value else None
     if isinstance(value, list):
-        raise DataError(f"{place}: {len(value)} images; a sample has one")
+        raise DataError(f"{place}: {len(value)} {kind}s; a sample has one")
     if isinstance(value, dict) and not value.keys().isdisjoint(("path", "bytes")):
         value = value.get("bytes") or value.get("path")
     if value is not None and not isinstance(value, str):
-        raise DataError(f"{place}: 'image' must be a path relative to the data")
+        raise DataError(f"{place}: {kind!r} must be a path relative to the data")
     return value or None
 
 

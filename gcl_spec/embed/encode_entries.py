@@ -11,9 +11,11 @@ from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.backend import Trainer
 from gcl_spec.batch import Batch
 from gcl_spec.data.prepare.collate import Collate, Items
+from gcl_spec.data.sample import FILES
 from gcl_spec.embed.encode import of_all_parts
 from gcl_spec.embed.entry import Entry
 from gcl_spec.errors import DataError
+from gcl_spec.models.frames import VIDEO, seen_parts
 from gcl_spec.objective import name_parts, same_parts
 
 __all__ = ["Calibrate", "EntryEncoder"]
@@ -51,6 +53,7 @@ class EntryEncoder:
         Raises:
             DataError: the model's rows of all entries of a batch are not finite.
         """
+        entries = [_seen(entry, self.modalities) for entry in entries]
         absent: dict[int, str] = {}
         for place, entry in enumerate(entries):
             if why := entry.why or self._unknown(entry.modality):
@@ -63,8 +66,8 @@ class EntryEncoder:
             found, has = self._rows(entries, part, batch)
             for place, fine in zip(part, has.tolist(), strict=True):
                 if not fine:
-                    image = dict(entries[place].content).get("image", "")
-                    absent[place] = bad.get(image, _NO_ROW)
+                    files = (file for name, file in entries[place].content if name in FILES)
+                    absent[place] = next((bad[x] for x in files if x in bad), _NO_ROW)
             if has.any():
                 rows.append(found[has])
             told(part[-1] + 1)
@@ -144,6 +147,15 @@ class EntryEncoder:
             why = f"this model has no embedding of {modality or 'nothing'}"
             self._kinds[modality] = "" if known else why
         return self._kinds[modality]
+
+
+def _seen(entry: Entry, modalities: Sequence[str]) -> Entry:
+    """An entry as a model sees it: of a video beside a text it may see the middle frame alone."""
+    names = [name for name, _ in entry.content]
+    if VIDEO not in names or len(names) == 1:
+        return entry
+    seen = zip(seen_parts(names, modalities), (x for _, x in entry.content), strict=True)
+    return entry._replace(content=tuple(sorted(seen)))
 
 
 _NO_ROW = "its embedding is zero, or holds NaN or Inf"

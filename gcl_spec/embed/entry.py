@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from gcl_spec.data.prepare.collate import Reader
+from gcl_spec.data.sample import FILES
 from gcl_spec.errors import DataError
 
 __all__ = ["Contents", "Entry", "Listing", "data_digest", "key_of"]
@@ -61,7 +62,7 @@ class Contents:
     Args:
         root: where the files lie.
         part: gives the bytes of a part by modality and reference, b"" for one that its entry names
-            in full; by default that of files of pictures.
+            in full; by default that of files of pictures and videos.
     """
 
     def __init__(self, root: Reader, part: Callable[[str, str], bytes] | None = None) -> None:
@@ -87,7 +88,7 @@ class Contents:
     def _of(self, modality: str, reference: str) -> str:
         if self._part is not None:
             return hashlib.sha256(self._part(modality, reference)).hexdigest()
-        if modality != "image":
+        if modality not in FILES:
             return ""
         if reference not in self._hashes:
             with suppress(DataError):

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gcl_spec.errors import DataError
 
@@ -16,18 +16,23 @@ class Projecting(Generic[A]):
     """The part of a model that knows modalities, not arithmetic; backends' modules derive from it.
 
     An input is named "<modality>/<what it is>". "<modality>/features" are outputs (B, F) of the
-    modality's tower, computed before; from any other inputs the tower computes them.
+    modality's tower, computed before; from any other inputs the tower computes them. Inputs of
+    frames have an axis of frames behind that of samples.
     """
 
     given: tuple[str, ...] = ("image", "text")
     """The modalities of which the model takes inputs."""
     joined: tuple[str, ...] = ()
     """The fused modalities that the model encodes itself; others are made of their parts' rows."""
+    framed: tuple[str, ...] = ()
+    """The modalities whose items are frames, which the tower of pictures sees one by one."""
     draws = False
     """Does a step of the training draw random numbers?"""
 
     def features(self, inputs: Mapping[str, A]) -> dict[str, A]:
         """The tower outputs by modality, (B, F): given ones, or computed from pixels and tokens.
+
+        Those of frames are (B, frames, F).
 
         Args:
             inputs: arrays of B samples by name; a modality of which there are none is left out.
@@ -35,7 +40,8 @@ class Projecting(Generic[A]):
         found = {}
         for name in self.given:
             x = inputs.get(f"{name}/features")
-            x = self.tower_output(name, inputs) if x is None else x
+            output = self._frame_output if name in self.framed else self.tower_output
+            x = output(name, inputs) if x is None else x
             if x is not None:
                 found[name] = x
         return found
@@ -78,7 +84,34 @@ class Projecting(Generic[A]):
             joined: which fused modalities are encoded, as far as they have inputs.
             draw: as in `projections`.
         """
-        return {name: self.project(name, x) for name, x in self.features(inputs).items()}
+        found = self.features(inputs)
+        framed = {name: found.pop(name) for name in self.framed if name in found}
+        rows = {name: self.project(name, x) for name, x in found.items()}
+        return rows | {name: self._pooled(x) for name, x in framed.items()}
+
+    def _frame_output(self, name: str, inputs: Mapping[str, A]) -> A | None:
+        """The outputs (B, frames, F) of the tower of pictures for each frame."""
+        own: dict[str, Any] = {
+            f"image/{key.partition('/')[2]}": x
+            for key, x in inputs.items()
+            if key.startswith(f"{name}/")
+        }
+        flat = {key: x.reshape((-1, *x.shape[2:])) for key, x in own.items()}
+        found: Any = self.tower_output("image", flat)
+        if found is None:
+            return None
+        shape = next(iter(own.values())).shape[:2]
+        output: A = found.reshape((*shape, *found.shape[1:]))
+        return output
+
+    def _pooled(self, features: Any) -> A:
+        """The rows (B, width) of the tower's outputs (B, frames, F)."""
+        rows: Any = self.project("image", features.reshape((-1, features.shape[2])))
+        return self.pool(rows.reshape((*features.shape[:2], rows.shape[1])))
+
+    def pool(self, rows: A, /) -> A:
+        """The rows (B, width) of items from the projections (B, frames, width) of their frames."""
+        raise NotImplementedError("a model with frames says how they are pooled")
 
     @abstractmethod
     def project(self, name: str, features: A, /) -> A:

@@ -24,13 +24,14 @@ from gcl_spec.embed.vectors import GivenVectors
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_columns
 from gcl_spec.evaluate.calibrations.rows import ROLES, Encode, Role
+from gcl_spec.models.frames import framed
 from gcl_spec.models.start import vector_widths
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
 from gcl_spec.run import checkpoint
 from gcl_spec.run.calibration_files import calibration_of
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.run.videos import VideoEncoder, has_video
+from gcl_spec.run.videos import VideoEncoder, has_video, own_rows
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item, Task, columns_of
 
@@ -179,7 +180,8 @@ def encode_items(
         root: where files are read.
         items: what is encoded.
         reporter: hears of progress.
-        scores: weights of the frames of videos (`gcl_spec.run.videos.VideoEncoder`).
+        scores: weights of the frames of videos, for a model of images alone
+            (`gcl_spec.run.videos.VideoEncoder`).
 
     Raises:
         DataError: a picture or a video cannot be read.
@@ -188,8 +190,12 @@ def encode_items(
     size = run.config.eval.batch_size
     collate: Collate = Collator(run.config, root)
     if video_N.any():
-        frames = VideoEncoder(run.trainer, Collator(run.config), root, size, scores or {})
-        found_ND = frames.rows([item for item in items if has_video(item)], reporter)
+        videos = [item for item in items if has_video(item)]
+        if framed(run.config.model):
+            found_ND = own_rows(run.trainer, collate, run.config, videos, reporter)
+        else:
+            frames = VideoEncoder(run.trainer, Collator(run.config), root, size, scores or {})
+            found_ND = frames.rows(videos, reporter)
         rows_ND = np.empty((len(items), found_ND.shape[1]), np.float32)
         rows_ND[video_N] = found_ND
         if not video_N.all():

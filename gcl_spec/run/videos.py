@@ -1,28 +1,70 @@
-"""Rows of items with videos, by a model of images: those of their frames."""
+"""Rows of items with videos: by a model of videos, or of frames by a model of images."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec._words import brief
+from gcl_spec.config.options import Config
 from gcl_spec.data.names import listed, shown
 from gcl_spec.data.prepare.collate import Collate, Reader
+from gcl_spec.data.prepare.frame_places import middle_frame, spread_frames
 from gcl_spec.data.prepare.frames import Frame, read_frames
 from gcl_spec.embed.encode import Encoder, encode
 from gcl_spec.errors import DataError
+from gcl_spec.models.frames import framed, seen_parts
 from gcl_spec.progress import Reporter
-from gcl_spec.tasks.covr import query_frame, target_frames
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.peers.covr import pooled
+from gcl_spec.tasks.task import columns_of
 
-__all__ = ["VideoEncoder", "has_video"]
+__all__ = ["VideoEncoder", "batch_size", "has_video", "own_rows"]
 
 
 def has_video(item: Item) -> bool:
     """Is a video among its parts?"""
     return item.get("video") is not None
+
+
+def own_rows(
+    model: Encoder, collate: Collate, config: Config, items: Sequence[Item], reporter: Reporter
+) -> FloatArray:
+    """Unit rows (N, D) float32 of N items that have a video, by a model of videos.
+
+    Of a video with a text, of which together it has no embedding, but of a picture with a text, it
+    sees the middle frame.
+
+    Args:
+        model: what encodes.
+        collate: makes batches of frames and texts.
+        config: the options of the run.
+        items: at least one.
+        reporter: hears of progress.
+
+    Raises:
+        DataError: some cannot be read, or have no frame; it says how many, and names them.
+    """
+    bad: dict[str, str] = {}
+    size = batch_size(config)
+    rows: list[FloatArray] = []
+    for start in range(0, len(items), size):
+        reporter.update("videos", start, len(items))
+        some = [_seen(item, config.model.modalities) for item in items[start : start + size]]
+        columns, taken = columns_of(some), partial(collate, bad=bad, every=True)
+        rows.append(encode(model, taken, columns, batch_size=size))
+    reporter.update("videos", len(items), len(items))
+    if bad:
+        raise DataError(_all_bad(bad, len({item.get("video") for item in items})))
+    return np.concatenate(rows)
+
+
+def _seen(item: Item, modalities: Sequence[str]) -> Item:
+    names = seen_parts([name for name, _ in item.content], modalities)
+    parts = dict(zip(names, (value for _, value in item.content), strict=True))
+    return Item(item.id, **parts)
 
 
 class _Frames(NamedTuple):
@@ -33,12 +75,18 @@ class _Frames(NamedTuple):
     scores: Sequence[float]
 
 
+def batch_size(config: Config) -> int:
+    """How many items are encoded at once: of videos so many that there are no more pictures."""
+    size = config.eval.batch_size
+    return max(1, size // config.model.frames) if framed(config.model) else size
+
+
 class VideoEncoder(NamedTuple):
     """Makes rows of items that have a video, as CoVR does.
 
     A video alone is encoded as up to 15 of its frames, whose unit rows are added and normalised. Of
-    a video with a text, the middle frame is encoded together with the text. `gcl_spec.tasks.covr`
-    says which frames these are.
+    a video with a text, the middle frame is encoded together with the text.
+    `gcl_spec.data.prepare.frame_places` says which frames these are.
 
     model: of images, and of images with texts.
     collate: makes batches of frames and texts.
@@ -92,7 +140,7 @@ class VideoEncoder(NamedTuple):
         path, text = item.get("video"), item.text
         assert path is not None
         where = f"{self.root.name}: {brief(path)}"
-        choose = target_frames if text is None else lambda count: [query_frame(count)]
+        choose = spread_frames if text is None else lambda count: [middle_frame(count)]
         frames = read_frames(self.root.read_bytes(path), choose, where)
         return _Frames(frames, text, self.scores.get(path, ()))
 

@@ -1,8 +1,9 @@
 """Tasks as folders with queries.jsonl, candidates.jsonl and qrels.tsv, as the starter set has them.
 
-A line of the JSONL files is {"id", "image"?: path under the root, "text"?}; a line of qrels.tsv is
-a query's id, a tab, and the id of one relevant candidate. A third column may grade it, four columns
-as TREC has them are read too, and the first line may name the columns (`judgements`).
+A line of the JSONL files is {"id", "image"?: path under the root, "text"?, "video"?: path}; a line
+of qrels.tsv is a query's id, a tab, and the id of one relevant candidate. A third column may grade
+it, four columns as TREC has them are read too, and the first line may name the columns
+(`judgements`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -133,6 +134,7 @@ _INSTRUCTIONS = ("modification", "instruction", "query", "question", "prompt")
 _FIELDS = (
     Field("id"),
     Field("image", like=IMAGE.same),
+    Field("video", like=("videos", "video_path", "clip", "mp4")),
     Field("text", like=("caption", "captions", "texts", "txt", *_INSTRUCTIONS)),
 )
 
@@ -144,15 +146,16 @@ def _read_items(root: Root, path: str) -> tuple[dict[str, Item], tuple[str, ...]
     for place, line in read_jsonl(root, path):
         record = names.take(line)
         record["id"] = as_id(record.get("id"))
-        for key in ("id", "image", "text"):
+        for key in ("id", "image", "text", "video"):
             value = record.get(key)
             if value is not None and (not isinstance(value, str) or not value):
                 raise DataError(f"{place}: {key!r} must be a text that is not empty")
-        item = Item(record.get("id") or "", record.get("image"), record.get("text"))
+        parts = {name: record.get(name) for name in ("image", "text", "video")}
+        item = Item(record.get("id") or "", **parts)
         if not item.id or "\t" in item.id:
             there = "" if item.id else f"; there are {listed(map(shown, line))}"
             raise DataError(f"{place}: 'id' must be a text without tabs{there}")
-        if item.image is None and item.text is None:
+        if not item.content:
             there = listed(map(shown, line))
             raise DataError(f"{place}: {item.id!r} has neither image nor text; there are {there}")
         if item.id in items:

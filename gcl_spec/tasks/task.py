@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from gcl_spec.errors import DataError
-from gcl_spec.objective import given_names, in_order, name_parts, same_parts
+from gcl_spec.models.frames import seen_parts
+from gcl_spec.objective import in_order, name_parts, same_parts
 from gcl_spec.tasks.item import Item
 from gcl_spec.tasks.item_table import ItemTable, joined
 
@@ -118,7 +119,7 @@ def answerable(
     lacking = {
         name
         for name in set().union(*kinds)
-        if same_parts(_seen(name, modalities), modalities) is None
+        if same_parts(seen_parts(name_parts(name), modalities), modalities) is None
     }
     if not lacking:
         return tuple(tasks), ()
@@ -131,14 +132,6 @@ def answerable(
     if not kept:
         raise DataError(f"no task can be evaluated: {what}")
     return kept, (f"left out of the evaluation: {what}",)
-
-
-def _seen(name: str, modalities: Sequence[str]) -> list[str]:
-    """The parts that a model sees of an item of this modality."""
-    parts = name_parts(name)
-    if "video" in parts and "video" not in given_names(modalities):
-        return ["image" if part == "video" else part for part in parts]
-    return list(parts)
 
 
 def answers(task: Task) -> Iterator[tuple[Item, Item]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Trainer
@@ -22,8 +23,10 @@ from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.loss.two_sided import target_name
 from gcl_spec.objective import given_names
-from gcl_spec.progress import Reporter
+from gcl_spec.progress import Quiet, Reporter
 from gcl_spec.run.bad_samples import BadList
+from gcl_spec.run.loaded import LoadedRun, encode_items
+from gcl_spec.run.videos import has_video
 from gcl_spec.tasks.folder import has_tasks, read_tasks
 from gcl_spec.tasks.held_out import VectorPictures, hold_out
 from gcl_spec.tasks.task import Item, Task, answerable, columns_of
@@ -150,6 +153,9 @@ class TrainingData:
         """A function from N items of the test tasks to unit rows (N, D)."""
 
         def run(items: Sequence[Item]) -> FloatArray:
+            if any(map(has_video, items)):
+                model = LoadedRun(self._config, 0, trainer)
+                return encode_items(model, self.test_root, items, Quiet())
             size = self._config.eval.batch_size
             return encode(trainer, self._test_collate, columns_of(items), batch_size=size)
 
@@ -194,7 +200,8 @@ class TrainingData:
         rank, size = self._ranks
         given = given_names(self._config.model.modalities)
         parts = (self._source, self.order)
-        self._make = BatchMaker(*parts, self._collate, given, rank=rank, size=size)
+        more: dict[str, Any] = {"rank": rank, "size": size, "objective": self._objective}
+        self._make = BatchMaker(*parts, self._collate, given, **more)
         data = self._config.data
         if not isinstance(self._collate, Collator) or data.workers == 0:
             return None
@@ -202,7 +209,7 @@ class TrainingData:
             setup: Callable[[], BatchMaker] = partial(open_maker, self._config, rank, size)
         else:
             collate = Collator(self._config, self._source, threads=1)
-            maker = BatchMaker(*parts, collate, given, rank=rank, size=size)
+            maker = BatchMaker(*parts, collate, given, **more)
             setup = partial(_same, maker)
         return Prefetcher(
             setup, workers=data.workers, ahead=data.prefetch, stop=steps, kind=data.workers_kind
@@ -225,7 +232,8 @@ class TrainingData:
         store.prepare(parts, reporter, bad=unreadable)
         self._collate = store
         self._note(numbers, rows, unreadable)
-        items = task_items((*self.tests, *self._validations))
+        every = task_items((*self.tests, *self._validations))
+        items = [item for item in every if not has_video(item)]
         if not items:
             return
         assert isinstance(self._test_collate, Collator)

@@ -20,6 +20,7 @@ from gcl_jax.models.towers.vista import Vista
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.draws import kept_patches
+from gcl_spec.models.frames import framed, pooled_frames, seen
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -155,6 +156,9 @@ class ClipModel(Model):
 
     def __init__(self, config: Config) -> None:
         self.clip = Clip.from_folder(clip_folder(config))
+        self.given, self.framed = seen(config.model), framed(config.model)
+        if config.model.pool == "attention":
+            self.frame_query = nnx.Param(jnp.zeros(self.clip.width))
         self._start_scale(config, self.clip.checkpoint_log_scale)
         self.max_tokens = self.clip.max_tokens
 
@@ -169,6 +173,12 @@ class ClipModel(Model):
         if name == "text" and "text/input_ids" in inputs:
             return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
         return None
+
+    def pool(self, rows: jax.Array) -> jax.Array:
+        """The rows (B, width) of videos, of rows (B, frames, width) (`Projecting.pool`)."""
+        query = self.frame_query[...] if hasattr(self, "frame_query") else None
+        pooled: jax.Array = pooled_frames(rows, query, xp=jnp)
+        return pooled
 
     def checkpointing(self) -> None:
         """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""

@@ -18,7 +18,8 @@ def add_lora(model: nn.Module, config: Config, *, trained: bool = False) -> None
     """Put LoRA matrices beside the projections of attention and MLPs; freeze all other weights.
 
     The tower that `model.freeze` names gets none; with "both" each has its own matrices, since
-    their weights are frozen in any case. The temperature is trained as before.
+    their weights are frozen in any case. The temperature, and what weights frames of videos, are
+    trained as before.
 
     Args:
         model: its projections are linear layers of known names.
@@ -47,7 +48,7 @@ def add_lora(model: nn.Module, config: Config, *, trained: bool = False) -> None
     }
     if not targets:
         raise ConfigError(f"model.lora: no linear layer named one of {', '.join(_TARGETS)}")
-    learns_scale = config.optim.learn_scale
+    others = ("log_scale", "frame_query") if config.optim.learn_scale else ("frame_query",)
     rank = config.model.lora
     if not trained:
         _check_rank(rank, targets)
@@ -57,7 +58,7 @@ def add_lora(model: nn.Module, config: Config, *, trained: bool = False) -> None
             LoraConfig(r=rank, lora_alpha=LORA_ALPHA * rank, target_modules=list(targets)), model
         )
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_("lora_" in name or (name == "log_scale" and learns_scale))
+        parameter.requires_grad_("lora_" in name or name in others)
 
 
 def _check_rank(rank: int, targets: Mapping[str, nn.Linear]) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping
 from math import log
 
 import torch
+from array_api_compat import torch as torch_namespace
 from torch import nn
 
 from gcl_spec.config.options import Config
 from gcl_spec.models.draws import kept_patches
+from gcl_spec.models.frames import framed, pooled_frames, seen
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -132,9 +134,15 @@ class ClipModel(Model):
     A frozen tower stays in the parameters, so that a run's checkpoint needs no other folder.
     """
 
+    frame_query: nn.Parameter | None
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.clip = ClipTowers.from_folder(clip_folder(config))
+        self.given, self.framed = seen(config.model), framed(config.model)
+        attends = config.model.pool == "attention"
+        query = nn.Parameter(torch.zeros(self.clip.width)) if attends else None
+        self.register_parameter("frame_query", query)
         self._start_scale(config, self.clip.checkpoint_log_scale)
         for name in ("image", "text"):
             if config.model.freezes(name):
@@ -152,6 +160,11 @@ class ClipModel(Model):
         if name == "text" and "text/input_ids" in inputs:
             return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
         return None
+
+    def pool(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows (B, width) of videos, of rows (B, frames, width) (`Projecting.pool`)."""
+        pooled: torch.Tensor = pooled_frames(rows, self.frame_query, xp=torch_namespace)
+        return pooled
 
     def checkpointing(self) -> None:
         """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""

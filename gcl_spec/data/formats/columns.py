@@ -9,6 +9,7 @@ from gcl_spec.data.names import (
     CAPTIONS,
     IMAGE,
     NOT_FETCHED,
+    VIDEO,
     is_address,
     listed,
     plain,
@@ -19,7 +20,10 @@ from gcl_spec.errors import DataError
 __all__ = ["Columns", "find_columns"]
 
 _CLOSE = 0.75
-_SAME = {"image": IMAGE.same, "text": ("text", "captions", "texts", "txt"), "id": ("ids",)}
+_SAME = {
+    **{"image": IMAGE.same, "video": VIDEO.same, "id": ("ids",)},
+    "text": ("text", "captions", "texts", "txt"),
+}
 _LIKE = {"image": IMAGE.like, "text": CAPTIONS.like}
 _OTHER_WORDS = frozenset(("id", "ids", "width", "height", "size", "hash", "sha256", "md5", "mask"))
 _WHAT = {"image": "picture", "text": "caption"}
@@ -60,7 +64,7 @@ def find_columns(
         known: other names that are read.
         has_concepts: is a column `concept` read?
         more: further names that are read for "image" or "text".
-        given: the modalities that are read; those beside "image" and "text" are vectors.
+        given: the modalities that are read; those beside "image" and "text" are vectors, or videos.
 
     Raises:
         DataError: a column that `options` names on purpose is missing, or there are neither
@@ -76,7 +80,7 @@ def find_columns(
         taken = {x for x in found.values() if x is not None}
         found[option] = _find([x for x in names if x not in taken], (name, *same))
     further = {name: options.others.get(name, name) for name in given if name not in usual}
-    others = {option: _find(names, (name,)) for option, name in further.items()}
+    others = {option: _further(names, option, name) for option, name in further.items()}
     if not any(found.get(option, others.get(option)) for option in given):
         wanted = [shown({**usual, **further}[option]) for option in given]
         raise DataError(
@@ -129,6 +133,11 @@ def _find(names: Sequence[str], wanted: Sequence[str]) -> str | None:
     exact = [name for name in wanted if name in names]
     near = [name for want in wanted for name in names if plain(name) == plain(want)]
     return next(iter((*exact, *near)), None)
+
+
+def _further(names: Sequence[str], modality: str, name: str) -> str | None:
+    """The column of a further modality: of this name, or of one like it where none was chosen."""
+    return _find(names, (name, *(_SAME.get(modality, ()) if modality == name else ())))
 
 
 def _lost(where: str, option: str, name: str, unused: Sequence[str], unit: str) -> str:

@@ -13,16 +13,17 @@ from gcl_spec.loss.two_sided import target_name
 
 __all__ = ["KINDS", "NO_TRIPLETS", "Composed", "ComposedSource", "Side", "kind_of", "query_key"]
 
-KINDS = ("image+text->image", "text->image+text")
+KINDS = ("image+text->image", "text->image+text", "video+text->video")
 """What is trained: a picture with an edit to the edited picture, and a text to a picture with text.
 
-They are the two of VISTA's second stage (arXiv 2406.04292).
+They are the two of VISTA's second stage (arXiv 2406.04292); that of videos is WebVid-CoVR's
+(arXiv 2308.14746).
 """
 
 
 NO_TRIPLETS = (
     "the query of image+text to image then holds the picture that is its answer; composed triplets "
-    "are read from the files of VISTA's second stage and from MMEB's training rows"
+    "are read from the files of VISTA's second stage, MMEB's training rows and WebVid-CoVR's"
 )
 """What follows where samples of one item are trained on as triplets."""
 
@@ -32,11 +33,12 @@ class Side(NamedTuple):
 
     text: str
     image: str
+    video: str = ""
 
     @property
     def modality(self) -> str:
         """What it has: "image", "text", "image+text", or "" for nothing."""
-        return "+".join(name for name in ("image", "text") if getattr(self, name))
+        return "+".join(name for name in ("image", "video", "text") if getattr(self, name))
 
 
 class Composed(NamedTuple):
@@ -51,19 +53,20 @@ def kind_of(sample: Composed) -> str:
     return f"{sample.query.modality}->{sample.target.modality}"
 
 
-def query_key(image: str | None, text: str | None) -> str | None:
-    """What samples share that ask the same: the picture and the text; None for neither.
+def query_key(text: str | None, *files: str | None) -> str | None:
+    """What samples share that ask the same: the text, and the picture or video; None for neither.
 
     An edit such as "make it red" stands beside many pictures, and asks for something else of each.
     """
-    return repr((image, text)) if image or text else None
+    return repr((text, *files)) if text or any(files) else None
 
 
 class ComposedSource:
     """A `Source` of composed triplets, of the kinds that are trained; `notes` count the others.
 
-    A sample has its query's parts as "image" and "text", and its target's as "target_image" and
-    "target_text". Samples of one target are of one concept.
+    A sample has its query's parts as "image", "text" and "video", and its target's as
+    "target_image" and so on. Of a query's video its middle frame is the "image". Samples of one
+    target are of one concept.
 
     Args:
         name: where the data lies, for messages.
@@ -111,12 +114,10 @@ class ComposedSource:
             DataError: its row is malformed.
         """
         query, target = row_unless_malformed(self._rows[number])
-        parts = {
-            **{"image": query.image, "text": query.text},
-            **{target_name("image"): target.image, target_name("text"): target.text},
-        }
+        parts = {"image": query.image or query.video, "text": query.text, "video": query.video}
+        parts |= {target_name(name): part for name, part in target._asdict().items()}
         given = {name: (part,) for name, part in parts.items() if part}
-        return Sample(self.place(number), given, f"{target.image}\n{target.text}")
+        return Sample(self.place(number), given, f"{target.image or target.video}\n{target.text}")
 
     def place(self, number: int, /) -> str:
         """The place of sample `number`, for messages (`Source.place`)."""
@@ -129,7 +130,8 @@ class ComposedSource:
     def parts(self) -> Iterator[str]:
         """Texts that change where the samples do (`Source.parts`)."""
         return (
-            "" if isinstance(row, DataError) else repr(tuple(map(tuple, row))) for row in self._rows
+            "" if isinstance(row, DataError) else repr(tuple(map(_noted, row)))
+            for row in self._rows
         )
 
     def read_bytes(self, reference: str, /) -> bytes:
@@ -137,9 +139,9 @@ class ComposedSource:
         return self._images.read_bytes(reference)
 
     def first_picture(self) -> str:
-        """The reference of a picture; "" where all rows are malformed."""
-        good = (row for row in self._rows if isinstance(row, Composed))
-        return next((row.query.image or row.target.image for row in good), "")
+        """The reference of a picture or video; "" where all rows are malformed."""
+        good = (side for row in self._rows if isinstance(row, Composed) for side in row)
+        return next((side.image or side.video for side in good if side.image or side.video), "")
 
     def _notes(self, counts: Counter[str]) -> Iterator[str]:
         own = Counter({kind: counts[kind] for kind in KINDS if counts[kind]})
@@ -147,6 +149,11 @@ class ComposedSource:
         others = Counter({kind: n for kind, n in counts.items() if kind not in KINDS})
         if others:
             yield f"{self.name}: rows of other kinds, which are left out: {_counted(others)}"
+
+
+def _noted(side: Side) -> tuple[str, ...]:
+    # Runs keep a hash of these texts: a further entry would make their data seem changed.
+    return tuple(side) if side.video else tuple(side)[:2]
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -1,11 +1,11 @@
 """A folder or zip archive with train.jsonl and the pictures that it names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gcl_spec.config.options import ColumnsConfig
 from gcl_spec.data.embedded import EMBEDDED, is_embedded
 from gcl_spec.data.formats.jsonl import check_malformed, read_rows
-from gcl_spec.data.names import Names
+from gcl_spec.data.names import VIDEO, Names
 from gcl_spec.data.root import Root
 from gcl_spec.data.sample import FIELDS, Sample, row_unless_malformed, sample_of
 from gcl_spec.errors import DataError, EmptyDataError
@@ -16,9 +16,9 @@ __all__ = ["JsonlSource"]
 class JsonlSource:
     """A `Source` of the lines of a JSONL file.
 
-    A line is {"id": str, "image"?: path, "captions"?: [str, ...], "concept"?: str}.
-    `concept` is the first caption where it is not given. Null and "" count as not given; one
-    caption may stand without a list.
+    A line is {"id": str, "image"?: path, "captions"?: [str, ...], "concept"?: str}, and for models
+    of videos "video", a path, too. `concept` is the first caption where it is not given. Null and
+    "" count as not given; one caption may stand without a list.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class JsonlSource:
         path: str,
         images: Root | None = None,
         columns: ColumnsConfig | None = None,
+        given: Sequence[str] = ("image", "text"),
     ) -> None:
         """Read all lines; a `DataError` where no file, no line or no key of `columns` is there."""
         self.name = f"{root.name}: {path}"
@@ -36,7 +37,8 @@ class JsonlSource:
         self._labels: dict[int, str] = {}  # ids of malformed rows
         seen: dict[str, str] = {}
         malformed = 0
-        names = Names(FIELDS, "lines", _chosen(columns))
+        fields = (*FIELDS, VIDEO) if VIDEO.name in given else FIELDS
+        names = Names(fields, "lines", _chosen(columns))
         for place, record in read_rows(root, path):
             self._places.append(place)
             row = record if isinstance(record, DataError) else names.take(record)
@@ -88,13 +90,15 @@ class JsonlSource:
 def _noted(row: Sample) -> str:
     # Runs keep a hash of these texts: another form would make their data seem changed.
     parts = f"id={row.id!r}, image={row.image!r}, captions={row.captions!r}"
-    return f"Sample({parts}, concept={row.concept!r})"
+    video = "".join(f"{video!r}, " for video in row.files("video"))
+    return f"Sample({parts}, {video}concept={row.concept!r})"
 
 
 def _chosen(columns: ColumnsConfig | None) -> dict[str, str]:
     """The names of data.columns that differ from the defaults, by field."""
     chosen = {} if columns is None else columns.chosen()
-    return {"captions" if option == "text" else option: name for option, name in chosen.items()}
+    fields = {"text": "captions", f"others.{VIDEO.name}": VIDEO.name}
+    return {fields.get(option, option): name for option, name in chosen.items()}
 
 
 def _row(

@@ -1,7 +1,7 @@
 """Samples in the rows of parquet files."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gcl_spec._words import brief
@@ -26,23 +26,32 @@ _PICTURES = (
     "null",
 )
 _TEXTS = ("string", "large_string", "list<", "large_list<", "dictionary<", "null")
+_VIDEO = "video:"
 _LARGE = 64 * 2**20  # a row group of this size is a slow one to read a picture from
 
 
 class ParquetSource:
     """A `Source` of rows with a picture (content, {bytes, path} or path), captions, and a name."""
 
-    def __init__(self, table: ParquetTable, columns: ColumnsConfig, images: Root) -> None:
-        """Find the columns; a `DataError` where none is of pictures or of captions."""
+    def __init__(
+        self,
+        table: ParquetTable,
+        columns: ColumnsConfig,
+        images: Root,
+        given: Sequence[str] = ("image", "text"),
+    ) -> None:
+        """Find the columns; a `DataError` where none holds what is read."""
         self._table, self._images = table, images
         first = table.paths[0]
         names = table.names
-        self._columns: Columns = find_columns(str(first), names, columns)
+        self._columns: Columns = find_columns(str(first), names, columns, given=given)
         more = f" and {len(table.paths) - 1} more" if len(table.paths) > 1 else ""
         self.name = f"{first}{more}"
         if not len(table):
             raise DataError(f"{self.name} holds no row")
-        for name, kinds in ((self._columns.image, _PICTURES), (self._columns.text, _TEXTS)):
+        self._video = self._columns.others.get("video")
+        files = (self._columns.image, self._video)
+        for name, kinds in (*((file, _PICTURES) for file in files), (self._columns.text, _TEXTS)):
             found = "" if name is None else table.type_of(name)
             inner = re.sub(r"^(large_)?list<\w+: |^fixed_size_list<\w+: ", "", found)
             inner = found if kinds is _TEXTS else inner  # a list of one picture is one
@@ -67,12 +76,13 @@ class ParquetSource:
         captions: tuple[str, ...] = ()
         if self._columns.text is not None:
             captions = clean_captions(place, self._table.value(number, self._columns.text))
-        image = str(number) if self._shows(number) else None
-        if image is None and not captions:
+        image = str(number) if self._shows(number, self._columns.image) else None
+        video = f"{_VIDEO}{number}" if self._shows(number, self._video) else None
+        if image is None and video is None and not captions:
             raise DataError(f"{place}: neither image nor caption")
         name, concept = self._cell(number, self._columns.id), self._concept(number)
         concept = concept or (captions[0] if captions else f"row {place}")
-        return Sample.of_pair(place if name is None else str(name), image, captions, concept)
+        return Sample.of_pair(place if name is None else str(name), image, captions, concept, video)
 
     def place(self, number: int, /) -> str:
         """The place of sample `number`, for messages (`Source.place`)."""
@@ -93,17 +103,18 @@ class ParquetSource:
     def read_bytes(self, reference: str, /) -> bytes:
         """The file of a picture (`Source.read_bytes`); its reference is the number of the row.
 
+        That of a video is "video:" and the number.
+
         Raises:
             DataError: there is no such row, or not one picture in it.
         """
-        if not reference.isdecimal() or int(reference) >= len(self):
+        row = reference.removeprefix(_VIDEO)
+        if not row.isdecimal() or int(row) >= len(self):
             raise DataError(
                 f"{self.name}: no picture {brief(reference)!r}; a row's number is meant"
             )
-        number = int(reference)
-        return picture_file(
-            self.place(number), self._cell(number, self._columns.image), self._images
-        )
+        column = self._columns.image if row == reference else self._video
+        return picture_file(self.place(int(row)), self._cell(int(row), column), self._images)
 
     def _first_picture(self) -> Any:
         try:
@@ -112,8 +123,7 @@ class ParquetSource:
             return None
         return _picture(cell)
 
-    def _shows(self, number: int) -> bool:
-        column = self._columns.image
+    def _shows(self, number: int, column: str | None) -> bool:
         return column is not None and self._table.shows(number, column)
 
     def _cell(self, number: int, column: str | None) -> Any:

@@ -4,7 +4,7 @@ import csv
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,8 +35,14 @@ class TextTableSource:
     the places of rows are in memory.
     """
 
-    def __init__(self, path: Path, columns: ColumnsConfig, images: Root) -> None:
-        """Find the rows; a `DataError` where there are none, or neither pictures nor captions."""
+    def __init__(
+        self,
+        path: Path,
+        columns: ColumnsConfig,
+        images: Root,
+        given: Sequence[str] = ("image", "text"),
+    ) -> None:
+        """Find the rows; a `DataError` where there are none, or nothing in them that is read."""
         self.name, self._path, self._images = str(path), path, images
         self._file = _File(path)
         self._end = self._file.size
@@ -52,14 +58,15 @@ class TextTableSource:
             what = "has no header" if twice is None else f"has two columns {brief(twice)!r}"
             raise DataError(f"{path} {what}; {_WANTED}")
         try:
-            self._columns = find_columns(self.name, self._names, columns, more=_MORE)
+            self._columns = find_columns(self.name, self._names, columns, more=_MORE, given=given)
         except DataError as error:
             raise DataError(f"{error}; the first line must name the columns") from error
         self._find_rows(len(header_bytes))
         if not self._lines:
             raise EmptyDataError(f"{path} holds no row below its header; {_WANTED}")
         self.warnings = (*self._columns.warnings, *self._other_splits())
-        read = [repr(x) for x in (self._columns.image, self._columns.text) if x is not None]
+        columns_read = (self._columns.image, self._columns.text, *self._columns.others.values())
+        read = [repr(x) for x in columns_read if x is not None]
         told = f"{path}: the values of {' and '.join(read)} are read as the columns of parquet are"
         self.notes = (*self._columns.notes, told)
         if self._columns.image is not None and is_embedded(self._first(self._columns.image)):
@@ -77,12 +84,14 @@ class TextTableSource:
         place, row, columns = self.place(number), self._row(number), self._columns
         captions = () if columns.text is None else clean_captions(place, row[columns.text])
         image = "" if columns.image is None else row[columns.image].strip()
-        if not image and not captions:
+        video = columns.others.get("video")
+        video = None if video is None else row[video].strip() or None
+        if not image and not captions and not video:
             raise DataError(f"{place}: neither image nor caption")
         name = "" if columns.id is None else row[columns.id].strip()
         concept = "" if columns.concept is None else row[columns.concept].strip()
         concept = concept or (captions[0] if captions else f"row {place}")
-        return Sample.of_pair(name or place, image or None, captions, concept)
+        return Sample.of_pair(name or place, image or None, captions, concept, video)
 
     def place(self, number: int, /) -> str:
         """The place of sample `number` (`Source.place`); lines count from 1, the header."""

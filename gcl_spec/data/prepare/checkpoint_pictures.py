@@ -149,8 +149,15 @@ class ImageProcessor:
             DataError: the picture cannot be decoded (`gcl_spec.data.prepare.pictures.decode`), or
                 is too long and thin to be resized.
         """
-        pixels_HWC = decode(image, lambda picture: self._pixels(picture, where), where=where)
-        # Every later step maps a channel's 256 values one by one, so that a table does it at once.
+        return self.values(self.pixels(image, where))
+
+    def pixels(self, image: ImageInput, where: str) -> npt.NDArray[np.uint8]:
+        """The pixels (H, W, 3) of a picture, resized and cropped, with the errors of a call."""
+        return decode(image, lambda picture: self._pixels(picture, where), where=where)
+
+    def values(self, pixels_HWC: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Pixel values (3, H, W) of `pixels` (H, W, 3), rescaled and normalised."""
+        # These steps map a channel's 256 values one by one, so that a table does it at once.
         return np.stack([self._table[i][pixels_HWC[:, :, i]] for i in range(3)])
 
     def _pixels(self, picture: "Image.Image", where: str) -> npt.NDArray[np.uint8]:

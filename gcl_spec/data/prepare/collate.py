@@ -3,23 +3,30 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from gcl_spec._files.reading import read_regular, reason
 from gcl_spec._typing import IntArray
 from gcl_spec._words import brief
 from gcl_spec.batch import Batch
 from gcl_spec.config.options import Config
+from gcl_spec.data.prepare.frame_cache import frame_cache
+from gcl_spec.data.prepare.frame_places import is_video
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.data.prepare.recipes import preprocessing_of
+from gcl_spec.data.prepare.video_frames import VideoFrames
+from gcl_spec.data.sample import FILES
 from gcl_spec.errors import DataError, InputError
+from gcl_spec.models.frames import VIDEO, seen
 
 __all__ = ["Collate", "Collator", "Items", "Reader", "assemble", "has_any", "without_bad"]
 
 Items: TypeAlias = Mapping[str, Sequence[Any]]
-"""A picture, a text or a reference for each of B samples, by modality; None where it has none."""
+"""A picture, a text, a video or a reference for each of B samples, by modality, or None."""
 
 
 class Reader(Protocol):
@@ -52,33 +59,36 @@ class Collate(Protocol):
         Args:
             items: B entries for each modality that samples may have, at least one modality.
             ids: (B,), equal for samples that are not each other's negatives; 0..B-1 when not given.
-            bad: takes the reason for each image, by its path or reference, that cannot be read;
-                the sample is then present in no modality. Without it such an image is an error.
+            bad: takes the reason for each image or video, by its path or reference, that cannot be
+                read; the sample is then present in no modality. Without it that is an error.
             every: have inputs of every modality in `items`, even of one that no sample has.
 
         Raises:
-            DataError: an image cannot be read.
+            DataError: an image or a video cannot be read.
             InputError: the model takes no inputs of a modality.
         """
         ...
 
 
-_TAKEN = ("image", "text")
-
-
 class Collator:
     """A `Collate` that gives pixels and tokens.
 
+    A picture that is named by the file of a video is the frame in its middle.
+
     Args:
         config: the options of the run.
-        root: where an image that is a string is looked up; without it that is a path on disk.
+        root: where an image or video that is a string is looked up; without it that is a path.
         threads: how many decode at a time; with 1 the calling thread does.
     """
 
     def __init__(self, config: Config, root: Reader | None = None, *, threads: int = 4) -> None:
         self._root = root
         self._preprocessing = preprocessing_of(config)
-        # Threads help, because Pillow decodes and resizes without Python's lock.
+        self._taken = seen(config.model)
+        cache = frame_cache(config.data)
+        self._videos = VideoFrames(self._preprocessing, config.model.frames, cache)
+        self._count = config.model.frames
+        # Threads help, because Pillow decodes and resizes without Python's lock, and so does PyAV.
         self._threads = threads
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
@@ -93,16 +103,18 @@ class Collator:
     ) -> Batch:
         """A batch of pixels and tokens; its arguments are those of `Collate.__call__`."""
         for name in items:
-            if name not in _TAKEN:
+            if name not in self._taken:
                 raise InputError(
-                    f"samples with {name!r}: this model takes {' and '.join(_TAKEN)} (an adapter "
-                    "takes vectors of any modality)"
+                    f"samples with {name!r}: this model takes {' and '.join(self._taken)} (an "
+                    "adapter takes vectors of any modality)"
                 )
         inputs: dict[str, npt.NDArray[np.generic]] = {}
-        pixels = self._decode(items.get("image", ()), bad)
+        decoded = {name: self._decode(name, items.get(name, ()), bad) for name in FILES}
         items = without_bad(items, bad)
-        if has_any(items, "image", every):
-            inputs[self._preprocessing.image_input] = np.stack(pixels)
+        for name, arrays in decoded.items():
+            if has_any(items, name, every):
+                kind = self._preprocessing.image_input.partition("/")[2]
+                inputs[f"{name}/{kind}"] = np.stack(arrays)
         if has_any(items, "text", every):
             inputs |= self._preprocessing.texts([text or "" for text in items["text"]])
         return assemble(inputs, items, ids)
@@ -114,19 +126,21 @@ class Collator:
         return image
 
     def _decode(
-        self, images: Sequence[ImageInput | None], bad: dict[str, str] | None
+        self, name: str, entries: Sequence[ImageInput | None], bad: dict[str, str] | None
     ) -> list[npt.NDArray[np.generic]]:
-        def one(image: ImageInput | None) -> npt.NDArray[np.generic]:
+        make = self._frames if name == VIDEO else self._pixels
+
+        def one(entry: ImageInput | None) -> npt.NDArray[np.generic]:
             try:
-                return self._pixels(image)
+                return make(entry)
             except DataError as error:
-                if bad is None or not isinstance(image, str):
+                if bad is None or not isinstance(entry, str):
                     raise
-                bad[image] = str(error)
-                return self._pixels(None)
+                bad[entry] = str(error)
+                return make(None)
 
         done: Iterable[npt.NDArray[np.generic]]
-        done = map(one, images) if self._threads == 1 else self._executor().map(one, images)
+        done = map(one, entries) if self._threads == 1 else self._executor().map(one, entries)
         return list(done)
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -139,16 +153,48 @@ class Collator:
     def _pixels(self, image: ImageInput | None) -> npt.NDArray[np.generic]:
         if image is None:
             return self._preprocessing.blank()
-        place = brief(image) if isinstance(image, str) or hasattr(image, "parts") else "image"
-        where = f"{self._root.name}: {place}" if self._root is not None else place
+        where = self._where(image, "image")
+        if isinstance(image, str | Path) and is_video(str(image)):
+            frame = self._videos.middle(self._content(image, where), where)
+            return self._preprocessing.values(frame)
         return self._preprocessing.image(self.read(image), where)
+
+    def _frames(self, video: ImageInput | None) -> npt.NDArray[np.generic]:
+        """The frames of a video, (F, ...) as a picture is."""
+        if video is None:
+            blank = self._preprocessing.blank()
+            return np.zeros((self._count, *blank.shape), blank.dtype)
+        where = self._where(video, VIDEO)
+        frames = self._videos.spread(self._content(video, where), where)
+        return np.stack([self._preprocessing.values(frame) for frame in frames])
+
+    def _content(self, video: ImageInput, where: str) -> bytes:
+        found = self.read(video)
+        if isinstance(found, str | Path):
+            try:
+                return read_regular(Path(found))
+            except OSError as error:
+                raise DataError(f"{where}: cannot read it: {reason(error)}") from error
+        if not isinstance(found, bytes):
+            raise InputError(
+                f"{where} is a {type(found).__name__}; wanted a path, or a file's bytes"
+            )
+        return found
+
+    def _where(self, entry: ImageInput, name: str) -> str:
+        place = brief(entry) if isinstance(entry, str) or hasattr(entry, "parts") else name
+        return f"{self._root.name}: {place}" if self._root is not None else place
 
 
 def without_bad(items: Items, bad: Mapping[str, str] | None) -> Items:
-    """The items with None for all parts of each sample whose image is in `bad`."""
-    if not bad or "image" not in items:
+    """The items with None for all parts of each sample whose image or video is in `bad`."""
+    files = [items[name] for name in FILES if name in items]
+    if not bad or not files:
         return items
-    good = [not (isinstance(image, str) and image in bad) for image in items["image"]]
+    good = [
+        not any(isinstance(file, str) and file in bad for file in some)
+        for some in zip(*files, strict=True)
+    ]
     return {
         name: [part if fine else None for part, fine in zip(parts, good, strict=True)]
         for name, parts in items.items()

@@ -10,10 +10,13 @@ import numpy.typing as npt
 from gcl_spec._words import one_line
 from gcl_spec.errors import DataError, MissingFrameworkError
 
-__all__ = ["Frame", "read_frames"]
+__all__ = ["FRAMES_VERSION", "Frame", "read_frames"]
 
 Frame = npt.NDArray[np.uint8]
 """One frame: red, green and blue, (H, W, 3)."""
+
+# This enters the key of cached frames: raise it whenever `read_frames` gives other ones.
+FRAMES_VERSION = 1
 
 _MOST_PIXELS = 2**26
 """A frame of more would not fit beside the others; films for cinemas have 2^23."""
@@ -52,6 +55,8 @@ def read_frames(content: bytes, choose: Callable[[int], Sequence[int]], where: s
         if decoded is not None and decoded < count:
             count = decoded
             found, _ = _frames(av, content, choose(count)) if count else ([], 0)
+    except DataError:
+        raise
     except (av.error.FFmpegError, ValueError, EOFError) as error:
         raise DataError(
             f"{where}: not a readable video ({_said(error)}); convert it, for example by "

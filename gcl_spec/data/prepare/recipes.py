@@ -33,6 +33,14 @@ class Preprocessing(Protocol):
         """The array of one picture, (H, W, 3) uint8 or (3, H, W) float32; errors name `where`."""
         ...
 
+    def pixels(self, image: ImageInput, where: str, /) -> npt.NDArray[np.uint8]:
+        """The pixels (H, W, 3) of one picture from which `values` makes its array."""
+        ...
+
+    def values(self, pixels_HWC: npt.NDArray[np.uint8], /) -> npt.NDArray[np.generic]:
+        """The array of a picture, as `image` gives it, from its `pixels` (H, W, 3)."""
+        ...
+
     def blank(self) -> npt.NDArray[np.generic]:
         """The zeros that stand for no picture, of the shape of `image`."""
         ...
@@ -93,8 +101,13 @@ class _Lite(_Tokens):
         pixels = f"image_size={self._size} preprocessing={PREPROCESSING_VERSION}"
         return f"{pixels} {self._tokenizer.key}"
 
-    def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
+    def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.uint8]:
         return load_image(image, size=self._size, where=where)
+
+    pixels = image
+
+    def values(self, pixels_HWC: npt.NDArray[np.uint8], /) -> npt.NDArray[np.generic]:
+        return pixels_HWC
 
     def blank(self) -> npt.NDArray[np.generic]:
         return np.zeros((self._size, self._size, 3), np.uint8)
@@ -115,6 +128,12 @@ class _Checkpoint(_Tokens):
 
     def image(self, image: ImageInput, where: str, /) -> npt.NDArray[np.generic]:
         return self._processor(image, where)
+
+    def pixels(self, image: ImageInput, where: str, /) -> npt.NDArray[np.uint8]:
+        return self._processor.pixels(image, where)
+
+    def values(self, pixels_HWC: npt.NDArray[np.uint8], /) -> npt.NDArray[np.generic]:
+        return self._processor.values(pixels_HWC)
 
     def blank(self) -> npt.NDArray[np.generic]:
         return np.zeros((3, *self._processor.shape), np.float32)

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
+from gcl_spec.data.formats.covr_rows import Row
+from gcl_spec.data.prepare.frame_places import FRAMES, spread_frames
 from gcl_spec.errors import InputError
-from gcl_spec.tasks.covr import FRAMES, Row, target_frames
 from gcl_spec.tasks.task import Task
 
 __all__ = [
@@ -45,9 +46,9 @@ def pooled(frames_FD: FloatArray, scores: Sequence[float], pooling: Pooling) -> 
 
     Args:
         frames_FD: unit rows of its frames, (F, D).
-        scores: a number for each frame (`gcl_spec.tasks.covr.Row`), by the softmax of which, at
-            temperature 0.1, the pooling "query" weighs frames; of another length, they are not
-            used, and frames weigh the same.
+        scores: a number for each frame, as `gcl_spec.data.formats.covr_rows.Row` has them, by the
+            softmax of which, at temperature 0.1, the pooling "query" weighs frames; of another
+            length, they are not used, and frames weigh the same.
         pooling: "query", the peer's default; "mean"; or "middle" for the middle frame alone.
 
     Returns:
@@ -58,7 +59,7 @@ def pooled(frames_FD: FloatArray, scores: Sequence[float], pooling: Pooling) -> 
     """
     if frames_FD.ndim != 2 or not len(frames_FD):
         raise InputError(f"wanted the rows of frames, (F, D), not shape {frames_FD.shape}")
-    frames_FD = frames_FD[target_frames(len(frames_FD), FRAMES)]
+    frames_FD = frames_FD[spread_frames(len(frames_FD), FRAMES)]
     if pooling == "middle":
         row_D = frames_FD[len(frames_FD) // 2]
     elif pooling == "query" and len(scores) == len(frames_FD):
@@ -74,13 +75,13 @@ def pooled(frames_FD: FloatArray, scores: Sequence[float], pooling: Pooling) -> 
 def peer_positions(length: int, count: int) -> list[int]:
     """The places to which the peer's loader goes for several frames of a query's video.
 
-    They are one before those of `target_frames`, and are repeated where the video is too short; a
+    They are one before those of `spread_frames`, and are repeated where the video is too short; a
     query of the published tables has one frame, to which this does not apply.
 
     >>> peer_positions(2, 5)
     [-1, 0, -1, 0, -1]
     """
-    places = [frame - 1 for frame in target_frames(length, count)]
+    places = [frame - 1 for frame in spread_frames(length, count)]
     return (places * -(-count // len(places)))[:count]
 
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from gcl_spec.data.formats.covr_rows import read_rows
+from gcl_spec.data.prepare.frame_places import middle_frame, spread_frames
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
-from gcl_spec.tasks.covr import cleaned, query_frame, read, read_rows, target_frames
+from gcl_spec.tasks.covr import read
 from gcl_spec.tasks.item import Item
 from goldens import read as golden
 from goldens import root_of
@@ -22,20 +24,14 @@ def write(folder: Path, text: str, name: str = NAME) -> Path:
     return folder
 
 
-def test_texts_are_those_of_the_peer() -> None:
-    for text, wanted in golden("covr/captions.json").items():
-        assert cleaned(text) == wanted
-    assert len(cleaned("word " * 40).split(" ")) == 30
-
-
 def test_frames_are_those_of_the_peer() -> None:
     for length, found in golden("covr/frames.json")["lengths"].items():
         (name,) = (key for key in found if key.startswith("frames_of_a_target_"))
         count = int(name.rpartition("_")[2])
-        assert target_frames(int(length), count) == found[name]
-        assert [query_frame(int(length))] == found["middle_frame_of_a_query"]
-    assert len(target_frames(7)) == 7
-    assert len(target_frames(447)) == 15
+        assert spread_frames(int(length), count) == found[name]
+        assert [middle_frame(int(length))] == found["middle_frame_of_a_query"]
+    assert len(spread_frames(7)) == 7
+    assert len(spread_frames(447)) == 15
 
 
 def test_a_row_is_a_query_and_its_target_a_candidate() -> None:

@@ -14,7 +14,8 @@ OTHER = Composed(Side("", "a.png"), Side("", "b.png"))
 
 
 def test_kinds_are_named_by_their_directions() -> None:
-    assert [kind_of(x) for x in (EDIT, TEXT)] == list(KINDS)
+    cut = Composed(Side("make it dark", "", "a.mp4"), Side("", "", "b.mp4"))
+    assert [kind_of(x) for x in (EDIT, TEXT, cut)] == list(KINDS)
     assert kind_of(OTHER) == "image->image"
 
 

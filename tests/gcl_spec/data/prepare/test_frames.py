@@ -69,6 +69,7 @@ def test_what_is_no_video_is_one_line(content: bytes, reason: str) -> None:
     with pytest.raises(DataError, match=f"^tiles: a/b.mp4: .*{reason}") as found:
         read_frames(content, lambda count: [0], "tiles: a/b.mp4")
     assert len(str(found.value).splitlines()) == 1
+    assert str(found.value).count("a/b.mp4") == 1
 
 
 def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gcl_spec.data.formats.covr_rows import Row, read_rows
 from gcl_spec.errors import InputError
-from gcl_spec.tasks.covr import Row, read, read_rows
+from gcl_spec.tasks.covr import read
 from gcl_spec.tasks.peers.covr import (
     Pooling,
     left_out_cells,
