@@ -10,14 +10,16 @@ import numpy as np
 from gcl_spec import geometry
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import DataError
-from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
-from gcl_spec.evaluate.calibrations.rows import Encode, EncodedOnce, Role
+from gcl_spec.evaluate.calibrations.known import Chain
+from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.evaluate.ranked import ranked
+from gcl_spec.evaluate.searched import Search, searched
 from gcl_spec.evaluate.trec_folder import Watch
 from gcl_spec.objective import in_order, name_parts
-from gcl_spec.tasks.task import MIXED, Item, Task, answers, one_content_an_id, union_pool
+from gcl_spec.search.scores import Scores
+from gcl_spec.tasks.task import MIXED, Item, Task, answers
 
-__all__ = ["METRICS", "Report", "TaskResult", "evaluate"]
+__all__ = ["METRICS", "Report", "TaskResult", "evaluate", "measured"]
 
 METRICS = ("hit@1", "hit@5", "hit@10", "recall@10", "ndcg@10", "mrr")
 
@@ -135,52 +137,35 @@ def evaluate(
     Raises:
         DataError: there is no task.
     """
-    if not tasks:
-        raise DataError("there is no task to evaluate")
-    renamed = one_content_an_id(tasks)
-    pool = union_pool(renamed)
-    items = dict.fromkeys(i.content for t in tasks for i in (*t.queries, *t.candidates))
-    rows = {key: n for n, key in enumerate(items)}
-    contents = [Item("", **dict(content)) for content in items]
-    once = encode if isinstance(encode, EncodedOnce) else EncodedOnce(encode)
-
-    def made(wanted: Sequence[Item], role: Role) -> FloatArray:
-        if calibration is None:
-            return once(wanted)
-        return apply_to_items(calibration, wanted, once, [role])[role]
-
-    z_ND = made(contents, "candidate")
-
-    def embed(wanted: Sequence[Item]) -> FloatArray:
-        return z_ND[[rows[item.content] for item in wanted]]
-
-    pool_z = embed(pool)
+    found = searched(encode, tasks, calibration)
     results = []
-    for task, same in zip(tasks, renamed, strict=True):
-        queries_z = made(task.queries, "query")
-        own_z = embed(task.candidates)
-        results.append(_search(task, "local", task.candidates, queries_z, own_z, watch))
-        results.append(_search(same, "global", pool, queries_z, pool_z, watch))
-    width = pool_z.shape[1] - (0 if calibration is None else calibration.appended)
-    space = _geometry(contents, z_ND[:, :width], tasks, lambda wanted: embed(wanted)[:, :width])
+    for search in found.searches:
+        rows = search.queries_QD, found.rows_ND[search.rows_C]
+        results.append(measured(search, rows, watch))
+    appended = 0 if calibration is None else calibration.appended
+    z_ND = found.rows_ND[:, : found.rows_ND.shape[1] - appended]
+    space = _geometry(found.items, z_ND, tasks, lambda items: z_ND[found.numbers(items)])
     return Report(tuple(results), space)
 
 
-def _search(
-    task: Task,
-    pool: str,
-    candidates: Sequence[Item],
-    queries_z: FloatArray,
-    pool_z: FloatArray,
-    watch: Watch | None,
+def measured(
+    search: Search, rows: tuple[FloatArray, FloatArray] | Scores, watch: Watch | None = None
 ) -> TaskResult:
-    found = ranked(task, pool, candidates, (queries_z, pool_z), METRICS, watch=watch)
+    """The result of one search.
+
+    Args:
+        search: who is searched for what.
+        rows: of the queries, (Q, D), and of the candidates, (C, D); or their scores.
+        watch: is shown all scores as they are ranked.
+    """
+    task = search.task
+    found = ranked(task, search.pool, search.candidates, rows, METRICS, watch=watch)
     return TaskResult(
         task=task.name,
         kind=task.kind,
-        pool=pool,
+        pool=search.pool,
         queries=len(task.queries),
-        candidates=len(candidates),
+        candidates=len(search.candidates),
         metrics={metric: found.means(metric) for metric in METRICS},
         per_query={metric: found.expected(metric, task.queries) for metric in METRICS},
     )

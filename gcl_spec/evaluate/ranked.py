@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gcl_spec._typing import FloatArray, IntArray
+from gcl_spec._typing import FloatArray
 from gcl_spec.evaluate.per_query import Pools, pools_of
 from gcl_spec.evaluate.trec_folder import Seen, Watch
 from gcl_spec.recall import Band, Ranking, RankingStream
-from gcl_spec.search.exact import LazyRows, score_chunks
-from gcl_spec.search.pair_scores import pair_scores
+from gcl_spec.search.exact import LazyRows
+from gcl_spec.search.scores import InnerProducts, Scores
 from gcl_spec.tasks.task import Item, Task
 
 __all__ = ["Ranked", "ranked"]
@@ -19,8 +19,6 @@ _UNITS = 10.0**6
 """The seventh decimal of a float32 cosine is rounding: what is equal to six is tied."""
 _QUERIES = 1024
 """The queries that are ranked at once; all candidates are read once for each so many."""
-_PAIRS = 16_384
-"""The pairs whose candidates' rows are read at once."""
 _WHOLE_BYTES = 64 * 2**20
 """The scores that are held where all those of a query are wanted at once."""
 
@@ -49,7 +47,7 @@ def ranked(
     task: Task,
     pool: str,
     candidates: Sequence[Item],
-    rows: tuple[FloatArray, FloatArray | LazyRows],
+    rows: tuple[FloatArray, FloatArray | LazyRows] | Scores,
     metrics: Sequence[str],
     *,
     watch: Watch | None = None,
@@ -63,7 +61,8 @@ def ranked(
         task: the task, with ids as in the pool.
         pool: "local", the task's own, or "global".
         candidates: the pool.
-        rows: of the queries, (Q, D), and of the candidates, (C, D).
+        rows: of the queries, (Q, D), and of the candidates, (C, D), which are scored by their inner
+            products; or other scores.
         metrics: names that `gcl_spec.recall.Ranking.metric` knows.
         watch: is shown all scores as they are ranked.
         twins_compete: as in `pools_of`.
@@ -71,10 +70,11 @@ def ranked(
     pools = pools_of(task, candidates, local=pool == "local", twins_compete=twins_compete)
     found: dict[str, list[Band]] = {metric: [] for metric in metrics}
     unanswerable = 0
-    held = watch is not None or bool(pools.limited_Q.any())
+    scores = InnerProducts(*rows) if isinstance(rows, tuple) else rows
+    held = scores.whole or watch is not None or bool(pools.limited_Q.any())
     for part in _parts(len(task.queries), len(candidates), held=held):
         kept: list[FloatArray] = []
-        ranking = _streamed(pools, part, rows, kept if watch else None)
+        ranking = _streamed(pools, part, scores, kept if watch else None)
         unanswerable += int(np.count_nonzero(~ranking.known_Q))
         if watch is not None:
             scores_QC = np.concatenate(kept, axis=1) / _UNITS
@@ -94,30 +94,23 @@ def _parts(queries: int, candidates: int, *, held: bool) -> Iterator[slice]:
         yield slice(start, min(start + size, queries))
 
 
-def _streamed(
-    pools: Pools,
-    part: slice,
-    rows: tuple[FloatArray, FloatArray | LazyRows],
-    kept: list[FloatArray] | None,
-) -> Ranking:
+def _streamed(pools: Pools, part: slice, scores: Scores, kept: list[FloatArray] | None) -> Ranking:
     """The ranking of all candidates for a slice of the queries.
 
     Args:
         pools: what each query is to find.
         part: which queries.
-        rows: of all queries, (Q, D), and of the candidates, (C, D).
+        scores: those of all queries and candidates.
         kept: gets the scores, in millionths, of each chunk of candidates.
     """
-    queries_QD, candidates_CD = rows[0][part], rows[1]
-    # The scores are in float64: in float32 equal candidates differ by their place in the product,
-    # so that they are no longer tied. Millionths as whole numbers are in the order of the scores.
-    chunks = score_chunks(queries_QD, candidates_CD)
-    right_P2, out = pools.relevant(part), pools.left_out(part, len(candidates_CD))
+    right_P2, out = pools.relevant(part), pools.left_out(part, len(scores))
+    # Millionths as whole numbers are in the order of the scores.
+    scores_P, chunks = scores.of(part, right_P2, out)
     limited = out.dtype == bool
     stream = RankingStream(
-        np.rint(_scores_of(right_P2, queries_QD, candidates_CD) * _UNITS),
+        np.rint(scores_P * _UNITS),
         right_P2,
-        queries=len(queries_QD),
+        queries=part.stop - part.start,
         gains=pools.gains(part),
         left_out=() if limited else out,
         no_relevant="nan",
@@ -129,20 +122,6 @@ def _streamed(
         if kept is not None:
             kept.append(scores_QC)
     return stream.ranking()
-
-
-def _scores_of(
-    pairs_P2: IntArray, queries_QD: FloatArray, candidates_CD: FloatArray | LazyRows
-) -> FloatArray:
-    """The scores (P,) of pairs; each candidate of a few thousand pairs is read once."""
-    if isinstance(candidates_CD, np.ndarray):
-        return pair_scores(queries_QD, candidates_CD, *pairs_P2.T)
-    scores_P = np.empty(len(pairs_P2))
-    for start in range(0, len(pairs_P2), _PAIRS):
-        part = slice(start, start + _PAIRS)
-        numbers, row_N = np.unique(pairs_P2[part, 1], return_inverse=True)
-        scores_P[part] = pair_scores(queries_QD, candidates_CD[numbers], pairs_P2[part, 0], row_N)
-    return scores_P
 
 
 def _whole(bands: Sequence[Band]) -> FloatArray:

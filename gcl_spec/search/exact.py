@@ -8,7 +8,7 @@ import numpy as np
 from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.errors import InputError
 
-__all__ = ["LazyRows", "score_chunks"]
+__all__ = ["LazyRows", "candidate_slices", "score_chunks"]
 
 _CHUNK_BYTES = 64 * 2**20
 
@@ -48,7 +48,16 @@ def score_chunks(
             f"queries are {queries_QD.shape[1]} wide, candidates {candidates_CD.shape[1]}"
         )
     wide_QD = queries_QD.astype(np.float64)
-    # Neither the scores of a chunk nor its rows take more.
-    size = max(1, _CHUNK_BYTES // (8 * max(1, *queries_QD.shape)))
-    parts = (slice(start, start + size) for start in range(0, len(candidates_CD), size))
+    parts = candidate_slices(len(candidates_CD), *queries_QD.shape)
     return ((part, wide_QD @ candidates_CD[part].astype(np.float64).T) for part in parts)
+
+
+def candidate_slices(candidates: int, queries: int, width: int) -> Iterator[slice]:
+    """Slices of candidates of which neither rows in float64 nor scores take more than 64 MB.
+
+    Args:
+        candidates, queries: their numbers.
+        width: the numbers of a row.
+    """
+    size = max(1, _CHUNK_BYTES // (8 * max(1, queries, width)))
+    return (slice(start, start + size) for start in range(0, candidates, size))

@@ -43,7 +43,7 @@ def test_figures_of_goldens(
     tasks = format_of(name).read(root_of(name), names)
     items = StoredItems(load_embeddings(store(tmp_path / "rows", tasks, dtype)))
     monkeypatch.setattr("gcl_spec.search.exact._CHUNK_BYTES", 16_384)
-    monkeypatch.setattr("gcl_spec.evaluate.ranked._PAIRS", 5)
+    monkeypatch.setattr("gcl_spec.search.scores._PAIRS", 5)
     kept, lines = items.tasks(tasks)
     assert not lines
     found = both(items, kept, COLUMNS[name])
