@@ -200,6 +200,10 @@ class Index:
             raise InputError(f"{self.path} has no item {brief(id)!r}")
         return found[id]
 
+    def sample(self, count: int) -> tuple[list[Row], FloatArray]:
+        """At most `count` items, evenly spread over the index, and their rows (N, D)."""
+        return self._table.sample(count, self._column(""))
+
     def picture(self, id: str) -> bytes:
         """The file of the picture of an item, read where the item came from.
 

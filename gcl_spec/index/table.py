@@ -31,6 +31,7 @@ MOST_FRAGMENTS = 16
 PAYLOAD = ("id", "modality", "text", "image", "origin")
 """The columns of what a search shows."""
 _IDS = 4096
+_RUNS = 50
 
 
 class Row(NamedTuple):
@@ -137,6 +138,29 @@ class Table:
             if where is not None:
                 query = query.where(where)
             yield from query.to_batches()
+
+    def sample(self, count: int, column: str) -> tuple[list[Row], FloatArray]:
+        """At most `count` items, evenly spread over the table, and their vectors (N, D).
+
+        Of a large table runs of neighbours are read, of which there are `_RUNS`.
+
+        Args:
+            count: how many at most.
+            column: that of the vectors.
+        """
+        total = len(self)
+        runs = 1 if total <= count else min(_RUNS, count)
+        size = -(-min(count, total) // runs)
+        rows: list[Row] = []
+        vectors = [np.zeros((0, self.columns[column]), np.float32)]
+        with lance_errors("read", self.folder):
+            for n in range(runs):
+                query = self.lance.search().select([*Row._fields, column])
+                query = query.offset(n * total // runs).limit(size)
+                for batch in query.to_batches():
+                    vectors.append(self.rows_of(batch, column))
+                    rows += [Row(**x) for x in batch.select(Row._fields).to_pylist()]
+        return rows[:count], np.concatenate(vectors)[:count]
 
     def put(self, rows: Sequence[Row], vectors: Mapping[str, AnyArray], *, replaces: bool) -> None:
         """Add N rows in one commit, or replace those of the same ids.

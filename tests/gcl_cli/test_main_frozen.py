@@ -38,6 +38,7 @@ OPTIONS = {
         "--backend", "--recipe", "--config", "--set", "--device", "--steps", "--kills", "--seed",
         "--minutes",
     },
+    "serve": {"--run", "--host", "--port", "--backend", "--device", "--allow-unverified"},
     "data": set(),
     "data check": {"--recipe", "--config", "--set", "--sample", "--seed", "--json"},
     "bench": set(),

@@ -26,6 +26,7 @@ __all__ = [
     "decode",
     "eight_bits",
     "load_image",
+    "shrunk",
     "square_image",
     "thumbnail",
     "turn_upright",
@@ -146,12 +147,29 @@ def thumbnail(data: bytes, *, side: int, where: str) -> bytes:
     return buffer.getvalue()
 
 
-def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
-    """The picture upright, on white, resized, and padded to a square, which loses nothing of it.
+def shrunk(data: bytes, *, side: int, where: str) -> bytes:
+    """A picture file, upright and on white, as a WebP that is at most `side` pixels long.
 
-    Returns:
-        Shape (size, size, 3), uint8, RGB.
+    Args:
+        data: a picture, as `decode` takes it.
+        side: the most pixels of its longer side; a smaller picture keeps its size.
+        where: the picture's name, for errors.
+
+    Raises:
+        DataError: `decode` refuses it.
     """
+    buffer = io.BytesIO()
+
+    def write(picture: "Image.Image") -> None:
+        found = _upright_on_white(picture)
+        found.thumbnail((side, side))
+        found.save(buffer, "WEBP", quality=82)
+
+    decode(data, write, where=where)
+    return buffer.getvalue()
+
+
+def _upright_on_white(picture: "Image.Image") -> "Image.Image":
     from PIL import Image
 
     found = eight_bits(picture)
@@ -161,6 +179,18 @@ def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
     if clear:
         white = Image.new("RGBA", found.size, (255, 255, 255, 255))
         found = Image.alpha_composite(white, found).convert("RGB")
+    return found
+
+
+def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
+    """The picture upright, on white, resized, and padded to a square, which loses nothing of it.
+
+    Returns:
+        Shape (size, size, 3), uint8, RGB.
+    """
+    from PIL import Image
+
+    found = _upright_on_white(picture)
     # It is resized before it is padded: a long thin picture would need the square of its length.
     share = size / max(found.size)
     width, height = (max(1, round(share * side)) for side in found.size)

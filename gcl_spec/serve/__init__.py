@@ -1,0 +1,1 @@
+"""A web page, and an API in JSON, that search an index (`gcl serve`)."""
