@@ -1,36 +1,13 @@
 // The search page. It talks to /api, and to nobody else.
 
 import { draw, mark } from "/map.js";
+import { NAMES, ask, badge, kindOf, labelOf, make, picture } from "/pieces.js";
 
 const STEP = 24, MOST = 200;
 const $ = (id) => document.getElementById(id);
 const asked = { picture: null, like: null, weight: null, k: STEP };
 const only = new Set();
-let circles = new Map(), hits = [], running = null, start = [];
-
-const NAMES = { image: "picture", text: "text", "image+text": "picture + text" };
-const kindOf = (item) => ({ image: "image", text: "text" })[item.modality] ?? "pair";
-const labelOf = (item) => brief(item.text || item.path || item.id, 90);
-const brief = (text, most) => (text.length > most ? `${text.slice(0, most)}\u2026` : text);
-const pictureOf = (item, side = 320) =>
-  `/api/picture?${new URLSearchParams({ id: item.id, side })}`;
-
-async function ask(path, options) {
-  const answer = await fetch(path, options);
-  let found = {};
-  try { found = await answer.json(); } catch { /* an answer without JSON */ }
-  if (!answer.ok) throw new Error(found.error || `the server answered ${answer.status}`);
-  return found;
-}
-
-function make(name, attributes = {}, ...children) {
-  const found = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key in found) found[key] = value; else found.setAttribute(key, value);
-  }
-  found.append(...children);
-  return found;
-}
+let circles = new Map(), running = null, start = [];
 
 function say(text, bad = false) {
   $("status").textContent = text;
@@ -38,16 +15,6 @@ function say(text, bad = false) {
 }
 
 // ---- results
-
-function badge(item) {
-  return make("span", { className: `badge ${kindOf(item)}` }, NAMES[item.modality] ?? item.modality);
-}
-
-function picture(item, side) {
-  const found = make("img", { src: pictureOf(item, side), alt: "", loading: "lazy", decoding: "async" });
-  found.addEventListener("error", () => { found.className = "gone"; found.alt = "The picture cannot be read any more"; });
-  return found;
-}
 
 function card(item, number) {
   const label = `${NAMES[item.modality] ?? item.modality}: ${labelOf(item)}`;
@@ -70,7 +37,6 @@ function card(item, number) {
 }
 
 function show(items) {
-  hits = items;
   $("results").replaceChildren(...items.map(card));
   mark(circles, items);
 }

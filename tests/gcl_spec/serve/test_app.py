@@ -37,10 +37,11 @@ def test_the_page_asks_nobody_else(client: TestClient) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for path, kind in (("/page.js", "text/javascript"), ("/map.js", "text/javascript"),
+                       ("/pieces.js", "text/javascript"),
                        ("/page.css", "text/css"), ("/icon.svg", "image/svg+xml")):  # fmt: skip
         found = client.get(path)
         assert found.headers["content-type"].startswith(kind)
-        assert path == "/map.js" or path in page.text + client.get("/page.js").text
+        assert path in page.text + client.get("/page.js").text
         outside = found.text.replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in outside
         assert "https://" not in outside
