@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
+from gcl_spec.objective import given_names
 
 __all__ = ["check_memory", "lacks_memory"]
 
@@ -13,6 +14,7 @@ _NUMBER = 4  # bytes of a float32
 _TRAINED = 4 * _NUMBER  # a weight, its gradient, and the two running means of AdamW
 _HEADS = 2
 _PICTURES = 32  # pictures that a frozen tower sees at a time
+_PIXELS = 3 * 32**2  # of the smallest frame
 _TOWER = 512  # width of the smallest matrices that LoRA stands beside
 _PROCESS = 100 * 2**20  # bytes of a Python process that makes batches
 # NumPy, torch and JAX say in these words, in MemoryErrors and RuntimeErrors, that memory is short.
@@ -54,6 +56,9 @@ def _needs(config: Config) -> Iterator[tuple[dict[str, int], int]]:
     if model.kind == "lite":
         pixels = 3 * model.image_size**2
         yield {"model.image_size": model.image_size}, _PICTURES * _NUMBER * pixels
+    if model.kind == "clip" and "video" in given_names(model.modalities):
+        frames = {"train.batch_size": config.train.batch_size, "model.frames": model.frames}
+        yield frames, _PIXELS * _NUMBER * config.train.batch_size * model.frames
     yield {"model.lora": model.lora}, _TRAINED * _TOWER * model.lora
     yield {"data.workers": data.workers}, _PROCESS * data.workers
 

@@ -13,7 +13,9 @@ from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import InputError
 from gcl_spec.objective import same_parts
 
-__all__ = ["Encoder", "encode", "images_of", "of_all_parts", "pairs_of", "texts_of"]
+__all__ = [
+    "Encoder", "encode", "images_of", "of_all_parts", "pairs_of", "texts_of", "with_videos"
+]  # fmt: skip
 
 _ONE = "give a list, one entry a sample"
 _PICTURES = "a path, a file's content as bytes, a Pillow image or a uint8 array (H, W, 3)"
@@ -103,6 +105,44 @@ def pairs_of(
     if not count:
         raise InputError("there is no sample to encode")
     return images, texts
+
+
+def with_videos(
+    video: Iterable[Any], image: Iterable[Any] | None, text: Iterable[Any] | None
+) -> dict[str, list[Any]]:
+    """Videos, and pictures and texts where they are given, by modality, all of one length.
+
+    Args:
+        video: paths or contents of files, or None where a sample has no video.
+        image, text: as in `pairs_of`.
+
+    Raises:
+        InputError: lengths differ, a sample has no part, or an entry is something else.
+    """
+    found: dict[str, list[Any]] = {"video": list(_videos(video))}
+    if image is not None:
+        found["image"] = images_of(image)
+    if text is not None:
+        found["text"] = texts_of(text)
+    counts = {name: len(entries) for name, entries in found.items()}
+    if len({*counts.values()}) > 1:
+        said = " and ".join(f"{count} {name}s" for name, count in counts.items())
+        raise InputError(f"{said}; give one a sample")
+    for n, parts in enumerate(zip(*found.values(), strict=True)):
+        if all(part is None for part in parts):
+            raise InputError(f"sample {n} has neither of {', '.join(found)}")
+    if not counts["video"]:
+        raise InputError("there is no sample to encode")
+    return found
+
+
+def _videos(video: Iterable[Any]) -> Iterable[Any]:
+    for n, x in enumerate(_entries("video", video)):
+        if x is not None and not isinstance(x, str | bytes | os.PathLike):
+            raise InputError(
+                f"video {n} is {_named(x)}; wanted a path or a file's content as bytes, or None"
+            )
+        yield x
 
 
 def images_of(image: Iterable[Any]) -> list[ImageInput | None]:

@@ -19,6 +19,7 @@ from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.export.onnx_model import OnnxModel, graph_names, inputs_of
 from gcl_spec.export.quantised import Quantised, quantise, recall_of_both
+from gcl_spec.models.frames import VIDEO, framed
 from gcl_spec.models.pretrained import clip_folder, text_folder
 from gcl_spec.models.start import vector_widths
 from gcl_spec.models.vista_files import vista_files
@@ -76,7 +77,8 @@ def export_onnx(
 ) -> Exported:
     """Write the weights of a run as `image.onnx` and `text.onnx`.
 
-    A model that encodes both together also gives `image+text.onnx`.
+    A model that encodes both together also gives `image+text.onnx`, one of videos `video.onnx`,
+    which takes `model.frames` frames.
     The graphs give unit rows (B, D), and the norms (B,) that projections had before, with which
     fused rows are made (`gcl_spec.export.onnx_model.OnnxModel`). They take batches of any size and
     texts of any length. Beside them are the files of the preprocessing, and `onnx.json`: names and
@@ -154,7 +156,17 @@ def _samples(config: Config, count: int) -> Batch:
     pictures = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
     words = _WORDS.split()
     texts = [" ".join(words[: 1 + n * count]) for n in range(count)]
-    return Collator(config)({"image": pictures, "text": texts})
+    made = Collator(config)({"image": pictures, "text": texts})
+    return _with_videos(made, config) if framed(config.model) else made
+
+
+def _with_videos(batch: Batch, config: Config) -> Batch:
+    """The batch with videos, whose frames are its pictures in turn."""
+    (name,) = (name for name in batch.inputs if name.startswith("image/"))
+    places = np.arange(len(batch))[:, None] + np.arange(config.model.frames)
+    frames = batch.inputs[name][places % len(batch)]
+    inputs = {**batch.inputs, name.replace("image", VIDEO, 1): frames}
+    return Batch(inputs, {**batch.present, VIDEO: np.ones(len(batch), bool)}, batch.ids)
 
 
 def _parity(

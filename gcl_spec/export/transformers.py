@@ -15,6 +15,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.export.vista import write_vista
 from gcl_spec.models.config_json import read_json, whole_settings
+from gcl_spec.models.frames import write_query
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.weights import load_weights, weight_shapes
 from gcl_spec.run.calibration_files import put_beside
@@ -52,8 +53,9 @@ def export_run(
     It takes the running means of the weights where the run has them. log_scale becomes logit_scale,
     and LoRA matrices are added to the weights beside which they were trained. Configuration,
     preprocessing and tokenizer are those of the checkpoint that the run started from, but for the
-    type of the weights. A CLIP also gets the modules.json of sentence-transformers. A VISTA has a
-    form of its own (`gcl_spec.export.vista`).
+    type of the weights. What weights the frames of videos has a file of its own, frame_query. A
+    CLIP also gets the modules.json of sentence-transformers. A VISTA has a form of its own
+    (`gcl_spec.export.vista`).
 
     Args:
         run: a folder that `gcl train` wrote.
@@ -100,6 +102,9 @@ def _write_clip(config: Config, state: State, out: Path) -> None:
     content = to_bytes(weights, {"format": "pt"})
     with atomic_write(out / "model.safetensors", size=len(content)) as file:
         file.write(content)
+    trained = trained_weights(state)
+    if "frame_query" in trained:
+        write_query(out, trained["frame_query"])
     if settings.get("model_type") == "clip":
         (out / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
 

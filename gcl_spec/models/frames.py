@@ -1,15 +1,25 @@
 """Videos as models see them: frames, each a picture, whose rows are pooled."""
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
-from gcl_spec._typing import Array, ArrayNamespace
+import numpy as np
+from safetensors.numpy import save
+
+from gcl_spec._files.atomic import atomic_write
+from gcl_spec._typing import Array, ArrayNamespace, FloatArray
 from gcl_spec.config.options import ModelConfig
+from gcl_spec.errors import DataError
+from gcl_spec.models.weights import file_shapes, read_weights
 from gcl_spec.objective import given_names, same_parts
 
-__all__ = ["VIDEO", "framed", "pooled_frames", "seen", "seen_parts"]
+__all__ = [
+    "VIDEO", "framed", "pooled_frames", "seen", "seen_parts", "start_query", "write_query",
+]  # fmt: skip
 
 VIDEO = "video"
 """The modality whose items are frames."""
+_QUERY, _FILE = "frame_query", "frame_query.safetensors"
 
 
 def framed(model: ModelConfig) -> tuple[str, ...]:
@@ -69,3 +79,29 @@ def pooled_frames(rows_BFD: Array, query_D: Array | None, *, xp: ArrayNamespace)
     weights_BF = xp.exp(logits_BF - xp.max(logits_BF, axis=1, keepdims=True))
     weights_BF = weights_BF / xp.sum(weights_BF, axis=1, keepdims=True)
     return xp.sum(weights_BF[:, :, None] * rows_BFD, axis=1)
+
+
+def start_query(folder: Path, width: int) -> FloatArray:
+    """The query (D,) float32 with which attention starts: that of a checkpoint, or zeros.
+
+    Args:
+        folder: of the checkpoint; `write_query` may have written one there.
+        width: D.
+
+    Raises:
+        DataError: the file is damaged, or of another model.
+    """
+    path = folder / _FILE
+    if not path.is_file():
+        return np.zeros(width, np.float32)
+    shapes = file_shapes(path)
+    if shapes != {_QUERY: (width,)}:
+        raise DataError(f"{path}: wanted one array {_QUERY!r} of shape {(width,)}, not {shapes}")
+    found: FloatArray = read_weights([path])[_QUERY].astype(np.float32)
+    return found
+
+
+def write_query(folder: Path, query_D: FloatArray) -> None:
+    """Write a learned query, (D,), beside the weights of a checkpoint, whose layout has none."""
+    with atomic_write(folder / _FILE) as file:
+        file.write(save({_QUERY: query_D.astype(np.float32)}))

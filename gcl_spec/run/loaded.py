@@ -19,19 +19,19 @@ from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
 from gcl_spec.data.open import open_source
 from gcl_spec.data.prepare.collate import Collate, Collator, Items, Reader
 from gcl_spec.data.prepare.pictures import ImageInput
-from gcl_spec.embed.encode import encode, pairs_of
+from gcl_spec.embed.encode import encode, pairs_of, with_videos
 from gcl_spec.embed.vectors import GivenVectors
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_columns
 from gcl_spec.evaluate.calibrations.rows import ROLES, Encode, Role
-from gcl_spec.models.frames import framed
+from gcl_spec.models.frames import VIDEO, framed
 from gcl_spec.models.start import vector_widths
 from gcl_spec.objective import given_names
 from gcl_spec.progress import Reporter
 from gcl_spec.run import checkpoint
 from gcl_spec.run.calibration_files import calibration_of
 from gcl_spec.run.folder import RunFolder
-from gcl_spec.run.videos import VideoEncoder, has_video, own_rows
+from gcl_spec.run.videos import VideoEncoder, batch_size, has_video, own_rows
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item, Task, columns_of
 
@@ -64,7 +64,8 @@ class LoadedRun:
         """Unit rows (N, D) float32 for N pictures, texts, or pairs, all in one space.
 
         A run of an adapter takes vectors of any modality, by its name: arrays (N, F), or lists with
-        None where a sample has none.
+        None where a sample has none. A run with videos takes them as `video`: paths, or contents of
+        files.
 
         Args:
             image: paths, file contents, Pillow images or (H, W, 3) uint8 arrays, in a list, tuple,
@@ -73,7 +74,7 @@ class LoadedRun:
                 given the row is that of the fused image+text embedding.
             role: "query" or "candidate", for a run with a calibration: its rows of the two may
                 differ, and may have further numbers; their inner products are the scores.
-            others: vectors of further modalities, for a run of an adapter.
+            others: vectors of further modalities, for a run of an adapter; or `video`.
 
         Raises:
             InputError: neither is given, the role is missing, lengths differ, a sample has neither,
@@ -81,7 +82,7 @@ class LoadedRun:
             DataError: a picture cannot be read.
         """
         given = given_names(self.config.model.modalities)
-        parts = {"image": image, "text": text, **others}
+        parts: dict[str, Any] = {"image": image, "text": text, **others}
         for name, x in parts.items():
             if name not in given and (x is not None or name in others):
                 raise InputError(f"no modality {name!r}; this run takes {', '.join(given)}")
@@ -89,11 +90,13 @@ class LoadedRun:
         items: Items
         if isinstance(collator, GivenVectors):
             items = collator.items({name: parts.get(name) for name in given})
+        elif parts.get(VIDEO) is not None:
+            items = with_videos(parts[VIDEO], image, text)
         else:
             items = dict(zip(("image", "text"), pairs_of(image, text), strict=True))
 
         def rows(some: Items) -> FloatArray:
-            return encode(self.trainer, collator, some, batch_size=self.config.eval.batch_size)
+            return encode(self.trainer, collator, some, batch_size=batch_size(self.config))
 
         if self.calibration is None:
             return rows(items)

@@ -38,3 +38,30 @@ def small(folder: Path, *sets: str, modalities: tuple[str, ...] = VIDEOS) -> Con
         "train.batch_size=6", "train.steps=4", "optim.warmup_steps=0",
     ]  # fmt: skip
     return load(recipe="tiny", overrides=[*options, *sets])
+
+
+def write_covr(folder: Path, count: int = 6) -> Path:
+    """WebVid-CoVR in its own layout, for training and testing, with searches for training, too.
+
+    Returns:
+        The file of the training rows.
+    """
+    names = write_videos(folder, count)
+    ids = [name.removesuffix(".mp4") for name in names]
+    rows = [(ids[n], ids[(n + 1) % count]) for n in range(count)]
+    train = folder / "webvid2m-covr_train.csv"
+    lines = [f"{one},{two},make it {n} steps lighter" for n, (one, two) in enumerate(rows)]
+    train.write_text("\n".join(["pth1,pth2,edit", *lines]) + "\n")
+    lines = [f'{one},{two},make it lighter,"[0.1]"' for one, two in rows]
+    (folder / "webvid8m-covr_test.csv").write_text(
+        "\n".join(["pth1,pth2,edit,scores", *lines]) + "\n"
+    )
+    task = folder / "tasks" / "covr"
+    task.mkdir(parents=True)
+    found = [{"id": str(n), "video": name} for n, name in enumerate(names)]
+    asked = [item | {"text": "make it lighter"} for item in found]
+    for name, items in (("queries", asked), ("candidates", found)):
+        (task / f"{name}.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    qrels = [f"{n}\t{(n + 1) % count}\n" for n in range(count)]
+    (task / "qrels.tsv").write_text("".join(qrels))
+    return train

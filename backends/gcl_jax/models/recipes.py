@@ -20,7 +20,7 @@ from gcl_jax.models.towers.vista import Vista
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.draws import kept_patches
-from gcl_spec.models.frames import framed, pooled_frames, seen
+from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -155,10 +155,11 @@ class ClipModel(Model):
     """
 
     def __init__(self, config: Config) -> None:
-        self.clip = Clip.from_folder(clip_folder(config))
+        folder = clip_folder(config)
+        self.clip = Clip.from_folder(folder)
         self.given, self.framed = seen(config.model), framed(config.model)
         if config.model.pool == "attention":
-            self.frame_query = nnx.Param(jnp.zeros(self.clip.width))
+            self.frame_query = nnx.Param(jnp.asarray(start_query(folder, self.clip.width)))
         self._start_scale(config, self.clip.checkpoint_log_scale)
         self.max_tokens = self.clip.max_tokens
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from gcl_spec.config.options import Config
 from gcl_spec.models.draws import kept_patches
-from gcl_spec.models.frames import framed, pooled_frames, seen
+from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -138,11 +138,12 @@ class ClipModel(Model):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.clip = ClipTowers.from_folder(clip_folder(config))
+        folder = clip_folder(config)
+        self.clip = ClipTowers.from_folder(folder)
         self.given, self.framed = seen(config.model), framed(config.model)
         attends = config.model.pool == "attention"
-        query = nn.Parameter(torch.zeros(self.clip.width)) if attends else None
-        self.register_parameter("frame_query", query)
+        query = torch.from_numpy(start_query(folder, self.clip.width)) if attends else None
+        self.register_parameter("frame_query", None if query is None else nn.Parameter(query))
         self._start_scale(config, self.clip.checkpoint_log_scale)
         for name in ("image", "text"):
             if config.model.freezes(name):

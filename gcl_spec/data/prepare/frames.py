@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gcl_spec._words import one_line
+from gcl_spec._words import LFS_POINTER, is_lfs_pointer, one_line
 from gcl_spec.errors import DataError, MissingFrameworkError
 
 __all__ = ["FRAMES_VERSION", "Frame", "read_frames"]
@@ -43,6 +43,8 @@ def read_frames(content: bytes, choose: Callable[[int], Sequence[int]], where: s
         DataError: there is no video in it, none of its frames can be decoded, or it is too large.
         MissingFrameworkError: PyAV is not installed.
     """
+    if is_lfs_pointer(content):
+        raise DataError(f"{where}: {LFS_POINTER}")
     try:
         import av
     except ImportError as error:

@@ -36,6 +36,9 @@ def test_lora_and_vectors() -> None:
         check_memory(toml.load(recipe="tiny", overrides=overrides))
     with pytest.raises(ConfigError, match=r"model\.image_vector = 9223372036854775807 and"):
         check_memory(toml.load(recipe="adapter", overrides=[f"model.image_vector={HUGE}"]))
+    overrides = ['model.modalities=["video", "text"]', f"model.frames={HUGE}"]
+    with pytest.raises(ConfigError, match=r"batch_size = 64 and model\.frames = 92233720368547758"):
+        check_memory(toml.load(recipe="tiny", overrides=overrides))
 
 
 @pytest.mark.parametrize("name", toml.recipe_names())

@@ -19,7 +19,12 @@ def config(**values: Any) -> Config:
     return found
 
 
+CLIP = {"model__kind": "clip", "model__freeze": "none"}
+OF_VIDEOS = {"model__modalities": ("video", "text")}
+
+
 def test_defaults_and_edges_are_taken() -> None:
+    check_ranges(config(**CLIP, **OF_VIDEOS, model__pool="attention", data__frame_cache=0.0))
     check_ranges(Config())
     check_ranges(config(optim__lr=1e30, optim__weight_decay=1e6, optim__beta1=0.0, data__workers=0))
     check_ranges(config(model__max_tokens=3, model__image_size=32, train__batch_size=1))
@@ -44,6 +49,15 @@ def test_defaults_and_edges_are_taken() -> None:
         ({"model__kind": "clip", "model__freeze": "both"}, "leaves nothing of a clip model"),
         ({"model__lora": 2}, "model.lora is for model.kind = clip, not lite"),
         ({"optim__scale": 0.0}, "optim.scale = 0 is a checkpoint's own scale"),
+        ({"model__frames": 0}, "model.frames = 0; must be at least 1"),
+        ({"data__frame_cache": -1.0}, "data.frame_cache = -1.0; must not be negative"),
+        ({"model__pool": "attention"}, "model.pool = 'attention' is for frames of videos"),
+        ({"model__modalities": ("video", "text")}, "a lite model takes image and text; "),
+        (
+            {**CLIP, "model__modalities": ("video", "image")},
+            "takes image and text, and videos beside or instead of images; ",
+        ),
+        ({**CLIP, **OF_VIDEOS, "model__vectors": {"video": 3}}, "model.vectors.video: no further"),
     ],
 )
 def test_what_is_out_of_range(values: dict[str, Any], message: str) -> None:

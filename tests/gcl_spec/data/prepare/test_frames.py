@@ -62,6 +62,8 @@ def test_frames_are_turned_as_a_player_turns_them(quarters: int) -> None:
         (b"junk" * 99, "not a readable video"),
         (video_of(LEVELS)[:900], "not a readable video"),
         (sound(), "without video"),
+        (video_of([]), "not a readable video"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
         (b"\x89PNG\r\n\x1a\n" + bytes(40), "video"),
     ],
 )
