@@ -30,6 +30,8 @@ _COMMANDS = {
     "ablate": "Train several objectives, scales and seeds; one table of them all.",
     "compare": "Is one run better than another by more than chance?",
     "embed": "Embed any number of items into searchable shards.",
+    "index": "Index your own pictures, texts and pairs, to search them.",
+    "search": "Search an index by a picture, a text, or both.",
     "serve": "Search an index on a web page.",
     "calibrate": "Fit calibrations of a run, which need no training.",
     "export": "A run of a clip model as a checkpoint for transformers.",

@@ -5,7 +5,8 @@ in a table of LanceDB (`table`), of which each commit is there whole or not at a
 """
 
 from gcl_spec.index.hit import Hit
-from gcl_spec.index.index import Index, open_index
+from gcl_spec.index.index import Index
 from gcl_spec.index.items import Added
+from gcl_spec.index.open import open_index
 
 __all__ = ["Added", "Hit", "Index", "open_index"]

@@ -25,11 +25,13 @@ class Origin:
         retrieval tasks; or "files", pictures by their own paths.
     path: of the folder or data, "" for files.
     options: further ones of the data, as JSON text.
+    prefix: stands before each id.
     """
 
     kind: str
     path: str = ""
     options: str = ""
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class About:
             "width": self.width,
             "calibrations": {name: list(x) for name, x in self.calibrations.items()},
             "run": self.run,
-            "origins": [[x.kind, x.path, x.options] for x in self.origins],
+            "origins": [[x.kind, x.path, x.options, x.prefix] for x in self.origins],
         }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from gcl_spec._typing import FloatArray
 from gcl_spec.embed.entry import Entry
 from gcl_spec.errors import DataError
-from gcl_spec.index.items import Added, Items, hash_of, refusal
+from gcl_spec.index.items import Added, Items, RowMaker, hash_of, refusal
 from gcl_spec.index.model import COMMIT, Model
 from gcl_spec.index.sorting import Sorted, sort
 from gcl_spec.index.table import Row
@@ -38,7 +38,7 @@ class Adding:
     ) -> None:
         self._writing, self._items, self._size = Writing(folder, model), items, size
         self._reporter = reporter or Quiet()
-        self._encoder = model.encoder(items.collate)
+        self._encoder: RowMaker = items.encoder or model.encoder(items.collate)
         self._seen: set[str] = set()
         self.done = Added()
 
@@ -79,8 +79,8 @@ class Adding:
         self.done.same += some.same
         self.done.absent |= some.refused
 
-        def told(count: int) -> None:
-            self._reporter.update("index", start + count, total)
+        def told(count: int) -> None:  # they are done when they are committed
+            self._reporter.update("index", start + min(count, len(entries) - 1), total)
 
         told(0)
         rows_ND, absent = self._encoder.encode(some.changed, told)
@@ -90,7 +90,7 @@ class Adding:
             self._seen.discard(name)
         kept = [entry for n, entry in enumerate(some.changed) if n not in absent]
         self._commit(some, kept, rows_ND)
-        told(len(entries))
+        self._reporter.update("index", start + len(entries), total)
 
     def _new(self, entries: Sequence[Entry]) -> list[Entry]:
         """Those that may be indexed, each id once."""

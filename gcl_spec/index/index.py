@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from gcl_spec._files.reading import is_file
 from gcl_spec._typing import FloatArray
 from gcl_spec._words import brief, nearest
-from gcl_spec.config.user_paths import is_text, user_path
+from gcl_spec.config.user_paths import is_text
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import ConfigError, InputError
 from gcl_spec.evaluate.calibrations.rows import Rows
 from gcl_spec.index.about import About, Origin, read_about
 from gcl_spec.index.adding import Adding
+from gcl_spec.index.duplicates import Group, duplicates
 from gcl_spec.index.given import given_items
 from gcl_spec.index.hit import Found, Hit, interleaved
 from gcl_spec.index.items import Added
@@ -23,10 +25,11 @@ from gcl_spec.index.model import Model, Used, load_model
 from gcl_spec.index.pictures import Pictures
 from gcl_spec.index.queries import Query, calibrated, stored_rows, unit
 from gcl_spec.index.searching import Searching
-from gcl_spec.index.table import Row, Table, open_table
+from gcl_spec.index.table import Row, State, Table, open_table
 from gcl_spec.index.writing import delete
+from gcl_spec.progress import Quiet, Reporter
 
-__all__ = ["Index", "open_index"]
+__all__ = ["Index"]
 
 MODALITIES = ("image", "text", "image+text")
 
@@ -214,6 +217,32 @@ class Index:
         row = self.get(id)
         return self._pictures.read(self.origins[row.origin], row.image)
 
+    def path_of(self, hit: Hit) -> str | None:
+        """The path of a hit's picture, or of the archive or table that it lies in; None without."""
+        if hit.image is None:
+            return None
+        origin = self.origins[hit.origin]
+        place = os.path.join(origin.path, hit.image)  # noqa: PTH118  # an image may have any letter
+        return place if is_file(place) else origin.path
+
+    def duplicates(self, least: float = 0.98, reporter: Reporter | None = None) -> list[Group]:
+        """Groups of items of one modality that are nearly equal, the largest first.
+
+        Args:
+            least: the least score of two items that are joined, above 0, at most 1.
+            reporter: hears of progress.
+
+        Raises:
+            ConfigError: there are too many items to compare all pairs.
+        """
+        if not 0 < least <= 1:
+            raise InputError(f"the least score is {least}; wanted more than 0, at most 1")
+        return duplicates(self._table, least, reporter or Quiet())
+
+    def state(self) -> State:
+        """What the disk holds: rows, fragments, versions and bytes."""
+        return self._table.state()
+
     def _stored(self, id: str) -> Rows:
         row = self.get(id)
         return stored_rows(row.modality, self._table.vectors([id], self._column(""))[id])
@@ -238,33 +267,6 @@ class Index:
                 f"make the index with --calibration{nearest(calibration, columns)}"
             )
         return columns[calibration][0]
-
-
-def open_index(
-    path: str | os.PathLike[str],
-    *,
-    run: str | os.PathLike[str] | None = None,
-    backend: str = "torch",
-    device: str | None = None,
-    step: str = "newest",
-    allow_unverified: bool = False,
-) -> Index:
-    """An index that `gcl index` has made.
-
-    Args:
-        path: its folder.
-        run: the folder of its run, where that was moved.
-        backend: the name of a training backend.
-        device: one of the backend's devices; its first when not given.
-        step: which checkpoint of the run.
-        allow_unverified: take runs of older versions, which have no checksums, and edited files.
-
-    Raises:
-        DataError: there is no index, or it is of another version's format.
-    """
-    where = None if run is None else Path(user_path(os.fspath(run)))
-    used = Used(backend, device, step, allow_unverified)
-    return Index(Path(user_path(os.fspath(path))), where, used)
 
 
 def _modalities(only: str | Collection[str]) -> tuple[str, ...]:

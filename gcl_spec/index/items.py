@@ -2,20 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from gcl_spec._typing import FloatArray
 from gcl_spec.config.user_paths import is_text
 from gcl_spec.data.prepare.collate import Collate
 from gcl_spec.embed.entry import Contents, Entry, Listing
 from gcl_spec.index.about import Origin
 
-__all__ = ["MOST_TEXT", "Added", "Items", "hash_of", "refusal"]
+__all__ = ["MOST_TEXT", "Added", "Items", "RowMaker", "hash_of", "refusal"]
 
 MOST_TEXT = 100_000
 """The characters of a text that is indexed, or searched for."""
 _LONGEST_ID = 4096
+
+
+class RowMaker(Protocol):
+    """Makes the rows of items: a model (`EntryEncoder`), or a folder of rows."""
+
+    def encode(
+        self, entries: Sequence[Entry], told: Callable[[int], None]
+    ) -> tuple[FloatArray, dict[int, str]]:
+        """Rows (R, D) of entries, and the reasons of those without one, by their place."""
+        ...
 
 
 class Items(NamedTuple):
@@ -23,6 +34,7 @@ class Items(NamedTuple):
 
     replaces: an item that came from another place is replaced by one of the same id; without it
         that stays, and the other is listed.
+    encoder: what has their rows already, in place of the model.
     """
 
     origin: Origin
@@ -31,6 +43,7 @@ class Items(NamedTuple):
     contents: Contents
     notes: tuple[str, ...] = ()
     replaces: bool = False
+    encoder: RowMaker | None = None
 
 
 @dataclass(slots=True)

@@ -29,7 +29,9 @@ KINDS = ("pictures", "train", "tasks")
 _PART = 65_536
 
 
-def origin_of(path: str, kind: str | None, config: Config, *, benchmark: str = "") -> Origin:
+def origin_of(
+    path: str, kind: str | None, config: Config, *, benchmark: str = "", prefix: str = ""
+) -> Origin:
     """The place that a user names.
 
     Args:
@@ -37,6 +39,7 @@ def origin_of(path: str, kind: str | None, config: Config, *, benchmark: str = "
         kind: of `KINDS`; None: what lies there.
         config: the options of the run, of which those of the data are used.
         benchmark: the name of the format of tasks, or "".
+        prefix: stands before each id.
 
     Raises:
         DataError: nothing lies there that could be read.
@@ -46,22 +49,22 @@ def origin_of(path: str, kind: str | None, config: Config, *, benchmark: str = "
     if chosen == "pictures":
         if not is_folder(path):
             raise DataError(f"{path} is no folder of pictures")
-        return Origin(chosen, where)
+        return Origin(chosen, where, prefix=prefix)
     options: dict[str, Any] = {"benchmark": benchmark} if benchmark else {}
     if config.data.images:
         options["images"] = str(Path(config.data.images).absolute())
     if columns := config.data.columns.chosen():
         options["columns"] = columns
-    return Origin(chosen, where, json.dumps(options, sort_keys=True) if options else "")
+    text = json.dumps(options, sort_keys=True) if options else ""
+    return Origin(chosen, where, text, prefix)
 
 
-def items_of(origin: Origin, config: Config, prefix: str = "") -> Items:
+def items_of(origin: Origin, config: Config) -> Items:
     """The items of a place, and how they are read.
 
     Args:
         origin: the place.
         config: the options of the run.
-        prefix: stands before each id.
 
     Raises:
         DataError: it cannot be read, or nothing is there.
@@ -71,16 +74,16 @@ def items_of(origin: Origin, config: Config, prefix: str = "") -> Items:
         if not folder.is_dir():
             raise DataError(f"no folder {origin.path}; was it moved? name its new place")
         contents = Contents(FolderRoot(folder))
-        listing: Listing = FolderListing(folder, prefix)
+        listing: Listing = FolderListing(folder, origin.prefix)
         return Items(origin, listing, Collator(config, contents), contents)
     if origin.kind == "tasks":
         tasks, reader = tasks_of(_described(origin))
         contents = Contents(reader)
-        listing = _Prefixed(_Candidates(TaskListing(tasks, roles=True)), prefix)
+        listing = _Prefixed(_Candidates(TaskListing(tasks, roles=True)), origin.prefix)
         notes = tuple(note for task in tasks for note in task.notes)
         return Items(origin, listing, Collator(config, contents), contents, notes)
     source = open_source(_data(origin, config), given_names(config.model.modalities))
-    listing = _Prefixed(SampleListing(source), prefix)
+    listing = _Prefixed(SampleListing(source), origin.prefix)
     notes = (*source.warnings, *source.notes)
     if isinstance(source, VectorSource):
         contents = Contents(source, lambda name, row: source.row(name, row).tobytes())

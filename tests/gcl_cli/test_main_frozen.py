@@ -25,6 +25,16 @@ OPTIONS = {
         "--allow-unverified", "--backend", "--benchmark", "--calibration", "--device", "--dtype",
         "--instructions", "--items", "--set", "--shard", "--step",
     },
+    "index": {
+        "--allow-unverified", "--backend", "--benchmark", "--calibration", "--check", "--delete",
+        "--device", "--dtype", "--duplicates", "--items", "--least", "--out", "--prefix", "--run",
+        "--set", "--step", "--update",
+    },
+    "search": {
+        "--allow-unverified", "--backend", "--balanced", "--calibration", "--device", "--exact",
+        "--image", "--json", "--like", "--min-score", "--minus", "--only", "--run", "--sheet",
+        "--step", "--text", "--weight", "-k",
+    },
     "calibrate": {
         "--allow-unverified", "--backend", "--data", "--device", "--only", "--queries", "--rows",
         "--step",

@@ -42,7 +42,7 @@ def added(
     reporter: Reporter | None = None,
 ) -> Added:
     model = model_of(index.parent)
-    items = items_of(origin_of(str(data), None, model.config), model.config, prefix)
+    items = items_of(origin_of(str(data), None, model.config, prefix=prefix), model.config)
     return Adding(index, model, items, reporter, size=size).run(update=update)
 
 

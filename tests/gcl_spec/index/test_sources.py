@@ -15,9 +15,9 @@ from tiles_on_disk import write_data
 def test_training_data_and_tasks(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data")
     config = fast(tmp_path / "else", tmp_path / "cache")
-    origin = origin_of(str(data), None, config)
-    assert origin == Origin("train", str(data))
-    listing = items_of(origin, config, "mine/").listing
+    origin = origin_of(str(data), None, config, prefix="mine/")
+    assert origin == Origin("train", str(data), prefix="mine/")
+    listing = items_of(origin, config).listing
     assert len(listing) == 24
     (entry,) = listing.entries(slice(3, 4))
     assert entry.id == "mine/3"

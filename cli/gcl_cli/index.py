@@ -1,0 +1,222 @@
+"""`gcl index`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gcl_cli._options import (
+    PATH,
+    allow_unverified_option,
+    backend_option,
+    device_option,
+    set_option,
+    step_option,
+)
+from gcl_cli.lines import say
+from gcl_spec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gcl_spec.index.build import Asked
+    from gcl_spec.index.items import Added
+    from gcl_spec.index.model import Used
+
+__all__ = ["command"]
+
+_SHOWN = 5
+
+
+@click.command("index")
+@click.argument("paths", nargs=-1, required=True, metavar="[RUN DATA | INDEX]")
+@click.option("--out", type=PATH, metavar="INDEX", help="The index; made where there is none.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Follow the data: also remove what is not there any "
+    "more.  INDEX --update follows all of its data.",
+)
+@click.option(
+    "--delete", "deleted", multiple=True, metavar="ID", help="Delete an item of INDEX; repeatable."
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Say what is in INDEX, how it lies on the disk, and how good its approximate search is.",
+)
+@click.option("--duplicates", is_flag=True, help="List items of INDEX that are nearly equal.")
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.98,
+    show_default=True,
+    metavar="SCORE",
+    help="The score from which on they are.",
+)
+@click.option(
+    "--items",
+    "kind",
+    type=click.Choice(["pictures", "train", "tasks"]),
+    help="What DATA is: pictures in a folder, training data, or candidates of tasks.  "
+    "[default: as it looks]",
+)
+@click.option(
+    "--benchmark",
+    type=click.Choice(["beir", "covr", "mbeir", "mixbench", "mmeb"]),
+    help="DATA is that of a published benchmark.",
+)
+@click.option("--prefix", default="", metavar="TEXT", help="Put this before each id.")
+@click.option(
+    "--calibration",
+    "calibrations",
+    multiple=True,
+    metavar="NAME",
+    help="Hold rows of a calibration, too, for `gcl search --calibration`; repeatable.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16"]),
+    help="That of the vectors of a new index.  [default: float32]",
+)
+@click.option("--run", "moved", type=PATH, metavar="RUN", help="The run of INDEX, where it moved.")
+@set_option("Another option of data.* or eval.* than the run's; repeatable.")
+@backend_option()
+@step_option()
+@device_option()
+@allow_unverified_option()
+def command(
+    paths: tuple[str, ...],
+    out: Path | None,
+    update: bool,
+    deleted: tuple[str, ...],
+    check: bool,
+    duplicates: bool,
+    least: float,
+    kind: str | None,
+    benchmark: str | None,
+    prefix: str,
+    calibrations: tuple[str, ...],
+    dtype: str | None,
+    moved: Path | None,
+    overrides: tuple[str, ...],
+    backend: str,
+    step: str,
+    device: str | None,
+    allow_unverified: bool,
+) -> None:
+    """Index your own pictures, texts and pairs, then search them: gcl search.
+
+    \b
+    gcl index runs/lite-gcl ~/Pictures --out pictures    then: gcl search pictures --text "a dog"
+    gcl index runs/lite-gcl ~/Pictures --out pictures --update    after files have changed
+    gcl index pictures --check
+
+    DATA is a folder of pictures (a caption lies beside its picture, as cat.txt or cat.json beside
+    cat.jpg; a text alone is an item, too), or what `gcl train` reads, or what `gcl embed` wrote.
+    An item has an id, by default its path: adding the same again changes nothing, adding another
+    content replaces it. What cannot be read is counted and listed. The same command goes on after
+    Ctrl-C or a kill, which lose at most the last 2,048 items.
+    """
+    from gcl_spec.index.build import Asked
+    from gcl_spec.index.model import Used
+
+    _check_overrides(overrides)
+    used = Used(backend, device, step, allow_unverified, overrides)
+    if len(paths) == 2 and not (check or duplicates or deleted):
+        if out is None:
+            raise ConfigError("name the index: gcl index RUN DATA --out INDEX")
+        asked = Asked(paths[1], kind, benchmark or "", prefix, update)
+        _add(Path(paths[0]), asked, out, used, dtype, calibrations)
+        return
+    if len(paths) != 1 or out is not None:
+        raise ConfigError("give RUN DATA --out INDEX, or INDEX alone with what is to be done")
+    index = Path(paths[0])
+    if deleted:
+        _delete(index, deleted)
+    if update:
+        _follow(index, moved, used)
+    if duplicates:
+        _show_duplicates(index, least)
+    if check or not (deleted or update or duplicates):
+        _show(index, measure=check)
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        if not override.startswith(("data.", "eval.")):
+            raise ConfigError(
+                f"--set {override:.200}: only options of data.* and eval.* apply here"
+            )
+
+
+def _add(
+    run: Path,
+    asked: "Asked",
+    out: Path,
+    used: "Used",
+    dtype: str | None,
+    calibrations: Sequence[str],
+) -> None:
+    from gcl_spec.index.build import add_data
+    from gcl_spec.progress import open_progress
+
+    with open_progress() as reporter:
+        done = add_data(run, asked, out, used, reporter, dtype=dtype, calibrations=calibrations)
+    _say_done(done)
+    _show(out, measure=False)
+
+
+def _follow(index: Path, run: Path | None, used: "Used") -> None:
+    from gcl_spec.index.build import follow
+    from gcl_spec.progress import open_progress
+
+    with open_progress() as reporter:
+        for done in follow(run, index, used, reporter):
+            _say_done(done)
+
+
+def _delete(index: Path, ids: Sequence[str]) -> None:
+    from gcl_spec.index.writing import delete
+
+    found = delete(index, ids)
+    say(f"{found:,} of {len(ids):,} ids deleted")
+
+
+def _say_done(done: "Added") -> None:
+    counts = [f"{n:,} {what}" for what, n in done.counts().items() if n]
+    say(", ".join(counts))
+    for name, why in list(done.absent.items())[:_SHOWN]:
+        say(f"  left out: {name}: {why}", err=True)
+    if len(done.absent) > _SHOWN:
+        say(f"  left out: {len(done.absent) - _SHOWN:,} more", err=True)
+
+
+def _show(path: Path, *, measure: bool) -> None:
+    from gcl_spec.index import open_index
+
+    index = open_index(path)
+    kinds = ", ".join(f"{n:,} {name}" for name, n in index.modalities.items())
+    say(f"{len(index):,} items in {path}: {kinds or 'none'}")
+    if not measure:
+        return
+    about, state = index.about, index.state()
+    say(f"model      {about.maker.name}, run {about.run}")
+    names = ", ".join(about.calibrations) or "none"
+    say(f"vectors    {about.width} numbers of {about.maker.dtype}; calibrations: {names}")
+    for origin in about.origins:
+        say(f"items of   {origin.path or 'programs'} ({origin.kind})")
+    say(f"disk       {state.bytes / 1e6:,.1f} MB in {state.fragments} fragments, "
+        f"{state.versions} versions")  # fmt: skip
+
+
+def _show_duplicates(path: Path, least: float) -> None:
+    from gcl_spec.index import open_index
+    from gcl_spec.progress import open_progress
+
+    with open_progress() as reporter:
+        groups = open_index(path).duplicates(least, reporter)
+    for number, group in enumerate(groups, 1):
+        say(f"{number}  {len(group.ids)} of {group.modality}, {group.score:.4f} or more")
+        for name in group.ids:
+            say(f"   {name}")
+    say(f"{len(groups):,} groups of items with a score of {least:g} or more")

@@ -1,0 +1,136 @@
+"""`gcl index` and `gcl search`, in this process."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from gcl_cli.index import command as index_command
+from gcl_cli.search import command as search_command
+from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
+from indexed import write_folder
+from trained import trained_run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run and an index of a folder."""
+    path: Path = tmp_path_factory.mktemp("cli")
+    trained_run(path / "run")
+    data = write_folder(path / "data")
+    (data / "torn.jpg").write_bytes(b"torn")
+    shutil.copy(data / "green.png", data / "copy.png")
+    out = indexed(path / "run", data, "--out", path / "ix")
+    assert out.stdout.splitlines() == [
+        "5 added, 1 left out",
+        f"5 items in {path / 'ix'}: 3 image, 1 text, 1 image+text",
+    ]
+    assert ": torn.jpg: not a readable picture" in out.stderr
+    return path
+
+
+def indexed(*args: object) -> Result:
+    return _call(index_command, *args, "--device", "cpu", "--allow-unverified")
+
+
+def searched(*args: object) -> Result:
+    return _call(search_command, *args, "--device", "cpu", "--allow-unverified")
+
+
+def _call(command: object, *args: object) -> Result:
+    found = CliRunner().invoke(command, list(map(str, args)))  # type: ignore[arg-type]
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def test_a_search_prints_and_writes_its_hits(place: Path, tmp_path: Path) -> None:
+    picture = place / "data" / "red.png"
+    out = searched(
+        place / "ix", "--image", picture, "--text", "a red tile", "-k", 3, "--only",
+        "image,image+text", "--json", tmp_path / "hits.json", "--sheet", tmp_path / "hits.png",
+    )  # fmt: skip
+    lines = out.stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[0] == f'  1  1.0000  image+text  red.png  "a red tile"  {picture}'
+    record = json.loads((tmp_path / "hits.json").read_text())
+    assert [hit["rank"] for hit in record["hits"]] == [1, 2, 3]
+    assert record["hits"][0]["path"] == str(picture)
+    with Image.open(tmp_path / "hits.png") as sheet:
+        assert sheet.format == "PNG"
+
+
+def test_an_index_says_what_it_holds(place: Path) -> None:
+    lines = indexed(place / "ix", "--check").stdout.splitlines()
+    assert lines[0].endswith("3 image, 1 text, 1 image+text")
+    assert lines[1].startswith("model      run, step 3 (")
+    assert any(f"items of   {place / 'data'} (pictures)" in line for line in lines)
+    assert any("MB in 1 fragments" in line for line in lines)
+    near = indexed(place / "ix", "--duplicates", "--least", 0.999).stdout.splitlines()
+    assert near == [
+        "1  2 of image, 1.0000 or more",
+        "   copy.png",
+        "   green.png",
+        "1 groups of items with a score of 0.999 or more",
+    ]
+
+
+def test_an_index_is_updated_and_emptied(place: Path, tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "data")
+    indexed(place / "run", data, "--out", tmp_path / "ix", "--dtype", "float16")
+    (data / "blue.png").unlink()
+    out = indexed(tmp_path / "ix", "--update", "--run", place / "run").stdout
+    assert out.splitlines() == ["3 unchanged, 1 removed"]
+    out = indexed(tmp_path / "ix", "--delete", "red.png", "--delete", "no").stdout
+    assert out.splitlines() == ["1 of 2 ids deleted"]
+    assert len(searched(tmp_path / "ix", "--like", "green.png").stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["run", "data"], "name the index: gcl index RUN DATA --out INDEX"),
+        (["ix", "--out", "x"], "give RUN DATA --out INDEX, or INDEX alone"),
+        (["run", "empty", "--out", "x"], "holds no picture and no text"),
+        (["run", "nothing", "--out", "x"], "nothing"),
+        (["run", "data", "--out", "data"], "is not empty and holds no index"),
+        (["run", "data", "--out", "x", "--calibration", "mean"], "has no calibration 'mean'"),
+        (["run", "data", "--out", "x", "--set", "model.width=3"], "only options of data"),
+        (["data"], "is no index"),
+        (["old"], "another version"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_indexed_is_said(
+    place: Path, args: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    (place / "empty").mkdir(exist_ok=True)
+    (place / "old").mkdir(exist_ok=True)
+    (place / "old" / "index.json").write_text('{"format": "gcl-spec/index-0"}')
+    with pytest.raises((CheckpointError, ConfigError, DataError), match=said):
+        indexed(*args)
+    assert not (place / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["data", "--text", "a"], "is no index"),
+        (["ix"], "give a picture, a text or both"),
+        (["ix", "--image", "data/torn.jpg"], "torn.jpg: not a readable picture"),
+        (["ix", "--text", "a" * 100_001], "100,001 characters"),
+        (["ix", "--text", "a", "--only", "pictures"], "no modality 'pictures'"),
+        (["ix", "--text", "a", "--sheet", "a.jpg"], "name a .png file"),
+        (["ix", "--text", "a", "--run", "nothing"], "is not at nothing"),
+        (["ix", "--like", "x"], "has no item 'x'"),
+    ],
+)
+def test_what_cannot_be_searched_is_said(
+    place: Path, args: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    with pytest.raises((ConfigError, DataError, InputError), match=said):
+        searched(*args)
