@@ -40,7 +40,7 @@ def command(
 
     /api/openapi.json describes the API.
     """
-    from gcl_spec.index.index import open_index
+    from gcl_spec.index import open_index
     from gcl_spec.serve.server import is_loopback, serve
 
     opened = open_index(
