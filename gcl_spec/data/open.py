@@ -121,9 +121,9 @@ def _open(
             )
         case ".json":
             images = images if data.images or images is not root else _beside(root)
-            return LlavaSource(FolderRoot(files[0].parent), files[0].name, images)
+            return LlavaSource(FolderRoot(files[0].parent), files[0].name, images, given)
         case ".tar":
-            return TarSource(files, cache_folder(data))
+            return TarSource(files, cache_folder(data), given)
         case ".csv" | ".tsv":
             return _table(files[0], data, images, given)
         case ".npz":

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from pathlib import Path
 
 from gcl_spec._files.reading import open_regular
@@ -19,8 +18,9 @@ _HEADER = 2**16
 def is_covr(path: Path) -> bool:
     """Has the first line of a csv file the columns of WebVid-CoVR?"""
     with open_regular(path) as file:
-        line = file.readline(_HEADER).decode("utf-8-sig", "replace")
-    return {*COLUMNS} <= {*next(csv.reader(StringIO(line)), [])}
+        text = file.read(_HEADER).decode("utf-8-sig", "replace")
+    line = text.splitlines()[0] if text else ""  # lines may end as on old Macs
+    return {*COLUMNS} <= {*next(csv.reader([line]), [])}
 
 
 class CovrTriplets(ComposedSource):

@@ -1,13 +1,13 @@
 """The json layout of LLaVA's pretraining data (LCS-558K): an array of conversations."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gcl_spec._files.reading import parse_json_at
 from gcl_spec.data.embedded import EMBEDDED, embedded, is_embedded
 from gcl_spec.data.formats.jsonl import check_malformed, read_text
-from gcl_spec.data.names import CAPTIONS, CONCEPT, IMAGE, Field, Names, listed, shown
+from gcl_spec.data.names import CAPTIONS, CONCEPT, IMAGE, VIDEO, Field, Names, listed, shown
 from gcl_spec.data.root import Root
 from gcl_spec.data.sample import Sample, clean_captions, one_path
 from gcl_spec.errors import DataError, EmptyDataError
@@ -31,12 +31,16 @@ _OTHERS = ("human", "user", "system")
 class LlavaSource:
     """A `Source` of {"id", "image"?: path, "conversations": [{"from", "value"}, ...]}.
 
+    For a model of videos an entry may have "video", as LLaVA-Video's have.
+
     The caption is the first answer ("from": "gpt" or "assistant"), without `<image>`; turns may
     also be {"role", "content"}. An entry may have captions, as in train.jsonl, in the place of
     turns. Paths are relative to the folder of the pictures, or to `images` in it.
     """
 
-    def __init__(self, root: Root, path: str, images: Root) -> None:
+    def __init__(
+        self, root: Root, path: str, images: Root, given: Sequence[str] = ("image", "text")
+    ) -> None:
         """Read the array; a `DataError` where it is none, or empty."""
         self.name = f"{root.name}: {path}"
         self._images = images
@@ -45,8 +49,9 @@ class LlavaSource:
         self._paths: list[str | None] = []
         self._captions: list[str | None] = []
         self._concepts: dict[int, str] = {}
+        self._videos: dict[int, str] = {}
         self._errors: dict[int, DataError] = {}
-        reader = _Reader(self.name)
+        reader = _Reader(self.name, (*_FIELDS, VIDEO) if VIDEO.name in given else _FIELDS)
         for number, record in enumerate(_records(self.name, read_text(root, path))):
             self._add(number, record, reader)
         if not self._ids:
@@ -70,7 +75,8 @@ class LlavaSource:
         caption = self._captions[number]
         captions = () if caption is None else (caption,)
         concept = self._concepts.get(number) or caption or f"row {self.place(number)}"
-        return Sample.of_pair(self._ids[number], self._paths[number], captions, concept)
+        video = self._videos.get(number)
+        return Sample.of_pair(self._ids[number], self._paths[number], captions, concept, video)
 
     def place(self, number: int, /) -> str:
         """The place of sample `number`, for messages (`Source.place`)."""
@@ -83,7 +89,9 @@ class LlavaSource:
     def parts(self) -> Iterator[str]:
         """Texts that change where the samples do (`Source.parts`)."""
         rows = zip(self._ids, self._paths, self._captions, strict=True)
-        return ("" if n in self._errors else repr(row) for n, row in enumerate(rows))
+        for n, row in enumerate(rows):
+            video = (self._videos[n],) if n in self._videos else ()
+            yield "" if n in self._errors else repr((*row, *video))
 
     def read_bytes(self, reference: str, /) -> bytes:
         """The file of a picture, by its reference (`Source.read_bytes`)."""
@@ -98,7 +106,9 @@ class LlavaSource:
     def _add(self, number: int, record: Any, reader: "_Reader") -> None:
         image, caption = None, None
         try:
-            image, caption, concept = reader.parts(self.place(number), record)
+            image, caption, concept, video = reader.parts(self.place(number), record)
+            if video:
+                self._videos[number] = video
             if concept:
                 self._concepts[number] = concept
         except DataError as error:
@@ -113,14 +123,14 @@ class LlavaSource:
 class _Reader:
     """Takes entries apart, and counts what they hold beside what is read."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, fields: Sequence[Field]) -> None:
         self._where = where
-        self._entries, self._turns = Names(_FIELDS, "entries"), Names(_TURN, "turns")
+        self._entries, self._turns = Names(fields, "entries"), Names(_TURN, "turns")
         self._unknown: Counter[str] = Counter()
         self._assistants = self._more = self._silent = 0
 
-    def parts(self, place: str, record: Any) -> tuple[str | None, str | None, str | None]:
-        """Path, caption and concept of one entry; a `DataError` where it is malformed."""
+    def parts(self, place: str, record: Any) -> tuple[str | None, ...]:
+        """Image, caption, concept and video of one entry; a `DataError` where it is malformed."""
         fields = self._entries.take(record) if isinstance(record, dict) else {}
         said = fields.get("conversations", [])
         is_turns = isinstance(said, list) and all(isinstance(turn, dict) for turn in said)
@@ -134,11 +144,12 @@ class _Reader:
             raise DataError(f"{place}: 'concept' must be a text")
         image = one_path(place, fields.get("image"))
         captions = clean_captions(place, self._answer(said) if is_turns else said)
-        if not image and not captions:
+        video = one_path(place, fields.get("video"), "video")
+        if not image and not captions and not video:
             there = listed(map(shown, record))
             raise DataError(f"{place}: neither image nor answer; there are {there}")
         self._more += len(captions) > 1
-        return image, captions[0] if captions else None, concept
+        return image, captions[0] if captions else None, concept, video
 
     def _answer(self, said: list[dict[str, Any]]) -> Any:
         turns = [self._turns.take(turn) for turn in said]

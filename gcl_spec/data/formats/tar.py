@@ -11,11 +11,12 @@ from pathlib import Path
 from gcl_spec._files.reading import MOST_BYTES, megabytes, open_regular, parse_json
 from gcl_spec.data.formats.tar_index import TarIndex, json_names, read_indexes
 from gcl_spec.data.names import Names, listed, shown
-from gcl_spec.data.sample import Sample, clean_captions
+from gcl_spec.data.sample import FILES, Sample, clean_captions
 from gcl_spec.errors import DataError
 
 __all__ = ["TarSource"]
 
+_VIDEO = "video:"
 _LONGEST_TEXT = 64 * 2**20
 _OPEN = 64  # shards that are open at a time; the usual limit of a process is 1024 files
 
@@ -24,15 +25,18 @@ class TarSource:
     """A `Source` of members key.jpg (png, webp, ...), key.txt, and key.json with "caption".
 
     A key may hold dots (`gcl_spec.data.formats.tar_members` has the rule). A text may also be
-    key.caption or key.cap, and a picture key.img. Only plain members of the shards themselves are
-    read, so that no name in a shard can lead anywhere else.
+    key.caption or key.cap, and a picture key.img. For a model of videos, key.mp4 (webm, ...) is a
+    video. Only plain members of the shards themselves are read, so that no name in a shard can lead
+    anywhere else.
     """
 
-    def __init__(self, paths: Sequence[Path], cache: Path) -> None:
+    def __init__(
+        self, paths: Sequence[Path], cache: Path, given: Sequence[str] = ("image", "text")
+    ) -> None:
         """Find the members, in one pass over new shards; a `DataError` for an unusable shard."""
         self.name = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
         self._paths = tuple(paths)
-        self._shards = read_indexes(paths, cache)
+        self._shards = read_indexes(paths, cache, videos="video" in given)
         self._ends = list(accumulate(len(shard.keys) for shard in self._shards))
         if not self._ends[-1]:
             why = self._shards[0].warnings[0] if self._shards[0].warnings else "it is empty"
@@ -66,14 +70,13 @@ class TarSource:
         shard, row = self._find(number)
         place = self.place(number)
         index = self._shards[shard]
-        has_image = self._span(shard, row, "image") is not None
+        image = str(number) if self._span(shard, row, "image") is not None else None
+        video = f"{_VIDEO}{number}" if self._span(shard, row, "video") is not None else None
         captions = self._captions(shard, row, place)
-        if not has_image and not captions:
+        if image is None and video is None and not captions:
             raise DataError(f"{place}: neither image nor caption")
         concept = captions[0] if captions else f"row {place}"
-        return Sample.of_pair(
-            index.keys[row], str(number) if has_image else None, captions, concept
-        )
+        return Sample.of_pair(index.keys[row], image, captions, concept, video)
 
     def place(self, number: int, /) -> str:
         """The place of sample `number`, for messages (`Source.place`)."""
@@ -93,15 +96,20 @@ class TarSource:
     def read_bytes(self, reference: str, /) -> bytes:
         """The file of a picture (`Source.read_bytes`); its reference is the sample's number.
 
+        That of a video is "video:" and the number.
+
         Raises:
             DataError: there is no such sample, or no picture in it.
         """
-        if not reference.isdecimal() or int(reference) >= len(self):
+        sample = reference.removeprefix(_VIDEO)
+        field = "image" if sample == reference else "video"
+        if not sample.isdecimal() or int(sample) >= len(self):
             raise DataError(f"{self.name}: no picture {reference!r}; a sample's number is meant")
-        shard, row = self._find(int(reference))
-        data = self._read(shard, row, "image")
+        shard, row = self._find(int(sample))
+        data = self._read(shard, row, field)
         if data is None:
-            raise DataError(f"{self.place(int(reference))}: no picture")
+            what = "picture" if field == "image" else field
+            raise DataError(f"{self.place(int(sample))}: no {what}")
         return data
 
     def _captions(self, shard: int, row: int, place: str) -> tuple[str, ...]:
@@ -129,7 +137,7 @@ class TarSource:
         if span is None:
             return None
         offset, size = span
-        most = MOST_BYTES if field == "image" else _LONGEST_TEXT
+        most = MOST_BYTES if field in FILES else _LONGEST_TEXT
         if size > most:
             raise DataError(
                 f"{self._paths[shard]}: {self._shards[shard].keys[row]}: its {field} has "

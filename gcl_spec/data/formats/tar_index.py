@@ -21,7 +21,7 @@ from gcl_spec.errors import DataError, FileError
 
 __all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
-_VERSION = 6
+_VERSION = 7
 _LONGEST = 2**20  # bytes of a text that is looked into for its keys
 _KINDS = 100  # different endings and keys that are kept of what is not read
 
@@ -30,9 +30,9 @@ _KINDS = 100  # different endings and keys that are kept of what is not read
 class TarIndex:
     """The S samples of a shard, in the order of their first members.
 
-    spans: (S, 3, 2) int64, offset and size of picture, .txt and .json in the file; the offset is -1
-        where there is none, -2 where the member has holes, or is a
-        link to anything but a member before it.
+    spans: (S, 4, 2) int64, offset and size of picture, .txt, .json and video in the file; the
+        offset is -1 where there is none, -2 where the member has holes, or is a link to anything
+        but a member before it.
     warnings: texts on what should be mended.
     counts: the numbers of things that are not as documented, by kind and name.
     names: the counts of `json_names`.
@@ -45,7 +45,7 @@ class TarIndex:
     names: list[list[str | int]]
 
     def span(self, number: int, field: str) -> tuple[int, int] | None:
-        """Offset and size of "image", "txt" or "json"; a `DataError` for what is no plain file."""
+        """Offset and size of one of `FIELDS`; a `DataError` for what is no plain file."""
         offset, size = self.spans[number, FIELDS.index(field)]
         if offset == NO_FILE:
             raise DataError(
@@ -60,14 +60,19 @@ def json_names() -> Names:
     return Names((CAPTIONS,), ".json members")
 
 
-def read_indexes(paths: Sequence[Path], cache: Path) -> list[TarIndex]:
+def read_indexes(paths: Sequence[Path], cache: Path, *, videos: bool = False) -> list[TarIndex]:
     """The indexes of shards (`read_index`); it removes what killed processes left in `cache`."""
     remove_stale(cache, r"tar-[0-9a-f]{24}\.npz")
-    return [read_index(path, cache) for path in paths]
+    return [read_index(path, cache, videos=videos) for path in paths]
 
 
-def read_index(path: Path, cache: Path) -> TarIndex:
+def read_index(path: Path, cache: Path, *, videos: bool = False) -> TarIndex:
     """The index of a shard, from `cache` where the file has not changed since.
+
+    Args:
+        path: the shard.
+        cache: the folder of indexes.
+        videos: are videos read, which else are members of an unknown kind?
 
     Raises:
         DataError: it cannot be read, or is no tar file, such as a compressed one.
@@ -76,17 +81,17 @@ def read_index(path: Path, cache: Path) -> TarIndex:
         stat = path.stat()
     except OSError as error:
         raise DataError(f"{path}: cannot read the shard: {error.strerror}") from error
-    key = f"{_VERSION} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    key = f"{_VERSION}{' videos' * videos} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
     kept = cache / f"tar-{hashlib.sha256(os.fsencode(key)).hexdigest()[:24]}.npz"
     found = _load(kept, stat.st_size)
     if found is None:
-        found = _scan(path)
+        found = _scan(path, videos)
         _save(kept, found)
     return found
 
 
-def _scan(path: Path) -> TarIndex:
-    found = scan(path)
+def _scan(path: Path, videos: bool) -> TarIndex:
+    found = scan(path, videos=videos)
     if not found.headers and found.problem and path.stat().st_size:
         raise DataError(
             f"{path} holds no whole sample ({found.problem}); wanted a tar file that is not "
@@ -110,15 +115,15 @@ def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter
     """The counts over samples and their texts, and the names in those .json that are read."""
     names, found = json_names(), Counter[str]()
     has = [[span[0] != MISSING for span in sample] for sample in spans]
-    found["both"] = sum(image and (txt or js) for image, txt, js in has)
-    found["image only"] = sum(not (txt or js) for _, txt, js in has)
-    found["text only"] = sum(not image for image, _, _ in has)
-    found["json beside txt"] = sum(txt and js for _, txt, js in has)
-    texts = (txt for _, txt, _ in spans)
+    found["both"] = sum((image or video) and (txt or js) for image, txt, js, video in has)
+    found["image only"] = sum(not (txt or js) for _, txt, js, _ in has)
+    found["text only"] = sum(not (image or video) for image, _, _, video in has)
+    found["json beside txt"] = sum(txt and js for _, txt, js, _ in has)
+    texts = (txt for _, txt, *_ in spans)
     found["lines"] = sum(
         b"\n" in data.strip().replace(b"\r", b"\n") for data in contents(path, texts, _LONGEST)
     )
-    alone = [(image, js) for image, txt, js in spans if txt[0] == MISSING and js[0] >= 0]
+    alone = [(image, js) for image, txt, js, _ in spans if txt[0] == MISSING and js[0] >= 0]
     alone = [(image, js) for image, js in alone if js[1] <= _LONGEST]
     texts = (js for _, js in alone)
     for (image, _), data in zip(alone, contents(path, texts, _LONGEST), strict=True):

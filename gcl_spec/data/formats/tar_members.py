@@ -11,18 +11,20 @@ from typing import BinaryIO
 from gcl_spec._files.packed import BROKEN
 from gcl_spec._files.reading import open_regular
 from gcl_spec.data.embedded import is_picture
+from gcl_spec.data.prepare.frame_places import VIDEO_ENDINGS
 from gcl_spec.errors import DataError
 
 __all__ = ["FIELDS", "MISSING", "NO_FILE", "Scan", "Span", "contents", "scan"]
 
-FIELDS = ("image", "txt", "json")
+FIELDS = ("image", "txt", "json", "video")
 MISSING, NO_FILE = -1, -2
 Span = tuple[int, int]
-# Field to span and extension; 3 and 4 are a text and a picture of unusual extensions.
+# Field to span and extension; 4 and 5 are a text and a picture of unusual extensions.
 _Group = dict[int, tuple[Span, str]]
 
 _IMAGES = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff"})
-_IMAGE, _TXT, _JSON, _OTHER_TEXT, _OTHER_IMAGE = range(5)
+_VIDEOS = frozenset(ending.removeprefix(".") for ending in VIDEO_ENDINGS)
+_IMAGE, _TXT, _JSON, _VIDEO, _OTHER_TEXT, _OTHER_IMAGE = range(6)
 _OTHER_TEXTS = frozenset({"caption", "captions", "text", "cap"})
 _OTHER_IMAGES = frozenset({"img", "image", "pic", "picture"})
 # A .cap may be the record of a network, and an .img the image of a disk.
@@ -36,6 +38,7 @@ class Scan:
     """The findings of a pass over a shard.
 
     Args:
+        videos: are videos read, which else are members of an unknown kind?
         samples: spans of `FIELDS` by key: offset and size, or `MISSING` or `NO_FILE` with 0.
         twice: the members of one key and field, beyond the first.
         left: the ends of names that are not read, with their number.
@@ -48,6 +51,7 @@ class Scan:
         rest: the bytes behind the end that are no tar archive.
     """
 
+    videos: bool = False
     samples: dict[str, list[Span]] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
@@ -78,13 +82,17 @@ class Scan:
             self.left[f".{other[1]}"] += 1
 
 
-def scan(path: Path) -> Scan:
+def scan(path: Path, *, videos: bool = False) -> Scan:
     """The findings of one pass over a shard, and over what `cat` put behind it.
+
+    Args:
+        path: the shard.
+        videos: are videos read?
 
     Raises:
         DataError: the file cannot be read.
     """
-    found = Scan()
+    found = Scan(videos)
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -138,12 +146,12 @@ def _add(
         raise tarfile.ReadError("a member of negative size")
     if member.isdir():
         return None
-    place = _place(member.name)
+    place = _place(member.name, found.videos)
     if isinstance(place, str):
         found.left[place] += 1
         return None
     key, kind, extension = place
-    span = _span(member, kind, groups)
+    span = _span(member, kind, groups, found.videos)
     if sum(span) > size:
         return None
     if extension.lower() in _UNSURE and not _fits(file.fileno(), span, kind):
@@ -163,38 +171,41 @@ def _fits(number: int, span: Span, kind: int) -> bool:
     return is_picture(begun) if kind == _OTHER_IMAGE else b"\0" not in begun
 
 
-def _place(path: str) -> tuple[str, int, str] | str:
+def _place(path: str, videos: bool) -> tuple[str, int, str] | str:
     """The key, kind and extension of a member's name, or the words by which others are counted."""
     folder, _, name = path.removeprefix("./").rpartition("/")
     # Names are cut at the last dot, because samples may have dots in them, such as photo.001.jpg.
     stem, _, extension = name.rpartition(".")
-    kind = _kind(extension.lower())
+    kind = _kind(extension.lower(), videos)
     if name.startswith("."):
         return "hidden files"
     if not stem or kind is None:
         return f".{extension}" if stem else "no extension"
     inner, _, end = stem.rpartition(".")
-    if kind not in (_IMAGE, _OTHER_IMAGE) and inner and end.lower() in _IMAGES:
+    files = _IMAGES | _VIDEOS if videos else _IMAGES
+    if kind not in (_IMAGE, _OTHER_IMAGE, _VIDEO) and inner and end.lower() in files:
         stem = inner  # the text of 1.jpg may be 1.jpg.txt
     return f"{folder}/{stem}" if folder else stem, kind, extension
 
 
-def _span(member: tarfile.TarInfo, kind: int, groups: Mapping[str, _Group]) -> Span:
+def _span(member: tarfile.TarInfo, kind: int, groups: Mapping[str, _Group], videos: bool) -> Span:
     """The place of a member's content; that of a hard link is the content of a member before it."""
     if member.isreg() and not member.issparse():
         return member.offset_data, member.size
-    target = _place(member.linkname) if member.islnk() else ""
+    target = _place(member.linkname, videos) if member.islnk() else ""
     if isinstance(target, tuple) and target[1] == kind and kind in groups.get(target[0], {}):
         return groups[target[0]][kind][0]
     return NO_FILE, 0
 
 
-def _kind(extension: str) -> int | None:
+def _kind(extension: str, videos: bool) -> int | None:
     if extension in _IMAGES:
         return _IMAGE
+    if extension in _VIDEOS:
+        return _VIDEO if videos else None
     if extension in _OTHER_TEXTS | _OTHER_IMAGES:
         return _OTHER_TEXT if extension in _OTHER_TEXTS else _OTHER_IMAGE
-    return FIELDS.index(extension) if extension in FIELDS[1:] else None
+    return FIELDS.index(extension) if extension in ("txt", "json") else None
 
 
 def _settled(groups: dict[str, _Group], found: Scan) -> dict[str, _Group]:
@@ -240,7 +251,7 @@ def _first(key: str) -> str:
 
 
 def _is_whole(group: _Group) -> bool:
-    return not group.keys().isdisjoint((_IMAGE, _OTHER_IMAGE)) and len(group) > 1
+    return not group.keys().isdisjoint((_IMAGE, _OTHER_IMAGE, _VIDEO)) and len(group) > 1
 
 
 def _is_end(path: Path, offset: int) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gcl_spec.config.options import DataConfig
+from gcl_spec.data.formats.covr_triplets import is_covr
 from gcl_spec.data.open import open_source
 from gcl_spec.data.source import Source
 from gcl_spec.errors import DataError
@@ -41,6 +42,15 @@ def test_rows_of_webvid_covr_are_triplets(tmp_path: Path) -> None:
     assert any("1 of video+text->video" in note for note in source.notes)
     assert any("1 of video->video" in note for note in source.notes)
     assert not source.warnings
+
+
+def test_other_tables_are_none_of_it(tmp_path: Path) -> None:
+    for number, text in enumerate(["", "a,b\rc,d\r", 'pth1,"pth2', "pth1,pth2\n", "\0\n"]):
+        path = tmp_path / f"{number}.csv"
+        path.write_bytes(text.encode())
+        assert not is_covr(path)
+    path.write_bytes("\ufeffedit,pth2,pth1,x\r1,2,3,4\r".encode())
+    assert is_covr(path)
 
 
 def test_what_is_amiss_with_webvid_covr(tmp_path: Path) -> None:

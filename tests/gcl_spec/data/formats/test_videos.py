@@ -1,6 +1,8 @@
 """Videos as a part of samples, in every layout that names files."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +83,43 @@ def test_tables_with_a_video(tmp_path: Path) -> None:
     pq.write_table(pa.table({"caption": ["a"], "video": [name]}), tmp_path / "paths.parquet")
     source = opened(tmp_path / "paths.parquet", ALL)
     assert source.read_bytes(*source.sample(0).given["video"]) == content
+
+
+def test_members_of_shards(tmp_path: Path) -> None:
+    (name,) = write_videos(tmp_path, 1)
+    content = (tmp_path / name).read_bytes()
+    members = {"1.mp4": content, "1.mp4.txt": b"a", "2.txt": b"b", "3.WEBM": content,
+               "3.json": b'{"caption": "c"}', "3.jpg": b"picture"}  # fmt: skip
+    with tarfile.open(tmp_path / "s.tar", "w") as shard:
+        for key, data in members.items():
+            member = tarfile.TarInfo(key)
+            member.size = len(data)
+            shard.addfile(member, io.BytesIO(data))
+    pictures = opened(tmp_path / "s.tar", ("image", "text"))
+    assert [pictures.sample(n).given.get("video") for n in range(3)] == [None] * 3
+    assert any(
+        "not read, by their names' end: '.mp4' (1), '.WEBM' (1)" in x for x in pictures.notes
+    )
+    source = opened(tmp_path / "s.tar", ALL)
+    assert [sorted(source.sample(n).given) for n in range(len(source))] == [
+        ["text", "video"], ["text"], ["image", "text", "video"],
+    ]  # fmt: skip
+    (video,) = source.sample(2).given["video"]
+    assert source.read_bytes(video) == content
+    assert source.read_bytes(*source.sample(2).given["image"]) == b"picture"
+    with pytest.raises(DataError, match="2: no video"):
+        source.read_bytes("video:1")
+
+
+def test_entries_of_llava_video(tmp_path: Path) -> None:
+    (name,) = write_videos(tmp_path, 1)
+    turns = [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A dog."}]
+    entries = [{"id": "1", "video": name, "conversations": turns}, {"id": "2", "video": [name] * 2}]
+    (tmp_path / "v.json").write_text(json.dumps(entries))
+    source = opened(tmp_path / "v.json")
+    assert source.sample(0) == Sample("1", {"text": ("A dog.",), "video": (name,)}, "A dog.")
+    assert source.read_bytes(name)
+    with pytest.raises(DataError, match="2 videos; a sample has one"):
+        source.sample(1)
+    assert [*source.parts()][1] == ""
+    assert opened(tmp_path / "v.json", ("image", "text")).sample(0).given == {"text": ("A dog.",)}
