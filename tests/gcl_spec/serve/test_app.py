@@ -65,6 +65,28 @@ def test_a_search_by_text_picture_both_and_item(client: TestClient, index: Index
         assert [x["score"] for x in found.json()["hits"]] == pytest.approx([x.score for x in want])
 
 
+def test_all_that_is_asked_reaches_the_index(
+    client: TestClient, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def search(image: bytes, text: str, **more: Any) -> list[Any]:
+        asked.update(more, image=image, text=text)
+        return []
+
+    monkeypatch.setattr(index, "search", search)
+    words = {
+        "text": "a", "minus": "b", "k": "7", "only": ["image", "text"], "weight": "0.25",
+        "balanced": "true", "exact": "true", "min_score": "-0.5", "calibration": "cfu",
+    }  # fmt: skip
+    found = client.post("/api/search", data=words, files={"image": b"p"})
+    assert found.json()["hits"] == []
+    assert asked == {
+        "image": b"p", "text": "a", "like": None, "minus": "b", "k": 7, "only": ("image", "text"),
+        "weight": 0.25, "balanced": True, "exact": True, "min_score": -0.5, "calibration": "cfu",
+    }  # fmt: skip
+
+
 def test_items_and_pictures(client: TestClient, service: Service) -> None:
     about = client.get("/api/index").json()
     assert about["name"] == "tiles.index"

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import urllib.error
 import urllib.request
 
 import pytest
@@ -12,16 +13,25 @@ import pytest
 from gcl_spec.errors import ConfigError, MissingFrameworkError
 from gcl_spec.index import Index
 from gcl_spec.serve.server import is_loopback, serve
+from gcl_spec.serve.service import Service
 
 
-def test_it_serves_until_it_is_interrupted(index: Index) -> None:
+def test_it_serves_until_it_is_interrupted(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, object] = {}
+    monkeypatch.setattr(Service, "warm_up", lambda service: found.update(warm=True))
 
     def ready(address: str) -> None:
+        assert found == {"warm": True}
+
         def ask() -> None:
             try:
                 with urllib.request.urlopen(f"{address}api/index", timeout=20) as answer:
                     found.update(json.load(answer), address=address)
+                other = urllib.request.Request(address, headers={"Host": "evil.example"})
+                urllib.request.urlopen(other, timeout=20).close()
+            except urllib.error.HTTPError as error:
+                found["refused"] = error.code
+                error.close()
             finally:
                 signal.raise_signal(signal.SIGINT)
 
@@ -29,7 +39,7 @@ def test_it_serves_until_it_is_interrupted(index: Index) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         serve(index, host="127.0.0.1", port=0, ready=ready)
-    assert found["name"] == "tiles.index"
+    assert (found["name"], found["refused"]) == ("tiles.index", 421)
     assert str(found["address"]).startswith("http://127.0.0.1:")
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gcl_spec.data.prepare import pictures
-from gcl_spec.data.prepare.pictures import load_image, square_image
+from gcl_spec.data.prepare.pictures import load_image, shrunk, square_image
 from gcl_spec.errors import DataError
 
 
@@ -27,6 +27,24 @@ def test_transparent_is_white_and_padding_is_square() -> None:
     assert black.shape == (8, 8, 3)
     assert black[4].max() == 0
     assert black[0].min() == 255, "above and below is white"
+
+
+def test_a_shrunk_picture_is_upright_and_on_white() -> None:
+    picture = Image.new("RGBA", (400, 100), (0, 0, 0, 0))
+    picture.paste((255, 0, 0, 255), (0, 0, 100, 100))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", exif=exif)
+    found = Image.open(io.BytesIO(shrunk(buffer.getvalue(), side=100, where="x")))
+    assert (found.format, found.size) == ("WEBP", (25, 100))
+    top, bottom = (np.asarray(found)[y, 12].astype(int) for y in (8, 90))
+    assert top[0] - top[1:].max() > 150
+    assert bottom.min() > 240
+    small = Image.open(io.BytesIO(shrunk(png(Image.new("RGB", (9, 5))), side=100, where="x")))
+    assert small.size == (9, 5)
+    with pytest.raises(DataError, match=r"^that one: not a readable picture"):
+        shrunk(b"no", side=9, where="that one")
 
 
 def test_every_kind_of_input_gives_the_same(tmp_path: Path) -> None:
