@@ -176,7 +176,7 @@ class ColumnsConfig:
     id: str = "id"
     """Names of rows, where there is such a column; of vectors: equal ones are no negatives."""
     others: Mapping[str, str] = field(default_factory=dict)
-    """Vectors of further modalities, by the modality; by its own name where none is given."""
+    """Videos, or vectors of further modalities, by the modality; else by the modality's name."""
 
     def chosen(self) -> dict[str, str]:
         """The options that differ from their defaults: a column that a user names must be there."""

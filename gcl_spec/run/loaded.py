@@ -18,7 +18,11 @@ from gcl_spec.data.features.store import FeatureStore
 from gcl_spec.data.formats.vectors import VectorCollator, VectorSource
 from gcl_spec.data.open import open_source
 from gcl_spec.data.prepare.collate import Collate, Collator, Items, Reader
+from gcl_spec.data.prepare.frame_cache import frame_cache
+from gcl_spec.data.prepare.frame_places import FRAMES
 from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.data.prepare.recipes import preprocessing_of
+from gcl_spec.data.prepare.video_frames import VideoFrames
 from gcl_spec.embed.encode import encode, pairs_of, with_videos
 from gcl_spec.embed.vectors import GivenVectors
 from gcl_spec.errors import DataError, InputError
@@ -197,7 +201,9 @@ def encode_items(
         if framed(run.config.model):
             found_ND = own_rows(run.trainer, collate, run.config, videos, reporter)
         else:
-            frames = VideoEncoder(run.trainer, Collator(run.config), root, size, scores or {})
+            kept = VideoFrames(preprocessing_of(run.config), FRAMES, frame_cache(run.config.data))
+            own = Collator(run.config)  # of frames, which lie in no root
+            frames = VideoEncoder(run.trainer, own, root, size, scores or {}, kept)
             found_ND = frames.rows(videos, reporter)
         rows_ND = np.empty((len(items), found_ND.shape[1]), np.float32)
         rows_ND[video_N] = found_ND

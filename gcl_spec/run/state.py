@@ -61,7 +61,8 @@ class StateLayout:
         """A checkpoint; or its weights alone, where there are no optimiser moments.
 
         With weights alone the temperature stays out, which belongs to the new run, and so do
-        towers that the state does not hold: they go on from their pretrained weights.
+        towers that the state does not hold: they go on from their pretrained weights. What weights
+        frames of videos starts anew, too, where the state is of a model of pictures.
 
         Raises:
             CheckpointError: an entry is lacking, of another model, or holds impossible numbers.
@@ -116,7 +117,8 @@ def trained_size(state: State) -> int:
 
 
 def _starts_anew(name: str, state: State) -> bool:
-    return f"params/{name}" in state or not ("_tower." in name or "lora_" in name)
+    new = "_tower." in name or "lora_" in name or name == "frame_query"
+    return f"params/{name}" in state or not new
 
 
 def _take(

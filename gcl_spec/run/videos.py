@@ -13,6 +13,7 @@ from gcl_spec.data.names import listed, shown
 from gcl_spec.data.prepare.collate import Collate, Reader
 from gcl_spec.data.prepare.frame_places import middle_frame, spread_frames
 from gcl_spec.data.prepare.frames import Frame, read_frames
+from gcl_spec.data.prepare.video_frames import VideoFrames
 from gcl_spec.embed.encode import Encoder, encode
 from gcl_spec.errors import DataError
 from gcl_spec.models.frames import framed, seen_parts
@@ -94,6 +95,7 @@ class VideoEncoder(NamedTuple):
     batch_size: the most frames that are encoded at once, but for those of one video.
     scores: by the path of a video, a number for each of its frames, by the softmax of which at
         temperature 0.1 they are weighted; frames of other videos count alike.
+    pictures: makes frames of the model's size, which may be kept; without it they are as they are.
     """
 
     model: Encoder
@@ -101,6 +103,7 @@ class VideoEncoder(NamedTuple):
     root: Reader
     batch_size: int
     scores: Mapping[str, Sequence[float]]
+    pictures: VideoFrames | None = None
 
     def rows(self, items: Sequence[Item], reporter: Reporter) -> FloatArray:
         """Unit rows (N, D) float32 of N items that have a video.
@@ -140,8 +143,13 @@ class VideoEncoder(NamedTuple):
         path, text = item.get("video"), item.text
         assert path is not None
         where = f"{self.root.name}: {brief(path)}"
-        choose = spread_frames if text is None else lambda count: [middle_frame(count)]
-        frames = read_frames(self.root.read_bytes(path), choose, where)
+        content, made = self.root.read_bytes(path), self.pictures
+        if made is not None:
+            one = [made.middle(content, where)] if text is not None else []
+            frames = one or [*made.distinct(content, where)]
+        else:
+            choose = spread_frames if text is None else lambda count: [middle_frame(count)]
+            frames = read_frames(content, choose, where)
         return _Frames(frames, text, self.scores.get(path, ()))
 
     def _encoded(self, some: Sequence[_Frames]) -> list[FloatArray]:

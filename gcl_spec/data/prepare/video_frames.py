@@ -48,9 +48,13 @@ class VideoFrames:
         Raises:
             DataError: it cannot be decoded.
         """
-        rule = f"spread={self._count}"
-        found = self._made(content, rule, lambda n: spread_frames(n, self._count), where)
+        found = self.distinct(content, where)
         return found[repeated(len(found), self._count)]
+
+    def distinct(self, content: bytes, where: str) -> Pixels:
+        """At most F frames, as `spread` takes them, but fewer where a video is too short."""
+        rule = f"spread={self._count}"
+        return self._made(content, rule, lambda n: spread_frames(n, self._count), where)
 
     def middle(self, content: bytes, where: str) -> Pixels:
         """The frame in the middle of a video, (H, W, 3) uint8; arguments are those of `spread`."""

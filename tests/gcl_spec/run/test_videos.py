@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from fake import FakeBackend
 from gcl_cli.eval import command
 from gcl_spec.batch import Batch
+from gcl_spec.data.prepare import video_frames
 from gcl_spec.data.root import open_root
 from gcl_spec.errors import DataError
 from gcl_spec.progress import Quiet
@@ -142,6 +143,9 @@ def test_webvid_covr_by_a_command(
     assert [*by_column] == [f"local hit@{k}" for k in (1, 5, 10, 50)]
     assert by_column["local hit@10"]["band"][1] == 1.0
     assert weighted.count((2, (0.1, 0.2))) == 6, "each candidate, by the file's scores"
+    monkeypatch.setattr(video_frames, "read_frames", lambda *_: pytest.fail("decoded twice"))
+    assert CliRunner().invoke(command, words).exit_code == 0, "from the cache"
+    monkeypatch.undo()
     (data / "videos" / "1" / "3.mp4").write_bytes(b"broken")
     done = CliRunner().invoke(command, words)
     assert "3.mp4: not a readable video" in str(done.exception)

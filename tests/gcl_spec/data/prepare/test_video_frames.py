@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forks import ended_in_fork
+from gcl_spec.config.toml import load
 from gcl_spec.data.prepare import video_frames
 from gcl_spec.data.prepare.collate import Collator
 from gcl_spec.data.prepare.frame_cache import FrameCache
 from gcl_spec.data.prepare.frames import read_frames
 from gcl_spec.data.prepare.pictures import load_image
+from gcl_spec.data.prepare.recipes import preprocessing_of
 from gcl_spec.data.prepare.video_frames import VideoFrames
 from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import DataError, InputError
@@ -85,6 +88,20 @@ def test_a_batch_of_videos(collate: Collator) -> None:
         collate({"video": [np.zeros((2, 8, 8, 3), np.uint8)]})
 
 
+# The child calls nothing of another library, whose threads it would lack.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+def test_a_forked_process_decodes_too(collate: Collator) -> None:
+    before = collate({"video": ["a.mp4"]}).inputs["video/pixel_values"]
+    for path in Path(collate._root.name).parent.rglob("*.frames"):  # type: ignore[union-attr]
+        path.unlink()
+
+    def again() -> None:
+        found = collate({"video": ["a.mp4"] * 9}).inputs["video/pixel_values"]
+        assert np.array_equal(found[8], before[0])
+
+    assert ended_in_fork(again) == 0
+
+
 def test_a_picture_of_a_videos_name_is_its_middle_frame(collate: Collator) -> None:
     batch = collate({"image": ["a.mp4"], "video": ["a.mp4"]})
     picture = batch.inputs["image/pixel_values"][0]
@@ -103,3 +120,14 @@ def test_a_bad_video_takes_its_sample_with_it(collate: Collator) -> None:
     assert {*bad} == {"bad.mp4", "gone.mp4", "sound.mp4"}
     assert "without video" in bad["sound.mp4"]
     assert all(flags.tolist() == [False, True, False, False] for flags in batch.present.values())
+
+
+@pytest.mark.parametrize("recipe", ["tiny", "lite"])
+def test_a_frame_that_is_ready_is_ready_for_the_model_too(tmp_path: Path, recipe: str) -> None:
+    """A model of pictures gets its frames as pictures of its size, which stay as they are."""
+    config = load(recipe=recipe, overrides=[f"data.cache={tmp_path}"])
+    pictures = preprocessing_of(config)
+    frame = np.random.default_rng(0).integers(0, 256, (47, 90, 3), np.uint8)
+    pixels = pictures.pixels(frame, "x")
+    np.testing.assert_array_equal(pictures.pixels(pixels, "x"), pixels)
+    np.testing.assert_array_equal(pictures.values(pixels), pictures.image(frame, "x"))
