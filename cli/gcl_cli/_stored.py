@@ -13,7 +13,7 @@ from gcl_spec.embed.stored import Embeddings
 from gcl_spec.errors import DataError
 from gcl_spec.run.to_embed import Described
 
-__all__ = ["Asked", "evaluate_stored"]
+__all__ = ["Asked", "check_stored", "evaluate_stored"]
 
 
 class Asked(NamedTuple):
@@ -26,6 +26,14 @@ class Asked(NamedTuple):
     instructions: str
     step: str
     allow_unverified: bool
+
+
+def check_stored(**others: object) -> None:
+    """Refuse options that stored rows do not have; `others` are their values by name."""
+    if any(value is not None for value in others.values()):
+        raise click.UsageError(
+            "--embeddings has no --against, --trec and --calibration; see gcl compare"
+        )
 
 
 def evaluate_stored(asked: Asked, json_path: Path | None) -> None:

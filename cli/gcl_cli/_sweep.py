@@ -19,13 +19,27 @@ __all__ = ["check_alone", "sweep_pools"]
 _PAGE = "report.html"
 
 
-def check_alone(**others: object) -> None:
-    """Refuse options of other evaluations beside --sweep; `others` are their values by name."""
-    given = [f"--{name}" for name, value in others.items() if value is not None]
+def check_alone(
+    calibration: str | None, *, sweep: bool, quantise: object, dims: object, **others: object
+) -> None:
+    """Refuse options of other evaluations beside --sweep, or beside --quantise and --dims.
+
+    Args:
+        calibration: the value of --calibration.
+        sweep, quantise, dims: the values of these options.
+        others: the values of other options by name.
+    """
+    small = {"quantise": quantise, "dims": dims}
+    alone = ["sweep"] if sweep else [name for name, value in small.items() if value is not None]
+    if not alone:
+        return
+    beside = {**others, **small} if sweep else others
+    given = [f"--{name}" for name, value in beside.items() if value is not None]
     if given:
-        raise click.UsageError(
-            f"--sweep has no {', '.join(given)}; it takes --data, --calibration NAME and --json"
-        )
+        takes = "it takes --data, --calibration NAME and --json"
+        raise click.UsageError(f"--{alone[0]} has no {', '.join(given)}; {takes}")
+    if calibration == "all":
+        raise click.UsageError(f"--{alone[0]} takes one calibration by its name, not all")
 
 
 def sweep_pools(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gcl_cli.lines import say
 from gcl_spec.evaluate.evaluation import Report
 
-__all__ = ["show_report", "titled"]
+__all__ = ["show_comparison", "show_report", "titled"]
 
 
 def titled(title: str, partial: Sequence[str]) -> str:
@@ -33,3 +33,31 @@ def show_report(report: Report, partial: Sequence[str] = ()) -> None:
     say(f"ties move hit@10 by at most {width:.1f} points; the values are expected ones")
     for line in partial:
         say(line)
+
+
+def show_comparison(report: Report, other: Report, other_name: str, name: str) -> None:
+    """Print two reports of the same tasks side by side, and the tests between them.
+
+    Args:
+        report, other: the evaluation, and what it is compared with.
+        other_name, name: how the table calls them.
+    """
+    from rich.console import Console
+
+    from gcl_spec.evaluate.significance import paired
+    from gcl_spec.report.tables import comparison_rows, rich_table
+
+    tests = {
+        pool: paired(other, report, pool=pool, metric="hit@10") for pool in ("local", "global")
+    }
+    both = {other_name: other, name: report}
+    if other_name == name:
+        both = {"other": other, "this": report}
+    Console().print(rich_table(comparison_rows(both), "hit@10 in percent"))
+    for pool, found in tests.items():
+        say(
+            f"{pool} average: {100 * found.difference:+.1f} points over {found.queries} queries, "
+            f"of which {found.changed} differ, "
+            f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired t), "
+            f"p = {found.p_value:.4f} (permutation)"
+        )

@@ -25,9 +25,10 @@ from gcl_cli._options import (
     step_option,
 )
 from gcl_cli._seeds import runs_of_seeds, show_seeds
-from gcl_cli._stored import Asked, evaluate_stored
+from gcl_cli._small import Small, dims_option, quantise_option, show_curve, wanted_small
+from gcl_cli._stored import Asked, check_stored, evaluate_stored
 from gcl_cli._sweep import check_alone, sweep_pools
-from gcl_cli._tables import show_report
+from gcl_cli._tables import show_comparison, show_report
 from gcl_cli._trec import check_trec, trec_folder
 from gcl_cli.lines import say
 from gcl_spec._files.atomic import check_writable
@@ -77,6 +78,8 @@ __all__ = ["command"]
     help="Pools of the same concepts, each as one modality, in all shares from 100:0:0 to 33:33:33 "
     "in steps of 10 %; the run keeps it, and its report shows it.",
 )
+@quantise_option()
+@dims_option()
 @backend_option()
 @step_option()
 @device_option()
@@ -102,6 +105,8 @@ def command(
     embeddings: Path | None,
     calibration: str | None,
     sweep: bool,
+    quantise: str | None,
+    dims: tuple[int, ...] | None,
     backend: str,
     device: str | None,
     json_path: Path | None,
@@ -126,13 +131,13 @@ def command(
     """
     check_writable(json_path)
     check_trec(trec)
-    if sweep:
-        check_alone(benchmark=benchmark, trec=trec, embeddings=embeddings, against=against)
+    small = wanted_small(quantise, dims)
+    check_alone(
+        calibration, sweep=sweep, quantise=quantise, dims=dims, benchmark=benchmark, trec=trec,
+        embeddings=embeddings, against=against,
+    )  # fmt: skip
     if embeddings is not None:
-        if against is not None or trec is not None or calibration is not None:
-            raise click.UsageError(
-                "--embeddings has no --against, --trec and --calibration; see gcl compare"
-            )
+        check_stored(against=against, trec=trec, calibration=calibration)
         asked = Asked(embeddings, run, data, benchmark, instructions, step, allow_unverified)
         evaluate_stored(asked, json_path)
         return
@@ -140,16 +145,16 @@ def command(
         raise click.UsageError("Missing argument 'RUN'.")
     plain = _Model(backend, device, allow_unverified)
     model = plain._replace(step=step, calibration=calibration)
-    if runs := runs_of_seeds(run, alone=not (sweep or benchmark or trec or against)):
+    if runs := runs_of_seeds(run, alone=not (sweep or small or benchmark or trec or against)):
         _every_seed(runs, data, model, json_path)
         return
     if benchmark is None and instructions == "on":
         raise click.UsageError("--instructions on is for --benchmark mbeir")
     if sweep:
-        if calibration == "all":
-            raise click.UsageError("--sweep takes one calibration by its name, not all")
         loaded = model.load(run)
         sweep_pools(run, loaded, data, calibration, json_path, allow_unverified=allow_unverified)
+    elif small:
+        _small_vectors(run, data, model, small, json_path)
     elif calibration == "all":
         if benchmark is not None or against is not None or trec is not None:
             raise click.UsageError("--calibration all has no --benchmark, --against and --trec")
@@ -194,6 +199,19 @@ def _calibrations(run: Path, data: Path | None, model: "_Model") -> dict[str, Re
         return each_calibration(folder, loaded, encode, tasks)
 
 
+def _small_vectors(
+    run: Path, data: Path | None, model: "_Model", small: Small, json_path: Path | None
+) -> None:
+    """Show and write the evaluations of a run in smaller forms."""
+    from gcl_spec.evaluate.small.curve import curve
+
+    loaded = model.load(run)
+    with _searches(loaded, data) as (encode, tasks, _):
+        found = curve(encode, tasks, loaded.calibration, forms=small.forms, dims=small.dims)
+    write_json(json_path, found.to_json())
+    show_curve(found)
+
+
 def _one_run(
     run: Path,
     data: Path | None,
@@ -208,7 +226,7 @@ def _one_run(
     write_json(json_path, report.to_json())
     show_report(report)
     if other is not None and against is not None:
-        _compare(report, other, against[0].name, run.name)
+        show_comparison(report, other, against[0].name, run.name)
 
 
 def _evaluate(run: Path, data: Path | None, model: "_Model", trec: Path | None = None) -> Report:
@@ -270,25 +288,3 @@ def _other(against: Path, data: Path | None, model: _Model) -> Report:
         raise click.UsageError(f"--against {against}: {error.strerror}; {wanted}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise click.UsageError(f"--against {against} is no report; {wanted}") from error
-
-
-def _compare(report: Report, other: Report, other_name: str, name: str) -> None:
-    from rich.console import Console
-
-    from gcl_spec.evaluate.significance import paired
-    from gcl_spec.report.tables import comparison_rows, rich_table
-
-    tests = {
-        pool: paired(other, report, pool=pool, metric="hit@10") for pool in ("local", "global")
-    }
-    both = {other_name: other, name: report}
-    if other_name == name:
-        both = {"other": other, "this": report}
-    Console().print(rich_table(comparison_rows(both), "hit@10 in percent"))
-    for pool, found in tests.items():
-        say(
-            f"{pool} average: {100 * found.difference:+.1f} points over {found.queries} queries, "
-            f"of which {found.changed} differ, "
-            f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired t), "
-            f"p = {found.p_value:.4f} (permutation)"
-        )

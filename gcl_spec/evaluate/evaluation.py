@@ -149,7 +149,10 @@ def evaluate(
 
 
 def measured(
-    search: Search, rows: tuple[FloatArray, FloatArray] | Scores, watch: Watch | None = None
+    search: Search,
+    rows: tuple[FloatArray, FloatArray] | Scores,
+    watch: Watch | None = None,
+    metrics: Sequence[str] = METRICS,
 ) -> TaskResult:
     """The result of one search.
 
@@ -157,17 +160,18 @@ def measured(
         search: who is searched for what.
         rows: of the queries, (Q, D), and of the candidates, (C, D); or their scores.
         watch: is shown all scores as they are ranked.
+        metrics: names that `gcl_spec.recall.Ranking.metric` knows.
     """
     task = search.task
-    found = ranked(task, search.pool, search.candidates, rows, METRICS, watch=watch)
+    found = ranked(task, search.pool, search.candidates, rows, metrics, watch=watch)
     return TaskResult(
         task=task.name,
         kind=task.kind,
         pool=search.pool,
         queries=len(task.queries),
         candidates=len(search.candidates),
-        metrics={metric: found.means(metric) for metric in METRICS},
-        per_query={metric: found.expected(metric, task.queries) for metric in METRICS},
+        metrics={metric: found.means(metric) for metric in metrics},
+        per_query={metric: found.expected(metric, task.queries) for metric in metrics},
     )
 
 

@@ -14,6 +14,7 @@ OPTIONS = {
     "eval": {
         "--data", "--backend", "--device", "--json", "--against", "--allow-unverified", "--step",
         "--benchmark", "--instructions", "--calibration", "--embeddings", "--trec", "--sweep",
+        "--quantise", "--dims",
     },
     "recipes": set(),
     "ablate": {

@@ -1,0 +1,90 @@
+"""`gcl eval --quantise` and `--dims`, in this process."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fake import FakeBackend
+from gcl_cli import calibrate, eval
+from gcl_spec.errors import InputError
+from gcl_spec.evaluate.evaluation import evaluate
+from gcl_spec.progress import Quiet
+from gcl_spec.run.loaded import encode_items, load_run
+from gcl_spec.run.searches import searches_of
+from gcl_spec.train.training import run_training
+from loop_config import fast
+
+
+@pytest.fixture(scope="module")
+def run(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    more = ("train.steps=2", "train.save_every=2", "model.width=16")
+    run_training(fast(data_folder, folder / "cache", *more), FakeBackend(), out=folder / "run")
+    return folder / "run"
+
+
+def call(command: Any, run: Path, *args: object) -> Result:
+    options = [str(run), "--backend", "fake:FakeBackend", *map(str, args)]
+    found = CliRunner().invoke(command, options, env={"COLUMNS": "80"})
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def test_a_curve_is_printed_and_written(run: Path, data_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "curve.json"
+    args = ("--data", data_folder, "--quantise", "all", "--dims", "8, 8", "--json", file)
+    found = call(eval.command, run, *args)
+    assert found.output.splitlines()[0].strip() == "hit@10 by bytes a vector, percent"
+    rows = [line.split() for line in found.output.splitlines()]
+    assert [row[1:3] for row in rows if row[:1] == ["binary"]][:2] == [["8", "1"], ["16", "2"]]
+    assert "binary+int8: the first 40 of binary" in found.output
+    assert all(len(line) <= 80 for line in found.output.splitlines() if line.startswith(" "))
+    curve = json.loads(file.read_text())
+    assert len(curve["measured"]) == 12
+    assert curve["measured"][-1]["form"] == "float32"
+    loaded = load_run(run, backend="fake:FakeBackend")
+    root, tasks, _ = searches_of(loaded.config, data_folder)
+    report = evaluate(lambda items: encode_items(loaded, root, items, Quiet()), tasks)
+    for pool in ("local", "global"):
+        found_there = curve["measured"][-1]["hit@10"][pool]["average"]
+        assert found_there == report.average(pool, "hit@10")
+
+
+def test_widths_alone_and_after_a_calibration(run: Path, data_folder: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(run, tmp_path / "run")
+    plain = call(eval.command, run, "--data", data_folder, "--dims", "12")
+    assert [line.split()[:3] for line in plain.output.splitlines()[4:6]] == [
+        ["float32", "12", "48"], ["float32", "16", "64"],
+    ]  # fmt: skip
+    call(calibrate.command, run, "--only", "mean", "--only", "bank", "--data", data_folder)
+    args = ("--data", data_folder, "--quantise", "binary", "--calibration")
+    assert "binary+bits" in call(eval.command, run, *args, "mean").output
+    with pytest.raises(InputError, match="'bank' appends numbers to rows"):
+        call(eval.command, run, *args, "bank")
+
+
+def test_what_is_refused_before_the_model_is_loaded(run: Path, tmp_path: Path) -> None:
+    def said(*args: object) -> str:
+        found = call(eval.command, run, *args)
+        assert found.exit_code == 2
+        return " ".join(found.output.split())
+
+    for dims in ("0", "x", "-8", "64,", "8.5", "64 128", "٨"):
+        assert "is no number of dims; wanted such as 64,128" in said("--dims", dims)
+    assert "12 dims are no whole bytes as binary" in said("--quantise", "binary", "--dims", "8,12")
+    assert "'int4' is not one of" in said("--quantise", "int4")
+    for option in ("--benchmark", "--trec", "--embeddings", "--against"):
+        value = "mbeir" if option == "--benchmark" else tmp_path / "x"
+        assert f"--quantise has no {option};" in said("--quantise", "int8", option, value)
+    assert "--sweep has no --quantise, --dims" in said("--sweep", "--quantise", "int8", "--dims", 8)
+    assert "--dims takes one calibration" in said("--dims", "8", "--calibration", "all")
+
+
+def test_a_width_above_the_models_is_refused(run: Path, data_folder: Path) -> None:
+    with pytest.raises(InputError, match="rows of 16 numbers cannot be cut to 64"):
+        call(eval.command, run, "--data", data_folder, "--dims", "8,64")
