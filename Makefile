@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
+# Where `make search` puts the index of DIR.
+INDEX ?= $(RUNS)/pictures
 # A build of torch that the locks do not know: TORCH='torch==2.13.0'. See scripts/install.sh.
 export TORCH
 
 # The options of a new run; a run that was begun before is gone on with, never overwritten.
 new = $(if $(wildcard $(RUNS)/$(1)/config.toml),--resume,$(2))
 
-.PHONY: train test lock sbom clean
+.PHONY: train test search lock sbom clean
 
 # The paper's situation: heads pretrained with CLIP's loss at a fixed scale, then GCL from there.
 train: $(VENV)/.trains
@@ -19,6 +21,13 @@ train: $(VENV)/.trains
 
 test: $(VENV)/.tests
 	$(BIN)/python -m pytest
+
+# A folder of pictures, captions and texts, DIR, on a page of this machine.
+search: $(VENV)/.trains
+	@test -n "$(DIR)" || { echo "name your folder: make search DIR=~/Pictures" >&2; exit 2; }
+	test -e $(RUNS)/lite-gcl/after.json || $(MAKE) train
+	$(BIN)/gcl index $(RUNS)/lite-gcl "$(DIR)" --out $(INDEX) --update
+	$(BIN)/gcl serve $(INDEX)
 
 # What training needs, and all that tests need: from the locks, each file by its hash.
 $(VENV)/.trains: lock = train

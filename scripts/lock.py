@@ -31,7 +31,7 @@ LOCKS = REPOSITORY / "locks"
 CONSTRAINTS = REPOSITORY / "constraints.txt"
 # This builds an editable install of the project, beside its build backend.
 BUILD = ("hatchling>=1.27", "editables")
-EXTRAS = {"dev": ("dev",), "train": ("torch", "data")}
+EXTRAS = {"dev": ("dev",), "train": ("torch", "data", "serve")}
 _CUDA = re.compile(r"nvidia-|cuda-|triton$")
 _LINE = re.compile(r"([a-z0-9-]+)==([^\s;]+)(?: ; (.*))?")
 
