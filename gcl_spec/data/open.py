@@ -14,6 +14,7 @@ from gcl_spec.data.formats.covr_triplets import CovrTriplets, is_covr
 from gcl_spec.data.formats.folder import JsonlSource
 from gcl_spec.data.formats.joined import NearestRoot, joined
 from gcl_spec.data.formats.llava import LlavaSource
+from gcl_spec.data.formats.sidecars import SidecarSource, videos_in
 from gcl_spec.data.formats.tar import TarSource
 from gcl_spec.data.formats.text_table import TextTableSource
 from gcl_spec.data.formats.vista_triplets import VistaTriplets, holds_triplets, triplet_files
@@ -55,6 +56,7 @@ def open_source(data: DataConfig, given: Sequence[str] = PAIR, *, composed: bool
     a .jsonl, .json or .npz file   lines as in train.jsonl; the LLaVA-pretrain layout; vectors
     a .csv or .tsv file            with a header line, as open_clip's
     .parquet or .tar files         one, or several by `{00000..00003}`, `{a,b}`, `*`
+    a folder of videos             with captions beside them, where the model takes videos
 
     Parquet files whose picture and text columns are lists of floats are vectors; those with the
     columns of MMEB's training rows are read as these. Lines of VISTA's second stage, and rows of
@@ -70,6 +72,8 @@ def open_source(data: DataConfig, given: Sequence[str] = PAIR, *, composed: bool
         DataError: nothing is there, or it is none of these, or unusable.
     """
     root = data_root(data.path)
+    if "video" in given and (videos := videos_in(data.path)):
+        return SidecarSource(root, videos)
     lines = triplet_files(data.path)
     files = Files(lines) if lines else _files(data.path)
     source = _open(data, root, files.paths, given, composed=composed)
