@@ -23,8 +23,10 @@ test: $(VENV)/.tests
 	$(BIN)/python -m pytest
 
 # A folder of pictures, captions and texts, DIR, on a page of this machine.
+ifeq ($(filter search,$(MAKECMDGOALS))$(DIR),search)
+$(error name your folder: make search DIR=~/Pictures)
+endif
 search: $(VENV)/.trains
-	@test -n "$(DIR)" || { echo "name your folder: make search DIR=~/Pictures" >&2; exit 2; }
 	test -e $(RUNS)/lite-gcl/after.json || $(MAKE) train
 	$(BIN)/gcl index $(RUNS)/lite-gcl "$(DIR)" --out $(INDEX) --update
 	$(BIN)/gcl serve $(INDEX)
