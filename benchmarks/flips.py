@@ -2,10 +2,11 @@
 
     python benchmarks/flips.py --count 2400
 
-There are two runs of the recipe tiny on pictures of its own: one broken off after a checkpoint, one
-at its end. Each damage is done to a fresh copy, in a file drawn from the folder, and followed by
-every action: the run goes on (`gcl train --resume`), is loaded and encodes (as `gcl eval` and
-`gcl export` do), and its reports are read. What comes of it is
+There are three runs of the recipe tiny on pictures of its own: one broken off after a checkpoint,
+one at its end, and one with all calibrations and a sweep. Each damage is done to a fresh copy, in a
+file drawn from the folder, or from those of one run alone (`--run N`), and followed by every
+action: the run goes on (`gcl train --resume`), is loaded and encodes (as `gcl eval` and `gcl
+export` do), with each calibration where it has them, and its reports are read. What comes of it is
 
     refused     an error of one line that names the folder
     said        a warning, such as of a damaged checkpoint, and the results of an undamaged run
@@ -35,8 +36,11 @@ from gcl_spec import load_run, registry
 from gcl_spec.config import toml
 from gcl_spec.config.options import Config
 from gcl_spec.errors import GclError
+from gcl_spec.evaluate.calibrations.known import CALIBRATIONS
 from gcl_spec.run import checkpoint
+from gcl_spec.run.calibrated import calibrate
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.swept import sweep_run
 from gcl_spec.train import loop
 from gcl_spec.train.training import run_training
 
@@ -93,8 +97,8 @@ def harm(path: Path, rng: random.Random) -> str:
     """Damage a file; what was done."""
     way, content = rng.choice(WAYS), path.read_bytes()
     newest = max(path.parent.glob("step-*.safetensors"), default=path)
-    if way == "removed" and (path.suffix == ".html" or path != newest):
-        way = "cut"  # a page that is gone shows nothing; earlier checkpoints may go
+    if way == "removed" and (path.name in ("report.html", "sweep.json") or path != newest):
+        way = "cut"  # a page that is gone shows nothing; earlier checkpoints and a sweep may go
     if way == "removed" or not content:
         path.unlink()
         return "removed"
@@ -141,7 +145,7 @@ def unreadable(folder: Path) -> set[str]:
 
 
 class Campaign:
-    """The two runs, and what a user does with a damaged copy of one."""
+    """The runs, and what a user does with a damaged copy of one."""
 
     def __init__(self, place: Path, backend: str) -> None:
         self._place, self._name = place, backend
@@ -149,9 +153,11 @@ class Campaign:
         write_data(place / "data")
         sets = [*SETS, f"data.path='{place / 'data'}'", f"data.cache='{place / 'cache'}'"]
         config = toml.load(recipe="tiny", overrides=sets)
-        self.runs = [place / "one" / "run", place / "two" / "run"]
+        self.runs = [place / name / "run" for name in ("one", "two", "three")]
         self._break_off(self.runs[0], config)
         run_training(config, self._backend, self.runs[1])
+        shutil.copytree(self.runs[1], self.runs[2])
+        self._add_calibrations(self.runs[2])
         self.actions: dict[str, Callable[[Path], tuple[Any, bool]]] = {
             "resume": self._resume, "load": self._load, "read": self._read
         }  # fmt: skip
@@ -159,7 +165,7 @@ class Campaign:
         for made in self.runs:
             for name, action in self.actions.items():
                 self._wanted[made, name] = action(self._copy(made))[0]
-        ends = [self._wanted[made, "resume"] for made in self.runs]
+        ends = [self._wanted[made, "resume"] for made in self.runs[:2]]
         assert ends[0] == ends[1], "a run that goes on is not the unbroken one"
 
     def _break_off(self, out: Path, config: Config) -> None:
@@ -176,8 +182,15 @@ class Campaign:
             except GclError as error:
                 assert str(error) == "broken off"  # noqa: PT017
 
+    def _add_calibrations(self, made: Path) -> None:
+        run, loaded = RunFolder.open(made), load_run(made, backend=self._name)
+        calibrate(run, loaded, Said())
+        swept, _ = sweep_run(loaded, Said(), data=None, calibration=None)
+        run.write("sweep.json", json.dumps(swept.to_json()))
+
     def _copy(self, made: Path) -> Path:
-        copy = self._place / "copy" / "run"
+        name = "calibrated" if made == self.runs[2] else "copy"
+        copy = self._place / name / "run"
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(made, copy)
         return copy
@@ -185,20 +198,34 @@ class Campaign:
     def _resume(self, folder: Path) -> tuple[Any, bool]:
         said = Said()
         run_training(None, self._backend, folder, resume=True, reporter=said)
-        return results(folder), bool(said.lines)
+        found = results(folder)
+        if any("the report has no sweep" in line for line in said.lines):
+            found.pop("report.html")  # this difference was said
+        return found, bool(said.lines)
 
     def _load(self, folder: Path) -> tuple[Any, bool]:
         loaded = load_run(folder, backend=self._name)
         rows = loaded.encode(text=["tile 1", "number 2"])
         best = RunFolder.open(folder).found("best")
-        return (loaded.config, loaded.step, rows.tobytes(), best.step), False
+        # A calibration that is gone is asked for by its name all the same.
+        names = CALIBRATIONS if folder.parent.name == "calibrated" else ()
+        more = [
+            load_run(folder, backend=self._name, calibration=name).encode(
+                text=["tile 1", "number 2"], role=role
+            )
+            for name in names
+            for role in ("query", "candidate")
+        ]
+        found = [x.tobytes() for x in (rows, *more)]
+        return (loaded.config, loaded.step, found, best.step), False
 
     def _read(self, folder: Path) -> tuple[Any, bool]:
         opened = RunFolder.open(folder)
         opened.check()
         names = ("before", "after") if (folder / "report.html").exists() else ("before",)
         reports = [opened.report(name).to_json() for name in names]
-        return (reports, opened.examples(), opened.config()), False
+        swept = opened.sweep()
+        return (reports, opened.examples(), opened.config(), swept), False
 
     def outcome(self, made: Path, path: Path, action: str, rng: random.Random) -> tuple[str, str]:
         """Damage a copy of `path` in the run `made`, then act: what comes of it, and the words."""
@@ -214,7 +241,7 @@ class Campaign:
             return "traceback", f"{way} {path}: {type(error).__name__}: {error}"
         wanted = self._wanted[made, action]
         if action == "resume":
-            left_out = unreadable(copy)
+            left_out = unreadable(copy) | ({"report.html"} - found.keys())
             found, wanted = (
                 {name: x for name, x in values.items() if name not in left_out}
                 for values in (found, wanted)
@@ -229,13 +256,15 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--backend", default="torch")
+    parser.add_argument("--run", type=int, choices=(1, 2, 3))
     args = parser.parse_args()
     rng, counts = random.Random(args.seed), Counter[tuple[str, str, str]]()
     with tempfile.TemporaryDirectory() as place:
         campaign = Campaign(Path(place), args.backend)
         files = [
             (made, path.relative_to(made))
-            for made in campaign.runs
+            for number, made in enumerate(campaign.runs, 1)
+            if args.run in (None, number)
             for path in sorted(made.rglob("*"))
             if path.is_file()
         ]
