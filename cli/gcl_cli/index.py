@@ -207,6 +207,13 @@ def _show(path: Path, *, measure: bool) -> None:
         say(f"items of   {origin.path or 'programs'} ({origin.kind})")
     say(f"disk       {state.bytes / 1e6:,.1f} MB in {state.fragments} fragments, "
         f"{state.versions} versions")  # fmt: skip
+    found = index.quality()
+    if found is None:
+        say("searches   are exact")
+        return
+    fast, slow = found.milliseconds
+    say(f"searches   are approximate: recall@10 {found.recall:.3f} against exact ones, "
+        f"{fast:.1f} ms against {slow:.1f} ms, of {found.queries} items")  # fmt: skip
 
 
 def _show_duplicates(path: Path, least: float) -> None:

@@ -68,7 +68,7 @@ class Adding:
             if writing.table is not None:
                 if update:
                     self._remove()
-                writing.table.tidy()
+                writing.tidy(self._reporter)
         return self.done
 
     def _add(self, entries: Sequence[Entry], start: int, total: int) -> None:

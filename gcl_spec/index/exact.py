@@ -11,7 +11,7 @@ from gcl_spec.index.best import Best, best_rows, largest_norm
 from gcl_spec.index.hit import Found, ranked
 from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 
-__all__ = ["HeldRows", "found_of", "shown", "stream"]
+__all__ = ["HeldRows", "found_of", "ids_of", "shown", "stream"]
 
 _TEXT = 1000
 """The characters of a text that a search shows."""
@@ -19,13 +19,12 @@ _TEXT = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldRows:
-    """All rows of a version of the table in memory, in the order of their ids.
+    """All rows of a table in memory, in the order of their ids.
 
-    version: that of the table. payload: a table of Arrow with the columns `PAYLOAD`. rows_CD:
-    vectors (C, D). norm: the largest of their norms. modality_C: the modality of each, (C,).
+    payload: a table of Arrow with the columns `PAYLOAD`. rows_CD: vectors (C, D). norm: the largest
+    of their norms. modality_C: the modality of each, (C,).
     """
 
-    version: int
     payload: Any
     rows_CD: AnyArray
     norm: float
@@ -41,18 +40,17 @@ class HeldRows:
         """
         import pyarrow as pa
 
-        version = int(table.lance.version)
         batches = list(table.batches((*PAYLOAD, column)))
         if not batches:
             none = np.zeros((0, table.columns[column]), np.float32)
-            return cls(version, None, none, 0.0, np.zeros(0, str))
+            return cls(None, none, 0.0, np.zeros(0, str))
         whole = pa.Table.from_batches(batches)
         ids = np.asarray(whole["id"].to_pylist(), object)
         order_C = np.argsort(ids, kind="stable")
         rows_CD = table.rows_of(whole, column)[order_C]
         payload = _shortened(whole.select(PAYLOAD)).take(order_C)
         modality_C = np.asarray(payload["modality"].to_pylist())
-        return cls(version, payload, rows_CD, largest_norm(rows_CD), modality_C)
+        return cls(payload, rows_CD, largest_norm(rows_CD), modality_C)
 
     def search(self, query_D: FloatArray, k: int, only: Collection[str]) -> list[Found]:
         """The `k` best items of some modalities, all if `only` is empty; ties by id."""
@@ -68,13 +66,13 @@ def stream(
     found: list[Found] = []
     for batch in table.batches((*PAYLOAD, column), modality_filter(only)):
         rows_CD = table.rows_of(batch, column)
-        best = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=_ids(batch))
+        best = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids_of(batch))
         found = ranked([*found, *found_of(batch, best)], k)
     return found
 
 
-def _ids(batch: Any) -> Callable[[IntArray], Sequence[str]]:
-    """What gives the ids of rows of a batch of Arrow by their places."""
+def ids_of(batch: Any) -> Callable[[IntArray], Sequence[str]]:
+    """What gives the ids of rows of a batch or table of Arrow by their places, (N,)."""
     return lambda place_N: [str(x) for x in batch["id"].take(place_N).to_pylist()]
 
 

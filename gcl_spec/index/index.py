@@ -17,14 +17,16 @@ from gcl_spec.errors import ConfigError, InputError
 from gcl_spec.evaluate.calibrations.rows import Rows
 from gcl_spec.index.about import About, Origin, read_about
 from gcl_spec.index.adding import Adding
+from gcl_spec.index.approximate import is_built
 from gcl_spec.index.duplicates import Group, duplicates
 from gcl_spec.index.given import given_items
 from gcl_spec.index.hit import Found, Hit, interleaved
 from gcl_spec.index.items import Added
 from gcl_spec.index.model import Model, Used, load_model
 from gcl_spec.index.pictures import Pictures
+from gcl_spec.index.quality import Quality, quality
 from gcl_spec.index.queries import Query, calibrated, stored_rows, unit
-from gcl_spec.index.searching import Searching
+from gcl_spec.index.searching import EXACT_ROWS, Searching
 from gcl_spec.index.table import Row, State, Table, open_table
 from gcl_spec.index.writing import delete
 from gcl_spec.progress import Quiet, Reporter
@@ -242,6 +244,16 @@ class Index:
     def state(self) -> State:
         """What the disk holds: rows, fragments, versions and bytes."""
         return self._table.state()
+
+    def quality(self) -> Quality | None:
+        """How good approximate searches are; None where all are exact.
+
+        It searches for 20 items both ways.
+        """
+        column = self._column("")
+        if len(self) <= EXACT_ROWS or not is_built(self._table, column):
+            return None
+        return quality(self._table, column)
 
     def _stored(self, id: str) -> Rows:
         row = self.get(id)

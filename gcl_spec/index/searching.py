@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from gcl_spec._typing import FloatArray
+from gcl_spec.index.approximate import approximate, is_built
 from gcl_spec.index.exact import HeldRows, stream
 from gcl_spec.index.hit import Found
 from gcl_spec.index.table import Table
@@ -10,7 +11,8 @@ from gcl_spec.index.table import Table
 __all__ = ["EXACT_ROWS", "Searching"]
 
 EXACT_ROWS = 100_000
-"""Up to so many items a search is exact, with all rows in memory."""
+"""Up to so many items a search is exact, with all rows in memory; also one of so many that a filter
+leaves."""
 
 
 class Searching:
@@ -23,6 +25,8 @@ class Searching:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._held: dict[str, HeldRows] = {}
+        self._known: dict[tuple[str, str], int] = {}
+        self._version = -1
 
     def nearest(
         self, query_D: FloatArray, k: int, *, column: str, only: Collection[str], exact: bool
@@ -36,12 +40,27 @@ class Searching:
             only: the modalities that are searched, all if empty.
             exact: force an exact search.
         """
-        if len(self._table) <= EXACT_ROWS:
-            return self._rows(column).search(query_D, k, only)
-        return stream(self._table, column, query_D, k, only)
+        version = int(self._table.lance.version)
+        if version != self._version:
+            self._held.clear()
+            self._known.clear()
+            self._version = version
+        if self._count(()) <= EXACT_ROWS:
+            if column not in self._held:
+                self._held[column] = HeldRows.load(self._table, column)
+            return self._held[column].search(query_D, k, only)
+        if exact or self._count(only) <= EXACT_ROWS or not self._built(column):
+            return stream(self._table, column, query_D, k, only)
+        return approximate(self._table, column, query_D, k, only)
 
-    def _rows(self, column: str) -> HeldRows:
-        held = self._held.get(column)
-        if held is None or held.version != int(self._table.lance.version):
-            held = self._held[column] = HeldRows.load(self._table, column)
-        return held
+    def _count(self, only: Collection[str]) -> int:
+        name = ("count", ",".join(sorted(only)))
+        if name not in self._known:
+            self._known[name] = self._table.count(only)
+        return self._known[name]
+
+    def _built(self, column: str) -> bool:
+        name = ("built", column)
+        if name not in self._known:
+            self._known[name] = int(is_built(self._table, column))
+        return bool(self._known[name])

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 NAME = "items"
-GRACE = timedelta(minutes=10)
+GRACE = timedelta(minutes=2)
 """A reader that has begun finds its version of the table for this long after it was replaced."""
 MOST_FRAGMENTS = 16
 PAYLOAD = ("id", "modality", "text", "image", "origin")

@@ -13,8 +13,11 @@ from gcl_spec._files.locks import locked
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import ConfigError
 from gcl_spec.index.about import ABOUT, About, Origin, read_about, side_by_side, write_about
+from gcl_spec.index.approximate import build, is_built
 from gcl_spec.index.model import Model
+from gcl_spec.index.searching import EXACT_ROWS
 from gcl_spec.index.table import MOST_FRAGMENTS, Row, Table, create_table, open_table
+from gcl_spec.progress import Reporter
 
 __all__ = ["Writing", "delete"]
 
@@ -104,6 +107,19 @@ class Writing:
         else:
             self.table.put(rows, vectors, replaces=replaces)
             self.table.tidy(most=_WHILE_ADDING)
+
+    def tidy(self, reporter: Reporter) -> None:
+        """Merge small files, and make what approximate searches need, where there are many items.
+
+        Args:
+            reporter: hears what takes a while.
+        """
+        assert self.table is not None
+        self.table.tidy()
+        if len(self.table) > EXACT_ROWS:
+            for column in self.table.columns:
+                if not is_built(self.table, column):
+                    build(self.table, column, reporter)
 
     def move(self, rows: Sequence[Row]) -> None:
         """Write items again, in one commit, whose rows are as they were."""

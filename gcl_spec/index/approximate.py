@@ -1,0 +1,85 @@
+"""Approximate search of many items, by an inverted file of LanceDB (IVF).
+
+The rows are divided into partitions of some 1,000 around centres. A search reads the short codes of
+the rows in the `PROBES` nearest partitions, takes `CANDIDATES` rows by their codes, and scores
+those in full. Codes have a bit a number (RaBitQ, arXiv 2405.12497) where rows have many numbers,
+which LanceDB allows for multiples of 8, and else a byte a number.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.index.best import best_rows, largest_norm
+from gcl_spec.index.exact import found_of, ids_of
+from gcl_spec.index.hit import Found
+from gcl_spec.index.library import lance_errors, lancedb
+from gcl_spec.index.table import PAYLOAD, Table, modality_filter
+from gcl_spec.progress import Reporter
+
+__all__ = ["CANDIDATES", "PROBES", "approximate", "build", "is_built"]
+
+PROBES = 40
+CANDIDATES = 100
+"""The rows that are scored in full, for up to `CANDIDATES` / 5 hits; for more, five times these."""
+_PARTITION = 1000
+_WIDE = 256  # a bit a number says too little of narrower rows
+_SAMPLES, _ROUNDS = 64, 20  # rows a partition from which centres are found, and the rounds of that
+
+
+def is_built(table: Table, column: str) -> bool:
+    """Has LanceDB an index of a column of vectors?"""
+    with lance_errors("read", table.folder):
+        return any(x.columns == [column] for x in table.lance.list_indices())
+
+
+def build(table: Table, column: str, reporter: Reporter) -> None:
+    """Make LanceDB's index of a column of vectors, in one commit.
+
+    Args:
+        table: that of the index.
+        column: the column.
+        reporter: hears that it takes a while.
+
+    Raises:
+        FileError: it cannot be written; the table is as before.
+    """
+    count = len(table)
+    reporter.say(f"making the index for approximate searches of {count:,} rows")
+    kinds: Any = lancedb().index
+    width = table.columns[column]
+    kind = kinds.IvfRq if width % 8 == 0 and width >= _WIDE else kinds.IvfSq
+    settings = kind(
+        distance_type="dot",
+        num_partitions=max(1, count // _PARTITION),
+        max_iterations=_ROUNDS,
+        sample_rate=_SAMPLES,
+    )
+    with lance_errors("write", table.folder):
+        table.lance.create_index(column, config=settings, replace=True)
+
+
+def approximate(
+    table: Table, column: str, query_D: FloatArray, k: int, only: Collection[str]
+) -> list[Found]:
+    """The `k` best items of those that LanceDB's index proposes; the filter applies before it.
+
+    The first hits for more are those for fewer, as long as both are at most `CANDIDATES` / 5.
+
+    Args:
+        table: that of the index.
+        column: that of the vectors.
+        query_D: the row to search with, (D,) float32.
+        k: how many are wanted.
+        only: the modalities that are searched, all if empty.
+    """
+    with lance_errors("read", table.folder):
+        query = table.lance.search(query_D, vector_column_name=column).distance_type("dot")
+        query = query.nprobes(PROBES).limit(max(CANDIDATES, 5 * k))
+        where = modality_filter(only)
+        if where is not None:
+            query = query.where(where, prefilter=True)
+        found = query.select([*PAYLOAD, column, "_distance"]).to_arrow()
+    rows_CD = table.rows_of(found, column)
+    best = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids_of(found))
+    return found_of(found, best)
