@@ -61,6 +61,7 @@ class FolderListing:
             Path(x).suffix.lower() or "no suffix" for x in names if x not in used
         )
         self._bad_captions: dict[str, str] = {}
+        self._further: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._files)
@@ -84,6 +85,12 @@ class FolderListing:
             found.append(
                 f"captions that cannot be read: {len(self._bad_captions):,}, such as {name}: {why}"
             )
+        if self._further:
+            count, name = sum(self._further.values()), next(iter(self._further))
+            found.append(
+                f"of several captions the first is taken; {count:,} others are left out, such as "
+                f"those of {name}"
+            )
         return found
 
     def _entry(self, file: _File) -> Entry:
@@ -102,16 +109,16 @@ class FolderListing:
 
     def _caption(self, paths: tuple[str, ...]) -> tuple[str, str]:
         """The first text that the files hold, or why there is none."""
+        texts: list[str] = []
         why = ""
         for path in paths:
             try:
-                text = _text_of(path, self._root.read_bytes(path))
+                texts += _texts_of(path, self._root.read_bytes(path))
             except (DataError, ValueError) as error:
                 self._bad_captions[path] = why = reason(error)
-                continue
-            if text:
-                return text, ""
-        return "", why
+        if len(others := {*texts} - {*texts[:1]}):
+            self._further[paths[0]] = len(others)
+        return (texts[0], "") if texts else ("", why)
 
 
 def _walk(folder: Path) -> tuple[list[str], list[str]]:
@@ -144,8 +151,8 @@ def _files(names: list[str]) -> Iterator[_File]:
             yield _File(name)
 
 
-def _text_of(path: str, data: bytes) -> str:
-    """The caption in a file.
+def _texts_of(path: str, data: bytes) -> list[str]:
+    """The captions in a file, without empty ones.
 
     Raises:
         DataError: its captions are no texts.
@@ -158,14 +165,14 @@ def _text_of(path: str, data: bytes) -> str:
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     if not path.lower().endswith(_JSON):
-        return text.strip()
+        return [text.strip()] if text.strip() else []
     record = parse_json(text)
     if isinstance(record, str | list):
         record = {"captions": record}
     if not isinstance(record, dict) or not any(key in record for key in _KEYS):
         raise ValueError(f"it has none of the keys {', '.join(_KEYS)}")
     value = next(record[key] for key in _KEYS if key in record)
-    return next(iter(clean_captions(path, value)), "")
+    return list(clean_captions(path, value))
 
 
 def _no(text: str) -> str:

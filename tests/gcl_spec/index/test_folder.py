@@ -41,6 +41,20 @@ def test_captions_lie_beside_their_pictures(tmp_path: Path) -> None:
     assert found["sub/empty.txt"].why == "the file is empty"
 
 
+def test_further_captions_are_counted(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "a.jpg": b"", "a.txt": "one", "a.json": '{"captions": ["one", "two", "three"]}',
+        "b.jpg": b"", "b.json": '["four", "", "four"]', "c.jpg": b"", "c.txt": "",
+        "c.json": '["5"]',
+    }  # fmt: skip
+    found = listing(tmp_path, **files)
+    texts = [dict(entry.content).get("text") for entry in entries(found).values()]
+    assert texts == ["one", "four", "5"]
+    assert found.notes() == [
+        "of several captions the first is taken; 2 others are left out, such as those of a.txt"
+    ]
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         "a.jpg": b"", "a.txt": b"\xff\xfe", "b.jpg": b"", "b.json": '{"no": 1}', "c.heic": b"",
