@@ -3,8 +3,8 @@
 from array_api_compat import array_namespace, device
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.errors import InputError
-from gcl_spec.search.quantise import check_finite
+from gcl_spec.errors import InputError, InputTypeError
+from gcl_spec.search.quantise import check_rows
 
 __all__ = ["from_bits", "hamming", "to_bits"]
 
@@ -25,15 +25,14 @@ def to_bits(rows_ND: Array) -> Array:
 
     Raises:
         InputError: another shape, or a row holds NaN or Inf.
+        InputTypeError: another dtype, such as that of bits.
 
     >>> import numpy as np
     >>> to_bits(np.asarray([[1.0, -1, -1, -1, -1, -1, 0, 1, 1]]))
     array([[129, 128]], dtype=uint8)
     """
     xp = array_namespace(rows_ND)
-    if rows_ND.ndim != 2 or rows_ND.shape[1] == 0:
-        raise InputError(f"rows have shape {tuple(rows_ND.shape)}; wanted (N, D), D >= 1")
-    check_finite(rows_ND, xp)
+    check_rows(rows_ND, xp)
     count, width = rows_ND.shape
     bits_ND = xp.astype(rows_ND > 0, xp.uint8)
     if missing := -width % 8:
@@ -56,6 +55,7 @@ def from_bits(bits_NE: Array, width: int) -> Array:
 
     Raises:
         InputError: there are not as many bytes as so many bits take.
+        InputTypeError: the bytes are no uint8.
 
     >>> import numpy as np
     >>> from_bits(np.asarray([[160]], np.uint8), 3)
@@ -79,6 +79,7 @@ def hamming(queries_QE: Array, rows_CE: Array) -> Array:
 
     Raises:
         InputError: they have different numbers of bytes.
+        InputTypeError: the bytes are no uint8.
 
     >>> import numpy as np
     >>> hamming(np.asarray([[7]], np.uint8), np.asarray([[7], [5], [248]], np.uint8))
@@ -94,6 +95,11 @@ def hamming(queries_QE: Array, rows_CE: Array) -> Array:
 
 def _signs(bits_NE: Array, xp: ArrayNamespace) -> Array:
     """All bits as 1 and -1, (N, 8 E) float32."""
+    if bits_NE.dtype != xp.uint8:
+        raise InputTypeError(
+            f"bits have dtype {bits_NE.dtype}; wanted uint8 (to int8 of sentence-transformers' "
+            '"binary", 128 must be added)'
+        )
     places_8 = xp.asarray(list(range(7, -1, -1)), dtype=xp.uint8, device=device(bits_NE))
     bits = xp.bitwise_right_shift(bits_NE[:, :, None], places_8) & xp.ones_like(places_8)
     count, size = bits_NE.shape

@@ -6,10 +6,10 @@ Queries stay in floating point: there are few, and what is lost on them is lost 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.errors import InputError
+from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.normalize import l2_normalize
 
-__all__ = ["check_finite", "cut", "from_int8", "int8_ranges", "quantise_int8"]
+__all__ = ["check_rows", "cut", "from_int8", "int8_ranges", "quantise_int8"]
 
 _STEPS = 255
 _HALF_RANGE = 1e38
@@ -56,6 +56,7 @@ def int8_ranges(rows_ND: Array) -> Array:
 
     Raises:
         InputError: there is no row, or one holds NaN or Inf.
+        InputTypeError: another dtype.
 
     >>> import numpy as np
     >>> int8_ranges(np.asarray([[0.0, 2.0], [1.0, -2.0]]))
@@ -63,9 +64,9 @@ def int8_ranges(rows_ND: Array) -> Array:
            [ 1.,  2.]])
     """
     xp = array_namespace(rows_ND)
-    if rows_ND.ndim != 2 or rows_ND.shape[0] == 0:
-        raise InputError(f"rows have shape {tuple(rows_ND.shape)}; wanted (N, D), N >= 1")
-    check_finite(rows_ND, xp)
+    check_rows(rows_ND, xp)
+    if rows_ND.shape[0] == 0:
+        raise InputError("there is no row, so dimensions have no range")
     wide_ND = _wide(rows_ND, xp)
     return xp.stack([xp.min(wide_ND, axis=0), xp.max(wide_ND, axis=0)])
 
@@ -90,6 +91,7 @@ def quantise_int8(rows_ND: Array, ranges_2D: Array) -> Array:
 
     Raises:
         InputError: a row holds NaN or Inf, shapes do not fit, or a range is none.
+        InputTypeError: another dtype.
 
     >>> import numpy as np
     >>> ranges = np.asarray([[0.0, -1.0], [2.55, 1.0]])
@@ -98,17 +100,20 @@ def quantise_int8(rows_ND: Array, ranges_2D: Array) -> Array:
            [-127,  127]], dtype=int8)
     """
     xp = array_namespace(rows_ND, ranges_2D)
-    check_finite(rows_ND, xp)
+    check_rows(rows_ND, xp)
     low_D, step_D = _low_and_step(ranges_2D, int(rows_ND.shape[1]), xp)
     divisor_D = xp.where(step_D == 0, xp.ones_like(step_D), step_D)
     high_D = xp.where(step_D == 0, low_D, _wide(ranges_2D, xp)[1, :])
-    inside_ND = xp.minimum(xp.maximum(xp.astype(rows_ND, low_D.dtype), low_D), high_D)
+    inside_ND = xp.minimum(xp.maximum(_wide(rows_ND, xp), low_D), high_D)
     whole_ND = xp.round((inside_ND - low_D) / divisor_D)
     return xp.astype(xp.clip(whole_ND, 0, _STEPS) - 128, xp.int8)
 
 
 def from_int8(codes_ND: Array, ranges_2D: Array) -> Array:
     """The rows that codes of 8 bits stand for: low + (code + 128) step.
+
+    An index need not read them back. With the query times the step of each dimension, its inner
+    product with codes is the score less q . (low + 128 step), which is the same for all candidates.
 
     Args:
         codes_ND: what `quantise_int8` gave, (N, D) int8.
@@ -119,6 +124,7 @@ def from_int8(codes_ND: Array, ranges_2D: Array) -> Array:
 
     Raises:
         InputError: shapes do not fit, or a range is none.
+        InputTypeError: the codes are no int8.
 
     >>> import numpy as np
     >>> from_int8(np.asarray([[-128], [127]], np.int8), np.asarray([[-1.0], [1.0]]))
@@ -126,20 +132,27 @@ def from_int8(codes_ND: Array, ranges_2D: Array) -> Array:
            [ 1.]])
     """
     xp = array_namespace(codes_ND, ranges_2D)
+    if codes_ND.dtype != xp.int8:
+        raise InputTypeError(f"codes have dtype {codes_ND.dtype}; wanted int8")
     low_D, step_D = _low_and_step(ranges_2D, int(codes_ND.shape[1]), xp)
     return low_D + (xp.astype(codes_ND, low_D.dtype) + 128) * step_D
 
 
-def check_finite(rows_ND: Array, xp: ArrayNamespace) -> None:
-    """Refuse rows with a number that is none.
+def check_rows(rows_ND: Array, xp: ArrayNamespace) -> None:
+    """Refuse what are no rows of numbers.
 
     Args:
-        rows_ND: shape (N, D).
+        rows_ND: shape (N, D), real floating, D >= 1.
         xp: the Array API namespace.
 
     Raises:
-        InputError: a row holds NaN or Inf; it says which.
+        InputError: another shape, or a row holds NaN or Inf; it says which.
+        InputTypeError: another dtype, such as that of rows that were quantised before.
     """
+    if rows_ND.ndim != 2 or rows_ND.shape[1] == 0:
+        raise InputError(f"rows have shape {tuple(rows_ND.shape)}; wanted (N, D), D >= 1")
+    if not xp.isdtype(rows_ND.dtype, "real floating"):
+        raise InputTypeError(f"rows have dtype {rows_ND.dtype}; wanted real floating numbers")
     bad_N = xp.any(~xp.isfinite(rows_ND), axis=1)
     if bool(xp.any(bad_N)):
         row = int(xp.argmax(xp.astype(bad_N, xp.int32)))

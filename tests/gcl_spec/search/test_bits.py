@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.errors import InputError
+from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.search.bits import from_bits, hamming, to_bits
 
 
@@ -64,3 +64,14 @@ def test_what_is_refused() -> None:
             from_bits(np.zeros((1, 2), np.uint8), width)
     with pytest.raises(InputError, match="queries have 1 bytes, candidates 2"):
         hamming(np.zeros((1, 1), np.uint8), np.zeros((1, 2), np.uint8))
+
+
+def test_bytes_with_an_offset_are_no_bits() -> None:
+    """sentence-transformers stores "binary" as int8, 128 lower (its pull request 3948)."""
+    z = drawn(2, 3, 16)
+    lower = (to_bits(z).astype(np.int16) - 128).astype(np.int8)
+    for call in (lambda: from_bits(lower, 16), lambda: hamming(to_bits(z), lower)):
+        with pytest.raises(InputTypeError, match="128 must be added"):
+            call()
+    with pytest.raises(InputTypeError, match="rows have dtype uint8"):
+        to_bits(to_bits(z))

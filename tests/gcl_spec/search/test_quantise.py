@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gcl_spec.errors import InputError
+from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.search.quantise import cut, from_int8, int8_ranges, quantise_int8
 
@@ -114,11 +114,29 @@ def test_what_is_refused() -> None:
         int8_ranges(bad)
     with pytest.raises(InputError, match="row 7 holds NaN"):
         quantise_int8(bad, int8_ranges(z))
-    with pytest.raises(InputError, match="N >= 1"):
+    with pytest.raises(InputError, match="there is no row"):
         int8_ranges(z[:0])
+    for bad in (z[0], z[:, :0]):
+        with pytest.raises(InputError, match="D >= 1"):
+            quantise_int8(bad, int8_ranges(z))
     with pytest.raises(InputError, match=r"shape \(2, 12\); wanted \(2, 5\)"):
         quantise_int8(z[:, :5], int8_ranges(z))
     with pytest.raises(InputError, match="a range is none"):
         from_int8(np.zeros((1, 12), np.int8), int8_ranges(z)[::-1])
     with pytest.raises(InputError, match="a range is none"):
         quantise_int8(np.zeros((1, 1), np.float32), np.asarray([[-3e38], [3e38]], np.float32))
+
+
+def test_what_was_quantised_is_not_quantised_again() -> None:
+    z = rows(7)
+    ranges = int8_ranges(z)
+    with pytest.raises(InputTypeError, match="rows have dtype int8; wanted real floating"):
+        quantise_int8(quantise_int8(z, ranges), ranges)
+    with pytest.raises(InputTypeError, match="codes have dtype float32; wanted int8"):
+        from_int8(z, ranges)
+
+
+def test_wider_rows_than_ranges_become_their_ends() -> None:
+    z = rows(8)
+    found = quantise_int8(np.asarray([[1e300, -1e300] * 6]), int8_ranges(z))
+    assert found.tolist() == [[127, -128] * 6]
