@@ -25,6 +25,7 @@ __all__ = [
     "json_option",
     "set_option",
     "step_option",
+    "store_option",
 ]
 
 Option: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -58,6 +59,11 @@ def backend_option(text: str | None = None) -> Option:
 def device_option(text: str = "Such as cpu or cuda:0.  [default: the first]") -> Option:
     """`--device`."""
     return click.option("--device", metavar="NAME", help=text)
+
+
+def store_option(text: str = "Search the copy that gcl index INDEX --store has made.") -> Option:
+    """`--store`, which names a Qdrant server."""
+    return click.option("--store", metavar="qdrant://HOST/NAME", help=text)
 
 
 def step_option(text: str = "Which checkpoint of RUN; best by validation.") -> Option:

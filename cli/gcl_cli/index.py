@@ -13,6 +13,7 @@ from gcl_cli._options import (
     device_option,
     set_option,
     step_option,
+    store_option,
 )
 from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError
@@ -79,6 +80,10 @@ _SHOWN = 5
     help="That of the vectors of a new index.  [default: float32]",
 )
 @click.option("--run", "moved", type=PATH, metavar="RUN", help="The run of INDEX, where it moved.")
+@store_option(
+    "Make a copy of INDEX on a Qdrant server, or bring it up to date; "
+    "then: gcl search INDEX --store."
+)
 @set_option("Another option of data.* or eval.* than the run's; repeatable.")
 @backend_option()
 @step_option()
@@ -98,6 +103,7 @@ def command(
     calibrations: tuple[str, ...],
     dtype: str | None,
     moved: Path | None,
+    store: str | None,
     overrides: tuple[str, ...],
     backend: str,
     step: str,
@@ -122,7 +128,7 @@ def command(
 
     _check_overrides(overrides)
     used = Used(backend, device, step, allow_unverified, overrides)
-    if len(paths) == 2 and not (check or duplicates or deleted):
+    if len(paths) == 2 and not (check or duplicates or deleted or store):
         if out is None:
             raise ConfigError("name the index: gcl index RUN DATA --out INDEX")
         asked = Asked(paths[1], kind, benchmark or "", prefix, update)
@@ -137,7 +143,9 @@ def command(
         _follow(index, moved, used)
     if duplicates:
         _show_duplicates(index, least)
-    if check or not (deleted or update or duplicates):
+    if store is not None:
+        _publish(index, store)
+    if check or not (deleted or update or duplicates or store):
         _show(index, measure=check)
 
 
@@ -180,6 +188,20 @@ def _delete(index: Path, ids: Sequence[str]) -> None:
 
     found = delete(index, ids)
     say(f"{found:,} of {len(ids):,} ids deleted")
+
+
+def _publish(index: Path, store: str) -> None:
+    from gcl_spec.index.about import read_about
+    from gcl_spec.index.qdrant import publish
+    from gcl_spec.index.store import parse_store
+    from gcl_spec.index.table import open_table
+    from gcl_spec.progress import open_progress
+
+    address, about = parse_store(store), read_about(index)
+    with open_progress() as reporter:
+        done = publish(open_table(index, about), about, address, reporter)
+    counts = f"{done.written:,} written, {done.same:,} unchanged, {done.removed:,} removed"
+    say(f"{counts}: {address}")
 
 
 def _say_done(done: "Added") -> None:

@@ -15,6 +15,7 @@ from gcl_cli._options import (
     device_option,
     json_option,
     step_option,
+    store_option,
 )
 from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError
@@ -60,6 +61,7 @@ _SNIPPET = 60
 @click.option("--sheet", type=FILE, metavar="FILE.png", help="Draw the hits as a contact sheet.")
 @json_option("Write the hits as JSON.")
 @click.option("--run", type=PATH, metavar="RUN", help="The run of the index, where it was moved.")
+@store_option()
 @backend_option()
 @step_option("Which checkpoint of the run.")
 @device_option()
@@ -80,6 +82,7 @@ def command(
     sheet: Path | None,
     json_path: Path | None,
     run: Path | None,
+    store: str | None,
     backend: str,
     step: str,
     device: str | None,
@@ -103,7 +106,7 @@ def command(
         raise ConfigError(f"--sheet {sheet}: name a .png file")
     opened = open_index(
         index, run=run, backend=backend, device=device, step=step,
-        allow_unverified=allow_unverified,
+        allow_unverified=allow_unverified, store=store,
     )  # fmt: skip
     hits = opened.search(
         image, text, like=like, k=k, only=[x.strip() for x in only.split(",") if x.strip()],

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from gcl_cli._options import PATH, allow_unverified_option, backend_option, device_option
+from gcl_cli._options import (
+    PATH,
+    allow_unverified_option,
+    backend_option,
+    device_option,
+    store_option,
+)
 from gcl_cli.lines import say
 
 __all__ = ["command"]
@@ -17,6 +23,7 @@ __all__ = ["command"]
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
 )
+@store_option()
 @backend_option()
 @device_option()
 @allow_unverified_option()
@@ -25,6 +32,7 @@ def command(
     run: Path | None,
     host: str,
     port: int,
+    store: str | None,
     backend: str,
     device: str | None,
     allow_unverified: bool,
@@ -44,7 +52,12 @@ def command(
     from gcl_spec.serve.server import is_loopback, serve
 
     opened = open_index(
-        index, run=run, backend=backend, device=device, allow_unverified=allow_unverified
+        index,
+        run=run,
+        backend=backend,
+        device=device,
+        allow_unverified=allow_unverified,
+        store=store,
     )
 
     def ready(address: str) -> None:

@@ -24,16 +24,23 @@ from gcl_spec.index.hit import Found, Hit, interleaved
 from gcl_spec.index.items import Added
 from gcl_spec.index.model import Model, Used, load_model
 from gcl_spec.index.pictures import Pictures
+from gcl_spec.index.qdrant import QdrantSearching
 from gcl_spec.index.quality import Quality, quality
-from gcl_spec.index.queries import Query, calibrated, stored_rows, unit
+from gcl_spec.index.queries import (
+    MODALITIES,
+    Query,
+    calibrated,
+    chosen_modalities,
+    stored_rows,
+    unit,
+)
 from gcl_spec.index.searching import EXACT_ROWS, Searching
+from gcl_spec.index.store import parse_store
 from gcl_spec.index.table import Row, State, Table, open_table
 from gcl_spec.index.writing import delete
 from gcl_spec.progress import Quiet, Reporter
 
 __all__ = ["Index"]
-
-MODALITIES = ("image", "text", "image+text")
 
 
 class Index:
@@ -47,9 +54,11 @@ class Index:
         run: the folder of the run; None: where it was when the index was made.
         used: how the run is used.
         model: the model, where it is in memory already.
+        store: search in this copy on a Qdrant server, such as qdrant://HOST/COLLECTION.
 
     Raises:
         DataError: there is no index, it is of another format, or of another model than `model`.
+        FileError: the server cannot be reached.
     """
 
     def __init__(
@@ -58,12 +67,15 @@ class Index:
         run: Path | None = None,
         used: Used | None = None,
         model: Model | None = None,
+        store: str | None = None,
     ) -> None:
         self.path = folder
         self.about: About = read_about(folder)
         self._run, self._used = run or Path(self.about.run), used or Used()
         self._table: Table = open_table(folder, self.about)
-        self._searching = Searching(self._table)
+        self._searching: Searching | QdrantSearching = Searching(self._table)
+        if store is not None:
+            self._searching = QdrantSearching(parse_store(store), self.about)
         self._pictures = Pictures(folder)
         if model is not None:
             model.check(self.about, folder)
@@ -145,7 +157,7 @@ class Index:
         """
         if k < 1:
             raise InputError(f"k is {k}; wanted 1 or more hits")
-        names, column = _modalities(only), self._column(calibration)
+        names, column = chosen_modalities(only), self._column(calibration)
         if (image is not None or text is not None) + (like is not None) + (vector is not None) != 1:
             raise InputError(
                 "give a picture, a text or both; or like, the id of an item; or vector"
@@ -279,14 +291,3 @@ class Index:
                 f"make the index with --calibration{nearest(calibration, columns)}"
             )
         return columns[calibration][0]
-
-
-def _modalities(only: str | Collection[str]) -> tuple[str, ...]:
-    names = (only,) if isinstance(only, str) else tuple(only)
-    for name in names:
-        if name not in MODALITIES:
-            known = ", ".join(MODALITIES)
-            raise InputError(
-                f"no modality {name!r:.80} (there are {known}){nearest(name, MODALITIES)}"
-            )
-    return names

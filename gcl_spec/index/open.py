@@ -18,6 +18,7 @@ def open_index(
     device: str | None = None,
     step: str = "newest",
     allow_unverified: bool = False,
+    store: str | None = None,
 ) -> Index:
     """An index that `gcl index` has made.
 
@@ -28,10 +29,14 @@ def open_index(
         device: one of the backend's devices; its first when not given.
         step: which checkpoint of the run.
         allow_unverified: take runs of older versions, which have no checksums, and edited files.
+        store: search in the copy that `gcl index INDEX --store` has made on a Qdrant server, such
+            as qdrant://HOST/COLLECTION.
 
     Raises:
-        DataError: there is no index, or it is of another version's format.
+        DataError: there is no index, or it is of another version's format; or there is no such
+            copy, or it is of another model.
+        FileError: the server cannot be reached.
     """
     where = None if run is None else Path(user_path(os.fspath(run)))
     used = Used(backend, device, step, allow_unverified)
-    return Index(Path(user_path(os.fspath(path))), where, used)
+    return Index(Path(user_path(os.fspath(path))), where, used, store=store)

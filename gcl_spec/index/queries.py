@@ -1,12 +1,13 @@
 """Queries: a picture, a text, both, less another text, or an item of the index."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
+from gcl_spec._words import nearest
 from gcl_spec.config.user_paths import is_text
 from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import ConfigError, InputError
@@ -15,7 +16,10 @@ from gcl_spec.evaluate.calibrations.rows import Rows
 from gcl_spec.index.items import MOST_TEXT
 from gcl_spec.objective import name_parts
 
-__all__ = ["Query", "calibrated", "stored_rows", "unit"]
+__all__ = ["MODALITIES", "Query", "calibrated", "chosen_modalities", "stored_rows", "unit"]
+
+MODALITIES = ("image", "text", "image+text")
+"""Those of the items of an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,22 @@ def calibrated(rows: Rows, chain: Chain | None) -> FloatArray:
             "these in place of the item"
         ) from None
     return np.asarray(found[0], np.float32)
+
+
+def chosen_modalities(only: str | Collection[str]) -> tuple[str, ...]:
+    """The modalities that a filter names.
+
+    Raises:
+        InputError: there is none of a name.
+    """
+    names = (only,) if isinstance(only, str) else tuple(only)
+    for name in names:
+        if name not in MODALITIES:
+            known = ", ".join(MODALITIES)
+            raise InputError(
+                f"no modality {name!r:.80} (there are {known}){nearest(name, MODALITIES)}"
+            )
+    return names
 
 
 def unit(row_D: FloatArray) -> FloatArray:

@@ -134,3 +134,21 @@ def test_what_cannot_be_searched_is_said(
     monkeypatch.chdir(place)
     with pytest.raises((ConfigError, DataError, InputError), match=said):
         searched(*args)
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local")
+def test_a_copy_on_a_server(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(":memory:")  # the client's local mode, which needs no server
+    monkeypatch.setattr("gcl_spec.index.qdrant.connect", lambda address: client)
+    store = ("--store", "qdrant://search.example/tiles")
+    for counts in ("5 written, 0 unchanged", "0 written, 5 unchanged"):
+        out = indexed(place / "ix", *store)
+        end = "0 removed: http://search.example:6333, collection tiles"
+        assert out.stdout.splitlines() == [f"{counts}, {end}"]
+    words = ("--text", "a green tile", "-k", 3)
+    assert searched(place / "ix", *words, *store).stdout == searched(place / "ix", *words).stdout
+    with pytest.raises(ConfigError, match="give RUN DATA --out INDEX, or INDEX alone"):
+        indexed(place / "run", place / "data", "--out", place / "other", *store)
+    assert not (place / "other").exists()

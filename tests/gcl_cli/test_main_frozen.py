@@ -29,12 +29,12 @@ OPTIONS = {
     "index": {
         "--allow-unverified", "--backend", "--benchmark", "--calibration", "--check", "--delete",
         "--device", "--dtype", "--duplicates", "--items", "--least", "--out", "--prefix", "--run",
-        "--set", "--step", "--update",
+        "--set", "--step", "--store", "--update",
     },
     "search": {
         "--allow-unverified", "--backend", "--balanced", "--calibration", "--device", "--exact",
         "--image", "--json", "--like", "--min-score", "--minus", "--only", "--run", "--sheet",
-        "--step", "--text", "--weight", "-k",
+        "--step", "--store", "--text", "--weight", "-k",
     },
     "calibrate": {
         "--allow-unverified", "--backend", "--data", "--device", "--only", "--queries", "--rows",
@@ -49,7 +49,9 @@ OPTIONS = {
         "--backend", "--recipe", "--config", "--set", "--device", "--steps", "--kills", "--seed",
         "--minutes",
     },
-    "serve": {"--run", "--host", "--port", "--backend", "--device", "--allow-unverified"},
+    "serve": {
+        "--run", "--host", "--port", "--store", "--backend", "--device", "--allow-unverified",
+    },
     "data": set(),
     "data check": {"--recipe", "--config", "--set", "--sample", "--seed", "--json"},
     "bench": set(),

@@ -29,7 +29,7 @@ def test_it_says_where_the_page_is(
         assert host == (words[1] if words else "127.0.0.1")
         ready(f"http://{host}:{port}/")
 
-    monkeypatch.setattr("gcl_spec.index.index.open_index", lambda path, **more: opened(path))
+    monkeypatch.setattr("gcl_spec.index.open_index", lambda path, **more: opened(path))
     monkeypatch.setattr("gcl_spec.serve.server.serve", serve)
     done = CliRunner().invoke(cli, ["serve", str(index), "--port", "7", *words])
     assert done.exit_code == 0, done.output

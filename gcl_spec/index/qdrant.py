@@ -1,0 +1,220 @@
+"""An index in a collection of a Qdrant server, which many machines search.
+
+The index on the disk stays the source: `publish` makes the collection equal to it, and what is the
+same already is not sent again. One collection has a named vector for the plain rows and one for
+those of each calibration; its metadata says of which model they are.
+"""
+
+import json
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gcl_spec._typing import FloatArray
+from gcl_spec.errors import DataError
+from gcl_spec.index.about import About
+from gcl_spec.index.exact import shown
+from gcl_spec.index.hit import Found, ranked
+from gcl_spec.index.store import Address, connect, store_errors
+from gcl_spec.index.table import PAYLOAD, Row, Table
+from gcl_spec.progress import Reporter
+
+__all__ = ["Published", "QdrantSearching", "publish"]
+
+_BATCH = 256
+_SCROLLED = 4096
+_TIES = 32
+"""So many hits more are asked for, among which those of equal scores are put in order."""
+_NAMES = uuid.UUID("6f0c7a0e-3f0e-5f49-9b6e-0d6f2b4f6b7a")
+
+
+@dataclass(slots=True)
+class Published:
+    """What `publish` did: the numbers of points that were written, left alone, and removed."""
+
+    written: int = 0
+    same: int = 0
+    removed: int = 0
+
+
+def publish(table: Table, about: About, address: Address, reporter: Reporter) -> Published:
+    """Make a collection equal to an index; a collection that is not there is made.
+
+    A kill leaves some of it; the same call goes on.
+
+    Args:
+        table: of the index.
+        about: its model.
+        address: the collection.
+        reporter: hears of progress.
+
+    Raises:
+        DataError: the collection is of another model, or not of an index.
+        FileError: the server cannot be reached, or refuses.
+    """
+    client, done = connect(address), Published()
+    with store_errors("publish to", address):
+        _make(client, address, about, table)
+        total, seen = len(table), 0
+        for rows, vectors in _batches(table):
+            _put(client, address, rows, vectors, done)
+            seen += len(rows)
+            reporter.update("publish", seen, total)
+        done.removed = _remove_others(client, address, table)
+    return done
+
+
+class QdrantSearching:
+    """Searches of a collection that `publish` has made; filters apply inside of its index.
+
+    Args:
+        address: the collection.
+        about: the index whose model makes the queries.
+
+    Raises:
+        DataError: the collection is not there, or of another model.
+        FileError: the server cannot be reached.
+    """
+
+    def __init__(self, address: Address, about: About) -> None:
+        self._client, self._address = connect(address), address
+        with store_errors("search", address):
+            if not self._client.collection_exists(address.collection):
+                raise DataError(
+                    f"{address} is not there; make it: gcl index INDEX --store qdrant://..."
+                )
+            _check(self._client, address, about)
+
+    def nearest(
+        self, query_D: FloatArray, k: int, *, column: str, only: Collection[str], exact: bool
+    ) -> list[Found]:
+        """The `k` best items, best first; of equal scores the lower id comes first.
+
+        Args:
+            query_D: the row to search with, (D,) float32.
+            k: how many are wanted.
+            column: the name of the vectors.
+            only: the modalities that are searched, all if empty.
+            exact: compare with every point, not by the server's index.
+        """
+        from qdrant_client import models
+
+        kept = None
+        if only:
+            any_of = models.MatchAny(any=sorted(only))
+            kept = models.Filter(must=[models.FieldCondition(key="modality", match=any_of)])
+        with store_errors("search", self._address):
+            found = self._client.query_points(
+                self._address.collection,
+                query=np.asarray(query_D, np.float32).tolist(),
+                using=column,
+                query_filter=kept,
+                search_params=models.SearchParams(exact=exact),
+                limit=k + _TIES,
+                with_payload=list(PAYLOAD),
+            )
+        return ranked((Found(x.score, **shown(x.payload)) for x in found.points), k)
+
+
+def _make(client: Any, address: Address, about: About, table: Table) -> None:
+    from qdrant_client import models
+
+    if client.collection_exists(address.collection):
+        _check(client, address, about)
+        return
+    kind = models.Datatype.FLOAT16 if table.dtype == "float16" else models.Datatype.FLOAT32
+    client.create_collection(
+        address.collection,
+        vectors_config={
+            name: models.VectorParams(
+                size=width, distance=models.Distance.DOT, datatype=kind, on_disk=True
+            )
+            for name, width in table.columns.items()
+        },
+        on_disk_payload=True,
+        metadata=_identity(about),
+    )
+    client.create_payload_index(address.collection, "modality", models.PayloadSchemaType.KEYWORD)
+
+
+def _identity(about: About) -> dict[str, str]:
+    """What the rows of a collection are of: the model, and the states of the calibrations."""
+    maker = {**about.maker.to_json(), "size": 0}
+    found = {"maker": maker, "calibrations": {n: list(x) for n, x in about.calibrations.items()}}
+    return {"gcl_index": json.dumps(found, sort_keys=True), "model": about.maker.name}
+
+
+def _check(client: Any, address: Address, about: About) -> None:
+    there = client.get_collection(address.collection).config.metadata or {}
+    own = _identity(about)
+    if there.get("gcl_index") == own["gcl_index"]:
+        return
+    if "gcl_index" not in there:
+        raise DataError(f"{address} was not made by gcl index; choose another name")
+    raise DataError(
+        f"{address} holds rows of another model ({there.get('model')}) or of other calibrations "
+        f"than the index ({own['model']}); choose another name"
+    )
+
+
+def _batches(table: Table) -> Iterator[tuple[list[Row], dict[str, FloatArray]]]:
+    for batch in table.batches((*Row._fields, *table.columns)):
+        rows = [Row(**x) for x in batch.select(Row._fields).to_pylist()]
+        vectors = {name: table.rows_of(batch, name) for name in table.columns}
+        for start in range(0, len(rows), _BATCH):
+            part = slice(start, start + _BATCH)
+            yield rows[part], {name: x[part] for name, x in vectors.items()}
+
+
+def _put(
+    client: Any,
+    address: Address,
+    rows: Sequence[Row],
+    vectors: dict[str, FloatArray],
+    done: Published,
+) -> None:
+    """Send the rows that are not there as they are."""
+    from qdrant_client import models
+
+    points = [_point(row.id) for row in rows]
+    there = client.retrieve(address.collection, points, with_payload=["hash", "origin"])
+    known = {x.id: (x.payload["hash"], x.payload["origin"]) for x in there}
+    fresh = [n for n, row in enumerate(rows) if known.get(points[n]) != (row.hash, row.origin)]
+    if fresh:
+        made = [
+            models.PointStruct(
+                id=points[n],
+                vector={name: x[n].astype(np.float32).tolist() for name, x in vectors.items()},
+                payload=rows[n]._asdict(),
+            )
+            for n in fresh
+        ]
+        client.upsert(address.collection, made, wait=True)
+    done.written += len(fresh)
+    done.same += len(rows) - len(fresh)
+
+
+def _remove_others(client: Any, address: Address, table: Table) -> int:
+    """Remove the points whose ids the table has not."""
+    from qdrant_client import models
+
+    gone, place = list[Any](), None
+    while True:
+        points, place = client.scroll(
+            address.collection, limit=_SCROLLED, offset=place, with_payload=["id"]
+        )
+        known = table.known([x.payload["id"] for x in points])
+        gone += [x.id for x in points if x.payload["id"] not in known]
+        if place is None:
+            break
+    if gone:
+        client.delete(address.collection, models.PointIdsList(points=gone), wait=True)
+    return len(gone)
+
+
+def _point(id: str) -> str:
+    """The number of a point: Qdrant's are UUIDs, made here of the ids of items."""
+    return str(uuid.uuid5(_NAMES, id))

@@ -1,0 +1,100 @@
+"""A Qdrant server as `qdrant://HOST:PORT/COLLECTION`, its client, and its errors."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from gcl_spec._words import one_line
+from gcl_spec.errors import ConfigError, FileError, GclError
+
+__all__ = ["KEY", "Address", "connect", "parse_store", "store_errors"]
+
+KEY = "QDRANT_API_KEY"
+"""The variable of the environment with the key of a server that wants one."""
+_SCHEMES = {"qdrant": "http", "qdrants": "https"}
+_PORT = 6333
+_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A collection of a server.
+
+    url: of the server's REST interface. collection: the name.
+    """
+
+    url: str
+    collection: str
+
+    def __str__(self) -> str:
+        return f"{self.url}, collection {self.collection}"
+
+
+def parse_store(store: str) -> Address:
+    """The address in `qdrant://HOST:PORT/COLLECTION`; `qdrants://` goes by TLS.
+
+    >>> parse_store("qdrant://search.example/shoes")
+    Address(url='http://search.example:6333', collection='shoes')
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        parts = urlsplit(store)
+        host, port, name = parts.hostname or "", parts.port or _PORT, parts.path.strip("/")
+    except ValueError:
+        host, port, name = "", 0, ""
+    scheme = _SCHEMES.get(store.partition("://")[0])
+    plain = not any(letter in store for letter in "@?#\\ ") and "/" not in name
+    if not scheme or not host or not name or not plain:
+        raise ConfigError(
+            f"--store {store:.200}: wanted qdrant://HOST/COLLECTION, or qdrants:// for TLS; the "
+            f"port is {_PORT} unless named, and the key comes from {KEY}"
+        )
+    shown = f"[{host}]" if ":" in host else host
+    return Address(f"{scheme}://{shown}:{port}", name)
+
+
+def connect(address: Address) -> Any:
+    """The client of a server, which has not been asked for anything yet.
+
+    Raises:
+        ConfigError: the package qdrant-client is not installed.
+    """
+    try:
+        from qdrant_client import QdrantClient
+    except ImportError as error:
+        raise ConfigError(
+            f"a Qdrant server needs its client: pip install 'gcl-spec[qdrant]' ({error})"
+        ) from error
+    key = os.environ.get(KEY) or None
+    return QdrantClient(url=address.url, api_key=key, timeout=_SECONDS, check_compatibility=False)
+
+
+@contextmanager
+def store_errors(what: str, address: Address) -> Iterator[None]:
+    """Turn what the client raises in this block into a `FileError` of one line.
+
+    Args:
+        what: the work, such as "search".
+        address: the collection.
+
+    Raises:
+        FileError: the server cannot be reached, or refuses.
+    """
+    from qdrant_client.common.client_exceptions import QdrantException
+    from qdrant_client.http.exceptions import ApiException
+
+    try:
+        yield
+    except GclError:
+        raise
+    except (ApiException, QdrantException, OSError, RuntimeError, ValueError) as error:
+        said = one_line(str(error).strip().partition("\n")[0] or type(error).__name__)[:300]
+        raise FileError(
+            f"cannot {what} {address}: {said}; see that the server runs and is reached at this "
+            f"address, and that {KEY} is its key, then give the same command again"
+        ) from error

@@ -1,0 +1,134 @@
+"""A copy of an index on a Qdrant server, by the real client's local mode, which has no server.
+
+Its searches are exact, so that nothing here says how good the server's own index is.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from gcl_spec.errors import DataError
+from gcl_spec.index import Index, qdrant
+from gcl_spec.index.queries import unit
+from gcl_spec.index.store import parse_store
+from gcl_spec.progress import Quiet
+from indexed import added, model_of, opened, stored, write_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local")
+
+STORE = "qdrant://search.example/tiles"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Any:
+    from qdrant_client import QdrantClient
+
+    found = QdrantClient(":memory:")
+    monkeypatch.setattr(qdrant, "connect", lambda address: found)
+    return found
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    data = write_folder(tmp_path / "data")
+    for n in range(40):
+        Image.new("RGB", (8, 8), (6 * (n // 2), 20, 255 - 6 * (n // 2))).save(data / f"{n:02}.png")
+    (data / "it's.txt").write_text("a quoted tile")
+    added(tmp_path / "ix", data, size=17)
+    return tmp_path / "ix"
+
+
+def published(index: Path) -> tuple[int, int, int]:
+    found = opened(index)
+    done = qdrant.publish(found._table, found.about, parse_store(STORE), Quiet())
+    return done.written, done.same, done.removed
+
+
+def copy_of(index: Path) -> Index:
+    return Index(index, model=model_of(index.parent), store=STORE)
+
+
+def test_a_search_of_the_copy_is_that_of_the_index(place: Path, client: Any) -> None:
+    assert published(place) == (45, 0, 0)
+    own, copy = opened(place), copy_of(place)
+    for only in ((), ("image",), ("text", "image+text")):
+        for k in (1, 5, 60):
+            want = own.search(text="a red tile", k=k, only=only)
+            got = copy.search(text="a red tile", k=k, only=only)
+            assert [x.id for x in got] == [x.id for x in want]
+            assert [x.score for x in got] == pytest.approx([x.score for x in want], abs=1e-6)
+            assert [(x.text, x.image, x.origin) for x in got] == [
+                (x.text, x.image, x.origin) for x in want
+            ]
+    equal = unit(stored(place)["06.png"])  # 06 and 07 are the same picture
+    assert [x.id for x in copy.search(vector=equal, k=1)] == ["06.png"]
+    assert [x.id for x in copy.search(like="it's.txt", k=3)] == [
+        x.id for x in own.search(like="it's.txt", k=3)
+    ]
+
+
+def test_only_what_has_changed_is_sent(place: Path, client: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(qdrant, "_SCROLLED", 7)
+    published(place)
+    sent: list[int] = []
+    upsert = client.upsert
+    monkeypatch.setattr(
+        client, "upsert", lambda name, points, **more: (sent.append(len(points)),
+                                                         upsert(name, points, **more)))  # fmt: skip
+    assert published(place) == (0, 45, 0)
+    assert sent == []
+    data = place.parent / "data"
+    Image.new("RGB", (8, 8), (1, 255, 1)).save(data / "03.png")
+    for name in ("04.png", "it's.txt"):
+        (data / name).unlink()
+    added(place, data, update=True)
+    assert published(place) == (1, 42, 2)
+    assert sent == [1]
+    own, copy = opened(place), copy_of(place)
+    for text in ("a quoted tile", "a green tile"):
+        assert [x.id for x in copy.search(text=text, k=50)] == [
+            x.id for x in own.search(text=text, k=50)
+        ]
+
+
+def test_a_publishing_that_was_killed_goes_on(place: Path, client: Any, monkeypatch: Any) -> None:
+    upsert = client.upsert
+    calls = 0
+
+    def breaks(*args: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return upsert(*args, **more)
+
+    monkeypatch.setattr(qdrant, "_BATCH", 10)
+    monkeypatch.setattr(client, "upsert", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        published(place)
+    written, same, _ = published(place)
+    assert written + same == 45
+    assert same > 0
+
+
+def test_a_collection_of_something_else_is_refused(place: Path, client: Any) -> None:
+    from qdrant_client import models
+
+    with pytest.raises(DataError, match="collection tiles is not there; make it"):
+        copy_of(place)
+    plain = {"vector": models.VectorParams(size=3, distance=models.Distance.DOT)}
+    client.create_collection("tiles", vectors_config=plain)
+    for act in (published, copy_of):
+        with pytest.raises(DataError, match="was not made by gcl index"):
+            act(place)
+    client.delete_collection("tiles")
+    published(place)
+    metadata = dict(client.get_collection("tiles").config.metadata)
+    assert metadata["model"].startswith("tiles, step 0")
+    metadata["gcl_index"] = metadata["gcl_index"].replace("0000", "1111")
+    client.delete_collection("tiles")
+    client.create_collection("tiles", vectors_config=plain, metadata=metadata)
+    with pytest.raises(DataError, match="holds rows of another model"):
+        published(place)
