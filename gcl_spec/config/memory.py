@@ -56,7 +56,7 @@ def _needs(config: Config) -> Iterator[tuple[dict[str, int], int]]:
     if model.kind == "lite":
         pixels = 3 * model.image_size**2
         yield {"model.image_size": model.image_size}, _PICTURES * _NUMBER * pixels
-    if model.kind == "clip" and "video" in given_names(model.modalities):
+    if model.kind != "adapter" and "video" in given_names(model.modalities):
         frames = {"train.batch_size": config.train.batch_size, "model.frames": model.frames}
         yield frames, _PIXELS * _NUMBER * config.train.batch_size * model.frames
     yield {"model.lora": model.lora}, _TRAINED * _TOWER * model.lora

@@ -39,9 +39,9 @@ class ModelConfig:
     fuse: Literal["raw", "unit", "joint"] = "raw"
     """image+text: sum of the projections or of the unit embeddings; joint: encoded by vista."""
     frames: int = 15
-    """clip: how many frames of a video are seen, of stretches of equal length; CoVR's 15."""
+    """How many frames of a video are seen, of stretches of equal length; CoVR's 15."""
     pool: Literal["mean", "attention"] = "mean"
-    """clip: a video's row from its frames': their mean, or weighted by a learned attention."""
+    """A video's row from its frames': their mean, or weighted by a learned attention."""
     freeze: Literal["none", "image", "text", "both"] = "both"
     """Towers that are not trained; lite computes outputs of two frozen towers once and caches."""
     lora: int = 0

@@ -124,7 +124,7 @@ def _check_modalities(config: Config) -> None:
             raise ConfigError(f"{where}: {name!r} is there twice")
     given = given_names(model.modalities)
     if model.kind != "adapter" and {*given} not in _taken(model):
-        more = ", and videos beside or instead of images" if model.kind == "clip" else ""
+        more = ", and videos beside or instead of images" if len(_taken(model)) > 1 else ""
         raise ConfigError(
             f"{where}: a {model.kind} model takes {' and '.join(_TOWERS)}{more}; model.kind = "
             "'adapter' takes vectors of any modality"
@@ -143,6 +143,6 @@ def _check_modalities(config: Config) -> None:
 
 def _taken(model: ModelConfig) -> tuple[set[str], ...]:
     """The sets of given modalities that the towers of a model take."""
-    if model.kind == "clip":
+    if model.kind in ("clip", "lite"):
         return {*_TOWERS}, {"video", "text"}, {*_TOWERS, "video"}
     return ({*_TOWERS},)

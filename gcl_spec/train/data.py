@@ -260,7 +260,7 @@ class TrainingData:
         for n, row in zip(numbers, rows, strict=True):
             if isinstance(row, BadSample):
                 self._bad.add(0, [row])
-            elif reasons := [unreadable[x] for x in row.pictures if x in unreadable]:
+            elif reasons := [unreadable[x] for x in row.all_files if x in unreadable]:
                 self._bad.add(0, [BadSample(row.id, self._source.place(n), reasons[0])])
         self._bad.judge(0, met=len(numbers), whole=len(numbers) == len(self._source))
         self._knows_bad = True

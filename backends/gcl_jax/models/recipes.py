@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from gcl_jax.models.towers.clip import Clip
@@ -17,6 +18,7 @@ from gcl_jax.models.towers.efficientnet_lite import EfficientNetLite0
 from gcl_jax.models.towers.layers import Activation, LayerNorm, Linear
 from gcl_jax.models.towers.minilm import MiniLM
 from gcl_jax.models.towers.vista import Vista
+from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.draws import kept_patches
@@ -51,6 +53,18 @@ class Model(nnx.Module, Projecting[jax.Array]):
     ) -> dict[str, jax.Array]:
         """The projections by modality, (B, width) each (`Projecting.projections`)."""
         return self.projections(inputs, jnp.zeros_like, wanted, draw)
+
+    def pool(self, rows: jax.Array) -> jax.Array:
+        """The rows (B, width) of videos, of rows (B, frames, width) (`Projecting.pool`)."""
+        query = self.frame_query[...] if hasattr(self, "frame_query") else None
+        pooled: jax.Array = pooled_frames(rows, query, xp=jnp)
+        return pooled
+
+    def _see_frames(self, config: Config, start: FloatArray) -> None:
+        """Take videos where the config says so; `start` (width,) is what attention starts at."""
+        self.given, self.framed = seen(config.model), framed(config.model)
+        if config.model.pool == "attention":
+            self.frame_query = nnx.Param(jnp.asarray(start))
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
         self.log_scale = nnx.Param(jnp.asarray(start_scale(config, own), jnp.float32))
@@ -101,6 +115,7 @@ class LiteModel(_Heads):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, {"image": EfficientNetLite0.width, "text": MiniLM.width})
+        self._see_frames(config, np.zeros(config.model.width, np.float32))
         for name in ("image", "text"):
             if not config.model.freezes(name):
                 setattr(self, f"{name}_tower", frozen_tower(name))
@@ -157,9 +172,7 @@ class ClipModel(Model):
     def __init__(self, config: Config) -> None:
         folder = clip_folder(config)
         self.clip = Clip.from_folder(folder)
-        self.given, self.framed = seen(config.model), framed(config.model)
-        if config.model.pool == "attention":
-            self.frame_query = nnx.Param(jnp.asarray(start_query(folder, self.clip.width)))
+        self._see_frames(config, start_query(folder, self.clip.width))
         self._start_scale(config, self.clip.checkpoint_log_scale)
         self.max_tokens = self.clip.max_tokens
 
@@ -174,12 +187,6 @@ class ClipModel(Model):
         if name == "text" and "text/input_ids" in inputs:
             return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
         return None
-
-    def pool(self, rows: jax.Array) -> jax.Array:
-        """The rows (B, width) of videos, of rows (B, frames, width) (`Projecting.pool`)."""
-        query = self.frame_query[...] if hasattr(self, "frame_query") else None
-        pooled: jax.Array = pooled_frames(rows, query, xp=jnp)
-        return pooled
 
     def checkpointing(self) -> None:
         """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""

@@ -1,7 +1,7 @@
 """The JAX trainer: towers, the verified loss, AdamW, on one device or a mesh."""
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from math import log
 from typing import Any
 
@@ -20,6 +20,7 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.models.draws import step_seed
+from gcl_spec.models.frames import framed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 
 __all__ = ["JaxTrainer"]
@@ -179,12 +180,26 @@ class JaxTrainer:
         if self._config.model.kind != "lite":
             return inputs
         for name in raw:
-            if self._config.model.freezes(name):
+            tower = "image" if name in framed(self._config.model) else name
+            if self._config.model.freezes(tower):
                 own = {n: inputs.pop(n) for n in list(inputs) if n.startswith(f"{name}/")}
-                tower, run = self._frozen[name]
-                output = run(tower.params, tower.buffers, _padded(own, _round_up(len(batch), 32)))
-                inputs[f"{name}/features"] = np.asarray(output)[: len(batch)]
+                run = self._run_frames if name != tower else partial(self._run_frozen, tower)
+                inputs[f"{name}/features"] = run(own)
         return inputs
+
+    def _run_frozen(self, name: str, own: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        """The outputs (B, F) of a frozen tower."""
+        tower, run = self._frozen[name]
+        size = len(next(iter(own.values())))
+        output = run(tower.params, tower.buffers, _padded(own, _round_up(size, 32)))
+        return np.asarray(output)[:size]
+
+    def _run_frames(self, own: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        """The outputs (B, frames, F) of the frozen tower of pictures, for frames of videos."""
+        ((name, x),) = own.items()
+        flat = x.reshape((-1, *x.shape[2:]))
+        output = self._run_frozen("image", {f"image/{name.partition('/')[2]}": flat})
+        return output.reshape((*x.shape[:2], -1))
 
     def _trains(self, name: str) -> bool:
         if name == "log_scale":

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Mapping
 from math import log
 
+import numpy as np
 import torch
 from array_api_compat import torch as torch_namespace
 from torch import nn
 
+from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config
 from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
@@ -31,12 +33,24 @@ class Model(nn.Module, Projecting[torch.Tensor]):
     """A model that projects every given modality into one space, with its temperature."""
 
     log_scale: nn.Parameter
+    frame_query: nn.Parameter | None
 
     def forward(
         self, inputs: Inputs, wanted: Collection[str] | None = None
     ) -> dict[str, torch.Tensor]:
         """The projections by modality, (B, width) each (`Projecting.projections`)."""
         return self.projections(inputs, torch.zeros_like, wanted)
+
+    def pool(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows (B, width) of videos, of rows (B, frames, width) (`Projecting.pool`)."""
+        pooled: torch.Tensor = pooled_frames(rows, self.frame_query, xp=torch_namespace)
+        return pooled
+
+    def _see_frames(self, config: Config, start: FloatArray) -> None:
+        """Take videos where the config says so; `start` (width,) is what attention starts at."""
+        self.given, self.framed = seen(config.model), framed(config.model)
+        query = nn.Parameter(torch.from_numpy(start)) if config.model.pool == "attention" else None
+        self.register_parameter("frame_query", query)
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
         scale = torch.tensor(start_scale(config, own))
@@ -80,6 +94,7 @@ class LiteModel(_Heads):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, {"image": EfficientNetLite0.width, "text": MiniLM.width})
+        self._see_frames(config, np.zeros(config.model.width, np.float32))
         self._frozen: dict[str, nn.Module] = {}
         if not config.model.freezes("image"):
             self.image_tower = EfficientNetLite0.pretrained()
@@ -134,16 +149,11 @@ class ClipModel(Model):
     A frozen tower stays in the parameters, so that a run's checkpoint needs no other folder.
     """
 
-    frame_query: nn.Parameter | None
-
     def __init__(self, config: Config) -> None:
         super().__init__()
         folder = clip_folder(config)
         self.clip = ClipTowers.from_folder(folder)
-        self.given, self.framed = seen(config.model), framed(config.model)
-        attends = config.model.pool == "attention"
-        query = torch.from_numpy(start_query(folder, self.clip.width)) if attends else None
-        self.register_parameter("frame_query", None if query is None else nn.Parameter(query))
+        self._see_frames(config, start_query(folder, self.clip.width))
         self._start_scale(config, self.clip.checkpoint_log_scale)
         for name in ("image", "text"):
             if config.model.freezes(name):
@@ -161,11 +171,6 @@ class ClipModel(Model):
         if name == "text" and "text/input_ids" in inputs:
             return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
         return None
-
-    def pool(self, rows: torch.Tensor) -> torch.Tensor:
-        """The rows (B, width) of videos, of rows (B, frames, width) (`Projecting.pool`)."""
-        pooled: torch.Tensor = pooled_frames(rows, self.frame_query, xp=torch_namespace)
-        return pooled
 
     def checkpointing(self) -> None:
         """Compute activations of the towers again in backward (`Projecting.checkpointing`)."""

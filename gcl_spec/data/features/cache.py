@@ -17,7 +17,7 @@ from gcl_spec.config.cache_folder import cache_errors
 __all__ = ["FeatureCache"]
 
 _DIGEST = hashlib.sha256().digest_size
-_NAMES = r"(image|text)-[0-9a-f]{16}(\.part-[0-9a-f]{16})?\.safetensors"
+_NAMES = r"(image|text|video)-[0-9a-f]{16}(\.part-[0-9a-f]{16})?\.safetensors"
 """The names of all parts: a killed process may leave half of one that nobody writes again."""
 
 

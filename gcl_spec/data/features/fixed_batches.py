@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gcl_spec.batch import Batch
 from gcl_spec.data.prepare.collate import Collate, assemble
+from gcl_spec.data.sample import FILES
 
 __all__ = ["fixed_batches"]
 
@@ -33,10 +34,10 @@ def fixed_batches(
 
     Args:
         collate: makes batches.
-        kind: "image" or "text".
-        items: references to pictures, or texts.
+        kind: "image", "video" or "text".
+        items: references to pictures or videos, or texts.
         size: rows of a batch.
-        bad: takes the reason for each picture that cannot be read.
+        bad: takes the reason for each file that cannot be read.
     """
     groups: dict[int, list[int]] = {}
     for place, length in enumerate(_lengths(collate, kind, items)):
@@ -50,7 +51,7 @@ def fixed_batches(
 
 
 def _lengths(collate: Collate, kind: str, items: Sequence[str]) -> Iterator[int]:
-    if kind == "image":
+    if kind in FILES:
         yield from [0] * len(items)
         return
     for start in range(0, len(items), _CHUNK):
@@ -62,7 +63,7 @@ def _lengths(collate: Collate, kind: str, items: Sequence[str]) -> Iterator[int]
 def _batch(
     collate: Collate, kind: str, items: list[str], length: int, bad: dict[str, str] | None
 ) -> Batch:
-    if kind == "image":
+    if kind in FILES:
         return collate({kind: items}, bad=bad)
     inputs: dict[str, npt.NDArray[np.generic]] = {}
     for name, x in collate({kind: items}).inputs.items():

@@ -1,10 +1,10 @@
 """Names the frozen towers' outputs by everything that changes them."""
 
 from gcl_spec.config.options import ModelConfig
-from gcl_spec.data.prepare import pictures, tokenizer
+from gcl_spec.data.prepare import frames, pictures, tokenizer
 from gcl_spec.models.pretrained import IMAGE_TOWER, TEXT_TOWER, package_version
 
-__all__ = ["image_tower_key", "text_tower_key"]
+__all__ = ["image_tower_key", "text_tower_key", "video_tower_key"]
 
 
 def image_tower_key(config: ModelConfig) -> str:
@@ -17,3 +17,8 @@ def text_tower_key(config: ModelConfig) -> str:
     """The name of the text tower's outputs: the same key and text give the same output."""
     cut = f"max_tokens={config.max_tokens} tokenizing={tokenizer.TOKENIZING_VERSION}"
     return f"{TEXT_TOWER}=={package_version(TEXT_TOWER)} {cut}"
+
+
+def video_tower_key(config: ModelConfig) -> str:
+    """The name of the image tower's outputs for all frames of a video."""
+    return f"{image_tower_key(config)} frames={config.frames} decoding={frames.FRAMES_VERSION}"

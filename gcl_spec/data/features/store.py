@@ -13,10 +13,12 @@ from gcl_spec.config.cache_folder import cache_folder
 from gcl_spec.config.options import Config
 from gcl_spec.data.features.cache import FeatureCache
 from gcl_spec.data.features.fixed_batches import fixed_batches
-from gcl_spec.data.features.keys import image_tower_key, text_tower_key
+from gcl_spec.data.features.keys import image_tower_key, text_tower_key, video_tower_key
 from gcl_spec.data.prepare.collate import Collator, Items, assemble, has_any, without_bad
 from gcl_spec.data.prepare.pictures import ImageInput
+from gcl_spec.data.sample import FILES
 from gcl_spec.errors import DataError
+from gcl_spec.models.frames import framed
 from gcl_spec.progress import Quiet, Reporter
 
 __all__ = ["FeatureStore"]
@@ -47,8 +49,10 @@ class FeatureStore:
         self._compute = compute
         folder = cache_folder(config.data)
         keys = {"image": image_tower_key, "text": text_tower_key}
+        keys |= dict.fromkeys(framed(config.model), video_tower_key)
         self._caches = {n: FeatureCache(folder, n, key(config.model)) for n, key in keys.items()}
         self._rows: dict[str, dict[str, FloatArray]] = {name: {} for name in keys}
+        self._frames = dict.fromkeys(framed(config.model), config.model.frames)
         self._bad: dict[str, str] = {}
 
     def prepare(
@@ -64,12 +68,12 @@ class FeatureStore:
         batches, is not computed again.
 
         Args:
-            items: references to pictures, and texts, by modality; None is left out.
+            items: references to pictures and videos, and texts, by modality; None is left out.
             reporter: hears of progress, and of a damaged cache.
-            bad: takes the reason for each picture that cannot be read, as in `Collate`.
+            bad: takes the reason for each file that cannot be read, as in `Collate`.
 
         Raises:
-            DataError: an unreadable picture, or a tower whose output is not finite.
+            DataError: an unreadable file, or a tower whose output is not finite.
             FileError: the cache cannot be written.
         """
         reporter = reporter or Quiet()
@@ -104,8 +108,8 @@ class FeatureStore:
     ) -> Batch:
         """A batch of prepared tower outputs; its arguments are those of `Collate.__call__`."""
         if bad is not None:
-            pictures = (x for x in items.get("image", ()) if isinstance(x, str))
-            bad |= {x: self._bad[x] for x in pictures if x in self._bad}
+            files = (x for name in FILES for x in items.get(name, ()) if isinstance(x, str))
+            bad |= {x: self._bad[x] for x in files if x in self._bad}
         items = without_bad(items, bad)
         inputs: dict[str, npt.NDArray[np.generic]] = {}
         for kind, entries in items.items():
@@ -115,7 +119,8 @@ class FeatureStore:
                     raise DataError(f"no {kind} was prepared; call prepare first")
                 zero = np.zeros_like(next(iter(rows.values())))
                 found = [zero if item is None else self._row(kind, item) for item in entries]
-                inputs[f"{kind}/features"] = np.stack(found)
+                frames = (self._frames[kind],) if kind in self._frames else ()
+                inputs[f"{kind}/features"] = np.stack(found).reshape((len(found), *frames, -1))
         return assemble(inputs, items, ids)
 
     def _row(self, kind: str, item: ImageInput) -> FloatArray:
@@ -139,7 +144,7 @@ class FeatureStore:
         return found
 
     def _digest(self, kind: str, item: str) -> str:
-        content = self._collator.read(item) if kind == "image" else item.encode()
+        content = self._collator.read(item) if kind in FILES else item.encode()
         assert isinstance(content, bytes)
         return hashlib.sha256(content).hexdigest()
 
@@ -156,7 +161,8 @@ class FeatureStore:
         rows: dict[str, FloatArray] = {}
         unsaved: dict[str, FloatArray] = {}
         done = 0
-        for places, batch in fixed_batches(self._collator, kind, named, _BATCH, bad):
+        size = max(1, _BATCH // self._frames.get(kind, 1))
+        for places, batch in fixed_batches(self._collator, kind, named, size, bad):
             computed = self._compute_some(kind, batch, [named[n] for n in places], width)
             for n, row in zip(places, computed, strict=True):
                 if not bad or named[n] not in bad:
@@ -178,7 +184,8 @@ class FeatureStore:
         """
         if not batch.inputs:
             return np.zeros((len(items), width or 1), np.float32)
-        computed_BF = self._compute(batch)[kind][: len(items)].astype(np.float32, copy=False)
+        computed = self._compute(batch)[kind][: len(items)].astype(np.float32, copy=False)
+        computed_BF = computed.reshape((len(items), -1))  # of a video those of all frames
         finite_B = np.all(np.isfinite(computed_BF), axis=1)
         if not np.all(finite_B):
             item = items[int(np.argmin(finite_B))]

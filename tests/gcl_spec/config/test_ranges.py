@@ -52,7 +52,10 @@ def test_defaults_and_edges_are_taken() -> None:
         ({"model__frames": 0}, "model.frames = 0; must be at least 1"),
         ({"data__frame_cache": -1.0}, "data.frame_cache = -1.0; must not be negative"),
         ({"model__pool": "attention"}, "model.pool = 'attention' is for frames of videos"),
-        ({"model__modalities": ("video", "text")}, "a lite model takes image and text; "),
+        (
+            {"model__kind": "vista", "model__modalities": ("video", "text")},
+            "a vista model takes image and text; ",
+        ),
         (
             {**CLIP, "model__modalities": ("video", "image")},
             "takes image and text, and videos beside or instead of images; ",
