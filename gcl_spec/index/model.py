@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,15 @@ class Model:
             InputError: this model takes none of these, or nothing is left of the row.
         """
         columns = query.columns()
-        run = LoadedRun(self.config, 0, self.trainer)
-        rows_SD = run.encode(image=columns["image"], text=columns["text"])
+        rows_SD = self._run.encode(image=columns["image"], text=columns["text"])
         if not np.isfinite(rows_SD).all() or not rows_SD.any(axis=1).all():
             raise InputError("the model's row of this query is zero, or holds NaN or Inf")
         return query.rows(rows_SD)
+
+    @cached_property
+    def _run(self) -> LoadedRun:
+        """What encodes queries, which keeps the tokenizer."""
+        return LoadedRun(self.config, 0, self.trainer)
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of each calibration's state, by its name."""

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, DataError
 from gcl_spec.index import open_index
 from gcl_spec.index.adding import Adding
 from gcl_spec.index.model import Used, load_model
 from gcl_spec.index.sources import items_of, origin_of
-from gcl_spec.run import load_run
-from indexed import write_folder
+from gcl_spec.run import load_run, loaded
+from indexed import added, opened, write_folder
 from trained import trained_run
 
 USED = Used(device="cpu", allow_unverified=True)
@@ -42,3 +43,19 @@ def test_an_index_of_a_trained_run(tmp_path: Path) -> None:
         other.search(text="a")
     with pytest.raises(CheckpointError):
         load_model(tmp_path / "data", USED)
+
+
+def test_the_tokenizer_is_made_once_for_all_queries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added(tmp_path / "ix", write_folder(tmp_path / "data"))
+    index, made, collator = opened(tmp_path / "ix"), list[Config](), loaded.Collator
+
+    def counted(config: Config) -> loaded.Collator:
+        made.append(config)
+        return collator(config)
+
+    monkeypatch.setattr(loaded, "Collator", counted)
+    for text in ("a red tile", "a note"):
+        index.search(text=text)
+    assert len(made) == 1
