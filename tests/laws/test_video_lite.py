@@ -47,6 +47,14 @@ def test_heads_learn_from_frames_alike_on_both_backends(
     states = [x.state()["params/frame_query"] for x in (one, other)]
     assert np.abs(states[0]).max() > 1e-3
     np.testing.assert_allclose(*states, atol=1e-5)
+    middle = other.state()
+    other.step(batch, lr=1e-2)
+    rest = JaxTrainer(config, device="cpu:0", state=middle)
+    rest._steps = other._steps  # compiled already
+    rest.step(batch, lr=1e-2)
+    end = other.state()
+    for name, x in rest.state().items():
+        np.testing.assert_array_equal(x, end[name], err_msg=name)
     monkeypatch.setattr(
         other, "_run_frozen", lambda name, own: own["image/pixels"].mean(axis=(1, 2))
     )

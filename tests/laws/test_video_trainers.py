@@ -36,29 +36,20 @@ def trainer(backend: str, folder: Path, *sets: str, state: Any = None) -> Any:
     return kind(small(folder / "data", "model.pool=attention", *sets), device=device, state=state)
 
 
-def test_both_learn_alike_and_go_on_to_the_bit(tmp_path: Path) -> None:
-    found: dict[str, Any] = {}
-    for name in BACKENDS:
-        one = trainer(name, tmp_path)
-        first = {key: float(x) for key, x in one.step(batch(0), lr=1e-2).items()}
-        middle = one.state()
-        one.step(batch(1), lr=1e-2)
-        rest = trainer(name, tmp_path, state=middle)
-        if name == "jax":
-            rest._steps = one._steps  # compiled already
-        rest.step(batch(1), lr=1e-2)
-        end = one.state()
-        for key, x in rest.state().items():
-            np.testing.assert_array_equal(x, end[key], err_msg=key)
-        found[name] = first, middle, one.encode(batch(2))
-    (first, state, rows), (same_first, same_state, same_rows) = found.values()
-    assert first == pytest.approx(same_first, rel=1e-4)
-    query = state["params/frame_query"]
-    assert np.abs(query).max() > 1e-3, "it is trained"
-    np.testing.assert_allclose(query, same_state["params/frame_query"], atol=1e-5)
-    for name, want in rows.items():
-        np.testing.assert_allclose(same_rows[name], want, atol=1e-3)
-        assert not want[~batch(2).has(name)].any()
+def test_a_run_goes_on_to_the_bit(tmp_path: Path) -> None:
+    """That of JAX does so with frozen towers, in `test_video_lite`, which compiles in less time."""
+    one = trainer("torch", tmp_path)
+    start = one.state()
+    one.step(batch(0), lr=1e-2)
+    middle = one.state()
+    one.step(batch(1), lr=1e-2)
+    rest = trainer("torch", tmp_path, state=middle)
+    rest.step(batch(1), lr=1e-2)
+    end = one.state()
+    for key, x in rest.state().items():
+        np.testing.assert_array_equal(x, end[key], err_msg=key)
+    for name in ("frame_query", "clip.visual_projection.weight", "clip.text_projection.weight"):
+        assert np.abs(middle[f"params/{name}"] - start[f"params/{name}"]).max() > 1e-3, name
 
 
 def test_a_state_of_one_encodes_alike_on_the_other(tmp_path: Path) -> None:
@@ -68,6 +59,7 @@ def test_a_state_of_one_encodes_alike_on_the_other(tmp_path: Path) -> None:
     same_rows = other.encode(batch(2))
     for name, want in one.encode(batch(2)).items():
         np.testing.assert_allclose(same_rows[name], want, atol=1e-5)
+        assert not want[~batch(2).has(name)].any()
 
 
 def test_a_video_is_the_mean_of_its_frames_rows_before_they_are_normalised(tmp_path: Path) -> None:
