@@ -63,7 +63,8 @@ def searched(encode: Encode, tasks: Sequence[Task], calibration: Chain | None = 
         raise DataError("there is no task to evaluate")
     renamed = one_content_an_id(tasks)
     pool = union_pool(renamed)
-    contents = dict.fromkeys(i.content for t in tasks for i in (*t.queries, *t.candidates))
+    groups = [group for task in tasks for group in (task.queries, task.candidates)]
+    contents = dict.fromkeys(item.content for group in (*groups, pool) for item in group)
     items = [Item("", **dict(content)) for content in contents]
     once = encode if isinstance(encode, EncodedOnce) else EncodedOnce(encode)
 

@@ -1,5 +1,7 @@
 """The rows of tasks, and the searches among them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,14 @@ def test_every_search_has_the_rows_of_its_items() -> None:
         np.testing.assert_array_equal(found.rows_ND[one.rows_C], encode(one.candidates))
     assert sorted(found.pool_C.tolist()) == list(range(8))
     assert found.numbers(T2I.candidates).tolist() == found.searches[0].rows_C.tolist()
+
+
+def test_a_global_pool_may_hold_items_of_no_task() -> None:
+    """M-BEIR's union has the candidates of all sets, where only some are evaluated."""
+    task = replace(T2I, union=(*T2I.candidates, *I2T.candidates))
+    local, whole = searched(gapped(1.0), [task]).searches
+    assert len(local.rows_C) == len(T2I.candidates)
+    assert len({*whole.rows_C.tolist()}) == len(T2I.candidates) + len(I2T.candidates)
 
 
 def test_no_task_is_an_error() -> None:
