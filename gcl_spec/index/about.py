@@ -11,9 +11,9 @@ from gcl_spec._files.reading import parse_json, read_regular, reason
 from gcl_spec.embed.maker import Maker
 from gcl_spec.errors import DataError
 
-__all__ = ["ABOUT", "About", "Origin", "read_about", "side_by_side", "write_about"]
+__all__ = ["ABOUT", "TABLE", "About", "Origin", "read_about", "side_by_side", "write_about"]
 
-ABOUT = "index.json"
+ABOUT, TABLE = "index.json", "items"
 _FORMAT, _FAMILY = "gcl-spec/index-1", "gcl-spec/index-"
 
 

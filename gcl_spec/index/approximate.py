@@ -19,7 +19,7 @@ from gcl_spec.progress import Reporter
 
 __all__ = ["CANDIDATES", "PROBES", "approximate", "build", "is_built"]
 
-PROBES = 40
+PROBES = 100
 CANDIDATES = 100
 """The rows that are scored in full, for up to `CANDIDATES` / 5 hits; for more, five times these."""
 _PARTITION = 1000

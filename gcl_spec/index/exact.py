@@ -8,11 +8,12 @@ import numpy as np
 
 from gcl_spec._typing import AnyArray, FloatArray, IntArray
 from gcl_spec.index.best import Best, best_rows, largest_norm
-from gcl_spec.index.hit import Found, ranked
+from gcl_spec.index.hit import Found
 from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 
 __all__ = ["HeldRows", "found_of", "ids_of", "shown", "stream"]
 
+_ROWS = 16_384
 _TEXT = 1000
 """The characters of a text that a search shows."""
 
@@ -40,7 +41,8 @@ class HeldRows:
         """
         import pyarrow as pa
 
-        batches = list(table.batches((*PAYLOAD, column)))
+        # Whole texts of all rows might fill the memory.
+        batches = [_shortened(batch) for batch in table.batches((*PAYLOAD, column))]
         if not batches:
             none = np.zeros((0, table.columns[column]), np.float32)
             return cls(None, none, 0.0, np.zeros(0, str))
@@ -48,7 +50,7 @@ class HeldRows:
         ids = np.asarray(whole["id"].to_pylist(), object)
         order_C = np.argsort(ids, kind="stable")
         rows_CD = table.rows_of(whole, column)[order_C]
-        payload = _shortened(whole.select(PAYLOAD)).take(order_C)
+        payload = whole.select(PAYLOAD).take(order_C)
         modality_C = np.asarray(payload["modality"].to_pylist())
         return cls(payload, rows_CD, largest_norm(rows_CD), modality_C)
 
@@ -63,12 +65,15 @@ def stream(
     table: Table, column: str, query_D: FloatArray, k: int, only: Collection[str]
 ) -> list[Found]:
     """The `k` best items as `HeldRows.search` finds them, a batch of rows in memory at a time."""
-    found: list[Found] = []
-    for batch in table.batches((*PAYLOAD, column), modality_filter(only)):
-        rows_CD = table.rows_of(batch, column)
-        best = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids_of(batch))
-        found = ranked([*found, *found_of(batch, best)], k)
-    return found
+    best: list[tuple[float, str]] = []
+    for batch in table.batches(("id", column), modality_filter(only), size=_ROWS):
+        rows_CD, ids = table.rows_of(batch, column), ids_of(batch)
+        some = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids)
+        found = zip((-some.score_K).tolist(), ids(some.place_K), strict=True)
+        best = sorted([*best, *found])[:k]
+    rows = table.known([name for _, name in best])
+    kept = [(-score, rows[name]) for score, name in best if name in rows]
+    return [Found(score, **shown({x: getattr(row, x) for x in PAYLOAD})) for score, row in kept]
 
 
 def ids_of(batch: Any) -> Callable[[IntArray], Sequence[str]]:
@@ -89,7 +94,7 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shortened(payload: Any) -> Any:
-    """The table of Arrow with the beginnings of its texts."""
+    """The batch of Arrow with the beginnings of its texts."""
     import pyarrow.compute as pc
 
     place = payload.schema.get_field_index("text")

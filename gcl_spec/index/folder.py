@@ -6,7 +6,7 @@ that belongs to no picture is an item of its own.
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from gcl_spec.data.sample import clean_captions
 from gcl_spec.data.spellings import NOT_DATA
 from gcl_spec.embed.entry import Content, Entry
 from gcl_spec.errors import DataError
+from gcl_spec.index.about import ABOUT, TABLE
 
 __all__ = ["PICTURES", "FolderListing"]
 
@@ -30,7 +31,9 @@ _UNREAD = frozenset(
 _RAW = frozenset((".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"))
 _TEXT, _JSON = ".txt", ".json"
 _KEYS = ("caption", "captions", "text", "description", "title", "alt")
-_SKIPPED = frozenset((*NOT_DATA, "@eaDir", "#recycle", "Thumbs.db"))
+_SKIPPED = frozenset(
+    (*NOT_DATA, "@eaDir", "#recycle", "Thumbs.db", "desktop.ini", "System Volume Information")
+)
 _MOST_BYTES = 4 * 2**20
 
 
@@ -54,7 +57,8 @@ class FolderListing:
 
     def __init__(self, folder: Path, prefix: str = "") -> None:
         self._root, self._prefix = FolderRoot(folder), prefix
-        names, self._links = _walk(folder)
+        self._closed: list[OSError] = []
+        names, self._links = _walk(folder, self._closed.append)
         self._files = list(_files(names))
         used = {x for file in self._files for x in (file.path, *file.captions)}
         self._others = Counter(
@@ -79,6 +83,11 @@ class FolderListing:
         if self._links:
             found.append(
                 f"links to folders are not followed: {len(self._links):,}, such as {self._links[0]}"
+            )
+        if self._closed:
+            found.append(
+                f"folders that cannot be read: {len(self._closed):,}, such as "
+                f"{self._closed[0].filename}: {reason(self._closed[0])}"
             )
         if self._bad_captions:
             name, why = next(iter(self._bad_captions.items()))
@@ -121,10 +130,19 @@ class FolderListing:
         return (texts[0], "") if texts else ("", why)
 
 
-def _walk(folder: Path) -> tuple[list[str], list[str]]:
-    """The paths of all files below a folder, sorted, and those of links to folders."""
-    found, links = [], []
-    for place, folders, names in os.walk(folder):
+def _walk(folder: Path, failed: Callable[[OSError], object]) -> tuple[list[str], list[str]]:
+    """The paths of all files below a folder, sorted, and those of links to folders.
+
+    Args:
+        folder: the folder; an index in it is left out.
+        failed: hears of folders that cannot be read.
+    """
+    found: list[str] = []
+    links: list[str] = []
+    for place, folders, names in os.walk(folder, onerror=failed):
+        if ABOUT in names and f"{TABLE}.lance" in folders:
+            folders.clear()
+            continue
         below = os.path.relpath(place, folder)
         start = "" if below == "." else below.replace(os.sep, "/") + "/"
         links += [start + x for x in folders if os.path.islink(os.path.join(place, x))]  # noqa: PTH114, PTH118

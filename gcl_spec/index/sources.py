@@ -44,7 +44,7 @@ def origin_of(
     Raises:
         DataError: nothing lies there that could be read.
     """
-    where = path if path == "starter" else str(Path(path).absolute())
+    where = path if path == "starter" else str(Path(path).resolve())
     chosen = kind or ("tasks" if benchmark else _kind_at(path))
     if chosen == "pictures":
         if not is_folder(path):
@@ -52,7 +52,7 @@ def origin_of(
         return Origin(chosen, where, prefix=prefix)
     options: dict[str, Any] = {"benchmark": benchmark} if benchmark else {}
     if config.data.images:
-        options["images"] = str(Path(config.data.images).absolute())
+        options["images"] = str(Path(config.data.images).resolve())
     if columns := config.data.columns.chosen():
         options["columns"] = columns
     text = json.dumps(options, sort_keys=True) if options else ""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gcl_spec._typing import AnyArray, FloatArray
-from gcl_spec.index.about import About
+from gcl_spec.index.about import TABLE, About
 from gcl_spec.index.library import equals_any, lance_errors, lancedb
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "open_table",
 ]
 
-NAME = "items"
 GRACE = timedelta(minutes=2)
 """A reader that has begun finds its version of the table for this long after it was replaced."""
 MOST_FRAGMENTS = 16
@@ -70,7 +69,7 @@ def create_table(folder: Path, columns: Mapping[str, int], dtype: str) -> None:
         FileError: it cannot be written.
     """
     with lance_errors("make", folder):
-        lancedb().connect(str(folder)).create_table(NAME, schema=_schema(columns, dtype))
+        lancedb().connect(str(folder)).create_table(TABLE, schema=_schema(columns, dtype))
 
 
 class Table:
@@ -93,7 +92,7 @@ class Table:
         """LanceDB's object."""
         with lance_errors("open", self.folder):
             database = lancedb().connect(str(self.folder), read_consistency_interval=timedelta(0))
-            return database.open_table(NAME)
+            return database.open_table(TABLE)
 
     def __len__(self) -> int:
         return self.count()
@@ -131,13 +130,21 @@ class Table:
         rows_ND: FloatArray = values.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
         return rows_ND
 
-    def batches(self, columns: Sequence[str], where: str | None = None) -> Iterator[Any]:
-        """Record batches of Arrow with these columns, of the rows that fulfil a condition."""
+    def batches(
+        self, columns: Sequence[str], where: str | None = None, *, size: int | None = None
+    ) -> Iterator[Any]:
+        """Record batches of Arrow with these columns, of the rows that fulfil a condition.
+
+        Args:
+            columns: their names.
+            where: the condition in SQL; None: all rows.
+            size: the rows of a batch; None: some 1,000.
+        """
         with lance_errors("read", self.folder):
             query = self.lance.search().select(list(columns))
             if where is not None:
                 query = query.where(where)
-            yield from query.to_batches()
+            yield from query.to_batches(size)
 
     def sample(self, count: int, column: str) -> tuple[list[Row], FloatArray]:
         """At most `count` items, evenly spread over the table, and their vectors (N, D).

@@ -1,5 +1,6 @@
 """An index follows a folder, and holds each item once."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -119,3 +120,38 @@ def test_a_folder_that_was_moved_is_found_again(data: Path, tmp_path: Path) -> N
     assert index.picture("red.png") == (tmp_path / "moved" / "red.png").read_bytes()
     for name, row in stored(tmp_path / "ix").items():
         np.testing.assert_array_equal(row, before[name])
+
+
+def test_pictures_that_others_stumble_over(tmp_path: Path) -> None:
+    """Those that programs like this one have crashed on, lost, or taken for others."""
+    data = tmp_path / "data"
+    data.mkdir()
+    frames = [Image.new("RGB", (8, 8), (n, 9, 200)) for n in (10, 200)]
+    frames[0].save(data / "moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(data / "moving.webp", save_all=True, append_images=frames[1:], lossless=True)
+    frames[0].save(data / "grey.png", bits=8)
+    Image.new("RGBA", (8, 8), (1, 200, 3, 0)).save(data / "clear.png")
+    Image.new("CMYK", (8, 8), (1, 200, 3, 9)).save(data / "cmyk.jpg")
+    Image.new("RGB", (8, 900), (1, 2, 200)).save(data / "thin.png")
+    whole = (data / "thin.png").read_bytes()
+    (data / "no-suffix-of-its-own.jpg").write_bytes(whole)
+    (data / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (data / "empty.jpg").write_bytes(b"")
+    (data / "heic.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(90))
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
+    (data / "lfs.png").write_text(pointer + " " * 90)
+    (data / "out.png").symlink_to(tmp_path / "secret.png")
+    (data / "in.png").symlink_to("thin.png")
+    os.mkfifo(data / "pipe.png")
+    done = added(tmp_path / "ix", data)
+    assert set(done.absent) == {
+        "cut.png", "empty.jpg", "heic.jpg", "lfs.png", "out.png", "pipe.png",
+    }  # fmt: skip
+    assert "leads out" in done.absent["out.png"]
+    rows = stored(tmp_path / "ix")
+    assert len(rows) == 8
+    for name in ("in.png", "no-suffix-of-its-own.jpg"):
+        np.testing.assert_array_equal(rows[name], rows["thin.png"])
+    np.testing.assert_allclose(rows["moving.webp"], rows["grey.png"], atol=1e-3)
+    again = added(tmp_path / "ix", tmp_path / "data" / ".." / "data", update=True)
+    assert (again.same, again.removed, again.replaced) == (8, 0, 0)

@@ -90,3 +90,38 @@ def test_torn_captions_leave_the_picture(tmp_path: Path, content: str) -> None:
     found = listing(tmp_path, **{"a.jpg": b"", "a.json": content})
     assert entries(found)["a.jpg"].content == (("image", "a.jpg"),)
     assert "captions that cannot be read: 1, such as a.json" in found.notes()[0]
+
+
+def test_what_is_no_folder_of_pictures_is_passed_over_or_listed(tmp_path: Path) -> None:
+    """What people have reported of programs like this one."""
+    hidden = tmp_path / ".photos"
+    files: dict[str, str | bytes] = {
+        "a.JPG": b"", "._a.JPG": b"", "System Volume Information/x.jpg": b"", "desktop.ini": "",
+        "ix/index.json": "{}", "ix/items.lance/data.txt": "", "ix/x.jpg": b"",
+    }  # fmt: skip
+    listing(hidden, **files)
+    (hidden / "folder.jpg").mkdir()
+    (hidden / "folder.jpg" / "b.png").write_bytes(b"")
+    (hidden / "broken.png").symlink_to("nowhere.png")
+    os.mkfifo(hidden / "pipe.png")
+    found = FolderListing(hidden)
+    assert set(entries(found)) == {"a.JPG", "folder.jpg/b.png", "broken.png", "pipe.png"}
+    assert found.notes() == []
+
+
+def test_a_folder_that_cannot_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing(tmp_path, **{"a.jpg": b"", "closed/b.jpg": b""})
+    scan = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    found = FolderListing(tmp_path)
+    assert set(entries(found)) == {"a.jpg"}
+    assert "folders that cannot be read: 1, such as" in found.notes()[0]
+    assert found.notes()[0].endswith("closed: Permission denied")

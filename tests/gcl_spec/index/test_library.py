@@ -28,6 +28,15 @@ def test_errors_are_lines_with_a_way_out() -> None:
         raise DataError("mine")
 
 
+def test_nothing_stands_in_for_another_package() -> None:
+    assert lancedb().__name__ == "lancedb"
+    client = sys.modules.get("lance_namespace_urllib3_client")
+    assert client is None or client.__file__ is not None
+    import lance_namespace_urllib3_client as whole
+
+    assert whole.ApiClient
+
+
 def test_without_lancedb_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lancedb", None)
     with pytest.raises(ConfigError, match=r"pip install 'gcl-spec\[index\]'"):
