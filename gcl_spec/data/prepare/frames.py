@@ -100,8 +100,11 @@ def _frames(av: Any, content: bytes, wanted: Sequence[int]) -> tuple[list[Frame]
     number = 0
     with av.open(BytesIO(content), "r") as file:
         # Threads that share frames, which PyAV has for the asking, may hang where a reader stops
-        # early: https://github.com/PyAV-Org/PyAV/issues/1849
+        # early: https://github.com/PyAV-Org/PyAV/issues/1849. Those that share a frame, which it
+        # has by default, may hang beside PyTorch's (issue 1962), and several videos are decoded at
+        # a time in any case.
         stream = file.streams.best("video")
+        stream.codec_context.thread_count = 1
         try:
             for frame in file.decode(stream):
                 while left and left[0] == number:

@@ -1,7 +1,9 @@
 """Frames of videos: the right ones, of whole and of broken files."""
 
 import sys
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -26,6 +28,25 @@ def test_the_chosen_frames_and_no_others(format: str) -> None:
     assert [x.shape for x in found] == [(32, 48, 3)] * 4
     assert found[0].dtype == np.uint8
     assert [float(x.mean()) for x in found] == pytest.approx([0, 56, 56, 232], abs=9)
+
+
+def test_one_thread_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several would share frames, or parts of them, which may hang beside those of PyTorch."""
+    content, files, threads = video_of(LEVELS[:3]), list[Any](), list[int]()
+    opened, upright = av.open, frames._upright
+
+    def noted(*args: Any) -> Any:
+        files.append(opened(*args))
+        return files[-1]
+
+    def seen(frame: Any) -> Any:
+        threads.append(files[-1].streams.video[0].codec_context.thread_count)
+        return upright(frame)
+
+    monkeypatch.setattr(av, "open", noted)
+    monkeypatch.setattr(frames, "_upright", seen)
+    read_frames(content, lambda count: [0, count - 1], "x.mp4")
+    assert threads == [1, 1]
 
 
 def test_of_a_file_that_was_cut_what_is_left_counts() -> None:
