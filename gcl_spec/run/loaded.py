@@ -100,7 +100,9 @@ class LoadedRun:
             items = dict(zip(("image", "text"), pairs_of(image, text), strict=True))
 
         def rows(some: Items) -> FloatArray:
-            return encode(self.trainer, collator, some, batch_size=batch_size(self.config))
+            moves = VIDEO in some
+            size = batch_size(self.config) if moves else self.config.eval.batch_size
+            return encode(self.trainer, collator, some, batch_size=size)
 
         if self.calibration is None:
             return rows(items)

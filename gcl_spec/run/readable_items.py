@@ -12,6 +12,7 @@ from gcl_spec.embed.encode import encode
 from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.progress import Reporter
 from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.run.videos import batch_size, has_video
 from gcl_spec.tasks.task import Item, columns_of
 
 __all__ = ["readable_encoder"]
@@ -36,7 +37,8 @@ def readable_encoder(
         bad: takes the reason for each picture that cannot be read, by its reference.
     """
     collate = partial(_collate(run, source, items, reporter, bad), bad=bad, every=True)
-    size = run.config.eval.batch_size
+    moves = any(map(has_video, items))
+    size = batch_size(run.config) if moves else run.config.eval.batch_size
 
     def made(some: Sequence[Item]) -> FloatArray:
         return encode(run.trainer, collate, columns_of(some), batch_size=size)
