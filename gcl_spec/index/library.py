@@ -1,5 +1,6 @@
 """LanceDB, which is imported when an index is first opened, and the quoting of its SQL."""
 
+import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from gcl_spec.errors import ConfigError, FileError, GclError
 
 __all__ = ["equals_any", "lance_errors", "lancedb"]
 
+_PLACE = re.compile(r",? \S+\.rs:\d+:\d+")  # a line of LanceDB's own code
 _CLIENT = "lance_namespace_urllib3_client"
 _FULL = ("No space left", "os error 28", "quota exceeded", "File too large")
 
@@ -88,13 +90,11 @@ def lance_errors(what: str, folder: Path) -> Iterator[None]:
     except GclError:
         raise
     except (OSError, RuntimeError, ValueError) as error:
-        said = one_line(str(error).partition("\n")[0])[:300]
         full = any(word in str(error) for word in _FULL)
-        advice = (
-            "the disk is full: free some space, then give the same command again"
-            if full
-            else "check its rights and the disk, then try again"
-        )
+        said = one_line(_PLACE.sub("", str(error).partition("\n")[0]))[:300]
+        advice = "check its rights and the disk, then try again"
+        if full:
+            said, advice = "the disk is full", "free some space, then give the same command again"
         raise FileError(
-            f"cannot {what} the index {folder}: {said}; {advice}; it is as before"
+            f"cannot {what} the index {folder}: {said}; {advice}; what was committed before stays"
         ) from error
