@@ -91,7 +91,7 @@ def fill(table: Table, space: Space, rows: int, appends: int) -> None:
     for start in range(0, rows, size):
         put(table, space, start, min(size, rows - start))
         table.tidy()
-        most = max(most, table.state().fragments)
+        most = max(most, table.fragments())
     took = time.perf_counter() - begun
     print(f"{appends:,} appends of {size:,} rows: {took:,.0f} s, at most {most} fragments")
 

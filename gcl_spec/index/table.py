@@ -206,21 +206,26 @@ class Table:
                 self.lance.delete(equals_any("id", ids[start : start + _IDS]))
         return before - len(self)
 
-    def state(self) -> State:
-        """What the disk holds."""
+    def fragments(self) -> int:
+        """The number of files that the newest rows lie in."""
         with lance_errors("read", self.folder):
-            found = self.lance.stats()
+            found: int = self.lance.stats()["fragment_stats"]["num_fragments"]
+        return found
+
+    def state(self) -> State:
+        """What the disk holds; it reads the heads of all versions."""
+        with lance_errors("read", self.folder):
             versions = len(self.lance.list_versions())
-        fragments = found["fragment_stats"]["num_fragments"]
+        fragments = self.fragments()
         size = sum(x.stat().st_size for x in self.folder.rglob("*") if x.is_file())
-        return State(found["num_rows"], fragments, versions, size)
+        return State(len(self), fragments, versions, size)
 
     def tidy(self, *, most: int = MOST_FRAGMENTS) -> None:
         """Merge small files where there are more than `most`, and remove old versions.
 
         What a killed writer left is removed, too: this process has the lock.
         """
-        if self.state().fragments <= most:
+        if self.fragments() <= most:
             return
         with lance_errors("tidy", self.folder):
             self.lance.optimize(cleanup_older_than=GRACE, delete_unverified=True)
