@@ -3,12 +3,11 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
+from called import call_on_run
 from fake import FakeBackend
 from gcl_cli import calibrate, eval
 from gcl_spec.errors import CheckpointError, ConfigError
@@ -29,41 +28,35 @@ def run(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def call(command: Any, run: Path, *args: object) -> Result:
-    options = [str(run), "--backend", "fake:FakeBackend", *map(str, args)]
-    found = CliRunner().invoke(command, options)
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
-
-
 def test_fit_then_evaluate(run: Path, data_folder: Path, tmp_path: Path) -> None:
     data = ("--data", data_folder)
-    assert "fit them: gcl calibrate" in call(eval.command, run, "--calibration", "all").output
+    assert (
+        "fit them: gcl calibrate" in call_on_run(eval.command, run, "--calibration", "all").output
+    )
     with pytest.raises(CheckpointError, match="has no calibration 'mean'"):
-        call(eval.command, run, *data, "--calibration", "mean")
-    out = call(calibrate.command, run, "--only", "mean", "--only", "cfu+bank").output
+        call_on_run(eval.command, run, *data, "--calibration", "mean")
+    out = call_on_run(calibrate.command, run, "--only", "mean", "--only", "cfu+bank").output
     assert "cfu+bank  centres images and texts, then fuses them, then takes off" in out
     assert "fitted on" in out
     file = tmp_path / "all.json"
-    out = call(eval.command, run, *data, "--calibration", "all", "--json", file).output
+    out = call_on_run(eval.command, run, *data, "--calibration", "all", "--json", file).output
     assert "Global pool, percent" in out
     assert "not fitted: cfu, bank, standard, realign, whiten" in out
     reports = json.loads(file.read_text())["calibrations"]
     assert [*reports] == ["none", "mean", "cfu+bank"]
     one = tmp_path / "one.json"
-    call(eval.command, run, *data, "--calibration", "mean", "--json", one)
+    call_on_run(eval.command, run, *data, "--calibration", "mean", "--json", one)
     assert json.loads(one.read_text()) == reports["mean"]
 
 
 def test_a_folder_of_seeds(run: Path, data_folder: Path, tmp_path: Path) -> None:
     fresh = shutil.ignore_patterns("calibrations")
     one = shutil.copytree(run, tmp_path / "seed-0", ignore=fresh)
-    assert call(calibrate.command, one, "--only", "mean").exit_code == 0
+    assert call_on_run(calibrate.command, one, "--only", "mean").exit_code == 0
     two = shutil.copytree(one, tmp_path / "seed-1")
-    assert call(calibrate.command, two, "--only", "cfu").exit_code == 0
+    assert call_on_run(calibrate.command, two, "--only", "cfu").exit_code == 0
     every = ("--calibration", "all", "--json", tmp_path / "all.json")
-    out = call(eval.command, tmp_path, "--data", data_folder, *every).output
+    out = call_on_run(eval.command, tmp_path, "--data", data_folder, *every).output
     table = [line.split() for line in out.splitlines() if " +- " in line]
     assert [row[0] for row in table[1:]] == ["none", "mean"]
     assert all(row[3] == row[6] == "0.00" for row in table[1:]), "the runs are copies"
@@ -71,16 +64,16 @@ def test_a_folder_of_seeds(run: Path, data_folder: Path, tmp_path: Path) -> None
     assert "not fitted: bank, standard, realign, whiten, cfu+bank" in out
     found = json.loads((tmp_path / "all.json").read_text())["seeds"]
     assert found["seed-0"]["calibrations"]["mean"] == found["seed-1"]["calibrations"]["mean"]
-    out = call(eval.command, tmp_path, "--data", data_folder, "--calibration", "mean").output
+    out = call_on_run(eval.command, tmp_path, "--data", data_folder, "--calibration", "mean").output
     assert "percent, mean +- deviation over 2 seeds" in out
-    assert "give one of them, such as" in call(eval.command, tmp_path, "--sweep").output
+    assert "give one of them, such as" in call_on_run(eval.command, tmp_path, "--sweep").output
 
 
 def test_what_cannot_be(run: Path, data_folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"no calibration 'means' .*; did you mean mean"):
-        call(calibrate.command, run, "--only", "means")
+        call_on_run(calibrate.command, run, "--only", "means")
     options = ("--data", data_folder, "--calibration", "all", "--against", run)
-    assert "--calibration all has no" in call(eval.command, run, *options).output
+    assert "--calibration all has no" in call_on_run(eval.command, run, *options).output
 
 
 def test_queries_of_their_own(run: Path, data_folder: Path, tmp_path: Path) -> None:
@@ -93,7 +86,7 @@ def test_queries_of_their_own(run: Path, data_folder: Path, tmp_path: Path) -> N
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "rows" / "train.jsonl").write_text(lines)
     options = ("--only", "mean", "--only", "bank", "--queries", tmp_path / "rows")
-    out = call(calibrate.command, copy, *options).output
+    out = call_on_run(calibrate.command, copy, *options).output
     assert "fitted on 24 image, 24 text, 24 image+text; queries: 2 text:" in out.replace("\n", "")
     chain, origin = read(copy / "calibrations" / "mean.safetensors")
     assert origin.rows["query/text"] == 2
@@ -103,4 +96,4 @@ def test_queries_of_their_own(run: Path, data_folder: Path, tmp_path: Path) -> N
     asked, _ = training_rows(loaded, Quiet(), data=str(tmp_path / "rows"))
     np.testing.assert_array_equal(means["0/query/text"], mean_row(asked["text"].whole))
     for name in ("mean", "bank"):
-        call(eval.command, copy, "--data", data_folder, "--calibration", name)
+        call_on_run(eval.command, copy, "--data", data_folder, "--calibration", name)

@@ -4,18 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from called import call
 from gcl_cli.compare import command
 from gcl_spec.errors import InputError
 from reports import write_report, write_run
 
 
-def call(*args: object) -> Result:
-    found = CliRunner().invoke(command, list(map(str, args)))
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
+def compared(*args: object) -> Result:
+    return call(command, *args)
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def files(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 def test_the_verdict_stands_at_the_end(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
     worse, better, seeds = files
-    found = call(worse, better, seeds, "--json", tmp_path / "out.json")
+    found = compared(worse, better, seeds, "--json", tmp_path / "out.json")
     assert found.exit_code == 0
     lines = found.output.splitlines()
     assert [line.partition(":")[0] for line in lines[-4:]] == ["WIN"] * 4
@@ -38,31 +36,31 @@ def test_the_verdict_stands_at_the_end(files: tuple[Path, Path, Path], tmp_path:
     assert "50.0 +- 70.71" in found.output
     written = json.loads((tmp_path / "out.json").read_text())["differences"]
     assert [one["verdict"] for one in written] == ["WIN"] * 8
-    assert call(better, better).output.count("TIED:") == 2
-    assert call(better, worse, "--pool", "local").output.count("WORSE:") == 1
+    assert compared(better, better).output.count("TIED:") == 2
+    assert compared(better, worse, "--pool", "local").output.count("WORSE:") == 1
 
 
 def test_fail_under(files: tuple[Path, Path, Path]) -> None:
     worse, better, _ = files
-    assert call(worse, better, "--fail-under", "0").exit_code == 0
-    assert call(better, better, "--fail-under", "0").exit_code == 0
-    found = call(better, worse, "--fail-under=-79.9")
+    assert compared(worse, better, "--fail-under", "0").exit_code == 0
+    assert compared(better, better, "--fail-under", "0").exit_code == 0
+    found = compared(better, worse, "--fail-under=-79.9")
     assert found.exit_code == 1
     assert found.output.splitlines()[-1].startswith("failed: an average changes by -80.00 points")
-    assert call(better, worse, "--fail-under=-80.1").exit_code == 0
-    assert call(better, worse, "--fail-under", "nan").exit_code == 2
+    assert compared(better, worse, "--fail-under=-80.1").exit_code == 0
+    assert compared(better, worse, "--fail-under", "nan").exit_code == 2
 
 
 def test_what_cannot_be_compared(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
     worse, better, _ = files
-    found = call(worse)
+    found = compared(worse)
     assert found.exit_code == 2
     assert "give two at least" in found.output
     others = write_report(tmp_path / "others.json", [0.0] * 10, task="u")
     with pytest.raises(InputError, match=r"others\.json: no task 't' in local hit@10"):
-        call(worse, others)
+        compared(worse, others)
     fewer = write_report(tmp_path / "fewer.json", [0.0] * 9)
     with pytest.raises(InputError, match=r"fewer\.json: other queries .* such as 'q9'"):
-        call(worse, fewer)
+        compared(worse, fewer)
     with pytest.raises(InputError, match=r"no hit@7; there are local hit@1"):
-        call(worse, better, "--metric", "hit@7")
+        compared(worse, better, "--metric", "hit@7")

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from called import call
 from gcl_cli.embed import command as embed_command
 from gcl_cli.eval import command as eval_command
 from gcl_spec.errors import ConfigError, DataError
@@ -22,18 +23,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def embed(run: Path, *args: object) -> Result:
-    return _call(embed_command, run, *args, "--device", "cpu", "--allow-unverified")
+    return call(embed_command, run, *args, "--device", "cpu", "--allow-unverified")
 
 
 def evaluated(*args: object) -> Result:
-    return _call(eval_command, *args, "--device", "cpu", "--allow-unverified")
-
-
-def _call(command: object, *args: object) -> Result:
-    found = CliRunner().invoke(command, list(map(str, args)))  # type: ignore[arg-type]
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
+    return call(eval_command, *args, "--device", "cpu", "--allow-unverified")
 
 
 def figures(path: Path) -> list[tuple[str, str, list[float]]]:

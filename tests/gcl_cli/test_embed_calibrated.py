@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from called import call
 from gcl_cli.embed import command as embed_command
 from gcl_cli.eval import command as eval_command
 from gcl_spec._typing import FloatArray
@@ -51,11 +52,7 @@ def rows(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _call(command: object, *args: object) -> Result:
-    words = [*map(str, args), "--device", "cpu", "--allow-unverified"]
-    found = CliRunner().invoke(command, words)  # type: ignore[arg-type]
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
+    return call(command, *args, "--device", "cpu", "--allow-unverified")
 
 
 def test_rows_are_those_of_the_calibrated_model(run: Path, rows: Path) -> None:

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
+from called import call
 from gcl_cli.index import command as index_command
 from gcl_cli.search import command as search_command
 from gcl_spec.errors import CheckpointError, ConfigError, DataError, InputError
@@ -33,18 +34,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def indexed(*args: object) -> Result:
-    return _call(index_command, *args, "--device", "cpu", "--allow-unverified")
+    return call(index_command, *args, "--device", "cpu", "--allow-unverified")
 
 
 def searched(*args: object) -> Result:
-    return _call(search_command, *args, "--device", "cpu", "--allow-unverified")
-
-
-def _call(command: object, *args: object) -> Result:
-    found = CliRunner().invoke(command, list(map(str, args)))  # type: ignore[arg-type]
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
+    return call(search_command, *args, "--device", "cpu", "--allow-unverified")
 
 
 def test_a_search_prints_and_writes_its_hits(place: Path, tmp_path: Path) -> None:
@@ -134,6 +128,13 @@ def test_what_cannot_be_searched_is_said(
     monkeypatch.chdir(place)
     with pytest.raises((ConfigError, DataError, InputError), match=said):
         searched(*args)
+
+
+def test_a_home_that_the_shell_left_is_found(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `make search DIR=~/Pictures`, where some shells leave the `~`."""
+    monkeypatch.setenv("HOME", str(place))
+    out = indexed("~/run", "~/data", "--out", "~/ix")
+    assert out.stdout.splitlines()[0] == "5 unchanged, 1 left out"
 
 
 @pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local")

@@ -3,11 +3,10 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
+from called import call_on_run
 from fake import FakeBackend
 from gcl_cli import calibrate, eval
 from gcl_spec.errors import InputError
@@ -27,18 +26,10 @@ def run(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def call(command: Any, run: Path, *args: object) -> Result:
-    options = [str(run), "--backend", "fake:FakeBackend", *map(str, args)]
-    found = CliRunner().invoke(command, options, env={"COLUMNS": "80"})
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
-
-
 def test_a_curve_is_printed_and_written(run: Path, data_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "curve.json"
     args = ("--data", data_folder, "--quantise", "all", "--dims", "8, 8", "--json", file)
-    found = call(eval.command, run, *args)
+    found = call_on_run(eval.command, run, *args)
     assert found.output.splitlines()[0].strip() == "hit@10 by bytes a vector, percent"
     rows = [line.split() for line in found.output.splitlines()]
     assert [row[1:3] for row in rows if row[:1] == ["binary"]][:2] == [["8", "1"], ["16", "2"]]
@@ -57,20 +48,20 @@ def test_a_curve_is_printed_and_written(run: Path, data_folder: Path, tmp_path: 
 
 def test_widths_alone_and_after_a_calibration(run: Path, data_folder: Path, tmp_path: Path) -> None:
     run = shutil.copytree(run, tmp_path / "run")
-    plain = call(eval.command, run, "--data", data_folder, "--dims", "12")
+    plain = call_on_run(eval.command, run, "--data", data_folder, "--dims", "12")
     assert [line.split()[:3] for line in plain.output.splitlines()[4:6]] == [
         ["float32", "12", "48"], ["float32", "16", "64"],
     ]  # fmt: skip
-    call(calibrate.command, run, "--only", "mean", "--only", "bank", "--data", data_folder)
+    call_on_run(calibrate.command, run, "--only", "mean", "--only", "bank", "--data", data_folder)
     args = ("--data", data_folder, "--quantise", "binary", "--calibration")
-    assert "binary+bits" in call(eval.command, run, *args, "mean").output
+    assert "binary+bits" in call_on_run(eval.command, run, *args, "mean").output
     with pytest.raises(InputError, match="'bank' appends numbers to rows"):
-        call(eval.command, run, *args, "bank")
+        call_on_run(eval.command, run, *args, "bank")
 
 
 def test_what_is_refused_before_the_model_is_loaded(run: Path, tmp_path: Path) -> None:
     def said(*args: object) -> str:
-        found = call(eval.command, run, *args)
+        found = call_on_run(eval.command, run, *args)
         assert found.exit_code == 2
         return " ".join(found.output.split())
 
@@ -87,4 +78,4 @@ def test_what_is_refused_before_the_model_is_loaded(run: Path, tmp_path: Path) -
 
 def test_a_width_above_the_models_is_refused(run: Path, data_folder: Path) -> None:
     with pytest.raises(InputError, match="rows of 16 numbers cannot be cut to 64"):
-        call(eval.command, run, "--data", data_folder, "--dims", "8,64")
+        call_on_run(eval.command, run, "--data", data_folder, "--dims", "8,64")

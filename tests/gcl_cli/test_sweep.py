@@ -3,12 +3,11 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
+from called import call_on_run
 from fake import FakeBackend
 from gcl_cli import calibrate, eval
 from gcl_spec._files.locks import locked
@@ -46,19 +45,11 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(command: Any, run: Path, *args: object) -> Result:
-    options = [str(run), "--backend", "fake:FakeBackend", *map(str, args)]
-    found = CliRunner().invoke(command, options, env={"COLUMNS": "80"})
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    return found
-
-
 def test_a_sweep_of_pairs_is_printed_written_and_kept(
     run: Path, pairs: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "sweep.json"
-    found = call(eval.command, run, "--sweep", "--data", pairs, "--json", file)
+    found = call_on_run(eval.command, run, "--sweep", "--data", pairs, "--json", file)
     assert "0:100:0" in found.output
     assert all(len(line) <= 80 for line in found.output.splitlines() if line.startswith(" "))
     assert "left out: " in found.output
@@ -70,8 +61,8 @@ def test_a_sweep_of_pairs_is_printed_written_and_kept(
     page = (run / "report.html").read_text()
     assert page.count('class="tri"') == 7
     assert RunFolder.open(run).check() == []
-    call(calibrate.command, run, "--only", "mean", "--data", pairs)
-    again = call(eval.command, run, "--sweep", "--data", pairs, "--calibration", "mean")
+    call_on_run(calibrate.command, run, "--only", "mean", "--data", pairs)
+    again = call_on_run(eval.command, run, "--sweep", "--data", pairs, "--calibration", "mean")
     assert "report: " in again.output
     assert dict(RunFolder.open(run).sweep().origin)["calibration"] == "mean"
     assert "calibration mean" in (run / "report.html").read_text()
@@ -84,35 +75,36 @@ def test_what_cannot_be_swept(run: Path, data_folder: Path, tmp_path: Path) -> N
     for option in ("--benchmark", "--trec", "--embeddings", "--against"):
         value = "mbeir" if option == "--benchmark" else tmp_path / "x"
         assert (
-            f"--sweep has no {option};" in call(eval.command, run, "--sweep", option, value).output
+            f"--sweep has no {option};"
+            in call_on_run(eval.command, run, "--sweep", option, value).output
         )
-    both = call(eval.command, run, "--sweep", "--calibration", "all")
+    both = call_on_run(eval.command, run, "--sweep", "--calibration", "all")
     assert both.exit_code == 2
     assert "one calibration by its name" in both.output
     with pytest.raises(DataError, match=r"tiles: 0 concepts .*name its samples"):
-        call(eval.command, run, "--sweep", "--data", data_folder)
+        call_on_run(eval.command, run, "--sweep", "--data", data_folder)
     with pytest.raises(DataError, match=r"train.jsonl: 4 concepts .* at least 20"):
-        call(eval.command, run, "--sweep", "--data", data_folder / "train.jsonl")
+        call_on_run(eval.command, run, "--sweep", "--data", data_folder / "train.jsonl")
 
 
 def test_what_is_not_kept_is_said(run: Path, pairs: Path) -> None:
     args = ("--sweep", "--data", pairs)
     with locked(run):
-        found = call(eval.command, run, *args)
+        found = call_on_run(eval.command, run, *args)
     assert "warning: not kept in" in found.output
     assert "another process writes" in found.output
     assert not (run / "sweep.json").exists()
     (run / "report.html").write_text("<p>older</p>")
     RunFolder(run).write("report.html", "<p>older</p>")
-    assert "older version" in call(eval.command, run, *args).output
+    assert "older version" in call_on_run(eval.command, run, *args).output
     (run / "report.html").unlink()
-    assert "when the training has ended" in call(eval.command, run, *args).output
+    assert "when the training has ended" in call_on_run(eval.command, run, *args).output
     (run / "sweep.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"remove it, and gcl eval .* --sweep"):
-        call(eval.command, run, *args)
+        call_on_run(eval.command, run, *args)
     # It ends no training.
     run_training(None, FakeBackend(), out=run, resume=True)
     assert 'id="sweep"></section>' in (run / "report.html").read_text()
     (run / "checksums.json").unlink()
-    found = call(eval.command, run, *args, "--allow-unverified")
+    found = call_on_run(eval.command, run, *args, "--allow-unverified")
     assert "which has no checksums.json" in found.output

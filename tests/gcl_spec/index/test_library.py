@@ -21,7 +21,7 @@ def test_errors_are_lines_with_a_way_out() -> None:
         ),
         lance_errors("write", Path("ix")),
     ):
-        raise RuntimeError("no. way, /root/.cargo/lance-file/writer.rs:258:9\nat lance.rs:1")
+        raise RuntimeError("no. way, /build/lance-file/writer.rs:258:9\nat lance.rs:1")
     with (
         pytest.raises(
             FileError, match="cannot write the index ix: the disk is full; free some space"
