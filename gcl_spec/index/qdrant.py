@@ -28,6 +28,8 @@ _BATCH = 256
 _SCROLLED = 4096
 _TIES = 32
 """So many hits more are asked for, among which those of equal scores are put in order."""
+_TOLD = ("hash", "origin", "image")
+"""What of a point says whether it is that of a row; the hash is of modality, text and picture."""
 _NAMES = uuid.UUID("6f0c7a0e-3f0e-5f49-9b6e-0d6f2b4f6b7a")
 
 
@@ -124,19 +126,20 @@ def _make(client: Any, address: Address, about: About, table: Table) -> None:
 
     if client.collection_exists(address.collection):
         _check(client, address, about)
-        return
-    kind = models.Datatype.FLOAT16 if table.dtype == "float16" else models.Datatype.FLOAT32
-    client.create_collection(
-        address.collection,
-        vectors_config={
-            name: models.VectorParams(
-                size=width, distance=models.Distance.DOT, datatype=kind, on_disk=True
-            )
-            for name, width in table.columns.items()
-        },
-        on_disk_payload=True,
-        metadata=_identity(about),
-    )
+    else:
+        kind = models.Datatype.FLOAT16 if table.dtype == "float16" else models.Datatype.FLOAT32
+        client.create_collection(
+            address.collection,
+            vectors_config={
+                name: models.VectorParams(
+                    size=width, distance=models.Distance.DOT, datatype=kind, on_disk=True
+                )
+                for name, width in table.columns.items()
+            },
+            on_disk_payload=True,
+            metadata=_identity(about),
+        )
+    # A kill may have come before this; where the index of the filter is there, nothing changes.
     client.create_payload_index(address.collection, "modality", models.PayloadSchemaType.KEYWORD)
 
 
@@ -180,9 +183,9 @@ def _put(
     from qdrant_client import models
 
     points = [_point(row.id) for row in rows]
-    there = client.retrieve(address.collection, points, with_payload=["hash", "origin"])
-    known = {x.id: (x.payload["hash"], x.payload["origin"]) for x in there}
-    fresh = [n for n, row in enumerate(rows) if known.get(points[n]) != (row.hash, row.origin)]
+    there = client.retrieve(address.collection, points, with_payload=list(_TOLD))
+    known = {x.id: tuple(x.payload[name] for name in _TOLD) for x in there}
+    fresh = [n for n, row in enumerate(rows) if known.get(points[n]) != _told(row)]
     if fresh:
         made = [
             models.PointStruct(
@@ -195,6 +198,10 @@ def _put(
         client.upsert(address.collection, made, wait=True)
     done.written += len(fresh)
     done.same += len(rows) - len(fresh)
+
+
+def _told(row: Row) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in _TOLD)
 
 
 def _remove_others(client: Any, address: Address, table: Table) -> int:

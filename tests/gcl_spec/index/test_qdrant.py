@@ -3,6 +3,7 @@
 Its searches are exact, so that nothing here says how good the server's own index is.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,36 @@ def test_only_what_has_changed_is_sent(place: Path, client: Any, monkeypatch: An
         assert [x.id for x in copy.search(text=text, k=50)] == [
             x.id for x in own.search(text=text, k=50)
         ]
+
+
+def test_a_picture_at_another_place_is_told(place: Path, client: Any) -> None:
+    """Its content is the same, and so is the hash of its item."""
+    index, data = opened(place), place.parent / "data"
+    index.add([{"id": "one", "image": data / "03.png"}])
+    published(place)
+    shutil.copy(data / "03.png", data / "moved.png")
+    index.add([{"id": "one", "image": data / "moved.png"}])
+    assert published(place)[0] == 1
+    hit = next(x for x in copy_of(place).search(text="a", k=60) if x.id == "one")
+    assert hit.image == str(data / "moved.png")
+
+
+def test_a_kill_before_the_index_of_the_filter_is_made_up_for(
+    place: Path, client: Any, monkeypatch: Any
+) -> None:
+    make, made = client.create_payload_index, list[str]()
+
+    def breaks(name: str, field: str, kind: object) -> Any:
+        made.append(field)
+        if len(made) == 1:
+            raise KeyboardInterrupt
+        return make(name, field, kind)
+
+    monkeypatch.setattr(client, "create_payload_index", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        published(place)
+    assert published(place) == (45, 0, 0)
+    assert made == ["modality"] * 2
 
 
 def test_a_publishing_that_was_killed_goes_on(place: Path, client: Any, monkeypatch: Any) -> None:
