@@ -6,6 +6,7 @@ import click
 
 from gcl_cli._options import (
     PATH,
+    UserPath,
     allow_unverified_option,
     backend_option,
     device_option,
@@ -25,7 +26,7 @@ _SECTIONS = ("data.", "eval.")
 
 @click.command("embed")
 @click.argument("run", type=PATH)
-@click.argument("data")
+@click.argument("data", type=UserPath())
 @click.argument("out", type=PATH)
 @click.option(
     "--benchmark",

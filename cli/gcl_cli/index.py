@@ -8,6 +8,7 @@ import click
 
 from gcl_cli._options import (
     PATH,
+    UserPath,
     allow_unverified_option,
     backend_option,
     device_option,
@@ -29,7 +30,7 @@ _SHOWN = 5
 
 
 @click.command("index")
-@click.argument("paths", nargs=-1, required=True, metavar="[RUN DATA | INDEX]")
+@click.argument("paths", type=UserPath(), nargs=-1, required=True, metavar="[RUN DATA | INDEX]")
 @click.option("--out", type=PATH, metavar="INDEX", help="The index; made where there is none.")
 @click.option(
     "--update",

@@ -21,8 +21,8 @@ _FORMAT, _FAMILY = "gcl-spec/index-1", "gcl-spec/index-"
 class Origin:
     """A place that items came from; the pictures of its rows are read there.
 
-    kind: "pictures", a folder of them; "data", in a layout of training data; "tasks", those of
-        retrieval tasks; or "files", pictures by their own paths.
+    kind: "pictures", a folder of them; "train", in a layout of training data; "tasks", candidates
+        of retrieval tasks; or "files", pictures by their own paths.
     path: of the folder or data, "" for files.
     options: further ones of the data, as JSON text.
     prefix: stands before each id.

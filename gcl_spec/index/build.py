@@ -13,7 +13,7 @@ from gcl_spec.index.embedded import embedded_items
 from gcl_spec.index.folder import FolderListing
 from gcl_spec.index.given import FILES
 from gcl_spec.index.items import Added, Items
-from gcl_spec.index.model import Model, Used, load_model
+from gcl_spec.index.model import Model, Used, load_model, model_of
 from gcl_spec.index.sources import items_of, origin_of
 from gcl_spec.progress import Reporter
 
@@ -114,12 +114,7 @@ def _model(
             f"{out} was made with --dtype {there} and calibration {', '.join(names) or 'none'}; "
             "make another index for others"
         )
-    place = run or Path(about.run)
-    if not place.is_dir():
-        raise ConfigError(
-            f"the run of {out}, {about.maker.name}, is not at {place}; name its place with --run"
-        )
-    return load_model(place, used, dtype=there, calibrations=names)
+    return model_of(about, out, run, used)
 
 
 def _added(out: Path, model: Model, items: Items, reporter: Reporter, *, update: bool) -> Added:

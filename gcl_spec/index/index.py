@@ -22,7 +22,7 @@ from gcl_spec.index.duplicates import Group, duplicates
 from gcl_spec.index.given import given_items
 from gcl_spec.index.hit import Found, Hit, interleaved
 from gcl_spec.index.items import Added
-from gcl_spec.index.model import Model, Used, load_model
+from gcl_spec.index.model import Model, Used, model_of
 from gcl_spec.index.pictures import Pictures
 from gcl_spec.index.qdrant import QdrantSearching
 from gcl_spec.index.quality import Quality, quality
@@ -71,7 +71,7 @@ class Index:
     ) -> None:
         self.path = folder
         self.about: About = read_about(folder)
-        self._run, self._used = run or Path(self.about.run), used or Used()
+        self._run, self._used = run, used or Used()
         self._table: Table = open_table(folder, self.about)
         self._searching: Searching | QdrantSearching = Searching(self._table)
         if store is not None:
@@ -100,19 +100,11 @@ class Index:
         """The model, which is loaded when it is first asked for.
 
         Raises:
-            CheckpointError: there is no run where it was, or it is damaged.
+            ConfigError: there is no run where it was.
+            CheckpointError: the run is damaged.
             DataError: the run has other weights than those of the index.
         """
-        if not self._run.is_dir():
-            raise ConfigError(
-                f"the run of {self.path}, {self.about.maker.name}, is not at {self._run}; name its "
-                "place with --run"
-            )
-        maker = self.about.maker
-        names = tuple(self.about.calibrations)
-        found = load_model(self._run, self._used, dtype=maker.dtype, calibrations=names)
-        found.check(self.about, self.path)
-        return found
+        return model_of(self.about, self.path, self._run, self._used)
 
     def search(
         self,
@@ -132,7 +124,8 @@ class Index:
     ) -> list[Hit]:
         """The items that are nearest to a query, best first; of equal scores the lower id is first.
 
-        The first hits of a search for more are those of a search for fewer.
+        The first hits of a search for more are those of a search for fewer; of an approximate one,
+        as `exact` avoids, for up to 20 hits.
 
         Args:
             image: a picture: a path, a file's content, a Pillow image, or (H, W, 3) uint8.
@@ -162,6 +155,10 @@ class Index:
             raise InputError(
                 "give a picture, a text or both; or like, the id of an item; or vector"
             )
+        if image is None and text is None and (minus is not None or weight is not None):
+            raise InputError("minus and weight are for a search by a picture, a text, or both")
+        if min_score is not None and not np.isfinite(min_score):
+            raise InputError(f"min_score is {min_score}; wanted a number such as 0.2")
         if vector is not None:
             query_D = self._vector(vector, calibration)
         else:

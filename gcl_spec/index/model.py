@@ -26,7 +26,7 @@ from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun, read_run
 from gcl_spec.run.to_embed import local_config, maker_of
 
-__all__ = ["COMMIT", "Model", "Used", "load_model"]
+__all__ = ["COMMIT", "Model", "Used", "load_model", "model_of"]
 
 COMMIT = 2048
 """The items of a commit: a kill loses the rows of so many at most."""
@@ -116,6 +116,31 @@ class Model:
             x.apply_to_parts(role, modality, whole_ND, parts) for x in self.calibrations.values()
         ]
         return np.concatenate([whole_ND, *made], axis=1)
+
+
+def model_of(about: About, folder: Path, run: Path | None, used: Used) -> Model:
+    """The model of an index.
+
+    Args:
+        about: what the index is.
+        folder: its folder, for messages.
+        run: the folder of the run; None: where it was when the index was made.
+        used: how the run is used.
+
+    Raises:
+        ConfigError: there is no run at that place.
+        CheckpointError: the run is damaged.
+        DataError: it has other weights than those of the index.
+    """
+    place = run or Path(about.run)
+    if not place.is_dir():
+        raise ConfigError(
+            f"the run of {folder}, {about.maker.name}, is not at {place}; name its place with --run"
+        )
+    names = tuple(about.calibrations)
+    found = load_model(place, used, dtype=about.maker.dtype, calibrations=names)
+    found.check(about, folder)
+    return found
 
 
 def load_model(

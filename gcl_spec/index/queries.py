@@ -33,7 +33,8 @@ class Query:
         fused as the run fuses.
 
     Raises:
-        InputError: nothing is given, or a text is empty or too long.
+        InputError: nothing is given, a text is empty or too long, or a weight is out of range or
+            has not two parts to weigh.
     """
 
     image: ImageInput | None = None
@@ -47,6 +48,8 @@ class Query:
         for name, text in (("text", self.text), ("text to subtract", self.minus)):
             if text is not None:
                 _check_text(name, text)
+        if self.weight is not None and (self.image is None or self.text is None):
+            raise InputError("a weight is for a search by a picture and a text")
         if self.weight is not None and not 0 <= self.weight <= 1:
             raise InputError(f"the weight of the picture is {self.weight}; wanted 0 to 1")
 

@@ -82,10 +82,6 @@ class Service:
         """
         if not 1 <= k <= MOST_HITS:
             raise InputError(f"k is {k}; wanted 1 to {MOST_HITS} hits")
-        if min_score is not None and not np.isfinite(min_score):
-            raise InputError(f"min_score is {min_score}; wanted a number such as 0.2")
-        if weight is not None and (image is None or text is None):
-            raise InputError("a weight is for a search by a picture and a text")
         start = time.perf_counter()
         with self._searching:
             hits = self._index.search(

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from gcl_spec.errors import ConfigError, DataError, StoppedError
-from gcl_spec.index import adding, build
+from gcl_spec.index import adding, build, model
 from gcl_spec.index.build import Asked, add_data, follow
 from gcl_spec.index.model import Model, Used
 from indexed import model_of, opened, write_folder
@@ -20,7 +20,8 @@ def _models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(path: Path, used: Used, *, dtype: str, calibrations: object) -> Model:
         return model_of(tmp_path)
 
-    monkeypatch.setattr(build, "load_model", load)
+    for module in (build, model):
+        monkeypatch.setattr(module, "load_model", load)
 
 
 def test_all_places_are_followed(tmp_path: Path) -> None:
