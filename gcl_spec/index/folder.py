@@ -1,7 +1,7 @@
 """The items of a folder of pictures, with captions beside them, and of texts.
 
-A picture's caption lies beside it: cat.txt or cat.json for cat.jpg, or cat.jpg.txt. A text file
-that belongs to no picture is an item of its own.
+A picture's caption lies beside it: cat.txt, cat.caption or cat.json for cat.jpg, or cat.jpg.txt. A
+text file that belongs to no picture is an item of its own.
 """
 
 import os
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gcl_spec._files.reading import parse_json, reason
+from gcl_spec._files.reading import reason
 from gcl_spec._words import escaped
 from gcl_spec.config.user_paths import is_text
+from gcl_spec.data.formats.caption_files import captions_in, files_beside
 from gcl_spec.data.root import FolderRoot
-from gcl_spec.data.sample import clean_captions
 from gcl_spec.data.spellings import NOT_DATA
 from gcl_spec.embed.entry import Content, Entry
 from gcl_spec.errors import DataError
@@ -29,12 +29,10 @@ _UNREAD = frozenset(
     (".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".svg", ".ico", ".eps", ".tga", ".exr")
 )
 _RAW = frozenset((".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"))
-_TEXT, _JSON = ".txt", ".json"
-_KEYS = ("caption", "captions", "text", "description", "title", "alt")
+_TEXT = ".txt"
 _SKIPPED = frozenset(
     (*NOT_DATA, "@eaDir", "#recycle", "Thumbs.db", "desktop.ini", "System Volume Information")
 )
-_MOST_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ class FolderListing:
         why = ""
         for path in paths:
             try:
-                texts += _texts_of(path, self._root.read_bytes(path))
+                texts += captions_in(path, self._root.read_bytes(path))
             except (DataError, ValueError) as error:
                 self._bad_captions[path] = why = reason(error)
         if len(others := {*texts} - {*texts[:1]}):
@@ -160,37 +158,12 @@ def _files(names: list[str]) -> Iterator[_File]:
     taken: set[str] = set()
     pictures = [x for x in names if Path(x).suffix.lower() in PICTURES | _UNREAD | _RAW]
     for name in pictures:
-        stem = name[: len(name) - len(Path(name).suffix)]
-        captions = [x + end for end in (_TEXT, _JSON) for x in (stem, name) if x + end in there]
+        captions = files_beside(name, there.__contains__)
         taken.update(captions)
-        yield _File(name, tuple(captions))
+        yield _File(name, captions)
     for name in names:
         if Path(name).suffix.lower() == _TEXT and name not in taken:
             yield _File(name)
-
-
-def _texts_of(path: str, data: bytes) -> list[str]:
-    """The captions in a file, without empty ones.
-
-    Raises:
-        DataError: its captions are no texts.
-        ValueError: it is no text, no JSON, or has none of the keys.
-    """
-    if len(data) > _MOST_BYTES:
-        raise ValueError(f"it has {len(data):,} bytes, at most {_MOST_BYTES:,} are a caption")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
-    if not path.lower().endswith(_JSON):
-        return [text.strip()] if text.strip() else []
-    record = parse_json(text)
-    if isinstance(record, str | list):
-        record = {"captions": record}
-    if not isinstance(record, dict) or not any(key in record for key in _KEYS):
-        raise ValueError(f"it has none of the keys {', '.join(_KEYS)}")
-    value = next(record[key] for key in _KEYS if key in record)
-    return list(clean_captions(path, value))
 
 
 def _no(text: str) -> str:

@@ -3,17 +3,15 @@
 import os
 from collections.abc import Iterator
 
-from gcl_spec._files.reading import is_folder, parse_json
-from gcl_spec.data.formats.jsonl import read_text
-from gcl_spec.data.names import CAPTIONS, Names
+from gcl_spec._files.reading import is_folder
+from gcl_spec.data.formats.caption_files import captions_in, files_beside
 from gcl_spec.data.prepare.frame_places import is_video
 from gcl_spec.data.root import Root
-from gcl_spec.data.sample import Sample, clean_captions
+from gcl_spec.data.sample import Sample
 from gcl_spec.errors import DataError
 
 __all__ = ["SidecarSource", "videos_in"]
 
-_TEXTS = (".txt", ".caption", ".json")
 _DATA = (".jsonl", ".parquet", ".tar", ".npz", ".json", ".csv", ".tsv")
 _NOT_DATA = frozenset(("tasks", "val_tasks"))
 
@@ -45,8 +43,8 @@ def _holds_data(names: list[str], videos: list[str]) -> bool:
 class SidecarSource:
     """A `Source` of videos, with the caption in NAME.txt, NAME.caption or NAME.json beside them.
 
-    A .json has the caption as the `caption` of an object, by any of its usual names. An id is the
-    path without its ending.
+    `gcl_spec.data.formats.caption_files` says what they hold; the captions of all files of a video
+    are its captions. An id is the path without its ending.
 
     Args:
         root: the folder.
@@ -56,7 +54,8 @@ class SidecarSource:
     def __init__(self, root: Root, videos: tuple[str, ...]) -> None:
         self.name, self._root, self._videos = root.name, root, videos
         self.warnings: tuple[str, ...] = ()
-        without = sum(self._text_of(video) is None for video in videos)
+        self._files = {video: files_beside(video, root.exists) for video in videos}
+        without = sum(not files for files in self._files.values())
         told = f"{self.name}: read as {len(videos):,} videos with their captions beside them"
         more = f"; {without:,} have none" if without else ""
         self.notes: tuple[str, ...] = (f"{told}, NAME.txt, .caption or .json{more}",)
@@ -95,24 +94,14 @@ class SidecarSource:
         """The file of a video, by its path (`Source.read_bytes`)."""
         return self._root.read_bytes(reference)
 
-    def _text_of(self, video: str) -> str | None:
-        """The path of the file with a video's caption."""
-        stem = video.rpartition(".")[0]
-        # As in tar shards, the text of 1.mp4 may also be 1.mp4.txt.
-        places = (f"{name}{end}" for name in (stem, video) for end in _TEXTS)
-        return next((place for place in places if self._root.exists(place)), None)
-
     def _captions(self, video: str) -> tuple[str, ...]:
-        path = self._text_of(video)
-        if path is None:
-            return ()
-        place, text = f"{self.name}: {path}", read_text(self._root, path)
-        if not path.endswith(".json"):
-            return clean_captions(place, text)
-        try:
-            record = parse_json(text)
-        except ValueError as error:
-            raise DataError(f"{place}: not JSON: {error}") from error
-        if isinstance(record, dict):
-            record = Names((CAPTIONS,), "files").take(record).get("captions")
-        return clean_captions(place, record)
+        found: dict[str, None] = {}
+        for path in self._files[video]:
+            place, content = f"{self.name}: {path}", self._root.read_bytes(path)
+            try:
+                found |= dict.fromkeys(captions_in(place, content))
+            except DataError:
+                raise
+            except ValueError as error:
+                raise DataError(f"{place}: {error}") from error
+        return tuple(found)

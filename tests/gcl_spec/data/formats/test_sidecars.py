@@ -40,6 +40,15 @@ def test_captions_stand_beside_videos(folder: Path) -> None:
                                     ".caption or .json; 1 have none")  # fmt: skip
 
 
+def test_no_caption_is_lost_without_a_word(folder: Path) -> None:
+    (folder / "a.json").write_text('{"title": "a big dog"}')
+    (folder / "d.json").write_text('{"words": "a cat"}')
+    source = open_source(DataConfig(path=str(folder)), ("video", "text"))
+    assert source.sample(0).captions == ("a dog", "a big dog")
+    with pytest.raises(DataError, match=r": d\.json: it has none of the keys caption, "):
+        source.sample(1)
+
+
 def test_other_data_in_the_folder_is_what_is_read(folder: Path) -> None:
     assert videos_in(str(folder))
     (folder / "train.jsonl").write_text('{"id": "1", "video": "a.mp4"}\n')

@@ -1,0 +1,59 @@
+"""Files with the captions of a picture or video, beside it: NAME.txt, NAME.caption or NAME.json."""
+
+from collections.abc import Callable
+
+from gcl_spec._files.reading import parse_json
+from gcl_spec.data.sample import clean_captions
+
+__all__ = ["captions_in", "files_beside"]
+
+_ENDINGS = (".txt", ".caption", ".json")
+_KEYS = ("caption", "captions", "text", "texts", "txt", "description", "title", "alt")
+_MOST_BYTES = 4 * 2**20
+
+
+def files_beside(path: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
+    """The files with captions of a picture or video; also those of NAME.jpg.txt for NAME.jpg.
+
+    Args:
+        path: of the picture or video.
+        exists: is there a file of a path?
+
+    >>> files_beside("a/b.jpg", {"a/b.json", "a/b.jpg.txt", "b.txt"}.__contains__)
+    ('a/b.jpg.txt', 'a/b.json')
+    """
+    stem = path.rpartition(".")[0]
+    return tuple(x + end for end in _ENDINGS for x in (stem, path) if exists(x + end))
+
+
+def captions_in(place: str, content: bytes) -> list[str]:
+    """The captions in such a file, without empty ones.
+
+    A .json is a text, a list of texts, or an object with either under a usual name of captions.
+
+    Args:
+        place: its path, for errors and its ending.
+        content: of the file.
+
+    Raises:
+        DataError: its captions are no texts.
+        ValueError: it is too large, no text, no JSON, or has none of the names.
+    """
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"it has {len(content):,} bytes, at most {_MOST_BYTES:,} are a caption")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    if not place.lower().endswith(".json"):
+        return [text.strip()] if text.strip() else []
+    try:
+        record = parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if isinstance(record, str | list):
+        record = {"captions": record}
+    if not isinstance(record, dict) or not any(key in record for key in _KEYS):
+        raise ValueError(f"it has none of the keys {', '.join(_KEYS)}")
+    value = next(record[key] for key in _KEYS if key in record)
+    return list(clean_captions(place, value))

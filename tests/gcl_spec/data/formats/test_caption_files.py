@@ -1,0 +1,48 @@
+"""Captions beside pictures and videos."""
+
+import pytest
+
+from gcl_spec.data.formats.caption_files import captions_in, files_beside
+from gcl_spec.errors import DataError
+
+
+def test_the_files_beside_a_picture_in_their_order() -> None:
+    there = {"a/b.txt", "a/b.JPG.caption", "a/b.json", "b.txt", "a/b.JPG"}
+    assert files_beside("a/b.JPG", there.__contains__) == (
+        "a/b.txt", "a/b.JPG.caption", "a/b.json",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "captions"),
+    [
+        ("a.txt", b"\xef\xbb\xbf a cat\n", ["a cat"]),
+        ("a.caption", b" ", []),
+        ("a.JSON", b'"a cat"', ["a cat"]),
+        ("a.json", b'["a", "", "b"]', ["a", "b"]),
+        ("a.json", b'{"title": "a", "n": 1}', ["a"]),
+        ("a.json", b'{"texts": ["a"], "title": "b"}', ["a"]),
+    ],
+)
+def test_captions(name: str, content: bytes, captions: list[str]) -> None:
+    assert captions_in(name, content) == captions
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.txt", b"\xff", "it is not UTF-8"),
+        ("a.txt", b"a" * (2**22 + 1), "it has 4,194,305 bytes"),
+        ("a.json", b"{", "not JSON"),
+        ("a.json", b'{"words": "a"}', "none of the keys caption, "),
+        ("a.json", b"3", "none of the keys"),
+    ],
+)
+def test_what_holds_no_captions(name: str, content: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        captions_in(name, content)
+
+
+def test_captions_that_are_no_texts() -> None:
+    with pytest.raises(DataError, match=r"^x: a\.json: captions must be texts, not 3"):
+        captions_in("x: a.json", b'{"caption": 3}')
