@@ -109,9 +109,9 @@ class Projecting(Generic[A]):
         rows: Any = self.project("image", features.reshape((-1, features.shape[2])))
         return self.pool(rows.reshape((*features.shape[:2], rows.shape[1])))
 
+    @abstractmethod
     def pool(self, rows: A, /) -> A:
         """The rows (B, width) of items from the projections (B, frames, width) of their frames."""
-        raise NotImplementedError("a model with frames says how they are pooled")
 
     @abstractmethod
     def project(self, name: str, features: A, /) -> A:
