@@ -11,7 +11,8 @@ others add one ability each, and `isinstance` says whether a backend has it:
       SearchBackend     products of queries and rows, for exact search: `ChunkProducts`
       BenchBackend      losses whose cost is measured: a `Bench` with a `Memory` meter
 
-What lies below this file defines its own: `Kernel` and its kin are in `gcl_spec.loss.kernel`,
+What lies below this file defines its own: `Kernel` and its kin are in `gcl_spec.loss.kernel`, the
+arguments and results of a loss in `gcl_spec.loss.call`,
 `ChunkProducts` in `gcl_spec.chunk_products`, and `RankingBackend` in `gcl_spec.recall.protocol`.
 """
 
@@ -22,9 +23,7 @@ from typing import (
     Any,
     NamedTuple,
     Protocol,
-    Required,
     TypeAlias,
-    TypedDict,
     Unpack,
     runtime_checkable,
 )
@@ -33,41 +32,25 @@ from gcl_spec._typing import AnyArray, Array, ArrayNamespace, FloatArray, State
 from gcl_spec.batch import Batch
 from gcl_spec.chunk_products import ChunkProducts, Multiplier
 from gcl_spec.config.options import Config
-from gcl_spec.loss.kernel import FrameworkKernel, Kernel, PartialKernel, Processes
+from gcl_spec.loss.call import LossAndGrads, LossArguments
+from gcl_spec.loss.kernel import (
+    ConstantKernel,
+    FamilyKernel,
+    FrameworkKernel,
+    Kernel,
+    PartialKernel,
+    Processes,
+)
 from gcl_spec.objective import Objective
 from gcl_spec.recall.protocol import RankingBackend
 
 __all__ = [
-    "Backend", "Bench", "BenchBackend", "Candidate", "ChunkProducts", "FrameworkKernel", "Inputs",
+    "Backend", "Bench", "BenchBackend", "Candidate", "ChunkProducts",
+    "ConstantKernel", "FamilyKernel", "FrameworkKernel", "Inputs",
     "Kernel", "LossAndGrads", "LossArguments", "Memory", "Multiplier", "OnnxBackend",
     "PartialKernel", "Prepared", "Processes", "RankingBackend", "SearchBackend", "SpreadBackend",
     "Step", "Trainer", "TrainingBackend", "World",
 ]  # fmt: skip
-
-
-class LossArguments(TypedDict, total=False):
-    """The named arguments of every `loss_and_grads`; all but the objective may be left out."""
-
-    objective: Required[Objective]
-    present: Array | None
-    """(M, B) booleans: a row that is not present is in no pool, and its gradient is 0."""
-    ids: Array | None
-    """(B,) integers: samples with equal ids are not each other's negatives."""
-    weights: Array | None
-    """(F, 2, B), the factors w_a and w_b of each modality "a+b" that is not given; None: all 1."""
-    tile: int | None
-    """The samples of a tile, where the backend computes in tiles; it changes no result."""
-
-
-class LossAndGrads(NamedTuple):
-    """A loss and its gradients, as arrays of the backend."""
-
-    loss: Array
-    """Shape ()."""
-    grads: Array
-    """d loss / d z, of the shape of z."""
-    dlog_scale: Array
-    """d loss / d log_scale, shape ()."""
 
 
 @runtime_checkable
@@ -96,7 +79,7 @@ class Backend(Protocol):
             z_MBD: (M, B, D), rows in the order of `objective.modalities`. Where it has no rows of
                 the F modalities "a+b" of two others, they are normalise(w_a e_a + w_b e_b), through
                 which the gradient goes.
-            log_scale: shape (), -ln(tau).
+            log_scale: -ln(tau), shape (), or several as `objective.scales` says.
             arguments: the objective, and what `LossArguments` says of the samples.
         """
 

@@ -14,7 +14,7 @@ from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss.inputs import Inputs, LossOptions, Weights, check_objective, parts_of_fused
-from gcl_spec.objective import Objective
+from gcl_spec.objective import Objective, given_names
 
 __all__ = ["check_shapes", "check_stack"]
 
@@ -60,7 +60,11 @@ def check_shapes(
     flags = _flags(embeddings, options.get("present"), objective, xp)
     if captions is not None:
         _check_captions(captions, first, xp)
-    return Inputs(embeddings, log_scale, objective, parts, weights, flags, ids, captions, xp, whole)
+    bias = options.get("bias")
+    _check_bias(bias, first, objective)
+    return Inputs(
+        embeddings, log_scale, objective, parts, weights, flags, ids, captions, bias, xp, whole
+    )
 
 
 def check_stack(
@@ -136,15 +140,33 @@ def _check_rows(x_BD: Array, xp: ArrayNamespace, whole: bool) -> None:
 
 
 def _check_scale(log_scale: Any, x_BD: Array, objective: Objective) -> None:
-    """Refuse a scale that is no number, not of shape (), and not one for each direction, (T,)."""
+    """Refuse a scale that is no number, not of shape (), and not one for each that may have one."""
     if isinstance(log_scale, Real):
         return
     _expect_array("log_scale", log_scale, x_BD)
-    terms = len(objective.directions)
-    if tuple(log_scale.shape) not in ((), (terms,)):
+    modalities = len(objective.modalities)
+    shape, each = {
+        "direction": ((len(objective.directions),), "direction"),
+        "pair": ((modalities, modalities), "query and pool modality"),
+        "modality": ((len(given_names(objective.modalities)),), "given modality"),
+    }[objective.scales]
+    if tuple(log_scale.shape) not in ((), shape):
         raise InputError(
             f"log_scale has shape {tuple(log_scale.shape)}; wanted a scalar, (), or one for "
-            f"each direction, ({terms},)"
+            f"each {each}, {shape}"
+        )
+
+
+def _check_bias(bias: Any, x_BD: Array, objective: Objective) -> None:
+    """Refuse a bias that is no number, not of shape (), and not one for each pair of modalities."""
+    if bias is None or isinstance(bias, Real):
+        return
+    _expect_array("bias", bias, x_BD)
+    modalities = len(objective.modalities)
+    if tuple(bias.shape) not in ((), (modalities, modalities)):
+        raise InputError(
+            f"bias has shape {tuple(bias.shape)}; wanted a scalar, (), or one for each query and "
+            f"pool modality, {(modalities, modalities)}"
         )
 
 

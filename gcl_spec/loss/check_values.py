@@ -40,6 +40,7 @@ def check_values(inputs: Inputs, kernel: FrameworkKernel | None = None) -> None:
     """
     values = _Values(inputs.xp, kernel)
     _check_scale(inputs, values)
+    _check_bias(inputs.bias, values)
     if inputs.captions is not None:
         _check_features(inputs.captions, values)
     _check_rows(inputs, _largest_norm(inputs, values), values)
@@ -116,9 +117,7 @@ def _check_scale(inputs: Inputs, values: _Values) -> None:
     found = values.of(inputs.log_scale)
     if found is None:
         return
-    scale: Any = found[1]
-    some = not isinstance(scale, Real) and len(scale.shape) > 0
-    each = [scale[t] for t in range(scale.shape[0])] if some else [scale]
+    each = _numbers(found[1])
     info = inputs.xp.finfo(inputs.dtype)
     low, high = math.log(float(info.smallest_normal)), math.log(float(info.max))
     for value in map(float, each):
@@ -129,6 +128,21 @@ def _check_scale(inputs: Inputs, values: _Values) -> None:
                 f"log_scale is {value:g}, whose exponential no {info.dtype} holds; wanted "
                 "ln(1 / temperature): ln(100) = 4.6 for a scale of 100"
             )
+
+
+def _numbers(x: Any) -> list[Any]:
+    """The numbers of an array of shape (), (T,) or (M, M), or a number alone."""
+    if isinstance(x, Real) or len(x.shape) == 0:
+        return [x]
+    return [number for k in range(x.shape[0]) for number in _numbers(x[k, ...])]
+
+
+def _check_bias(bias: Any, values: _Values) -> None:
+    """Refuse a bias, () or (M, M), that is not finite."""
+    found = None if bias is None else values.of(bias)
+    for value in [] if found is None else map(float, _numbers(found[1])):
+        if not math.isfinite(value):
+            raise InputError(f"bias is {value}; wanted finite numbers")
 
 
 def _largest_norm(inputs: Inputs, values: _Values) -> float:

@@ -13,13 +13,24 @@ from collections.abc import Mapping
 from typing import Unpack
 
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.errors import InputError
 from gcl_spec.loss.check_shapes import check_shapes
 from gcl_spec.loss.check_values import check_pairs, check_values
+from gcl_spec.loss.counts import Counts
 from gcl_spec.loss.inputs import Inputs, LossOptions, Weights, check_objective, prepare
-from gcl_spec.loss.kernel import Kernel, PartialKernel, framework_kernel
+from gcl_spec.loss.kernel import (
+    ConstantKernel,
+    FrameworkKernel,
+    Kernel,
+    PartialKernel,
+    framework_kernel,
+)
+from gcl_spec.loss.one_scale import ask_kernel
+from gcl_spec.loss.places import Constant, Places
 from gcl_spec.loss.plain import plain_blocks
-from gcl_spec.loss.plan import plans_by_scale
-from gcl_spec.loss.terms import LossTerms, mean_term, term_values, valid_terms
+from gcl_spec.loss.plan import make_plan
+from gcl_spec.loss.softmax_terms import SoftmaxTerms, asked_blocks, with_family
+from gcl_spec.loss.terms import LossTerms, mean_term, valid_terms
 from gcl_spec.objective import GCL, Objective
 
 __all__ = [
@@ -45,6 +56,7 @@ def gcl_loss(
     present: Mapping[str, Array] | None = None,
     ids: Array | None = None,
     captions: Array | None = None,
+    bias: Array | float | None = None,
     xp: ArrayNamespace | None = None,
     kernel: Kernel | None = None,
 ) -> Array:
@@ -59,7 +71,7 @@ def gcl_loss(
         fused: unit rows of the fused image+text embedding, (B, D); normalise(image + text) when
             not given. An objective without "image+text", such as `CLIP`, takes no notice of it.
         log_scale: ln(1 / temperature), a float or a 0-d array (CLIP starts at ln(1 / 0.07)), or
-            one for each of the objective's directions, (T,).
+            one for each of the objective's directions, (T,), or what else its `scales` say.
         objective: which directions are contrasted with which pool.
         weights: of image and text in the fusion, normalise(w_i image + w_t text); numbers or (B,)
             each. The norms of raw projections give UniIR's sum of unnormalised projections.
@@ -69,6 +81,8 @@ def gcl_loss(
         ids: (B,) integers; samples with equal ids are not each other's negatives.
         captions: (B, F) unit sentence features s of the captions: logits within one modality are
             multiplied by 1 - s_j . s_k, as AlignCLIP's separation has it (`SEPARATION`).
+        bias: shifts logits, a number, shape (), or (M, M) by query and pool modality, in the order
+            of `objective.modalities`; in units of logits, or of cosines, as its `bias_unit` says.
         xp: the Array API namespace; found from the arrays when not given.
         kernel: computes the log-sum-exps. When not given, for PyTorch and JAX the tiled one with
             memory O(B D), whose options are arguments of `gcl_torch.gcl_loss` and
@@ -93,6 +107,7 @@ def gcl_loss(
         present=present,
         ids=ids,
         captions=captions,
+        bias=bias,
         xp=xp,
         kernel=kernel,
     )
@@ -206,16 +221,35 @@ def _terms(
     )
     check_values(inputs, framework)
     xp, problem = inputs.xp, prepare(inputs)
-    found: dict[int, Array] = {}
-    present = problem.present
-    for scale, plan in plans_by_scale(log_scale, objective, problem.rows[0], xp):
-        asked = problem.ask(plan)
-        blocks = kernel(asked, scale, xp=xp)
-        found |= term_values(blocks, asked.blocks, plan, asked.own_is_one, xp)
-        if blocks.present is not None:  # of samples that only the kernel has
-            present = blocks.present
-    values = xp.stack([found[t] for t in range(len(found))])
+    constant = _constant(objective, framework)
+    places = Places(objective, log_scale, inputs.bias, problem.rows[0], constant, xp)
+    plan = make_plan(objective)
+    asked = asked_blocks(plan, places, objective, single=problem.own_is_one)
+    problem = with_family(problem.ask_for(asked, plan), places, inputs.bias, objective, xp)
+    blocks = ask_kernel(kernel, problem, places.scales(), xp)
+    present = problem.present if blocks.present is None else blocks.present
+    ids = problem.ids if blocks.ids is None else blocks.ids  # of samples that only the kernel has
+    counts = Counts(xp.matrix_transpose(blocks.mean), present, ids, xp)
+    found = SoftmaxTerms(blocks, asked, places, objective, problem.own_is_one, counts, xp)
+    terms = found.values(plan)
+    values = xp.stack([terms[t] for t in range(len(terms))])
     if present is not None and not whole:
         flags = {name: present[m, ...] for m, name in enumerate(objective.modalities)}
         check_pairs(objective, flags, xp, framework)
     return valid_terms(values, present, objective, xp), inputs
+
+
+def _constant(objective: Objective, framework: FrameworkKernel | None) -> Constant:
+    """The function that gives an array without its gradient; itself where none is taken.
+
+    Raises:
+        InputError: the objective needs it, and the framework's kernel has none.
+    """
+    if objective.hardness_weights != "detached" or framework is None:
+        return lambda x: x
+    if not isinstance(framework, ConstantKernel):
+        raise InputError(
+            "hardness_weights = 'detached' needs a kernel that gives arrays without their gradient "
+            "(gcl_spec.backend.ConstantKernel), which that of this framework is not"
+        )
+    return framework.constant

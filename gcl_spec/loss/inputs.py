@@ -42,6 +42,8 @@ class LossOptions(TypedDict, total=False):
     """(B,) integers."""
     captions: Array | None
     """(B, F) unit rows."""
+    bias: Array | float | None
+    """A number, shape (), or (M, M)."""
     xp: ArrayNamespace | None
     """The Array API namespace of the arrays."""
     kernel: Kernel | None
@@ -54,7 +56,8 @@ class Inputs:
 
     Args:
         rows: the embeddings as they were given, (B, D) by modality name.
-        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        log_scale: ln(1 / temperature), a number, shape (), or several as the objective's `scales`
+            say.
         objective: the objective.
         parts: for every modality of the objective that is not given, the names of its two parts.
         weights: the weights of the two parts of a fused modality, by its name.
@@ -62,6 +65,7 @@ class Inputs:
             that is missing here has all its rows.
         ids: (B,) integers, or None.
         captions: (B, F) features, or None.
+        bias: what logits are shifted by, a number, shape (), or (M, M), or None.
         xp: the Array API namespace of the arrays.
         whole: whether this is the whole batch; else other processes may hold samples of it.
     """
@@ -74,6 +78,7 @@ class Inputs:
     flags: Mapping[str, Array]
     ids: Array | None
     captions: Array | None
+    bias: Array | float | None
     xp: ArrayNamespace
     whole: bool
 

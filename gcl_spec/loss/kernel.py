@@ -23,6 +23,8 @@ from gcl_spec.loss.problem import Blocks, Problem
 
 __all__ = [
     "GROUP",
+    "ConstantKernel",
+    "FamilyKernel",
     "FrameworkKernel",
     "Kernel",
     "PartialKernel",
@@ -62,6 +64,30 @@ class PartialKernel(Kernel, Protocol):
     @property
     def sizes(self) -> tuple[int, ...]:
         """The number of samples of every process."""
+        ...
+
+
+@runtime_checkable
+class FamilyKernel(Kernel, Protocol):
+    """A kernel that knows problems of several scales, and those with a sigmoid, at once.
+
+    Others are asked once for each scale (`gcl_spec.loss.one_scale`), and never for a sigmoid.
+    """
+
+    def serves(self, problem: Problem, /) -> bool:
+        """Whether this kernel takes the problem as it is, with a scale for each place, (S,)."""
+        ...
+
+
+@runtime_checkable
+class ConstantKernel(Kernel, Protocol):
+    """A kernel of a framework that can give an array without its gradient.
+
+    Detached hardness weights (`gcl_spec.objective.Objective`) need it.
+    """
+
+    def constant(self, x: Array, /) -> Array:
+        """The array, of the same shape, which takes part in no derivative."""
         ...
 
 

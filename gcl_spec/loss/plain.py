@@ -7,10 +7,11 @@ import operator
 from collections.abc import Callable
 from math import log2
 from numbers import Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.logsumexp import masked_logsumexp, masked_mean
+from gcl_spec.loss.places import has_axes
 from gcl_spec.loss.problem import Blocks, Problem, embeddings_of, mixed, or_nan
 
 __all__ = ["Multiply", "RowProducts", "direct_blocks", "plain_blocks"]
@@ -39,7 +40,7 @@ def plain_blocks(
 
     Args:
         problem: rows of shape (B, D), with what belongs to them.
-        scale: 1 / temperature, a number or a 0-d array.
+        scale: 1 / temperature, a number, a 0-d array, or one for each place, (S,).
         xp: the Array API namespace of the arrays.
         multiply: x @ y, of stacks of matrices.
         row_products: factors, (K, B) or one for all, times the inner products of rows, (K, B, D)
@@ -61,27 +62,33 @@ def direct_blocks(
     row_products: RowProducts = _row_products,
 ) -> Blocks:
     """The blocks, (K, B), of a problem that has its `mix`; arguments as of `plain_blocks`."""
-    lift = _lift(scale, problem.rows[0], xp)
+    scale_of = _by_block(scale, problem, xp)  # a number, shape (), or (K,)
+    lift = _lift(scale_of, problem.rows[0], xp)
     embeddings = [lift * x for x in embeddings_of(problem)]
-    scale = scale / lift**2
+    scale = scale_of / lift**2
     queries_KBD = xp.stack([embeddings[m] for m, _ in problem.blocks])
     pools_KBD = xp.stack([embeddings[n] for _, n in problem.blocks])
     own_BB, alike_BB = _classes(problem, xp)
-    s_KBB = scale * multiply(queries_KBD, xp.matrix_transpose(pools_KBD))
+    products_KBB = multiply(queries_KBD, xp.matrix_transpose(pools_KBD))
+    s_KBB = (scale[:, None, None] if problem.places else scale) * products_KBB
     damping_KBB = None if problem.damp is None else _damping(problem, multiply, xp)
     if damping_KBB is not None:
         s_KBB = s_KBB * damping_KBB
     here_KB = None
     if problem.present is not None:
         here_KB = xp.stack([problem.present[n, ...] for _, n in problem.blocks])
-    others = masked_logsumexp(s_KBB, _and(~alike_BB, here_KB), xp)
+    negative_KBB = _and(~alike_BB, here_KB)
+    if problem.sigmoid:
+        others = _softplus_sums(s_KBB, negative_KBB, problem, xp)
+    else:
+        others = masked_logsumexp(s_KBB, negative_KBB, xp)
     if not problem.own_is_one:
         mask_KBB = _and(own_BB, here_KB)
         own = masked_logsumexp(s_KBB, mask_KBB, xp)
         return Blocks(others, own, masked_mean(s_KBB, mask_KBB, xp))
-    factor = scale
+    factor = scale[:, None] if problem.places else scale
     if damping_KBB is not None:
-        factor = scale * xp.sum(xp.where(own_BB, damping_KBB, 0.0), axis=-1)
+        factor = factor * xp.sum(xp.where(own_BB, damping_KBB, 0.0), axis=-1)
     own = row_products(factor, queries_KBD, pools_KBD, xp)
     if here_KB is None:
         return Blocks(others, own, own)
@@ -90,15 +97,33 @@ def direct_blocks(
     )
 
 
+def _by_block(x: Any, problem: Problem, xp: ArrayNamespace) -> Any:
+    """The numbers of all places, (S,), as those of the blocks, (K,); one for all stays as it is."""
+    if not problem.places or not has_axes(x):
+        return x
+    return xp.stack([x[place] for place in problem.places])
+
+
+def _softplus_sums(s_KBB: Array, mask_KBB: Array, problem: Problem, xp: ArrayNamespace) -> Array:
+    """The sums of softplus(logit + shift), (K, B), over the last axis, where the mask is true."""
+    shift = _by_block(problem.shift, problem, xp)
+    if shift is not None:
+        s_KBB = s_KBB + (shift[:, None, None] if has_axes(shift) else shift)
+    terms_KBB = xp.logaddexp(xp.zeros_like(s_KBB), s_KBB)
+    return xp.sum(xp.where(mask_KBB, terms_KBB, xp.zeros_like(terms_KBB)), axis=-1)
+
+
 def _lift(scale: Array | float, like: Array, xp: ArrayNamespace) -> Array | float:
     """The power of 2, a number or 0-d, that both rows of a product take of a scale far from 1.
 
-    It is 1 for other scales.
+    It is 1 for other scales; of several the largest decides.
     Products of rows that are as small as such a scale is large would underflow.
     """
     far = 2.0 ** (-log2(float(xp.finfo(like.dtype).smallest_normal)) // 3)
     if isinstance(scale, Real):
         return far if scale > far else 1 / far if scale < 1 / far else 1.0
+    if has_axes(scale):
+        scale = xp.max(scale)
     one = xp.ones_like(scale)
     return xp.where(scale > far, far * one, xp.where(scale < 1 / far, one / far, one))
 

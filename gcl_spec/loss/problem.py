@@ -14,6 +14,7 @@ from gcl_spec.loss.plan import Softmax
 from gcl_spec.normalize import inverse_norm, largest_mix
 
 __all__ = [
+    "Asked",
     "Blocks",
     "Part",
     "Problem",
@@ -38,6 +39,17 @@ def place_of_mixed(parts: Sequence[Part], m: int) -> int:
     return sum(not isinstance(part, int) for part in parts[:m])
 
 
+class Asked(NamedTuple):
+    """The blocks that are asked of a kernel: the query and pool modality, and the place, of each.
+
+    A place is the number of a scale (`gcl_spec.loss.places`); where all blocks have one scale there
+    are no places.
+    """
+
+    blocks: tuple[tuple[int, int], ...]
+    places: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """The input of a kernel: rows, which modalities they are, and who is whose negative.
@@ -55,6 +67,14 @@ class Problem:
         positives: whether samples of equal ids are each other's positives, or merely no negatives.
         damp: (B, F) unit rows S of the captions; logits within one modality are multiplied by
             1 - S_j . S_k (AlignCLIP, arXiv 2406.17639).
+        places: for each block the place of its scale among those that a kernel is given, (S,);
+            empty where one scale, shape (), serves all blocks.
+        sigmoid: whether `Blocks.others` is to be the sum of softplus(x + shift), in place of the
+            log-sum-exp of the logits x (SigLIP, arXiv 2303.15343).
+        shift: of a sigmoid's logits, shape (), or one for each place, (S,); None: none.
+        lift: a number or shape (), the most by which sums of one block will be raised above those
+            of another, in natural units.
+        bounded: whether every log-sum will stand beside that of a positive at its own scale.
     """
 
     rows: tuple[Array, ...]
@@ -67,12 +87,28 @@ class Problem:
     ids: Array | None = None
     positives: bool = False
     damp: Array | None = None
+    places: tuple[int, ...] = ()
+    sigmoid: bool = False
+    shift: Array | None = None
+    lift: Array | float = 0.0
+    bounded: bool = True
 
     def ask(self, plan: Sequence[Softmax]) -> "Problem":
         """The problem of the same rows with the blocks that the softmaxes of a plan need."""
         targets = {(softmax.query, t.modality) for softmax in plan for t in softmax.targets}
         blocks = {(s.query, n) for s in plan for n in (*s.pool, *s.own)} | targets
         return replace(self, blocks=tuple(sorted(blocks)), targets=tuple(sorted(targets)))
+
+    def ask_for(self, asked: Asked, plan: Sequence[Softmax]) -> "Problem":
+        """The problem of the same rows with the blocks, at their scales, that a plan's terms need.
+
+        Args:
+            asked: the blocks; one place alone is none.
+            plan: the softmaxes whose targets are positives.
+        """
+        targets = {(softmax.query, t.modality) for softmax in plan for t in softmax.targets}
+        places = asked.places if max(asked.places) > 0 else ()
+        return replace(self, blocks=asked.blocks, targets=tuple(sorted(targets)), places=places)
 
     def factors(self, m: int) -> tuple[tuple[int, Array], ...]:
         """The places of modality m's given rows, each with its factors: (B,), or 1.0 alone."""
@@ -90,14 +126,16 @@ class Problem:
 
 def without_arrays(problem: Problem) -> Problem:
     """The part of a problem that holds no array: modalities, blocks and rules."""
-    return replace(problem, rows=(), weights=None, mix=None, present=None, ids=None, damp=None)
+    bare = replace(problem, rows=(), weights=None, mix=None, present=None, ids=None, damp=None)
+    return replace(bare, shift=None, lift=0.0)
 
 
 class Blocks(NamedTuple):
     """The answer of a kernel, for the K asked blocks in order and all rows of their queries."""
 
     others: Array
-    """(K, B), log sum exp of the logits over present rows of samples with other ids, or -inf."""
+    """(K, B), log sum exp of the logits over present rows of samples with other ids, or -inf; of a
+    sigmoid's problem the sum of softplus(logit + shift) over these rows."""
     own: Array
     """(K, B), log sum exp over present rows of the own sample (of equal ids, with `positives`)."""
     mean: Array
@@ -106,6 +144,8 @@ class Blocks(NamedTuple):
     """(M, B) flags of these rows, where a kernel has more of them than its problem."""
     rest: Array | None = None
     """(K, B), what own and mean of a single positive lack in digits; it has no derivative."""
+    ids: Array | None = None
+    """(B,) integers of these rows, where a kernel has more of them than its problem."""
 
 
 def or_nan(problem: Problem, xp: ArrayNamespace, largest: float | None = None) -> Problem:

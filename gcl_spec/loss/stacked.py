@@ -24,6 +24,8 @@ class StackedOptions(TypedDict, total=False):
     """(B,) integers."""
     weights: Array | None
     """(F, 2, B), of the two parts of each of the F modalities that are not given."""
+    bias: Array | float | None
+    """A number, shape (), or (M, M)."""
     xp: ArrayNamespace | None
     """The Array API namespace of the arrays."""
     kernel: Kernel | None
@@ -106,7 +108,9 @@ def unstacked(
     given = sum(not may_be_fused(name, objective.modalities) for name in objective.modalities)
     check_stack(z_MBD, given, objective, present_MB, weights, xp)
     names = given_modalities(objective, z_MBD.shape[0])
-    further = LossOptions(ids=options.get("ids_B"), xp=xp, kernel=options.get("kernel"))
+    further = LossOptions(
+        ids=options.get("ids_B"), bias=options.get("bias"), xp=xp, kernel=options.get("kernel")
+    )
     if present_MB is not None:
         flags = {name: present_MB[m, ...] for m, name in enumerate(objective.modalities)}
         further["present"] = flags

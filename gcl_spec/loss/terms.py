@@ -1,15 +1,12 @@
 """The terms of the loss, one for each direction and sample, and their mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.logsumexp import logsumexp
-from gcl_spec.loss.plan import Softmax
-from gcl_spec.loss.problem import Blocks
 from gcl_spec.objective import Objective
 
 __all__ = [
@@ -18,7 +15,6 @@ __all__ = [
     "mean_term",
     "modality_gap",
     "modality_gaps",
-    "term_values",
     "valid_terms",
 ]
 
@@ -30,53 +26,6 @@ class LossTerms(NamedTuple):
     """(T, B), in the order of `objective.directions`; 0 where a term is not valid."""
     valid: Array
     """(T, B) booleans: the query and the target are both present."""
-
-
-def term_values(
-    blocks: Blocks,
-    asked: Sequence[tuple[int, int]],
-    plan: Sequence[Softmax],
-    single: bool,
-    xp: ArrayNamespace,
-) -> dict[int, Array]:
-    """The loss of every row in each direction: -log of the positive's share of its pool.
-
-    With the logits x of a row, its pool P, and y the mean of the logits of its positives, it is
-
-        -y + log sum_{k in P} exp(x_k) = log sum_{blocks} exp(log_sum_exp(block) - y)
-
-    (arXiv 2509.25638, equation 2), where each block of the pool gives one log-sum-exp.
-
-    Args:
-        blocks: what a kernel found, (K, B) each.
-        asked: the (query, pool) pairs of modalities that the K blocks are of.
-        plan: the softmaxes to compute.
-        single: whether every row has a single positive (`Problem.own_is_one`).
-        xp: the Array API namespace of the arrays.
-
-    Returns:
-        The terms, (B,) each, by the place of their direction in the objective.
-    """
-    at = {block: i for i, block in enumerate(asked)}
-    values = {}
-    for softmax in plan:
-        others = [at[softmax.query, n] for n in softmax.pool]
-        own = [at[softmax.query, n] for n in softmax.own]
-        for target in softmax.targets:
-            # The differences first: they are small where the pairs are alike.
-            k = at[softmax.query, target.modality]
-            sums = [blocks.others[i, :] - blocks.mean[k, :] for i in others]
-            # A single positive next to itself is 0 without a derivative: no digit is lost to it.
-            zero = xp.zeros_like(blocks.mean[k, :])
-            sums += [zero if single and i == k else _difference(blocks, i, k) for i in own]
-            values[target.term] = logsumexp(xp.stack(sums), 0, xp)
-    return values
-
-
-def _difference(blocks: Blocks, i: int, k: int) -> Array:
-    """own - mean, (B,), of the own logits in block i and the positives in block k."""
-    found = blocks.own[i, :] - blocks.mean[k, :]
-    return found if blocks.rest is None else found + (blocks.rest[i, :] - blocks.rest[k, :])
 
 
 def valid_terms(

@@ -50,11 +50,12 @@ class ReferenceBackend:
         _refuse(z_MBD, log_scale, objective, present, ids)
         fusion = Fusion(z_MBD.astype(np.float64), objective, present, arguments.get("weights"))
         samples = Samples(fusion.z_MBD, objective, present, ids)
-        scale = np.asarray(log_scale)
-        found = gradients(samples, scale)
+        scale, bias = np.asarray(log_scale), arguments.get("bias")
+        found = gradients(samples, scale, bias)
         grads = fusion.pull_back(found.grads).astype(z_MBD.dtype)
         loss, dlog_scale = (np.asarray(x, scale.dtype) for x in (found.loss, found.dlog_scale))
-        return LossAndGrads(loss, grads, dlog_scale)
+        dbias = None if bias is None else np.asarray(found.dbias, scale.dtype)
+        return LossAndGrads(loss, grads, dlog_scale, dbias)
 
     def retrieval_metrics(
         self,

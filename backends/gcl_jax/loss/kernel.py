@@ -55,6 +55,14 @@ class GramKernel:
         # NumPy has no bfloat16 of its own.
         return np.asarray(found, np.float32 if found.dtype == jnp.bfloat16 else None)
 
+    def constant(self, x: jax.Array, /) -> jax.Array:
+        """The array, of the same shape, without its gradient."""
+        return jax.lax.stop_gradient(x)
+
+    def serves(self, problem: Problem, /) -> bool:
+        """Whether the problem may have several scales, or a sigmoid: with whole blocks it may."""
+        return self.tile is None and problem.rows[0].shape[0] < _PLAIN_BELOW
+
     def __call__(self, problem: Problem, scale: jax.Array | float, /, *, xp: Any = jnp) -> Blocks:
         """The blocks, (K, B) each, as `gcl_spec.loss.kernel.Kernel` wants them."""
         size = problem.rows[0].shape[0]

@@ -85,6 +85,15 @@ class GramKernel:
         wrapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(x)
         return None if wrapped else x.detach()
 
+    def constant(self, x: torch.Tensor, /) -> torch.Tensor:
+        """The tensor, of the same shape, without its gradient."""
+        return x.detach()
+
+    def serves(self, problem: Problem, /) -> bool:
+        """Whether the problem may have several scales, or a sigmoid: with whole blocks it may."""
+        rows = problem.rows[0]
+        return tile_of(self.tile, rows.shape[0], rows.device.type) is None
+
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """The blocks, (K, B) each, as `gcl_spec.loss.kernel.Kernel` wants them."""
         samples, device = problem.rows[0].shape[0], problem.rows[0].device.type

@@ -22,7 +22,7 @@ def whole_blocks(problem: Problem, scale: torch.Tensor | float) -> Blocks:
 
     Args:
         problem: the rows, (B, D) each, with what belongs to them.
-        scale: 1 / temperature, a number or shape ().
+        scale: 1 / temperature, a number, shape (), or one for each place, (S,).
     """
     with torch.autocast(problem.rows[0].device.type, enabled=False):
         weights = problem.weights
@@ -33,6 +33,7 @@ def whole_blocks(problem: Problem, scale: torch.Tensor | float) -> Blocks:
             if weights is None
             else tuple((_guarded(a), _guarded(b)) for a, b in weights),
             damp=None if problem.damp is None else _guarded(problem.damp),
+            shift=None if problem.shift is None else _guarded(problem.shift),
         )
         if isinstance(scale, torch.Tensor):
             scale = _guarded(scale)

@@ -27,7 +27,7 @@ from gcl_spec.objective import Direction, Objective, Pool
 __all__ = ["BUGS", "Bug", "Compute", "Mutant"]
 
 
-_loss, _grads, _dlog_scale = (partial(changed, quantity) for quantity in LossAndGrads._fields)
+_loss, _grads, _dlog_scale = (partial(changed, name) for name in LossAndGrads._fields[:3])
 
 
 def _tangential(call: Call, g: Any) -> Any:
@@ -81,7 +81,8 @@ class _Stale:
 
     def __call__(self, call: Call, compute: Compute) -> LossAndGrads:
         found = self.first.setdefault(call.z_MBD.shape, compute(call))
-        return LossAndGrads(*(x.astype(call.z_MBD.dtype) for x in found))
+        dtype = call.z_MBD.dtype
+        return LossAndGrads(*(None if x is None else x.astype(dtype) for x in found))
 
 
 def _swapped(call: Call) -> Call:
@@ -93,7 +94,7 @@ def _unweighted(call: Call) -> Call:
     return call.rule(directions=tuple(replace(d, weight=1.0) for d in call.objective.directions))
 
 
-def _pools(change: Callable[[Objective, Direction], Pool | None]) -> Bug:
+def _pools(change: Callable[[Objective, Direction], Pool | tuple[str, ...] | None]) -> Bug:
     """The pool of each direction is another one."""
 
     def other(call: Call) -> Call:

@@ -48,7 +48,7 @@ def only(when: Callable[[Call], Any]) -> Bug:
     return changed("grads", lambda call, g: g * 1.01 if when(call) else g)
 
 
-def step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields) -> Bug:
+def step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields[:3]) -> Bug:
     """A bug that adds to the right result what a wrong step changes in the same dtype."""
     right = Dense()
 
@@ -67,4 +67,11 @@ def _sum(found: LossAndGrads, shift: Mapping[str, Any]) -> LossAndGrads:
 
 def times(factor: Callable[[Call], float]) -> Bug:
     """A bug that multiplies all results by a factor."""
-    return lambda c, f: LossAndGrads(*(np.asarray(x * factor(c), x.dtype) for x in f(c)))
+
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        found = (
+            None if x is None else np.asarray(x * factor(call), x.dtype) for x in compute(call)
+        )
+        return LossAndGrads(*found)
+
+    return bug

@@ -1,0 +1,47 @@
+"""How many candidates a row has: those of its own sample, and those of others, in each modality."""
+
+from gcl_spec._typing import Array, ArrayNamespace
+
+__all__ = ["Counts"]
+
+
+class Counts:
+    """The numbers of rows with the same id, and with other ids, in time O(B log B).
+
+    Args:
+        like: an array (B, ...) of the dtype in which numbers are given.
+        present: (M, B) booleans, or None where every row is present.
+        ids: (B,) integers, or None where every sample has an id of its own.
+        xp: the Array API namespace of the arrays.
+    """
+
+    def __init__(
+        self, like: Array, present: Array | None, ids: Array | None, xp: ArrayNamespace
+    ) -> None:
+        self._ones_B = xp.ones_like(like[:, 0])
+        self._present, self._ids, self._xp = present, ids, xp
+
+    def alike(self, m: int) -> Array:
+        """The present rows of modality m whose samples have each sample's id, (B,)."""
+        here_B, xp = self._here(m), self._xp
+        if self._ids is None:
+            return here_B
+        order = xp.argsort(self._ids)
+        sorted_ = xp.take(self._ids, order, axis=0)
+        ones = xp.take(here_B, order, axis=0)
+        below = xp.concat([xp.zeros_like(ones[:1]), xp.cumulative_sum(ones, axis=0)])
+        first, last = (xp.searchsorted(sorted_, self._ids, side=side) for side in ("left", "right"))
+        return xp.take(below, last, axis=0) - xp.take(below, first, axis=0)
+
+    def others(self, m: int) -> Array:
+        """The present rows of modality m of samples with other ids, (B,)."""
+        return self._xp.sum(self._here(m)) - self.alike(m)
+
+    def own(self, m: int) -> Array:
+        """1 where the sample's own row of modality m is present, and 0 elsewhere, (B,)."""
+        return self._here(m)
+
+    def _here(self, m: int) -> Array:
+        if self._present is None:
+            return self._ones_B
+        return self._xp.astype(self._present[m, ...], self._ones_B.dtype)

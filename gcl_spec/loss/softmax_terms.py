@@ -1,0 +1,258 @@
+"""The terms of the family of softmaxes, one for each direction and row, made of sums of blocks.
+
+`gcl_spec.objective.Objective` has the formulas. With the logits x of a row, its pool P, and y the
+mean of the logits of its positives, a term of equation 2 (arXiv 2509.25638) is
+
+    -y + log sum_{k in P} exp(x_k) = log sum_{blocks} exp(log_sum_exp(block) - y)
+
+where each block of the pool gives one log-sum-exp. All sums are taken less y, because the
+differences are small where the pairs are alike.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import log
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.counts import Counts
+from gcl_spec.loss.logsumexp import logsumexp
+from gcl_spec.loss.places import Places, has_axes
+from gcl_spec.loss.plan import Softmax, Target
+from gcl_spec.loss.problem import Asked, Blocks, Problem
+from gcl_spec.objective import Objective
+
+__all__ = ["FLOOR", "SoftmaxTerms", "asked_blocks", "with_family"]
+
+FLOOR = 0.001
+"""The least share of the negatives' sum that a debiased denominator keeps."""
+
+
+def asked_blocks(
+    plan: Sequence[Softmax], places: Places, objective: Objective, *, single: bool
+) -> Asked:
+    """The blocks that the terms of a plan are made of, each once.
+
+    Args:
+        plan: the softmaxes to compute.
+        places: the scales, each of which gets its place here.
+        objective: the objective.
+        single: whether every row has a single positive (`gcl_spec.loss.problem.Problem`).
+    """
+    found: dict[tuple[int, int, int], None] = {}
+    for softmax in plan:
+        for target in softmax.targets:
+            q, term = softmax.query, target.term
+            hard = objective.hardness > 0
+            roles = ("hard", "weights") if _is_attached(objective) else ("hard",)
+            for n in softmax.pool:
+                for role in roles if hard else ("plain",):
+                    found[q, n, places.of(term, q, n, role)] = None  # type: ignore[arg-type]
+            for n in (*softmax.own, *(t.modality for t in softmax.targets)):
+                if not (hard and single and n in softmax.pool):
+                    found[q, n, places.of(term, q, n)] = None
+    keys = sorted(found)
+    return Asked(tuple(key[:2] for key in keys), tuple(key[2] for key in keys))
+
+
+def with_family(
+    problem: Problem,
+    places: Places,
+    bias: Array | float | None,
+    objective: Objective,
+    xp: ArrayNamespace,
+) -> Problem:
+    """The problem with what a kernel must know of the family: a sigmoid, and how sums are used.
+
+    Args:
+        problem: the problem, which asks for its blocks.
+        places: the scales and shifts.
+        bias: a number, shape (), (M, M), or None.
+        objective: the objective.
+        xp: the Array API namespace of the arrays.
+    """
+    if objective.loss == "sigmoid":
+        return replace(problem, sigmoid=True, shift=places.shifts())
+    lift: Array | float = 0.0
+    if has_axes(bias):
+        shifts = [
+            places.shift(place, m, n)
+            for (m, n), place in zip(
+                problem.blocks, problem.places or (0,) * len(problem.blocks), strict=True
+            )
+        ]
+        lift = xp.max(xp.stack(shifts)) - xp.min(xp.stack(shifts))
+    return replace(problem, lift=lift, bounded=objective.hardness == 0.0)
+
+
+def _is_attached(objective: Objective) -> bool:
+    return objective.hardness_weights == "attached"
+
+
+@dataclass(frozen=True)
+class SoftmaxTerms:
+    """The terms of a plan from the sums that a kernel found.
+
+    Args:
+        blocks: what the kernel found, (K, B) each.
+        asked: what it was asked for.
+        places: the scales and shifts.
+        objective: the objective.
+        single: whether every row has a single positive.
+        counts: the numbers of candidates.
+        xp: the Array API namespace of the arrays.
+    """
+
+    blocks: Blocks
+    asked: Asked
+    places: Places
+    objective: Objective
+    single: bool
+    counts: Counts
+    xp: ArrayNamespace
+
+    def values(self, plan: Sequence[Softmax]) -> dict[int, Array]:
+        """The terms, (B,) each, by the place of their direction in the objective."""
+        return {
+            target.term: self._sigmoid(softmax, target)
+            if self.objective.loss == "sigmoid"
+            else self._softmax(softmax, target)
+            for softmax in plan
+            for target in softmax.targets
+        }
+
+    def _softmax(self, softmax: Softmax, target: Target) -> Array:
+        """The term of one direction, (B,)."""
+        q, term, xp, rule = softmax.query, target.term, self.xp, self.objective
+        positive = _Own(self, q, target.modality, term)
+        y = positive.mean()
+        sums = [self._others(q, n, term, y) for n in softmax.pool]
+        own = [self._difference(_Own(self, q, n, term), positive) for n in softmax.own]
+        if rule.hardness == 0.0 and rule.debias == 0.0 and rule.positives == "each":
+            return logsumexp(xp.stack(sums + own), 0, xp)
+        every = [
+            self._difference(_Own(self, q, t.modality, term), positive) for t in softmax.targets
+        ]
+        shared = logsumexp(xp.stack(every), 0, xp)
+        negatives = logsumexp(xp.stack(sums), 0, xp)
+        if rule.hardness > 0.0 and _is_attached(rule):
+            negatives = negatives - self._mean_weight(softmax, term)
+        if rule.debias > 0.0:
+            negatives = self._debiased(negatives, shared)
+        value = logsumexp(xp.stack([negatives, *own]), 0, xp)
+        if rule.positives == "each":
+            return value
+        even = float(rule.positives)
+        number = sum(self._positives(t.modality) for t in softmax.targets)
+        size = xp.log(xp.where(number > 0, number, xp.ones_like(number)))
+        shared = xp.where(shared > -xp.inf, shared, xp.zeros_like(shared))
+        return value - (1 - even) * shared - even * size
+
+    def _others(self, q: int, n: int, term: int, y: Array) -> Array:
+        """The log-sum over other samples' rows of modality n, with their weights, less y: (B,)."""
+        role = "hard" if self.objective.hardness > 0.0 else "plain"
+        place = self.places.of(term, q, n, role)  # type: ignore[arg-type]
+        found = self.blocks.others[self._at(q, n, place), :]
+        if role == "hard":
+            found = self.places.held_back(place, found)
+        return self._shifted(found, self.places.of(term, q, n), q, n) - y
+
+    def _shifted(self, x: Array, place: int, q: int, n: int) -> Array:
+        """Logits, or log-sums of them, (B,), with the shift of their pair of modalities."""
+        shift = self.places.shift(place, q, n)
+        return x if shift is None else x + shift
+
+    def _difference(self, own: "_Own", positive: "_Own") -> Array:
+        """The own logits of one block less the mean of the positives' of another, (B,)."""
+        # A single positive next to itself is 0 without a derivative: no digit is lost to it.
+        if self.single and own.n == positive.n:
+            return self.xp.zeros_like(positive.mean())
+        found = own.logs() - positive.mean()
+        rest, less = own.rest(), positive.rest()
+        return found if rest is None or less is None else found + (rest - less)
+
+    def _mean_weight(self, softmax: Softmax, term: int) -> Array:
+        """The logarithm of the mean of exp(alpha cos) over a row's negatives, (B,)."""
+        q, xp = softmax.query, self.xp
+        rows = [self._at(q, n, self.places.of(term, q, n, "weights")) for n in softmax.pool]
+        total = logsumexp(xp.stack([self.blocks.others[i, :] for i in rows]), 0, xp)
+        number = sum(self.counts.others(n) for n in softmax.pool)
+        some = number > 0
+        mean = total - xp.log(xp.where(some, number, xp.ones_like(number)))
+        return xp.where(some, mean, xp.zeros_like(mean))
+
+    def _debiased(self, negatives: Array, shared: Array) -> Array:
+        """log max(N - gamma P, FLOOR N), (B,), of the logarithms of N and P, (B,) each."""
+        xp, gamma = self.xp, self.objective.debias
+        none = negatives == -xp.inf
+        ratio = shared - xp.where(none, xp.zeros_like(negatives), negatives)
+        above = (ratio < log((1 - FLOOR) / gamma)) & ~none
+        kept = xp.log1p(-gamma * xp.exp(xp.where(above, ratio, -xp.inf)))
+        return negatives + xp.where(above, kept, log(FLOOR))
+
+    def _positives(self, m: int) -> Array:
+        """The number of positives of modality m, (B,)."""
+        return self.counts.own(m) if self.single else self.counts.alike(m)
+
+    def _sigmoid(self, softmax: Softmax, target: Target) -> Array:
+        """The term of one direction with a sigmoid on each pair of rows, (B,)."""
+        q, term, xp = softmax.query, target.term, self.xp
+        place = self.places.of(term, q, target.modality)
+        y = self._shifted(
+            self.blocks.mean[self._at(q, target.modality, place), :], place, q, target.modality
+        )
+        sums = [
+            self.blocks.others[self._at(q, n, self.places.of(term, q, n)), :] for n in softmax.pool
+        ]
+        number = sum(self.counts.own(t.modality) for t in softmax.targets)
+        number = xp.where(number > 0, number, xp.ones_like(number))
+        return xp.logaddexp(xp.zeros_like(y), -y) + sum(sums) / number
+
+    def _at(self, q: int, n: int, place: int) -> int:
+        """The number of a block among those that were asked for."""
+        return self._index[q, n, place]
+
+    @cached_property
+    def _index(self) -> dict[tuple[int, int, int], int]:
+        keys = zip(self.asked.blocks, self.asked.places, strict=True)
+        return {(*block, place): i for i, (block, place) in enumerate(keys)}
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The logits of a row with those of its own sample in modality n, at the plain scale."""
+
+    terms: SoftmaxTerms
+    q: int
+    n: int
+    term: int
+
+    def logs(self) -> Array:
+        """The log-sum-exp of the logits of positives, (B,)."""
+        return self._of(lambda blocks: blocks.own, shifted=True)
+
+    def mean(self) -> Array:
+        """The mean of the logits of positives, (B,)."""
+        return self._of(lambda blocks: blocks.mean, shifted=True)
+
+    def rest(self) -> Array | None:
+        """What the two lack in digits, (B,)."""
+        if self.terms.blocks.rest is None:
+            return None
+        return self._of(lambda blocks: blocks.rest, shifted=False)
+
+    def _of(self, kind: Callable[[Blocks], Array], *, shifted: bool) -> Array:
+        terms, q, n = self.terms, self.q, self.n
+        plain = terms.places.of(self.term, q, n)
+        at = terms._index.get((q, n, plain))
+        if at is not None:
+            found = kind(terms.blocks)[at, :]
+        else:  # a single positive's logit is linear in the scale
+            hard = terms.places.of(self.term, q, n, "hard")
+            x = kind(terms.blocks)[terms._at(q, n, hard), :]
+            some = x > -terms.xp.inf  # whose product with a ratio has a derivative
+            found = terms.xp.where(some, x, terms.xp.zeros_like(x)) * terms.places.ratio(
+                plain, hard
+            )
+            found = terms.xp.where(some, found, -terms.xp.inf)
+        return terms._shifted(found, plain, q, n) if shifted else found

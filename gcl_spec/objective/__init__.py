@@ -1,0 +1,56 @@
+"""What is contrasted with what: the objective as frozen data, and the presets."""
+
+from gcl_spec.objective.family import (
+    Balance,
+    BiasUnit,
+    Direction,
+    Duplicates,
+    HardnessWeights,
+    Loss,
+    Objective,
+    Pool,
+    Reduction,
+    SameSample,
+    Scales,
+    SelfTerm,
+    all_directions,
+)
+from gcl_spec.objective.fusion import fusion_weights
+from gcl_spec.objective.names import given_names, in_order, name_parts, same_parts
+from gcl_spec.objective.presets import (
+    CLIP,
+    GCL,
+    PAIRWISE,
+    PRESETS,
+    SEPARATION,
+    TRIPLETS,
+    preset,
+)
+
+__all__ = [
+    "CLIP",
+    "GCL",
+    "PAIRWISE",
+    "PRESETS",
+    "SEPARATION",
+    "TRIPLETS",
+    "Balance",
+    "BiasUnit",
+    "Direction",
+    "Duplicates",
+    "HardnessWeights",
+    "Loss",
+    "Objective",
+    "Pool",
+    "Reduction",
+    "SameSample",
+    "Scales",
+    "SelfTerm",
+    "all_directions",
+    "fusion_weights",
+    "given_names",
+    "in_order",
+    "name_parts",
+    "preset",
+    "same_parts",
+]

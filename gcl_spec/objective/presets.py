@@ -1,0 +1,136 @@
+"""The presets: objectives by the names that their users know, each with its source."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from gcl_spec.errors import ConfigError
+from gcl_spec.objective.family import Direction, Objective, all_directions
+from gcl_spec.objective.names import given_names, name_parts
+
+__all__ = ["CLIP", "GCL", "PAIRWISE", "PRESETS", "SEPARATION", "TRIPLETS", "preset"]
+
+GCL = Objective()
+"""Equation 2: six directions, one pool of all three modalities, without the query itself."""
+
+CLIP = Objective(modalities=("image", "text"), pool="target", self_term="keep")
+"""Equation 1: image to text and text to image, each with its target modality as pool."""
+
+PAIRWISE = Objective(pool="target", self_term="keep")
+"""Equation 1 extended to the six directions of image, text and fused rows."""
+
+SEPARATION = Objective(
+    modalities=("image", "text"),
+    directions=(
+        Direction("image", "text"),
+        Direction("text", "image"),
+        Direction("image", "text", 0.5, pool="query"),
+        Direction("text", "image", 0.5, pool="query"),
+    ),
+    pool="target",
+    reduction="sum",
+)
+"""CLIP's loss plus AlignCLIP's intra-modal separation (arXiv 2406.17639), alpha 1 and beta 0.5."""
+
+TRIPLETS = Objective(
+    directions=(Direction("image+text", "image"), Direction("text", "image+text")),
+    pool="target",
+    self_term="keep",
+)
+"""Composed triplets: (image, text) to image, and text to (image, text), each against its target."""
+
+SIGLIP = Objective(modalities=("image", "text"), pool="target", loss="sigmoid")
+"""SigLIP (arXiv 2303.15343, algorithm 1): a sigmoid on each pair of an image and a text.
+
+Its `bias` starts at -10 there, and its scale at 10.
+"""
+
+E5_OMNI = Objective(same_sample="drop", scales="modality", debias=0.1)
+"""e5-omni (arXiv 2601.03666): a temperature for each modality, and a debiased denominator.
+
+Each positive has a pool of its own there. Its term on covariances is no part of this library.
+"""
+
+LLAVE = Objective(pool="target", self_term="keep", hardness=9.0, hardness_weights="detached")
+"""LLaVE (arXiv 2503.04812, equation 5, alpha 9) on the six directions of `PAIRWISE`."""
+
+RZENEMBED = Objective(same_sample="drop", hardness=9.0)
+"""RzenEmbed's hardness weights (arXiv 2510.27350) in GCL's pool; alpha is LLaVE's, for theirs is
+not known to this library."""
+
+_TRIPLETS_OF_VIDEOS = (Direction("image+text", "video"), Direction("video+text", "video"))
+"""WebVid-CoVR's (arXiv 2308.14746): a frame of a video, or all of it, with an edit to a video."""
+
+
+def _without(a: str, b: str) -> Objective:
+    """The paper's table 5: GCL without the two directions between `a` and `b`."""
+    return Objective(directions=tuple(d for d in GCL.directions if {d.query, d.target} != {a, b}))
+
+
+PRESETS: Mapping[str, Objective] = MappingProxyType(
+    {
+        "gcl": GCL,
+        "gcl-drop": Objective(same_sample="drop"),
+        "gcl-keep-self": Objective(self_term="keep"),
+        "gcl-without-i-t": _without("image", "text"),
+        "gcl-without-i-it": _without("image", "image+text"),
+        "gcl-without-t-it": _without("text", "image+text"),
+        "clip": CLIP,
+        "pairwise": PAIRWISE,
+        "separation": SEPARATION,
+        "triplets": TRIPLETS,
+        "trident": Objective(positives=1.0),
+        "trident-joint": Objective(positives=0.0),
+        "trident-masked": Objective(same_sample="drop"),
+        "siglip": SIGLIP,
+        "siglip-all": Objective(loss="sigmoid", bias_unit="cosine"),
+        "e5-omni": E5_OMNI,
+        "llave": LLAVE,
+        "rzenembed": RZENEMBED,
+    }
+)
+"""The presets by name. `trident` is the multi-positive loss of arXiv 2610.11816 with every view as
+query, `trident-joint` its joint form, and `trident-masked` that with masked siblings, which is
+`gcl-drop`; `siglip-all` is SigLIP's loss on all pairs of modalities (arXiv 2509.18552)."""
+
+
+def preset(name: str, modalities: Sequence[str] | None = None) -> Objective:
+    """The objective of this name in `PRESETS`, on the modalities of a model.
+
+    One of all pairs, such as GCL, takes all of the modalities, and CLIP's all that are not fused.
+    One of chosen directions keeps them; but the triplets of a model of videos are of all kinds that
+    its modalities allow, such as (video, text) to video.
+
+    Args:
+        name: a key of `PRESETS`.
+        modalities: those that a model gives; the preset's own when not given.
+
+    Raises:
+        ConfigError: there is no such objective, or it has modalities that are not given.
+
+    >>> preset("gcl", ["audio", "text"]).modalities, preset("clip", GCL.modalities) == CLIP
+    (('audio', 'text'), True)
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"no objective {name!r}; there are {', '.join(PRESETS)}")
+    found = PRESETS[name]
+    if modalities is None:
+        return found
+    if found.directions == all_directions(found.modalities):
+        fuses = any(len(name_parts(modality)) > 1 for modality in found.modalities)
+        names = tuple(modalities) if fuses else given_names(modalities)
+        return replace(found, modalities=names, directions=())
+    if found == TRIPLETS and "video" in modalities:
+        every = (*found.directions, *_TRIPLETS_OF_VIDEOS)
+        kept = tuple(d for d in every if {d.query, d.target} <= {*modalities})
+        used = {name for direction in kept for name in (direction.query, direction.target)}
+        if kept:
+            names = tuple(name for name in modalities if name in used)
+            return replace(found, modalities=names, directions=kept)
+    lacking = [modality for modality in found.modalities if modality not in modalities]
+    if lacking:
+        raise ConfigError(
+            f"objective.preset = {name!r} contrasts {', '.join(lacking)}, of which the model gives "
+            f"no embedding; model.modalities are {', '.join(modalities)}"
+        )
+    return found
