@@ -173,17 +173,20 @@ class Objective:
                     f"{name} = {getattr(self, name)!r}: must be one of {', '.join(allowed)}"
                 )
         self._check_numbers()
-        pairs = [(d.query, d.target, self.pool_of(d)) for d in self.directions]
-        for direction, pair in zip(self.directions, pairs, strict=True):
-            named = {*pair[:2], *(pair[2] if isinstance(pair[2], tuple) else ())}
+        for direction in self.directions:
+            pool = self.pool_of(direction)
+            named = {direction.query, direction.target, *(pool if isinstance(pool, tuple) else ())}
             unknown = sorted(named - {*self.modalities})
             if unknown:
                 raise ConfigError(
                     f"direction {direction}: no modality {unknown[0]!r}; "
                     f"the modalities are {', '.join(self.modalities)}"
                 )
-            if pairs.count(pair) > 1:
-                raise ConfigError(f"direction {direction} is given twice; give its weight instead")
+        pairs = Counter((d.query, d.target, self.pool_names(d)) for d in self.directions)
+        for query, target, _ in (pair for pair, times in pairs.items() if times > 1):
+            raise ConfigError(
+                f"direction {query}->{target} is given twice; give its weight instead"
+            )
         _check_combination(self)
 
     def _check_numbers(self) -> None:

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from gcl_spec.loss.plan import make_plan
-from gcl_spec.loss.problem import Blocks
-from gcl_spec.loss.terms import LossTerms, direction_losses, mean_term, modality_gap, term_values
-from gcl_spec.objective import CLIP, Direction, Objective
+from gcl_spec.loss.terms import LossTerms, direction_losses, mean_term, modality_gap
+from gcl_spec.objective import Direction, Objective
 
 TERMS = LossTerms(
     np.asarray([[1.0, 2.0, 3.0], [10.0, 0.0, 0.0]]),
@@ -46,26 +44,6 @@ def test_a_direction_without_a_pair_does_not_count() -> None:
 def test_the_mean_of_each_direction() -> None:
     found = direction_losses(TERMS, objective())
     assert {name: float(x) for name, x in found.items()} == {"image->text": 2.0, "text->image": 10}
-
-
-def test_a_term_is_the_logarithm_of_the_share() -> None:
-    others, own = np.log([[3.0, 1.0], [1.0, 7.0]]), np.log([[1.0, 3.0], [1.0, 1.0]])
-    found = term_values(Blocks(others, own, own), ((0, 1), (1, 0)), make_plan(CLIP), True, np)
-    np.testing.assert_allclose(found[0], np.log([4.0, 4 / 3]))
-    np.testing.assert_allclose(found[1], np.log([2.0, 8.0]))
-
-
-def test_the_rest_of_a_logit_counts() -> None:
-    """With a self term the own row of the query's modality has digits of its own."""
-    own = np.zeros((2, 1))
-    rule = Objective(TWO, (Direction(*TWO, pool="all"),), self_term="keep")
-    rest = np.asarray([[0.5], [0.0]])
-    others = np.full((2, 1), -np.inf)
-    plan = make_plan(rule)
-    plain = term_values(Blocks(others, own, own), ((0, 0), (0, 1)), plan, True, np)
-    more = term_values(Blocks(others, own, own, None, rest), ((0, 0), (0, 1)), plan, True, np)
-    assert float(plain[0][0]) == pytest.approx(np.log(2))
-    assert float(more[0][0]) == pytest.approx(np.log(1 + np.exp(0.5)))
 
 
 def test_the_gap_of_modalities_that_are_there() -> None:
