@@ -9,19 +9,22 @@ which LanceDB allows for multiples of 8, and else a byte a number.
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
+
 from gcl_spec._typing import FloatArray
-from gcl_spec.index.best import best_rows, largest_norm
+from gcl_spec.index.best import Best, best_rows, largest_norm
 from gcl_spec.index.exact import found_of, ids_of
 from gcl_spec.index.hit import Found
 from gcl_spec.index.library import lance_errors, lancedb
 from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 from gcl_spec.progress import Reporter
+from gcl_spec.search.bounds import FLOAT32, gamma
 
 __all__ = ["CANDIDATES", "PROBES", "approximate", "build", "is_built"]
 
-PROBES = 100
-CANDIDATES = 100
-"""The rows that are scored in full, for up to `CANDIDATES` / 5 hits; for more, five times these."""
+PROBES = 80
+CANDIDATES = 64
+"""The rows that are scored in full, for up to `CANDIDATES` / 4 hits; for more, four times these."""
 _PARTITION = 1000
 _WIDE = 256  # a bit a number says too little of narrower rows
 _SAMPLES, _ROUNDS = 64, 20  # rows a partition from which centres are found, and the rounds of that
@@ -64,7 +67,7 @@ def approximate(
 ) -> list[Found]:
     """The `k` best items of those that LanceDB's index proposes; the filter applies before it.
 
-    The first hits for more are those for fewer, as long as both are at most `CANDIDATES` / 5.
+    The first hits for more are those for fewer, as long as both are at most `CANDIDATES` / 4.
 
     Args:
         table: that of the index.
@@ -73,13 +76,49 @@ def approximate(
         k: how many are wanted.
         only: the modalities that are searched, all if empty.
     """
+    count = max(CANDIDATES, 4 * k)
+    few = count // (4 if 16 * k <= 3 * count else 2)
+    found = _nearest(table, column, query_D, only, few, count)
+    best = _best(table, column, query_D, k, found)
+    if not _is_settled(table, column, query_D, k, found, best):
+        found = _nearest(table, column, query_D, only, count, count)
+        best = _best(table, column, query_D, k, found)
+    return found_of(found, best)
+
+
+def _nearest(
+    table: Table, column: str, query_D: FloatArray, only: Collection[str], few: int, count: int
+) -> Any:
+    """The `few` best rows of the `count` best by their codes, as a table of Arrow, best first.
+
+    LanceDB computes their distances in float32. To read a row through LanceDB takes longer than to
+    score it, so that as few as possible are read here.
+    """
     with lance_errors("read", table.folder):
-        query = table.lance.search(query_D, vector_column_name=column).distance_type("dot")
-        query = query.nprobes(PROBES).limit(max(CANDIDATES, 5 * k))
+        query = table.asked().nearest_to(query_D).column(column).distance_type("dot")
+        query = query.nprobes(PROBES).limit(few).refine_factor(count // few)
         where = modality_filter(only)
         if where is not None:
-            query = query.where(where, prefilter=True)
-        found = query.select([*PAYLOAD, column, "_distance"]).to_arrow()
+            query = query.where(where)
+        return table.answer(query.select([*PAYLOAD, column, "_distance"]).to_arrow)
+
+
+def _best(table: Table, column: str, query_D: FloatArray, k: int, found: Any) -> Best:
+    """The `k` best of rows that were found, by scores in float64."""
     rows_CD = table.rows_of(found, column)
-    best = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids_of(found))
-    return found_of(found, best)
+    return best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids_of(found))
+
+
+def _is_settled(
+    table: Table, column: str, query_D: FloatArray, k: int, found: Any, best: Best
+) -> bool:
+    """Is each row that was not read below the `k`-th best?
+
+    Its distance in float32, 1 - q . z, is at least that of the last one read.
+    """
+    if len(best.place_K) < k:
+        return True
+    norm = largest_norm(table.rows_of(found, column))
+    error = 2 * gamma(len(query_D) + 4, FLOAT32) * (1 + float(np.linalg.norm(query_D)) * norm)
+    last = 1 - float(found["_distance"][-1].as_py())
+    return float(best.score_K[-1]) > last + error

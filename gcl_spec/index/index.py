@@ -125,7 +125,7 @@ class Index:
         """The items that are nearest to a query, best first; of equal scores the lower id is first.
 
         The first hits of a search for more are those of a search for fewer; of an approximate one,
-        as `exact` avoids, for up to 20 hits.
+        as `exact` avoids, for up to 16 hits.
 
         Args:
             image: a picture: a path, a file's content, a Pillow image, or (H, W, 3) uint8.

@@ -24,6 +24,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
     made = Table(folder, columns, "float32")
     whole = rng.normal(size=(COUNT, WIDE)) / np.sqrt(np.arange(1, WIDE + 1))
     whole[7:11] = whole[3]
+    whole[200:240] = whole[100]
     whole /= np.linalg.norm(whole, axis=1, keepdims=True)
     rows = [Row(f"{n:04}", KINDS[n % 3], None, None, 0, "0" * 32) for n in range(COUNT)]
     made.put(rows[:-100], {"vector": whole[:-100], "vector_1": whole[:-100, :ODD]}, replaces=False)
@@ -58,6 +59,15 @@ def test_equal_rows_come_by_id(table: Table) -> None:
     query = table.vectors(["0003"], "vector")["0003"]
     found = approximate(table, "vector", query, 5, ())
     assert [hit.id for hit in found] == ["0003", "0007", "0008", "0009", "0010"]
+
+
+@pytest.mark.parametrize("k", [5, 12, 16, 20])
+def test_of_more_equal_rows_than_are_read_at_first_the_lowest_ids_come(
+    table: Table, k: int
+) -> None:
+    query = table.vectors(["0100"], "vector")["0100"]
+    found = approximate(table, "vector", query, k, ())
+    assert [hit.id for hit in found] == ["0100", *(f"{n:04}" for n in range(200, 199 + k))]
 
 
 def test_they_are_used_above_a_size(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
