@@ -16,7 +16,7 @@ from gcl_spec._typing import Array, FloatArray, IntArray
 
 __all__ = ["ChunkProducts", "Multiplier", "at_least", "in_threads"]
 
-# Queries whose products are compared while they are in the cache.
+# Queries whose products are compared together; what they are compared to fits into the cache.
 _TOGETHER = 32
 
 
@@ -25,7 +25,10 @@ class ChunkProducts(Protocol):
     """The products of fixed blocks of queries with one chunk of rows after the other."""
 
     def take(self, rows_CD: FloatArray, /) -> None:
-        """Hold these rows, (C, D) float32, until the next call; the caller then overwrites them."""
+        """Hold these rows, (C, D) float32, until the next call; they may then be overwritten.
+
+        They may be read-only: those of a mapped file.
+        """
 
     def product(self, block: int, /) -> Array:
         """The inner products of a block's queries with the rows, (Q, C) float32, once computed.
@@ -65,9 +68,6 @@ class Multiplier(Protocol):
 def at_least(product_QC: FloatArray, least_Q: FloatArray) -> IntArray:
     """The places of a product in the host's memory that are large enough, found in threads.
 
-    Once many rows have been seen, few queries have such a place in a chunk; the others are known
-    by their largest product.
-
     Args:
         product_QC: (Q, C), without NaN.
         least_Q: shape (Q,).
@@ -79,25 +79,16 @@ def at_least(product_QC: FloatArray, least_Q: FloatArray) -> IntArray:
     [2, 3]
     """
     count, columns = product_QC.shape
-    some_Q = np.empty(count, bool)
-
-    def ask(part: slice) -> None:
-        largest_Q = product_QC[part].max(axis=1, initial=-np.inf)
-        np.greater_equal(largest_Q, least_Q[part], out=some_Q[part])
-
-    in_threads(ask, count)
-    query_N = np.flatnonzero(some_Q)
     found: dict[int, IntArray] = {0: np.empty(0, np.int64)}
 
     def look(part: slice) -> None:
         for start in range(part.start, part.stop, _TOGETHER):
-            few_N = query_N[start : min(start + _TOGETHER, part.stop)]
-            place, column = np.divmod(
-                np.flatnonzero(product_QC[few_N] >= least_Q[few_N, None]), columns
-            )
-            found[start] = few_N[place] * columns + column
+            here = slice(start, min(start + _TOGETHER, part.stop))
+            places = np.flatnonzero(product_QC[here] >= least_Q[here, None])
+            if len(places):
+                found[start] = start * columns + places
 
-    in_threads(look, len(query_N))
+    in_threads(look, count)
     return np.concatenate([found[start] for start in sorted(found)])
 
 

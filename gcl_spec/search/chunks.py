@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from gcl_spec._typing import AnyArray, FloatArray, IntArray
+from gcl_spec.chunk_products import in_threads
 from gcl_spec.errors import InputError
 from gcl_spec.search.bounds import row_norm
 from gcl_spec.search.floats import LARGEST, as_floats
@@ -37,14 +38,16 @@ class Chunk(NamedTuple):
 
 
 def chunks(parts: Sequence[Part], first: int, rows: int) -> Iterator[Chunk]:
-    """All searched rows in order; a chunk is overwritten when the next one is asked for.
+    """All searched rows in order; a chunk may be overwritten when the next one is asked for.
 
-    While a chunk is used, a thread reads the next one into memory of its own.
+    Chunks grow: of one that is as large as all before it, a search looks at few candidates in vain.
+    While a chunk is used, a thread reads the next one into memory of its own. Rows of 32 bits that
+    lie together are not copied; the system is asked to read them ahead.
 
     Args:
         parts: the rows of each shard that are searched.
         first: the rows of the first chunk, at most `rows`.
-        rows: the rows of every other chunk; the last may have fewer.
+        rows: no chunk has more rows.
 
     Raises:
         InputError: a row holds NaN, Inf or a number above 2^500; the message names its shard.
@@ -54,10 +57,15 @@ def chunks(parts: Sequence[Part], first: int, rows: int) -> Iterator[Chunk]:
     spaces = cycle([_space(parts, rows) for _ in cuts[:2]])
     with ThreadPoolExecutor(1, "gcl-search-reader") as reader:
         coming = reader.submit(_read, cuts[0], next(spaces))
-        for cut in cuts[1:]:
-            chunk, coming = coming.result(), reader.submit(_read, cut, next(spaces))
-            yield chunk
-        yield coming.result()
+        for cut, following in zip(cuts, [*cuts[1:], None], strict=True):
+            chunk = coming.result()
+            if following is not None:
+                coming = reader.submit(_read, following, next(spaces))
+            if chunk is not None:
+                yield chunk
+            else:
+                yield _in_place(*cut[0])
+                _forget(cut[0][0].rows_CD)
 
 
 _Cut: TypeAlias = list[tuple[Part, int, int]]
@@ -66,7 +74,7 @@ _Cut: TypeAlias = list[tuple[Part, int, int]]
 
 def _cuts(parts: Sequence[Part], first: int, rows: int) -> Iterator[_Cut]:
     cut: _Cut = []
-    room = first
+    room, seen = first, 0
     for part in parts:
         start = 0
         while start < len(part):
@@ -75,7 +83,8 @@ def _cuts(parts: Sequence[Part], first: int, rows: int) -> Iterator[_Cut]:
             room, start = room - (stop - start), stop
             if not room:
                 yield cut
-                cut, room = [], rows
+                seen += sum(end - begin for _, begin, end in cut)
+                cut, room = [], min(rows, seen)
     if cut:
         yield cut
 
@@ -93,19 +102,46 @@ def _space(parts: Sequence[Part], rows: int) -> _Space:
     return _Space(rows_CD, np.empty(rows, rows_CD.dtype), np.empty(rows, np.int64))
 
 
-def _read(cut: _Cut, space: _Space) -> Chunk:
-    """Copy and check searched rows, and give the pages of mapped files back: they are memory."""
+def _read(cut: _Cut, space: _Space) -> Chunk | None:
+    """Copy and check searched rows, and give the pages of mapped files back: they are memory.
+
+    None is the answer for rows that can be used where they lie.
+    """
+    if len(cut) == 1 and _lie_together(cut[0][0], space.rows_CD.dtype):
+        _ahead(*cut[0])
+        return None
     filled = 0
     for part, begin, end in cut:
         for start in range(begin, end, _TOGETHER):
             stop = min(start + _TOGETHER, end)
             here = slice(filled, filled + stop - start)
             _copy(part, slice(start, stop), space.rows_CD[here])
-            space.squared_C[here] = _squared_norms(part, start, space.rows_CD[here])
+            space.squared_C[here] = _squared_norms(space.rows_CD[here])
+            _refuse_bad(part, start, space.rows_CD[here], space.squared_C[here])
             filled = here.stop
         space.ids_C[filled - (end - begin) : filled] = part.ids(slice(begin, end))
         _forget(part.rows_CD)
     return _chunk(space.rows_CD[:filled], space.squared_C[:filled], space.ids_C[:filled])
+
+
+def _lie_together(part: Part, dtype: np.dtype[np.floating]) -> bool:
+    """Whether a product can be made of the rows as they are."""
+    flags = part.rows_CD.flags
+    is_dtype = part.rows_CD.dtype == dtype == np.float32
+    return part.kept_N is None and is_dtype and flags.c_contiguous and flags.aligned
+
+
+def _in_place(part: Part, start: int, stop: int) -> Chunk:
+    """The chunk of rows that are used where they lie, checked in threads."""
+    rows_CD = np.asarray(part.rows_CD)[start:stop]
+    squared_C = np.empty(len(rows_CD), np.float32)
+
+    def check(rows: slice) -> None:
+        squared_C[rows] = _squared_norms(rows_CD[rows])
+
+    in_threads(check, len(rows_CD))
+    _refuse_bad(part, start, rows_CD, squared_C)
+    return _chunk(rows_CD, squared_C, part.ids(slice(start, stop)))
 
 
 def _copy(part: Part, rows: slice, out_CD: FloatArray) -> None:
@@ -115,29 +151,51 @@ def _copy(part: Part, rows: slice, out_CD: FloatArray) -> None:
         out_CD[:] = as_floats(part.rows_CD[part.kept_N[rows]])
 
 
+def _ahead(part: Part, start: int, stop: int) -> None:
+    """Ask the system to read rows of a mapped file soon."""
+    mapped = _mapping(part.rows_CD)
+    if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    rows_CD = part.rows_CD[start:stop]
+    begin = rows_CD.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
+    page = begin // mmap.PAGESIZE * mmap.PAGESIZE
+    mapped.madvise(mmap.MADV_WILLNEED, page, begin - page + rows_CD.nbytes)
+
+
 def _forget(rows_CD: AnyArray) -> None:
+    mapped = _mapping(rows_CD)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapping(rows_CD: AnyArray) -> mmap.mmap | None:
+    """The map of the file in which the rows lie, if nothing but the file has what it holds."""
     base: object = rows_CD
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap) and base.mode == "c":
-            return  # its pages may hold changes that no file has
+            return None  # its pages may hold changes that no file has
         base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    return base if isinstance(base, mmap.mmap) else None
 
 
-def _squared_norms(part: Part, start: int, rows_CD: FloatArray) -> FloatArray:
+def _squared_norms(rows_CD: FloatArray) -> FloatArray:
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        squared_C = np.asarray(np.vecdot(rows_CD, rows_CD))
-        if not np.all(squared_C < LARGEST):  # one that is NaN, Inf or very large
-            largest = min(LARGEST, float(np.finfo(rows_CD.dtype).max))
-            bad_C = ~np.all(np.abs(rows_CD) <= largest, axis=1)
-            if bad_C.any():
-                row = part.row_number(start + int(np.argmax(bad_C)))
-                raise InputError(
-                    f"{part.name}, row {row}: it holds NaN, Inf or a number above 2^500; "
-                    "leave it out, or embed its item again"
-                )
-    return squared_C
+        return np.asarray(np.vecdot(rows_CD, rows_CD))
+
+
+def _refuse_bad(part: Part, start: int, rows_CD: FloatArray, squared_C: FloatArray) -> None:
+    with np.errstate(over="ignore"):  # LARGEST is infinite in float32
+        if np.all(squared_C < LARGEST):
+            return
+    for begin in range(0, len(rows_CD), _TOGETHER):  # one is NaN, Inf or very large
+        largest = min(LARGEST, float(np.finfo(rows_CD.dtype).max))
+        bad_C = ~np.all(np.abs(rows_CD[begin : begin + _TOGETHER]) <= largest, axis=1)
+        if bad_C.any():
+            row = part.row_number(start + begin + int(np.argmax(bad_C)))
+            raise InputError(
+                f"{part.name}, row {row}: it holds NaN, Inf or a number above 2^500; "
+                "leave it out, or embed its item again"
+            )
 
 
 def _chunk(rows_CD: FloatArray, squared_C: FloatArray, ids_C: IntArray) -> Chunk:

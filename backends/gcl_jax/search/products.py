@@ -7,12 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from gcl_spec._typing import FloatArray, IntArray
+from gcl_spec.chunk_products import at_least
 
 __all__ = ["JaxProducts"]
 
 
 class JaxProducts:
     """Products of blocks of queries with chunks of rows, compiled once for one shape of chunk.
+
+    On a CPU NumPy compares, in the memory of the product.
 
     Args:
         blocks_QD: blocks of queries, (Q, D) float32 each.
@@ -45,7 +48,11 @@ class JaxProducts:
 
     def at_least(self, block: int, least_Q: FloatArray, /) -> IntArray:
         """Ascending places, (N,), where the product is at least `least_Q`, (Q,)."""
-        mask_QC = np.asarray(_at_least(self._blocks_QD[block], self._rows_CD, least_Q))
+        block_QD = self._blocks_QD[block]
+        if self._device.platform == "cpu":
+            product_QC = np.asarray(_product(block_QD, self._rows_CD))
+            return at_least(product_QC[:, : self._count], least_Q)
+        mask_QC = np.asarray(_at_least(block_QD, self._rows_CD, least_Q))
         return np.flatnonzero(mask_QC[:, : self._count])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.dlpack import from_dlpack
 
 from gcl_spec._typing import FloatArray, IntArray
 from gcl_spec.chunk_products import at_least
@@ -60,7 +61,12 @@ class TorchProducts:
 
     def _there(self, x: FloatArray) -> torch.Tensor:
         """The array on the device; on a CPU it is the same memory."""
-        return torch.from_numpy(x).to(self._device)
+        if x.flags.writeable:
+            return torch.from_numpy(x).to(self._device)
+        try:
+            return from_dlpack(x).to(self._device)
+        except BufferError:  # torch 2.8 takes no read-only array, but with a warning
+            return torch.from_numpy(x.copy()).to(self._device)
 
 
 @contextmanager

@@ -14,9 +14,34 @@ def test_chunks_go_through_all_shards() -> None:
     rows = np.random.default_rng(0).standard_normal((23, 3)).astype(np.float32)
     parts = kept_parts([rows[:4], rows[4:5], rows[5:20], rows[20:]], ids=np.arange(0, 23, 2))
     found = [(c.rows_CD.copy(), c.ids_C.copy()) for c in chunks(parts, 2, 5)]
-    assert [len(ids) for _, ids in found] == [2, 5, 5]
+    assert [len(ids) for _, ids in found] == [2, 2, 4, 4]
     assert np.concatenate([ids for _, ids in found]).tolist() == list(range(0, 23, 2))
     assert np.array_equal(np.concatenate([x for x, _ in found]), rows[::2])
+
+
+def test_rows_that_lie_together_are_not_copied(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
+    np.save(tmp_path / "a.npy", rows[:21])
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    found = []
+    for chunk in chunks(kept_parts([mapped, rows[21:]]), 2, 8):
+        within = [np.shares_memory(chunk.rows_CD, x) for x in (mapped, rows)]
+        found.append((len(chunk.ids_C), *within))
+        assert np.array_equal(chunk.rows_CD, rows[chunk.ids_C])
+        assert chunk.scaled_CD is chunk.rows_CD
+    assert found == [
+        (2, True, False),
+        (2, True, False),
+        (4, True, False),
+        (8, True, False),
+        (8, False, False),  # of both
+        (8, False, True),
+        (8, False, True),
+    ]
+    for other in (rows.astype(np.float64), rows.astype(">f4"), np.asfortranarray(rows)):
+        for chunk in chunks(kept_parts(other), 40, 40):
+            assert np.array_equal(chunk.rows_CD, rows)
+            assert not np.shares_memory(chunk.rows_CD, other)
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-40, 1e30, 0.0])
