@@ -1,7 +1,7 @@
 """`gcl compare`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,13 +46,14 @@ def command(
     """Is B better than A, on the same queries, by more than chance? And C?
 
     A, B, C are runs that have ended, folders with runs seed-0, seed-1, ..., whose means count,
-    files of `gcl eval --json`, with --benchmark or without, folders of `gcl eval --trec`, or run
-    files of TREC's form. For each task and for the average there is a paired bootstrap interval, a
-    sign-flip permutation test, corrected for the number of tasks (Holm), and how many queries are
-    better and worse. WIN, TIED or WORSE stands at the end.
+    files of `gcl eval --json`, with --benchmark, --sweep or neither, folders of `gcl eval --trec`,
+    or run files of TREC's form. For each task and for the average there is a paired bootstrap
+    interval, a sign-flip permutation test, corrected for the number of tasks (Holm), and how many
+    queries are better and worse. WIN, TIED or WORSE stands at the end. Sweeps, such as
+    RUN/sweep.json, are compared in each composition, and in the whole; --pool 70:20:10 or --pool
+    whole takes one.
     """
-    from gcl_spec.evaluate.comparison import AVERAGE, compare
-    from gcl_spec.report.comparison_tables import difference_line, short_names
+    from gcl_spec.evaluate.comparison import compare
     from gcl_spec.run.scored import scores_at
 
     if len(paths) < 2:
@@ -70,20 +71,39 @@ def command(
             say(f"note: {note}", err=True)
     differences = compare(every[0], every[1:], every[0].chosen(metric, pool))
     write_json(json_path, {"differences": [one.to_json() for one in differences]})
-    names = short_names([one.name for one in every])
-    _show(every, names, differences)
-    averages = [one for one in differences if one.task == AVERAGE]
-    called = {one.name: name for one, name in zip(every, names, strict=True)}
-    for one in averages:
-        say(difference_line(one, (called[one.first], called[one.other])))
+    averages = _show(every, differences)
     low = min(100 * one.difference for one in averages)
     if fail_under is not None and low < fail_under:
         say(f"failed: an average changes by {low:+.2f} points; --fail-under {fail_under:g}")
         sys.exit(1)
 
 
-def _show(
-    every: Sequence["Scores"], names: Sequence[str], differences: Sequence["Difference"]
+def _show(every: Sequence["Scores"], differences: Sequence["Difference"]) -> list["Difference"]:
+    """Print tables and verdicts, and return the differences of averages.
+
+    Of the compositions of a sweep there is one table, and only the whole has a line of its own.
+    """
+    from gcl_spec.evaluate.comparison import AVERAGE
+    from gcl_spec.evaluate.sweeps.scores import WHOLE
+    from gcl_spec.report.comparison_tables import difference_line, short_names
+
+    names = short_names([one.name for one in every])
+    called = {one.name: name for one, name in zip(every, names, strict=True)}
+    averages = [one for one in differences if one.task == AVERAGE]
+    many = every[0].pools != "" and len({one.column for one in averages}) > 2
+    parts = [one for one in averages if many and not one.column.startswith(f"{WHOLE} ")]
+    together = {one.column for one in parts}
+    _show_columns(every, called, [one for one in differences if one.column not in together])
+    _show_compositions(called, parts)
+    say("p: sign-flip permutation, corrected by Holm; interval: 95 %, paired bootstrap, percentile")
+    for one in averages:
+        if one.column not in together:
+            say(difference_line(one, (called[one.first], called[one.other])))
+    return averages
+
+
+def _show_columns(
+    every: Sequence["Scores"], called: Mapping[str, str], differences: Sequence["Difference"]
 ) -> None:
     from itertools import groupby
 
@@ -93,11 +113,27 @@ def _show(
     from gcl_spec.report.tables import rich_table
 
     console = Console()
-    called = {one.name: name for one, name in zip(every, names, strict=True)}
     columns = list(dict.fromkeys(one.column for one in differences))
     for (other, column), found in groupby(differences, key=lambda one: (one.other, one.column)):
-        title = f"{called[other]} against {names[0]}, {column}, percent"
+        title = f"{called[other]} against {called[every[0].name]}, {column}, percent"
         console.print(rich_table(difference_rows(list(found)), title))
     if any(one.runs for one in every):
-        console.print(rich_table(mean_rows(every, names, columns), "mean +- deviation over seeds"))
-    say("p: sign-flip permutation, corrected by Holm; interval: 95 %, paired bootstrap, percentile")
+        rows = mean_rows(every, [called[one.name] for one in every], columns)
+        console.print(rich_table(rows, "mean +- deviation over seeds"))
+
+
+def _show_compositions(called: Mapping[str, str], averages: Sequence["Difference"]) -> None:
+    from itertools import groupby
+
+    from rich.console import Console
+
+    from gcl_spec.report.comparison_tables import composition_lines, composition_rows
+    from gcl_spec.report.tables import rich_table
+
+    for (first, other), group in groupby(averages, key=lambda one: (one.first, one.other)):
+        found, names = list(group), (called[first], called[other])
+        rows = composition_rows(found)
+        title = f"{names[1]} against {names[0]}, {len(rows) - 1} of {len(found)} compositions"
+        Console().print(rich_table(rows, f"{title}, hit@10, percent"))
+        for line in composition_lines(found, names):
+            say(line)

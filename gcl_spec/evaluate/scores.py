@@ -39,12 +39,14 @@ class Scores:
     columns: the tasks by column, such as "local hit@10": the pool and the metric.
     main: the columns that are compared when none is named; all of them when not given.
     runs: the scores of each seed, where these are means over seeds.
+    pools: how the pools of a sweep were made, "" for all else; its columns are compositions.
     """
 
     name: str
     columns: Mapping[str, tuple[TaskScores, ...]]
     main: tuple[str, ...] = ()
     runs: "tuple[Scores, ...]" = ()
+    pools: str = ""
 
     def chosen(self, metric: str | None, pool: str | None) -> tuple[str, ...]:
         """The columns of a metric and of a pool; the main ones where no metric is named.
@@ -62,7 +64,7 @@ class Scores:
         if not found:
             wanted = " ".join(word for word in (pool, metric) if word)
             raise InputError(
-                f"{self.name}: no {wanted}; there are {', '.join(self.columns)}",
+                f"{self.name}: no {wanted}; there are {_few(self.columns)}",
                 advice="choose --metric and --pool among them",
             )
         return found
@@ -168,10 +170,17 @@ def check_same(first: Scores, other: Scores, column: str) -> None:
         InputError: they differ; it names both files, and a task or query.
     """
     advice = "evaluate both on the same data"
+    if bool(first.pools) != bool(other.pools):
+        sweep, report = (first, other) if first.pools else (other, first)
+        raise InputError(
+            f"{sweep.name} is a sweep, {report.name} is none",
+            advice="compare two of gcl eval --sweep --json",
+        )
+    if first.pools != other.pools:
+        raise InputError(f"{other.name}: other pools than in {first.name}", advice=advice)
     if column not in other.columns:
         raise InputError(
-            f"{other.name}: no {column}, which {first.name} has; there are "
-            f"{', '.join(other.columns)}",
+            f"{other.name}: no {column}, which {first.name} has; there are {_few(other.columns)}",
             advice="choose --metric or --pool among what both have, or evaluate again",
         )
     tasks, others = ({t.task: t for t in s.columns[column]} for s in (first, other))
@@ -190,6 +199,11 @@ def check_same(first: Scores, other: Scores, column: str) -> None:
                     f"{len(lost)} of {len(mine[task].values)}, such as {min(lost)!r}",
                     advice=advice,
                 )
+
+
+def _few(columns: Mapping[str, object]) -> str:
+    names = list(columns)
+    return ", ".join(names if len(names) < 30 else [*names[:5], "...", *names[-2:]])
 
 
 def _shown(names: Mapping[str, object]) -> str:

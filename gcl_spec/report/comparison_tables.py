@@ -1,6 +1,8 @@
 """Tables of comparisons, and of means and deviations over seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from operator import attrgetter
 
 from gcl_spec.evaluate.comparison import AVERAGE, Difference
 from gcl_spec.evaluate.evaluation import Report
@@ -9,12 +11,18 @@ from gcl_spec.report.tables import short_kind
 
 __all__ = [
     "calibration_seed_rows",
+    "composition_lines",
+    "composition_rows",
     "difference_line",
     "difference_rows",
     "mean_rows",
     "seed_rows",
     "short_names",
 ]
+
+_HEAD = ("first", "other", "diff", "interval", "won/lost", "p", "")
+_SHOWN = 10
+"""So many compositions are shown from each end."""
 
 
 def difference_rows(found: Sequence[Difference]) -> list[list[str]]:
@@ -23,8 +31,7 @@ def difference_rows(found: Sequence[Difference]) -> list[list[str]]:
     Args:
         found: of one pair of runs and one column.
     """
-    head = ["task", "first", "other", "diff", "interval", "won/lost", "p", ""]
-    return [head, *map(_difference_row, found)]
+    return [["task", *_HEAD], *map(_difference_row, found)]
 
 
 def difference_line(one: Difference, names: Sequence[str]) -> str:
@@ -39,6 +46,41 @@ def difference_line(one: Difference, names: Sequence[str]) -> str:
         f"points, 95 % {_points(one.low)} to {_points(one.high)}, p = {one.corrected:.4f}; "
         f"{one.wins} of {one.queries} queries better, {one.losses} worse"
     )
+
+
+def composition_rows(found: Sequence[Difference]) -> list[list[str]]:
+    """Headings, then a row for each composition of a sweep, in percent.
+
+    Of more than 20 those are shown in which most was lost, and most was won.
+
+    Args:
+        found: the differences of the averages of one pair of sweeps.
+    """
+    order = sorted(found, key=lambda one: one.difference)
+    shown = order if len(order) <= 2 * _SHOWN else [*order[:_SHOWN], *order[-_SHOWN:]]
+    rows = [_difference_row(replace(one, task=_pool(one))) for one in found if one in shown]
+    return [["pools", *_HEAD], *rows]
+
+
+def composition_lines(found: Sequence[Difference], names: Sequence[str]) -> Iterator[str]:
+    """Lines on how many compositions are better, and on the worst ones.
+
+    Args:
+        found: the differences of the averages of one pair of sweeps.
+        names: what the first and the other are called.
+    """
+    verdicts = [one.verdict for one in found]
+    counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("WIN", "TIED", "WORSE"))
+    yield f"{names[1]} against {names[0]}, {len(found)} compositions: {counts}"
+    first, other = (min(found, key=attrgetter(side)) for side in ("before", "after"))
+    yield (
+        f"the worst one: {names[0]} {100 * first.before:.1f} at {_pool(first)}, "
+        f"{names[1]} {100 * other.after:.1f} at {_pool(other)}"
+    )
+
+
+def _pool(one: Difference) -> str:
+    return one.column.partition(" ")[0]
 
 
 def mean_rows(

@@ -8,6 +8,8 @@ from gcl_spec.data.root import open_root
 from gcl_spec.errors import CheckpointError, DataError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.scores import Scores, TaskScores, mean_of, of_figures, of_report
+from gcl_spec.evaluate.sweeps.result import Sweep
+from gcl_spec.evaluate.sweeps.scores import of_sweep
 from gcl_spec.evaluate.trec_scores import check_queries, trec_scores
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
@@ -29,8 +31,8 @@ def scores_at(
 
     Args:
         path: a run folder, whose evaluation at the end counts; a folder of runs seed-0, seed-1,
-            whose means count; a file that `gcl eval --json` wrote; a folder that `gcl eval --trec`
-            wrote; or a run file of TREC's form.
+            whose means count; a file that `gcl eval --json` wrote, of a sweep too; a folder that
+            `gcl eval --trec` wrote; or a run file of TREC's form.
         metric: what is computed of TREC's files; the others hold all that was computed.
         qrels: the judgements of a run file.
         allow_unverified: take runs without checksums, and edited ones.
@@ -76,6 +78,8 @@ def _of_file(
         data = parse_json(content)
         if "figures" in data:
             return of_figures(str(path), data), ()
+        if "measured" in data:
+            return of_sweep(str(path), Sweep.from_json(data)), ()
         return of_report(str(path), Report.from_json(data)), ()
     except ValueError as error:
         if str(error).startswith(str(path)):

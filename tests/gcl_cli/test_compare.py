@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from called import call
+from drawn_sweeps import drawn_sweep
 from gcl_cli.compare import command
 from gcl_spec.errors import InputError
 from reports import write_report, write_run
@@ -49,6 +50,26 @@ def test_fail_under(files: tuple[Path, Path, Path]) -> None:
     assert found.output.splitlines()[-1].startswith("failed: an average changes by -80.00 points")
     assert compared(better, worse, "--fail-under=-80.1").exit_code == 0
     assert compared(better, worse, "--fail-under", "nan").exit_code == 2
+
+
+def test_sweeps_are_compared_in_each_composition(tmp_path: Path) -> None:
+    for name, better in (("a", 0.0), ("b", 0.3)):
+        sweep = drawn_sweep(0, better=better, count=21)
+        (tmp_path / f"{name}.json").write_text(json.dumps(sweep.to_json()))
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    found = compared(*files, "--json", tmp_path / "out.json")
+    lines = found.output.splitlines()
+    assert lines[-1].startswith("WIN: b.json against a.json, whole hit@10: +")
+    assert "20 of 21 compositions" in found.output
+    assert any(line.startswith("b.json against a.json, 21 compositions: ") for line in lines)
+    assert any(line.startswith("the worst one: a.json ") for line in lines)
+    assert all(len(line) <= 80 for line in lines if line.startswith(" "))
+    written = json.loads((tmp_path / "out.json").read_text())["differences"]
+    assert len({one["column"] for one in written}) == 22
+    one = compared(*files, "--pool", "70:10:20").output
+    assert "by image+text" in one
+    assert one.splitlines()[-1].startswith("WIN: b.json against a.json, 70:10:20 hit@10: +")
+    assert compared(*files[::-1], "--pool", "whole", "--fail-under", "0").exit_code == 1
 
 
 def test_what_cannot_be_compared(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
