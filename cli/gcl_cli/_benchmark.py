@@ -15,6 +15,9 @@ from gcl_spec.tasks.task import Task
 
 __all__ = ["Wanted", "evaluate_benchmark", "show_benchmark"]
 
+_MANY = 200_000
+"""Rows that a laptop holds in memory without a thought."""
+
 
 class Wanted(NamedTuple):
     """Which benchmark, where it lies, and whether M-BEIR's instructions are used."""
@@ -58,6 +61,7 @@ def evaluate_benchmark(
     for note in (*left_out, *(note for task in tasks for note in task.notes)):
         say(f"note: {note}", err=True)
     check_files(pictures, tasks)
+    _say_rows(tasks, wanted.benchmark)
     scores = {path: found for task in tasks for path, found in task.frame_scores.items()}
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         figures = measure(
@@ -68,6 +72,16 @@ def evaluate_benchmark(
             watch=watch,
         )
     show_benchmark(wanted.benchmark, tasks, figures, json_path)
+
+
+def _say_rows(tasks: Sequence[Task], benchmark: str) -> None:
+    rows = sum(len(task.queries) + len(task.candidates) for task in tasks)
+    if rows > _MANY:
+        say(
+            f"note: {rows:,} rows will be held in memory; gcl embed RUN DIR OUT --benchmark "
+            f"{benchmark} stores them, and gcl eval --embeddings OUT reads a chunk at a time",
+            err=True,
+        )
 
 
 def show_benchmark(

@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from called import call
+from gcl_cli import _benchmark
 from gcl_cli.eval import command
 from gcl_spec.errors import ConfigError, DataError
 from goldens import GOLDENS, copied
@@ -24,10 +25,14 @@ def evaluated(run: Path, *args: object) -> Result:
     return call(command, run, "--device", "cpu", "--allow-unverified", *args)
 
 
-def test_the_table_and_the_figures_of_a_benchmark(run: Path, tmp_path: Path) -> None:
+def test_the_table_and_the_figures_of_a_benchmark(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "figures.json"
     options = ("--benchmark", "mmeb", "--data", GOLDENS / "mmeb")
+    monkeypatch.setattr(_benchmark, "_MANY", 10)
     out = evaluated(run, *options, "--json", file).output
+    assert "rows will be held in memory; gcl embed RUN DIR OUT --benchmark mmeb" in out
     assert "mmeb, percent" in out
     assert "average of 6 of 12" in out
     assert "paper: VISTA, GCL" in out
