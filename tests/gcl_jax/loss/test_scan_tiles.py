@@ -1,4 +1,7 @@
-"""The tiled kernel of JAX against the direct one; few programs, each compiles for seconds."""
+"""The tiled kernel of JAX against the direct one; few programs, each compiles for seconds.
+
+The direct one is that of the same equations on torch, which need not be compiled.
+"""
 
 from functools import partial
 from typing import Any
@@ -7,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
+from array_api_compat import torch as torch_namespace
 
 from gcl_jax import gcl_loss
 from gcl_spec.errors import InputError
@@ -36,36 +41,70 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def step_of(loss: Any, case: dict[str, Any], dtype: Any, **extra: Any) -> Any:
+def arrays_of(case: dict[str, Any]) -> list[np.ndarray | None]:
+    """Images, texts, fused rows and captions, where the case has them."""
+    fused = rows(2, SAMPLES, 6) if "fused" in case else None
+    captions = rows(3, SAMPLES, 4) if "captions" in case else None
+    return [rows(0, SAMPLES, 6), rows(1, SAMPLES, 6), fused, captions]
+
+
+def options_of(case: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in case.items() if k not in ("fused", "captions")}
+
+
+def tiled_step(case: dict[str, Any]) -> Any:
     """A function from the scale to the loss, all gradients by rows, and the one by log_scale."""
-    image, text = (jnp.asarray(rows(n, SAMPLES, 6), dtype) for n in (0, 1))
-    options = {k: v for k, v in case.items() if k not in ("fused", "captions")}
-    captions = jnp.asarray(rows(3, SAMPLES, 4), dtype) if "captions" in case else None
-    fused = jnp.asarray(rows(2, SAMPLES, 6), dtype) if "fused" in case else None
+    given = [x if x is None else jnp.asarray(x) for x in arrays_of(case)]
 
     def of(image: Any, text: Any, fused: Any, captions: Any, s: Any) -> Any:
         more = {} if captions is None else {"captions": captions}
-        return loss(image, text, fused, log_scale=s, **options, **more, **extra)
+        return gcl_loss(image, text, fused, log_scale=s, tile=16, **options_of(case), **more)
 
-    at = [n for n, x in enumerate((image, text, fused, captions, 0)) if x is not None]
+    at = [n for n, x in enumerate((*given, 0)) if x is not None]
     step = jax.jit(jax.value_and_grad(of, argnums=at))
 
     def run(scale: float) -> tuple[float, np.ndarray, float]:
-        value, grads = step(image, text, fused, captions, jnp.asarray(np.log(scale), dtype))
-        flat = [np.asarray(g, np.float64).ravel() for g in grads]
+        value, grads = step(*given, jnp.asarray(np.log(scale)))
+        flat = [np.asarray(g).ravel() for g in grads]
         return float(value), np.concatenate(flat[:-1]), float(flat[-1][0])
 
     return run
+
+
+def on_torch(x: Any) -> Any:
+    return torch.asarray(x) if isinstance(x, np.ndarray) else x
+
+
+def plain_step(
+    arrays: list[np.ndarray | None], scale: float, **options: Any
+) -> tuple[float, np.ndarray, float]:
+    """What `tiled_step` gives, of the direct kernel, by torch in double precision."""
+    given = [
+        x if x is None else torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in arrays
+    ]
+    log_scale = torch.tensor(np.log(scale), dtype=torch.float64, requires_grad=True)
+    *most, captions = given
+    more = {} if captions is None else {"captions": captions}
+    for name, value in options.items():
+        if name == "weights":
+            value = tuple(map(on_torch, value))
+        elif name == "present":
+            value = {key: on_torch(x) for key, x in value.items()}
+        more[name] = on_torch(value)
+    loss = plain_loss(*most, log_scale=log_scale, xp=torch_namespace, kernel=plain_blocks, **more)
+    loss.backward()
+    flat = np.concatenate([x.grad.numpy().ravel() for x in given if x is not None])
+    return loss.item(), flat, log_scale.grad.item()
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_tiles_are_the_plain_loss(name: str) -> None:
     """At a scale with one shift and, by the same program, at one with maxima of their own."""
     with jax.enable_x64(True):
-        plain = step_of(plain_loss, CASES[name], np.float64, xp=jnp)
-        tiled = step_of(gcl_loss, CASES[name], np.float64, tile=16)
+        tiled = tiled_step(CASES[name])
         for scale in (20.0, 3000.0):
-            want, have = plain(scale), tiled(scale)
+            want = plain_step(arrays_of(CASES[name]), scale, **options_of(CASES[name]))
+            have = tiled(scale)
             assert have[0] == pytest.approx(want[0], rel=1e-12)
             error = np.linalg.norm(have[1] - want[1])
             assert error <= 1e-10 * np.linalg.norm(want[1])
@@ -82,10 +121,7 @@ def test_missing_rows_make_no_nan_on_the_way() -> None:
     assert np.all(np.any(np.asarray(found)[HERE] != 0, axis=1))
 
 
-PLAIN_STEP, TILED_STEP = (
-    jax.jit(jax.value_and_grad(loss, (0, 1)))
-    for loss in (partial(plain_loss, xp=jnp), partial(gcl_loss, tile=16))
-)
+TILED_STEP = jax.jit(jax.value_and_grad(partial(gcl_loss, tile=16), (0, 1)))
 
 
 @pytest.mark.parametrize("noise", [1e3, 0.02, 0.002])
@@ -95,13 +131,10 @@ def test_single_precision(scale: float, noise: float) -> None:
     image = rows(0, SAMPLES, 6)
     text = l2_normalize(image + noise * rows(1, SAMPLES, 6))
     image, text = image.astype(np.float32), text.astype(np.float32)
-    found = []
-    for enabled, step in ((True, PLAIN_STEP), (False, TILED_STEP)):
-        with jax.enable_x64(enabled):
-            pair = (jnp.asarray(x, float) for x in (image, text))
-            value, grads = step(*pair, log_scale=jnp.asarray(np.log(scale), float))
-            found.append((float(value), np.asarray(grads, np.float64)))
-    (want, exact), (have, grads) = found
+    want, exact, _ = plain_step([image, text, None, None], scale)
+    pair = (jnp.asarray(x, np.float32) for x in (image, text))
+    value, grads = TILED_STEP(*pair, log_scale=jnp.asarray(np.log(scale), np.float32))
+    have, grads = float(value), np.asarray(grads, np.float64).ravel()
     assert have == pytest.approx(want, rel=1e-6)
     assert np.linalg.norm(grads - exact) <= 1e-4 * np.linalg.norm(exact)
 
@@ -117,8 +150,10 @@ def test_compiled_whole_blocks_are_without_nan(samples: int) -> None:
 def test_vmap_over_the_temperature() -> None:
     image, text = (jnp.asarray(rows(n, SAMPLES, 6), jnp.float32) for n in (0, 1))
     scales = jnp.asarray([1.0, 3.0, 8.0])
-    found = jax.vmap(lambda s: gcl_loss(image, text, log_scale=s, tile=16))(scales)
-    want = [float(plain_loss(image, text, log_scale=s, xp=jnp)) for s in scales]
+    loss = jax.jit(jax.vmap(lambda s: gcl_loss(image, text, log_scale=s, tile=16)))
+    found = loss(scales)
+    pair = [np.asarray(image), np.asarray(text), None, None]
+    want = [plain_step(pair, float(np.exp(s)))[0] for s in scales]
     assert np.asarray(found) == pytest.approx(want, rel=1e-5)
 
 
@@ -132,9 +167,10 @@ def test_second_derivatives_are_right(mode: str) -> None:
         for loss in (partial(gcl_loss, tile=16), partial(plain_loss, xp=jnp)):
             first = jax.grad(lambda x, loss=loss: loss(x, text, log_scale=2.0, objective=CLIP))
             if mode == "forward":
-                found.append(jax.jvp(first, (image,), (along,))[1])
+                second = partial(lambda first, x: jax.jvp(first, (x,), (along,))[1], first)
             else:
-                found.append(jax.grad(lambda x, first=first: jnp.vdot(first(x), along))(image))
+                second = jax.grad(lambda x, first=first: jnp.vdot(first(x), along))
+            found.append(jax.jit(second)(image))
         np.testing.assert_allclose(found[0], found[1], rtol=1e-8, atol=1e-11)
 
 
@@ -147,9 +183,12 @@ def test_forward_mode_is_an_error() -> None:
 
 def test_the_default_objective_is_gcl() -> None:
     image, text = (jnp.asarray(rows(n, 8, 6), jnp.float32) for n in (0, 1))
-    assert gcl_loss(image, text, log_scale=1.0) == gcl_loss(
-        image, text, log_scale=1.0, objective=GCL
-    )
+    loss = partial(gcl_loss, log_scale=1.0)
+    traced = [
+        str(jax.make_jaxpr(partial(loss, **given))(image, text))
+        for given in ({}, {"objective": GCL}, {"objective": CLIP})
+    ]
+    assert traced[0] == traced[1] != traced[2]
 
 
 def test_arrays_that_a_compiled_function_closes_over() -> None:
@@ -183,18 +222,23 @@ def test_shares_of_large_sums_are_not_flushed_to_zero() -> None:
         rows = jnp.asarray(image, dtype), jnp.asarray(text, dtype)
         return [np.asarray(step(*rows, dtype(x)), np.float64) for x in (1, 1e-9)]
 
-    with jax.enable_x64(True):
-        exact = grads(plain_loss, np.float64, xp=jnp, kernel=plain_blocks)
-    for have, want in zip(grads(gcl_loss, np.float32, tile=128), exact, strict=True):
-        assert np.linalg.norm(have - want) <= 1e-4 * np.linalg.norm(want)
+    exact = np.split(plain_step([image, text, None, None], 100.0)[1], 2)
+    for factor, have in zip((1, 1e-9), grads(gcl_loss, np.float32, tile=128), strict=True):
+        for found, want in zip(have, exact, strict=True):
+            error = np.linalg.norm(found.ravel() - factor * want)
+            assert error <= 1e-4 * factor * np.linalg.norm(want)
+
+
+ROWS_OF_8 = jax.jit(partial(gcl_loss, tile=8))
 
 
 @pytest.mark.parametrize("scale", [20.0, 3000.0])
 def test_rows_of_32_bits_where_64_are_enabled(scale: float) -> None:
     """What stands in for sums that are not there must have the rows' dtype."""
     image, text = (rows(n, 20, 4).astype(np.float32) for n in (0, 1))
-    want = gcl_loss(jnp.asarray(image), jnp.asarray(text), log_scale=np.log(scale), tile=8)
+    want = plain_step([image, text, None, None], scale)[0]
     with jax.enable_x64(True):
-        found = gcl_loss(jnp.asarray(image), jnp.asarray(text), log_scale=np.log(scale), tile=8)
+        pair = (jnp.asarray(image), jnp.asarray(text))
+        found = ROWS_OF_8(*pair, log_scale=jnp.asarray(np.log(scale), np.float32))
     assert found.dtype == np.float32
     assert float(found) == pytest.approx(float(want), rel=1e-6)
