@@ -1,17 +1,14 @@
 """Processes whose shares of a batch differ, in modalities and in length, train as one would."""
 
 import json
-import os
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from compiling import QUICKLY
 from gcl_spec.train.feed.order import Order
-from prepared import server
-from several_processes import free_port, joined, make_data
+from several_processes import make_data, run_together
+from tinyclips import write_shallow
 
 STEPS, BATCH = 3, 4
 SETS = [
@@ -24,6 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight samples in two batches: of the second process one without texts, one without images."""
     made = tmp_path_factory.mktemp("shares")
     make_data(made / "data")
+    write_shallow(made / "model")
     lines = [json.loads(line) for line in (made / "data/train.jsonl").read_text().splitlines()]
     order = Order(8, BATCH, 0)
     pictures, words = (order.batch(step)[0][BATCH // 2 :].tolist() for step in (0, 1))
@@ -40,29 +38,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(folder: Path, out: str, backend: str, *sets: str, size: int = 2) -> Path:
     """In so many processes."""
-    places = [f"data.path={folder / 'data'}", f"data.cache={folder / 'cache'}"]
+    places = [
+        f"{name}.path={folder / what}" for name, what in (("data", "data"), ("model", "model"))
+    ]
+    places.append(f"data.cache={folder / 'cache'}")
     options = [x for one in (*SETS, *places, *sets) for x in ("--set", one)]
     command = ["-m", "gcl_cli", "train", "--recipe", "tiny", *options]
     command += ["--backend", backend, "--out", str(folder / out)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment |= {"XLA_FLAGS": QUICKLY, "JAX_PLATFORMS": "cpu"}
-    port = free_port()
-    environments = [environment | joined(backend, rank, size, port) for rank in range(size)]
-    if size == 1:  # as without a launcher
-        environments = [environment]
-    logs = [folder / f"{out}.{n}.log" for n in range(len(environments))]
-    with ExitStack() as stack:
-        files = [stack.enter_context(log.open("w")) for log in logs]
-        workers = [
-            server(backend).start(command, env=one, stdout=file, stderr=file)
-            for one, file in zip(environments, files, strict=True)
-        ]
-        try:
-            codes = [worker.wait(timeout=400) for worker in workers]
-        finally:  # the others may wait for one that failed
-            for worker in workers:
-                worker.kill()
-    assert not any(codes), "\n".join(log.read_text() for log in logs)
+    run_together(command, backend, folder / f"{out}.logs", size)
     return folder / out
 
 

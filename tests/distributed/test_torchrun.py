@@ -11,7 +11,7 @@ import pytest
 
 import prepared
 from gcl_spec.run import checkpoint
-from several_processes import TWO, make_data
+from several_processes import TWO, make_data, run_together
 
 STEPS, SAVED = 4, 2
 SETS = [
@@ -73,7 +73,11 @@ def test_a_run_goes_on_in_another_number_of_processes(
     # As a kill after the first checkpoint leaves it.
     for name in (f"checkpoints/step-{STEPS:08d}.safetensors", "after.json", "report.html"):
         (run / name).unlink()
-    gcl_train("--resume", str(run), "--device", "cpu", launcher=TWO if first == "one" else ())
+    resume = ["--resume", str(run), "--device", "cpu"]
+    if first == "one":
+        run_together(["-m", "gcl_cli", "train", *resume], "torch", tmp_path / "logs")
+    else:
+        gcl_train(*resume)
     same_metrics(unbroken, run)
     want, found = (checkpoint.latest(folder / "checkpoints").state for folder in (unbroken, run))
     assert want.keys() == found.keys()

@@ -14,8 +14,8 @@ class TestTorch(BackendSuite):
 
 
 class TestJax(BackendSuite):
-    """It compiles a program a case, so there are few."""
+    """It compiles a program a case, so there are few; `test_backends` has all quick ones."""
 
     backend = JaxBackend()
-    cases = quick_cases()[-6:]
+    cases = quick_cases()[-2:]
     draws = 1

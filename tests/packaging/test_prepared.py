@@ -59,6 +59,34 @@ def test_an_error_is_a_traceback_and_code_1(prepared: Server | Fresh, tmp_path: 
     assert said.endswith("ValueError: no luck\n")
 
 
+AT_ITS_END = """
+import atexit, sys, threading, time
+atexit.register(lambda: print("at exit"))
+threading.Thread(target=lambda: (time.sleep(0.1), print("of a thread"))).start()
+print("first")
+sys.exit(4)
+"""
+
+
+def test_threads_are_waited_for_and_what_is_registered_is_done(
+    prepared: Server | Fresh, tmp_path: Path
+) -> None:
+    (tmp_path / "ends.py").write_text(AT_ITS_END)
+    code, printed, _ = output(prepared, tmp_path, tmp_path / "ends.py")
+    assert (code, printed.splitlines()) == (4, ["first", "of a thread", "at exit"])
+
+
+def test_what_cannot_be_written_at_the_end_is_said(
+    prepared: Server | Fresh, tmp_path: Path
+) -> None:
+    buffered = "sys.stdout = open(1, 'w', closefd=False)"  # whatever PYTHONUNBUFFERED says
+    (tmp_path / "full.py").write_text(f"import sys\n{buffered}\nprint('x')\n")
+    with Path("/dev/full").open("w") as full, (tmp_path / "err").open("w") as err:
+        child = prepared.start([tmp_path / "full.py"], stdout=full, stderr=err)
+        assert child.wait(60) == 120
+    assert "No space left on device" in (tmp_path / "err").read_text()
+
+
 def test_processes_end_as_they_are_told(prepared: Server | Fresh, tmp_path: Path) -> None:
     """Several at once; a signal reaches one, and its code says which it was."""
     (tmp_path / "sleeps.py").write_text("print(1, flush=True)\nimport time\ntime.sleep(600)\n")

@@ -1,7 +1,7 @@
 """Gradient caching in JAX: the gradients of the whole batch, whatever the microbatch."""
 
-import subprocess
-import sys
+import os
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gcl_jax
+import prepared
 from compiling import QUICKLY
 from gcl_jax.cached.step import cached_value_and_grad
 from gcl_spec.errors import InputError, InputTypeError
@@ -193,18 +194,11 @@ with jax.enable_x64(True):
 """
 
 
-def test_a_sharded_batch_keeps_every_device_at_work() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SHARDED],
-        env={
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count=4 {QUICKLY}",
-            "JAX_PLATFORMS": "cpu",
-            "OMP_NUM_THREADS": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_sharded_batch_keeps_every_device_at_work(tmp_path: Path) -> None:
+    (tmp_path / "sharded.py").write_text(SHARDED)
+    flags = f"--xla_force_host_platform_device_count=4 {QUICKLY}"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    done = prepared.run(tmp_path / "sharded.py", framework="jax", env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "40 samples: products of so many rows a device: 2",
@@ -268,6 +262,6 @@ def test_only_the_scale_is_trained(microbatch: int) -> None:
         towers, batch, log_scale = make(5)
         want, (_, grad) = plain(towers, batch, log_scale)
         step = cached_value_and_grad(lambda p, b: encode(towers, b), loss, microbatch=microbatch)
-        found, (nothing, by_scale) = step({}, batch, log_scale)
+        found, (nothing, by_scale) = jax.jit(step)({}, batch, log_scale)
         assert nothing == {}
         close((found, by_scale), (want, grad))
