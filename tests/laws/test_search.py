@@ -26,6 +26,7 @@ def space(seed: int = 0):
 
 def test_ids_are_those_of_numpy(backend_name: str) -> None:
     queries, rows = space()
+    rows.setflags(write=False)  # as those of a mapped file
     wanted = top_k(queries, rows, 15)
     assert_same(wanted, brute_force(queries, rows, 15))
     for chunk in (None, 700):
@@ -56,6 +57,17 @@ def test_products_of_a_backend(backend_name: str) -> None:
             least = np.quantile(product, 0.9, axis=1).astype(np.float32)
             places = products.at_least(block, least)
             assert np.array_equal(places, np.flatnonzero(product >= least[:, None]))
+
+
+def test_a_torch_that_takes_no_read_only_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(rows: object) -> None:
+        raise BufferError("Cannot export readonly array")
+
+    monkeypatch.setattr("gcl_torch.search.products.from_dlpack", refuse)
+    queries, rows = space(4)
+    rows.setflags(write=False)
+    found = top_k(queries, rows, 5, backend="torch", rows=700)
+    assert all(map(np.array_equal, found, top_k(queries, rows, 5)))
 
 
 @pytest.fixture
