@@ -177,7 +177,8 @@ class SoftmaxTerms:
         rows = [self._at(q, n, self.places.of(term, q, n, "weights")) for n in softmax.pool]
         total = logsumexp(xp.stack([self.blocks.others[i, :] for i in rows]), 0, xp)
         number = sum(self.counts.others(n) for n in softmax.pool)
-        some = number > 0
+        # Kernels may leave out the sums of absent queries.
+        some = (number > 0) & (total > -xp.inf)
         mean = total - xp.log(xp.where(some, number, xp.ones_like(number)))
         return xp.where(some, mean, xp.zeros_like(mean))
 

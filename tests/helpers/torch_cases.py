@@ -38,7 +38,18 @@ CASES: dict[str, dict[str, Any]] = {
     "ring, nothing on the first": {"tile": 8, "ring": True, "empty": True},
     "ring, captions": {"tile": 8, "ring": True, "captions": True, "objective": SEPARATION},
 }
-
+_PAIRS = {
+    "objective": Objective(scales="pair", hardness=2.0),
+    "per_direction": True,
+    "bias": torch.arange(9.0).view(3, 3) / 9,
+}
+_SIGMOID = {"objective": Objective(loss="sigmoid"), "bias": torch.tensor(-2.0)}
+CASES |= {
+    "a scale for each pair": {"tile": 8, "present": True, **_PAIRS},
+    "ring, a scale for each pair": {"tile": 8, "ring": True, "ids": True, **_PAIRS},
+    "sigmoid": {"tile": 8, "present": True, **_SIGMOID},
+    "ring, sigmoid": {"tile": 8, "ring": True, "present": True, **_SIGMOID},
+}
 
 # Options of the loss on the first of two processes and on the second, and what both must say.
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {

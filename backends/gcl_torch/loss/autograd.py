@@ -41,7 +41,10 @@ class Pass:
     """
 
     def __init__(self, problem: Problem, make_tiles: MakeTiles) -> None:
-        self.static, self.make_tiles = without_arrays(problem), make_tiles
+        self.make_tiles = make_tiles
+        self.static = without_arrays(problem)
+        if not isinstance(problem.lift, torch.Tensor):
+            self.static = replace(self.static, lift=problem.lift)
         self.tiles: Tiles | None = None
 
     def problem(
@@ -50,6 +53,8 @@ class Pass:
         damp: torch.Tensor | None,
         present: torch.Tensor | None,
         ids: torch.Tensor | None,
+        lift: torch.Tensor | None,
+        shift: torch.Tensor | None,
         *rows: torch.Tensor,
     ) -> Problem:
         """The problem with its tensors again.
@@ -59,9 +64,13 @@ class Pass:
             damp: the captions' features, (B, F), or None.
             present: (M, B) booleans, or None.
             ids: (B,) integers, or None.
+            lift: shape (), or None where it is a number.
+            shift: of a sigmoid's logits, shape () or (S,), or None.
             rows: the given rows of each kind, (B, D).
         """
-        return replace(self.static, rows=rows, mix=mix, damp=damp, present=present, ids=ids)
+        lift_ = self.static.lift if lift is None else lift
+        arrays = {"mix": mix, "damp": damp, "present": present, "ids": ids, "shift": shift}
+        return replace(self.static, rows=rows, lift=lift_, **arrays)  # type: ignore[arg-type]
 
     def again(self) -> "Pass":
         """A pass over the same problem with other numbers."""
@@ -77,7 +86,7 @@ class TiledSums(torch.autograd.Function):
 
         Args:
             options: what is no tensor.
-            scale: 1 / temperature, shape ().
+            scale: 1 / temperature, shape (), or one for each place, (S,).
             arrays: the tensors that `Pass.problem` takes, in that order.
         """
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
@@ -131,8 +140,12 @@ class _Gradients(torch.autograd.Function):
             tiles.by_damp = wanted[2]
             one, dtype = not tiles.layout.positives, tiles.problem.rows[0].dtype
             found = tiles.gradients(weights_of(Blocks(*gradients), sums_of(parts), one, dtype, xp))
-            by_scale = (found.log_scale / scale).to(scale.dtype)
-            every = (by_scale, found.mix, found.damp, None, None, *found.rows)
+            by_scale = (found.log_scale.reshape(scale.shape) / scale).to(scale.dtype)
+            given_shift, by_shift = tiles.problem.shift, found.shift
+            if by_shift is not None and given_shift is not None:
+                by_shift = by_shift if given_shift.ndim else by_shift.sum()
+                by_shift = by_shift.to(given_shift.dtype)
+            every = (by_scale, found.mix, found.damp, None, None, None, by_shift, *found.rows)
             return tuple(x for x, want in zip(every, wanted, strict=True) if want)
 
     @staticmethod

@@ -47,9 +47,9 @@ class Spread(NamedTuple):
     rows: dict[str, torch.Tensor]
     """(B, D) by modality."""
     log_scale: torch.Tensor | float
-    """A number, shape (), or (T,)."""
+    """A number, shape (), or as the objective's `scales` say."""
     extras: dict[str, Any]
-    """Options that have samples: weights, flags, ids and captions' features."""
+    """Further options: weights, flags, ids and captions' features of samples, and the bias."""
     kernel: Kernel
     """The kernel."""
 
@@ -67,7 +67,8 @@ def spread(
         rows: this process's rows by modality, (B, D) each.
         log_scale: a number, shape (), or (T,).
         objective: the objective.
-        extras: this process's options that have samples, (B, ...) each.
+        extras: this process's further options: those that have samples, (B, ...) each, and the
+            bias, which has none.
         options: the options of how it is computed.
 
     Raises:
@@ -86,17 +87,19 @@ def spread(
     alike |= {"tile": tile, "reduction": reduction, "operands": operands, "ring": ring}
     words = tuple((name, in_words(x)) for name, x in alike.items())
     scale = shared_scale(log_scale, processes, factor)
+    of_samples = {name: x for name, x in extras.items() if name != "bias"}
+    bias = {"bias": shared_scale(extras.get("bias"), processes, factor)}
     if not ring:
-        every = gathered({"rows": rows, **extras}, processes, factor, words)
+        every = gathered({"rows": rows, **of_samples}, processes, factor, words)
         shared = GramKernel(tile, cache_bytes, processes, operands)
-        return Spread(every.pop("rows"), scale, every, shared)
+        return Spread(every.pop("rows"), scale, every | bias, shared)
     first = next(iter(rows.values()))
     problem = _problem(rows, log_scale, objective, extras)
     sizes = processes.sizes(first.shape[0], first.device, words, problem)
     if operands is not None:
         raise InputError("rows that travel the ring are not rounded; leave `operands` out")
     kernel = RingKernel(processes, factor, tuple(sizes), tile)
-    return Spread(dict(rows), scale, dict(extras), kernel)
+    return Spread(dict(rows), scale, of_samples | bias, kernel)
 
 
 def _checked(options: KernelOptions) -> dist.ProcessGroup | None:

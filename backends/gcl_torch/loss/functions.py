@@ -1,7 +1,7 @@
 """The loss for PyTorch: the neutral equation with the tiled kernel."""
 
 from collections.abc import Mapping
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import torch
 import torch.distributed as dist
@@ -32,6 +32,7 @@ def gcl_loss(
     present: Mapping[str, torch.Tensor] | None = None,
     ids: torch.Tensor | None = None,
     captions: torch.Tensor | None = None,
+    bias: torch.Tensor | float | None = None,
     tile: int | None = None,
     cache_bytes: int = CACHE_BYTES,
     group: dist.ProcessGroup | Literal["world"] | None = None,
@@ -51,12 +52,15 @@ def gcl_loss(
         image: unit rows, (B, D).
         text: unit rows, (B, D).
         fused: unit rows of the fused embedding, (B, D); normalise(image + text) when not given.
-        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,), or what
+            else the objective's `scales` say.
         objective: which directions are contrasted with which pool.
         weights: of image and text in the fusion, numbers or (B,) each.
         present: (B,) booleans by modality name; rows that are not present take no part.
         ids: (B,) integers; samples with equal ids are not each other's negatives.
         captions: (B, F) unit features of the captions, for AlignCLIP's separation.
+        bias: shifts logits, a number, shape (), or (M, M) by query and pool modality, as in
+            `gcl_spec.loss.gcl_loss`.
         tile: samples of a tile; the measured best when not given.
         cache_bytes: memory for products of tiles that backward then need not compute again. All
             of them take about 8 B^2 bytes in float32 (134 MB for 4096 pairs).
@@ -98,6 +102,7 @@ def gcl_loss(
         present=present,
         ids=ids,
         captions=captions,
+        bias=bias,
         tile=tile,
         cache_bytes=cache_bytes,
         group=group,
@@ -116,6 +121,7 @@ def contrastive_loss(
     present: Mapping[str, torch.Tensor] | None = None,
     ids: torch.Tensor | None = None,
     captions: torch.Tensor | None = None,
+    bias: torch.Tensor | float | None = None,
     **options: Unpack[KernelOptions],
 ) -> torch.Tensor:
     """The objective on any modalities, tile by tile; `gcl_loss` is its common case.
@@ -124,12 +130,15 @@ def contrastive_loss(
 
     Args:
         embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
-        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,), or what
+            else the objective's `scales` say.
         objective: which directions are contrasted with which pool.
         weights: of the two parts of a fused modality by its name, numbers or (B,) each.
         present: (B,) booleans by modality name; rows that are not present take no part.
         ids: (B,) integers; samples with equal ids are not each other's negatives.
         captions: (B, F) unit features of the captions, for AlignCLIP's separation.
+        bias: shifts logits, a number, shape (), or (M, M) by query and pool modality, as in
+            `gcl_spec.loss.gcl_loss`.
         options: `tile`, `cache_bytes`, `group`, `reduction`, `operands` and `ring` of `gcl_loss`.
 
     Returns:
@@ -149,7 +158,8 @@ def contrastive_loss(
             f"the embeddings are of type {type(first).__name__}; wanted tensors "
             "(gcl_spec.loss takes arrays of every framework)"
         )
-    extras = {"weights": weights, "present": present, "ids": ids, "captions": captions}
+    extras: dict[str, Any] = {"weights": weights, "present": present, "ids": ids}
+    extras |= {"captions": captions, "bias": bias}
     # Autocast would round the logits to 16 bits, which costs half the gradient once trained.
     with torch.autocast(first.device.type, enabled=False):
         rows, scale, every, kernel = spread(embeddings, log_scale, objective, extras, **options)
@@ -173,21 +183,22 @@ def loss_and_grads(
 
     Args:
         z_MBD: (M, B, D), rows in the order of `objective.modalities`.
-        log_scale: shape ().
+        log_scale: shape (), or as the objective's `scales` say.
         arguments: the objective, and what `gcl_spec.backend.LossArguments` says of the samples.
     """
+    bias = arguments.get("bias")
     with torch.enable_grad(), torch.autocast(z_MBD.device.type, enabled=False):
-        z = z_MBD.detach().requires_grad_()
-        s = log_scale.detach().requires_grad_()
+        given = (z_MBD, log_scale) if bias is None else (z_MBD, log_scale, bias)
+        leaves = [x.detach().requires_grad_() for x in given]
         loss = stacked_loss(
-            z,
-            s,
+            *leaves[:2],
             objective=arguments["objective"],
             present_MB=arguments.get("present"),
             ids_B=arguments.get("ids"),
             weights=arguments.get("weights"),
+            bias=None if bias is None else leaves[2],
             xp=torch_namespace,
             kernel=GramKernel(arguments.get("tile")),
         )
-        grads, dlog_scale = torch.autograd.grad(loss, (z, s))
-    return LossAndGrads(loss.detach(), grads, dlog_scale)
+        found = torch.autograd.grad(loss, leaves, materialize_grads=True)
+    return LossAndGrads(loss.detach(), *found)

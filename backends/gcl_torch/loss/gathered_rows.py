@@ -241,16 +241,12 @@ class _ScaleGradient(torch.autograd.Function):
         return gradients[0] * ctx.factor, None
 
 
-def shared_scale(
-    log_scale: torch.Tensor | float, processes: ProcessGroup, factor: float
-) -> torch.Tensor | float:
-    """The scale, a number, shape () or (T,), whose gradient every process has whole.
+def shared_scale(x: Any, processes: ProcessGroup, factor: float) -> Any:
+    """The scale or the bias, a number or of any shape, whose gradient every process has whole.
 
     Each process gives its part of it: the factor divided by their number.
     """
-    if isinstance(log_scale, torch.Tensor):
-        return scale_gradient(log_scale, factor / processes.size)
-    return log_scale
+    return scale_gradient(x, factor / processes.size) if isinstance(x, torch.Tensor) else x
 
 
 def gradient_factor(processes: ProcessGroup, reduction: GradientReduction) -> float:

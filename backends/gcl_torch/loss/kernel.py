@@ -11,6 +11,7 @@ from gcl_spec.errors import InputError
 from gcl_spec.loss.kernel import Processes
 from gcl_spec.loss.problem import Blocks, Problem, mixed, or_nan
 from gcl_spec.loss.tiled.loop import Tiles
+from gcl_spec.loss.tiled.scales import Scales, scales_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
@@ -57,8 +58,7 @@ class GramKernel:
     Args:
         tile: the samples of a tile; None: the measured best, and whole blocks for small batches. On
             devices other than a CPU or CUDA (MPS has no float64) blocks are always whole.
-        cache_bytes: the memory for products of tiles that backward need not compute again; with a
-            temperature for each direction, for each of them.
+        cache_bytes: the memory for products of tiles that backward need not compute again.
         processes: the processes that hold the same rows and share the work.
         operands: "bfloat16" rounds the factors of every product to 16 bits; sums and exponentials
             stay in 32. Logits are never rounded: that would cost half the gradient of a trained
@@ -90,9 +90,8 @@ class GramKernel:
         return x.detach()
 
     def serves(self, problem: Problem, /) -> bool:
-        """Whether the problem may have several scales, or a sigmoid: with whole blocks it may."""
-        rows = problem.rows[0]
-        return tile_of(self.tile, rows.shape[0], rows.device.type) is None
+        """Whether the problem may have several scales, or a sigmoid: it always may."""
+        return True
 
     def __call__(self, problem: Problem, scale: torch.Tensor | float, /, *, xp: Any = xp) -> Blocks:
         """The blocks, (K, B) each, as `gcl_spec.loss.kernel.Kernel` wants them."""
@@ -110,7 +109,9 @@ class GramKernel:
         if not isinstance(scale, torch.Tensor):
             scale = torch.tensor(scale, dtype=problem.rows[0].dtype, device=problem.rows[0].device)
         problem = or_nan(mixed(problem, xp, _inverse_norm), xp)
-        arrays = (problem.mix, problem.damp, problem.present, problem.ids, *problem.rows)
+        lift = problem.lift.detach() if isinstance(problem.lift, torch.Tensor) else None
+        arrays = (problem.mix, problem.damp, problem.present, problem.ids, lift, problem.shift)
+        arrays = (*arrays, *problem.rows)
         keeps = replace(self, cache_bytes=self.cache_bytes if torch.is_grad_enabled() else 0)
         found = TiledSums.apply(Pass(problem, keeps.tiles), scale, *arrays)  # type: ignore[no-untyped-call]
         return Blocks(*found[:3])
@@ -120,11 +121,14 @@ class GramKernel:
 
         Args:
             problem: the rows, (B, D) each, with what belongs to them.
-            scale: 1 / temperature, shape ().
+            scale: 1 / temperature, shape (), or one for each place, (S,).
         """
         like = problem.rows[0]
         on_host = _on_host(like.device)
-        scale2: Any = float(scale) / LN2 if on_host else scale.to(like.dtype) / LN2
+        if not on_host:
+            scale = scale.to(like.dtype)
+        largest, scales = scales_of(problem, scale, xp, on_host=on_host)
+        scale2: Any = largest / LN2
         tile = tile_of(self.tile, like.shape[0], like.device.type) or like.shape[0]
         options: dict[str, Any] = {} if on_host else {**_compiled(), "own_step": tile}
         if self.operands == "bfloat16":
@@ -133,7 +137,7 @@ class GramKernel:
         else:
             options["add_product"] = _add_product
         # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
-        shift = self._shift(problem, scale2) if on_host else None
+        shift = self._shift(problem, scale2, scales) if on_host else None
         stacked = on_host and self.operands is None and StackedTiles.serve(problem, shift)
         return (StackedTiles if stacked else Tiles)(
             problem,
@@ -143,12 +147,13 @@ class GramKernel:
             xp,
             self.cache_bytes,
             processes=self.processes,
+            scales=scales,
             **options,
         )
 
-    def _shift(self, problem: Problem, scale2: float) -> float | None:
+    def _shift(self, problem: Problem, scale2: float, scales: Scales) -> float | None:
         """The shift of all exponents; None where each row needs its own maximum."""
-        found = shared_shift(problem, scale2, xp)
+        found = shared_shift(problem, scale2, xp, scales)
         choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
         if self.processes is not None:
             # All must take the same path, also where rounding differs between machines.

@@ -10,6 +10,7 @@ from torch import nn
 
 from gcl_spec.errors import InputError
 from gcl_spec.loss.inputs import Weights, check_objective
+from gcl_spec.loss.places import scales_shape
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.loss.functions import gcl_loss
 from gcl_torch.loss.gathered_rows import GradientReduction
@@ -26,7 +27,11 @@ class GCLLoss(nn.Module):
         scale: 1 / temperature at the start; CLIP's 1 / 0.07 when not given.
         learn_scale: whether `log_scale` is a trained parameter, or a buffer.
         max_scale: the scale is kept at or below this (CLIP's 100), as it is before every forward.
-        per_direction: learn one temperature for each of the objective's directions.
+        per_direction: learn one temperature for each of the objective's directions, or of what its
+            `scales` say.
+        bias: shifts logits, a number or a tensor of shape () or (M, M) by query and pool modality,
+            as in `gcl_loss`; None: nothing does.
+        learn_bias: whether `bias` is a trained parameter, or a buffer.
         tile: the samples of a tile, as in `gcl_loss`.
         cache_bytes: the memory for products of tiles, as in `gcl_loss`.
         group: the processes over which the batch is spread, as in `gcl_loss`.
@@ -41,6 +46,7 @@ class GCLLoss(nn.Module):
     """
 
     log_scale: torch.Tensor
+    bias: torch.Tensor | None
 
     def __init__(
         self,
@@ -50,6 +56,8 @@ class GCLLoss(nn.Module):
         learn_scale: bool = True,
         max_scale: float = 100.0,
         per_direction: bool = False,
+        bias: torch.Tensor | float | None = None,
+        learn_bias: bool = True,
         tile: int | None = None,
         cache_bytes: int = CACHE_BYTES,
         group: dist.ProcessGroup | Literal["world"] | None = None,
@@ -65,12 +73,16 @@ class GCLLoss(nn.Module):
         self.tile, self.cache_bytes = tile, cache_bytes
         self.group, self.reduction = group, reduction
         self.operands, self.ring = operands, ring
-        shape = (len(objective.directions),) if per_direction else ()
-        value = torch.full(shape, log(scale))
-        if learn_scale:
-            self.log_scale = nn.Parameter(value)
+        shape = scales_shape(objective) if per_direction else ()
+        self._hold("log_scale", torch.full(shape, log(scale)), learn_scale)
+        self._hold("bias", None if bias is None else torch.as_tensor(bias).float(), learn_bias)
+
+    def _hold(self, name: str, value: torch.Tensor | None, learn: bool) -> None:
+        """Register a value of any shape, or None, as a parameter or as a buffer."""
+        if learn and value is not None:
+            self.register_parameter(name, nn.Parameter(value.clone()))
         else:
-            self.register_buffer("log_scale", value)
+            self.register_buffer(name, value)
 
     def forward(
         self,
@@ -106,6 +118,7 @@ class GCLLoss(nn.Module):
             present=present,
             ids=ids,
             captions=captions,
+            bias=self.bias,
             tile=self.tile,
             cache_bytes=self.cache_bytes,
             group=self.group,

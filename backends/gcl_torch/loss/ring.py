@@ -7,25 +7,25 @@ of two processes are in memory at a time.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from array_api_compat import torch as xp
 
 from gcl_spec.loss.problem import Blocks, Problem, mixed, or_nan, without_arrays
-from gcl_spec.loss.tiled.log_sums import log_add
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.row_sums import (
     Derivatives,
-    Own,
     RowSums,
     Weights,
+    add_sums,
     arrays_of,
     blocks_of,
     sums_of,
     weights_of,
 )
+from gcl_spec.loss.tiled.scales import Scales, scales_of
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_torch.loss.gathered_rows import ProcessGroup, once
 
@@ -62,9 +62,22 @@ class RingKernel:
             scale = torch.tensor(scale, dtype=like.dtype, device=like.device)
         walk = _Walk(self, problem)
         others, own, mean, _ = _RingSums.apply(  # type: ignore[no-untyped-call]
-            walk, scale, problem.mix, problem.damp, *problem.rows
+            walk, scale, problem.shift, problem.mix, problem.damp, *problem.rows
         )
-        return Blocks(others, own, mean, walk.present)
+        return Blocks(others, own, mean, walk.present, ids=walk.ids)
+
+    def serves(self, problem: Problem, /) -> bool:
+        """Whether the problem may have several scales, or a sigmoid: it always may."""
+        return True
+
+
+class _Given(NamedTuple):
+    """The scales of a problem."""
+
+    largest: float
+    """The largest of them."""
+    scales: Scales
+    """All of them, as parts of the largest."""
 
 
 class _Walk:
@@ -88,41 +101,43 @@ class _Walk:
         self.present = None if present is None else gather(present.mT.contiguous(), self.sizes).mT
         self.ids = None if problem.ids is None else gather(problem.ids, self.sizes)
 
-    def sums(self, scale2: float, packed: torch.Tensor) -> RowSums:
+    def sums(self, given: _Given, packed: torch.Tensor) -> RowSums:
         """The sums of the rows of all processes, (K, sum of sizes) each, on each of them."""
 
         def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
             if problem.rows[0].shape[0] == 0:
                 return packed.new_empty(0, 6 * len(problem.blocks), dtype=torch.float64)
-            return _flat(self._tiles(problem, scale2, cut).sums())
+            return _flat(self._tiles(problem, given, cut).sums())
 
         def add(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             a, b = _sums_of(x), _sums_of(y)
-            logs = log_add(a.own.logs, b.own.logs, xp)
-            own = Own(logs, a.own.linear + b.own.linear, a.own.count + b.own.count)
-            return _flat(RowSums(log_add(a.others, b.others, xp), own))
+            return _flat(add_sums(a, b, xp, linear=self.static.sigmoid))
 
         mine = self._visit(packed, of, add)
         return _sums_of(self.group.gather(mine.contiguous(), self.sizes))
 
     def gradients(
-        self, scale2: float, packed: torch.Tensor, derivatives: Derivatives
+        self, given: _Given, packed: torch.Tensor, derivatives: Derivatives
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The gradient by what is packed, (n, columns), and the whole group's by log_scale, ()."""
-        by_scale = torch.zeros((), dtype=torch.float64, device=packed.device)
+        """The gradients by what is packed, (n, columns), and by scales and shifts, (2, S).
+
+        The latter are of the whole group; those of shifts are 0 where there are none.
+        """
+        places = len(given.scales.ratios)
+        by_places = torch.zeros(2, places, dtype=torch.float64, device=packed.device)
 
         def of(problem: Problem, cut: int | None, places: list[slice]) -> torch.Tensor:
-            nonlocal by_scale
             if problem.rows[0].shape[0] == 0:
                 return packed[:0]
-            given = derivatives.weights
-            weights = Weights(*(torch.cat([w[:, at] for at in places], 1) for w in given))
-            mine = derivatives._replace(weights=weights)
-            found = self._tiles(problem, scale2, cut).gradients(mine)
-            by_scale = by_scale + found.log_scale
+            cuts = ([w[:, at] for at in places] for w in derivatives.weights)
+            mine = derivatives._replace(weights=Weights(*(torch.cat(x, 1) for x in cuts)))
+            found = self._tiles(problem, given, cut).gradients(mine)
+            by_places[0] += found.log_scale
+            if found.shift is not None:
+                by_places[1] += found.shift
             return self.pack(found.rows, found.mix, found.damp)
 
-        return self._visit(packed, of, torch.add), self.group.sum(by_scale)
+        return self._visit(packed, of, torch.add), self.group.sum(by_places)
 
     def pack(self, rows: Rows, mix: torch.Tensor | None, damp: torch.Tensor | None) -> torch.Tensor:
         """One matrix, (n, columns), of everything that belongs to n samples."""
@@ -185,10 +200,10 @@ class _Walk:
             damp=damp,
         )
 
-    def _tiles(self, problem: Problem, scale2: float, cut: int | None) -> Tiles:
+    def _tiles(self, problem: Problem, given: _Given, cut: int | None) -> Tiles:
         """The tiles of a problem, or with a cut those of two processes' rows with each other."""
-        by_damp = problem.damp is not None
-        return Tiles(problem, scale2, self.tile, None, xp, cut=cut, by_damp=by_damp)
+        options: Any = {"cut": cut, "by_damp": problem.damp is not None, "scales": given.scales}
+        return Tiles(problem, given.largest / LN2, self.tile, None, xp, **options)
 
 
 def _flat(sums: RowSums) -> torch.Tensor:
@@ -212,26 +227,33 @@ class _RingSums(torch.autograd.Function):
         ctx: Any,
         walk: _Walk,
         scale: torch.Tensor,
+        shift: torch.Tensor | None,
         mix: torch.Tensor | None,
         damp: torch.Tensor | None,
         *rows: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
+        problem = replace(walk.static, shift=shift)
+        given = _Given(*scales_of(problem, scale, xp, on_host=True))
         with torch.autocast(scale.device.type, enabled=False):
-            sums = walk.sums(float(scale) / LN2, walk.pack(rows, mix, damp))
-        ctx.walk, ctx.sums = walk, sums
-        ctx.save_for_backward(scale, mix, damp, *rows)
+            sums = walk.sums(given, walk.pack(rows, mix, damp))
+        ctx.walk, ctx.sums, ctx.given = walk, sums, given
+        ctx.save_for_backward(scale, shift, mix, damp, *rows)
         ctx.mark_non_differentiable(sums.own.count)
         return (*blocks_of(sums, xp)[:3], sums.own.count)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        scale, mix, damp, *rows = ctx.saved_tensors
+        scale, shift, mix, damp, *rows = ctx.saved_tensors
         walk: _Walk = ctx.walk
         one = walk.ids is None or not walk.static.positives
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
             weights = weights_of(Blocks(*gradients[:3]), ctx.sums, one, rows[0].dtype, xp)
             packed = walk.pack(rows, mix, damp)
-            found, by_scale = walk.gradients(float(scale) / LN2, packed, weights)
+            found, (by_scale, by_shift) = walk.gradients(ctx.given, packed, weights)
             by_rows, by_mix, by_damp = walk.unpack(found * walk.factor)
-            every = ((by_scale / scale).to(scale.dtype), by_mix, by_damp, *by_rows)
+            by_scale = (by_scale.reshape(scale.shape) / scale).to(scale.dtype)
+            if shift is not None:
+                by_shift = (by_shift if shift.ndim else by_shift.sum()).to(shift.dtype)
+            by_shift = None if shift is None else by_shift
+            every = (by_scale, by_shift, by_mix, by_damp, *by_rows)
         return (None, *(None if x is None else once(x, *gradients[:3]) for x in every))

@@ -16,8 +16,12 @@ from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.pull_back import Gradients
 from gcl_spec.loss.tiled.row_sums import Derivatives, RowSums
 from gcl_spec.loss.tiled.tile_logits import LN2, layout_of
+from gcl_torch.loss.stacked_layers import Layers, PlaceGrads
 
 __all__ = ["StackedTiles"]
+
+_LAYERS = 4
+"""The largest number of scales of a block for which this is faster than blocks one by one."""
 
 _PAD = 16
 """The numbers between rows: rows a power of 2 apart are in each other's way in a cache."""
@@ -62,16 +66,18 @@ class _Factor(NamedTuple):
 
 
 class _Matrices:
-    """Three matrices in memory that every pair of tiles uses again."""
+    """A few matrices in memory that every pair of tiles uses again."""
 
-    def __init__(self, like: torch.Tensor, kinds: int, given: int, sizes: Sequence[int]) -> None:
+    def __init__(
+        self, like: torch.Tensor, kinds: int, given: int, sizes: Sequence[int], count: int
+    ) -> None:
         self._kinds, self._given = kinds, given
         side = kinds * max(sizes)
-        self._memory = [like.new_empty(side * (side + _PAD)) for _ in range(3)]
+        self._memory = [like.new_empty(side * (side + _PAD)) for _ in range(count)]
         self._views: dict[tuple[int, int], list[_Matrix]] = {}
 
     def __call__(self, a: int, b: int) -> list[_Matrix]:
-        """The three matrices, (M a, M b) each, for tiles of a and of b samples."""
+        """The matrices, (M a, M b) each, for tiles of a and of b samples."""
         if (a, b) not in self._views:
             shape = (self._kinds, self._given, a, b)
             self._views[a, b] = [_Matrix(memory, *shape) for memory in self._memory]
@@ -83,7 +89,7 @@ class StackedTiles(Tiles):
 
     @staticmethod
     def serve(problem: Problem, shift: float | None) -> bool:
-        """Whether every block is asked for, with one shift, no damping and one positive a row."""
+        """Whether each block is asked for, with one shift, no damping and one positive a row."""
         layout = layout_of(problem)
         return (
             shift is not None
@@ -92,12 +98,14 @@ class StackedTiles(Tiles):
             and layout.factors < 2
             and len(layout.pairs) == len(layout.parts) ** 2
             and layout.parts[: layout.rows] == tuple(range(layout.rows))
+            and Layers.counted(layout) <= _LAYERS
         )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         problem, self._kinds = self.problem, len(self.layout.parts)
         self._sizes = [at.stop - at.start for at in self._slices]
+        self._layers = Layers(self.layout, self.scales, problem.rows[0])
         self._mixed = [p for p in self.layout.parts if not isinstance(p, int)]
         cut = zip(*self._cut(*problem.rows, dim=0), strict=True)
         # One block of memory: many would leave holes that nothing larger fits into.
@@ -114,15 +122,19 @@ class StackedTiles(Tiles):
 
     def sums(self) -> RowSums:
         """The first pass: the sums of all rows, (K, B) each."""
-        like, kinds = self.problem.rows[0], self._kinds
-        others = like.new_zeros(kinds, kinds, len(like), dtype=torch.float64)
-        (others_of,) = self._cut(others, dim=2)
-        for i, j, _, e, _ in self._walk():
-            self._drop_absent(e, i, j)
-            others_of[i].add_(e.blocks.sum(3).mT)  # (M, Ta, M) -> query, pool, sample
-            if i != j:
-                others_of[j].add_(e.blocks.sum(1).transpose(0, 1))
-        return RowSums(self._shifted(others.flatten(0, 1)), self._all_own([None] * len(others_of)))
+        like, kinds, layers = self.problem.rows[0], self._kinds, self._layers
+        shape = (layers.count, kinds, kinds, len(like))
+        others = like.new_zeros(shape, dtype=torch.float64)
+        (others_of,) = self._cut(others, dim=3)
+        for i, j, (s, e) in self._walk(2):
+            for layer in range(layers.count):
+                self._exponentials(layer, s, e, i, j)
+                self._drop_absent(e, i, j)
+                others_of[i][layer].add_(e.blocks.sum(3).mT)  # (M, Ta, M) -> query, pool, sample
+                if i != j:
+                    others_of[j][layer].add_(e.blocks.sum(1).transpose(0, 1))
+        found = layers.of_blocks(others)
+        return RowSums(self._shifted(found), self._all_own([None] * len(self._sizes)))
 
     def gradients(self, derivatives: Derivatives) -> Gradients:
         """The second pass: the gradients, (B, D) by rows, from the derivatives by sums, (K, B)."""
@@ -130,17 +142,18 @@ class StackedTiles(Tiles):
         mix = None if self.problem.mix is None else torch.zeros_like(self.problem.mix)
         rows_of = self._cut(*rows, dim=0)
         mix_of = [] if mix is None else torch.split(mix, self._sizes, 2)
-        weights = derivatives.weights
-        others, mean = (
-            w.unflatten(0, (self._kinds, self._kinds)) for w in (weights.others, weights.mean)
-        )
-        others_of, own_of = self._cut(others, mean + mean.transpose(0, 1), dim=2)
+        weights, layers = derivatives.weights, self._layers
+        found = PlaceGrads(layers, self.scales, self._sizes, rows[0])
+        (others_of,) = self._cut(layers.by_layers(weights.others), dim=3)
         by_row = [w.mT[..., None].contiguous() for w in others_of]
-        by_column = [w.transpose(0, 1)[:, None].contiguous() for w in others_of]
-        for i, j, s, e, p in self._walk(last=True):
-            torch.add(by_row[i], by_column[j], out=p.blocks)
-            p.all.mul_(e.all)
+        by_column = [w.transpose(1, 2)[:, :, None].contiguous() for w in others_of]
+        mean = layers.by_pairs(weights.mean)
+        (own_of,) = self._cut(mean + mean.transpose(0, 1), dim=2)
+        for i, j, matrices in self._walk(3 if layers.count == 1 else 4, last=True):
+            s, p = matrices[0], matrices[2]
+            self._d_logits(matrices, by_row[i], by_column[j], found, i, j)
             if i == j:
+                found.keep_own(s.diagonal, i)
                 p.diagonal.copy_(own_of[i])
             if mix_of:
                 self._add_mix(mix_of, s, p, i, j)
@@ -149,7 +162,42 @@ class StackedTiles(Tiles):
                 x[i].addmm_(p.given_rows[c], self._z[j])
                 if i != j:
                     x[j].addmm_(p.given_columns[c], self._z[i])
-        return self._gathered(rows, mix, self._by_log_scale(rows), derivatives.factor)
+        by_scales = found.by_scales(weights.mean, self._by_log_scale(rows))
+        by_all = self._gathered(rows, mix, by_scales, derivatives.factor)
+        if self.scales.shifts is None:
+            return by_all
+        return by_all._replace(shift=self._sum(found.by_shifts() * derivatives.factor))
+
+    def _d_logits(
+        self,
+        matrices: Sequence[_Matrix],
+        by_row: torch.Tensor,
+        by_column: torch.Tensor,
+        found: PlaceGrads,
+        i: int,
+        j: int,
+    ) -> None:
+        """Fill the third matrix with the gradient by the logits of negatives, in the first.
+
+        Args:
+            matrices: the logits, and two or, of several layers, three more.
+            by_row: the weights of the sums of the rows, (L, M, Ta, M, 1).
+            by_column: those of the columns, (L, M, 1, M, Tb).
+            found: what takes the gradients by scales and shifts.
+            i: the tile of the rows.
+            j: that of the columns.
+        """
+        s, e, p, *more = matrices
+        for layer in range(self._layers.count):
+            d = more[0] if layer else p
+            self._exponentials(layer, s, e, i, j, last=True)
+            torch.add(by_row[layer], by_column[layer], out=d.blocks)
+            d.all.mul_(e.all)
+            if self.layout.sigmoid:
+                self._drop_absent(d, i, j)
+            found.add(layer, d.blocks, s.blocks, e.blocks, 0.5 if i == j else 1.0)
+            if layer:
+                p.all.add_(d.all)
 
     def _by_log_scale(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
         """The gradient by log_scale, (): half of rows times theirs, as logits are bilinear."""
@@ -159,20 +207,24 @@ class StackedTiles(Tiles):
             found += (x * d).sum(dtype=torch.float64)
         return found * (0.5 * LN2 * self.scale2)
 
-    def _walk(self, last: bool = False) -> Iterator[tuple[int, int, _Matrix, _Matrix, _Matrix]]:
-        """The pairs of tiles with their logits, these exponentiated, and a matrix to use."""
-        matrices = _Matrices(self.problem.rows[0], self._kinds, self.layout.rows, self._sizes)
+    def _walk(self, count: int, last: bool = False) -> Iterator[tuple[int, int, list[_Matrix]]]:
+        """The pairs of tiles with so many matrices to use, the first with their logits."""
+        like = self.problem.rows[0]
+        matrices = _Matrices(like, self._kinds, self.layout.rows, self._sizes, count)
         for i, others in self._turns():
             scaled = self._z[i] * self.scale2
             for j in others:
-                s, e, p = matrices(self._sizes[i], self._sizes[j])
-                self._fill(s, scaled, i, j, last)
-                if self.shift == 0.0:
-                    torch.exp2(s.all, out=e.all)
-                else:
-                    torch.sub(s.all, self.shift, out=e.all).exp2_()  # type: ignore[arg-type]
-                self._drop_alike(e, i, j)
-                yield i, j, s, e, p
+                found = matrices(self._sizes[i], self._sizes[j])
+                self._fill(found[0], scaled, i, j, last)
+                yield i, j, found
+
+    def _exponentials(
+        self, layer: int, s: _Matrix, e: _Matrix, i: int, j: int, last: bool = False
+    ) -> None:
+        """A layer's exponentials of the logits, of pairs of negatives alone."""
+        less = 0.0 if self.shift is None else self.shift
+        self._layers.fill(layer, s.blocks, e.blocks, less, last=last)
+        self._drop_alike(e, i, j)
 
     def _fill(self, s: _Matrix, scaled: torch.Tensor, i: int, j: int, last: bool) -> None:
         """The logits: of given rows by a product, of mixed ones from those of their parts."""

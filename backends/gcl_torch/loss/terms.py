@@ -36,6 +36,7 @@ def gcl_terms(
     weights: Mapping[str, Weights] | None = None,
     present: Mapping[str, torch.Tensor] | None = None,
     ids: torch.Tensor | None = None,
+    bias: torch.Tensor | float | None = None,
     group: dist.ProcessGroup | None = None,
     reduction: GradientReduction = "mean",
 ) -> DirectionLosses:
@@ -48,7 +49,7 @@ def gcl_terms(
     >>> {name: round(x.item(), 2) for name, x in found.directions.items() if "+" not in name}
     {'image->text': 1.67, 'text->image': 1.67}
     """
-    extras: dict[str, Any] = {"present": present, "ids": ids, "weights": weights}
+    extras: dict[str, Any] = {"present": present, "ids": ids, "weights": weights, "bias": bias}
     first = next(iter(embeddings.values()))
     with torch.autocast(first.device.type, enabled=False):
         rows, scale, every, kernel = spread(

@@ -18,8 +18,9 @@ from gcl_spec.loss.plain import Multiply
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add, log_sum_over
 from gcl_spec.loss.tiled.own_logits import own_sums
-from gcl_spec.loss.tiled.pull_back import Gradients, TileGrads
-from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Sums, Weights
+from gcl_spec.loss.tiled.pull_back import Gradients, TileGrads, by_one_factor
+from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Sums, Weights, add_own
+from gcl_spec.loss.tiled.scales import ONE, Scales
 from gcl_spec.loss.tiled.schedule import slices_of, turns_of
 from gcl_spec.loss.tiled.tile_logits import (
     LN2,
@@ -41,13 +42,18 @@ def _add_product(out: Array, x: Array, y: Array) -> None:
     out += x @ y
 
 
+def _plus(total: Array | None, found: Array | None) -> Array | None:
+    """The sum of two arrays of one shape, of which either may lack."""
+    return found if total is None else total if found is None else total + found
+
+
 @dataclass
 class Tiles:
     """The rows of a problem, cut into tiles of samples, and the two passes over pairs of tiles.
 
     Args:
         problem: the rows, (B, D) each, with what belongs to them.
-        scale2: scale / ln 2, a number or 0-d.
+        scale2: the largest scale / ln 2, a number or 0-d.
         tile: the samples of a tile.
         shift: what all exponents have less (`gcl_spec.loss.tiled.shared_shift`); None where each
             row needs its own.
@@ -64,6 +70,7 @@ class Tiles:
         by_damp: whether gradients by the captions' features are wanted.
         own_step: the samples whose own logits are computed at a time; few fit into a processor's
             cache.
+        scales: the scales of the blocks' places, as parts of the largest.
         layout: the static part of the problem, which is made of it.
     """
 
@@ -82,6 +89,7 @@ class Tiles:
     cut: int | None = None
     by_damp: bool = False
     own_step: int = 32
+    scales: Scales = ONE
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +97,8 @@ class Tiles:
         self._cache: dict[tuple[int, int], BlockMap] = {}
         size = self.problem.rows[0].shape[0]
         self._slices = slices_of(size, self.tile, self.cut)
+        if self.layout.sigmoid:
+            self.shift = 0.0  # sums of softplus are no logarithms
 
     def sums(self) -> RowSums:
         """The first pass: the sums of all rows, (K, B) each, on every process."""
@@ -96,12 +106,14 @@ class Tiles:
         own: list[Own | None] = [None] * len(self._slices)
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b)
-            found = self.forward_tile(given, a, b, self.layout, i == j, self.shift, self.xp)
+            found = self.forward_tile(
+                given, a, b, self.layout, i == j, self.shift, self.xp, self.scales
+            )
             others[i] = self._add(others[i], found.others_a)
-            own[i] = self._add_own(own[i], found.own_a)
+            own[i] = add_own(own[i], found.own_a, self.xp)
             if i != j:
                 others[j] = self._add(others[j], found.others_b)
-                own[j] = self._add_own(own[j], found.own_b)
+                own[j] = add_own(own[j], found.own_b, self.xp)
         return RowSums(self._all_others(others), self._all_own(own))
 
     def gradients(self, derivatives: Derivatives) -> Gradients:
@@ -113,7 +125,7 @@ class Tiles:
         xp, layout = self.xp, self.layout
         rows = [xp.zeros_like(x) for x in self.problem.rows]
         mix: list[Array | None] = [None] * len(self._slices)
-        log_scale = xp.zeros_like(rows[0][0, 0], dtype=xp.float64)
+        log_scale, shift = self._by_place(), self._by_place()
         damp = xp.zeros_like(self.problem.damp) if self.by_damp else None
         cut = [
             Weights(*(xp.unstack(w[:, at], axis=0) for w in derivatives.weights))
@@ -121,18 +133,29 @@ class Tiles:
         ]
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b, last=True)
-            found = self.backward_tile(given, cut[i], cut[j], a, b, layout, i == j, self.shift, xp)
+            found = self.backward_tile(
+                given, cut[i], cut[j], a, b, layout, i == j, self.shift, xp, self.scales
+            )
             self._add_rows(found.products, rows, self.problem.rows, i, j)
             if damp is not None:
                 self._add_rows({(0, 0): found.damp}, (damp,), (self.problem.damp,), i, j)
-            mix[i] = self._plus(mix[i], found.mix_a)
-            mix[j] = self._plus(mix[j], found.mix_b)
+            mix[i] = _plus(mix[i], found.mix_a)
+            mix[j] = _plus(mix[j], found.mix_b)
             log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
+            if found.shift is not None:
+                shift = shift + xp.astype(found.shift, xp.float64)
         by_all = self._gathered(rows, self._joined_mix(mix), log_scale, derivatives.factor)
+        factor = derivatives.factor
+        if self.scales.shifts is not None:
+            by_all = by_all._replace(shift=self._sum(shift * factor))
         if damp is None:
             return by_all
-        factor = xp.astype(derivatives.factor, damp.dtype)
-        return by_all._replace(damp=self._sum(damp * factor))
+        return by_all._replace(damp=self._sum(damp * xp.astype(factor, damp.dtype)))
+
+    def _by_place(self) -> Array:
+        """Zeros for the gradients by the scales or shifts, (S,), or (), in float64."""
+        zero = self.xp.zeros_like(self.problem.rows[0][0, 0], dtype=self.xp.float64)
+        return self.xp.stack([zero] * len(self.scales.ratios)) if self.layout.family else zero
 
     def _side(self, at: slice) -> Side:
         """The rows of a slice of T samples, (T, D) each, with what belongs to them."""
@@ -183,13 +206,16 @@ class Tiles:
     def _shifted(self, total: Array) -> LogSums:
         """The log-sums, (K, B), of this process's sums of exp2(logit - shift), added over all."""
         total = self._sum(total)
+        if self.layout.sigmoid:
+            return LogSums(total / LN2, self.xp.zeros_like(total))
         return LogSums(self.xp.full_like(total, self.shift), log2_sum(total, self.xp))
 
     def _all_own(self, found: Sequence[Own | None]) -> Own:
         """The sums over positives, (K, B): from tiles, or of each sample with itself alone."""
         if not self.layout.positives and self.cut is None:
             xp, scale2 = self.xp, self.scale2
-            return own_sums(self.problem, scale2, xp, dtype=xp.float64, step=self.own_step)
+            options: Any = {"step": self.own_step, "ratios": self.scales.ratios}
+            return own_sums(self.problem, scale2, xp, dtype=xp.float64, **options)
         dtype = self.problem.rows[0].dtype
         linear, count = (
             self._sum(self._joined([None if x is None else x[i] for x in found], 0.0, dtype))
@@ -199,13 +225,9 @@ class Tiles:
 
     def _all_logs(self, found: Sequence[LogSums | None]) -> LogSums:
         """The log-sums of the tiles, (K, B), added over all processes."""
-        dtype = self.problem.rows[0].dtype
-        logs = LogSums(
-            *(
-                self._joined([None if x is None else x[i] for x in found], -self.xp.inf, dtype)
-                for i in (0, 1)
-            )
-        )
+        dtype, none = self.problem.rows[0].dtype, -self.xp.inf
+        parts = ([None if x is None else x[i] for x in found] for i in (0, 1))
+        logs = LogSums(*(self._joined(part, none, dtype) for part in parts))
         if self.processes is None:
             return logs
         return log_sum_over(logs, self.processes.max, self.processes.sum, self.xp)
@@ -233,21 +255,7 @@ class Tiles:
         """The tile's sums, (K, T), in float64, or logarithms of sums, added to the total."""
         if self.shift is None:
             return found if total is None else log_add(total, found, self.xp)
-        if total is None:
-            return self.xp.astype(found, self.xp.float64)
-        total += found
-        return total
-
-    def _add_own(self, total: Own | None, found: Own | None) -> Own | None:
-        """The tile's sums over positives, (K, T) each, added to the total."""
-        if total is None or found is None:
-            return found if total is None else total
-        logs = log_add(total.logs, found.logs, self.xp)
-        return Own(logs, total.linear + found.linear, total.count + found.count)
-
-    def _plus(self, total: Array | None, found: Array | None) -> Array | None:
-        """The sum of two arrays of one shape, of which either may lack."""
-        return found if total is None else total if found is None else total + found
+        return self.xp.astype(found, self.xp.float64) if total is None else total + found
 
     def _add_rows(
         self, d: BlockMap, into: Sequence[Array], given: Sequence[Array], i: int, j: int
@@ -275,20 +283,15 @@ class Tiles:
         self, rows: Sequence[Array], by_mix: Any, log_scale: Array, factor: Array
     ) -> Gradients:
         """The gradients, (B, D) by rows, with all factors, added over all processes."""
-        xp, layout = self.xp, self.layout
-        log_scale = log_scale * factor
-        found = []
+        xp = self.xp
         for x in rows:
             x *= xp.astype(self.scale2 * LN2 * factor, x.dtype)
-            found.append(self._sum(x))
-        if by_mix is None:
-            return Gradients(tuple(found), None, self._sum(log_scale))
-        by_mix = self._sum(by_mix * xp.astype(LN2 * factor, by_mix.dtype))
-        if layout.factors == 1:
-            given: Any = self.problem.mix
-            zero = given == 0
-            by_mix = xp.where(zero, 0 * by_mix, by_mix / xp.where(zero, 1 + given, given))
-        return Gradients(tuple(found), by_mix, self._sum(log_scale))
+        if by_mix is not None:
+            by_mix = self._sum(by_mix * xp.astype(LN2 * factor, by_mix.dtype))
+            if self.layout.factors == 1:
+                by_mix = by_one_factor(by_mix, self.problem.mix, xp)
+        found = tuple(self._sum(x) for x in rows)
+        return Gradients(found, by_mix, self._sum(log_scale * factor))
 
     def _sum(self, x: Array) -> Array:
         """The sum over processes, of any shape."""

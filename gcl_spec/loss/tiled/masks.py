@@ -3,9 +3,18 @@
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.tiled.tile_logits import BlockMap, Layout, Side
+from gcl_spec.loss.tiled.tile_logits import BlockMap, Layout, Side, exp2
 
-__all__ = ["Masks", "column", "damped", "damping_of", "masks_of", "where_present"]
+__all__ = [
+    "Masks",
+    "column",
+    "damped",
+    "damping_of",
+    "exp2_where",
+    "masked",
+    "masks_of",
+    "where_present",
+]
 
 
 class Masks(NamedTuple):
@@ -73,3 +82,33 @@ def _diagonal(side: Side, layout: Layout, xp: ArrayNamespace) -> Array:
     ones = xp.ones_like(side.kind(0, layout)[:, 0], dtype=xp.int32)
     places = xp.cumulative_sum(ones, axis=0, dtype=xp.int32)
     return places[:, None] == places[None, :]
+
+
+def exp2_where(x: Array, shift: Array | float, mask: Array | None, xp: ArrayNamespace) -> Array:
+    """exp2(x - shift), (Ta, Tb), where a mask holds, and 0 elsewhere.
+
+    Args:
+        x: logits, (Ta, Tb).
+        shift: a number or shape ().
+        mask: booleans, (Ta, Tb); None: all hold.
+        xp: the Array API namespace of the arrays.
+    """
+    e = exp2(x if _is_zero(shift) else x - shift, xp)
+    return masked(e, mask, xp)
+
+
+def masked(e: Array, mask: Array | None, xp: ArrayNamespace) -> Array:
+    """An array, (Ta, Tb), where a mask holds, and 0 elsewhere.
+
+    Args:
+        e: the array, (Ta, Tb); this may use it up.
+        mask: booleans, (Ta, Tb); None: all hold.
+        xp: the Array API namespace of the arrays.
+    """
+    if mask is not None:
+        e *= xp.astype(mask, e.dtype)
+    return e
+
+
+def _is_zero(shift: Array | float) -> bool:
+    return isinstance(shift, float) and shift == 0.0

@@ -4,6 +4,7 @@ In a trained model the loss is all in their differences, which the rounding of f
 would drown: tiles have these logits from here, in float64 where there is such a format.
 """
 
+from collections.abc import Sequence
 from itertools import combinations_with_replacement
 from math import inf
 from typing import Any
@@ -87,6 +88,7 @@ def own_sums(
     *,
     dtype: Any = None,
     step: int | None = None,
+    ratios: Sequence[Any] = (1.0,),
 ) -> Own:
     """The sums over every row's single positive, (K, B); they are empty where it is not present.
 
@@ -96,9 +98,13 @@ def own_sums(
         xp: the Array API namespace of the arrays.
         dtype: the dtype to compute in; None: that of the rows.
         step: the samples that are computed at a time; None: all.
+        ratios: the scale of each place as a part of `scale`, numbers or 0-d.
     """
     dots = OwnDots(problem, scale, xp, dtype, step)
-    linear = xp.stack([dots(m, n) for m, n in problem.blocks])
+    every = [dots(m, n) for m, n in problem.blocks]
+    if problem.places:
+        every = [x * ratios[place] for x, place in zip(every, problem.places, strict=True)]
+    linear = xp.stack(every)
     if problem.damp is not None:
         damp = xp.astype(problem.damp, linear.dtype)
         damping = 1 - xp.sum(damp * damp, axis=-1)

@@ -6,12 +6,12 @@ in the head of `gcl_spec.loss.tiled.tile_softmax`.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.tiled.tile_logits import LN2, BlockMap, Layout, Logits, Side, factors_of
 
-__all__ = ["Gradients", "TileGrads", "pull_back"]
+__all__ = ["Gradients", "TileGrads", "by_one_factor", "pull_back"]
 
 
 class Gradients(NamedTuple):
@@ -22,9 +22,11 @@ class Gradients(NamedTuple):
     mix: Array | None
     """(F, 1, B) or (F, 2, B), by the factors of mixed rows; None where none is mixed."""
     log_scale: Array
-    """Shape (), by the logarithm of the scale."""
+    """By the logarithm of the scale, shape (), or of that of each place, (S,)."""
     damp: Array | None = None
     """(B, F), by the captions' features, where that is asked for."""
+    shift: Array | None = None
+    """(S,), by the shift of a sigmoid's logits at each place; None without shifts."""
 
 
 class TileGrads(NamedTuple):
@@ -38,9 +40,11 @@ class TileGrads(NamedTuple):
     mix_b: Array | None
     """(F, 1, Tb) or (F, 2, Tb), the same of side b; None for the tile of one side with itself."""
     log_scale: Array
-    """Shape (), by the logarithm of the scale."""
+    """By the logarithm of the scale, shape (), or of that of each place, (S,)."""
     damp: Array | None = None
     """(Ta, Tb), by the dot products of the captions' features; None without such features."""
+    shift: Array | None = None
+    """(S,), by the shift of a sigmoid's logits at each place; None without shifts."""
 
 
 def pull_back(
@@ -69,6 +73,18 @@ def pull_back(
         _fold(products, [(c, k) for k in layout.of(n)], block, n, b, layout, 0)
     total = sum(xp.sum(d * s.products[at]) for at, d in products.items())
     return TileGrads(products, mix_a, mix_b, total * (0.5 * LN2 if same else LN2))
+
+
+def by_one_factor(by_mix: Array, mix: Any, xp: ArrayNamespace) -> Array:
+    """The gradients by single factors, (F, 1, B), from those times the factors; 0 where these are.
+
+    Args:
+        by_mix: the gradients of `TileGrads`, times the factors, (F, 1, B).
+        mix: the factors, (F, 1, B).
+        xp: the Array API namespace of the arrays.
+    """
+    zero = mix == 0
+    return xp.where(zero, 0 * by_mix, by_mix / xp.where(zero, 1 + mix, mix))
 
 
 def _fold(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.problem import Blocks
-from gcl_spec.loss.tiled.log_sums import LogSums
+from gcl_spec.loss.tiled.log_sums import LogSums, log_add
 from gcl_spec.loss.tiled.tile_logits import LN2, exp2
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "RowSums",
     "Sums",
     "Weights",
+    "add_own",
+    "add_sums",
     "arrays_of",
     "blocks_of",
     "sums_of",
@@ -38,6 +40,13 @@ class Own(NamedTuple):
     """(K, T), the number of positives."""
 
 
+def add_own(x: Own | None, y: Own | None, xp: ArrayNamespace) -> Own | None:
+    """The sums over the positives of two, (K, T) each; those of either where the other lacks."""
+    if x is None or y is None:
+        return y if x is None else x
+    return Own(log_add(x.logs, y.logs, xp), x.linear + y.linear, x.count + y.count)
+
+
 class Sums(NamedTuple):
     """What a tile adds to the sums of the rows of a and of b, (K, Ta) and (K, Tb).
 
@@ -46,7 +55,8 @@ class Sums(NamedTuple):
     """
 
     others_a: Array | LogSums
-    """(K, Ta), sums of exp2(logit - shift) over other samples' rows; with no shift their logs."""
+    """(K, Ta), sums of exp2(logit - shift) over other samples' rows; with no shift their logs; of a
+    sigmoid's problem the sums of softplus(logit)."""
     others_b: Array | LogSums | None
     """(K, Tb), the same of b's rows."""
     own_a: Own | None = None
@@ -78,9 +88,29 @@ class RowSums(NamedTuple):
     """The sums of all rows of a batch, (K, B) each, in units of ln 2."""
 
     others: LogSums
-    """log2 sum exp2 of the logits over other samples' rows."""
+    """log2 sum exp2 of the logits over other samples' rows; of a sigmoid's problem `top` is the sum
+    of softplus(logit), and `rest` is 0."""
     own: Own
     """The sums over positives."""
+
+
+def add_sums(x: RowSums, y: RowSums, xp: ArrayNamespace, *, linear: bool) -> RowSums:
+    """The sums of two parts of a batch's pairs together, (K, B) each.
+
+    Args:
+        x: the sums of one part.
+        y: those of the other.
+        xp: the Array API namespace of the arrays.
+        linear: whether those over others are a sigmoid's, which are no logarithms.
+    """
+    own = Own(
+        log_add(x.own.logs, y.own.logs, xp),
+        x.own.linear + y.own.linear,
+        x.own.count + y.own.count,
+    )
+    if linear:
+        return RowSums(LogSums(x.others.top + y.others.top, x.others.rest), own)
+    return RowSums(log_add(x.others, y.others, xp), own)
 
 
 def arrays_of(sums: RowSums) -> tuple[Array, ...]:

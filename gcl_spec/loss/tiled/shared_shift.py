@@ -13,6 +13,8 @@ from typing import NamedTuple
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.own_logits import OwnDots
+from gcl_spec.loss.tiled.scales import ONE, Scales
+from gcl_spec.loss.tiled.tile_logits import LN2
 
 __all__ = ["SharedShift", "shared_shift"]
 
@@ -23,20 +25,27 @@ class SharedShift(NamedTuple):
     shift: Array
     """Shape (), in the unit of the logits (ln 2)."""
     fits: Array
-    """Shape (), a boolean: every log-sum-exp is exact with this shift."""
+    """Shape (), a boolean: every log-sum-exp is exact with this shift, or a sigmoid's sum."""
 
 
-def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) -> SharedShift:
+def shared_shift(
+    problem: Problem,
+    scale2: Array | float,
+    xp: ArrayNamespace,
+    scales: Scales = ONE,
+) -> SharedShift:
     """The shift for a problem.
 
     With it no sum overflows, and one over a sum, times a derivative down to 2**-24 of the largest,
     is a normal number: some processors take others for 0. A term under eps / terms of its sum may
-    vanish; every other is a normal number, too, since every sum holds the row's positive.
+    vanish; every other is a normal number, too, since every sum holds the row's positive. Where one
+    need not (`Problem.bounded`), no sum is below its lowest possible term.
 
     Args:
         problem: the rows, (B, D) each, with the blocks whose own rows are positives.
-        scale2: scale / ln 2, a number or 0-d.
+        scale2: the largest scale / ln 2, a number or 0-d.
         xp: the Array API namespace of the arrays.
+        scales: the scales of all places, as parts of the largest.
     """
     info = xp.finfo(problem.rows[0].dtype)
     terms = log2(len(problem.parts) * problem.rows[0].shape[0])
@@ -48,12 +57,36 @@ def shared_shift(problem: Problem, scale2: Array | float, xp: ArrayNamespace) ->
     largest = xp.max(xp.stack(norms))
     if problem.damp is not None:  # factors of logits: 1 - s_j . s_k
         largest = largest * (1 + xp.max(xp.sum(problem.damp * problem.damp, axis=-1)))
+    if problem.sigmoid:  # of which no exponential of a logit may overflow
+        shifts = [xp.zeros_like(largest) + x for x in scales.shifts or (0.0,)]
+        above = largest + xp.max(xp.stack(shifts))
+        return SharedShift(xp.zeros_like(largest), above < log2(float(info.max)) - 1)
     shift = xp.where(largest > room, largest - room, xp.zeros_like(largest))
-    lowest = []
-    for query, target in problem.targets:
-        logit_B = dots(query, target)
-        if problem.present is not None:
-            valid_B = problem.present[query, ...] & problem.present[target, ...]
-            logit_B = xp.where(valid_B, logit_B, largest)
-        lowest.append(xp.min(logit_B))
-    return SharedShift(shift, xp.min(xp.stack(lowest)) >= shift - depth)
+    if problem.bounded:
+        lowest = [_lowest(problem, dots, target, largest, scales, xp) for target in problem.targets]
+        least = xp.min(xp.stack(lowest))
+    else:
+        least = -largest
+    return SharedShift(shift, least - problem.lift / LN2 >= shift - depth)
+
+
+def _lowest(
+    problem: Problem,
+    dots: OwnDots,
+    target: tuple[int, int],
+    largest: Array,
+    scales: Scales,
+    xp: ArrayNamespace,
+) -> Array:
+    """The lowest logit, (), of a present row with its positive, at any scale of their block."""
+    query, pool = target
+    logit_B = dots(query, pool)
+    if problem.present is not None:
+        valid_B = problem.present[query, ...] & problem.present[pool, ...]
+        logit_B = xp.where(valid_B, logit_B, largest)
+    lowest = xp.min(logit_B)
+    if not problem.places:
+        return lowest
+    keys = zip(problem.blocks, problem.places, strict=True)
+    found = [lowest * scales.ratios[place] for block, place in keys if block == target]
+    return xp.min(xp.stack(found)) if found else -largest

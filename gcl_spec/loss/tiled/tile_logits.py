@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.problem import Part, Problem, place_of_mixed
@@ -26,6 +26,7 @@ from gcl_spec.loss.problem import Part, Problem, place_of_mixed
 __all__ = [
     "LN2",
     "BlockMap",
+    "Key",
     "Layout",
     "Logits",
     "Side",
@@ -40,6 +41,8 @@ LN2 = log(2)
 
 BlockMap = dict[tuple[int, int], Array]
 """One matrix, (Ta, Tb), for each pair of modalities, or of kinds of given rows."""
+Key: TypeAlias = tuple[int, int, int]
+"""A query modality, a pool modality, and the place of their scale."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,31 @@ class Layout:
     """The number of factors of a mixed row: 0 (none is mixed), 1 (both parts alike) or 2."""
     positives: bool
     """Whether samples of equal ids are each other's positives."""
+    places: tuple[int, ...] = ()
+    """For each block the place of its scale, as in `Problem`; empty where one serves all."""
+    sigmoid: bool = False
+    """Whether sums over negatives are of a sigmoid's loss, as in `Problem`."""
+
+    @property
+    def family(self) -> bool:
+        """Whether there is more to compute than log-sum-exps at one scale."""
+        return bool(self.places) or self.sigmoid
+
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """The asked blocks with their places; 0 is that of the only scale."""
+        places = self.places or (0,) * len(self.blocks)
+        return tuple((m, n, c) for (m, n), c in zip(self.blocks, places, strict=True))
+
+    @cached_property
+    def at(self) -> dict[Key, int]:
+        """The number of each asked block."""
+        return {key: i for i, key in enumerate(self.keys)}
+
+    @cached_property
+    def both(self) -> tuple[Key, ...]:
+        """The keys of the asked blocks and of their transposes."""
+        return tuple(sorted({*self.keys, *((n, m, c) for m, n, c in self.keys)}))
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -83,13 +111,18 @@ class Layout:
 
 def layout_of(problem: Problem) -> Layout:
     """The static part of a problem."""
-    return Layout(
+    layout = Layout(
         problem.parts,
         problem.blocks,
         len(problem.rows),
         0 if problem.mix is None else problem.mix.shape[1],
         not problem.own_is_one,
+        problem.places,
+        problem.sigmoid,
     )
+    # torch.compile, which traces a tile, cannot enter what computes a cached property.
+    _ = layout.pairs, layout.at, layout.both
+    return layout
 
 
 class Side(NamedTuple):

@@ -20,11 +20,13 @@ g^others_j, g^own_j and g^mean_j. A log-sum-exp's derivative by a logit is that 
 
 For GCL that is the well-known softmax minus the positives' targets. A block's entry is a logit of
 two rows: of j, in block (m, n), and of k, in block (n, m), because s_jk of the one is s_kj of the
-other. `_d_logits` adds both, D_jk = (dL/ds)_jk + (dL/ds)_kj, and so visits each pair once. Shares
-are computed as g 2^-rest 2^(x - top) of a log-sum top + rest (`gcl_spec.loss.tiled.log_sums`).
+other. `gcl_spec.loss.tiled.d_logits` adds both, D_jk = (dL/ds)_jk + (dL/ds)_kj, and so visits each
+pair once. Shares are computed as g 2^-rest 2^(x - top) of a log-sum top + rest
+(`gcl_spec.loss.tiled.log_sums`).
 
-From D, `gcl_spec.loss.tiled.pull_back` goes on to what is differentiated. With a mixed
-row e_m = f z_a + g z_b of two given rows, s_m = f s_a + g s_b in every block, hence
+Blocks at other scales, and a sigmoid's, are in `gcl_spec.loss.tiled.scales`. From D,
+`gcl_spec.loss.tiled.pull_back` goes on to what is differentiated. With a mixed row
+e_m = f z_a + g z_b of two given rows, s_m = f s_a + g s_b in every block, hence
 
     given products   G^(a,n)_jk += f_j D^(m,n)_jk,  G^(b,n)_jk += g_j D^(m,n)_jk;  columns likewise
     rows             dL/dz_c^j   = scale sum_{c'} sum_k G^(c,c')_jk z_c'^k
@@ -39,10 +41,30 @@ logarithms of sums, are in units of ln 2.
 """
 
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.tiled.d_logits import d_logits, d_negatives
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum
-from gcl_spec.loss.tiled.masks import Masks, column, damped, damping_of, masks_of, where_present
+from gcl_spec.loss.tiled.masks import (
+    Masks,
+    column,
+    damped,
+    damping_of,
+    exp2_where,
+    masked,
+    masks_of,
+    where_present,
+)
 from gcl_spec.loss.tiled.pull_back import TileGrads, pull_back
 from gcl_spec.loss.tiled.row_sums import Own, Sums, Weights
+from gcl_spec.loss.tiled.scales import (
+    ONE,
+    PlacedMap,
+    Scales,
+    at_places,
+    by_base,
+    by_scales,
+    by_shifts,
+    softplus,
+)
 from gcl_spec.loss.tiled.tile_logits import (
     LN2,
     BlockMap,
@@ -63,6 +85,7 @@ def forward_tile(
     same: bool,
     shift: Array | float | None,
     xp: ArrayNamespace,
+    scales: Scales = ONE,
 ) -> Sums:
     """The sums of a tile, (K, Ta) of side a's rows and (K, Tb) of side b's.
 
@@ -76,16 +99,18 @@ def forward_tile(
         shift: what all exponents have less, 0-d (`gcl_spec.loss.tiled.shared_shift`); None: each
             row's own maximum.
         xp: the Array API namespace of the arrays.
+        scales: the scales of the blocks' places.
     """
     masks = masks_of(a, b, layout, same, xp)
     s = damped(logits(given, a, b, layout, xp).all, damping_of(a, b, xp))
     if same and shift is None:
         s = _symmetric(s, xp)
-    others_a, others_b = _others(s, a, b, masks, layout, same, shift, xp)
+    x = at_places(s, layout, scales)
+    others_a, others_b = _others(x, a, b, masks, layout, same, shift, xp)
     if not layout.positives or masks.own is None:
         return Sums(others_a, others_b)
-    own_a = _own(s, b, masks.own, layout, 1, xp)
-    own_b = None if same else _own(s, a, masks.own, layout, 0, xp)
+    own_a = _own(x, b, masks.own, layout, 1, xp)
+    own_b = None if same else _own(x, a, masks.own, layout, 0, xp)
     return Sums(others_a, others_b, own_a, own_b)
 
 
@@ -99,8 +124,9 @@ def backward_tile(
     same: bool,
     shift: Array | float | None,
     xp: ArrayNamespace,
+    scales: Scales = ONE,
 ) -> TileGrads:
-    """The gradients of a tile: by the products, (Ta, Tb) each, the factors, and the scale.
+    """The gradients of a tile: by the products, (Ta, Tb) each, the factors, and the scales.
 
     Args:
         given: the products of the two sides' given rows, (Ta, Tb) each; this uses up none of them.
@@ -112,15 +138,28 @@ def backward_tile(
         same: whether the two sides are one.
         shift: as in `forward_tile`, 0-d or None.
         xp: the Array API namespace of the arrays.
+        scales: the scales of the blocks' places.
     """
     masks = masks_of(a, b, layout, same, xp)
     s, damping = logits(given, a, b, layout, xp), damping_of(a, b, xp)
     x = damped(s.all, damping)
     if same and shift is None:
         x = _symmetric(x, xp)
-    p = _d_logits(x, w_a, w_b, a, b, masks, layout, shift, xp)
-    by_damp = None if damping is None else _by_damp(p, s.all, damping, xp)
-    return pull_back(damped(p, damping), s, a, b, layout, same, xp)._replace(damp=by_damp)
+    placed = at_places(x, layout, scales)
+    negatives = d_negatives(placed, w_a, w_b, a, b, masks, layout, shift, xp)
+    p = d_logits(negatives, placed, w_a, w_b, a, b, masks, layout, xp)
+    half = 0.5 if same else 1.0  # `p` then counts every pair twice
+    by_scale, by_shift = None, None
+    if layout.family:
+        by_scale = half * LN2 * by_scales(p, x, scales, xp)
+    if scales.shifts is not None:
+        by_shift = half * by_shifts(negatives, scales, xp)
+    d = by_base(p, layout, scales)
+    by_damp = None if damping is None else _by_damp(d, s.all, damping, xp)
+    found = pull_back(damped(d, damping), s, a, b, layout, same, xp)
+    if by_scale is not None:
+        found = found._replace(log_scale=by_scale)
+    return found._replace(damp=by_damp, shift=by_shift)
 
 
 def _symmetric(x: BlockMap, xp: ArrayNamespace) -> BlockMap:
@@ -143,7 +182,7 @@ def _by_damp(p: BlockMap, s: BlockMap, damping: Array, xp: ArrayNamespace) -> Ar
 
 
 def _others(
-    s: BlockMap,
+    x: PlacedMap,
     a: Side,
     b: Side,
     masks: Masks,
@@ -153,23 +192,26 @@ def _others(
     xp: ArrayNamespace,
 ) -> tuple[Array | LogSums, Array | LogSums | None]:
     """The sums over other samples' rows, (K, Ta) of side a and (K, Tb) of side b."""
-    if shift is None:
-        logs = _log_sums(s, b, masks.others, layout, 1, xp)
-        return logs, None if same else _log_sums(s, a, masks.others, layout, 0, xp)
-    e = {at: _exp2(x, shift, masks.others, xp) for at, x in s.items()}
-    rows = [_sum(e[m, n], b, n, 1, xp) for m, n in layout.blocks]
-    columns = [] if same else [_sum(e[n, m], a, n, 0, xp) for m, n in layout.blocks]
+    if layout.sigmoid:
+        e = {at: masked(softplus(y, xp), masks.others, xp) for at, y in x.items()}
+    elif shift is None:
+        logs = _log_sums(x, b, masks.others, layout, 1, xp)
+        return logs, None if same else _log_sums(x, a, masks.others, layout, 0, xp)
+    else:
+        e = {at: exp2_where(y, shift, masks.others, xp) for at, y in x.items()}
+    rows = [_sum(e[m, n, c], b, n, 1, xp) for m, n, c in layout.keys]
+    columns = [] if same else [_sum(e[n, m, c], a, n, 0, xp) for m, n, c in layout.keys]
     return xp.stack(rows), xp.stack(columns) if columns else None
 
 
-def _own(s: BlockMap, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
+def _own(s: PlacedMap, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayNamespace) -> Own:
     """The sums over positives, (K, T), of rows (axis 1) or columns (axis 0); `b` is the other side.
 
     own: which pairs of samples are positives, (Ta, Tb).
     """
     found = []
-    for m, n in layout.blocks:
-        x = s[(m, n) if axis == 1 else (n, m)]
+    for m, n, c in layout.keys:
+        x = s[(m, n, c) if axis == 1 else (n, m, c)]
         mask = xp.astype(own, x.dtype)
         if b.present is not None:
             mask *= column(b.present[n, :], 1 - axis)
@@ -177,64 +219,6 @@ def _own(s: BlockMap, b: Side, own: Array, layout: Layout, axis: int, xp: ArrayN
         found.append((*_log_sum(x, mask > 0, axis, xp), linear, count))
     top, rest, linear, count = (xp.stack(list(x)) for x in zip(*found, strict=True))
     return Own(LogSums(top, rest), linear, count)
-
-
-def _d_logits(
-    s: BlockMap,
-    w_a: Weights,
-    w_b: Weights,
-    a: Side,
-    b: Side,
-    masks: Masks,
-    layout: Layout,
-    shift: Array | float | None,
-    xp: ArrayNamespace,
-) -> BlockMap:
-    """D = d loss / d logits, (Ta, Tb), of every pair of modalities, both directions together."""
-    at = {block: i for i, block in enumerate(layout.blocks)}
-    found: BlockMap = {}
-    for (m, n), x in s.items():
-        sides = [
-            (w, at[block], axis)
-            for w, block, axis in ((w_a, (m, n), 1), (w_b, (n, m), 0))
-            if block in at
-        ]
-        if shift is None:
-            mask = where_present(where_present(masks.others, b, n, 1), a, m, 0)
-            y = x if mask is None else xp.where(mask, x, -xp.inf)
-            p = _add([_share(y, w.others[k], w.others_top[k], axis, xp) for w, k, axis in sides])
-        else:
-            p = _exp2(x, shift, masks.others, xp)
-            p *= _add([column(w.others[k], axis) for w, k, axis in sides])
-        if masks.own is not None:
-            q = _add([column(w.mean[k], axis) for w, k, axis in sides])
-            if layout.positives:
-                here = where_present(where_present(masks.own, b, n, 1), a, m, 0)
-                y = xp.where(here, x, -xp.inf)
-                shares = [_share(y, w.own[k], w.own_top[k], axis, xp) for w, k, axis in sides]
-                q = q + _add(shares)
-            p = xp.where(masks.own, q, p)
-        found[m, n] = p
-    return found
-
-
-def _share(x: Array, weight: Array, top: Array, axis: int, xp: ArrayNamespace) -> Array:
-    """weight * exp2(x - top), (Ta, Tb); weight and top are of rows (axis 1) or columns, (T,)."""
-    e = exp2(x - column(top, axis), xp)
-    e *= column(weight, axis)
-    return e
-
-
-def _exp2(x: Array, shift: Array | float, mask: Array | None, xp: ArrayNamespace) -> Array:
-    """exp2(x - shift) where the mask, (Ta, Tb), holds, and 0 elsewhere."""
-    e = exp2(x if _is_zero(shift) else x - shift, xp)
-    if mask is not None:
-        e *= xp.astype(mask, e.dtype)
-    return e
-
-
-def _is_zero(shift: Array | float) -> bool:
-    return isinstance(shift, float) and shift == 0.0
 
 
 def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
@@ -245,12 +229,12 @@ def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
 
 
 def _log_sums(
-    s: BlockMap, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
+    s: PlacedMap, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
 ) -> LogSums:
     """The logarithms of the sums of rows (axis 1) or columns (axis 0) of all blocks, (K, T)."""
     found = []
-    for m, n in layout.blocks:
-        x = s[(m, n) if axis == 1 else (n, m)]
+    for m, n, c in layout.keys:
+        x = s[(m, n, c) if axis == 1 else (n, m, c)]
         found.append(_log_sum(x, where_present(mask, other, n, axis), axis, xp))
     top, rest = (xp.stack(list(x)) for x in zip(*found, strict=True))
     return LogSums(top, rest)
@@ -263,7 +247,3 @@ def _log_sum(x: Array, mask: Array | None, axis: int, xp: ArrayNamespace) -> Log
     top = xp.max(x, axis=axis, keepdims=True)
     total = xp.sum(exp2(x - xp.where(top > -xp.inf, top, xp.zeros_like(top)), xp), axis=axis)
     return LogSums(xp.squeeze(top, axis=axis), log2_sum(total, xp))
-
-
-def _add(x: list[Array]) -> Array:
-    return x[0] + x[1] if len(x) == 2 else x[0]

@@ -1,0 +1,187 @@
+"""Which exponentials of a matrix of logits are taken, and whose sums they are part of.
+
+A matrix of logits holds each block (m, n) once, but several of the asked blocks may be made of it:
+that of query m and pool n by its rows, that of query n and pool m by its columns, each at several
+scales (`gcl_spec.loss.tiled.scales`). A *layer* is one scale for every block of the matrix, the
+same for (m, n) and (n, m), and the matrix is exponentiated once for each layer.
+"""
+
+import torch
+
+from gcl_spec.loss.tiled.scales import Scales
+from gcl_spec.loss.tiled.tile_logits import LN2, Layout
+
+__all__ = ["Layers", "PlaceGrads"]
+
+
+class Layers:
+    """The layers of a layout whose every block is asked for.
+
+    Args:
+        layout: the static part of a problem.
+        scales: the scales of the blocks' places.
+        like: a tensor of any shape, of the dtype and on the device to compute with.
+    """
+
+    def __init__(self, layout: Layout, scales: Scales, like: torch.Tensor) -> None:
+        self.kinds = kinds = len(layout.parts)
+        """The number M of modalities."""
+        self.count = self.counted(layout)
+        """The number L of layers."""
+        self.places, self._sigmoid = len(scales.ratios), layout.sigmoid
+        places = [[-1] * kinds**2 for _ in range(self.count)]
+        layer_of: dict[tuple[int, int, int], int] = {}
+        for m, n, c in layout.both:
+            layer = sum(key[:2] == (m, n) for key in layer_of)
+            layer_of[m, n, c], places[layer][m * kinds + n] = layer, c
+        used = [(layer_of[m, n, c] * kinds + m) * kinds + n for m, n, c in layout.keys]
+        self._used = torch.tensor(used, device=like.device)
+        self._at = torch.tensor(places, device=like.device)
+        self._factors = [self._numbers(scales.ratios, at, like) for at in places]
+        shifts = scales.shifts
+        self._shifts = (
+            None if shifts is None else [self._numbers(shifts, at, like) for at in places]
+        )
+        by_block = [scales.ratios[c] for _, _, c in layout.keys]
+        self._ratios = torch.tensor(by_block, dtype=like.dtype, device=like.device)[:, None]
+
+    @staticmethod
+    def counted(layout: Layout) -> int:
+        """The number of layers: of the scales of the block that has most of them."""
+        blocks = [key[:2] for key in layout.both]
+        return max(blocks.count(block) for block in {*blocks})
+
+    def fill(
+        self, layer: int, s: torch.Tensor, e: torch.Tensor, less: float, *, last: bool
+    ) -> None:
+        """Make a layer's exponentials of the logits; of a sigmoid's the terms or their derivatives.
+
+        Args:
+            layer: the number of the layer.
+            s: the logits, (M, Ta, M, Tb), in units of ln 2.
+            e: what is filled, of the same shape.
+            less: the shift of exponents.
+            last: whether this is the second pass, which wants the derivatives.
+        """
+        factor, shift = self._factors[layer], None if self._shifts is None else self._shifts[layer]
+        x = s
+        if not isinstance(factor, float) or factor != 1.0:
+            x = torch.mul(s, factor, out=e)
+        if shift is not None:
+            x = torch.add(x, shift, out=e)
+        if self._sigmoid:
+            if last:
+                torch.mul(x, LN2, out=e).sigmoid_()
+            else:
+                torch.exp2(x, out=e).log1p_()
+        elif less == 0.0:
+            torch.exp2(x, out=e)
+        else:
+            torch.sub(x, less, out=e).exp2_()
+
+    def of_blocks(self, sums: torch.Tensor) -> torch.Tensor:
+        """The sums of the asked blocks, (K, B), from those of all layers, (L, M, M, B)."""
+        return sums.flatten(0, 2)[self._used]
+
+    def by_layers(self, weights: torch.Tensor) -> torch.Tensor:
+        """Weights of the asked blocks, (K, B), times their scales' ratios: (L, M, M, B)."""
+        found = weights.new_zeros(self.count, self.kinds, self.kinds, weights.shape[1])
+        found.flatten(0, 2)[self._used] = self.scaled(weights)
+        return found
+
+    def scaled(self, x: torch.Tensor) -> torch.Tensor:
+        """Numbers of the asked blocks, (K, B), times their scales as parts of the largest."""
+        return x if self.places == 1 else x * self._ratios
+
+    def by_pairs(self, weights: torch.Tensor) -> torch.Tensor:
+        """Weights of the asked blocks, (K, B), times the scales, summed over these: (M, M, B)."""
+        found = weights.new_zeros(self.kinds**2, weights.shape[1])
+        found.index_add_(0, self._used % self.kinds**2, self.scaled(weights))
+        return found.view(self.kinds, self.kinds, -1)
+
+    def by_places(self, by_layer: torch.Tensor) -> torch.Tensor:
+        """Sums of the matrices' blocks, (L, M, M), as those of the places, (S,)."""
+        found = by_layer.new_zeros(self.places + 1)
+        return found.index_add_(0, self._at.flatten() + 1, by_layer.flatten())[1:]  # -1: no place
+
+    def own_by_places(self, by_block: torch.Tensor) -> torch.Tensor:
+        """Sums of the asked blocks, (K,), as those of the places, (S,)."""
+        found = by_block.new_zeros(self.places)
+        return found.index_add_(0, self._at.flatten()[self._used], by_block)
+
+    def of_pairs(self, x: torch.Tensor) -> torch.Tensor:
+        """The numbers of the asked blocks, (K, B), of those of the pairs, (M, M, B)."""
+        return x.flatten(0, 1)[self._used % self.kinds**2]
+
+    def _numbers(
+        self, values: tuple[float, ...], at: list[int], like: torch.Tensor
+    ) -> torch.Tensor | float:
+        """The numbers of a layer's blocks, (M, 1, M, 1); one where all are the same."""
+        found = [values[place] for place in at]
+        used = {values[place] for place in at if place >= 0}
+        if len(used) == 1:
+            return float(used.pop())
+        every = torch.tensor(found, dtype=like.dtype, device=like.device)
+        return every.view(self.kinds, 1, self.kinds, 1)
+
+
+class PlaceGrads:
+    """The gradients by the scales and the shifts of the layers' places.
+
+    Args:
+        layers: the layers.
+        scales: the scales of the places.
+        sizes: the samples of each tile.
+        like: a tensor of any shape, of the dtype of logits.
+    """
+
+    def __init__(
+        self, layers: Layers, scales: Scales, sizes: list[int], like: torch.Tensor
+    ) -> None:
+        shape = (layers.count, layers.kinds, layers.kinds)
+        self._layers, self._scales = layers, scales
+        self._by_scales = like.new_zeros(shape, dtype=torch.float64)
+        self._by_shifts = torch.zeros_like(self._by_scales)
+        self._own = like.new_zeros(layers.kinds, layers.kinds, sum(sizes))
+        self._own_of = torch.split(self._own, sizes, dim=2)
+
+    def add(
+        self, layer: int, d: torch.Tensor, s: torch.Tensor, e: torch.Tensor, part: float
+    ) -> None:
+        """Add what a pair of tiles gives.
+
+        Args:
+            layer: the number of a layer.
+            d: the gradient by the logits of its negatives, (M, Ta, M, Tb).
+            s: these logits, of the same shape.
+            e: memory of the same shape to use.
+            part: the part of it that counts.
+        """
+        if self._layers.places > 1:
+            torch.mul(d, s, out=e)
+            self._by_scales[layer].add_(e.sum((1, 3)), alpha=part)
+        if self._scales.shifts is not None:
+            self._by_shifts[layer].add_(d.sum((1, 3)), alpha=part)
+
+    def keep_own(self, logits: torch.Tensor, i: int) -> None:
+        """Keep the logits of a tile's own samples, (M, M, T)."""
+        if self._layers.places > 1:
+            self._own_of[i].copy_(logits)
+
+    def by_scales(self, mean: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+        """The gradient by the logarithms of the scales, (S,), or () where there is one.
+
+        Args:
+            mean: the weights of positives, (K, B).
+            total: the sum of the gradients by all scales, shape ().
+        """
+        layers = self._layers
+        if layers.places == 1:
+            return total
+        own = (layers.scaled(mean) * layers.of_pairs(self._own)).sum(1, dtype=torch.float64)
+        return LN2 * (layers.by_places(self._by_scales) + layers.own_by_places(own))
+
+    def by_shifts(self) -> torch.Tensor:
+        """The gradient by the shifts, (S,)."""
+        ratios = torch.tensor(self._scales.ratios, dtype=torch.float64)
+        return self._layers.by_places(self._by_shifts) / ratios.to(self._by_shifts.device)

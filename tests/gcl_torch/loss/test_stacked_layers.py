@@ -1,0 +1,51 @@
+"""The family of objectives in PyTorch's tiles: all blocks in one matrix, and one by one."""
+
+import pytest
+import torch
+
+from family_cases import FAMILY, check, drawn
+from gcl_spec.loss.tiled.scales import Scales
+from gcl_spec.loss.tiled.tile_logits import Layout
+from gcl_torch.loss import kernel as gram
+from gcl_torch.loss.functions import loss_and_grads
+from gcl_torch.loss.stacked_layers import Layers
+from gcl_torch.loss.stacked_tiles import StackedTiles
+
+WAYS = ("stacked", "one by one", "own maxima", "whole")
+
+
+@pytest.mark.parametrize("present", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", FAMILY)
+def test_every_way_equals_the_reference(
+    name: str, way: str, present: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "one by one":
+        monkeypatch.setattr(StackedTiles, "serve", staticmethod(lambda problem, shift: False))
+    if way == "own maxima":
+        monkeypatch.setattr(gram.GramKernel, "_shift", lambda *_: None)
+    batch, want = drawn(name, present)
+    given = {"present": batch.present, "ids": batch.ids, "bias": batch.bias}
+    tensors = {k: None if x is None else torch.tensor(x) for k, x in given.items()}
+    found = loss_and_grads(
+        torch.tensor(batch.z),
+        torch.tensor(batch.log_scale),
+        objective=batch.objective,
+        tile=None if way == "whole" else 3,
+        **tensors,
+    )
+    check(want, found)
+
+
+def test_layers_hold_each_scale_of_a_block_once() -> None:
+    blocks, places = ((0, 0), (0, 1), (0, 1), (1, 0), (1, 1)), (0, 0, 1, 2, 0)
+    layout = Layout((0, 1), blocks, 2, 0, False, places)
+    like = torch.zeros(1, dtype=torch.float64)
+    layers = Layers(layout, Scales((1.0, 0.5, 0.25)), like)
+    assert layers.count == 3  # of (0, 1): its own two, and that of (1, 0)
+    weights = torch.arange(1.0, 6.0, dtype=torch.float64)[:, None]
+    by_layer = layers.by_layers(weights)
+    assert by_layer.sum() == 1 + 2 + 3 * 0.5 + 4 * 0.25 + 5
+    torch.testing.assert_close(layers.of_blocks(by_layer), layers.scaled(weights))
+    assert layers.by_places(by_layer[..., 0]).tolist() == [1 + 2 + 5, 1.5, 1.0]
+    assert layers.by_pairs(weights)[..., 0].tolist() == [[1, 3.5], [1, 5]]
