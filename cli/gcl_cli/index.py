@@ -22,7 +22,7 @@ from gcl_spec.errors import ConfigError
 if TYPE_CHECKING:
     from gcl_spec.index.build import Asked
     from gcl_spec.index.items import Added
-    from gcl_spec.index.model import Used
+    from gcl_spec.index.used import Used
 
 __all__ = ["command"]
 
@@ -125,7 +125,7 @@ def command(
     Ctrl-C or a kill, which lose at most the last 2,048 items.
     """
     from gcl_spec.index.build import Asked
-    from gcl_spec.index.model import Used
+    from gcl_spec.index.used import Used
 
     _check_overrides(overrides)
     used = Used(backend, device, step, allow_unverified, overrides)

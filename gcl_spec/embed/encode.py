@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Iterable, Mapping, Set
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.batch import Batch
-from gcl_spec.data.prepare.collate import Collate, Items
-from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import InputError
 from gcl_spec.objective import same_parts
+
+if TYPE_CHECKING:
+    from gcl_spec.batch import Batch
+    from gcl_spec.data.prepare.collate import Collate, Items
+    from gcl_spec.data.prepare.pictures import ImageInput
 
 __all__ = [
     "Encoder", "encode", "images_of", "of_all_parts", "pairs_of", "texts_of", "with_videos"
@@ -24,11 +26,11 @@ _PICTURES = "a path, a file's content as bytes, a Pillow image or a uint8 array 
 class Encoder(Protocol):
     """A model that encodes batches: a `gcl_spec.backend.Trainer`, or one for inference alone."""
 
-    def encode(self, batch: Batch, /) -> Mapping[str, FloatArray]:
+    def encode(self, batch: "Batch", /) -> Mapping[str, FloatArray]:
         """Embeddings by modality, (B, D) float32 unit rows, and zero where one is not present."""
 
 
-def encode(model: Encoder, collate: Collate, items: Items, *, batch_size: int) -> FloatArray:
+def encode(model: Encoder, collate: "Collate", items: "Items", *, batch_size: int) -> FloatArray:
     """Unit rows of samples, each of all the parts together that the sample has.
 
     Args:
@@ -51,7 +53,7 @@ def encode(model: Encoder, collate: Collate, items: Items, *, batch_size: int) -
     return np.concatenate(rows)
 
 
-def of_all_parts(z: Mapping[str, FloatArray], batch: Batch, start: int = 0) -> FloatArray:
+def of_all_parts(z: Mapping[str, FloatArray], batch: "Batch", start: int = 0) -> FloatArray:
     """The rows (B, D) of exactly the parts of each sample; zero for one that has none.
 
     Args:
@@ -81,7 +83,7 @@ def of_all_parts(z: Mapping[str, FloatArray], batch: Batch, start: int = 0) -> F
 
 def pairs_of(
     image: Iterable[Any] | None, text: Iterable[Any] | None
-) -> tuple[list[ImageInput | None], list[str | None]]:
+) -> tuple[list["ImageInput | None"], list[str | None]]:
     """Pictures and texts of one length, with None for all of what is not given.
 
     Args:
@@ -145,7 +147,7 @@ def _videos(video: Iterable[Any]) -> Iterable[Any]:
         yield x
 
 
-def images_of(image: Iterable[Any]) -> list[ImageInput | None]:
+def images_of(image: Iterable[Any]) -> list["ImageInput | None"]:
     """The entries of `image`; an `InputError` names the place of what is no picture."""
     shape = getattr(image, "shape", None)
     if isinstance(shape, tuple) and len(shape) in (2, 3) and not _holds_objects(image):

@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from gcl_spec.data.prepare.collate import Reader
 from gcl_spec.data.sample import FILES
 from gcl_spec.errors import DataError
+
+if TYPE_CHECKING:
+    from gcl_spec.data.prepare.collate import Reader
 
 __all__ = ["Contents", "Entry", "Listing", "data_digest", "key_of"]
 
@@ -65,7 +67,7 @@ class Contents:
             in full; by default that of files of pictures and videos.
     """
 
-    def __init__(self, root: Reader, part: Callable[[str, str], bytes] | None = None) -> None:
+    def __init__(self, root: "Reader", part: Callable[[str, str], bytes] | None = None) -> None:
         self.name = root.name
         self._root, self._part = root, part
         self._hashes: dict[str, str] = {}

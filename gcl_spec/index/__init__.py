@@ -1,12 +1,39 @@
 """An index of a user's items, which is searched by pictures, texts, or both together.
 
 Start reading at `index`; `gcl_spec.open_index` gives users the same. The items and their rows lie
-in a table of LanceDB (`table`), of which each commit is there whole or not at all.
+in a table of LanceDB (`table`), of which each commit is there whole or not at all. The
+names here are imported when they are first used.
 """
 
-from gcl_spec.index.hit import Hit
-from gcl_spec.index.index import Index
-from gcl_spec.index.items import Added
-from gcl_spec.index.open import open_index
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Added", "Hit", "Index", "open_index"]
+if TYPE_CHECKING:
+    from gcl_spec.index.hit import Hit
+    from gcl_spec.index.index import Index
+    from gcl_spec.index.items import Added
+    from gcl_spec.index.open import open_index
+
+__all__ = [
+    "Added",
+    "Hit",
+    "Index",
+    "open_index",
+]
+
+_HOMES = {
+    "Added": "items",
+    "Hit": "hit",
+    "Index": "index",
+    "open_index": "open",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gcl_spec.index' has no attribute {name!r}")
+    return getattr(import_module(f"gcl_spec.index.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -13,8 +13,9 @@ from gcl_spec.index.embedded import embedded_items
 from gcl_spec.index.folder import FolderListing
 from gcl_spec.index.given import FILES
 from gcl_spec.index.items import Added, Items
-from gcl_spec.index.model import Model, Used, load_model, model_of
+from gcl_spec.index.model import Model, load_model, model_of
 from gcl_spec.index.sources import items_of, origin_of
+from gcl_spec.index.used import Used
 from gcl_spec.progress import Reporter
 
 __all__ = ["Asked", "add_data", "follow"]

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,24 +12,18 @@ from gcl_spec._files.reading import is_file
 from gcl_spec._typing import FloatArray
 from gcl_spec._words import brief, nearest
 from gcl_spec.config.user_paths import is_text
-from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import ConfigError, InputError
-from gcl_spec.evaluate.calibrations.rows import Rows
 from gcl_spec.index.about import About, Origin, read_about
-from gcl_spec.index.adding import Adding
 from gcl_spec.index.approximate import is_built
 from gcl_spec.index.duplicates import Group, duplicates
-from gcl_spec.index.given import given_items
 from gcl_spec.index.hit import Found, Hit, interleaved
-from gcl_spec.index.items import Added
-from gcl_spec.index.model import Model, Used, model_of
-from gcl_spec.index.pictures import Pictures
 from gcl_spec.index.qdrant import QdrantSearching
 from gcl_spec.index.quality import Quality, quality
 from gcl_spec.index.queries import (
     MODALITIES,
     Query,
     calibrated,
+    check_asked,
     chosen_modalities,
     stored_rows,
     unit,
@@ -37,8 +31,15 @@ from gcl_spec.index.queries import (
 from gcl_spec.index.searching import EXACT_ROWS, Searching
 from gcl_spec.index.store import parse_store
 from gcl_spec.index.table import Row, State, Table, open_table
+from gcl_spec.index.used import Used
 from gcl_spec.index.writing import delete
 from gcl_spec.progress import Quiet, Reporter
+
+if TYPE_CHECKING:  # what a search by a row does not need is imported when it is first used
+    from gcl_spec.data.prepare.pictures import ImageInput
+    from gcl_spec.index.items import Added
+    from gcl_spec.index.model import Model
+    from gcl_spec.index.pictures import Pictures
 
 __all__ = ["Index"]
 
@@ -66,7 +67,7 @@ class Index:
         folder: Path,
         run: Path | None = None,
         used: Used | None = None,
-        model: Model | None = None,
+        model: "Model | None" = None,
         store: str | None = None,
     ) -> None:
         self.path = folder
@@ -76,7 +77,6 @@ class Index:
         self._searching: Searching | QdrantSearching = Searching(self._table)
         if store is not None:
             self._searching = QdrantSearching(parse_store(store), self.about)
-        self._pictures = Pictures(folder)
         if model is not None:
             model.check(self.about, folder)
             self.__dict__["model"] = model
@@ -96,7 +96,7 @@ class Index:
         return {name: n for name, n in counts.items() if n}
 
     @cached_property
-    def model(self) -> Model:
+    def model(self) -> "Model":
         """The model, which is loaded when it is first asked for.
 
         Raises:
@@ -104,11 +104,13 @@ class Index:
             CheckpointError: the run is damaged.
             DataError: the run has other weights than those of the index.
         """
+        from gcl_spec.index.model import model_of
+
         return model_of(self.about, self.path, self._run, self._used)
 
     def search(
         self,
-        image: ImageInput | None = None,
+        image: "ImageInput | None" = None,
         text: str | None = None,
         *,
         like: str | None = None,
@@ -148,24 +150,11 @@ class Index:
             InputError: nothing, or too much, is given, or there is no such item.
             DataError: the picture cannot be read, or the run is not that of the index.
         """
-        if k < 1:
-            raise InputError(f"k is {k}; wanted 1 or more hits")
         names, column = chosen_modalities(only), self._column(calibration)
-        if (image is not None or text is not None) + (like is not None) + (vector is not None) != 1:
-            raise InputError(
-                "give a picture, a text or both; or like, the id of an item; or vector"
-            )
-        if image is None and text is None and (minus is not None or weight is not None):
-            raise InputError("minus and weight are for a search by a picture, a text, or both")
-        if min_score is not None and not np.isfinite(min_score):
-            raise InputError(f"min_score is {min_score}; wanted a number such as 0.2")
-        if vector is not None:
-            query_D = self._vector(vector, calibration)
-        else:
-            query = Query(image, text, minus, weight) if like is None else None
-            rows = self._stored(like or "") if query is None else self.model.query(query)
-            chain = self.model.calibrations[calibration] if calibration else None
-            query_D = calibrated(rows, chain)
+        given = (image is not None or text is not None, like is not None, vector is not None)
+        check_asked(k, min_score, given, weighed=minus is not None or weight is not None)
+        asked = Query(image, text, minus, weight) if like is vector is None else like
+        query_D = self._row_of(asked, vector, calibration)
 
         def found(wanted: Collection[str]) -> list[Found]:
             hits = self._searching.nearest(
@@ -182,7 +171,7 @@ class Index:
             for rank, x in enumerate(hits, 1)
         ]
 
-    def add(self, items: Iterable[Mapping[str, Any]]) -> Added:
+    def add(self, items: Iterable[Mapping[str, Any]]) -> "Added":
         """Add items, or replace those of the same ids that have changed, in commits of some 2000.
 
         Args:
@@ -196,6 +185,9 @@ class Index:
             DataError: none of them can be added.
             ConfigError: another process writes to the index.
         """
+        from gcl_spec.index.adding import Adding
+        from gcl_spec.index.given import given_items
+
         given = given_items(items, self.model.config)
         return Adding(self.path, self.model, given).run()
 
@@ -236,6 +228,12 @@ class Index:
         place = os.path.join(origin.path, hit.image)  # noqa: PTH118  # an image may have any letter
         return place if is_file(place) else origin.path
 
+    @cached_property
+    def _pictures(self) -> "Pictures":
+        from gcl_spec.index.pictures import Pictures
+
+        return Pictures(self.path)
+
     def duplicates(self, least: float = 0.98, reporter: Reporter | None = None) -> list[Group]:
         """Groups of items of one modality that are nearly equal, the largest first.
 
@@ -264,9 +262,21 @@ class Index:
             return None
         return quality(self._table, column)
 
-    def _stored(self, id: str) -> Rows:
-        row = self.get(id)
-        return stored_rows(row.modality, self._table.vectors([id], self._column(""))[id])
+    def _row_of(
+        self, asked: str | Query | None, vector: FloatArray | None, calibration: str
+    ) -> FloatArray:
+        """The row (D + A,) to search with: of a query, of the item of an id, or of a vector."""
+        if vector is not None:
+            return self._vector(vector, calibration)
+        if isinstance(asked, Query):
+            rows = self.model.query(asked)
+        else:
+            row = self.get(asked or "")
+            row_D = self._table.vectors([row.id], self._column(""))[row.id]
+            if not calibration:
+                return unit(row_D.astype(np.float32))
+            rows = stored_rows(row.modality, row_D)
+        return calibrated(rows, self.model.calibrations[calibration] if calibration else None)
 
     def _vector(self, vector: FloatArray, calibration: str) -> FloatArray:
         width = self.about.columns()[calibration][1]

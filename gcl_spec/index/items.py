@@ -11,11 +11,10 @@ from gcl_spec.config.user_paths import is_text
 from gcl_spec.data.prepare.collate import Collate
 from gcl_spec.embed.entry import Contents, Entry, Listing
 from gcl_spec.index.about import Origin
+from gcl_spec.index.queries import MOST_TEXT
 
 __all__ = ["MOST_TEXT", "Added", "Items", "RowMaker", "hash_of", "refusal"]
 
-MOST_TEXT = 100_000
-"""The characters of a text that is indexed, or searched for."""
 _LONGEST_ID = 4096
 
 

@@ -21,31 +21,16 @@ from gcl_spec.evaluate.calibrations.known import Chain
 from gcl_spec.evaluate.calibrations.rows import Rows
 from gcl_spec.index.about import About
 from gcl_spec.index.queries import Query
+from gcl_spec.index.used import Used
 from gcl_spec.run.calibration_files import to_apply
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun, read_run
 from gcl_spec.run.to_embed import local_config, maker_of
 
-__all__ = ["COMMIT", "Model", "Used", "load_model", "model_of"]
+__all__ = ["COMMIT", "Model", "load_model", "model_of"]
 
 COMMIT = 2048
 """The items of a commit: a kill loses the rows of so many at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """How a run is used.
-
-    backend, device: the backend's name, and one of its devices, its first where None.
-    step: which checkpoint. allow_unverified: take files without checksums. overrides: other
-    options of data.* and eval.* than the run's.
-    """
-
-    backend: str = "torch"
-    device: str | None = None
-    step: str = "newest"
-    allow_unverified: bool = False
-    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

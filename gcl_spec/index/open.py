@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gcl_spec.config.user_paths import user_path
 from gcl_spec.index.index import Index
-from gcl_spec.index.model import Used
+from gcl_spec.index.used import Used
 
 __all__ = ["open_index"]
 

@@ -2,24 +2,36 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec._words import nearest
 from gcl_spec.config.user_paths import is_text
-from gcl_spec.data.prepare.pictures import ImageInput
 from gcl_spec.errors import ConfigError, InputError
-from gcl_spec.evaluate.calibrations.known import Chain
-from gcl_spec.evaluate.calibrations.rows import Rows
-from gcl_spec.index.items import MOST_TEXT
 from gcl_spec.objective import name_parts
 
-__all__ = ["MODALITIES", "Query", "calibrated", "chosen_modalities", "stored_rows", "unit"]
+if TYPE_CHECKING:
+    from gcl_spec.data.prepare.pictures import ImageInput
+    from gcl_spec.evaluate.calibrations.known import Chain
+    from gcl_spec.evaluate.calibrations.rows import Rows
+
+__all__ = [
+    "MODALITIES",
+    "MOST_TEXT",
+    "Query",
+    "calibrated",
+    "check_asked",
+    "chosen_modalities",
+    "stored_rows",
+    "unit",
+]
 
 MODALITIES = ("image", "text", "image+text")
 """Those of the items of an index."""
+MOST_TEXT = 100_000
+"""The characters of a text that is indexed, or searched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,7 @@ class Query:
             has not two parts to weigh.
     """
 
-    image: ImageInput | None = None
+    image: "ImageInput | None" = None
     text: str | None = None
     minus: str | None = None
     weight: float | None = None
@@ -69,7 +81,7 @@ class Query:
             samples.append((None, self.minus))
         return {"image": [x for x, _ in samples], "text": [x for _, x in samples]}
 
-    def rows(self, rows_SD: FloatArray) -> Rows:
+    def rows(self, rows_SD: FloatArray) -> "Rows":
         """The row of the query and those of its parts, (1, D) each.
 
         Args:
@@ -78,6 +90,8 @@ class Query:
         Raises:
             InputError: nothing is left of the row.
         """
+        from gcl_spec.evaluate.calibrations.rows import Rows
+
         whole_D, names = rows_SD[0], name_parts(self.modality)
         parts = {names[0]: rows_SD[:1]}
         if len(names) > 1:
@@ -92,14 +106,16 @@ class Query:
         return Rows(self.modality, whole_D[None], parts)
 
 
-def stored_rows(modality: str, row_D: FloatArray) -> Rows:
+def stored_rows(modality: str, row_D: FloatArray) -> "Rows":
     """The row (D,) of an item of the index, as a query; those of its parts are not known."""
+    from gcl_spec.evaluate.calibrations.rows import Rows
+
     whole_1D = unit(row_D.astype(np.float32))[None]
     parts: Mapping[str, FloatArray] = {} if "+" in modality else {modality: whole_1D}
     return Rows(modality, whole_1D, parts)
 
 
-def calibrated(rows: Rows, chain: Chain | None) -> FloatArray:
+def calibrated(rows: "Rows", chain: "Chain | None") -> FloatArray:
     """The row (D,) to search with, or (D + A,) where a calibration appends numbers.
 
     Raises:
@@ -117,6 +133,30 @@ def calibrated(rows: Rows, chain: Chain | None) -> FloatArray:
             "these in place of the item"
         ) from None
     return np.asarray(found[0], np.float32)
+
+
+def check_asked(
+    k: int, min_score: float | None, given: tuple[bool, bool, bool], *, weighed: bool
+) -> None:
+    """Refuse a search that asks for nothing, or for two things at once.
+
+    Args:
+        k: how many hits are wanted.
+        min_score: the least score of one.
+        given: whether there is a picture or a text, an item, and a vector.
+        weighed: whether parts of the query are weighed or subtracted.
+
+    Raises:
+        InputError: so it is.
+    """
+    if k < 1:
+        raise InputError(f"k is {k}; wanted 1 or more hits")
+    if sum(given) != 1:
+        raise InputError("give a picture, a text or both; or like, the id of an item; or vector")
+    if not given[0] and weighed:
+        raise InputError("minus and weight are for a search by a picture, a text, or both")
+    if min_score is not None and not np.isfinite(min_score):
+        raise InputError(f"min_score is {min_score}; wanted a number such as 0.2")
 
 
 def chosen_modalities(only: str | Collection[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.errors import ConfigError
 from gcl_spec.index.about import ABOUT, About, Origin, read_about, side_by_side, write_about
 from gcl_spec.index.approximate import build, is_built
-from gcl_spec.index.model import Model
 from gcl_spec.index.searching import EXACT_ROWS
 from gcl_spec.index.table import MOST_FRAGMENTS, Row, Table, create_table, open_table
 from gcl_spec.progress import Reporter
+
+if TYPE_CHECKING:
+    from gcl_spec.index.model import Model
 
 __all__ = ["Writing", "delete"]
 
@@ -38,7 +40,7 @@ class Writing:
         DataError: the index is of another model, or of another format.
     """
 
-    def __init__(self, folder: Path, model: Model) -> None:
+    def __init__(self, folder: Path, model: "Model") -> None:
         self.folder, self._model = folder, model
         self.about: About | None = None
         self.table: Table | None = None
@@ -139,7 +141,7 @@ class Writing:
         self._open()
 
 
-def _about(model: Model, width: int) -> About:
+def _about(model: "Model", width: int) -> About:
     """What a new index is, whose rows and those of all calibrations have `width` numbers."""
     more = {name: chain.appended for name, chain in model.calibrations.items()}
     own = (width - sum(more.values())) // (1 + len(more))

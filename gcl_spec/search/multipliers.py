@@ -1,7 +1,5 @@
 """What multiplies in a search, by its name."""
 
-from gcl_spec import registry
-from gcl_spec.backend import SearchBackend
 from gcl_spec.chunk_products import Multiplier
 from gcl_spec.errors import NotASearchBackendError
 from gcl_spec.search.faiss_products import FaissMultiplier
@@ -22,6 +20,9 @@ def multiplier(name: str) -> Multiplier:
         return NumpyMultiplier()
     if name == "faiss":
         return FaissMultiplier()
+    from gcl_spec import registry
+    from gcl_spec.backend import SearchBackend
+
     backend = registry.load(name)
     if not isinstance(backend, SearchBackend):
         raise NotASearchBackendError(

@@ -8,7 +8,8 @@ from PIL import Image
 from gcl_spec.errors import ConfigError, DataError, StoppedError
 from gcl_spec.index import adding, build, model
 from gcl_spec.index.build import Asked, add_data, follow
-from gcl_spec.index.model import Model, Used
+from gcl_spec.index.model import Model
+from gcl_spec.index.used import Used
 from indexed import model_of, opened, write_folder
 from loop_config import Said
 

@@ -9,8 +9,9 @@ from gcl_spec.config.options import Config
 from gcl_spec.errors import CheckpointError, DataError
 from gcl_spec.index import open_index
 from gcl_spec.index.adding import Adding
-from gcl_spec.index.model import Used, load_model
+from gcl_spec.index.model import load_model
 from gcl_spec.index.sources import items_of, origin_of
+from gcl_spec.index.used import Used
 from gcl_spec.run import load_run, loaded
 from indexed import added, opened, write_folder
 from trained import trained_run
