@@ -153,7 +153,7 @@ class Index:
         names, column = chosen_modalities(only), self._column(calibration)
         given = (image is not None or text is not None, like is not None, vector is not None)
         check_asked(k, min_score, given, weighed=minus is not None or weight is not None)
-        asked = Query(image, text, minus, weight) if like is vector is None else like
+        asked = Query(image, text, minus, weight) if like is None and vector is None else like
         query_D = self._row_of(asked, vector, calibration)
 
         def found(wanted: Collection[str]) -> list[Found]:
