@@ -45,6 +45,12 @@ _SECTIONS = ("data.", "eval.")
               help="Items of a shard; a kill loses at most one shard of each process.")  # fmt: skip
 @click.option("--calibration", metavar="NAME", help="Apply what `gcl calibrate` has fitted, to "
               "queries as queries and to all others as candidates.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["here", "ray"]), default="here", show_default=True,
+              help="Where: in this process (or those of torchrun), or by Ray.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), metavar="N",
+              help="Processes of Ray that have the model.  [default: 2]")  # fmt: skip
+@click.option("--address", metavar="HOST:PORT", help="A cluster of Ray that runs, whose machines "
+              "find RUN and DATA by the same paths.  [default: Ray is started here]")  # fmt: skip
 @set_option("Another option of data.* or eval.* than the run's; repeatable.")
 @backend_option()
 @step_option()
@@ -60,6 +66,9 @@ def command(
     dtype: str,
     shard: int,
     calibration: str | None,
+    engine: str,
+    workers: int | None,
+    address: str | None,
     overrides: tuple[str, ...],
     backend: str,
     step: str,
@@ -86,10 +95,13 @@ def command(
             raise ConfigError(
                 f"--set {override:.200}: only options of data.* and eval.* apply here"
             )
+    if engine != "ray" and (workers is not None or address is not None):
+        raise ConfigError("--workers and --address are for --engine ray")
     described = Described(data, benchmark or "", instructions == "on", items or "")
     try:
         _embed(run, described, out, (dtype, shard, calibration), overrides,
-               (backend, device, step), allow_unverified)  # fmt: skip
+               (backend, device, step), allow_unverified,
+               (workers or 2, address or "") if engine == "ray" else None)  # fmt: skip
     except KeyboardInterrupt:
         raise StoppedError(
             f"stopped; whole shards are in {out}, and the same command goes on", resumable=True
@@ -104,6 +116,7 @@ def _embed(
     overrides: tuple[str, ...],
     used: tuple[str, str | None, str],
     allow_unverified: bool,
+    ray: tuple[int, str] | None,
 ) -> None:
     from gcl_spec import registry
     from gcl_spec.embed.encode_entries import EntryEncoder
@@ -133,7 +146,15 @@ def _embed(
     apply = None if fitted is None else fitted.apply_to_parts
     encoder = EntryEncoder(trainer, data.collate, model, batch, apply)
     about = data.described.to_json()
-    work = Work(data.listing, encoder, data.contents, maker, out, about)
+    engine = None
+    if ray is not None:
+        from gcl_spec.run.ray_engine import RayEngine
+        from gcl_spec.run.ray_workers import Job
+
+        job = Job(run.resolve(), data.described, config, overrides, step, allow_unverified,
+                  backend, device, size, dtype, calibration)  # fmt: skip
+        engine = RayEngine(job, *ray)
+    work = Work(data.listing, encoder, data.contents, maker, out, about, engine)
     with watched(trainer.world, config.train.timeout), open_progress() as reporter:
         if trainer.world.rank == 0:
             for note in data.notes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -140,6 +141,16 @@ class EntryEncoder:
         for places, made in groups:
             found[places] = made
         return found
+
+    def pieces(self, entries: Sequence[Entry]) -> list[slice]:
+        """The parts of a shard of which each holds one batch of `encode`, and all entries once.
+
+        To encode the parts alone therefore gives the rows of the whole.
+        """
+        seen = [_seen(entry, self.modalities) for entry in entries]
+        fine = [n for n, x in enumerate(seen) if not (x.why or self._unknown(x.modality))]
+        starts = [0, *fine[self.batch_size :: self.batch_size]]
+        return [slice(a, b) for a, b in pairwise([*starts, len(entries)])]
 
     def _unknown(self, modality: str) -> str:
         if modality not in self._kinds:

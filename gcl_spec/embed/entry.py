@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -82,6 +82,14 @@ class Contents:
     def of(self, entry: Entry) -> list[str]:
         """The hashes of the files of an entry; "unreadable" for one that cannot be read."""
         return [self._of(name, value) for name, value in entry.content]
+
+    def hashes(self) -> dict[str, str]:
+        """The hash of each file that was read, by its reference, "unreadable" for others."""
+        return dict(self._hashes)
+
+    def know(self, hashes: Mapping[str, str]) -> None:
+        """Take hashes of files that another process has read."""
+        self._hashes.update(hashes)
 
     def forget(self) -> None:
         """Forget all hashes, so that memory stays bounded."""

@@ -1,14 +1,16 @@
 """Embeds a listing into shards, by one process or many, and goes on where it was ended."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from gcl_spec._files.atomic import remove_stale
 from gcl_spec._files.locks import locked
 from gcl_spec._files.os_errors import cannot_write, tidying
+from gcl_spec._typing import FloatArray
 from gcl_spec.backend import World
 from gcl_spec.embed.encode_entries import EntryEncoder
 from gcl_spec.embed.entry import Contents, Entry, Listing, data_digest
@@ -34,9 +36,34 @@ from gcl_spec.embed.shards import (
 from gcl_spec.errors import ConfigError, DataError, TrainingError
 from gcl_spec.progress import Quiet, Reporter
 
-__all__ = ["Work"]
+__all__ = ["Encoded", "Engine", "Work"]
 
 _OWN = re.compile(f"{NAMES}|{re.escape(MANIFEST)}|{re.escape(ABSENT)}")
+
+
+class Encoded(NamedTuple):
+    """A shard that an engine has encoded.
+
+    rows_RD: (R, D). absent: why others have no row, by their place. hashes: those of all files.
+    """
+
+    number: int
+    rows_RD: FloatArray
+    absent: Mapping[int, str]
+    hashes: Mapping[str, str]
+
+
+class Engine(Protocol):
+    """Encodes shards elsewhere."""
+
+    def shards(self, numbers: Sequence[int], told: Callable[[int], None]) -> Iterator[Encoded]:
+        """Shards in any order, each as `Work` would encode it.
+
+        Args:
+            numbers: those of the shards.
+            told: hears how many entries are done.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +71,8 @@ class Work:
     """Everything that a folder of embeddings is made of.
 
     Shard k holds the entries from k * `maker.size` on, whoever computes it; process r of n computes
-    the shards r, r + n, r + 2 n and so on. The first process alone writes what is not a shard.
+    the shards r, r + n, r + 2 n and so on. The first process alone writes what is not a shard. With
+    an `engine` the shards are encoded elsewhere, and written here.
     """
 
     listing: Listing
@@ -53,6 +81,7 @@ class Work:
     maker: Maker
     folder: Path
     about: Mapping[str, str]
+    engine: Engine | None = None
 
     def run(self, world: World, reporter: Reporter | None = None) -> Manifest | None:
         """Compute what is not there yet.
@@ -147,6 +176,10 @@ class Work:
 
         if missing:
             told(0)
+        if self.engine is not None and missing:
+            for shard in self.engine.shards(missing, told):
+                self._write(shard)
+            return
         for number in missing:
             self.contents.forget()
             entries = self._entries(number)
@@ -155,6 +188,14 @@ class Work:
             write_shard(self.folder, number, self.maker, entries, rows_RD, absent, data)
             done += len(entries)
             told(0)
+
+    def _write(self, shard: Encoded) -> None:
+        self.contents.forget()
+        self.contents.know(shard.hashes)
+        entries = self._entries(shard.number)
+        data = data_digest(entries, self.contents)
+        absent = dict(shard.absent)
+        write_shard(self.folder, shard.number, self.maker, entries, shard.rows_RD, absent, data)
 
     def _size(self, number: int) -> int:
         return min(self.maker.size, len(self.listing) - number * self.maker.size)
