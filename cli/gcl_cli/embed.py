@@ -1,6 +1,7 @@
 """`gcl embed`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.run.to_embed import Described
 from gcl_spec.run.videos import batch_size
+
+if TYPE_CHECKING:
+    from gcl_spec.embed.manifest import Manifest
 
 __all__ = ["command"]
 
@@ -125,6 +129,7 @@ def _embed(
     from gcl_spec.run.calibration_files import to_apply
     from gcl_spec.run.folder import RunFolder
     from gcl_spec.run.loaded import read_run
+    from gcl_spec.run.ray_engine import Job, RayEngine
     from gcl_spec.run.to_embed import data_of, local_config, maker_of
     from gcl_spec.train.heartbeat import watched
 
@@ -135,33 +140,29 @@ def _embed(
         folder = RunFolder.open(run, allow_unverified=allow_unverified)
         fitted = to_apply(folder, calibration, found, dtype)
     data = data_of(config, described, roles=fitted is not None)
-    name = run.resolve().name
-    maker = maker_of(
-        config, found.state, name, backend=backend, dtype=dtype, size=size, calibration=fitted
-    )
+    maker = maker_of(config, found.state, run.resolve().name, backend=backend, dtype=dtype,
+                     size=size, calibration=fitted)  # fmt: skip
     made = registry.load_training(backend)
     chosen = registry.choose_device(made, device)
     trainer = made.trainer(local_config(config), device=chosen, state=found.state)
-    model, batch = config.model.modalities, batch_size(config)
     apply = None if fitted is None else fitted.apply_to_parts
-    encoder = EntryEncoder(trainer, data.collate, model, batch, apply)
+    model = config.model.modalities
+    encoder = EntryEncoder(trainer, data.collate, model, batch_size(config), apply)
     about = data.described.to_json()
-    engine = None
-    if ray is not None:
-        from gcl_spec.run.ray_engine import RayEngine
-        from gcl_spec.run.ray_workers import Job
-
-        job = Job(run.resolve(), data.described, config, overrides, step, allow_unverified,
-                  backend, device, size, dtype, calibration)  # fmt: skip
-        engine = RayEngine(job, *ray)
+    job = Job(run.resolve(), data.described, config, overrides, step, allow_unverified,
+              backend, device, size, dtype, calibration)  # fmt: skip
+    engine = None if ray is None else RayEngine(job, *ray)
     work = Work(data.listing, encoder, data.contents, maker, out, about, engine)
     with watched(trainer.world, config.train.timeout), open_progress() as reporter:
         if trainer.world.rank == 0:
             for note in data.notes:
                 reporter.say(f"note: {note}")
         written = work.run(trainer.world, reporter)
-    if written is None:
-        return
+    if written is not None:
+        _show(written, out)
+
+
+def _show(written: "Manifest", out: Path) -> None:
     kinds = ", ".join(f"{count:,} {name}" for name, count in written.modalities.items())
     say(f"{written.rows:,} rows of width {written.width} in {out}: {kinds}")
     if absent := written.items - written.rows:
