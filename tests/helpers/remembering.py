@@ -21,6 +21,7 @@ class Remembering(ReferenceBackend):
         if key not in self._found:
             found = super().loss_and_grads(z, log_scale, **arguments)
             for x in found:
-                x.flags.writeable = False
+                if x is not None:  # the gradient of a bias that is not there
+                    x.flags.writeable = False
             self._found[key] = found
         return self._found[key]

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from gcl_reference.backend import ReferenceBackend
 from gcl_spec import registry
 from gcl_spec.backend import Backend, LossAndGrads, SpreadBackend
 from gcl_spec.conformance import quick_cases, verify
 from gcl_spec.conformance.cases.fixed import Case
+
+DTYPES = ("float64", "bfloat16")
 
 
 def small() -> list[Case]:
@@ -20,13 +20,14 @@ def small() -> list[Case]:
     return [case for case in quick_cases() if case.name in wanted]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
-def test_a_batch_over_processes(backend: Backend, reference: Backend, dtype: str) -> None:
+def test_a_batch_over_processes(backend: Backend, reference: Backend) -> None:
+    """In both dtypes by the same processes, which take seconds to start."""
     assert isinstance(backend, SpreadBackend)
     cases = small() if backend.name == "torch" else small()[1:]
-    found = verify([backend], reference, cases, dtypes=[dtype], processes=[2])
+    found = verify([backend], reference, cases, dtypes=DTYPES, processes=[2])
     assert found.agrees, [result.message for result in found.results]
-    assert {(row.processes, row.dtype, row.cases) for row in found.rows} == {(2, dtype, len(cases))}
+    seen = {(row.processes, row.dtype, row.cases) for row in found.rows}
+    assert seen == {(2, dtype, len(cases)) for dtype in DTYPES}
 
 
 class Wrong(ReferenceBackend):

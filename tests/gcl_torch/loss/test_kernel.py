@@ -159,7 +159,7 @@ def test_autocast_and_16_bit_rows_change_nothing_but_the_rows() -> None:
 @pytest.mark.filterwarnings("ignore:Dynamo detected", "ignore:The .grad attribute")
 def test_compiled_around_the_tiles() -> None:
     """The tiles are one break in the graph of a compiled training step."""
-    image, text = (torch.tensor(x, dtype=torch.float32) for x in unit_rows(8, 40, 8))
+    image, text = (torch.tensor(x, dtype=torch.float32) for x in unit_rows(8, 32, 8))
 
     def step(x: torch.Tensor) -> torch.Tensor:
         return torch_loss(torch.nn.functional.normalize(2 * x, dim=1), text, log_scale=2.0, tile=16)
@@ -178,7 +178,7 @@ def test_compiled_around_the_tiles() -> None:
 @pytest.mark.filterwarnings("ignore:Dynamo detected", "ignore:The .grad attribute")
 def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """What CUDA devices run: whole tiles without a break, each row with a maximum of its own."""
-    rows = unit_rows(9, 40, 8)
+    rows = unit_rows(9, 32, 8)
     image, text = (torch.tensor(x, dtype=torch.float32, requires_grad=True) for x in rows)
     step = partial(torch_loss, image, text, log_scale=3.1, tile=16)
     want = torch.autograd.grad(step(), image)[0]
