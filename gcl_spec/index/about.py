@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class About:
         the width of the rows, by name.
     run: the path of the run when the index was made.
     origins: places that items came from; a row has the number of its own.
+    trained: the rows from which the partitions of approximate searches were made, by column.
     """
 
     maker: Maker
@@ -51,6 +52,7 @@ class About:
     run: str
     calibrations: Mapping[str, tuple[str, int]]
     origins: tuple[Origin, ...] = ()
+    trained: Mapping[str, int] = field(default_factory=dict)
 
     def columns(self) -> dict[str, tuple[str, int]]:
         """The column of the table and the width of the vectors, by calibration, "" for none."""
@@ -77,6 +79,7 @@ class About:
             "calibrations": {name: list(x) for name, x in self.calibrations.items()},
             "run": self.run,
             "origins": [[x.kind, x.path, x.options, x.prefix] for x in self.origins],
+            "trained": dict(self.trained),
         }
 
 
@@ -107,6 +110,7 @@ def read_about(folder: Path) -> About:
             run=str(record["run"]),
             calibrations={str(k): (str(x), int(n)) for k, (x, n) in record["calibrations"].items()},
             origins=tuple(Origin(*map(str, x)) for x in record["origins"]),
+            trained={str(k): int(n) for k, n in record.get("trained", {}).items()},
         )
     except FileNotFoundError:
         raise DataError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Writing", "delete"]
 
 _WHILE_ADDING = 4 * MOST_FRAGMENTS
+_GROWN = 2  # so many times the rows want partitions of their own
 
 
 class Writing:
@@ -116,12 +118,20 @@ class Writing:
         Args:
             reporter: hears what takes a while.
         """
+        assert self.about is not None
         assert self.table is not None
         self.table.tidy()
-        if len(self.table) > EXACT_ROWS:
-            for column in self.table.columns:
-                if not is_built(self.table, column):
-                    build(self.table, column, reporter)
+        count = len(self.table)
+        if count <= EXACT_ROWS:
+            return
+        for column in self.table.columns:
+            before = self.about.trained.get(column, 0) if is_built(self.table, column) else 0
+            if before and count >= _GROWN * before:
+                reporter.say(f"it has grown from {before:,} rows, to which its partitions belong")
+            if count >= _GROWN * before:
+                build(self.table, column, reporter)
+                self.about = replace(self.about, trained={**self.about.trained, column: count})
+                write_about(self.folder, self.about)
 
     def move(self, rows: Sequence[Row]) -> None:
         """Write items again, in one commit, whose rows are as they were."""

@@ -103,10 +103,14 @@ def curve(
             "do not hold; take one that does not, such as cfu or mean"
         )
     check_dims(dims, names)
+    if dims and tasks:  # of all items it might take hours to learn how wide rows are
+        width = encode(tasks[0].candidates[:1]).shape[1]
+        if max(dims) > width:
+            raise InputError(
+                f"rows of {width} numbers cannot be cut to {max(dims)}; take fewer dims"
+            )
     found = searched(encode, tasks, calibration)
     width = found.rows_ND.shape[1]
-    if dims and max(dims) > width:
-        raise InputError(f"rows of {width} numbers cannot be cut to {max(dims)}; take fewer dims")
     sizes = sorted({width, *dims}, reverse=True)
     every = [_measured(found, FORMS[name], size) for size in sizes for name in names]
     return Curve(width, tuple(sorted(every, key=lambda one: one.bytes)))

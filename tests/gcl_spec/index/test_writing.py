@@ -8,12 +8,15 @@ import pytest
 
 from gcl_spec._files.locks import locked
 from gcl_spec.errors import ConfigError, DataError, FileError
+from gcl_spec.index import writing as module
+from gcl_spec.index.about import read_about
 from gcl_spec.index.adding import Adding
 from gcl_spec.index.model import Model
 from gcl_spec.index.sources import items_of, origin_of
-from gcl_spec.index.table import Table
+from gcl_spec.index.table import Row, Table
 from gcl_spec.index.writing import Writing, delete
 from indexed import added, model_of, opened, write_folder
+from loop_config import Said
 
 
 def test_another_model_is_refused_with_both_names(tmp_path: Path) -> None:
@@ -84,3 +87,28 @@ def test_rows_of_calibrations_stand_beside(tmp_path: Path) -> None:
     np.testing.assert_allclose(made, [*(2 * raw), 1], rtol=1e-6)
     with pytest.raises(ConfigError, match="has no rows of calibration 'mean'"):
         opened(tmp_path / "ix").search(text="a", calibration="mean")
+
+
+def test_partitions_are_made_again_where_a_table_has_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(module, "EXACT_ROWS", 2)
+    monkeypatch.setattr(module, "build", lambda table, *more: made.append(len(table)))
+    monkeypatch.setattr(module, "is_built", lambda *asked: bool(made))
+    model, data = model_of(tmp_path), write_folder(tmp_path / "data")
+    added(tmp_path / "ix", data)
+    assert made == [4]
+    said = Said()
+    for count in (7, 8, 9):
+        with Writing(tmp_path / "ix", model) as writing:
+            assert writing.table is not None
+            rows = [Row(f"{n}", "text", None, None, 0, "0" * 32) for n in range(count - 4)]
+            vectors = {x: np.ones((len(rows), n)) for x, n in writing.table.columns.items()}
+            writing.put(rows, vectors["vector"], replaces=True)
+            writing.tidy(said)
+    assert made == [4, 8]
+    assert [x for x in said.lines if "grown" in x] == [
+        "it has grown from 4 rows, to which its partitions belong"
+    ]
+    assert read_about(tmp_path / "ix").trained == {"vector": 8}

@@ -100,8 +100,10 @@ def test_a_width_that_is_no_multiple_of_eight_is_whole_bytes_of_the_whole_row() 
 
 
 def test_what_is_refused() -> None:
+    encoded = []
     with pytest.raises(InputError, match="rows of 32 numbers cannot be cut to 64"):
-        curve(space, [SEARCH], dims=(8, 64))
+        curve(lambda items: encoded.append(len(items)) or space(items), [SEARCH], dims=(8, 64))
+    assert encoded == [1]
     with pytest.raises(InputError, match="12 dims are no whole bytes as binary"):
         curve(space, [SEARCH], forms=["int8", "binary"], dims=(12,))
     with pytest.raises(InputError, match="0 dims; a row has 1 number at least"):
