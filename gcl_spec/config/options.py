@@ -61,7 +61,7 @@ class ModelConfig:
     patch_dropout: float = 0.0
     """vista: share of an image's patches that a step of the training leaves out, at random."""
     dropout: float = 0.0
-    """vista: dropout of the text encoder in training."""
+    """Dropout in training: vista, of the text encoder; lite and adapter, of the towers' outputs."""
 
     def freezes(self, modality: str) -> bool:
         """Is the tower of "image" or "text" frozen?"""
@@ -89,6 +89,24 @@ class ObjectiveConfig:
     """drop or positive."""
     balance: str = ""
     """pair or direction."""
+    positives: float | str = ""
+    """each, or a number from 0 to 1: how evenly a row's positives are to share its softmax."""
+    scales: str = ""
+    """Temperatures: one, or one for each direction, pair (of modalities) or modality."""
+    bias: Literal["none", "one", "pair"] = "none"
+    """Shift of logits: none, one (for a sigmoid), or one for each pair of modalities."""
+    bias_start: float = 0.0
+    """The shift at the start; SigLIP starts at -10 in logits."""
+    bias_unit: str = ""
+    """logit or cosine."""
+    hardness: float | str = ""
+    """Weight of hard negatives, exp(hardness * cosine); 0: none."""
+    hardness_weights: str = ""
+    """attached or detached."""
+    debias: float | str = ""
+    """Share of the positives' sum that is taken off the negatives'; 0: none."""
+    loss: str = ""
+    """softmax or sigmoid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +131,8 @@ class OptimConfig:
     """Scale at the start, 1 / temperature; CLIP starts at 1 / 0.07; 0: that of the checkpoint."""
     learn_scale: bool = True
     """Learn the temperature; false keeps it fixed."""
+    learn_bias: bool = True
+    """Learn the shift of logits, where there is one; false keeps it fixed."""
     max_scale: float = 100.0
     """The learned scale is clamped to this after every step."""
     clip_norm: float = 0.0

@@ -91,10 +91,11 @@ def _check_model(config: Config) -> None:
             f"model.max_joint_tokens = {model.max_joint_tokens}; must be at least 3, two of them "
             "marks"
         )
+    if model.dropout and model.kind == "clip":
+        raise ConfigError("model.dropout is for model.kind = lite, adapter or vista, not clip")
     if model.kind != "vista":
-        for name in ("patch_dropout", "dropout"):
-            if getattr(model, name):
-                raise ConfigError(f"model.{name} is for model.kind = vista, not {model.kind}")
+        if model.patch_dropout:
+            raise ConfigError(f"model.patch_dropout is for model.kind = vista, not {model.kind}")
         if model.fuse == "joint":
             raise ConfigError(
                 f"model.fuse = joint: a {model.kind} model has no joint encoder; for model.kind = "

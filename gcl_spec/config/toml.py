@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gcl_spec._files.reading import parse_toml, read_regular
@@ -139,9 +140,11 @@ def objective(config: ObjectiveConfig, modalities: Sequence[str] | None = None) 
     Raises:
         ConfigError: there is no such preset, or it contrasts what the model does not give.
     """
-    changes = {
-        name: value for name, value in asdict(config).items() if name != "preset" and value != ""
-    }
+    own = ("preset", "bias", "bias_start")  # what belongs to a model's parameters, not to the loss
+    given = {name: value for name, value in asdict(config).items() if name not in own}
+    changes = {name: value for name, value in given.items() if value != ""}
+    if changes.get("scales") == "one":
+        del changes["scales"]
     return replace(preset(config.preset, modalities), **changes)
 
 
@@ -216,6 +219,8 @@ def _typed(name: str, value: Any, wanted: Any, where: str) -> Any:
             raise ConfigError(f"{where}: {name} must be a table of keys, not {value!r:.200}")
         kind = get_args(wanted)[1]
         return {key: _typed(f"{name}.{key}", x, kind, where) for key, x in value.items()}
+    if get_origin(wanted) is UnionType:  # a number, or a word
+        wanted = str if isinstance(value, str) else float
     # A bool is an int to Python, but not to a user.
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

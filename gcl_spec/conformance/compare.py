@@ -24,7 +24,8 @@ __all__ = [
     "loss_of",
 ]
 
-QUANTITIES = ("loss", "grads", "dlog_scale")
+QUANTITIES = ("loss", "grads", "dlog_scale", "dbias")
+"""The results of a loss; the last is there where a bias is given."""
 
 Values = dict[str, npt.NDArray[np.float64]]
 
@@ -124,7 +125,7 @@ def compare_with(
     allowed = bounds(case, dtype, float(want["loss"]), size)
     where = f"case {case.name!r}"
     errors = []
-    for quantity in QUANTITIES:
+    for quantity in want:
         if have[quantity].shape != want[quantity].shape:
             raise Disagreement(
                 f"{backend.name} {dtype}: {quantity} of {where} has shape "
@@ -197,8 +198,9 @@ def _rounded(case: Case, dtype: str) -> Case:
     return replace(
         case,
         z_MBD=rounded(case.z_MBD, dtype),
-        log_scale=float(rounded(np.asarray(case.log_scale), finer)),
+        log_scale=rounded(np.asarray(case.log_scale), finer),
         weights=None if case.weights is None else rounded(case.weights, finer),
+        bias=None if case.bias is None else rounded(case.bias, finer),
     )
 
 
@@ -207,7 +209,7 @@ def _arrays(backend: Backend, case: Case, dtype: str, device: str) -> dict[str, 
     finer = computed_in(dtype)
     dtypes = {"z_MBD": dtype, "log_scale": finer, "present": "bool", "ids": "int64"}
     found = {}
-    for name, kind in {**dtypes, "weights": finer}.items():
+    for name, kind in {**dtypes, "weights": finer, "bias": finer}.items():
         if getattr(case, name) is not None:
             given = np.asarray(getattr(case, name))
             found[name] = backend.from_numpy(given, dtype=kind, device=device)
@@ -217,10 +219,10 @@ def _arrays(backend: Backend, case: Case, dtype: str, device: str) -> dict[str, 
 def _call(backend: Backend, case: Case, arrays: Mapping[str, Any]) -> Any:
     rows, log_scale, *_ = arrays.values()
     masks = {"present": arrays.get("present"), "ids": arrays.get("ids")}
-    # A backend that takes whole stacks only may not know the option.
-    weights = {"weights": arrays["weights"]} if "weights" in arrays else {}
+    # A backend that takes whole stacks only, or knows no bias, may not know the option.
+    further = {name: arrays[name] for name in ("weights", "bias") if name in arrays}
     return backend.loss_and_grads(
-        rows, log_scale, objective=case.objective, tile=case.tile, **masks, **weights
+        rows, log_scale, objective=case.objective, tile=case.tile, **masks, **further
     )
 
 
@@ -233,7 +235,10 @@ def _values(backend: Backend, case: Case, arrays: Mapping[str, Any], dtype: str)
             backend.to_numpy(array), getattr(case, name), equal_nan=name == "z_MBD"
         ):
             raise Disagreement(f"{where} overwrites its input {name}; copy it first")
-    values = {name: np.asarray(backend.to_numpy(getattr(found, name))) for name in QUANTITIES}
+    asked = QUANTITIES if case.bias is not None else QUANTITIES[:3]
+    if case.bias is not None and found.dbias is None:
+        raise Disagreement(f"{where} gives no derivative by the bias")
+    values = {name: np.asarray(backend.to_numpy(getattr(found, name))) for name in asked}
     for name, value in values.items():
         if value.dtype != computed_in(dtype):
             raise Disagreement(

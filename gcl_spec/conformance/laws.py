@@ -6,22 +6,20 @@ Shapes, objectives and masks are few, so that a compiling backend compiles few p
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray, IntArray
 from gcl_spec.backend import Backend
 from gcl_spec.conformance.cases.case import Case
-from gcl_spec.conformance.compare import QUANTITIES
+from gcl_spec.conformance.family_laws import FAMILY_LAWS
+from gcl_spec.conformance.one_call import B, D, Result, compute, draw_case, near
 from gcl_spec.objective import GCL, Direction, Objective
 
 __all__ = ["LAWS", "Law", "Result", "draw_case", "near", "rotation", "compute"]
 
 Law = Callable[[Backend, int], None]
 """A law raises AssertionError where a backend breaks it on the case of a seed."""
-
-B, D = 6, 4
 
 _WEIGHTED = Objective(
     directions=(Direction("image", "text", 3.0), Direction("image+text", "image", 0.5))
@@ -30,51 +28,6 @@ _TURNED = Objective(
     modalities=("a", "b", "c"), directions=(Direction("b", "c", 6.0), Direction("a", "b", 1.0))
 )
 _TO_TEXT = Objective(directions=(Direction("image", "text", pool="target"),))
-
-
-class Result(NamedTuple):
-    """The loss and gradients of one call."""
-
-    loss: FloatArray
-    """Shape ()."""
-    grads: FloatArray
-    """The derivative by the rows, of their shape."""
-    dlog_scale: FloatArray
-    """The derivative by log_scale, of its shape."""
-
-
-def compute(backend: Backend, case: Case, dtype: str = "float64") -> Result:
-    """Loss and gradients as NumPy arrays in float64."""
-
-    def array(x: Any, dtype: str) -> Any:
-        return backend.from_numpy(np.asarray(x), dtype=dtype, device=backend.devices()[0])
-
-    found = backend.loss_and_grads(
-        array(case.z_MBD, dtype),
-        array(case.log_scale, dtype),
-        objective=case.objective,
-        present=None if case.present is None else array(case.present, "bool"),
-        ids=None if case.ids is None else array(case.ids, "int64"),
-    )
-    return Result(*(backend.to_numpy(x).astype(np.float64) for x in found))
-
-
-def draw_case(seed: int, objective: Objective = GCL) -> Case:
-    """A case with both masks as arrays, so that one program serves every law."""
-    rng = np.random.default_rng(seed)
-    present = rng.random((3, B)) > 0.25
-    present[:, 0] = True
-    z = rng.normal(size=(3, B, D)) * rng.uniform(0.3, 2, size=(3, B, 1))
-    ids = rng.integers(0, 4, B)
-    return Case("drawn", z, float(rng.uniform(-2, 4)), objective, present, ids)
-
-
-def near(found: Result, want: Result) -> None:
-    """Assert that two results differ by no more than another order of arithmetic explains."""
-    for name in QUANTITIES:
-        have, right = getattr(found, name), getattr(want, name)
-        atol = 1e-11 * max(1.0, float(np.abs(right).max()), float(want.loss))
-        np.testing.assert_allclose(have, right, rtol=1e-9, atol=atol, err_msg=name)
 
 
 def rotation(rng: np.random.Generator, width: int) -> FloatArray:
@@ -220,6 +173,7 @@ LAWS: Mapping[str, Law] = MappingProxyType(
         "names of ids do not matter": _ids_renamed,
         "all present and distinct is no mask, and balances are equal": _no_mask,
         "the least loss is reached by one collapsed sample": _least,
+        **FAMILY_LAWS,
     }
 )
 """All laws, by what they say."""

@@ -63,19 +63,25 @@ def _steps(case: Case) -> Iterator[Case]:
     for size in _sizes(width):
         if width > size:
             yield replace(case, z_MBD=case.z_MBD[:, :, : width - size])
-    for option in ("tile", "ids", "present", "weights"):
+    for option in ("tile", "ids", "present", "weights", "bias"):
         if getattr(case, option) is not None:
             yield replace(case, **{option: None})  # type: ignore[arg-type]
     if not np.all(np.isfinite(case.z_MBD)):
         yield replace(case, z_MBD=np.nan_to_num(case.z_MBD))
     for digits in (0, 1, 3):
-        if case.log_scale != round(case.log_scale, digits):
-            yield replace(case, log_scale=round(case.log_scale, digits))
+        if not np.array_equal(case.log_scale, np.round(case.log_scale, digits)):
+            yield replace(case, log_scale=_like(np.round(case.log_scale, digits)))
         shorter: FloatArray = np.round(case.z_MBD, digits)
         if not np.array_equal(shorter, case.z_MBD, equal_nan=True):
             yield replace(case, z_MBD=shorter)
-    if abs(case.log_scale) >= 1:
-        yield replace(case, log_scale=float(np.trunc(case.log_scale / 2)))
+    if np.abs(case.log_scale).max() >= 1:
+        yield replace(case, log_scale=_like(np.trunc(np.asarray(case.log_scale) / 2)))
+    if np.ndim(case.log_scale):
+        yield replace(case, log_scale=float(np.mean(case.log_scale)))
+
+
+def _like(x: FloatArray) -> float | FloatArray:
+    return float(x) if np.ndim(x) == 0 else x
 
 
 def _sizes(length: int) -> Iterator[int]:

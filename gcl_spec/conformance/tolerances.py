@@ -23,6 +23,16 @@ gradient        4 s (R r + R_k (n + 8) u), and of the parts, by (g - (g.e) e) w 
                 row's g, 2 p (that + 4 s R_k (2 D + 4 k + 20) u) more, where p = max w / |t|
 d log_scale     2 S r + 2 S_k (n + 8) u + 2 e
 
+In the rest of the family (`gcl_spec.objective.Objective`) s is the largest scale, plus alpha with
+hardness weights, and S is raised by the largest shift |b| of a logit. A term is a sum of at most c
+log-sums, each with that error: 2, the pool's and a mean, and 1 more for shares among positives, 1
+for a debiased sum (whose share of the pool's is at most 1), and 2 for attached weights, which also
+have s R as a slope once more. So all of the above is c/2 times as large. A sigmoid has n shares,
+none over 1, in the place of those that sum to 1, and a sum of n terms of at most S + ln 2: n times
+as large. A temperature of each modality moves the scales of its pairs by at most twice as much.
+
+d bias          c (r + (n + 8) u), times s for one in cosines: the sum of all derivatives by logits
+
 The coefficients of all terms sum to 1. Where the objective is a sum over directions they sum to its
 weights' sum, and the bounds are as many times as large.
 
@@ -37,6 +47,7 @@ import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.conformance.cases.case import Case
+from gcl_spec.objective import Objective
 
 __all__ = ["Bounds", "bounds", "computed_in", "rounded", "unit_roundoff"]
 
@@ -48,6 +59,7 @@ class Bounds:
     loss: float
     grads: float
     dlog_scale: float
+    dbias: float = 0.0
 
 
 def unit_roundoff(dtype: str) -> float:
@@ -92,14 +104,14 @@ def bounds(case: Case, dtype: str, loss: float, gradient: float) -> Bounds:
     """
     u = unit_roundoff(computed_in(dtype))
     stored = unit_roundoff(dtype) * gradient if computed_in(dtype) != dtype else 0.0
-    fused = case.fused
+    fused, rule = case.fused, case.objective
     modalities, batch, width = fused.rows_MBD.shape
     candidates = modalities * batch
-    scale = float(np.exp(case.log_scale))
+    scale, shift = _largest_scale(case), _largest_shift(case)
     cancellation = fused.cancellation
     largest = float(np.linalg.norm(fused.rows_MBD, axis=-1).max())
     widest = max(largest, cancellation)
-    logit, wide_logit = scale * largest**2, scale * widest**2
+    logit, wide_logit = scale * largest**2 + shift, scale * widest**2 + shift
     e, back = (width + 4) * u * wide_logit, 0.0
     if fused.parts:
         e += 8 * u * wide_logit + (width + 4 * cancellation + 6) * u * logit
@@ -107,11 +119,33 @@ def bounds(case: Case, dtype: str, loss: float, gradient: float) -> Bounds:
     log_sum = e + (2 * logit + candidates + 6) * u
     share, sums = 2 * log_sum, (candidates + 8) * u
     grads = 4 * scale * (largest * share + widest * sums)
-    directions = case.objective.directions
-    total = sum(d.weight for d in directions) if case.objective.reduction == "sum" else 1.0
+    total = sum(d.weight for d in rule.directions) if rule.reduction == "sum" else 1.0
+    total *= _log_sums(rule) / 2 if rule.loss == "softmax" else candidates
     term = 2 * e + (4 * logit + 2 * float(np.log(candidates)) + candidates + 6) * u
+    by_scale = 2 * logit * share + 2 * wide_logit * sums + 2 * e
     return Bounds(
-        loss=total * term + (len(directions) * batch + 4) * u * abs(loss),
+        loss=total * term + (len(rule.directions) * batch + 4) * u * abs(loss),
         grads=total * (grads + 2 * fused.slope * (grads + back)) + stored,
-        dlog_scale=total * (2 * logit * share + 2 * wide_logit * sums + 2 * e),
+        dlog_scale=total * by_scale * (2 if rule.scales == "modality" else 1),
+        dbias=2 * total * (share + sums) * (scale if rule.bias_unit == "cosine" else 1.0),
     )
+
+
+def _largest_scale(case: Case) -> float:
+    """The largest scale of a logit, with what hardness weights add to it."""
+    return float(np.exp(case.log_scale).max()) + case.objective.hardness
+
+
+def _largest_shift(case: Case) -> float:
+    """The largest shift of a logit; 0 without a bias."""
+    if case.bias is None:
+        return 0.0
+    in_logits = case.objective.bias_unit == "logit"
+    return float(np.abs(case.bias).max()) * (1.0 if in_logits else _largest_scale(case))
+
+
+def _log_sums(rule: Objective) -> int:
+    """The number of log-sums, or means, that a term is made of."""
+    more = (rule.positives != "each") + (rule.debias > 0)
+    attached = rule.hardness > 0 and rule.hardness_weights == "attached"
+    return 2 + int(more) + 2 * int(attached)

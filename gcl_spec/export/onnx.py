@@ -197,7 +197,7 @@ def _describe(
             shutil.copy(source, made / name)
     about: dict[str, Any] = {
         "width": width,
-        "scale": float(np.exp(weights["log_scale"])),
+        "scale": np.exp(weights["log_scale"]).tolist(),
         "inputs": {
             modality: {
                 name.partition("/")[2]: {"shape": _shape(x), "dtype": x.dtype.name}

@@ -114,7 +114,7 @@ def _weights(state: State, source: Path) -> dict[str, npt.NDArray[Any]]:
     weights = {n.removeprefix("clip."): x for n, x in trained.items() if n.startswith("clip.")}
     # What is not trained, such as SigLIP's logit_bias, stays as it was.
     weights = load_weights(source) | weights
-    scale = trained["log_scale"]
+    scale = np.asarray(trained["log_scale"].mean())  # of several; no search depends on it
     old = weights.get("logit_scale", scale)
     clip = read_json(source / "config.json").get("model_type") == "clip"  # its scale is 0-d
     weights["logit_scale"] = scale.reshape(() if clip else old.shape)

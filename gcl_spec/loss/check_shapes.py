@@ -14,7 +14,6 @@ from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, InputTypeError
 from gcl_spec.loss.inputs import Inputs, LossOptions, Weights, check_objective, parts_of_fused
-from gcl_spec.loss.places import scales_shape
 from gcl_spec.objective import Objective
 
 __all__ = ["check_shapes", "check_stack"]
@@ -145,10 +144,8 @@ def _check_scale(log_scale: Any, x_BD: Array, objective: Objective) -> None:
     if isinstance(log_scale, Real):
         return
     _expect_array("log_scale", log_scale, x_BD)
-    shape = scales_shape(objective)
-    each = {"pair": "query and pool modality", "modality": "given modality"}.get(
-        objective.scales, objective.scales
-    )
+    words = {"pair": "query and pool modality", "modality": "given modality"}
+    each, shape = words.get(objective.scales, objective.scales), objective.scale_shape
     if tuple(log_scale.shape) not in ((), shape):
         raise InputError(
             f"log_scale has shape {tuple(log_scale.shape)}; wanted a scalar, (), or one for "

@@ -86,8 +86,8 @@ class Projecting(Generic[A]):
         """
         found = self.features(inputs)
         framed = {name: found.pop(name) for name in self.framed if name in found}
-        rows = {name: self.project(name, x) for name, x in found.items()}
-        return rows | {name: self._pooled(x) for name, x in framed.items()}
+        rows = {name: self.project(name, x, draw) for name, x in found.items()}
+        return rows | {name: self._pooled(x, draw) for name, x in framed.items()}
 
     def _frame_output(self, name: str, inputs: Mapping[str, A]) -> A | None:
         """The outputs (B, frames, F) of the tower of pictures for each frame."""
@@ -104,9 +104,9 @@ class Projecting(Generic[A]):
         output: A = found.reshape((*shape, *found.shape[1:]))
         return output
 
-    def _pooled(self, features: Any) -> A:
+    def _pooled(self, features: Any, draw: A | None) -> A:
         """The rows (B, width) of the tower's outputs (B, frames, F)."""
-        rows: Any = self.project("image", features.reshape((-1, features.shape[2])))
+        rows: Any = self.project("image", features.reshape((-1, features.shape[2])), draw)
         return self.pool(rows.reshape((*features.shape[:2], rows.shape[1])))
 
     @abstractmethod
@@ -114,8 +114,14 @@ class Projecting(Generic[A]):
         """The rows (B, width) of items from the projections (B, frames, width) of their frames."""
 
     @abstractmethod
-    def project(self, name: str, features: A, /) -> A:
-        """Projections (B, width) in the common space of the tower outputs (B, F) of a modality."""
+    def project(self, name: str, features: A, draw: A | None = None, /) -> A:
+        """Projections (B, width) in the common space of the tower outputs (B, F) of a modality.
+
+        Args:
+            name: the modality.
+            features: the outputs of its tower.
+            draw: as in `projections`.
+        """
 
     @abstractmethod
     def tower_output(self, name: str, inputs: Mapping[str, A], /) -> A | None:

@@ -2,11 +2,18 @@
 
 from math import log
 
+import numpy as np
+
+from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config, ModelConfig
+from gcl_spec.config.toml import objective
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import given_names
 
-__all__ = ["start_scale", "vector_widths"]
+__all__ = ["OF_THE_LOSS", "start_bias", "start_scale", "start_scales", "vector_widths"]
+
+OF_THE_LOSS = ("log_scale", "logit_bias")
+"""The parameters of a model that belong to its loss: they have no weight decay, and no tower."""
 
 
 def start_scale(config: Config, own: float | None = None) -> float:
@@ -20,6 +27,32 @@ def start_scale(config: Config, own: float | None = None) -> float:
     if own is None:
         raise ConfigError("optim.scale = 0: this checkpoint has no logit_scale; set optim.scale")
     return own
+
+
+def start_scales(config: Config, own: float | None = None) -> FloatArray:
+    """The log_scale at the start, shape (), or one for each that `objective.scales` says.
+
+    Raises:
+        ConfigError: as `start_scale`.
+    """
+    rule = objective(config.objective, config.model.modalities)
+    wanted = config.objective.scales or ("one" if rule.scales == "direction" else rule.scales)
+    shape = () if wanted == "one" else rule.scale_shape
+    return np.full(shape, start_scale(config, own), np.float32)
+
+
+def start_bias(config: Config) -> FloatArray | None:
+    """The shift of logits at the start, shape () or (M, M); None where there is none.
+
+    A sigmoid has one in any case, since most pairs of rows are no positives (SigLIP, arXiv
+    2303.15343, section 3.2).
+    """
+    rule, wanted = objective(config.objective, config.model.modalities), config.objective.bias
+    if wanted == "none" and rule.loss != "sigmoid":
+        return None
+    count = len(rule.modalities)
+    shape = (count, count) if wanted == "pair" else ()
+    return np.full(shape, config.objective.bias_start, np.float32)
 
 
 def vector_widths(model: ModelConfig) -> dict[str, int]:

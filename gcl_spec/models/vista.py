@@ -58,7 +58,7 @@ class VistaRows(Projecting[A], Generic[A]):
             found[name] = self.vista.joint(tokens, ids, mask, **self.drawn(draw, 3))
         return found
 
-    def project(self, name: str, features: A, /) -> A:
+    def project(self, name: str, features: A, draw: A | None = None, /) -> A:
         """The features (B, W) themselves, because the encoder's outputs are in one space."""
         return features
 

@@ -13,6 +13,7 @@ from numbers import Real
 from typing import Literal, get_args
 
 from gcl_spec.errors import ConfigError
+from gcl_spec.objective.names import given_names
 
 __all__ = [
     "Balance",
@@ -207,6 +208,17 @@ class Objective:
     def pool_of(self, direction: Direction) -> Pool | tuple[str, ...]:
         """The pool of one of the directions: its own, or the objective's."""
         return direction.pool or self.pool
+
+    @property
+    def scale_shape(self) -> tuple[int, ...]:
+        """The shape of a `log_scale` with a number for each direction, pair, or modality."""
+        modalities = len(self.modalities)
+        shapes = {
+            "direction": (len(self.directions),),
+            "pair": (modalities, modalities),
+            "modality": (len(given_names(self.modalities)),),
+        }
+        return shapes[self.scales]
 
     def pool_names(self, direction: Direction) -> tuple[str, ...]:
         """The modalities whose rows of other samples compete in a direction, in their order."""

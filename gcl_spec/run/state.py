@@ -1,6 +1,6 @@
 """What a trainer keeps, between its own arrays and the flat `State` that every backend reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
+from gcl_spec.models.start import OF_THE_LOSS
 from gcl_spec.run.checkpoint import check
 
 __all__ = ["MOMENTS", "Snapshot", "StateLayout", "trained_size"]
@@ -60,19 +61,20 @@ class StateLayout:
     def read(self, state: State) -> Snapshot:
         """A checkpoint; or its weights alone, where there are no optimiser moments.
 
-        With weights alone the temperature stays out, which belongs to the new run, and so do
-        towers that the state does not hold: they go on from their pretrained weights. What weights
-        frames of videos starts anew, too, where the state is of a model of pictures.
+        With weights alone temperatures and shifts of logits stay out, which belong to the new run,
+        and so do towers that the state does not hold: they go on from their pretrained weights.
+        What weights frames of videos starts anew, too, where the state is of a model of pictures.
 
         Raises:
             CheckpointError: an entry is lacking, of another model, or holds impossible numbers.
         """
         check(state, where="checkpoint")
         whole = any(name.startswith("optim/") for name in state)
-        self._refuse_foreign(state)
+        self._refuse_foreign(state, () if whole else OF_THE_LOSS)
         parameters, buffers = dict(self.parameters), dict(self.buffers)
         if not whole:
-            parameters.pop("log_scale", None)
+            for name in OF_THE_LOSS:
+                parameters.pop(name, None)
             parameters = {n: s for n, s in parameters.items() if _starts_anew(n, state)}
             buffers = {n: s for n, s in buffers.items() if f"buffers/{n}" in state}
         moments: dict[str, dict[str, NumpyArray]] = {}
@@ -92,8 +94,8 @@ class StateLayout:
             updates=int(_get(state, "optim/updates")) if whole else 0,
         )
 
-    def _refuse_foreign(self, state: State) -> None:
-        known = {"step", "optim/updates", *(f"params/{n}" for n in self.parameters)}
+    def _refuse_foreign(self, state: State, left: Sequence[str]) -> None:
+        known = {"step", "optim/updates", *(f"params/{n}" for n in (*self.parameters, *left))}
         known |= {f"buffers/{n}" for n in self.buffers}
         known |= {f"optim/{m}/{n}" for m in MOMENTS for n in self.trained}
         # An average that this run does not go on with does not make the rest unusable.

@@ -3,6 +3,7 @@
 from math import cos, pi
 
 from gcl_spec.config.options import OptimConfig
+from gcl_spec.models.start import OF_THE_LOSS
 
 __all__ = ["decays", "learning_rate", "lr_ratio"]
 
@@ -29,13 +30,13 @@ def learning_rate(step: int, *, steps: int, optim: OptimConfig) -> float:
     return optim.lr * 0.5 * (1 + cos(pi * (step - warmup) / (steps - warmup)))
 
 
-def decays(ndim: int) -> bool:
-    """Has a parameter of this number of axes weight decay?
+def decays(name: str, ndim: int) -> bool:
+    """Has a parameter of this name and number of axes weight decay?
 
-    Matrices and filters have; biases, norms and log_scale have not, as in CLIP (arXiv 2103.00020,
-    section 2.5).
+    Matrices and filters have; biases, norms and what belongs to the loss have not, as in CLIP
+    (arXiv 2103.00020, section 2.5).
     """
-    return ndim >= 2
+    return ndim >= 2 and name not in OF_THE_LOSS
 
 
 def lr_ratio(name: str, optim: OptimConfig) -> float:

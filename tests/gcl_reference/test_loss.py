@@ -17,13 +17,14 @@ STEP = 1e-30
 @given(cases())
 def test_gradients_are_the_complex_step_derivative(case: Case) -> None:
     """Im f(x + ih) / h has no cancellation, so the derivative is exact to rounding."""
-    found = gradients(Samples(case.z_MBD, case.objective, case.present, case.ids), case.log_scale)
+    samples = Samples(case.z_MBD, case.objective, case.present, case.ids)
+    found = gradients(samples, case.log_scale, case.bias)
     size = max(1.0, float(np.abs(found.grads).max()))
     for place in np.ndindex(case.z_MBD.shape):
         z = case.z_MBD.astype(complex)
         z[place] += 1j * STEP
         samples = Samples(z, case.objective, case.present, case.ids)
-        derivative = loss(samples, case.log_scale).imag / STEP
+        derivative = loss(samples, case.log_scale, case.bias).imag / STEP
         assert derivative == pytest.approx(found.grads[place], rel=1e-9, abs=1e-11 * size)
 
 
@@ -47,7 +48,13 @@ def test_gradients_through_a_fusion_are_the_complex_step_derivative(weighted: bo
 
 @given(cases())
 def test_temperature_gradient_is_the_complex_step_derivative(case: Case) -> None:
+    """And that of every bias."""
     samples = Samples(case.z_MBD, case.objective, case.present, case.ids)
-    found = gradients(samples, case.log_scale)
-    derivative = loss(samples, case.log_scale + 1j * STEP).imag / STEP
-    assert derivative == pytest.approx(found.dlog_scale, rel=1e-9, abs=1e-9)
+    found = gradients(samples, case.log_scale, case.bias)
+    given = {"log_scale": np.asarray(case.log_scale), "bias": case.bias}
+    for name, right in (("log_scale", found.dlog_scale), ("bias", found.dbias)):
+        for place in np.ndindex(right.shape) if given[name] is not None else ():
+            moved = given[name].astype(complex)
+            moved[place] += 1j * STEP
+            derivative = loss(samples, **(given | {name: moved})).imag / STEP
+            assert derivative == pytest.approx(right[place], rel=1e-9, abs=1e-9)

@@ -34,9 +34,19 @@ def test_drawn_cases(backend: Backend, reference: Backend, case: Case) -> None:
 def test_the_neutral_loss_is_the_reference(reference: Backend, case: Case) -> None:
     log_scale = np.asarray(case.log_scale)
     want = reference.loss_and_grads(
-        case.z_MBD, log_scale, objective=case.objective, present=case.present, ids=case.ids
+        case.z_MBD,
+        log_scale,
+        objective=case.objective,
+        present=case.present,
+        ids=case.ids,
+        bias=case.bias,
     )
     found = stacked_loss(
-        case.z_MBD, log_scale, objective=case.objective, present_MB=case.present, ids_B=case.ids
+        case.z_MBD,
+        log_scale,
+        objective=case.objective,
+        present_MB=case.present,
+        ids_B=case.ids,
+        bias=case.bias,
     )
     assert float(found) == pytest.approx(float(want.loss), rel=1e-12, abs=1e-12)

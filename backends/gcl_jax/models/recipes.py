@@ -26,7 +26,7 @@ from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
-from gcl_spec.models.start import start_scale, vector_widths
+from gcl_spec.models.start import start_bias, start_scales, vector_widths
 from gcl_spec.models.vista import VistaRows, draws_random, joined_names, most_beside_image
 from gcl_spec.models.vista_files import used_weights, vista_files
 from gcl_spec.models.vista_settings import TEMPERATURE
@@ -39,7 +39,7 @@ Inputs = Mapping[str, jax.Array]
 class Model(nnx.Module, Projecting[jax.Array]):
     """A model that projects every given modality into one space, with its temperature.
 
-    log_scale: ln(1 / temperature), shape ().
+    log_scale: ln(1 / temperature), shape (), or several (`gcl_spec.objective.Objective.scales`).
     """
 
     log_scale: nnx.Param[jax.Array]
@@ -67,7 +67,10 @@ class Model(nnx.Module, Projecting[jax.Array]):
             self.frame_query = nnx.Param(jnp.asarray(start))
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
-        self.log_scale = nnx.Param(jnp.asarray(start_scale(config, own), jnp.float32))
+        self.log_scale = nnx.Param(jnp.asarray(start_scales(config, own)))
+        bias = start_bias(config)
+        if bias is not None:
+            self.logit_bias = nnx.Param(jnp.asarray(bias))
 
 
 def make_model(config: Config) -> Model:
@@ -98,11 +101,24 @@ class _Heads(Model):
         for name, width in widths.items():
             setattr(self, f"{name}_head", _head(f"{name}_head", width, config))
         self._start_scale(config)
+        self._dropout = config.model.dropout
+        self.draws = self._dropout > 0
 
-    def project(self, name: str, features: jax.Array) -> jax.Array:
-        """Projections (B, width) by the head of a modality."""
-        x = features
-        for layer in getattr(self, f"{name}_head"):
+    def project(self, name: str, features: jax.Array, draw: jax.Array | None = None) -> jax.Array:
+        """Projections (B, width) by the head of a modality, with dropout of what it standardises.
+
+        Args:
+            name: the modality.
+            features: the outputs (B, F) of its tower.
+            draw: a key, shape (), in training; None in evaluation.
+        """
+        standardise, *layers = getattr(self, f"{name}_head")
+        x = standardise(features)
+        if self.draws and draw is not None:
+            key = jax.random.fold_in(draw, self.given.index(name))
+            kept = jax.random.bernoulli(key, 1 - self._dropout, x.shape)
+            x = jnp.where(kept, x / (1 - self._dropout), 0)
+        for layer in layers:
             x = layer(x)
         return x
 
@@ -176,7 +192,7 @@ class ClipModel(Model):
         self._start_scale(config, self.clip.checkpoint_log_scale)
         self.max_tokens = self.clip.max_tokens
 
-    def project(self, name: str, features: jax.Array) -> jax.Array:
+    def project(self, name: str, features: jax.Array, draw: jax.Array | None = None) -> jax.Array:
         """The features (B, width) themselves, because the towers' outputs are projections."""
         return features
 

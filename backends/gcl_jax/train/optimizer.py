@@ -39,7 +39,7 @@ class AdamW:
     @classmethod
     def of(cls, optim: OptimConfig, ndims: Mapping[str, int]) -> "AdamW":
         """The rules for parameters, by name, of these numbers of axes."""
-        decay = {n: optim.weight_decay if decays(ndim) else 0.0 for n, ndim in ndims.items()}
+        decay = {n: optim.weight_decay if decays(n, ndim) else 0.0 for n, ndim in ndims.items()}
         return cls(optim, decay, {n: lr_ratio(n, optim) for n in ndims})
 
     def start(self, params: Params) -> Optimizer:

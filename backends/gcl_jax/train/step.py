@@ -16,6 +16,7 @@ from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
 from gcl_spec.batch import Fuse
 from gcl_spec.loss.projected import of_projections
+from gcl_spec.models.start import OF_THE_LOSS
 from gcl_spec.objective import Objective
 
 __all__ = ["StepOptions", "cast", "make_step"]
@@ -54,24 +55,24 @@ def make_step(
         moving: Any, still: Params, buffers: Params, batch: Params, lr: jax.Array, draw: Any = None
     ) -> Any:
         trained, optimizer, averages = moving
-        scale = (trained | still)["log_scale"]
+        of_loss = {n: x for n, x in (trained | still).items() if n in OF_THE_LOSS}
+        scale = of_loss["log_scale"]
 
         def encode(params: Params, part: Params, rng: Any = None) -> Params:
             inputs = {n: x for n, x in part.items() if "/" in n}
-            known = still | {"log_scale": scale} | params
+            known = still | of_loss | params
             whole, inputs = cast((known, inputs), options.precision)
             rows = model.call(whole, buffers, lambda module: module(inputs, wanted, rng))
             labels = {n: x for n, x in part.items() if n not in inputs}
             return {n: jnp.float32(x) for n, x in rows.items()} | labels
 
         size = batch["ids"].shape[0]
-        towers = {n: x for n, x in trained.items() if n != "log_scale"}
+        towers = {n: x for n, x in trained.items() if n not in of_loss}
         both = cached_value_and_grad(
             encode, loss, microbatch=options.microbatch * world.size or size, has_aux=True
         )
-        (value, seen), (grads, by_scale) = both(towers, batch, scale, rng=draw)
-        if "log_scale" in trained:
-            grads["log_scale"] = by_scale
+        (value, seen), (grads, by_loss) = both(towers, batch, of_loss, rng=draw)
+        grads |= {n: g for n, g in by_loss.items() if n in trained}
         norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
         new, held = rules.update(rules.cut(grads, norm), optimizer, trained, lr)
         if options.max_log_scale is not None:
@@ -82,7 +83,12 @@ def make_step(
             lambda a, b: jnp.where(usable, a, b), (new, held, means), (trained, optimizer, averages)
         )
         skipped = 1 - usable.astype(jnp.float32)
-        values = {"loss": value, "scale": jnp.exp(scale), "grad_norm": norm, "skipped": skipped}
+        values = {
+            "loss": value,
+            "scale": jnp.exp(scale).mean(),
+            "grad_norm": norm,
+            "skipped": skipped,
+        }
         return kept, values | seen
 
     return step
@@ -105,21 +111,21 @@ def _spread_loss(options: StepOptions, world: JaxWorld) -> Callable[..., Any]:
         return loss
     whole, rows = PartitionSpec(), PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
 
-    def spread(log_scale: jax.Array, **parts: jax.Array) -> Any:
+    def spread(of_loss: Params, **parts: jax.Array) -> Any:
         run = jax.shard_map(
             lambda s, p: loss(s, **p, axis_name=AXIS),
             mesh=world.mesh,
             in_specs=(whole, rows),
             out_specs=whole,
         )
-        return run(log_scale, parts)  # type: ignore[no-untyped-call]
+        return run(of_loss, parts)  # type: ignore[no-untyped-call]
 
     return spread
 
 
 def _loss(
     options: StepOptions,
-    log_scale: jax.Array,
+    of_loss: Params,
     *,
     present: jax.Array,
     ids: jax.Array,
@@ -132,7 +138,8 @@ def _loss(
     made = of_projections(rows, flags, ids, options.objective, raw=raw, pairs=pairs, xp=jnp)
     found = gcl_terms(
         made.rows,
-        log_scale=log_scale,
+        log_scale=of_loss["log_scale"],
+        bias=of_loss.get("logit_bias"),
         objective=made.objective,
         weights=made.weights,
         present=made.present,

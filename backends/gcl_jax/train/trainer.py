@@ -202,8 +202,12 @@ class JaxTrainer:
         return output.reshape((*x.shape[:2], -1))
 
     def _trains(self, name: str) -> bool:
-        if name == "log_scale":
-            return self._config.optim.learn_scale
+        learns = {
+            "log_scale": self._config.optim.learn_scale,
+            "logit_bias": self._config.optim.learn_bias,
+        }
+        if name in learns:
+            return learns[name]
         frozen = {
             "image": ("clip.vision_model.", "clip.visual_", "vista.model_visual."),
             "text": ("clip.text_", "vista.bge_"),

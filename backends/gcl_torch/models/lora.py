@@ -48,7 +48,9 @@ def add_lora(model: nn.Module, config: Config, *, trained: bool = False) -> None
     }
     if not targets:
         raise ConfigError(f"model.lora: no linear layer named one of {', '.join(_TARGETS)}")
-    others = ("log_scale", "frame_query") if config.optim.learn_scale else ("frame_query",)
+    optim = config.optim
+    learns = {"log_scale": optim.learn_scale, "logit_bias": optim.learn_bias, "frame_query": True}
+    others = [name for name, learned in learns.items() if learned]
     rank = config.model.lora
     if not trained:
         _check_rank(rank, targets)

@@ -15,7 +15,7 @@ from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
-from gcl_spec.models.start import start_scale, vector_widths
+from gcl_spec.models.start import start_bias, start_scales, vector_widths
 from gcl_spec.models.vista import VistaRows, draws_random, joined_names, most_beside_image
 from gcl_spec.models.vista_files import used_weights, vista_files
 from gcl_spec.models.vista_settings import TEMPERATURE
@@ -33,6 +33,7 @@ class Model(nn.Module, Projecting[torch.Tensor]):
     """A model that projects every given modality into one space, with its temperature."""
 
     log_scale: nn.Parameter
+    logit_bias: nn.Parameter | None
     frame_query: nn.Parameter | None
 
     def forward(
@@ -53,8 +54,12 @@ class Model(nn.Module, Projecting[torch.Tensor]):
         self.register_parameter("frame_query", query)
 
     def _start_scale(self, config: Config, own: float | None = None) -> None:
-        scale = torch.tensor(start_scale(config, own))
+        scale, bias = torch.from_numpy(start_scales(config, own)), start_bias(config)
         self.log_scale = nn.Parameter(scale, requires_grad=config.optim.learn_scale)
+        given = None if bias is None else torch.from_numpy(bias)
+        learns = config.optim.learn_bias
+        parameter = None if given is None else nn.Parameter(given, requires_grad=learns)
+        self.register_parameter("logit_bias", parameter)
 
 
 def make_model(config: Config) -> Model:
@@ -78,10 +83,24 @@ class _Heads(Model):
         for name, width in widths.items():
             setattr(self, f"{name}_head", _head(f"{name}_head", width, config))
         self._start_scale(config)
+        self._dropout = config.model.dropout
+        self.draws = self._dropout > 0
 
-    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
-        """Projections (B, width) by the head of a modality."""
-        projected: torch.Tensor = getattr(self, f"{name}_head")(features)
+    def project(
+        self, name: str, features: torch.Tensor, draw: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Projections (B, width) by the head of a modality, with dropout of what it standardises.
+
+        Args:
+            name: the modality.
+            features: the outputs (B, F) of its tower.
+            draw: unused, shape (); torch has a state of its own.
+        """
+        head = getattr(self, f"{name}_head")
+        standardised = head[0](features)
+        if self.draws and self.training:
+            standardised = nn.functional.dropout(standardised, self._dropout)
+        projected: torch.Tensor = head[1:](standardised)
         return projected
 
 
@@ -160,7 +179,9 @@ class ClipModel(Model):
                 for beginning in {"image": ("vision", "visual"), "text": ("text",)}[name]:
                     _freeze_parts(self.clip, beginning)
 
-    def project(self, name: str, features: torch.Tensor) -> torch.Tensor:
+    def project(
+        self, name: str, features: torch.Tensor, draw: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """The features (B, width) themselves, because the towers' outputs are projections."""
         return features
 

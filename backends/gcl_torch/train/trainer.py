@@ -80,7 +80,7 @@ class TorchTrainer:
             sharding.sum_apart(self._trained.values())
         grads = [p.grad for p in self._trained.values() if p.grad is not None]
         grad_norm = sharding.total_norm(grads)
-        scale = self._model.log_scale.detach().exp()
+        scale = self._model.log_scale.detach().exp().mean()
         values = {"loss": loss, "scale": scale, "grad_norm": grad_norm, **self._seen}
         # Looking at a value waits for a GPU, so it is done there only where the config asks for it.
         if self._device.type == "cpu" or self._config.optim.skip_nonfinite:
@@ -153,6 +153,7 @@ class TorchTrainer:
             terms = gcl_terms(
                 found.rows,
                 log_scale=self._model.log_scale,
+                bias=self._model.logit_bias,
                 objective=found.objective,
                 weights=found.weights,
                 present=found.present,
@@ -161,7 +162,7 @@ class TorchTrainer:
             )
         except InputError:
             # All processes come here together, because each has looked at the rows of all.
-            summed = reduce(add, [x.sum() for x in rows.values()]) + self._model.log_scale
+            summed = reduce(add, [x.sum() for x in rows.values()]) + self._model.log_scale.sum()
             if not self.world.any(not bool(torch.isfinite(summed))):
                 raise
             # NaN is also what a GPU gives, where the loss looks at no value: the step is skipped,
@@ -248,7 +249,7 @@ class TorchTrainer:
         optim = self._config.optim
         groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
         for name, parameter in self._trained.items():
-            key = (decays(parameter.ndim), lr_ratio(name, optim))
+            key = (decays(name, parameter.ndim), lr_ratio(name, optim))
             groups.setdefault(key, []).append(parameter)
         return torch.optim.AdamW(
             [

@@ -19,6 +19,7 @@ from gcl_spec.backend import LossAndGrads
 from gcl_spec.conformance.bugs.dense import Call
 from gcl_spec.conformance.bugs.injected import asked, cast, changed, only, rule, step, times
 from gcl_spec.conformance.bugs.mutant import Bug, Compute, Mutant
+from gcl_spec.conformance.bugs.wrong_family import WRONG_FAMILY
 from gcl_spec.conformance.bugs.wrong_fusions import WRONG_FUSIONS
 from gcl_spec.conformance.bugs.wrong_steps import WRONG_STEPS
 from gcl_spec.conformance.tolerances import rounded
@@ -181,7 +182,7 @@ _FACTORS: Mapping[str, Bug] = {
     "gradient W times, W = 4": _grads(lambda c, g: g * 4),
     "gradient 1/W, W = 4": _grads(lambda c, g: g / 4),
     "gradient of the ascent": _grads(lambda c, g: -g),
-    "gradient without the scale": _grads(lambda c, g: g / np.exp(c.log_scale)),
+    "gradient without the scale": _grads(lambda c, g: g / np.exp(c.log_scale).max()),
     "gradient rounded to float16": _grads(lambda c, g: g.astype(np.float16)),
     "gradient clipped to norm 1": _grads(_clipped),
     "gradient of normalised rows": _grads(_tangential),
@@ -198,9 +199,9 @@ _FACTORS: Mapping[str, Bug] = {
 }
 
 _ONLY: Mapping[str, Bug] = {
-    "wrong for log_scale = 0 only": only(lambda c: c.log_scale == 0),
-    "wrong for negative log_scale only": only(lambda c: c.log_scale < 0),
-    "wrong from scale 90 only": only(lambda c: c.log_scale > 4.5),
+    "wrong for log_scale = 0 only": only(lambda c: np.all(c.log_scale == 0)),
+    "wrong for negative log_scale only": only(lambda c: np.all(c.log_scale < 0)),
+    "wrong from scale 90 only": only(lambda c: np.all(c.log_scale > 4.5)),
     "wrong for M = 2 only": only(lambda c: len(c.here) == 2),
     "wrong for M = 3 only": only(lambda c: len(c.here) == 3),
     "wrong for M = 4 only": only(lambda c: len(c.here) == 4),
@@ -261,6 +262,7 @@ BUGS: Mapping[str, Bug] = MappingProxyType(
         **_FACTORS,
         **_ONLY,
         **_CONTRACT,
+        **WRONG_FAMILY,
         **{name: step(wrong) for name, wrong in (WRONG_STEPS | WRONG_FUSIONS).items()},
         "gradient with bfloat16 logits, loss exact": step(
             WRONG_STEPS["logits rounded to bfloat16"], _HALF

@@ -31,6 +31,7 @@ class Call:
         ids: (B,), or None.
         weights: (F, 2, B), or None.
         tile: samples of a tile, or None.
+        bias: () or (M, M), or None.
     """
 
     z_MBD: FloatArray
@@ -40,6 +41,7 @@ class Call:
     ids: IntArray | None = None
     weights: FloatArray | None = None
     tile: int | None = None
+    bias: FloatArray | None = None
 
     def but(self, **changes: Any) -> "Call":
         """The same call with some arguments changed."""
@@ -52,9 +54,23 @@ class Call:
     @property
     def key(self) -> tuple[Hashable, ...]:
         """A key that is equal for equal calls."""
-        arrays = (self.z_MBD, self.log_scale, self.present, self.ids, self.weights)
+        arrays = (self.z_MBD, self.log_scale, self.present, self.ids, self.weights, self.bias)
         bits = (None if x is None else (x.shape, str(x.dtype), x.tobytes()) for x in arrays)
         return (*bits, self.objective, self.tile)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is equation 2 with its options: one scale, no bias, no further term."""
+        rule = self.objective
+        beyond = rule.positives != "each" or rule.hardness > 0 or rule.debias > 0
+        words = any(isinstance(direction.pool, tuple) for direction in rule.directions)
+        return not (
+            beyond
+            or words
+            or rule.loss == "sigmoid"
+            or np.ndim(self.log_scale)
+            or self.bias is not None
+        )
 
     @property
     def here(self) -> BoolArray:

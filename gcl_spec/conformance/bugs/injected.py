@@ -8,13 +8,22 @@ import numpy as np
 from gcl_spec.backend import LossAndGrads
 from gcl_spec.conformance.bugs.dense import Call, Dense
 from gcl_spec.conformance.bugs.mutant import Bug, Compute
+from gcl_spec.errors import ConfigError
 
 __all__ = ["asked", "cast", "changed", "only", "rule", "step", "times"]
 
 
 def asked(change: Callable[[Call], Call]) -> Bug:
-    """A bug that gives the right answer to another question."""
-    return lambda call, compute: compute(change(call))
+    """A bug that gives the right answer to another question, where that is one."""
+
+    def bug(call: Call, compute: Compute) -> LossAndGrads:
+        try:
+            other = change(call)
+        except ConfigError:  # the change does not go with the call's other settings
+            other = call
+        return compute(other)
+
+    return bug
 
 
 def rule(**options: Any) -> Bug:
@@ -49,10 +58,15 @@ def only(when: Callable[[Call], Any]) -> Bug:
 
 
 def step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields[:3]) -> Bug:
-    """A bug that adds to the right result what a wrong step changes in the same dtype."""
+    """A bug that adds to the right result what a wrong step changes in the same dtype.
+
+    It is wrong in equation 2 alone, which `Dense` knows, and right in the rest of the family.
+    """
     right = Dense()
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
+        if not call.is_plain:
+            return compute(call)
         found, good, bad = compute(call), right(call), wrong(call)
         shift = {q: getattr(bad, q) - getattr(good, q) for q in quantities}
         return _sum(found, shift)

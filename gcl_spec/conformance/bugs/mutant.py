@@ -71,5 +71,7 @@ class Mutant(NumPyArrays):
             ids=array(call.ids),
             tile=call.tile,
             **({} if call.weights is None else {"weights": array(call.weights)}),
+            **({} if call.bias is None else {"bias": array(call.bias)}),
         )
-        return LossAndGrads(*(np.array(self._backend.to_numpy(x)) for x in found))
+        values = (None if x is None else np.array(self._backend.to_numpy(x)) for x in found)
+        return LossAndGrads(*values)

@@ -19,13 +19,16 @@ class Case:
 
     name: str
     z_MBD: FloatArray
-    log_scale: float
+    log_scale: float | FloatArray
+    """A number, or several as the objective's `scales` says."""
     objective: Objective
     present: BoolArray | None = None
     ids: IntArray | None = None
     tile: int | None = None
     weights: FloatArray | None = None
     """Weights (F, 2, B) of the two parts, where `z_MBD` has no rows of the F fused modalities."""
+    bias: FloatArray | None = None
+    """What logits are shifted by, () or (M, M)."""
 
     @property
     def fused(self) -> Fused:
@@ -69,6 +72,13 @@ def describe(objective: Objective) -> str:
             parts.append(f"{short}:{getattr(objective, option)}")
     parts += ["pools"] if any(d.pool for d in objective.directions) else []
     parts += ["sum"] if _sums(objective) else []
+    family = {"positives": "lambda", "hardness": "hard", "debias": "debias", "scales": "scales"}
+    for option, short in {**family, "loss": "loss"}.items():
+        value = getattr(objective, option)
+        if value != getattr(GCL, option):
+            parts.append(f"{short}:{value:.2g}" if isinstance(value, float) else f"{short}:{value}")
+    parts += ["detached"] if objective.hardness_weights != GCL.hardness_weights else []
+    parts += ["cosine bias"] if objective.bias_unit != GCL.bias_unit else []
     return " ".join(parts) or "gcl"  # the order of its directions does not matter
 
 

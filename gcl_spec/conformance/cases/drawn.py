@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 
 from gcl_spec.conformance.cases.case import Case
+from gcl_spec.conformance.cases.family import draw_family, draw_numbers
 from gcl_spec.objective import (
     Balance,
     Duplicates,
@@ -27,7 +28,8 @@ def drawn_cases(count: int, seed: int = 0) -> Iterator[Case]:
     """`count` cases of any objective and mask; each depends on `seed` and its number only.
 
     M is 2 to 4, B 1 to 8, D 1 to 12, norms 0.3 to 3, log_scale -2 to 4.7, with duplicate rows,
-    equal ids, missing rows, fusions and tiles.
+    equal ids, missing rows, fusions and tiles; half of them have settings of the family, with
+    log_scale -1 to 3.5, of one number or several, and a bias.
 
     >>> [case.name for case in drawn_cases(2, seed=7)]
     ['drawn 7.0', 'drawn 7.1']
@@ -58,6 +60,9 @@ def _draw(name: str, rng: np.random.Generator) -> Case:
         rng.integers(0, 4, batch) if rng.random() < 0.5 else None,
         int(rng.integers(1, 10)) if rng.random() < 0.3 else None,
     )
+    if rng.random() < 0.5:
+        rule = draw_family(rng, objective)
+        case = replace(case, objective=rule, **draw_numbers(rng, rule))
     return _fused(case, rng) if modalities > 2 and rng.random() < 0.4 else case
 
 

@@ -26,11 +26,11 @@ def write_case(path: Path, case: Case) -> None:
     """
     arrays: dict[str, Any] = {
         "z_MBD": case.z_MBD,
-        "log_scale": np.float64(case.log_scale),
+        "log_scale": np.asarray(case.log_scale, np.float64),
         "objective": json.dumps(asdict(case.objective)),
         "name": case.name,
     }
-    for name in ("present", "ids", "tile", "weights"):
+    for name in ("present", "ids", "tile", "weights", "bias"):
         if getattr(case, name) is not None:
             arrays[name] = getattr(case, name)
     buffer = BytesIO()
@@ -51,12 +51,13 @@ def read_case(path: Path) -> Case:
         return Case(
             str(found["name"]),
             np.asarray(found["z_MBD"], np.float64),
-            float(found["log_scale"]),
+            _number_or_array(found["log_scale"]),
             _objective(str(found["objective"])),
             found.get("present"),
             found.get("ids"),
             int(found["tile"]) if "tile" in found else None,
             found.get("weights"),
+            found.get("bias"),
         )
     except (*BROKEN, AttributeError) as error:
         is_said = isinstance(error, GclError | OSError)
@@ -65,6 +66,10 @@ def read_case(path: Path) -> Case:
             f"cannot read the case {path}: {said}; give a .npz file that "
             "`gcl verify-backends` wrote"
         ) from error
+
+
+def _number_or_array(x: Any) -> Any:
+    return float(x) if np.ndim(x) == 0 else np.asarray(x, np.float64)
 
 
 def _objective(text: str) -> Objective:

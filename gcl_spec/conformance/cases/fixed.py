@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from gcl_spec.conformance.cases.case import Case, describe
+from gcl_spec.conformance.cases.family import family_cases, quick_family_cases
 from gcl_spec.conformance.cases.groups import (
     draw_rows,
     fusion_cases,
@@ -28,7 +29,7 @@ def fixed_cases() -> tuple[Case, ...]:
     """All fixed cases, the same on every machine; `quick_cases` are among them."""
     groups = (objective_cases, scale_cases, geometry_cases, mask_cases, id_cases, fusion_cases)
     found = {case.name: case for case in quick_cases()}
-    for group in (*groups, large_cases):
+    for group in (*groups, family_cases, large_cases):
         found |= {case.name: case for case in group()}
     return tuple(found.values())
 
@@ -36,10 +37,10 @@ def fixed_cases() -> tuple[Case, ...]:
 def quick_cases() -> tuple[Case, ...]:
     """The cases of `gcl verify-backends`: few programs to compile, and nearly every bug shows.
 
-    They have six combinations of objective, shape and masks, so that a compiling backend compiles
-    six times a dtype; `telling_cases` adds those that show the rest of the known bugs.
+    They have ten combinations of objective, shape and masks, so that a compiling backend compiles
+    ten times a dtype; `telling_cases` adds those that show the rest of the known bugs.
     """
-    return (*_shared(), *_small())
+    return (*_shared(), *quick_family_cases(), *_small())
 
 
 def telling_cases() -> tuple[Case, ...]:

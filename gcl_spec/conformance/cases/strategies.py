@@ -4,6 +4,7 @@ What they vary, because a fixed value of it has hidden a wrong loss: M in 2..4, 
 other than 1, log_scale in [-2, 4.7], duplicate rows, duplicate ids, missing rows, every option.
 """
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from gcl_spec._typing import BoolArray
 from gcl_spec.conformance.cases.case import Case
+from gcl_spec.conformance.cases.family import draw_family, draw_numbers
 from gcl_spec.objective import (
     Balance,
     Direction,
@@ -51,8 +53,11 @@ def objectives(draw: st.DrawFn, modalities: int | None = None) -> Objective:
 
 
 @st.composite
-def cases(draw: st.DrawFn, *, unit: bool = False, masked: bool = True) -> Case:
-    """Any input: `unit` rows or rows of norm 0.3 to 3, `masked` with missing rows and equal ids."""
+def cases(draw: st.DrawFn, *, unit: bool = False, masked: bool = True, family: bool = True) -> Case:
+    """Any input: `unit` rows or rows of norm 0.3 to 3, `masked` with missing rows and equal ids.
+
+    With `family` also settings beyond equation 2, with scales and a bias of their own.
+    """
     objective = draw(objectives())
     shape = (len(objective.modalities), draw(st.integers(1, 8)), draw(st.integers(1, 12)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -63,7 +68,11 @@ def cases(draw: st.DrawFn, *, unit: bool = False, masked: bool = True) -> Case:
         z_MBD[:, -1] = z_MBD[:, 0]
     present = _present(rng, objective, shape[1]) if masked and draw(st.booleans()) else None
     ids = rng.integers(0, 4, shape[1]) if masked and draw(st.booleans()) else None
-    return Case("drawn", z_MBD, draw(st.floats(-2.0, 4.7)), objective, present, ids)
+    case = Case("drawn", z_MBD, draw(st.floats(-2.0, 4.7)), objective, present, ids)
+    if not family or not draw(st.booleans()):
+        return case
+    rule = draw_family(rng, objective)
+    return replace(case, objective=rule, **draw_numbers(rng, rule))
 
 
 def _present(rng: np.random.Generator, objective: Objective, batch: int) -> BoolArray:
