@@ -164,6 +164,9 @@ def _without_size(call: Call, compute: Compute) -> LossAndGrads:
 
 _LAMBDA = {
     "lambda for 1 - lambda": asked(_where(_has_lambda, _other_lambda)),
+    "lambda squared": asked(
+        _where(_has_lambda, lambda c: c.rule(positives=float(c.objective.positives) ** 2))
+    ),
     "lambda ignored": asked(_where(_has_lambda, _rule(positives=1.0))),
     "log |P| left out": _without_size,
     "gradient of equation 2 for any lambda": _gradient_of(
@@ -206,6 +209,9 @@ _BIASES = {
 
 _HARDNESS = {
     "hardness ignored": asked(_where(_is_hard, _rule(hardness=0.0, hardness_weights="attached"))),
+    "hardness one too large": asked(
+        _where(_is_hard, lambda c: c.rule(hardness=1.0 + c.objective.hardness))
+    ),
     "hardness twice": asked(_where(_is_hard, lambda c: c.rule(hardness=2 * c.objective.hardness))),
     "weights without their mean": asked(_where(_is_hard, _rule(hardness_weights="detached"))),
     "weights over their mean": asked(_where(_is_hard, _rule(hardness_weights="attached"))),

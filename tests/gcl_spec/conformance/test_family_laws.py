@@ -8,11 +8,11 @@ from gcl_spec.conformance.bugs.wrong_family import WRONG_FAMILY
 from gcl_spec.conformance.family_laws import FAMILY_LAWS
 
 BROKEN = {
-    "the loss is linear in lambda": "value of the joint form for any lambda",
+    "the loss is linear in lambda": "lambda squared",
     "at lambda = 1 it is equation 2 less log |P|": "log |P| left out",
     "equal temperatures are one": "dlog_scale of each direction is that of all",
     "equal biases change nothing, and shares sum to one": "dbias transposed",
-    "no hardness and no debiasing is equation 2": "weights without their mean",
+    "no hardness and no debiasing is equation 2": "hardness one too large",
     "a bias in cosines is one in logits": "bias in logits for bias in cosines",
 }
 

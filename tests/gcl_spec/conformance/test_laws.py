@@ -116,6 +116,7 @@ def test_strict_namespace_is_the_reference(reference: Backend, case: Case) -> No
         objective=case.objective,
         present_MB=array(case.present),
         ids_B=array(case.ids),
+        bias=array(case.bias),
     )
     want = compute(reference, case).loss
     assert float(found) == pytest.approx(float(want), rel=1e-12, abs=1e-12)

@@ -8,8 +8,9 @@ from gcl_spec.conformance.bugs.dense import Call, Dense
 from gcl_spec.conformance.bugs.wrong_fusions import WRONG_FUSIONS
 from gcl_spec.conformance.cases.case import Case
 
-FUSED = [case for case in fixed_cases() if case.fused.parts]
-GIVEN = [case for case in fixed_cases() if not case.fused.parts][:5]
+PLAIN = [case for case in fixed_cases() if case.bias is None and np.ndim(case.log_scale) == 0]
+FUSED = [case for case in PLAIN if case.fused.parts and case.objective.positives == "each"]
+GIVEN = [case for case in PLAIN if not case.fused.parts][:5]
 
 
 def shift(name: str, case: Case) -> float:
@@ -17,7 +18,7 @@ def shift(name: str, case: Case) -> float:
     arrays = (case.present, case.ids, case.weights)
     call = Call(case.z_MBD, np.asarray(case.log_scale), case.objective, *arrays, case.tile)
     with np.errstate(divide="ignore"):
-        pairs = zip(WRONG_FUSIONS[name](call), Dense()(call), strict=True)
+        pairs = zip(WRONG_FUSIONS[name](call)[:3], Dense()(call)[:3], strict=True)
         return max(float(np.abs(bad - good).max()) for bad, good in pairs)
 
 
