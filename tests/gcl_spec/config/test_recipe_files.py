@@ -57,7 +57,16 @@ def test_what_is_printed_is_a_config_of_the_same_options(name: str, tmp_path: Pa
 def test_every_value_has_a_source(name: str) -> None:
     recipe = read_recipe(name)
     assert recipe.about
-    known = ("paper", "reported for the paper", "second-hand", "our choice", "UniIR", "CLIP (")
+    rivals = ("Trident (", "SigLIP (", "e5-omni (", "LLaVE (", "RzenEmbed (")
+    known = (
+        "paper",
+        *rivals,
+        "reported for the paper",
+        "second-hand",
+        "our choice",
+        "UniIR",
+        "CLIP (",
+    )
     for value in recipe.values:
         assert value.source.startswith((*known, "TinyCLIP (", "VISTA (")), value
 
@@ -102,6 +111,6 @@ def test_an_unknown_name_is_answered_with_the_nearest(name: str, nearest: str) -
 
 def test_the_table_of_the_docs_names_every_recipe() -> None:
     text = (REPOSITORY / "docs" / "paper.md").read_text()
-    named = set(re.findall(r"`([a-z-]+)`", text)) - {"-triplets"}
+    named = set(re.findall(r"`([a-z0-9-]+)`", text)) - {"-triplets"}
     wanted = {name.removesuffix("-gcl") for name in COMPOSED}
     assert {name for name in named if name.startswith(SYSTEMS)} == wanted
