@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.objective import Objective, given_names, name_parts
 
-__all__ = ["Constant", "Places", "Role", "has_axes", "scales_shape"]
+__all__ = ["Constant", "Places", "Role", "has_axes"]
 
 Role = Literal["plain", "hard", "weights"]
 """What a block's exponentials are: exp(s), exp(s + alpha cos), or exp(alpha cos)."""
@@ -25,19 +25,6 @@ _Pair: TypeAlias = tuple[int, int]
 def has_axes(x: Any) -> bool:
     """Whether these are several numbers: no number, no array of shape (), and not None."""
     return x is not None and not isinstance(x, Real) and len(x.shape) > 0
-
-
-def scales_shape(objective: Objective) -> tuple[int, ...]:
-    """The shape of a `log_scale` with an axis, as the objective's `scales` say.
-
-    >>> scales_shape(Objective()), scales_shape(Objective(scales="modality"))
-    ((6,), (2,))
-    """
-    if objective.scales == "direction":
-        return (len(objective.directions),)
-    if objective.scales == "pair":
-        return (len(objective.modalities),) * 2
-    return (len(given_names(objective.modalities)),)
 
 
 class _Key(NamedTuple):

@@ -10,7 +10,6 @@ from torch import nn
 
 from gcl_spec.errors import InputError
 from gcl_spec.loss.inputs import Weights, check_objective
-from gcl_spec.loss.places import scales_shape
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.loss.functions import gcl_loss
 from gcl_torch.loss.gathered_rows import GradientReduction
@@ -73,7 +72,7 @@ class GCLLoss(nn.Module):
         self.tile, self.cache_bytes = tile, cache_bytes
         self.group, self.reduction = group, reduction
         self.operands, self.ring = operands, ring
-        shape = scales_shape(objective) if per_direction else ()
+        shape = objective.scale_shape if per_direction else ()
         self._hold("log_scale", torch.full(shape, log(scale)), learn_scale)
         self._hold("bias", None if bias is None else torch.as_tensor(bias).float(), learn_bias)
 
