@@ -113,7 +113,7 @@ class _Heads(Model):
             draw: a key, shape (), in training; None in evaluation.
         """
         standardise, *layers = getattr(self, f"{name}_head")
-        x = standardise(features)
+        x: jax.Array = standardise(features)
         if self.draws and draw is not None:
             key = jax.random.fold_in(draw, self.given.index(name))
             kept = jax.random.bernoulli(key, 1 - self._dropout, x.shape)
