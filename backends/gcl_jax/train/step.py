@@ -49,23 +49,13 @@ def make_step(
     draws, or None. values: scalars for the log.
     """
     loss = _spread_loss(options, world)
-    wanted = options.objective.modalities
 
     def step(
         moving: Any, still: Params, buffers: Params, batch: Params, lr: jax.Array, draw: Any = None
     ) -> Any:
         trained, optimizer, averages = moving
         of_loss = {n: x for n, x in (trained | still).items() if n in OF_THE_LOSS}
-        scale = of_loss["log_scale"]
-
-        def encode(params: Params, part: Params, rng: Any = None) -> Params:
-            inputs = {n: x for n, x in part.items() if "/" in n}
-            known = still | of_loss | params
-            whole, inputs = cast((known, inputs), options.precision)
-            rows = model.call(whole, buffers, lambda module: module(inputs, wanted, rng))
-            labels = {n: x for n, x in part.items() if n not in inputs}
-            return {n: jnp.float32(x) for n, x in rows.items()} | labels
-
+        encode = _encoder(model, options, still | of_loss, buffers)
         size = batch["ids"].shape[0]
         towers = {n: x for n, x in trained.items() if n not in of_loss}
         both = cached_value_and_grad(
@@ -83,15 +73,27 @@ def make_step(
             lambda a, b: jnp.where(usable, a, b), (new, held, means), (trained, optimizer, averages)
         )
         skipped = 1 - usable.astype(jnp.float32)
-        values = {
-            "loss": value,
-            "scale": jnp.exp(scale).mean(),
-            "grad_norm": norm,
-            "skipped": skipped,
-        }
+        scale = jnp.exp(of_loss["log_scale"]).mean()
+        values = {"loss": value, "scale": scale, "grad_norm": norm, "skipped": skipped}
         return kept, values | seen
 
     return step
+
+
+def _encoder(
+    model: Functional, options: StepOptions, known: Params, buffers: Params
+) -> Callable[..., Params]:
+    """The function from parameters and inputs to projections and labels, (B, ...) each."""
+    wanted = options.objective.modalities
+
+    def encode(params: Params, part: Params, rng: Any = None) -> Params:
+        inputs = {n: x for n, x in part.items() if "/" in n}
+        whole, inputs = cast((known | params, inputs), options.precision)
+        rows = model.call(whole, buffers, lambda module: module(inputs, wanted, rng))
+        labels = {n: x for n, x in part.items() if n not in inputs}
+        return {n: jnp.float32(x) for n, x in rows.items()} | labels
+
+    return encode
 
 
 def cast(tree: Any, precision: str) -> Any:
