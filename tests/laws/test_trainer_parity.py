@@ -56,6 +56,8 @@ def test_a_seed_starts_both_at_the_same_numbers() -> None:
         [],
         ["optim.clip_norm=0.5", "optim.ema=0.9", "train.microbatch=5"],
         ["objective.preset=clip", "optim.learn_scale=false", "model.fuse=unit"],
+        ["objective.scales=pair", "objective.bias=pair", "objective.positives=0.5"],
+        ["objective.preset=siglip-all", "objective.bias_start=1.0", "optim.scale=10"],
     ],
 )
 def test_steps_from_one_state_are_equal(sets: list[str]) -> None:
@@ -95,6 +97,35 @@ def test_a_jax_state_continues_to_the_bit() -> None:
     resumed = both(state=half.state())[1]
     run(resumed, 2, 2)
     assert same(whole.state(), resumed.state())
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_dropout_is_of_training_alone_and_goes_on_as_it_would(which: int) -> None:
+    plain, dropped, again = (
+        both(*sets)[which] for sets in ((), ("model.dropout=0.4",), ("model.dropout=0.4",))
+    )
+    first = [run(trainer, 1)[0]["loss"] for trainer in (plain, dropped, again)]
+    assert first[1] == first[2] != first[0]
+    resumed = both("model.dropout=0.4", state=again.state())[which]
+    assert run(dropped, 1, 1) == run(resumed, 1, 1)
+    want, found = dropped.encode(batch(0)), resumed.encode(batch(0))
+    assert all(np.array_equal(want[name], found[name]) for name in want)
+
+
+def test_several_temperatures_and_biases_are_parameters_of_the_loss() -> None:
+    sets = ("objective.scales=modality", "objective.bias=pair", "objective.bias_start=0.5")
+    state = both(*sets)[0].state()
+    assert state["params/log_scale"].shape == (2,)
+    assert state["params/logit_bias"].shape == (3, 3)
+    assert both()[0].state().keys() & {"params/logit_bias"} == set()
+    # Weights alone begin another run, whose temperatures and biases are its own.
+    weights = {name: x for name, x in state.items() if name.startswith("params/")}
+    fresh = both(state=weights)[0].state()
+    assert fresh["params/log_scale"].shape == ()
+    fixed = both(*sets, "optim.learn_bias=false", "optim.learn_scale=false")
+    for trainer in fixed:
+        run(trainer, 1)
+        assert np.all(trainer.state()["params/logit_bias"] == 0.5)
 
 
 def test_steps_without_a_finite_loss_change_nothing() -> None:
