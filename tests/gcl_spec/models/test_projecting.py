@@ -20,7 +20,7 @@ class Doubling(Projecting[Rows]):
         raw = inputs.get(f"{name}/raw")
         return None if raw is None else raw + 1
 
-    def project(self, name: str, features: Rows, /) -> Rows:
+    def project(self, name: str, features: Rows, draw: Rows | None = None, /) -> Rows:
         return 2 * features
 
 
