@@ -230,7 +230,8 @@ class Candidate(NamedTuple):
     about: str
     """A line that says what the loss is, with the version of its library."""
     computes: str = ""
-    """The preset that it computes whatever is asked for; "": it computes what is asked for."""
+    """What it computes whatever is asked for: a preset, or one of `gcl_spec.loss.settings`; "": it
+    computes what is asked for."""
     missing: str = ""
     """The reason why it cannot run here; then it is measured only when asked for by name."""
 

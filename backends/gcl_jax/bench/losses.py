@@ -13,6 +13,7 @@ from gcl_spec.backend import Candidate, Inputs, Memory, Prepared, Step
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import gcl_loss
 from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.settings import FAMILY, Setting
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import Objective
 
@@ -50,6 +51,12 @@ class JaxBench:
             "gram-given": Candidate(
                 partial(self._given, gram), "gcl_jax.gcl_loss(image, text, fused)"
             ),
+            **{
+                f"gram:{name}": Candidate(
+                    partial(self._family, setting), f"gcl_jax.gcl_loss, {setting.what}", name
+                )
+                for name, setting in FAMILY.items()
+            },
         }
 
     def product(self, rows_ND: FloatArray, /) -> Step:
@@ -86,6 +93,19 @@ class JaxBench:
             return loss(image, text, fused, log_scale=scale, objective=objective)
 
         return self._compiled(value, *inputs)
+
+    def _family(self, setting: Setting, inputs: Inputs, objective: Objective) -> Prepared:
+        def value(
+            image: jax.Array, text: jax.Array, scale: jax.Array, *bias: jax.Array
+        ) -> jax.Array:
+            more = bias[0] if bias else None
+            return functions.gcl_loss(
+                image, text, log_scale=scale, objective=setting.objective, bias=more
+            )
+
+        scale, bias = setting.log_scale(float(inputs.log_scale)), setting.bias()
+        more = [] if bias is None else [bias]
+        return self._compiled(value, inputs.image_BD, inputs.text_BD, scale, *more)
 
     def _compiled(self, value: Callable[..., jax.Array], *values: FloatArray | float) -> Prepared:
         arrays = tuple(self._array(value) for value in values)

@@ -1,5 +1,6 @@
 """The two passes over tiles as one function of JAX with a derivative of its own."""
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -13,10 +14,11 @@ from gcl_spec.loss.tiled.log_sums import LogSums
 from gcl_spec.loss.tiled.own_logits import own_sums
 from gcl_spec.loss.tiled.pull_back import Gradients
 from gcl_spec.loss.tiled.row_sums import Own, RowSums, blocks_of, weights_of
+from gcl_spec.loss.tiled.scales import scales_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2, Layout
 
-__all__ = ["Data", "Static", "row_sums"]
+__all__ = ["Data", "Fixed", "Static", "row_sums"]
 
 
 class Static(NamedTuple):
@@ -30,6 +32,8 @@ class Static(NamedTuple):
     """The samples of a tile."""
     axis_name: str | None
     """The mesh axis whose devices share the tiles; None for one device."""
+    bounded: bool = True
+    """Whether every log-sum stands beside that of a positive, as in `Problem`."""
 
 
 class Data(NamedTuple):
@@ -42,17 +46,27 @@ class Data(NamedTuple):
     damp: jax.Array | None
     """The captions' features, (B, F)."""
     scale: jax.Array
-    """1 / temperature, shape ()."""
+    """1 / temperature, shape (), or one for each place, (S,)."""
+    shift: jax.Array | None
+    """The shift of a sigmoid's logits, shape () or (S,)."""
+
+
+class Fixed(NamedTuple):
+    """The arrays by which there is no derivative."""
+
+    present: jax.Array | None
+    """(M, B) booleans."""
+    ids: jax.Array | None
+    """(B,) integers."""
+    lift: jax.Array | float
+    """Shape (), the most by which sums of blocks are raised above others', as in `Problem`."""
 
 
 class _Residuals(NamedTuple):
     """What the first pass hands to the second."""
 
     data: Data
-    present: jax.Array | None
-    """(M, B) booleans."""
-    ids: jax.Array | None
-    """(B,) integers."""
+    fixed: Fixed
     sums: RowSums
     """The sums of all rows, (K, B) each."""
     shift: jax.Array
@@ -67,9 +81,7 @@ positives: (K, B) each."""
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def row_sums(
-    static: Static, data: Data, present: jax.Array | None, ids: jax.Array | None
-) -> Outputs:
+def row_sums(static: Static, data: Data, fixed: Fixed) -> Outputs:
     """The sums of all rows, (K, B) each, in natural units, with a derivative of their own.
 
     Forward makes one pass over pairs of tiles; the derivative is a second pass
@@ -79,25 +91,25 @@ def row_sums(
     Args:
         static: everything that is no array.
         data: the arrays by which it is differentiated, (B, D) rows among them.
-        present: (M, B) booleans, or None.
-        ids: (B,) integers, or None.
+        fixed: the others, (M, B) and (B,).
     """
-    outputs: Outputs = _forward(static, data, present, ids)[0]
+    outputs: Outputs = _forward(static, data, fixed)[0]
     return outputs
 
 
 @partial(jax.jit, static_argnums=0)
-def _forward(
-    static: Static, data: Data, present: jax.Array | None, ids: jax.Array | None
-) -> tuple[Outputs, _Residuals]:
+def _forward(static: Static, data: Data, fixed: Fixed) -> tuple[Outputs, _Residuals]:
     """The first pass: the outputs, (K, B) each, and what the second pass needs."""
     with jax.default_matmul_precision("float32"):
-        layout, problem = static.layout, _problem(static, data, present, ids)
-        shift, fits = shared_shift(problem, data.scale / LN2, jnp)
-        tiles = Tiles(problem, layout, data.scale / LN2, static.tile, static.axis_name)
-        sums = jax.lax.cond(fits, lambda: tiles.sums(shift), lambda: tiles.sums(None))
+        layout, problem = static.layout, _problem(static, data, fixed)
+        tiles = _tiles(static, problem, data.scale)
+        shift, fits = shared_shift(problem, tiles.scale2, jnp, tiles.scales)
+        if layout.sigmoid:
+            sums = tiles.sums(jnp.zeros_like(shift))
+        else:
+            sums = jax.lax.cond(fits, lambda: tiles.sums(shift), lambda: tiles.sums(None))
         if static.axis_name is not None:
-            sums = over_devices(sums, static.axis_name)
+            sums = over_devices(sums, static.axis_name, linear=layout.sigmoid)
         if layout.positives:
             others, own, mean = blocks_of(sums, jnp)[:3]
             rest = None
@@ -105,14 +117,16 @@ def _forward(
             single, rest = _own(problem, data.scale, static.axis_name)
             sums = sums._replace(own=single)  # weights of a single positive need its count only
             others, own, mean = blocks_of(sums, jnp).others, single.logs.top, single.linear
-        residuals = _Residuals(data, present, ids, sums, shift, fits)
+        residuals = _Residuals(data, fixed, sums, shift, fits)
         return (others, own, mean, rest, sums.own.count), residuals
 
 
 def _own(problem: Problem, scale: jax.Array, axis_name: str | None) -> tuple[Own, jax.Array]:
     """The logits of the own rows, (K, B), in the rows' dtype, and what these lack in digits."""
     with jax.enable_x64(True):
-        exact = own_sums(problem, scale.astype(jnp.float64), jnp, dtype=jnp.float64)
+        bare = replace(problem, shift=None)
+        largest, scales = scales_of(bare, scale.astype(jnp.float64), jnp)
+        exact = own_sums(bare, largest, jnp, dtype=jnp.float64, ratios=scales.ratios)
         linear, count = (x.astype(scale.dtype) for x in exact[1:])
         rest = (exact.linear - linear.astype(jnp.float64)).astype(scale.dtype)
     linear, rest, count = (of_first(x, axis_name) for x in (linear, rest, count))
@@ -121,29 +135,39 @@ def _own(problem: Problem, scale: jax.Array, axis_name: str | None) -> tuple[Own
 
 
 @partial(jax.jit, static_argnums=0)
-def _backward(static: Static, residuals: _Residuals, gradients: Outputs) -> tuple[Data, None, None]:
+def _backward(static: Static, residuals: _Residuals, gradients: Outputs) -> tuple[Data, None]:
     """The second pass: the gradients by `Data`, in its shapes, of those by the outputs, (K, B)."""
     with jax.default_matmul_precision("float32"):
-        data, present, ids, sums, shift, fits = residuals
-        layout, problem = static.layout, _problem(static, data, present, ids)
-        tiles = Tiles(problem, layout, data.scale / LN2, static.tile, static.axis_name)
+        data, fixed, sums, shift, fits = residuals
+        layout, problem = static.layout, _problem(static, data, fixed)
+        tiles = _tiles(static, problem, data.scale)
         dtype = data.rows[0].dtype
 
         def branch(shift: jax.Array | None) -> Gradients:
             one = not layout.positives
             return tiles.gradients(weights_of(Blocks(*gradients[:3]), sums, one, dtype, jnp), shift)
 
-        found = jax.lax.cond(fits, lambda: branch(shift), lambda: branch(None))
-        by_scale = found.log_scale / data.scale
-        return Data(found.rows, found.mix, found.damp, by_scale), None, None
+        if layout.sigmoid:
+            found = branch(jnp.zeros_like(shift))
+        else:
+            found = jax.lax.cond(fits, lambda: branch(shift), lambda: branch(None))
+        by_scale = found.log_scale.reshape(data.scale.shape) / data.scale
+        by_shift = found.shift
+        if data.shift is not None and by_shift is not None:
+            by_shift = by_shift if data.shift.ndim else jnp.sum(by_shift)
+        return Data(found.rows, found.mix, found.damp, by_scale, by_shift), None
 
 
 row_sums.defvjp(_forward, _backward)
 
 
-def _problem(
-    static: Static, data: Data, present: jax.Array | None, ids: jax.Array | None
-) -> Problem:
+def _tiles(static: Static, problem: Problem, scale: jax.Array) -> Tiles:
+    """The tiles of a problem at a scale, shape (), or several, (S,)."""
+    largest, scales = scales_of(problem, scale, jnp)
+    return Tiles(problem, static.layout, largest / LN2, static.tile, static.axis_name, scales)
+
+
+def _problem(static: Static, data: Data, fixed: Fixed) -> Problem:
     """The problem of (B, D) rows that the arrays and the static part make together."""
     layout = static.layout
     return Problem(
@@ -152,8 +176,13 @@ def _problem(
         layout.blocks,
         static.targets,
         mix=data.mix,
-        present=present,
-        ids=ids,
+        present=fixed.present,
+        ids=fixed.ids,
         positives=layout.positives,
         damp=data.damp,
+        places=layout.places,
+        sigmoid=layout.sigmoid,
+        shift=data.shift,
+        lift=fixed.lift,
+        bounded=static.bounded,
     )

@@ -15,7 +15,7 @@ from gcl_spec.backend import LossAndGrads, LossArguments
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
 from gcl_spec.loss.equation import pair_rows
 from gcl_spec.loss.inputs import Weights
-from gcl_spec.loss.stacked import check_stacked, stacked_loss
+from gcl_spec.loss.stacked import StackedOptions, check_stacked, stacked_loss
 from gcl_spec.objective import GCL, Objective
 
 __all__ = ["contrastive_loss", "gcl_loss", "loss_and_grads"]
@@ -32,6 +32,7 @@ def gcl_loss(
     present: Mapping[str, jax.Array] | None = None,
     ids: jax.Array | None = None,
     captions: jax.Array | None = None,
+    bias: jax.Array | float | None = None,
     tile: int | None = None,
     axis_name: str | None = None,
 ) -> jax.Array:
@@ -46,12 +47,15 @@ def gcl_loss(
         image: unit rows, (B, D).
         text: unit rows, (B, D).
         fused: unit rows of the fused embedding, (B, D); normalise(image + text) when not given.
-        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,), or what
+            else the objective's `scales` say.
         objective: which directions are contrasted with which pool.
         weights: of image and text in the fusion, numbers or (B,) each.
         present: (B,) booleans by modality name; rows that are not present take no part.
         ids: (B,) integers; samples with equal ids are not each other's negatives.
         captions: (B, F) unit features of the captions, for AlignCLIP's separation.
+        bias: shifts logits, a number, shape (), or (M, M) by query and pool modality, as in
+            `gcl_spec.loss.gcl_loss`.
         tile: samples of a tile; the measured best when not given.
         axis_name: inside `jax.shard_map`, the mesh axis over which the samples are spread: the loss
             is that of the whole batch, the same on every device, and the work is shared. Without
@@ -76,6 +80,7 @@ def gcl_loss(
         present=present,
         ids=ids,
         captions=captions,
+        bias=bias,
         tile=tile,
         axis_name=axis_name,
     )
@@ -90,6 +95,7 @@ def contrastive_loss(
     present: Mapping[str, jax.Array] | None = None,
     ids: jax.Array | None = None,
     captions: jax.Array | None = None,
+    bias: jax.Array | float | None = None,
     tile: int | None = None,
     axis_name: str | None = None,
 ) -> jax.Array:
@@ -99,12 +105,15 @@ def contrastive_loss(
 
     Args:
         embeddings: rows by modality name, (B, D) each, as `objective.modalities` wants them.
-        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,).
+        log_scale: ln(1 / temperature), a number, shape (), or one for each direction, (T,), or what
+            else the objective's `scales` say.
         objective: which directions are contrasted with which pool.
         weights: of the two parts of a fused modality by its name, numbers or (B,) each.
         present: (B,) booleans by modality name; rows that are not present take no part.
         ids: (B,) integers; samples with equal ids are not each other's negatives.
         captions: (B, F) unit features of the captions, for AlignCLIP's separation.
+        bias: shifts logits, a number, shape (), or (M, M) by query and pool modality, as in
+            `gcl_spec.loss.gcl_loss`.
         tile: samples of a tile, as in `gcl_loss`.
         axis_name: the mesh axis over which the samples are spread, as in `gcl_loss`.
 
@@ -127,6 +136,7 @@ def contrastive_loss(
         objective=objective,
         xp=jnp,
         kernel=GramKernel(tile, axis_name),
+        bias=bias,
         **extras,
     )
     whole: jax.Array = one_value(loss, axis_name)
@@ -140,24 +150,21 @@ def loss_and_grads(
 
     Args:
         z_MBD: (M, B, D), rows in the order of `objective.modalities`.
-        log_scale: shape ().
+        log_scale: shape (), or as the objective's `scales` say.
         arguments: the objective, and what `gcl_spec.backend.LossArguments` says of the samples.
     """
     objective = arguments["objective"]
-    of_samples = (arguments.get("present"), arguments.get("ids"), arguments.get("weights"))
-    inputs: tuple[Any, ...] = (z_MBD, log_scale, *of_samples)
+    further = tuple(arguments.get(name) for name in ("present", "ids", "weights", "bias"))
+    inputs: tuple[Any, ...] = (z_MBD, log_scale, *further)
     xp: Any = jnp
     if all(x is None or _is_on_host(x) for x in inputs):
         # Operation by operation, JAX would compile each check.
         xp, inputs = numpy_namespace, tuple(None if x is None else _on_host(x) for x in inputs)
-    z, s, flags, numbers, factors = inputs
-    check_stacked(
-        z, s, objective=objective, present_MB=flags, ids_B=numbers, weights=factors, xp=xp
-    )
+    z, s, flags, numbers, factors, shifts = inputs
+    options = StackedOptions(present_MB=flags, ids_B=numbers, weights=factors, bias=shifts, xp=xp)
+    check_stacked(z, s, objective=objective, **options)
     kernel = GramKernel(arguments.get("tile"))
-    found: LossAndGrads = _compiled(
-        z_MBD, log_scale, *of_samples, objective=objective, kernel=kernel
-    )
+    found: LossAndGrads = _compiled(z_MBD, log_scale, *further, objective=objective, kernel=kernel)
     return found
 
 
@@ -179,13 +186,14 @@ def _compiled(
     present: jax.Array | None,
     ids: jax.Array | None,
     weights: jax.Array | None,
+    bias: jax.Array | None,
     *,
     objective: Objective,
     kernel: GramKernel,
 ) -> LossAndGrads:
-    """The loss and its gradients, in the shapes of `z_MBD` and `log_scale`, as one program."""
+    """The loss and its gradients, in the shapes of `z_MBD`, `log_scale`, `bias`, as one program."""
 
-    def loss(z: jax.Array, s: jax.Array) -> jax.Array:
+    def loss(z: jax.Array, s: jax.Array, b: jax.Array | None) -> jax.Array:
         value: jax.Array = stacked_loss(
             z,
             s,
@@ -193,10 +201,12 @@ def _compiled(
             present_MB=present,
             ids_B=ids,
             weights=weights,
+            bias=b,
             xp=jnp,
             kernel=kernel,
         )
         return value
 
-    value, (grads, dlog_scale) = jax.value_and_grad(loss, argnums=(0, 1))(z_MBD, log_scale)
-    return LossAndGrads(value, grads, dlog_scale)
+    at = (0, 1) if bias is None else (0, 1, 2)
+    value, found = jax.value_and_grad(loss, argnums=at)(z_MBD, log_scale, bias)
+    return LossAndGrads(value, *found)

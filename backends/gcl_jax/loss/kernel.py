@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import is_jax_array, is_numpy_array
 
-from gcl_jax.loss.autograd import Data, Static, row_sums
+from gcl_jax.loss.autograd import Data, Fixed, Static, row_sums
 from gcl_jax.loss.mesh import whole
 from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.loss.problem import Blocks, Problem, mixed, or_nan
@@ -60,8 +60,8 @@ class GramKernel:
         return jax.lax.stop_gradient(x)
 
     def serves(self, problem: Problem, /) -> bool:
-        """Whether the problem may have several scales, or a sigmoid: with whole blocks it may."""
-        return self.tile is None and problem.rows[0].shape[0] < _PLAIN_BELOW
+        """Whether the problem may have several scales, or a sigmoid: it always may."""
+        return True
 
     def __call__(self, problem: Problem, scale: jax.Array | float, /, *, xp: Any = jnp) -> Blocks:
         """The blocks, (K, B) each, as `gcl_spec.loss.kernel.Kernel` wants them."""
@@ -73,14 +73,27 @@ class GramKernel:
             return found._replace(present=problem.present)
         problem = or_nan(mixed(problem, xp), xp)
         tile = min(self.tile or 256, size)
-        static = Static(layout_of(problem), problem.targets, tile, self.axis_name)
-        number = jnp.asarray(scale, problem.rows[0].dtype)
-        if self.axis_name is not None:
-            # Every device has a part of the gradient by the scale; JAX sums it if it varies.
-            number = jax.lax.pcast(number, self.axis_name, to="varying")
-        data = Data(problem.rows, problem.mix, problem.damp, number)
-        others, own, mean, rest, _ = row_sums(static, data, problem.present, problem.ids)
+        layout, bounded = layout_of(problem), problem.bounded
+        static = Static(layout, problem.targets, tile, self.axis_name, bounded)
+        number = self._varying(jnp.asarray(scale, problem.rows[0].dtype))
+        shift = None if problem.shift is None else self._varying(problem.shift)
+        data = Data(problem.rows, problem.mix, problem.damp, number, shift)
+        lift: Any = problem.lift
+        lift = jax.lax.stop_gradient(lift) if is_jax_array(lift) else lift
+        others, own, mean, rest, _ = row_sums(
+            static, data, Fixed(problem.present, problem.ids, lift)
+        )
         return Blocks(others, own, mean, problem.present, rest)
+
+    def _varying(self, x: jax.Array) -> jax.Array:
+        """The numbers, () or (S,), which every device has: each has a part of the gradient by them.
+
+        JAX sums these parts if the numbers vary over the devices.
+        """
+        if self.axis_name is None:
+            return x
+        # Some vary already, made of constants beside the rows; JAX refuses to cast these.
+        return x + jnp.zeros_like(x) * jax.lax.axis_index(self.axis_name)
 
 
 def _row_products(

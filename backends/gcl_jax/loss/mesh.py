@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from gcl_spec.loss.tiled.log_sums import log_sum_over
+from gcl_spec.loss.tiled.log_sums import LogSums, log_sum_over
 from gcl_spec.loss.tiled.row_sums import Own, RowSums
 
 __all__ = ["Share", "of_first", "over_devices", "share_of", "whole"]
@@ -45,8 +45,14 @@ def of_first(x: jax.Array, axis_name: str | None) -> jax.Array:
     return jnp.asarray(jax.lax.psum(jnp.where(first, x, 0), axis_name))  # type: ignore[no-untyped-call]
 
 
-def over_devices(sums: RowSums, axis_name: str) -> RowSums:
-    """The sums of all devices together, (K, B) each, on each of them."""
+def over_devices(sums: RowSums, axis_name: str, *, linear: bool = False) -> RowSums:
+    """The sums of all devices together, (K, B) each, on each of them.
+
+    Args:
+        sums: the sums of this device's pairs of tiles, (K, B) each.
+        axis_name: the mesh axis.
+        linear: whether those over others are a sigmoid's, which are no logarithms.
+    """
 
     def largest(x: jax.Array) -> jax.Array:
         return jnp.asarray(jax.lax.pmax(jax.lax.stop_gradient(x), axis_name))  # type: ignore[no-untyped-call]
@@ -54,7 +60,11 @@ def over_devices(sums: RowSums, axis_name: str) -> RowSums:
     def total(x: jax.Array) -> jax.Array:
         return jnp.asarray(jax.lax.psum(x, axis_name))  # type: ignore[no-untyped-call]
 
-    others, own = (log_sum_over(x, largest, total, jnp) for x in (sums.others, sums.own.logs))
+    own = log_sum_over(sums.own.logs, largest, total, jnp)
+    if linear:
+        others = LogSums(total(sums.others.top), total(sums.others.rest))
+    else:
+        others = log_sum_over(sums.others, largest, total, jnp)
     return RowSums(others, Own(own, total(sums.own.linear), total(sums.own.count)))
 
 

@@ -1,6 +1,7 @@
 """The loss tile by tile in JAX: `gcl_spec.loss.tiled.loop` as scans, compiled once for all."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,8 @@ from gcl_jax.loss.mesh import Share, share_of
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add
 from gcl_spec.loss.tiled.pull_back import Gradients
-from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Weights
+from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, Weights, add_own
+from gcl_spec.loss.tiled.scales import ONE, Scales
 from gcl_spec.loss.tiled.tile_logits import LN2, BlockMap, Layout, Side, products
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 
@@ -38,9 +40,10 @@ class Tiles:
     Args:
         problem: the rows, (B, D) each, with what belongs to them.
         layout: the static part of the problem.
-        scale2: scale / ln 2, shape ().
+        scale2: the largest scale / ln 2, shape ().
         tile: the samples of a tile.
         axis_name: the mesh axis whose devices share the pairs of tiles, or None.
+        scales: the scales of the blocks' places, as parts of the largest.
     """
 
     def __init__(
@@ -50,8 +53,9 @@ class Tiles:
         scale2: jax.Array,
         tile: int,
         axis_name: str | None,
+        scales: Scales = ONE,
     ) -> None:
-        self.layout, self.tile, self.scale2 = layout, tile, scale2
+        self.layout, self.tile, self.scale2, self.scales = layout, tile, scale2, scales
         self.size, self.problem = problem.rows[0].shape[0], problem
         self.count = -(-self.size // tile)
         pad = self.count * tile - self.size
@@ -73,8 +77,13 @@ class Tiles:
         if axis_name is not None:
             rank, size = jax.lax.axis_index(axis_name), jax.lax.axis_size(axis_name)
             self.zero = self.zero * rank
-        self.diagonal = share_of(np.arange(self.count)[:, None], rank, size)
-        self.pairs = share_of(np.stack(np.triu_indices(self.count, 1), axis=1), rank, size)
+        pairs = np.stack(np.triu_indices(self.count, 1), axis=1)
+        diagonal = np.arange(self.count)[:, None]
+        self.diagonal, self.pairs = (share_of(x, rank, size) for x in (diagonal, pairs))
+        # One body of a scan for both is less to compile, at more work for tiles with themselves.
+        both = np.concatenate([np.repeat(diagonal, 2, axis=1), pairs])
+        self.every = share_of(both, rank, size)
+        self.numbers = jnp.arange(self.count * tile).reshape(self.count, tile)
 
     def sums(self, shift: jax.Array | None) -> RowSums:
         """The first pass: the sums of this device's pairs of tiles, (K, B) each.
@@ -87,28 +96,25 @@ class Tiles:
         no_logs = LogSums(empty - jnp.inf, empty - jnp.inf)
         start = (empty if shift is not None else no_logs, Own(no_logs, empty, empty))
 
-        def of_one(carry: Carry, at: Share) -> tuple[Carry, None]:
-            i = at.pair[0]
-            a, (others, own) = self._side(i), carry
-            found = forward_tile(self._products(a, a), a, a, layout, True, shift, jnp)
-            others = _set(others, i, at.valid, found.others_a)
-            return (others, _set(own, i, at.valid, found.own_a)), None
-
         def of_two(carry: Carry, at: Share) -> tuple[Carry, None]:
             (i, j), (others, own) = at.pair, carry
-            a, b = self._side(i), self._side(j)
-            found = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp)
+            a, b = self._side(i, numbered=True), self._side(j, numbered=True)
+            found = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp, self.scales)
+            # A tile with itself has its sums twice.
+            valid_b = at.valid & (i != j)
             x: Any
-            for k, x in ((i, found.others_a), (j, found.others_b)):
+            for k, valid, x in ((i, at.valid, found.others_a), (j, valid_b, found.others_b)):
                 total = log_add(_at(others, k), x, jnp) if shift is None else _row(others, k) + x
-                others = _set(others, k, at.valid, total)
-            for k, y in ((i, found.own_a), (j, found.own_b)):
-                own = _set(own, k, at.valid, _add_own(_at(own, k), y))
+                others = _set(others, k, valid, total)
+            for k, valid, y in ((i, at.valid, found.own_a), (j, valid_b, found.own_b)):
+                own = _set(own, k, valid, None if y is None else add_own(_at(own, k), y, jnp))
             return (others, own), None
 
-        others, own = _scan(of_two, _scan(of_one, start, self.diagonal), self.pairs)
+        others, own = _scan(of_two, start, self.every)
         others, own = jax.tree.map(self._joined, (others, own))
-        if shift is not None:
+        if layout.sigmoid:
+            others = LogSums(others / LN2, jnp.zeros_like(others))
+        elif shift is not None:
             others = LogSums(jnp.broadcast_to(shift, others.shape), log2_sum(others, jnp))
         return RowSums(others, own)
 
@@ -125,36 +131,45 @@ class Tiles:
         def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
             found, total = carry
             w_a, w_b = (Weights(*(_row(w, k) for w in cut)) for k in (i, j))
-            by_scale, *parts = self._tile(self._side(i), self._side(j), w_a, w_b, same, shift)
-            valid = at.valid.astype(by_scale.dtype)
+            if shift is None:  # of a tile with itself the weights of rows are enough
+                w_b = _without_equal(w_b, i, j)
+            a, b = (self._side(k, numbered=shift is None) for k in (i, j))
+            by_places, *parts = self._tile(a, b, w_a, w_b, same, shift)
+            valid = at.valid.astype(by_places.dtype)
             for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
                 found = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), found, part)
-            return (found, total + valid * by_scale), None
+            return (found, total + valid * by_places), None
 
         sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
-        start = jax.tree.map(lambda x: self.zero + jnp.zeros_like(x), sides), self.zero
-        carry = _scan(
-            lambda carry, at: add(carry, at, at.pair[0], at.pair[0], True), start, self.diagonal
-        )
-        found, total = _scan(
-            lambda carry, at: add(carry, at, at.pair[0], at.pair[1], False), carry, self.pairs
-        )
+        ratios, shifts = self.scales
+        shape = (1 if shifts is None else 2, len(ratios))
+        zeros = jnp.broadcast_to(self.zero, shape)
+        start = jax.tree.map(lambda x: self.zero + jnp.zeros_like(x), sides), zeros
+        one = partial(_on_one, add)
+        two = partial(_on_two, add)
+        if shift is None:
+            found, total = _scan(two, start, self.every)
+        else:
+            found, total = _scan(two, _scan(one, start, self.diagonal), self.pairs)
         found, total = jax.tree.map(lambda x: x * derivatives.factor, (found, total))
         return self._gathered(found, total)
 
     def _tile(
         self, a: Side, b: Side, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
     ) -> tuple[Any, ...]:
-        """The gradients by the scale, (), by side a, and of two different tiles by side b."""
+        """The gradients by scales and shifts, (1, S) or (2, S), by side a, and of two by side b."""
         layout = self.layout
         given = self._products(a, b)
-        found = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp)
+        found = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp, self.scales)
         d_a, d_b = self._row_grads(found.products, a, b)
         of_a = of_b = None
         if a.damp is not None and b.damp is not None and found.damp is not None:
             of_a, of_b = found.damp @ b.damp, found.damp.T @ a.damp
         parts = _Part(d_a, found.mix_a, of_a), _Part(d_b, found.mix_b, of_b)
-        return found.log_scale, *parts[: 1 if same else 2]
+        by_places = jnp.reshape(found.log_scale, (1, -1))
+        if found.shift is not None:
+            by_places = jnp.concatenate([by_places, found.shift[None]])
+        return by_places, *parts[: 1 if same else 2]
 
     def _products(self, a: Side, b: Side) -> BlockMap:
         """The scaled products of two sides, (T, T) for each two kinds of given rows."""
@@ -186,11 +201,13 @@ class Tiles:
                 mix = jnp.where(given == 0, 0, mix / jnp.where(given == 0, 1, given))
         if damp is not None:
             damp = damp.reshape(self.count * self.tile, -1)[: self.size]
-        return Gradients(tuple(by_kind), mix, total, damp)
+        shift = None if self.scales.shifts is None else total[1]
+        return Gradients(tuple(by_kind), mix, total[0], damp, shift)
 
-    def _side(self, i: jax.Array) -> Side:
-        """The side of tile i, a number of shape ()."""
-        return Side(*(None if x is None else _row(x, i) for x in self.sides))
+    def _side(self, i: jax.Array, numbered: bool) -> Side:
+        """The side of tile i, shape (), perhaps with the numbers of its samples."""
+        side = Side(*(None if x is None else _row(x, i) for x in self.sides))
+        return side._replace(samples=_row(self.numbers, i)) if numbered else side
 
     def _cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
         """The array with its axis of samples padded and cut; the axis of tiles comes first."""
@@ -228,9 +245,17 @@ def _set(sums: Any, k: jax.Array, valid: jax.Array, found: Any) -> Any:
     return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, _row(x, k))), sums, found)
 
 
-def _add_own(own: Own, found: Own | None) -> Own | None:
-    """The sums over positives, (K, T) each, of two tiles added."""
-    if found is None:
-        return None
-    logs = log_add(own.logs, found.logs, xp=jnp)
-    return Own(logs, own.linear + found.linear, own.count + found.count)
+def _on_one(add: Callable[..., tuple[Any, None]], carry: Any, at: Share) -> tuple[Any, None]:
+    """What is carried after a tile with itself."""
+    return add(carry, at, at.pair[0], at.pair[0], True)
+
+
+def _on_two(add: Callable[..., tuple[Any, None]], carry: Any, at: Share) -> tuple[Any, None]:
+    """What is carried after two tiles."""
+    return add(carry, at, at.pair[0], at.pair[1], False)
+
+
+def _without_equal(w: Weights, i: jax.Array, j: jax.Array) -> Weights:
+    """The weights, (K, T) each, or zeros where the tiles of two numbers, (), are one."""
+    others, own, mean = (jnp.where(i == j, 0, x) for x in (w.others, w.own, w.mean))
+    return w._replace(others=others, own=own, mean=mean)

@@ -35,7 +35,7 @@ def gcl_terms(
     weights: Mapping[str, Weights] | None = None,
     present: Mapping[str, jax.Array] | None = None,
     ids: jax.Array | None = None,
-    bias: jax.Array | None = None,
+    bias: jax.Array | float | None = None,
     axis_name: str | None = None,
 ) -> DirectionLosses:
     """The loss of `gcl_jax.contrastive_loss`, whose arguments these are, with its directions'.

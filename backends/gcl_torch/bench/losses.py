@@ -11,6 +11,7 @@ from gcl_spec.backend import Candidate, Inputs, Memory, Prepared, Step
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import gcl_loss
 from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.settings import FAMILY, Setting
 from gcl_spec.objective import Objective
 from gcl_torch.bench import peers
 from gcl_torch.loss import functions
@@ -48,6 +49,10 @@ class TorchBench:
                 partial(self._given, gram), "gcl_torch.gcl_loss(image, text, fused)"
             ),
         }
+        for name, setting in FAMILY.items():
+            found[f"gram:{name}"] = Candidate(
+                partial(self._family, setting), f"gcl_torch.gcl_loss, {setting.what}", name
+            )
         for name, peer in peers.PEERS.items():
             found[name] = Candidate(
                 partial(self._peer, peer), peer.about(), peer.computes, peer.missing()
@@ -89,6 +94,21 @@ class TorchBench:
 
         def step() -> tuple[torch.Tensor, ...]:
             value = loss(*rows, log_scale=scale, objective=objective)
+            return value.detach(), *torch.autograd.grad(value, leaves)
+
+        return Prepared(step)
+
+    def _family(self, setting: Setting, inputs: Inputs, objective: Objective) -> Prepared:
+        values = [inputs.image_BD, inputs.text_BD, setting.log_scale(float(inputs.log_scale))]
+        given = setting.bias()
+        leaves = self._leaves(*values, *([] if given is None else [given]))
+        image, text, scale, *more = leaves
+        bias = more[0] if more else None
+
+        def step() -> tuple[torch.Tensor, ...]:
+            value = functions.gcl_loss(
+                image, text, log_scale=scale, objective=setting.objective, bias=bias
+            )
             return value.detach(), *torch.autograd.grad(value, leaves)
 
         return Prepared(step)

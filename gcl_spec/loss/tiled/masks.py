@@ -28,6 +28,10 @@ class Masks(NamedTuple):
 
 def masks_of(a: Side, b: Side, layout: Layout, same: bool, xp: ArrayNamespace) -> Masks:
     """The masks, (Ta, Tb), of two sides; `same` says whether the two are one."""
+    if a.samples is not None and b.samples is not None:
+        own = a.samples[:, None] == b.samples[None, :]
+        alike = own if a.ids is None else a.ids[:, None] == b.ids[None, :]  # type: ignore[index]
+        return Masks(~alike, alike if layout.positives else own)
     if a.ids is not None and b.ids is not None:
         alike = a.ids[:, None] == b.ids[None, :]
         if layout.positives:

@@ -141,6 +141,8 @@ class Side(NamedTuple):
     """(T,) integers."""
     damp: Array | None = None
     """(T, F), the captions' features."""
+    samples: Array | None = None
+    """(T,), the numbers of the samples, where two sides may be one without it being said."""
 
     def size(self, layout: Layout) -> int:
         """The number T of samples."""
