@@ -21,6 +21,7 @@ import numpy as np
 
 from gcl_spec import registry
 from gcl_spec._typing import FloatArray
+from gcl_spec.ablate.pools import sparse
 from gcl_spec.config import toml
 from gcl_spec.data.root import open_root
 from gcl_spec.evaluate.evaluation import Report, evaluate
@@ -30,12 +31,11 @@ from gcl_spec.report.tables import markdown, short_kind
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import encode_items, load_run
 from gcl_spec.tasks.folder import read_tasks
-from gcl_spec.tasks.task import Item, Task
+from gcl_spec.tasks.task import Item
 from gcl_spec.train.training import run_training
 
 FINE_TUNED = {"+ CLIP": "clip", "+ GCL": "gcl", "+ GCL drop": "gcl-drop"}
 FROM_SCRATCH = {"scratch CLIP": "clip", "scratch GCL": "gcl"}
-LEFT_OUT = ("clipart", "tone")
 Pair = tuple[Report, Report]
 """Evaluations on the tasks as they are, and in the sparse pool."""
 
@@ -104,18 +104,9 @@ def both(path: Path, *, centred: bool = False) -> Pair:
         return np.asarray(l2_normalize(z), np.float32)
 
     tasks = read_tasks(root, "tasks")
-    kept = [sparse(task) for task in tasks if not any(name in task.name for name in LEFT_OUT)]
-    found = evaluate(encode, tasks), evaluate(encode, kept)
+    found = evaluate(encode, tasks), evaluate(encode, sparse(tasks))
     file.write_text(json.dumps([report.to_json() for report in found]))
     return found
-
-
-def sparse(task: Task) -> Task:
-    """The task with one picture a concept among the candidates."""
-    kept = tuple(i for i in task.candidates if not (i.image and "twemoji" in i.image))
-    ids = {item.id for item in kept}
-    queries = tuple(query for query in task.queries if task.qrels[query.id] & ids)
-    return Task(task.name, queries, kept, {q.id: task.qrels[q.id] & ids for q in queries})
 
 
 def summary(found: dict[str, list[Pair]]) -> str:

@@ -3,9 +3,10 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -18,6 +19,7 @@ from gcl_cli._options import (
     json_option,
     set_option,
 )
+from gcl_cli.ablate_family import Asked, compare_family
 from gcl_cli.lines import say
 from gcl_spec import registry
 from gcl_spec._files.atomic import check_writable
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from gcl_spec.evaluate.ablated import AblationRow
 
 __all__ = ["command"]
+
+Run: TypeAlias = Callable[[Any, Any, str | None], int]
+"""Trains by a backend, with a reporter, on a device; the number of trainings that failed."""
 
 _RECIPE = "lite-gcl"
 _START = "lite-clip"
@@ -78,6 +83,34 @@ _START = "lite-clip"
     metavar="NAME",
     help="The objective that others are compared with.",
 )
+@click.option("--family", is_flag=True, help="Compare the family of objectives, each at its best.")
+@click.option(
+    "--candidates",
+    multiple=True,
+    metavar="NAME,...",
+    help="--family: these alone; repeatable.  [default: all, as they are and with dropout]",
+)
+@click.option(
+    "--candidate",
+    "own",
+    multiple=True,
+    metavar="NAME=section.key=VALUE,...",
+    help="--family: one of your own, too, such as half=objective.positives=0.5; repeatable.",
+)
+@click.option(
+    "--lr",
+    "rates",
+    multiple=True,
+    metavar="LR",
+    help="--family: a learning rate to try; repeatable.  [default: two for each regime]",
+)
+@click.option(
+    "--regime",
+    "regimes",
+    multiple=True,
+    metavar="gap|scratch",
+    help="--family: only this one; repeatable.  [default: both]",
+)
 @click.option("--out", type=PATH, default=Path("runs/ablation"), show_default=True, metavar="DIR")
 @device_option()
 @click.option("--show", is_flag=True, help="Train nothing: show what is done.")
@@ -98,6 +131,7 @@ def command(
     device: str | None,
     show: bool,
     json_path: Path | None,
+    **of_family: Any,
 ) -> None:
     """Train every objective at every scale with every seed, and compare them.
 
@@ -106,6 +140,11 @@ def command(
     gcl ablate --recipe clip --set model.path=FOLDER --set data.path=FOLDER    your own
     gcl ablate --objective clip --objective gcl --scale 16 --seeds 3           fewer
     gcl ablate --out runs/ablation --show                                      what is done
+    gcl ablate --family --out runs/family                                      the family
+
+    With --family every candidate has the same search over scales and learning rates, with one seed
+    on the validation tasks, and is then trained with all seeds at what was best and evaluated on
+    the test tasks, from the paper's gap and from scratch.
 
     The same command goes on after a stop; the same command beside it shares the work. One that
     fails is a row with its reason, and is tried again by the next command. DIR then holds
@@ -122,38 +161,68 @@ def command(
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("gcl ablate is one process; begin the same command several times instead")
     check_writable(json_path)
+    chosen = tuple(name for name in calibrations or ("cfu+bank",) if name != "none")
+    if _is_family(of_family, (recipe, config_path, start, init, *objectives, reference != "gcl")):
+        of_family = {**of_family, "scales": scales, "seeds": seeds, "calibrations": chosen}
+        asked = Asked(overrides=overrides, out=out, json_path=json_path, show=show, **of_family)
+        _end(compare_family(asked, partial(_train, out, backend, device)), out)
+        return
     used = None if config_path is not None else recipe or _RECIPE
     base = toml.load(recipe=used, path=config_path, overrides=overrides)
     if start is None and init is None and base.model.kind == "lite":
         start = _START
     first = None if start is None else toml.load(recipe=start, path=None, overrides=overrides)
-    chosen = tuple(name for name in calibrations or ("cfu+bank",) if name != "none")
     ablation = Ablation(
         out, base, objectives or OBJECTIVES, scales or SCALES, seeds, chosen, first, init
     )
-    failed = 0 if show else _train(ablation, backend, device)
+    failed = 0
+    if not show:
+        ablation.cells()  # a wrong name is said before a framework is loaded
+        failed = _train(
+            out, backend, device, lambda *how: len(ablation.run(*how[:2], device=how[2]))
+        )
     _show(ablation, reference, json_path)
+    _end(failed, out)
+
+
+def _end(failed: int, out: Path) -> None:
     if failed:
-        say(f"{failed} trainings failed; their reasons stand in {out / 'ablation.html'}", err=True)
+        say(f"{failed} trainings failed; their reasons stand in the page in {out}", err=True)
         sys.exit(1)
 
 
-def _train(ablation: "Ablation", backend: str, device: str | None) -> int:
-    """Train what is not done; the number that failed."""
+def _is_family(of_family: dict[str, Any], others: Sequence[object]) -> bool:
+    """Is the family asked for? Takes the flag out, and refuses what does not go with it."""
+    if not of_family.pop("family"):
+        given = [name for name, value in of_family.items() if value]
+        if given:
+            word = {"own": "candidate", "rates": "lr", "regimes": "regime"}.get(given[0], given[0])
+            raise ConfigError(f"--{word} is for gcl ablate --family")
+        return False
+    if any(others):
+        raise ConfigError(
+            "--family has recipes, starts and objectives of its own: leave out --recipe, --config, "
+            "--start, --init, --objective and --reference; --candidate adds a "
+            "setting, and --set an option of all"
+        )
+    return True
+
+
+def _train(out: Path, backend: str, device: str | None, run: Run) -> int:
+    """Train what is not done, by `run` of a backend, a reporter and a device; what failed."""
     from gcl_spec.progress import open_progress
 
-    ablation.cells()  # a wrong name is said before a framework is loaded
     with caught() as stop:
         try:
             with open_progress() as reporter:
                 made = registry.load_training(backend)
-                return len(ablation.run(made, reporter, device=device))
+                return run(made, reporter, device)
         except StoppedError as error:
             if not error.resumable:
                 raise
             raise StoppedError(f"{error}; the same command goes on", resumable=True) from error
         except KeyboardInterrupt:
-            raise interrupted(ablation.out, stop) from None
+            raise interrupted(out, stop) from None
 
 
 def _show(ablation: "Ablation", reference: str, json_path: Path | None) -> None:

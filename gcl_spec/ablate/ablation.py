@@ -6,25 +6,27 @@ OUT/OBJECTIVE/scale-SCALE/seed-N.failed    why it could not be trained
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from gcl_spec._files import os_errors
 from gcl_spec._files.atomic import atomic_write
 from gcl_spec._files.locks import let_go, lock
 from gcl_spec._words import brief, one_line
+from gcl_spec.ablate.candidates import Settings
 from gcl_spec.ablate.cells import Cell, cell_config, cells
+from gcl_spec.ablate.pools import FILE, pools, stored
+from gcl_spec.ablate.results import CALIBRATED, calibrated, failure_note
 from gcl_spec.backend import TrainingBackend
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, GclError, StoppedError
+from gcl_spec.evaluate.ablated import NONE
 from gcl_spec.evaluate.calibrations.known import check_name
-from gcl_spec.evaluate.evaluation import Report
+from gcl_spec.evaluate.calibrations.rows import EncodedOnce
 from gcl_spec.progress import Reporter
 from gcl_spec.registry import choose_device
-from gcl_spec.run import manifest
 from gcl_spec.run.calibrated import calibrate, each_calibration
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
@@ -33,12 +35,10 @@ from gcl_spec.train.open_data import open_data
 from gcl_spec.train.seeds import SeedRun, planned
 from gcl_spec.train.training import run_training
 
-__all__ = ["START", "Ablation", "calibrated", "failure_note"]
+__all__ = ["START", "Ablation"]
 
 START = "start"
 """The folder of the runs from which cells begin."""
-
-_CALIBRATED = "calibrated.json"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Ablation:
     start: the options of a training for each seed, from whose weights its cells begin; None where
         they begin from fresh weights, or from `init`.
     init: a run, or a checkpoint file, from which all cells begin.
+    candidates: the settings of objectives that are no presets, by name.
+    further: measure runs in further pools, too (`gcl_spec.ablate.pools`).
     """
 
     out: Path
@@ -62,6 +64,8 @@ class Ablation:
     calibrations: Sequence[str] = ()
     start: Config | None = None
     init: Path | None = None
+    candidates: Mapping[str, Settings] = field(default_factory=dict)
+    further: bool = False
 
     def cells(self) -> list[Cell]:
         """All cells, those of the first seed first.
@@ -71,21 +75,30 @@ class Ablation:
                 the folder was started with other options.
             CheckpointError: a run in the folder is damaged.
         """
+        return self.checked(cells(self.objectives, self.scales, self.seeds))
+
+    def checked(self, some: Sequence[Cell]) -> list[Cell]:
+        """These cells, each of which can be trained, or gone on with; errors as `cells`."""
         if self.base.train.seed:
             raise ConfigError("an ablation trains with the seeds 0 to N - 1; leave train.seed out")
         for name in self.calibrations:
             check_name(name)
-        found = cells(self.objectives, self.scales, self.seeds)
-        for cell in found:
+        for cell in some:
             self._planned(cell)
-        return found
+        return [*some]
 
-    def left(self) -> list[Cell]:
-        """The cells that are not done yet."""
-        return [cell for cell in self.cells() if not self._is_done(self._planned(cell))]
+    def left(self, some: Sequence[Cell] | None = None) -> list[Cell]:
+        """The cells that are not done yet, of some or of all."""
+        every = self.cells() if some is None else self.checked(some)
+        return [cell for cell in every if not self._is_done(self._planned(cell))]
 
     def run(
-        self, backend: TrainingBackend, reporter: Reporter, *, device: str | None = None
+        self,
+        backend: TrainingBackend,
+        reporter: Reporter,
+        *,
+        device: str | None = None,
+        some: Sequence[Cell] | None = None,
     ) -> list[Cell]:
         """Train and evaluate every cell that is not done.
 
@@ -97,6 +110,7 @@ class Ablation:
             backend: who trains.
             reporter: hears of progress.
             device: one of the backend's; its first when not given.
+            some: these cells alone; all of `cells` when not given.
 
         Returns:
             The cells that failed.
@@ -105,8 +119,8 @@ class Ablation:
             StoppedError: a signal came; the same call goes on.
         """
         device = choose_device(backend, device)
-        how = _How(backend, device, tuple(self.calibrations), reporter)
-        every, total = self.left(), len(self.cells())
+        how = _How(backend, device, tuple(self.calibrations), self.further, reporter)
+        every, total = self.left(some), len(self.cells() if some is None else some)
         done, failed = total - len(every), list[Cell]()
         for waits in (False, True):
             busy = []
@@ -157,10 +171,12 @@ class Ablation:
         return folder
 
     def _planned(self, cell: Cell) -> SeedRun:
-        return planned(cell.folder(self.out), cell_config(self.base, cell))
+        return planned(cell.folder(self.out), cell_config(self.base, cell, self.candidates))
 
     def _is_done(self, run: SeedRun) -> bool:
-        return run.state == "done" and {*self.calibrations} <= {*calibrated(run.path)}
+        if run.state != "done" or not {*self.calibrations} <= {*calibrated(run.path)}:
+            return False
+        return not self.further or {NONE, *self.calibrations} <= {*stored(run.path)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,27 +186,8 @@ class _How:
     backend: TrainingBackend
     device: str
     calibrations: Sequence[str]
+    further: bool
     reporter: Reporter
-
-
-def calibrated(run: Path) -> dict[str, Report]:
-    """The evaluations of a run in an ablation by calibration, "none" first; {} before them.
-
-    Raises:
-        CheckpointError: the file is not as it was written.
-        DataError: it holds no evaluations.
-    """
-
-    def of(found: Any) -> dict[str, Report]:
-        return {str(name): Report.from_json(one) for name, one in found.items()}
-
-    made = manifest.stored(run, _CALIBRATED) is not None
-    return RunFolder.open(run).parsed(_CALIBRATED, of, "evaluations") if made else {}
-
-
-def failure_note(run: Path) -> Path:
-    """The file beside a run's folder that says why it could not be trained."""
-    return run.with_name(f"{run.name}.failed")
 
 
 def _train(run: SeedRun, init: Path | None, how: _How) -> None:
@@ -207,20 +204,26 @@ def _train(run: SeedRun, init: Path | None, how: _How) -> None:
             init=None if resume else init,
             reporter=how.reporter,
         )
-    if how.calibrations:
-        _calibrate(folder, how)
+    if how.calibrations or how.further:
+        _measure(folder, how)
 
 
-def _calibrate(folder: RunFolder, how: _How) -> None:
+def _measure(folder: RunFolder, how: _How) -> None:
     """Fit the calibrations on the run's training rows, and evaluate it with each."""
     config, found = folder.config(), folder.found()
     trainer = how.backend.trainer(config, device=how.device, state=found.state)
     loaded = LoadedRun(config, found.step, trainer)
-    calibrate(folder, loaded, how.reporter, names=how.calibrations)
+    if how.calibrations:
+        calibrate(folder, loaded, how.reporter, names=how.calibrations)
     with open_data(config, trainer, trainer.world, how.reporter) as data:
-        reports = each_calibration(folder, loaded, data.encode_items(trainer), data.tests)
-    text = json.dumps({name: report.to_json() for name, report in reports.items()})
-    folder.write(_CALIBRATED, text)
+        encode = EncodedOnce(data.encode_items(trainer))
+        if how.calibrations:
+            reports = each_calibration(folder, loaded, encode, data.tests)
+            text = json.dumps({name: report.to_json() for name, report in reports.items()})
+            folder.write(CALIBRATED, text)
+        if how.further:
+            parts = (encode, data.tests, how.calibrations, how.reporter)
+            folder.write(FILE, json.dumps(pools(folder, loaded, *parts)))
 
 
 @contextmanager

@@ -1,18 +1,16 @@
 """The rows of an ablation's table, from the runs in its folder."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from gcl_spec._files.reading import read_regular
-from gcl_spec.ablate.ablation import START, Ablation, calibrated, failure_note
-from gcl_spec.ablate.cells import Cell
+from gcl_spec.ablate.ablation import START, Ablation
+from gcl_spec.ablate.results import reason_of, reports_of
 from gcl_spec.evaluate.ablated import NONE, AblationRow, row_of
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.seeds import seed_folder
 
-__all__ = ["rows_of"]
+__all__ = ["rows_of", "start_rows"]
 
 
 def rows_of(ablation: Ablation) -> list[AblationRow]:
@@ -28,23 +26,31 @@ def rows_of(ablation: Ablation) -> list[AblationRow]:
         DataError: an evaluation cannot be read.
         InputError: runs were evaluated on different queries.
     """
-    found = list(_start_rows(ablation))
+    found = list(start_rows(ablation))
     every = ablation.cells()
     for objective, scale in dict.fromkeys((cell.objective, cell.scale) for cell in every):
         own = [cell for cell in every if (cell.objective, cell.scale) == (objective, scale)]
-        reports = {cell.seed: _reports(cell.folder(ablation.out)) for cell in own}
-        failed = tuple(f"seed {cell.seed}: {why}" for cell in own if (why := _why(ablation, cell)))
+        reports = {cell.seed: reports_of(cell.folder(ablation.out)) for cell in own}
+        failed = tuple(
+            f"seed {cell.seed}: {why}"
+            for cell in own
+            if (why := reason_of(cell.folder(ablation.out)))
+        )
         for name in (NONE, *ablation.calibrations):
             done = [by_name[name] for by_name in reports.values() if name in by_name]
             found.append(row_of(objective, scale, name, done, failed))
     return found
 
 
-def _start_rows(ablation: Ablation) -> Iterator[AblationRow]:
-    """The evaluations before the cells: of the runs that they start from, or of the weights."""
+def start_rows(ablation: Ablation) -> Iterator[AblationRow]:
+    """The evaluations before the cells: of the runs that they start from, or of the weights.
+
+    Args:
+        ablation: whose folder is read; errors as `rows_of`.
+    """
     if ablation.start is not None:
         runs = [seed_folder(ablation.out / START, seed) for seed in range(ablation.seeds)]
-        reports = [_reports(run) for run in runs]
+        reports = [reports_of(run) for run in runs]
     else:
         seeds: dict[int, Report] = {}
         for cell in ablation.cells():
@@ -56,16 +62,3 @@ def _start_rows(ablation: Ablation) -> Iterator[AblationRow]:
         done = [by_name[name] for by_name in reports if name in by_name]
         if done:
             yield row_of(START, "", name, done)
-
-
-def _reports(run: Path) -> dict[str, Report]:
-    """The evaluations of a run by calibration, as far as they are there."""
-    if manifest.stored(run, "after.json") is None:
-        return {}
-    return {NONE: RunFolder.open(run).report("after"), **calibrated(run)}
-
-
-def _why(ablation: Ablation, cell: Cell) -> str:
-    """Why a cell failed; "" where it did not."""
-    note = failure_note(cell.folder(ablation.out))
-    return read_regular(note).decode(errors="replace").strip() if note.is_file() else ""

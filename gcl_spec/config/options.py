@@ -237,6 +237,8 @@ class EvalConfig:
 
     batch_size: int = 256
     """Items encoded at once."""
+    tasks: Literal["tasks", "val_tasks"] = "tasks"
+    """Tasks of the start and the end; val_tasks: validation, by which settings are chosen."""
 
 
 @dataclass(frozen=True, slots=True)

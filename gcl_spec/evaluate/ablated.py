@@ -9,7 +9,7 @@ from gcl_spec.evaluate.comparison import AVERAGE, Difference, compare
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.scores import Scores, mean_of, of_report
 
-__all__ = ["COLUMNS", "NONE", "AblationRow", "against", "row_of"]
+__all__ = ["COLUMNS", "NONE", "AblationRow", "against", "row_of", "spread"]
 
 COLUMNS = ("global hit@10", "local hit@10")
 """The columns of the table."""
@@ -26,9 +26,11 @@ class AblationRow:
     scale: a number or "learned"; "" for the start.
     calibration: its name, or "none".
     scores: means over seeds by query, of both columns; None where no seed is done.
-    geometry: mean and deviation over seeds of each figure of `Report.geometry`.
+    geometry: mean and deviation over seeds of each figure of `Report.geometry`, and of further
+        figures where they were measured.
     failed: the reason of each seed that failed.
     differences: by column, of this row minus the reference; empty where there is none.
+    chosen: the scale and rate that were chosen for it by validation, where they were searched.
     """
 
     objective: str
@@ -38,6 +40,7 @@ class AblationRow:
     geometry: Mapping[str, tuple[float, float | None]]
     failed: tuple[str, ...] = ()
     differences: Mapping[str, Difference] | None = None
+    chosen: str = ""
 
     @property
     def seeds(self) -> int:
@@ -57,6 +60,7 @@ class AblationRow:
         return {
             "objective": self.objective,
             "scale": self.scale,
+            "chosen": self.chosen,
             "calibration": self.calibration,
             "seeds": self.seeds,
             "failed": list(self.failed),
@@ -90,7 +94,7 @@ def row_of(
         scores = mean_of(name, runs)
     geometry = {}
     for key in reports[0].geometry if reports else ():
-        geometry[key] = _spread([r.geometry[key] for r in reports if key in r.geometry])
+        geometry[key] = spread([r.geometry[key] for r in reports if key in r.geometry])
     return AblationRow(objective, scale, calibration, scores, geometry, failed)
 
 
@@ -130,5 +134,6 @@ def _averages(scores: Scores) -> dict[str, float]:
     return {name: scores.average(name) for name in COLUMNS}
 
 
-def _spread(values: Sequence[float]) -> tuple[float, float | None]:
+def spread(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and standard deviation of values; one alone has no deviation."""
     return fmean(values), stdev(values) if len(values) > 1 else None

@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from gcl_spec.evaluate.ablated import COLUMNS, NONE, AblationRow
 from gcl_spec.evaluate.comparison import Difference
 
-__all__ = ["PAPER", "ablation_rows", "geometry_rows", "legend", "markdown", "titles"]
+__all__ = [
+    "PAPER",
+    "ablation_rows",
+    "geometry_rows",
+    "legend",
+    "markdown",
+    "number",
+    "percent",
+    "titles",
+    "verdict",
+]
 
 PAPER: Mapping[str, float] = {
     "start": 21.18,
@@ -58,9 +68,9 @@ def ablation_rows(rows: Sequence[AblationRow], calibration: str) -> list[list[st
         if row.scores is None:
             found.append([*head, "-", "-", "", "", "failed" if row.failed else "not run"])
             continue
-        values = [_percent(*row.value(column)) for column in COLUMNS]
+        values = [percent(*row.value(column)) for column in COLUMNS]
         lost = f"{len(row.failed)} failed" if row.failed else ""
-        verdicts = [_verdict((row.differences or {}).get(column)) for column in COLUMNS]
+        verdicts = [verdict((row.differences or {}).get(column)) for column in COLUMNS]
         found.append([*head, *values, *verdicts, lost])
     return found
 
@@ -71,9 +81,7 @@ def geometry_rows(rows: Sequence[AblationRow]) -> list[list[str]]:
     found = [["objective", "scale", *names]]
     for row in rows:
         if row.calibration == NONE and row.scores is not None:
-            cells = [
-                _number(*row.geometry[name]) if name in row.geometry else "-" for name in names
-            ]
+            cells = [number(*row.geometry[name]) if name in row.geometry else "-" for name in names]
             found.append([row.objective, row.scale or "-", *cells])
     return found
 
@@ -90,17 +98,20 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], f"|{'|'.join(ruler)}|", *lines[1:]]) + "\n"
 
 
-def _verdict(one: Difference | None) -> str:
+def verdict(one: Difference | None) -> str:
+    """A difference in points of percent, with stars as `legend` says; "" for none."""
     if one is None:
         return ""
     stars = "**" if one.corrected < 0.01 else "*" if one.corrected < 0.05 else ""
     return f"{100 * one.difference + 0.0:+.1f}{stars}"
 
 
-def _percent(value: float, deviation: float | None) -> str:
+def percent(value: float, deviation: float | None) -> str:
+    """A share in percent, with its deviation over seeds where there is one."""
     return f"{100 * value:.1f}" + ("" if deviation is None else f"±{100 * deviation:.1f}")
 
 
-def _number(value: float, deviation: float | None) -> str:
+def number(value: float, deviation: float | None) -> str:
+    """A figure with its deviation over seeds where there is one."""
     digits = 0 if abs(value) >= 10 else 2
     return f"{value:.{digits}f}" + ("" if deviation is None else f"±{deviation:.{digits}f}")

@@ -11,6 +11,7 @@ run-id                           the id that the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
 sweep.json                       what `gcl eval --sweep` found last, where it was asked
 calibrated.json                  the evaluation at the end with calibrations, in an ablation
+pools.json                       its figures in further pools, in a comparison of the family
 report.html                      the same to look at
 checksums.json                   what all of these but the checkpoints must be, and which
                                  checkpoint is the newest, see `manifest`

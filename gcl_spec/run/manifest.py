@@ -25,7 +25,7 @@ __all__ = [
 _NAME = "checksums.json"
 _CHECKPOINT = re.compile(r"step-\d{8}\.safetensors")
 _LOGS = ("metrics.jsonl", "bad_samples.jsonl")
-_DERIVED = ("after.json", "calibrated.json", "report.html", "sweep.json")
+_DERIVED = ("after.json", "calibrated.json", "pools.json", "report.html", "sweep.json")
 """Files that are written again, or not needed, when a run goes on."""
 
 FILES = (

@@ -18,6 +18,7 @@ from gcl_spec.data.root import Root, open_root
 from gcl_spec.data.sample import BadSample, Sample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.embed.encode import encode
+from gcl_spec.errors import ConfigError
 from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.evaluate.evaluation import Report, evaluate
 from gcl_spec.evaluate.trec_folder import Watch
@@ -167,6 +168,11 @@ class TrainingData:
             reporter.say(f"note: {note}")
 
     def _open_vectors(self, source: VectorSource) -> None:
+        if self._config.eval.tasks != "tasks":
+            raise ConfigError(
+                f"eval.tasks = {self._config.eval.tasks!r}: vectors have no validation "
+                "tasks beside those that are held out"
+            )
         self._source, self.tests = hold_out(
             source, self._config.data.holdout, self._config.model.modalities
         )
@@ -183,7 +189,8 @@ class TrainingData:
         if evaluates:
             if self.test_root is not root:
                 reporter.say(f"note: {root.name} has no tasks/; evaluated on the starter set's")
-            self.tests = self._answerable(read_tasks(self.test_root, "tasks"), reporter)
+            found = read_tasks(self.test_root, config.eval.tasks)
+            self.tests = self._answerable(found, reporter)
         if evaluates and config.train.eval_every:
             found = read_tasks(self.test_root, "val_tasks")
             self._validations = self._answerable(found, reporter)

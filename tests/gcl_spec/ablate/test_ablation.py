@@ -9,8 +9,9 @@ import pytest
 
 from fake import FakeBackend
 from gcl_spec._files.locks import let_go, lock
-from gcl_spec.ablate.ablation import Ablation, calibrated, failure_note
+from gcl_spec.ablate.ablation import Ablation
 from gcl_spec.ablate.cells import Cell
+from gcl_spec.ablate.results import calibrated, failure_note
 from gcl_spec.ablate.rows import rows_of
 from gcl_spec.errors import CheckpointError, ConfigError, StoppedError
 from gcl_spec.run.folder import RunFolder

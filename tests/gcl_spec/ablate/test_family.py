@@ -1,0 +1,87 @@
+"""The comparison of the family by a backend in NumPy: search, choice, and test tasks once."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fake import FakeBackend
+from gcl_spec.ablate import pools
+from gcl_spec.ablate.choice import FILE
+from gcl_spec.ablate.family import Family, family_of
+from gcl_spec.ablate.family_rows import family_rows, searched
+from gcl_spec.errors import ConfigError, StoppedError
+from gcl_spec.run.folder import RunFolder
+from gcl_spec.train.loop import Loop
+from loop_config import Said
+from tiles_on_disk import write_data
+
+SETTINGS = {"clip": ("objective.preset=clip",), "half": ("objective.positives=0.5",)}
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Family:
+    data = write_data(tmp_path / "tiles")
+    sets = ["model.width=4", "model.image_size=32", "train.batch_size=6", "train.steps=1"]
+    sets += [f"data.path='{data}'", f"data.cache='{tmp_path / 'cache'}'", "train.keep=1"]
+    return family_of(
+        tmp_path / "out", "gap", SETTINGS, scales=["16"], rates=["0.01", "1"], seeds=1,
+        calibrations=["mean"], overrides=sets,
+    )  # fmt: skip
+
+
+def test_choices_are_made_on_validation_tasks_and_each_is_tested_once(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = SimpleNamespace(worst=SimpleNamespace(value=0.25, name="0:100:0"))
+    monkeypatch.setattr(pools, "sweep_run", lambda *_, **__: (swept, ()))
+    assert family.run(FakeBackend(), Said()) == []
+    assert searched(family) == (4, 4)
+    for cell in family.search():
+        config = RunFolder.open(cell.folder(family.out)).config()
+        assert config.eval.tasks == "val_tasks"
+        assert not pools.stored(cell.folder(family.out))
+    choices = family.choices()
+    assert [*choices] == [(c, by) for c in SETTINGS for by in ("none", "mean")]
+    for cell in family.cells():
+        run = RunFolder.open(cell.folder(family.out))
+        assert run.config().eval.tasks == "tasks"
+        assert pools.stored(run.path)["mean"] == {pools.WORST: 0.25}
+    start, *_, last = family_rows(family)
+    assert (start.objective, start.geometry[pools.WORST]) == ("start", (0.25, None))
+    assert (last.objective, last.calibration, last.seeds) == ("half", "mean", 1)
+    assert last.chosen == choices["half", "mean"].name
+    said = Said()
+    monkeypatch.setattr(Loop, "run", None)
+    assert family.run(FakeBackend(), said) == []
+    assert said.lines == []
+    with pytest.raises(ConfigError, match="other scales or learning rates"):
+        replace(family, rates=["1"]).search()
+
+
+def test_a_stop_chooses_nothing_and_a_failed_setting_is_not_chosen(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = replace(family, ablation=replace(family.ablation, calibrations=(), start=None))
+    train = Loop.run
+
+    def failing(loop: Loop) -> None:
+        if loop.config.objective.preset == "clip" and loop.config.optim.lr == 0.01:
+            raise RuntimeError("no memory")
+        if stops and loop.config.objective.preset != "clip":
+            raise StoppedError("stopped by SIGTERM", resumable=True)
+        train(loop)
+
+    monkeypatch.setattr(Loop, "run", failing)
+    stops = True
+    with pytest.raises(StoppedError):
+        family.run(FakeBackend(), Said())
+    assert not (family.out / FILE).exists()
+    assert family.cells() == []
+    row = family_rows(family)[0]
+    assert (row.seeds, row.failed) == (0, ("clip at scale 16, lr 0.01, seed 0: no memory",))
+    stops = False
+    assert [cell.lr for cell in family.run(FakeBackend(), Said())] == ["0.01"]
+    clip = family.choices()["clip", "none"]
+    assert (clip.lr, [one.failed for one in clip.tried]) == ("1", ["no memory", ""])
