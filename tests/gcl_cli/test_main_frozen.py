@@ -24,8 +24,9 @@ OPTIONS = {
     },
     "compare": {"--allow-unverified", "--fail-under", "--json", "--metric", "--pool", "--qrels"},
     "embed": {
-        "--allow-unverified", "--backend", "--benchmark", "--calibration", "--device", "--dtype",
-        "--instructions", "--items", "--set", "--shard", "--step",
+        "--address", "--allow-unverified", "--backend", "--benchmark", "--calibration", "--device",
+        "--dtype", "--engine", "--instructions", "--items", "--set", "--shard", "--step",
+        "--workers",
     },
     "index": {
         "--allow-unverified", "--backend", "--benchmark", "--calibration", "--check", "--delete",
