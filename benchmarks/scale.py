@@ -10,6 +10,8 @@ second on each of m machines takes N / (3600 m r) hours.
 ITEMS = (10**5, 10**6, 10**7, 10**8, 10**9)
 WIDTHS = (256, 512)
 BYTES = {"float32": 4.0, "float16": 2.0, "int8": 1.0, "binary": 1 / 8}
+KEPT = (*((name,) for name in BYTES), ("int8", "float16"), ("binary", "float16"))
+"""What an index stores: rows or codes, or codes with whole rows beside them (`--rescore`)."""
 OTHER = 300
 """Bytes of an item beside its vector: an id and a path of 40 letters each, a hash of 64, a text of
 some 150."""
@@ -55,10 +57,10 @@ def tables() -> list[str]:
          *(size(n * width * BYTES[name]) for n in ITEMS)] for width, name in forms
     ]  # fmt: skip
     disk = [
-        [f"{width} x {name}", *(size(n * (width * BYTES[name] + OTHER)) for n in ITEMS)]
-        for width, name in forms
-        if name.startswith("float")
-    ]
+        [f"{width} x {' + '.join(kept)}",
+         *(size(n * (width * sum(BYTES[name] for name in kept) + OTHER)) for n in ITEMS)]
+        for width in WIDTHS for kept in KEPT
+    ]  # fmt: skip
     times = [
         [f"{rate:,} items/s, {machines} machine{'s' if machines > 1 else ''}",
          *(hours(n / (3600 * rate * machines)) for n in ITEMS)]

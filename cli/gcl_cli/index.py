@@ -20,6 +20,7 @@ from gcl_cli.lines import say
 from gcl_spec.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gcl_spec.index import Index
     from gcl_spec.index.build import Asked
     from gcl_spec.index.items import Added
     from gcl_spec.index.used import Used
@@ -77,8 +78,13 @@ _SHOWN = 5
 )
 @click.option(
     "--dtype",
+    type=click.Choice(["float32", "float16", "int8", "binary"]),
+    help="That of the vectors of a new index: numbers, a byte each, or a bit.  [default: float32]",
+)
+@click.option(
+    "--rescore",
     type=click.Choice(["float32", "float16"]),
-    help="That of the vectors of a new index.  [default: float32]",
+    help="Keep whole rows, too, beside int8 or binary, by which the best hits are scored.",
 )
 @click.option("--run", "moved", type=PATH, metavar="RUN", help="The run of INDEX, where it moved.")
 @store_option(
@@ -103,6 +109,7 @@ def command(
     prefix: str,
     calibrations: tuple[str, ...],
     dtype: str | None,
+    rescore: str | None,
     moved: Path | None,
     store: str | None,
     overrides: tuple[str, ...],
@@ -133,7 +140,7 @@ def command(
         if out is None:
             raise ConfigError("name the index: gcl index RUN DATA --out INDEX")
         asked = Asked(paths[1], kind, benchmark or "", prefix, update)
-        _add(Path(paths[0]), asked, out, used, dtype, calibrations)
+        _add(Path(paths[0]), asked, out, used, (dtype, rescore), calibrations)
         return
     if len(paths) != 1 or out is not None:
         raise ConfigError("give RUN DATA --out INDEX, or INDEX alone with what is to be done")
@@ -163,14 +170,17 @@ def _add(
     asked: "Asked",
     out: Path,
     used: "Used",
-    dtype: str | None,
+    form: tuple[str | None, str | None],
     calibrations: Sequence[str],
 ) -> None:
     from gcl_spec.index.build import add_data
     from gcl_spec.progress import open_progress
 
     with open_progress() as reporter:
-        done = add_data(run, asked, out, used, reporter, dtype=dtype, calibrations=calibrations)
+        done = add_data(
+            run, asked, out, used, reporter, dtype=form[0], rescore=form[1],
+            calibrations=calibrations,
+        )  # fmt: skip
     _say_done(done)
     _show(out, measure=False)
 
@@ -225,14 +235,24 @@ def _show(path: Path, *, measure: bool) -> None:
     about, state = index.about, index.state()
     say(f"model      {about.maker.name}, run {about.run}")
     names = ", ".join(about.calibrations) or "none"
-    say(f"vectors    {about.width} numbers of {about.maker.dtype}; calibrations: {names}")
+    whole = f", and whole rows of {about.codes.rescore}" if about.codes and not index.codes else ""
+    say(f"vectors    {about.width} numbers of {about.dtype}{whole}; calibrations: {names}")
     for origin in about.origins:
         say(f"items of   {origin.path or 'programs'} ({origin.kind})")
     say(f"disk       {state.bytes / 1e6:,.1f} MB in {state.fragments} fragments, "
         f"{state.versions} versions")  # fmt: skip
+    _say_quality(index)
+
+
+def _say_quality(index: "Index") -> None:
     found = index.quality()
     if found is None:
-        say("searches   are exact")
+        say(
+            f"searches   compare all {index.codes} codes; no whole rows are kept to measure what "
+            "that loses, as gcl eval --quantise does"
+            if index.codes
+            else "searches   are exact"
+        )
         return
     fast, slow = found.milliseconds
     say(f"searches   are approximate: recall@10 {found.recall:.3f} against exact ones, "

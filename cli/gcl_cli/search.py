@@ -95,7 +95,8 @@ def command(
     gcl search pictures --image shoe.jpg --text "the same in red" --only image
     gcl search pictures --like holiday/12.jpg --sheet hits.png
 
-    Scores are cosines. A filter applies before the search. Of equal scores the lower id is first.
+    Scores are cosines, approximate ones where the index holds int8 or binary codes alone. A filter
+    applies before the search. Of equal scores the lower id is first.
     """
     from gcl_spec._files.atomic import check_writable
     from gcl_spec.index import open_index
@@ -115,10 +116,12 @@ def command(
     )  # fmt: skip
     places = [opened.path_of(hit) for hit in hits]
     records = [{**hit.to_json(), "path": x} for hit, x in zip(hits, places, strict=True)]
-    write_json(json_path, {"index": str(index), "hits": records})
+    write_json(json_path, {"index": str(index), "codes": opened.codes, "hits": records})
     if sheet is not None:
         _write_sheet(sheet, opened, hits)
     _show(hits, places)
+    if opened.codes:
+        say(f"scores are approximate: the index holds {opened.codes} codes alone", err=True)
 
 
 def _write_sheet(path: Path, index: "Index", hits: "Sequence[Hit]") -> None:

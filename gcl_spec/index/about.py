@@ -6,15 +6,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gcl_spec._files.atomic import atomic_write
 from gcl_spec._files.reading import parse_json, read_regular, reason
 from gcl_spec.embed.maker import Maker
 from gcl_spec.errors import DataError
+from gcl_spec.index.coding import CODES, BitCoding, Codes, Coding, Int8Coding
 
-__all__ = ["ABOUT", "TABLE", "About", "Origin", "read_about", "side_by_side", "write_about"]
+__all__ = [
+    "ABOUT",
+    "TABLE",
+    "About",
+    "Origin",
+    "form_of",
+    "read_about",
+    "side_by_side",
+    "write_about",
+]
 
 ABOUT, TABLE = "index.json", "items"
-_FORMAT, _FAMILY = "gcl-spec/index-1", "gcl-spec/index-"
+_FORMAT, _CODED, _FAMILY = "gcl-spec/index-1", "gcl-spec/index-2", "gcl-spec/index-"
+"""Codes have a format of their own, so that older versions do not take them for rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,8 @@ class About:
     run: the path of the run when the index was made.
     origins: places that items came from; a row has the number of its own.
     trained: the rows from which the partitions of approximate searches were made, by column.
+    codes: what is stored in place of rows; None: rows of the maker's dtype.
+    ranges: those of each column of int8 codes: the smallest numbers, and the largest.
     """
 
     maker: Maker
@@ -53,6 +68,29 @@ class About:
     calibrations: Mapping[str, tuple[str, int]]
     origins: tuple[Origin, ...] = ()
     trained: Mapping[str, int] = field(default_factory=dict)
+    codes: Codes | None = None
+    ranges: Mapping[str, tuple[list[float], list[float]]] = field(default_factory=dict)
+
+    @property
+    def dtype(self) -> str:
+        """That of the vectors or codes that are searched."""
+        return self.codes.form if self.codes else self.maker.dtype
+
+    @property
+    def form(self) -> str:
+        """What is stored, as the options of `gcl index` say it."""
+        return form_of(self.dtype, self.codes.rescore if self.codes else "")
+
+    def codings(self) -> dict[str, Coding]:
+        """What makes the codes of each column; empty where rows are stored."""
+        if self.codes is None:
+            return {}
+        return {name: self._coding(name, width) for name, width in self.columns().values()}
+
+    def _coding(self, column: str, width: int) -> Coding:
+        if self.codes is not None and self.codes.form == "binary":
+            return BitCoding(width)
+        return Int8Coding(np.asarray(self.ranges[column], np.float32))
 
     def columns(self) -> dict[str, tuple[str, int]]:
         """The column of the table and the width of the vectors, by calibration, "" for none."""
@@ -71,8 +109,11 @@ class About:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""
+        coded: dict[str, Any] = {}
+        if self.codes is not None:
+            coded = {"codes": list(self.codes), "ranges": dict(self.ranges)}
         return {
-            "format": _FORMAT,
+            "format": _CODED if coded else _FORMAT,
             "maker": self.maker.to_json(),
             "metric": "dot",
             "width": self.width,
@@ -80,6 +121,7 @@ class About:
             "run": self.run,
             "origins": [[x.kind, x.path, x.options, x.prefix] for x in self.origins],
             "trained": dict(self.trained),
+            **coded,
         }
 
 
@@ -104,14 +146,17 @@ def read_about(folder: Path) -> About:
     try:
         record = parse_json(read_regular(path))
         _check_format(folder, record)
-        return About(
+        found = About(
             maker=Maker.from_json(record["maker"]),
             width=int(record["width"]),
             run=str(record["run"]),
             calibrations={str(k): (str(x), int(n)) for k, (x, n) in record["calibrations"].items()},
             origins=tuple(Origin(*map(str, x)) for x in record["origins"]),
             trained={str(k): int(n) for k, n in record.get("trained", {}).items()},
+            **_coded(record),
         )
+        found.codings()
+        return found
     except FileNotFoundError:
         raise DataError(
             f"{folder} is no index (no {ABOUT}); make one: gcl index RUN DATA --out {folder}"
@@ -122,15 +167,41 @@ def read_about(folder: Path) -> About:
         raise DataError(f"{path}: cannot read it: {reason(error)}; make the index again") from error
 
 
+def form_of(dtype: str, rescore: str) -> str:
+    """The options of `gcl index` that give this form.
+
+    >>> form_of("int8", "float16")
+    '--dtype int8 --rescore float16'
+    """
+    return f"--dtype {dtype}" + (f" --rescore {rescore}" if rescore else "")
+
+
+def _coded(record: Any) -> dict[str, Any]:
+    """The codes and ranges of an index of codes."""
+    if record["format"] != _CODED:
+        return {}
+    codes = Codes(*map(str, record["codes"]))
+    if codes.form not in CODES or codes.rescore not in ("", "float32", "float16"):
+        raise ValueError(f"no codes {codes.form!r:.40}")
+    ranges = {
+        str(k): (_numbers(low), _numbers(high)) for k, (low, high) in record["ranges"].items()
+    }
+    return {"codes": codes, "ranges": ranges}
+
+
+def _numbers(values: Any) -> list[float]:
+    return [float(x) for x in values]
+
+
 def _check_format(folder: Path, record: Any) -> None:
     found = str(record.get("format"))
-    if found == _FORMAT:
+    if found in (_FORMAT, _CODED):
         return
     if not found.startswith(_FAMILY):
         raise DataError(f"{folder} is no index: the format of its {ABOUT} is {found!r:.60}")
     raise DataError(
         f"{folder} is an index of another version (format {found!r:.60}, this version reads "
-        f"{_FORMAT!r}); make it again: gcl index RUN DATA --out ANOTHER"
+        f"{_FORMAT!r} and {_CODED!r}); make it again: gcl index RUN DATA --out ANOTHER"
     )
 
 

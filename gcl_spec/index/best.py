@@ -9,7 +9,7 @@ from gcl_spec._typing import AnyArray, BoolArray, FloatArray, IntArray
 from gcl_spec.search.bounds import FLOAT32, gamma
 from gcl_spec.search.pair_scores import pair_scores
 
-__all__ = ["Best", "best_rows", "largest_norm"]
+__all__ = ["Best", "best_of", "best_rows", "largest_norm"]
 
 _CHUNK = 65_536
 _SLACK = 1 + 2.0**-20
@@ -61,20 +61,50 @@ def best_rows(
     for start in range(0, len(rows_CD), _CHUNK):
         part = slice(start, start + _CHUNK)
         product_C[part] = rows_CD[part].astype(np.float32, copy=False) @ query_D
-    count = len(rows_CD) if keep_C is None else int(np.count_nonzero(keep_C))
+    error = _SLACK * gamma(len(query_D) + 2, FLOAT32) * float(np.linalg.norm(query_D)) * norm
+
+    def score(place_N: IntArray) -> FloatArray:
+        zero_N = np.zeros(len(place_N), np.int64)
+        return pair_scores(query_D[None], rows_CD[place_N], zero_N, np.arange(len(place_N)))
+
+    return best_of(product_C, error, k, score, keep_C=keep_C, ids=ids)
+
+
+def best_of(
+    product_C: FloatArray,
+    error: float,
+    k: int,
+    score: Callable[[IntArray], FloatArray],
+    *,
+    keep_C: BoolArray | None = None,
+    ids: Callable[[IntArray], Sequence[str]] | None = None,
+    ties: bool = False,
+) -> Best:
+    """The `k` rows with the highest scores, of which only those that may be among them are scored.
+
+    Args:
+        product_C: what is at most `error` from each row's score, (C,); it is overwritten.
+        error: so far at most.
+        k: how many are wanted.
+        score: gives the scores (N,) of rows by their places, (N,).
+        keep_C: which rows are searched, (C,); None: all.
+        ids: gives the ids of rows by their places, (N,): of equal scores the lower id comes first.
+            None: the rows lie in the order of their ids.
+        ties: give also the others whose score is that of the last one.
+    """
+    count = len(product_C) if keep_C is None else int(np.count_nonzero(keep_C))
     if keep_C is not None:
         product_C[~keep_C] = -np.inf
     k = min(k, count)
     if not k:
         return Best(np.zeros(0, np.int64), np.zeros(0))
-    error = _SLACK * gamma(len(query_D) + 2, FLOAT32) * float(np.linalg.norm(query_D)) * norm
     least = float(np.partition(product_C, -k)[-k]) - 2 * error - 1e-30
     near_N = np.flatnonzero(product_C >= least)
-    zero_N = np.zeros(len(near_N), np.int64)
-    score_N = pair_scores(query_D[None], rows_CD[near_N], zero_N, np.arange(len(near_N)))
+    score_N = score(near_N)
     rank_N = near_N if ids is None else _ranks(ids(near_N))
-    order_K = np.lexsort((rank_N, -score_N))[:k]
-    return Best(near_N[order_K], score_N[order_K])
+    order_N = np.lexsort((rank_N, -score_N))
+    many = int(np.count_nonzero(score_N >= score_N[order_N[k - 1]])) if ties else k
+    return Best(near_N[order_N[:many]], score_N[order_N[:many]])
 
 
 def _ranks(names: Sequence[str]) -> IntArray:

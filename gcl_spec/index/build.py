@@ -9,8 +9,10 @@ from gcl_spec.embed.manifest import MANIFEST
 from gcl_spec.errors import ConfigError, DataError, StoppedError
 from gcl_spec.index.about import ABOUT, About, read_about
 from gcl_spec.index.adding import Adding
+from gcl_spec.index.coding import Codes
 from gcl_spec.index.embedded import embedded_items
 from gcl_spec.index.folder import FolderListing
+from gcl_spec.index.form import Form, chosen_form
 from gcl_spec.index.given import FILES
 from gcl_spec.index.items import Added, Items
 from gcl_spec.index.model import Model, load_model, model_of
@@ -44,6 +46,7 @@ def add_data(
     reporter: Reporter,
     *,
     dtype: str | None = None,
+    rescore: str | None = None,
     calibrations: Sequence[str] = (),
 ) -> Added:
     """Add the items of data to the index `out`, which is made where there is none.
@@ -54,7 +57,9 @@ def add_data(
         out: the index.
         used: how the run is used.
         reporter: hears of progress, and of what is noteworthy.
-        dtype: that of the vectors of a new index; None: float32.
+        dtype: that of the vectors of a new index, "float32", "float16", "int8" or "binary"; None:
+            float32.
+        rescore: the dtype of whole rows beside int8 or binary codes; None: there are none.
         calibrations: the names of those whose rows a new index has, too.
 
     Raises:
@@ -63,7 +68,8 @@ def add_data(
             whole commits more.
     """
     about = read_about(out) if is_file(out / ABOUT) else None
-    model = _model(run, about, out, used, dtype, calibrations)
+    form = chosen_form(about, out, dtype, rescore)
+    model = _model(run, about, out, used, form, calibrations)
     if is_file(Path(asked.data) / MANIFEST):
         items = embedded_items(Path(asked.data), model, asked.prefix)
     else:
@@ -71,7 +77,7 @@ def add_data(
             asked.data, asked.kind, model.config, benchmark=asked.benchmark, prefix=asked.prefix
         )
         items = items_of(origin, model.config)
-    return _added(out, model, items, reporter, update=asked.update)
+    return _added(out, model, items, reporter, update=asked.update, codes=form.codes)
 
 
 def follow(run: Path | None, out: Path, used: Used, reporter: Reporter) -> list[Added]:
@@ -88,7 +94,7 @@ def follow(run: Path | None, out: Path, used: Used, reporter: Reporter) -> list[
         DataError: a place is not there any more; its items stay.
     """
     about = read_about(out)
-    model = _model(run, about, out, used, None, ())
+    model = _model(run, about, out, used, Form(about.maker.dtype, about.codes), ())
     places = [origin for origin in about.origins if origin != FILES]
     if not places:
         raise DataError(f"{out} has items of programs alone, which no folder tells of")
@@ -100,7 +106,7 @@ def _model(
     about: About | None,
     out: Path,
     used: Used,
-    dtype: str | None,
+    form: Form,
     calibrations: Sequence[str],
 ) -> Model:
     if about is None:
@@ -108,20 +114,40 @@ def _model(
             raise ConfigError(
                 f"{out} is no index yet; name the run: gcl index RUN DATA --out {out}"
             )
-        return load_model(run, used, dtype=dtype or "float32", calibrations=calibrations)
-    there, names = about.maker.dtype, tuple(about.calibrations)
-    if dtype not in (None, there) or (calibrations and tuple(calibrations) != names):
+        model = load_model(run, used, dtype=form.dtype, calibrations=calibrations)
+        _refuse_appended(model, form)
+        return model
+    names = tuple(about.calibrations)
+    if calibrations and tuple(calibrations) != names:
         raise ConfigError(
-            f"{out} was made with --dtype {there} and calibration {', '.join(names) or 'none'}; "
-            "make another index for others"
+            f"{out} was made with calibration {', '.join(names) or 'none'}, not "
+            f"{', '.join(calibrations)}; make another index for others"
         )
     return model_of(about, out, run, used)
 
 
-def _added(out: Path, model: Model, items: Items, reporter: Reporter, *, update: bool) -> Added:
+def _refuse_appended(model: Model, form: Form) -> None:
+    """Refuse calibrations that append numbers, which codes do not hold."""
+    for name, chain in model.calibrations.items():
+        if form.codes is not None and chain.appended:
+            raise ConfigError(
+                f"the calibration {name} appends numbers to rows, which {form.codes.form} codes do "
+                "not hold; take one that does not, such as cfu or mean"
+            )
+
+
+def _added(
+    out: Path,
+    model: Model,
+    items: Items,
+    reporter: Reporter,
+    *,
+    update: bool,
+    codes: Codes | None = None,
+) -> Added:
     for note in items.notes:
         reporter.say(f"note: {note}")
-    adding = Adding(out, model, items, reporter)
+    adding = Adding(out, model, items, reporter, codes=codes)
     try:
         done = adding.run(update=update)
     except KeyboardInterrupt:

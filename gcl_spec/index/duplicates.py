@@ -32,7 +32,7 @@ def duplicates(table: Table, least: float, reporter: Reporter) -> list[Group]:
     """The groups of items of one modality with a score of `least` or more, the largest first.
 
     Args:
-        table: that of the index.
+        table: that of the index; where it holds codes alone, scores are those of codes.
         least: the least score of two items, in (0, 1].
         reporter: hears of progress.
 
@@ -44,12 +44,15 @@ def duplicates(table: Table, least: float, reporter: Reporter) -> list[Group]:
         raise ConfigError(
             f"{count:,} items are too many to compare all pairs of; at most {_MOST:,} are"
         )
-    held = HeldRows.load(table, "vector")
+    column = table.nearest_rows("vector")
+    held = HeldRows.load(table, column)
     found: list[Group] = []
     done = 0
     for name in sorted(set(held.modality_C.tolist())):
         place_N = np.flatnonzero(held.modality_C == name)
-        label_N, score_N = _joined(held.rows_CD[place_N], least, (done, count), reporter)
+        label_N, score_N = _joined(
+            table.decoded(column, held.rows_CD[place_N]), least, (done, count), reporter
+        )
         done += len(place_N)
         found += _groups(held, name, place_N, label_N, score_N)
     return sorted(found, key=lambda x: (-len(x.ids), x.ids))

@@ -11,9 +11,10 @@ from gcl_spec.index.best import Best, best_rows, largest_norm
 from gcl_spec.index.hit import Found
 from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 
-__all__ = ["HeldRows", "found_of", "ids_of", "shown", "stream"]
+__all__ = ["ROWS", "HeldRows", "found_of", "ids_of", "shown", "stream"]
 
-_ROWS = 16_384
+ROWS = 16_384
+"""The rows of a batch that is read at a time."""
 _TEXT = 1000
 """The characters of a text that a search shows."""
 
@@ -22,8 +23,8 @@ _TEXT = 1000
 class HeldRows:
     """All rows of a table in memory, in the order of their ids.
 
-    payload: a table of Arrow with the columns `PAYLOAD`. rows_CD: vectors (C, D). norm: the largest
-    of their norms. modality_C: the modality of each, (C,).
+    payload: a table of Arrow with the columns `PAYLOAD`. rows_CD: vectors (C, D), or codes. norm:
+    the largest norm of vectors. modality_C: the modality of each, (C,).
     """
 
     payload: Any
@@ -44,7 +45,7 @@ class HeldRows:
         # Whole texts of all rows might fill the memory.
         batches = [_shortened(batch) for batch in table.batches((*PAYLOAD, column))]
         if not batches:
-            none = np.zeros((0, table.columns[column]), np.float32)
+            none = np.zeros((0, table.sizes[column]), np.float32)
             return cls(None, none, 0.0, np.zeros(0, str))
         whole = pa.Table.from_batches(batches)
         ids = np.asarray(whole["id"].to_pylist(), object)
@@ -52,7 +53,8 @@ class HeldRows:
         rows_CD = table.rows_of(whole, column)[order_C]
         payload = whole.select(PAYLOAD).take(order_C)
         modality_C = np.asarray(payload["modality"].to_pylist())
-        return cls(payload, rows_CD, largest_norm(rows_CD), modality_C)
+        norm = largest_norm(rows_CD) if rows_CD.dtype.kind == "f" else 0.0
+        return cls(payload, rows_CD, norm, modality_C)
 
     def search(self, query_D: FloatArray, k: int, only: Collection[str]) -> list[Found]:
         """The `k` best items of some modalities, all if `only` is empty; ties by id."""
@@ -66,7 +68,7 @@ def stream(
 ) -> list[Found]:
     """The `k` best items as `HeldRows.search` finds them, a batch of rows in memory at a time."""
     best: list[tuple[float, str]] = []
-    for batch in table.batches(("id", column), modality_filter(only), size=_ROWS):
+    for batch in table.batches(("id", column), modality_filter(only), size=ROWS):
         rows_CD, ids = table.rows_of(batch, column), ids_of(batch)
         some = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids)
         found = zip((-some.score_K).tolist(), ids(some.place_K), strict=True)
@@ -90,7 +92,8 @@ def found_of(payload: Any, best: Best) -> list[Found]:
 def shown(row: dict[str, Any]) -> dict[str, Any]:
     """A row as a search shows it: of a long text the beginning."""
     text = row["text"]
-    return {**row, "text": text if text is None else text[:_TEXT]}
+    shorter = text if text is None else text[:_TEXT]
+    return {**row, "text": shorter, "origin": int(row["origin"])}
 
 
 def _shortened(payload: Any) -> Any:

@@ -14,21 +14,22 @@ from gcl_spec._words import brief, nearest
 from gcl_spec.config.user_paths import is_text
 from gcl_spec.errors import ConfigError, InputError
 from gcl_spec.index.about import About, Origin, read_about
-from gcl_spec.index.approximate import is_built
+from gcl_spec.index.coded import CodedSearching
 from gcl_spec.index.duplicates import Group, duplicates
 from gcl_spec.index.hit import Found, Hit, interleaved
 from gcl_spec.index.qdrant import QdrantSearching
-from gcl_spec.index.quality import Quality, quality
+from gcl_spec.index.quality import Quality, quality_of
 from gcl_spec.index.queries import (
     MODALITIES,
     Query,
     calibrated,
     check_asked,
     chosen_modalities,
+    given_vector,
     stored_rows,
     unit,
 )
-from gcl_spec.index.searching import EXACT_ROWS, Searching
+from gcl_spec.index.searching import Searching
 from gcl_spec.index.store import parse_store
 from gcl_spec.index.table import Row, State, Table, open_table
 from gcl_spec.index.used import Used
@@ -74,7 +75,9 @@ class Index:
         self.about: About = read_about(folder)
         self._run, self._used = run, used or Used()
         self._table: Table = open_table(folder, self.about)
-        self._searching: Searching | QdrantSearching = Searching(self._table)
+        self._searching: Searching | CodedSearching | QdrantSearching = Searching(self._table)
+        if self.about.codes is not None:
+            self._searching = CodedSearching(self._table)
         if store is not None:
             self._searching = QdrantSearching(parse_store(store), self.about)
         if model is not None:
@@ -83,6 +86,12 @@ class Index:
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @property
+    def codes(self) -> str:
+        """The codes that scores are computed of, so approximate: "int8", "binary"; "" for none."""
+        codes = self.about.codes
+        return codes.form if codes and not codes.rescore else ""
 
     @property
     def origins(self) -> tuple[Origin, ...]:
@@ -149,6 +158,7 @@ class Index:
         Raises:
             InputError: nothing, or too much, is given, or there is no such item.
             DataError: the picture cannot be read, or the run is not that of the index.
+            ConfigError: `exact`, and the index holds codes alone.
         """
         names, column = chosen_modalities(only), self._column(calibration)
         given = (image is not None or text is not None, like is not None, vector is not None)
@@ -253,41 +263,29 @@ class Index:
         return self._table.state()
 
     def quality(self) -> Quality | None:
-        """How good approximate searches are; None where all are exact.
-
-        It searches for 20 items both ways.
-        """
-        column = self._column("")
-        if len(self) <= EXACT_ROWS or not is_built(self._table, column):
-            return None
-        return quality(self._table, column)
+        """How good approximate searches are, by 20 items; None: exact, or no rows to compare."""
+        return quality_of(self._table, self._column(""))
 
     def _row_of(
         self, asked: str | Query | None, vector: FloatArray | None, calibration: str
     ) -> FloatArray:
         """The row (D + A,) to search with: of a query, of the item of an id, or of a vector."""
         if vector is not None:
-            return self._vector(vector, calibration)
+            width = self.about.columns()[calibration][1]
+            return given_vector(vector, width, as_it_is=bool(calibration))
         if isinstance(asked, Query):
             rows = self.model.query(asked)
         else:
             row = self.get(asked or "")
-            row_D = self._table.vectors([row.id], self._column(""))[row.id]
+            column = self._table.nearest_rows(self._column(""))
+            stored_1E = self._table.vectors([row.id], column)[row.id][None]
+            row_D = self._table.decoded(column, stored_1E)[0]
             if not calibration:
                 return unit(row_D.astype(np.float32))
+            if self.codes == "binary":
+                raise ConfigError(f"{self.path} holds bits alone, which have no {calibration} rows")
             rows = stored_rows(row.modality, row_D)
         return calibrated(rows, self.model.calibrations[calibration] if calibration else None)
-
-    def _vector(self, vector: FloatArray, calibration: str) -> FloatArray:
-        width = self.about.columns()[calibration][1]
-        try:
-            found_D = np.asarray(vector, np.float32)
-        except (TypeError, ValueError):
-            found_D = np.zeros(0, np.float32)
-        if found_D.shape != (width,):
-            raise InputError(f"the vector has shape {found_D.shape}; wanted ({width},)")
-        row_D = unit(found_D)
-        return found_D if calibration else row_D
 
     def _column(self, calibration: str) -> str:
         columns = self.about.columns()

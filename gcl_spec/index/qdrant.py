@@ -2,7 +2,8 @@
 
 The index on the disk stays the source: `publish` makes the collection equal to it, and what is the
 same already is not sent again. One collection has a named vector for the plain rows and one for
-those of each calibration; its metadata says of which model they are.
+those of each calibration; its metadata says of which model they are. Where the index stores codes,
+the collection gets the whole rows beside them.
 """
 
 import json
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.errors import DataError
+from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.index.about import About
 from gcl_spec.index.exact import shown
 from gcl_spec.index.hit import Found, ranked
+from gcl_spec.index.schema import row_of
 from gcl_spec.index.store import Address, connect, store_errors
 from gcl_spec.index.table import PAYLOAD, Row, Table
 from gcl_spec.progress import Reporter
@@ -54,9 +56,11 @@ def publish(table: Table, about: About, address: Address, reporter: Reporter) ->
         reporter: hears of progress.
 
     Raises:
+        ConfigError: the index holds codes alone.
         DataError: the collection is of another model, or not of an index.
         FileError: the server cannot be reached, or refuses.
     """
+    _refuse_codes(about)
     client, done = connect(address), Published()
     with store_errors("publish to", address):
         _make(client, address, about, table)
@@ -77,11 +81,13 @@ class QdrantSearching:
         about: the index whose model makes the queries.
 
     Raises:
+        ConfigError: the index holds codes alone.
         DataError: the collection is not there, or of another model.
         FileError: the server cannot be reached.
     """
 
     def __init__(self, address: Address, about: About) -> None:
+        _refuse_codes(about)
         self._client, self._address = connect(address), address
         with store_errors("search", address):
             if not self._client.collection_exists(address.collection):
@@ -121,20 +127,32 @@ class QdrantSearching:
         return ranked((Found(x.score, **shown(x.payload)) for x in found.points), k)
 
 
+def _refuse_codes(about: About) -> None:
+    if about.codes is not None and not about.codes.rescore:
+        raise ConfigError(
+            f"a copy on a Qdrant server has whole rows, and this index holds {about.codes.form} "
+            "codes alone; make it with --rescore float16"
+        )
+
+
 def _make(client: Any, address: Address, about: About, table: Table) -> None:
     from qdrant_client import models
 
     if client.collection_exists(address.collection):
         _check(client, address, about)
     else:
-        kind = models.Datatype.FLOAT16 if table.dtype == "float16" else models.Datatype.FLOAT32
+        dtype = table.kind or table.dtype
+        kind = models.Datatype.FLOAT16 if dtype == "float16" else models.Datatype.FLOAT32
         client.create_collection(
             address.collection,
             vectors_config={
                 name: models.VectorParams(
-                    size=width, distance=models.Distance.DOT, datatype=kind, on_disk=True
+                    size=table.sizes[table.nearest_rows(name)],
+                    distance=models.Distance.DOT,
+                    datatype=kind,
+                    on_disk=True,
                 )
-                for name, width in table.columns.items()
+                for name in table.columns
             },
             on_disk_payload=True,
             metadata=_identity(about),
@@ -164,9 +182,10 @@ def _check(client: Any, address: Address, about: About) -> None:
 
 
 def _batches(table: Table) -> Iterator[tuple[list[Row], dict[str, FloatArray]]]:
-    for batch in table.batches((*Row._fields, *table.columns)):
-        rows = [Row(**x) for x in batch.select(Row._fields).to_pylist()]
-        vectors = {name: table.rows_of(batch, name) for name in table.columns}
+    kept = {name: table.nearest_rows(name) for name in table.columns}
+    for batch in table.batches((*Row._fields, *kept.values())):
+        rows = [row_of(x) for x in batch.select(Row._fields).to_pylist()]
+        vectors = {name: table.rows_of(batch, x) for name, x in kept.items()}
         for start in range(0, len(rows), _BATCH):
             part = slice(start, start + _BATCH)
             yield rows[part], {name: x[part] for name, x in vectors.items()}

@@ -24,6 +24,7 @@ __all__ = [
     "calibrated",
     "check_asked",
     "chosen_modalities",
+    "given_vector",
     "stored_rows",
     "unit",
 ]
@@ -173,6 +174,27 @@ def chosen_modalities(only: str | Collection[str]) -> tuple[str, ...]:
                 f"no modality {name!r:.80} (there are {known}){nearest(name, MODALITIES)}"
             )
     return names
+
+
+def given_vector(vector: Any, width: int, *, as_it_is: bool) -> FloatArray:
+    """A vector of a program as a row (D,) to search with.
+
+    Args:
+        vector: numbers (D,).
+        width: the number D.
+        as_it_is: it need not have norm 1.
+
+    Raises:
+        InputError: it has another shape, or is zero, or not finite.
+    """
+    try:
+        found_D = np.asarray(vector, np.float32)
+    except (TypeError, ValueError):
+        found_D = np.zeros(0, np.float32)
+    if found_D.shape != (width,):
+        raise InputError(f"the vector has shape {found_D.shape}; wanted ({width},)")
+    row_D = unit(found_D)
+    return found_D if as_it_is else row_D
 
 
 def unit(row_D: FloatArray) -> FloatArray:

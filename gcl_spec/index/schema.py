@@ -7,7 +7,7 @@ import numpy as np
 
 from gcl_spec._typing import AnyArray
 
-__all__ = ["Row", "schema_of", "to_arrow"]
+__all__ = ["Row", "row_of", "schema_of", "to_arrow"]
 
 
 class Row(NamedTuple):
@@ -25,24 +25,48 @@ class Row(NamedTuple):
     hash: str
 
 
-def schema_of(columns: Mapping[str, int], dtype: str) -> Any:
+def row_of(record: Mapping[str, Any]) -> Row:
+    """The row of a record of Arrow with all of its columns.
+
+    >>> row_of({"id": "a", "modality": "", "text": "", "image": None, "origin": "1", "hash": ""})
+    Row(id='a', modality='', text='', image=None, origin=1, hash='')
+    """
+    return Row(**{**record, "origin": int(record["origin"])})
+
+
+def schema_of(
+    columns: Mapping[str, int], dtype: str, whole: Mapping[str, int] | None = None, kind: str = ""
+) -> Any:
     """The columns of a table.
 
+    Args:
+        columns: the numbers of a vector, or of its code, by the name of their column.
+        dtype: "float32", "float16", "int8", or "binary", whose codes are bytes.
+        whole: the numbers of whole rows beside codes, by the name of their column.
+        kind: the dtype of these.
+
     Those that often have one value in all rows are dictionaries: LanceDB 0.40 reads a few rows of
-    a plain column of a million equal values in 4 ms, of a dictionary in a fraction of that.
+    a plain column of a million equal values in 4 ms, of a dictionary in a fraction of that. Their
+    values are texts: where files with dictionaries of numbers are merged, it may run-length encode
+    the dictionary, and cannot read that ("Unsupported mini-block dictionary encoding: Rle").
     """
     import pyarrow as pa
 
-    number = pa.float32() if dtype == "float32" else pa.float16()
+    more = [
+        pa.field(name, pa.list_(number, width))
+        for these, of in ((columns, dtype), (whole or {}, kind))
+        for number in [_number(of)]
+        for name, width in these.items()
+    ]
     return pa.schema(
         [
             pa.field("id", pa.string(), nullable=False),
             pa.field("modality", pa.dictionary(pa.int8(), pa.string()), nullable=False),
             pa.field("text", pa.string()),
             pa.field("image", pa.string()),
-            pa.field("origin", pa.dictionary(pa.int16(), pa.int32()), nullable=False),
+            pa.field("origin", pa.dictionary(pa.int16(), pa.string()), nullable=False),
             pa.field("hash", pa.string(), nullable=False),
-            *(pa.field(name, pa.list_(number, width)) for name, width in columns.items()),
+            *more,
         ]
     )
 
@@ -65,10 +89,19 @@ def to_arrow(rows: Sequence[Row], vectors: Mapping[str, AnyArray], schema: Any) 
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def _number(dtype: str) -> Any:
+    """The type of Arrow of a number of a vector or code."""
+    import pyarrow as pa
+
+    return {"float16": pa.float16, "int8": pa.int8, "binary": pa.uint8}.get(dtype, pa.float32)()
+
+
 def _array(values: Sequence[Any], field: Any) -> Any:
     """An array of Arrow of the type of a field of the schema."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(field.type):
-        return pa.array(values, field.type.value_type).dictionary_encode().cast(field.type)
+        kind = field.type.value_type
+        values = [str(x) for x in values] if kind == pa.string() else values
+        return pa.array(values, kind).dictionary_encode().cast(field.type)
     return pa.array(values, field.type)

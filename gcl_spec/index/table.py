@@ -11,8 +11,10 @@ import numpy as np
 
 from gcl_spec._typing import AnyArray, FloatArray
 from gcl_spec.index.about import TABLE, About
+from gcl_spec.index.coding import Coding
+from gcl_spec.index.columns import Columns
 from gcl_spec.index.library import equals_any, lance_errors, lancedb
-from gcl_spec.index.schema import Row, schema_of, to_arrow
+from gcl_spec.index.schema import Row, row_of, schema_of, to_arrow
 
 __all__ = [
     "GRACE",
@@ -22,6 +24,7 @@ __all__ = [
     "State",
     "Table",
     "create_table",
+    "make_table",
     "modality_filter",
     "open_table",
 ]
@@ -44,22 +47,31 @@ class State(NamedTuple):
     bytes: int
 
 
-def create_table(folder: Path, columns: Mapping[str, int], dtype: str) -> None:
+def create_table(
+    folder: Path,
+    columns: Mapping[str, int],
+    dtype: str,
+    whole: Mapping[str, int] | None = None,
+    kind: str = "",
+) -> None:
     """Make the table of a new index, without rows.
 
     Args:
         folder: the index.
-        columns: the widths of the vectors, by the name of their column.
-        dtype: "float32" or "float16".
+        columns: the numbers of a vector or code, by the name of their column.
+        dtype: "float32", "float16", "int8" or "binary".
+        whole: the widths of whole rows beside codes, by the name of their column.
+        kind: the dtype of these.
 
     Raises:
         FileError: it cannot be written.
     """
     with lance_errors("make", folder):
-        lancedb().connect(str(folder)).create_table(TABLE, schema=schema_of(columns, dtype))
+        schema = schema_of(columns, dtype, whole, kind)
+        lancedb().connect(str(folder)).create_table(TABLE, schema=schema)
 
 
-class Table:
+class Table(Columns):
     """The table of an index.
 
     Every call sees the newest commit, whichever process made it. Those that write need the lock of
@@ -67,12 +79,22 @@ class Table:
 
     Args:
         folder: the index.
-        columns: the widths of the vectors, by the name of their column.
-        dtype: "float32" or "float16".
+        columns: the numbers of a vector or code, by the name of their column.
+        dtype: "float32", "float16", "int8" or "binary".
+        codings: what makes codes, by column; empty where rows are stored as they are.
+        kind: the dtype of whole rows beside codes, "" without.
     """
 
-    def __init__(self, folder: Path, columns: Mapping[str, int], dtype: str) -> None:
-        self.folder, self.columns, self.dtype = folder, columns, dtype
+    def __init__(
+        self,
+        folder: Path,
+        columns: Mapping[str, int],
+        dtype: str,
+        codings: Mapping[str, Coding] | None = None,
+        kind: str = "",
+    ) -> None:
+        super().__init__(columns, dtype, codings, kind)
+        self.folder = folder
         self._asked: Any = None
 
     @cached_property
@@ -116,7 +138,7 @@ class Table:
         for start in range(0, len(ids), _IDS):
             where = equals_any("id", ids[start : start + _IDS])
             for batch in self.batches(Row._fields, where):
-                found |= {x["id"]: Row(**x) for x in batch.to_pylist()}
+                found |= {x["id"]: row_of(x) for x in batch.to_pylist()}
         return found
 
     def vectors(self, ids: Sequence[str], column: str) -> dict[str, FloatArray]:
@@ -133,7 +155,7 @@ class Table:
         """The vectors (N, D) of N rows of Arrow, as they are stored."""
         values = batch[column]
         values = values.combine_chunks() if hasattr(values, "combine_chunks") else values
-        width = self.columns[column]
+        width = self.sizes[column]
         rows_ND: FloatArray = values.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
         return rows_ND
 
@@ -160,21 +182,22 @@ class Table:
 
         Args:
             count: how many at most.
-            column: that of the vectors.
+            column: that of the vectors, or of codes, which are read back.
         """
-        total = len(self)
+        total, column = len(self), self.nearest_rows(column)
         runs = 1 if total <= count else min(_RUNS, count)
         size = -(-min(count, total) // runs)
         rows: list[Row] = []
-        vectors = [np.zeros((0, self.columns[column]), np.float32)]
+        vectors: list[FloatArray] = []
         with lance_errors("read", self.folder):
             for n in range(runs):
                 query = self.lance.search().select([*Row._fields, column])
                 query = query.offset(n * total // runs).limit(size)
                 for batch in query.to_batches():
-                    vectors.append(self.rows_of(batch, column))
-                    rows += [Row(**x) for x in batch.select(Row._fields).to_pylist()]
-        return rows[:count], np.concatenate(vectors)[:count]
+                    vectors.append(self.decoded(column, self.rows_of(batch, column)))
+                    rows += [row_of(x) for x in batch.select(Row._fields).to_pylist()]
+        none = np.zeros((0, self.width(column)), np.float32)
+        return rows[:count], np.concatenate([none, *vectors])[:count]
 
     def put(self, rows: Sequence[Row], vectors: Mapping[str, AnyArray], *, replaces: bool) -> None:
         """Add N rows in one commit, or replace those of the same ids.
@@ -205,6 +228,17 @@ class Table:
                 self.lance.delete(equals_any("id", ids[start : start + _IDS]))
         return before - len(self)
 
+    def of_origin(self, number: int) -> Iterator[str]:
+        """The ids of the items of a place, by its number."""
+        with lance_errors("read", self.folder):
+            kind = self.lance.schema.field("origin").type
+        texts = "utf8" in str(kind) or "string" in str(
+            kind
+        )  # in an older version's they are numbers
+        where = equals_any("origin", [str(number)]) if texts else f"origin = {number}"
+        for batch in self.batches(("id",), where):
+            yield from batch["id"].to_pylist()
+
     def fragments(self) -> int:
         """The number of files that the newest rows lie in."""
         with lance_errors("read", self.folder):
@@ -232,7 +266,21 @@ class Table:
 
 def open_table(folder: Path, about: About) -> Table:
     """The table of an index."""
-    return Table(folder, dict(about.columns().values()), about.maker.dtype)
+    codings = about.codings()
+    columns = dict(about.columns().values()) | {name: x.size for name, x in codings.items()}
+    return Table(folder, columns, about.dtype, codings, about.codes.rescore if about.codes else "")
+
+
+def make_table(folder: Path, about: About) -> Table:
+    """Make the table of a new index, without rows.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    made = open_table(folder, about)
+    whole = {name: made.sizes[name] for name in made.whole.values()}
+    create_table(folder, made.columns, made.dtype, whole, made.kind)
+    return made
 
 
 def modality_filter(only: Collection[str]) -> str | None:

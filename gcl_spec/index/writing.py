@@ -13,10 +13,12 @@ from gcl_spec._files.atomic import atomic_folder
 from gcl_spec._files.locks import locked
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import ConfigError
-from gcl_spec.index.about import ABOUT, About, Origin, read_about, side_by_side, write_about
+from gcl_spec.index.about import ABOUT, About, Origin, read_about, write_about
 from gcl_spec.index.approximate import build, is_built
+from gcl_spec.index.coding import Codes, Int8Coding
+from gcl_spec.index.fitting import beside, fitted
 from gcl_spec.index.searching import EXACT_ROWS
-from gcl_spec.index.table import MOST_FRAGMENTS, Row, Table, create_table, open_table
+from gcl_spec.index.table import MOST_FRAGMENTS, Row, Table, make_table, open_table
 from gcl_spec.progress import Reporter
 
 if TYPE_CHECKING:
@@ -36,16 +38,21 @@ class Writing:
     Args:
         folder: the index.
         model: that of the rows.
+        codes: what a new index stores in place of rows; None: the rows.
 
     Raises:
         ConfigError: the folder holds something else, or another process writes there.
         DataError: the index is of another model, or of another format.
     """
 
-    def __init__(self, folder: Path, model: "Model") -> None:
-        self.folder, self._model = folder, model
+    def __init__(self, folder: Path, model: "Model", codes: Codes | None = None) -> None:
+        self.folder, self._model, self._codes = folder, model, codes
         self.about: About | None = None
         self.table: Table | None = None
+        self.fitted_ND: FloatArray | None = None
+        """The rows (N, D + ...) of which a new index takes its ranges; None: the first ones."""
+        self.numbers, self.outside = 0, 0
+        """The numbers that were made codes of int8, and how many of them lie outside of ranges."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -81,7 +88,7 @@ class Writing:
             width: the numbers of a row and of those of all calibrations together.
         """
         if self.about is None:
-            self.about = _about(self._model, width)
+            self.about = _about(self._model, width, self._codes)
         number = self.about.number_of(origin)
         if number is None:
             number = len(self.about.origins)
@@ -102,15 +109,21 @@ class Writing:
             FileError: it cannot be written; the index is as before.
         """
         assert self.about is not None
-        columns = self.about.columns()
-        parts = side_by_side([width for _, width in columns.values()])
-        names = [name for name, _ in columns.values()]
-        vectors = {name: rows_ND[:, part] for name, part in zip(names, parts, strict=True)}
         if self.table is None:
-            self._make(self.about, rows, vectors)
+            self.about = fitted(self.about, rows_ND if self.fitted_ND is None else self.fitted_ND)
+            self._make(self.about, rows, beside(self.about, rows_ND))
         else:
+            vectors = self.table.encoded(beside(self.about, rows_ND))
             self.table.put(rows, vectors, replaces=replaces)
             self.table.tidy(most=_WHILE_ADDING)
+        self._count(beside(self.about, rows_ND))
+
+    def _count(self, vectors: Mapping[str, FloatArray]) -> None:
+        """Count numbers (N, D) of each column that lie outside of the ranges."""
+        for name, coding in (self.table.codings if self.table else {}).items():
+            if isinstance(coding, Int8Coding):
+                self.numbers += vectors[name].size
+                self.outside += coding.outside(vectors[name])
 
     def tidy(self, reporter: Reporter) -> None:
         """Merge small files, and make what approximate searches need, where there are many items.
@@ -122,7 +135,7 @@ class Writing:
         assert self.table is not None
         self.table.tidy()
         count = len(self.table)
-        if count <= EXACT_ROWS:
+        if count <= EXACT_ROWS or self.about.codes is not None:
             return
         for column in self.table.columns:
             before = self.about.trained.get(column, 0) if is_built(self.table, column) else 0
@@ -138,26 +151,26 @@ class Writing:
         assert self.table is not None
         ids = [row.id for row in rows]
         vectors = {}
-        for name in self.table.columns:
+        for name in self.table.sizes:
             there = self.table.vectors(ids, name)
             vectors[name] = np.stack([there[one] for one in ids])
         self.table.put(rows, vectors, replaces=True)
 
     def _make(self, about: About, rows: Sequence[Row], vectors: Mapping[str, FloatArray]) -> None:
-        with atomic_folder(self.folder) as beside:
-            create_table(beside, dict(about.columns().values()), about.maker.dtype)
-            open_table(beside, about).put(rows, vectors, replaces=False)
-            write_about(beside, about)
+        with atomic_folder(self.folder) as place:
+            table = make_table(place, about)
+            table.put(rows, table.encoded(vectors), replaces=False)
+            write_about(place, about)
         self._open()
 
 
-def _about(model: "Model", width: int) -> About:
+def _about(model: "Model", width: int, codes: Codes | None) -> About:
     """What a new index is, whose rows and those of all calibrations have `width` numbers."""
     more = {name: chain.appended for name, chain in model.calibrations.items()}
     own = (width - sum(more.values())) // (1 + len(more))
     digests = model.digests()
     found = {name: (digests[name], own + count) for name, count in more.items()}
-    return About(model.maker, own, model.path, found)
+    return About(model.maker, own, model.path, found, codes=codes)
 
 
 def delete(folder: Path, ids: Sequence[str]) -> int:

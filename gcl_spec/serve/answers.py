@@ -13,7 +13,8 @@ class About:
 
     name: of its folder. run: the name of the run whose model it has. items: the number of items.
     modalities: the number of items of each modality. calibrations: the names of those whose rows it
-    has; the empty name stands for none. most_bytes: the largest request.
+    has; the empty name stands for none. most_bytes: the largest request. codes: "int8" or "binary"
+    where scores are approximate, since the index holds such codes alone; "" elsewhere.
     """
 
     name: str
@@ -22,6 +23,7 @@ class About:
     modalities: Mapping[str, int]
     calibrations: list[str]
     most_bytes: int
+    codes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

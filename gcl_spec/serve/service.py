@@ -47,8 +47,9 @@ class Service:
         names = sorted(index.about.columns())
         run = index.about.maker.name
         return About(
-            index.path.resolve().name, run, sum(counts.values()), counts, names, MOST_BYTES
-        )
+            index.path.resolve().name, run, sum(counts.values()), counts, names, MOST_BYTES,
+            index.codes,
+        )  # fmt: skip
 
     def warm_up(self) -> None:
         """Load the model, and encode a text and a picture, which loads what is loaded late.

@@ -83,9 +83,30 @@ def test_an_index_is_updated_and_emptied(place: Path, tmp_path: Path) -> None:
     assert len(searched(tmp_path / "ix", "--like", "green.png").stdout.splitlines()) == 1
 
 
+def test_an_index_of_bits_says_that_scores_are_approximate(place: Path, tmp_path: Path) -> None:
+    run, data = place / "run", place / "data"
+    indexed(run, data, "--out", tmp_path / "ix", "--dtype", "binary")
+    out = searched(tmp_path / "ix", "--like", "green.png", "--json", tmp_path / "hits.json")
+    assert out.stdout.splitlines()[0].startswith("  1  1.0000  image ")
+    assert out.stderr == "scores are approximate: the index holds binary codes alone\n"
+    assert json.loads((tmp_path / "hits.json").read_text())["codes"] == "binary"
+    lines = indexed(tmp_path / "ix", "--check").stdout.splitlines()
+    assert "numbers of binary; calibrations: none" in lines[2]
+    assert lines[-1].startswith("searches   compare all binary codes; no whole rows are kept")
+    with pytest.raises(ConfigError, match=r"--dtype binary, and cannot go on with --dtype int8"):
+        indexed(run, data, "--out", tmp_path / "ix", "--dtype", "int8")
+    indexed(run, data, "--out", tmp_path / "both", "--dtype", "binary", "--rescore", "float16")
+    lines = indexed(tmp_path / "both", "--check").stdout.splitlines()
+    assert "numbers of binary, and whole rows of float16; calibrations" in lines[2]
+    assert lines[-1].startswith("searches   are approximate: recall@10 1.000 against exact ones")
+    assert searched(tmp_path / "both", "--like", "green.png").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (["run", "data", "--out", "x", "--dtype", "int8"], "100 items or more, and here are 5"),
+        (["run", "data", "--out", "x", "--rescore", "float16"], "keeps rows beside codes"),
         (["run", "data"], "name the index: gcl index RUN DATA --out INDEX"),
         (["ix", "--out", "x"], "give RUN DATA --out INDEX, or INDEX alone"),
         (["run", "empty", "--out", "x"], "holds no picture and no text"),

@@ -8,6 +8,7 @@ from PIL import Image
 from embedding import MAKER, TileTrainer
 from gcl_spec.index import Added, Index
 from gcl_spec.index.adding import Adding
+from gcl_spec.index.coding import Codes
 from gcl_spec.index.model import Model
 from gcl_spec.index.sources import items_of, origin_of
 from gcl_spec.progress import Reporter
@@ -40,10 +41,11 @@ def added(
     size: int = 3,
     prefix: str = "",
     reporter: Reporter | None = None,
+    codes: Codes | None = None,
 ) -> Added:
     model = model_of(index.parent)
     items = items_of(origin_of(str(data), None, model.config, prefix=prefix), model.config)
-    return Adding(index, model, items, reporter, size=size).run(update=update)
+    return Adding(index, model, items, reporter, size=size, codes=codes).run(update=update)
 
 
 def opened(index: Path) -> Index:

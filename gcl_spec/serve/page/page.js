@@ -236,7 +236,8 @@ async function open() {
   const about = await ask("/api/index");
   document.title = `${about.name} \u2013 search`;
   $("name").textContent = about.name;
-  $("about").textContent = `${about.items.toLocaleString("en")} items, searched with the model ${about.run}`;
+  $("about").textContent = `${about.items.toLocaleString("en")} items, searched with the model ${about.run}` +
+    (about.codes ? `; scores are approximate, of ${about.codes} codes` : "");
   filters(about.modalities);
   $("calibration").replaceChildren(...about.calibrations.map((name) => make("option", { value: name }, name || "none")));
   $("calibrated").hidden = about.calibrations.length < 2;
