@@ -93,8 +93,10 @@ class ObjectiveConfig:
     """each, or a number from 0 to 1: how evenly a row's positives are to share its softmax."""
     scales: str = ""
     """Temperatures: one, or one for each direction, pair (of modalities) or modality."""
-    bias: Literal["none", "one", "pair"] = "none"
-    """Shift of logits: none, one (for a sigmoid), or one for each pair of modalities."""
+    bias: Literal["none", "one", "pair", "share"] = "none"
+    """Shift of logits: none, one (of a sigmoid), pair: of each pair, or share: as `shares` say."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Shares of modalities by name, for a bias of that kind; ratios count, and 1 is for others."""
     bias_start: float = 0.0
     """The shift at the start; SigLIP starts at -10 in logits."""
     bias_unit: str = ""

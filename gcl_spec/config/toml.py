@@ -140,7 +140,8 @@ def objective(config: ObjectiveConfig, modalities: Sequence[str] | None = None) 
     Raises:
         ConfigError: there is no such preset, or it contrasts what the model does not give.
     """
-    own = ("preset", "bias", "bias_start")  # what belongs to a model's parameters, not to the loss
+    # A bias and its shares belong to a model's parameters, not to the loss.
+    own = ("preset", "bias", "bias_start", "shares")
     given = {name: value for name, value in asdict(config).items() if name not in own}
     changes = {name: value for name, value in given.items() if value != ""}
     if changes.get("scales") == "one":

@@ -57,6 +57,7 @@ def test_a_seed_starts_both_at_the_same_numbers() -> None:
         ["optim.clip_norm=0.5", "optim.ema=0.9", "train.microbatch=5"],
         ["objective.preset=clip", "optim.learn_scale=false", "model.fuse=unit"],
         ["objective.scales=pair", "objective.bias=pair", "objective.positives=0.5"],
+        ["objective.bias=share", "objective.shares.image=2.0", "optim.clip_norm=0.5"],
         ["objective.preset=siglip-all", "objective.bias_start=1.0", "optim.scale=10"],
     ],
 )

@@ -26,7 +26,7 @@ def test_heads_learn_from_frames_alike_on_both_backends(
         'model.modalities=["video", "text", "video+text"]', f"model.frames={FRAMES}",
         "model.pool=attention", "model.width=8", "model.hidden=16", "model.image_size=32",
         f"data.path={folder}", f"data.cache={tmp_path / 'cache'}", "train.batch_size=6",
-        "data.max_bad=0.5",
+        "data.max_bad=0.5", "model.dropout=0.0",
     ]  # fmt: skip
     config = load(recipe="lite", overrides=options)
     one = TorchTrainer(config, device="cpu")

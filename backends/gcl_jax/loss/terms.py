@@ -25,6 +25,8 @@ class DirectionLosses(NamedTuple):
     """The mean of each direction's terms, shape (), by its name ("image->text")."""
     gap: dict[str, jax.Array]
     """The distance and the cosine of the modalities' means, shape () each, by their names."""
+    pairs: jax.Array
+    """The samples that have both sides of each direction, (T,)."""
 
 
 def gcl_terms(
@@ -62,5 +64,6 @@ def gcl_terms(
         mean_term(terms, objective, xp=jnp),
         direction_losses(still[1], objective, xp=jnp),
         modality_gaps(still[0], extras["present"], xp=jnp),
+        jnp.sum(terms.valid, axis=1),
     )
     return DirectionLosses(*one_value(found, axis_name))

@@ -193,7 +193,13 @@ class ClipModel(Model):
         self.max_tokens = self.clip.max_tokens
 
     def project(self, name: str, features: jax.Array, draw: jax.Array | None = None) -> jax.Array:
-        """The features (B, width) themselves, because the towers' outputs are projections."""
+        """The features themselves, because the towers' outputs are projections.
+
+        Args:
+            name: the modality.
+            features: the outputs of its tower, (B, width).
+            draw: unused, shape (); there is no dropout here.
+        """
         return features
 
     def tower_output(self, name: str, inputs: Inputs) -> jax.Array | None:

@@ -16,10 +16,14 @@ from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
 from gcl_spec.batch import Fuse
 from gcl_spec.loss.projected import of_projections
+from gcl_spec.loss.shares import balanced_bias
 from gcl_spec.models.start import OF_THE_LOSS
 from gcl_spec.objective import Objective
 
 __all__ = ["StepOptions", "cast", "make_step"]
+
+
+_PAIRS = "pairs"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class StepOptions:
     max_log_scale: float | None
     """The value to which a learned temperature is clamped; None: it is not learned."""
     ema: float
+    shares: tuple[tuple[str, float], ...] | None = None
+    """The shares that the bias holds, by modality; None where it does not."""
     two_sided: bool = False
     """Are the rows of a batch queries, and behind each its target?"""
 
@@ -65,6 +71,11 @@ def make_step(
         grads |= {n: g for n, g in by_loss.items() if n in trained}
         norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
         new, held = rules.update(rules.cut(grads, norm), optimizer, trained, lr)
+        if options.shares is not None:
+            seen, pairs = {n: x for n, x in seen.items() if n != _PAIRS}, seen[_PAIRS]
+            rule, held_shares = options.objective, dict(options.shares)
+            old = trained["logit_bias"], by_loss["logit_bias"]
+            new["logit_bias"] = balanced_bias(*old, pairs, rule, held_shares, xp=jnp)
         if options.max_log_scale is not None:
             new["log_scale"] = jnp.minimum(new["log_scale"], options.max_log_scale)
         means = {n: options.ema * x + (1 - options.ema) * new[n] for n, x in averages.items()}
@@ -149,4 +160,6 @@ def _loss(
         axis_name=axis_name,
     )
     seen = {f"loss/{name}": x for name, x in found.directions.items()}
+    if options.shares is not None:
+        seen[_PAIRS] = found.pairs
     return found.loss, seen | {f"gap/{name}": x for name, x in found.gap.items()}

@@ -134,6 +134,9 @@ class JaxTrainer:
             microbatch=config.train.microbatch,
             max_log_scale=log(config.optim.max_scale) if config.optim.learn_scale else None,
             ema=config.optim.ema,
+            shares=tuple(config.objective.shares.items())
+            if config.objective.bias == "share"
+            else None,
             two_sided=two_sided,
         )
         return jax.jit(make_step(self._model, self._rules, options, self.world), donate_argnums=0)

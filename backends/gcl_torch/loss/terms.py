@@ -26,6 +26,8 @@ class DirectionLosses(NamedTuple):
     """The mean of each direction's terms, shape (), by its name ("image->text")."""
     gap: dict[str, torch.Tensor]
     """The distance and the cosine of the modalities' means, shape () each, by their names."""
+    pairs: torch.Tensor
+    """The samples that have both sides of each direction, (T,)."""
 
 
 def gcl_terms(
@@ -67,4 +69,4 @@ def gcl_terms(
     with torch.no_grad():
         directions = direction_losses(terms, objective, xp=torch_namespace)
         gap = modality_gaps(rows, every["present"], xp=torch_namespace)
-    return DirectionLosses(loss, directions, gap)
+    return DirectionLosses(loss, directions, gap, terms.valid.sum(dim=1))

@@ -182,7 +182,13 @@ class ClipModel(Model):
     def project(
         self, name: str, features: torch.Tensor, draw: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """The features (B, width) themselves, because the towers' outputs are projections."""
+        """The features themselves, because the towers' outputs are projections.
+
+        Args:
+            name: the modality.
+            features: the outputs of its tower, (B, width).
+            draw: unused, shape (); there is no dropout here.
+        """
         return features
 
     def tower_output(self, name: str, inputs: Inputs) -> torch.Tensor | None:

@@ -20,12 +20,12 @@ from gcl_spec.errors import InputError
 from gcl_spec.loss.projected import of_projections
 from gcl_spec.models.draws import step_seed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
-from gcl_spec.train.optimizer_rules import decays, lr_ratio
 from gcl_torch.cached.step import cached_step
 from gcl_torch.loss.terms import gcl_terms
 from gcl_torch.models.lora import add_lora, plain_name
 from gcl_torch.models.recipes import make_model
 from gcl_torch.train import shard as sharding
+from gcl_torch.train.optimizer import BalancedBias, make_optimizer
 from gcl_torch.train.world import join_world, own_device
 
 __all__ = ["TorchTrainer"]
@@ -52,7 +52,7 @@ class TorchTrainer:
         named = {plain_name(name): p for name, p in self._model.named_parameters()}
         self._parameters = named
         self._trained = {name: p for name, p in named.items() if p.requires_grad}
-        self._optimizer = self._make_optimizer()
+        self._optimizer = make_optimizer(self._trained, config.optim, sharded=self._sharded)
         self._averages = (
             {name: p.detach().clone() for name, p in self._trained.items()}
             if config.optim.ema
@@ -60,6 +60,7 @@ class TorchTrainer:
         )
         self._step = self._updates = 0
         self._seen: dict[str, torch.Tensor] = {}
+        self._pairs = torch.zeros(0)
         if state is not None:
             self._load(state)
         self._forward = self._make_forward()
@@ -169,18 +170,22 @@ class TorchTrainer:
             # or the training stops.
             self._seen = {}
             return summed * torch.nan
+        self._pairs = terms.pairs
         self._seen = {f"loss/{name}": x for name, x in terms.directions.items()}
         self._seen |= {f"gap/{name}": x for name, x in terms.gap.items()}
         return terms.loss
 
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
         optim = self._config.optim
+        balanced = BalancedBias.of(self._model.logit_bias, self._config, self._objective)
         if optim.clip_norm:
             sharding.clip(self._trained.values(), optim.clip_norm, grad_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group["lr_ratio"]
         self._optimizer.step()
         self._updates += 1
+        if balanced is not None:
+            balanced.move(self._pairs)
         with torch.no_grad():
             if self._model.log_scale.requires_grad:
                 self._model.log_scale.clamp_(max=log(optim.max_scale))
@@ -244,27 +249,6 @@ class TorchTrainer:
             for name, b in self._model.named_buffers()
             if name in kept and not name.endswith("num_batches_tracked")
         }
-
-    def _make_optimizer(self) -> torch.optim.AdamW:
-        optim = self._config.optim
-        groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
-        for name, parameter in self._trained.items():
-            key = (decays(name, parameter.ndim), lr_ratio(name, optim))
-            groups.setdefault(key, []).append(parameter)
-        return torch.optim.AdamW(
-            [
-                {
-                    "params": parameters,
-                    "weight_decay": optim.weight_decay if decayed else 0.0,
-                    "lr_ratio": ratio,
-                }
-                for (decayed, ratio), parameters in groups.items()
-            ],
-            lr=optim.lr,
-            betas=(optim.beta1, optim.beta2),
-            eps=optim.eps,
-            foreach=False if self._sharded else None,  # it takes no mixture of spread and whole
-        )
 
     @torch.no_grad()
     def _load(self, state: State) -> None:

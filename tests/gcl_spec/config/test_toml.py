@@ -84,7 +84,7 @@ def test_lists_come_back() -> None:
 )
 def test_errors_name_the_key(override: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        toml.load(recipe="lite", overrides=[override])
+        toml.load(recipe="lite-clip", overrides=["optim.learn_scale=true", override])
     assert message in str(caught.value)
 
 
