@@ -193,7 +193,7 @@ class ClipModel(Model):
         self.max_tokens = self.clip.max_tokens
 
     def project(self, name: str, features: jax.Array, draw: jax.Array | None = None) -> jax.Array:
-        """The features themselves, because the towers' outputs are projections.
+        """The features (B, width) themselves, because the towers' outputs are projections.
 
         Args:
             name: the modality.

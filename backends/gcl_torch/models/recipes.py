@@ -182,7 +182,7 @@ class ClipModel(Model):
     def project(
         self, name: str, features: torch.Tensor, draw: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """The features themselves, because the towers' outputs are projections.
+        """The features (B, width) themselves, because the towers' outputs are projections.
 
         Args:
             name: the modality.

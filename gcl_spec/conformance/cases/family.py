@@ -16,7 +16,13 @@ from gcl_spec.conformance.cases.groups import draw_rows
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Direction, Objective
 
-__all__ = ["draw_family", "draw_numbers", "family_cases", "quick_family_cases"]
+__all__ = [
+    "draw_family",
+    "draw_numbers",
+    "family_cases",
+    "quick_family_cases",
+    "telling_family_cases",
+]
 
 _IDS = np.asarray([5, 1, 5, 2, 1, 5, 9, 3])
 
@@ -58,7 +64,17 @@ def draw_family(rng: np.random.Generator, objective: Objective) -> Objective:
 
 
 def quick_family_cases() -> Iterator[Case]:
-    """The few that `gcl verify-backends` tries: every term, and two directions, which are cheap."""
+    """The two that `gcl verify-backends` tries, of two directions: a softmax, and a sigmoid."""
+    rows = 0.7 * draw_rows(307, 3, 8)
+    ways = (Direction("image", "text"), Direction("image", "image+text", 2.0))
+    rule = Objective(directions=ways, positives=0.3, scales="pair", debias=0.2, hardness=1.5)
+    yield Case("softmax with all", rows, _logs(308, (3, 3)), rule, ids=_IDS, bias=_bias(309))
+    sigmoid = Objective(directions=ways, loss="sigmoid", bias_unit="cosine", scales="pair")
+    yield Case("sigmoid with all", rows, _logs(305, (3, 3)), sigmoid, ids=_IDS, bias=_bias(306))
+
+
+def telling_family_cases() -> Iterator[Case]:
+    """Each term with few others, in two directions: those that show the known bugs."""
     ways = (Direction("image", "text"), Direction("image", "image+text", 2.0))
     present = np.ones((3, 8), bool)
     present[[0, 1, 1, 2], [2, 0, 4, 1]] = False
@@ -77,6 +93,7 @@ def quick_family_cases() -> Iterator[Case]:
 def family_cases() -> Iterator[Case]:
     """All of them, each with six directions, without masks and with them, in tiles and whole."""
     yield from quick_family_cases()
+    yield from telling_family_cases()
     present = np.random.default_rng(310).random((3, 8)) > 0.2
     present[:, 0] = True
     masks: tuple[dict[str, Any], ...] = ({}, {"present": present, "ids": _IDS, "tile": 3})
