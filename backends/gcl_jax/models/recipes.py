@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from gcl_jax.models.lengths import in_two_lengths
 from gcl_jax.models.towers.clip import Clip
 from gcl_jax.models.towers.efficientnet_lite import EfficientNetLite0
 from gcl_jax.models.towers.layers import Activation, LayerNorm, Linear
@@ -132,6 +133,7 @@ class LiteModel(_Heads):
     def __init__(self, config: Config) -> None:
         super().__init__(config, {"image": EfficientNetLite0.width, "text": MiniLM.width})
         self._see_frames(config, np.zeros(config.model.width, np.float32))
+        self.max_tokens = config.model.max_tokens
         for name in ("image", "text"):
             if not config.model.freezes(name):
                 setattr(self, f"{name}_tower", frozen_tower(name))
@@ -155,17 +157,12 @@ def frozen_tower(name: str) -> EfficientNetLite0 | MiniLM:
 
 def run_tower(tower: Any, name: str, inputs: Inputs) -> jax.Array | None:
     """The output (B, F) of a modality's tower for pixels or tokens; None where there are none."""
-    wanted = _INPUTS[name]
-    if wanted[0] not in inputs:
-        return None
-    found: jax.Array = tower(*(inputs[key] for key in wanted))
-    return found
-
-
-_INPUTS = {
-    "image": ("image/pixels",),
-    "text": ("text/input_ids", "text/attention_mask"),
-}
+    if name == "text" and "text/input_ids" in inputs:
+        return in_two_lengths(tower, inputs)
+    if name == "image" and "image/pixels" in inputs:
+        found: jax.Array = tower(inputs["image/pixels"])
+        return found
+    return None
 
 
 class AdapterModel(_Heads):
@@ -207,7 +204,7 @@ class ClipModel(Model):
         if name == "image" and "image/pixel_values" in inputs:
             return self.clip.image(inputs["image/pixel_values"])
         if name == "text" and "text/input_ids" in inputs:
-            return self.clip.text(inputs["text/input_ids"], inputs["text/attention_mask"])
+            return in_two_lengths(self.clip.text, inputs)
         return None
 
     def checkpointing(self) -> None:

@@ -6,11 +6,11 @@ from math import log
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from array_api_compat import numpy as numpy_namespace
 
 from gcl_jax.models.functional import Functional, Params
+from gcl_jax.models.lengths import even_lengths, longest_last
 from gcl_jax.models.recipes import frozen_tower, make_model, run_tower
 from gcl_jax.train.optimizer import AdamW, Optimizer
 from gcl_jax.train.step import StepOptions, cast, make_step
@@ -24,8 +24,6 @@ from gcl_spec.models.frames import framed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 
 __all__ = ["JaxTrainer"]
-
-_LENGTHS = 16  # token counts are rounded up to multiples, since each length is compiled anew
 
 
 class JaxTrainer:
@@ -44,6 +42,7 @@ class JaxTrainer:
         with jax.default_device(first):
             model = make_model(config)
         self._model, self._most_tokens = Functional(model), model.max_tokens
+        self._two_lengths = self._may_sort()
         self._given, self._draws = model.given, model.draws
         self._steps: dict[bool, Any] = {}
         self._trained = tuple(name for name in self._model.params if self._trains(name))
@@ -60,6 +59,7 @@ class JaxTrainer:
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, jax.Array]:
         """Make one update, and return its scalars (`Trainer.step`); it never waits for a device."""
         inputs = self._inputs(batch, longest=self.world.largest)
+        inputs = longest_last(inputs, self._most_tokens) if self._two_lengths else inputs
         present_BG = np.stack([batch.has(name) for name in self._given], axis=1)
         labels = {"present": present_BG, "ids": batch.ids}
         moving = {n: self._params[n] for n in self._trained}
@@ -69,7 +69,7 @@ class JaxTrainer:
             still,
             self._buffers,
             self.world.spread(inputs | {k: _narrow(x) for k, x in labels.items()}),
-            jnp.float32(lr),
+            np.float32(lr),
             self._key(),
         )
         self._params |= moving
@@ -112,6 +112,12 @@ class JaxTrainer:
             step=self._step,
             updates=int(self._optimizer.count),
         ).to_state()
+
+    def _may_sort(self) -> bool:
+        """May texts go in another order through their tower? Rows of many devices stay there."""
+        model = self._config.model
+        sorts = model.kind == "clip" or (model.kind == "lite" and not model.freezes("text"))
+        return sorts and len(self.world.devices) == 1 and not self._config.train.microbatch
 
     def _key(self) -> Any:
         """The key of what the model draws in this step; None where it draws nothing."""
@@ -178,7 +184,7 @@ class JaxTrainer:
         `longest` makes the length of all processes' texts of that of this one.
         """
         inputs = {name: _narrow(x) for name, x in batch.inputs.items()}
-        inputs = _even_lengths(inputs, self._most_tokens, longest)
+        inputs = even_lengths(inputs, self._most_tokens, longest)
         raw = {n.partition("/")[0] for n in inputs if not n.endswith("/features")}
         if self._config.model.kind != "lite":
             return inputs
@@ -265,20 +271,6 @@ def _padded(inputs: Mapping[str, Any], size: int) -> dict[str, Any]:
             rows[len(x) :, 0] = 1
         found[name] = rows
     return found
-
-
-def _even_lengths(
-    inputs: dict[str, Any], most: int, longest: Callable[[int], int]
-) -> dict[str, Any]:
-    """Token arrays (B, L) with columns of padding to a multiple of `_LENGTHS`, or to `most`."""
-    if "text/input_ids" not in inputs:
-        return inputs
-    own = inputs["text/input_ids"].shape[1]
-    length = longest(own)
-    wanted = max(min(-(-length // _LENGTHS) * _LENGTHS, most), length)
-    padding = ((0, 0), (0, wanted - own))
-    padded = {n: np.pad(inputs[n], padding) for n in ("text/input_ids", "text/attention_mask")}
-    return inputs | padded
 
 
 def _copies(arrays: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
