@@ -137,7 +137,10 @@ class JaxWorld:
 
     def spread(self, tree: Any) -> Any:
         """This process's samples, spread over its devices; all processes' make the batch."""
-        return self._placed(tree, PartitionSpec(AXIS))  # type: ignore[no-untyped-call]
+        rows = PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
+        if self.size == 1:  # one call for all arrays takes half the time
+            return jax.device_put(tree, NamedSharding(self.mesh, rows))
+        return self._placed(tree, rows)
 
     def here(self, tree: Any) -> Any:
         """Arrays that are whole everywhere, taken from the first device of this process."""
@@ -153,8 +156,6 @@ class JaxWorld:
 
     def _placed(self, tree: Any, spec: PartitionSpec) -> Any:
         sharding = NamedSharding(self.mesh, spec)
-        if self.size == 1:  # one call for all arrays
-            return jax.device_put(tree, sharding)
 
         def place(x: npt.NDArray[Any]) -> Any:
             return jax.make_array_from_process_local_data(  # type: ignore[no-untyped-call]

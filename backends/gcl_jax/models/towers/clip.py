@@ -21,6 +21,7 @@ from gcl_jax.models.towers.layers import (
     attend,
     load_weights,
     recomputed,
+    side_by_side,
 )
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.models.blocks import PRUNED, Block, blocks_of
@@ -185,7 +186,7 @@ class _Attention(nnx.Module):
         self.v_proj, self.out_proj = Linear(width, inner), Linear(inner, width)
 
     def __call__(self, x: jax.Array, mask: jax.Array | None) -> jax.Array:
-        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        q, k, v = side_by_side(x, (self.q_proj, self.k_proj, self.v_proj))
         return self.out_proj(attend(q, k, v, self.heads, mask))
 
 

@@ -71,6 +71,21 @@ class Linear(nnx.Module):
         return y if self.bias is None else y + self.bias[...]
 
 
+def side_by_side(x: jax.Array, layers: Sequence[Linear]) -> list[jax.Array]:
+    """The results of several layers with biases for one input, by one product of matrices.
+
+    Args:
+        x: the input, (..., inputs).
+        layers: layers with as many outputs each.
+
+    Returns:
+        The results, (..., outputs) each.
+    """
+    weight = jnp.concatenate([layer.weight[...] for layer in layers])
+    bias = jnp.concatenate([layer.bias[...] for layer in layers if layer.bias is not None])
+    return jnp.split(x @ weight.T + bias, len(layers), axis=-1)
+
+
 class LayerNorm(nnx.Module):
     """Standardises the last axis (Ba et al., arXiv 1607.06450), in float32 for every input."""
 
