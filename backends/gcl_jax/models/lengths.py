@@ -77,7 +77,7 @@ def in_two_lengths(
 
     Args:
         tower: maps tokens and mask, (b, L) each, to outputs (b, F).
-        inputs: arrays of B samples by name, maybe of `longest_last`.
+        inputs: by name, tokens and mask (B, L), in the order of `longest_last` where it gave one.
     """
     ids_BL, mask_BL = inputs[_IDS], inputs[_MASK]
     if _PLACE not in inputs:
