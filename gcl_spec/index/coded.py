@@ -1,10 +1,11 @@
 """Searches of an index of codes: all codes are read, and the best may be scored in full."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from gcl_spec._typing import FloatArray
+from gcl_spec._typing import BoolArray, FloatArray
 from gcl_spec.errors import ConfigError
 from gcl_spec.index.best import best_rows, largest_norm
 from gcl_spec.index.coding import best_codes
@@ -12,10 +13,12 @@ from gcl_spec.index.exact import ROWS, HeldRows, ids_of, shown, stream
 from gcl_spec.index.hit import Found
 from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 
-__all__ = ["HELD_ROWS", "RESCORED", "CodedSearching"]
+__all__ = ["HELD_BYTES", "HELD_ROWS", "RESCORED", "CodedSearching"]
 
 HELD_ROWS = 100_000
-"""Up to so many items all codes stay in memory; of more they are read for each search."""
+"""Up to so many items all codes stay in memory, with what is shown of the items."""
+HELD_BYTES = 2**28
+"""Of more items codes of up to so many bytes stay in memory; others are read for each search."""
 RESCORED = 64
 """The rows that are scored in full, for up to `RESCORED` / 4 hits; for more, four times these."""
 _Scored = tuple[float, str]
@@ -36,6 +39,7 @@ class CodedSearching:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._held: dict[str, HeldRows] = {}
+        self._batches: dict[str, list[Any]] = {}
         self._version = -1
 
     def nearest(
@@ -83,6 +87,7 @@ class CodedSearching:
         version = int(self._table.lance.version)
         if version != self._version:
             self._held.clear()
+            self._batches.clear()
             self._version = version
         if column not in self._held:
             if len(self._table) > HELD_ROWS:
@@ -93,19 +98,35 @@ class CodedSearching:
     def _streamed(
         self, column: str, query_D: FloatArray, most: int, only: Collection[str]
     ) -> list[_Scored]:
-        """The best by their codes, a batch in memory at a time."""
+        """The best by their codes, batch by batch."""
         table, ties = self._table, column in self._table.whole
+        coding = table.codings[column]
         best: list[_Scored] = []
-        for batch in table.batches(("id", column), modality_filter(only), size=ROWS):
+        for batch, keep_C in self._read(column, only):
             codes_CE, ids = table.rows_of(batch, column), ids_of(batch)
-            coding = table.codings[column]
-            some = best_codes(coding, query_D, codes_CE, most, ids=ids, ties=ties)
+            some = best_codes(coding, query_D, codes_CE, most, keep_C=keep_C, ids=ids, ties=ties)
             found = zip(some.score_K.tolist(), ids(some.place_K), strict=True)
             best = sorted([*best, *found], key=lambda x: (-x[0], x[1]))
             if len(best) > most:
                 least = best[most - 1][0]
                 best = best[:most] + [x for x in best[most:] if ties and x[0] == least]
         return best
+
+    def _read(self, column: str, only: Collection[str]) -> Iterator[tuple[Any, BoolArray | None]]:
+        """Batches of ids and codes, from memory if they fit, and which of their C rows count, (C,).
+
+        Where all do, there is None in place of booleans.
+        """
+        table = self._table
+        if len(table) * table.columns[column] > HELD_BYTES:
+            for batch in table.batches(("id", column), modality_filter(only), size=ROWS):
+                yield batch, None
+            return
+        if column not in self._batches:
+            read = table.batches(("id", "modality", column), size=ROWS)
+            self._batches[column] = list(read)
+        for batch in self._batches[column]:
+            yield batch, _kept(batch, only) if only else None
 
     def _again(
         self, whole: str | None, query_D: FloatArray, k: int, found: Sequence[_Scored]
@@ -122,3 +143,13 @@ class CodedSearching:
             query_D, rows_ND, k, norm=largest_norm(rows_ND), ids=lambda n: [names[x] for x in n]
         )
         return [(s, names[n]) for s, n in zip(best.score_K.tolist(), best.place_K, strict=True)]
+
+
+def _kept(batch: Any, only: Collection[str]) -> BoolArray:
+    """Which of C rows of a batch of Arrow have one of these modalities, (C,)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = batch["modality"].cast(pa.string())
+    kept_C: BoolArray = pc.is_in(kind, pa.array(sorted(only))).to_numpy(zero_copy_only=False)
+    return kept_C

@@ -228,13 +228,14 @@ class Table(Columns):
                 self.lance.delete(equals_any("id", ids[start : start + _IDS]))
         return before - len(self)
 
+    def origin_type(self) -> str:
+        """The type of the numbers of places: texts, or numbers where an older version made it."""
+        with lance_errors("read", self.folder):
+            return str(self.lance.schema.field("origin").type)
+
     def of_origin(self, number: int) -> Iterator[str]:
         """The ids of the items of a place, by its number."""
-        with lance_errors("read", self.folder):
-            kind = self.lance.schema.field("origin").type
-        texts = "utf8" in str(kind) or "string" in str(
-            kind
-        )  # in an older version's they are numbers
+        texts = "string" in self.origin_type()
         where = equals_any("origin", [str(number)]) if texts else f"origin = {number}"
         for batch in self.batches(("id",), where):
             yield from batch["id"].to_pylist()

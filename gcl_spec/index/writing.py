@@ -12,7 +12,7 @@ import numpy as np
 from gcl_spec._files.atomic import atomic_folder
 from gcl_spec._files.locks import locked
 from gcl_spec._typing import FloatArray
-from gcl_spec.errors import ConfigError
+from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.index.about import ABOUT, About, Origin, read_about, write_about
 from gcl_spec.index.approximate import build, is_built
 from gcl_spec.index.coding import Codes, Int8Coding
@@ -77,7 +77,14 @@ class Writing:
             stack.enter_context(locked(self.folder, "writes"))
             about = read_about(self.folder)
             self._model.check(about, self.folder)
-            self.about, self.table = about, open_table(self.folder, about)
+            table = open_table(self.folder, about)
+            if "values=int" in table.origin_type():  # see gcl_spec.index.schema
+                raise DataError(
+                    f"{self.folder} was made by an older version, and its files may not be "
+                    "readable once LanceDB has merged them; make it again: gcl index RUN DATA "
+                    "--out ANOTHER"
+                )
+            self.about, self.table = about, table
             self._stack = stack.pop_all()
 
     def number_of(self, origin: Origin, width: int) -> int:

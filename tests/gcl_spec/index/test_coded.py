@@ -59,8 +59,10 @@ def test_codes_in_memory_and_streamed_are_the_same(
         if not kind:
             assert few == whole[:15]
         monkeypatch.setattr(module, "HELD_ROWS", COUNT - 1)
-        for k in (5, 15, COUNT):
-            assert search(made, k, only=only) == {5: few[:5], 15: few}.get(k, whole)
+        for most in (0, 2**28):
+            monkeypatch.setattr(module, "HELD_BYTES", most)
+            for k in (5, 15, COUNT):
+                assert search(made, k, only=only) == {5: few[:5], 15: few}.get(k, whole)
 
 
 def test_the_best_by_bits_are_scored_in_full_as_in_an_evaluation(tmp_path: Path) -> None:

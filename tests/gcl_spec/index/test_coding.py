@@ -66,6 +66,16 @@ def test_products_are_as_near_as_they_say(seed: int) -> None:
     assert np.abs(near - coding.scores(query, codes)).max() <= error < 1e-2
 
 
+@pytest.mark.parametrize("width", [12, 64, 70, 128])
+def test_products_of_bits_are_their_scores(width: int) -> None:
+    rng = np.random.default_rng(width)
+    rows, query = rng.normal(size=(9, width)).astype(np.float32), rng.normal(size=width)
+    coding = BitCoding(width)
+    codes = coding.encode(rows)
+    found, error = coding.products(query, codes)
+    assert (found.tolist(), error) == (coding.scores(query, codes).tolist(), 0)
+
+
 def test_what_is_read_back_is_near() -> None:
     rows, _ = drawn(0)
     coding = coding_of("int8", rows)

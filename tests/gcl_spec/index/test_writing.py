@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from gcl_spec._files.locks import locked
 from gcl_spec.errors import ConfigError, DataError, FileError
+from gcl_spec.index import table as table_module
 from gcl_spec.index import writing as module
-from gcl_spec.index.about import read_about
+from gcl_spec.index.about import About, Origin, read_about, write_about
 from gcl_spec.index.adding import Adding
 from gcl_spec.index.model import Model
 from gcl_spec.index.sources import items_of, origin_of
@@ -112,3 +115,31 @@ def test_partitions_are_made_again_where_a_table_has_grown(
         "it has grown from 4 rows, to which its partitions belong"
     ]
     assert read_about(tmp_path / "ix").trained == {"vector": 8}
+
+
+def test_a_table_whose_files_cannot_be_merged_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an older version, with a dictionary of numbers."""
+    schema_of = table_module.schema_of
+
+    def older(*args: Any) -> pa.Schema:
+        schema = schema_of(*args)
+        kind = pa.dictionary(pa.int16(), pa.int32())
+        return schema.set(4, schema.field(4).with_type(kind))
+
+    monkeypatch.setattr(table_module, "schema_of", older)
+    place = made_by_hand(tmp_path / "ix", model_of(tmp_path))
+    assert opened(place).get("a").origin == 0
+    with pytest.raises(DataError, match=r"made by an older version.* make it again"):
+        added(place, write_folder(tmp_path / "data"))
+
+
+def made_by_hand(place: Path, model: Model) -> Path:
+    about = About(model.maker, 4, model.path, {}, (Origin("files"),))
+    place.mkdir()
+    table = table_module.make_table(place, about)
+    row = Row("a", "text", "a", None, 0, "0" * 32)
+    table.put([row], {"vector": np.ones((1, 4))}, replaces=False)
+    write_about(place, about)
+    return place
