@@ -62,7 +62,7 @@ def pools(
         if path == _STARTER and (kept := sparse(tasks)):
             one[SPARSE] = evaluate(encode, kept, chain).average("global", "hit@10")
         try:
-            swept, _ = sweep_run(replace(loaded, calibration=chain), reporter, data=data)
+            swept, _ = sweep_run(replace(loaded, calibration=chain), reporter, data=data, top=False)
             one[WORST], one["composition"] = swept.worst.value, swept.worst.name
         except DataError as error:
             reporter.say(f"note: no sweep: {error}")

@@ -36,7 +36,12 @@ _ROWS = 20_000
 
 
 def sweep_run(
-    run: LoadedRun, reporter: Reporter, *, data: str | None = None, calibration: str | None = None
+    run: LoadedRun,
+    reporter: Reporter,
+    *,
+    data: str | None = None,
+    calibration: str | None = None,
+    top: bool = True,
 ) -> tuple[Sweep, tuple[str, ...]]:
     """The sweep of a run, and why samples could not be used.
 
@@ -47,6 +52,7 @@ def sweep_run(
             training data; the starter tasks when not given, or for a run of an adapter the rows
             that it held out.
         calibration: the name of the run's calibration, for the record.
+        top: whether to count the modalities among the first ten (`sweep`).
 
     Raises:
         DataError: there are too few concepts, or the data is malformed.
@@ -64,7 +70,9 @@ def sweep_run(
         origin["calibration"] = calibration
     modalities = run.config.model.modalities
     try:
-        found = sweep(encode, concepts, modalities, run.calibration, origin=origin, notes=notes)
+        found = sweep(
+            encode, concepts, modalities, run.calibration, origin=origin, notes=notes, top=top
+        )
     except DataError as error:
         hint = ""
         if folder is not None and not concepts:

@@ -10,7 +10,7 @@ from gcl_spec._typing import Array, IntArray
 from gcl_spec.errors import InputError
 from gcl_spec.recall import Band, rank
 
-__all__ = ["measured", "top_shares"]
+__all__ = ["hits", "measured", "top_shares"]
 
 Places: TypeAlias = IntArray | Sequence[tuple[int, int, int]]
 """Candidates of queries: triples (pool, query, candidate), (T, 3)."""
@@ -40,18 +40,31 @@ def measured(
         The band of hits, (P, Q) each, and the shares, (P, Q, M), which sum to 1; where candidates
         are tied, these are means over all orders of the tie.
     """
-    xp, shape = array_namespace(scores_PQC), tuple(scores_PQC.shape)
-    pools, queries, _ = shape
-    relevant_P2, left_out_P2 = _pairs(relevant, queries), _pairs(left_out, queries)
-    flat_QC = xp.reshape(scores_PQC, (pools * queries, -1))
-    hit = rank(flat_QC, relevant_P2, left_out=left_out_P2, no_relevant="nan").hit(k)
+    band = hits(scores_PQC, relevant, left_out, k=k)
     if len(left_out):
-        out = np.zeros(shape, np.bool_)
+        xp, out = array_namespace(scores_PQC), np.zeros(tuple(scores_PQC.shape), np.bool_)
         out[tuple(np.asarray(left_out).T)] = True
         out_PQC = xp.asarray(out, device=device(scores_PQC))
         scores_PQC = xp.where(out_PQC, -xp.inf, scores_PQC)
-    band = Band(*(xp.reshape(x, (pools, queries)) for x in hit))
     return band, top_shares(scores_PQC, kinds_PC, count, k)
+
+
+def hits(scores_PQC: Array, relevant: Places, left_out: Places = (), *, k: int) -> Band:
+    """The hit@k of `measured` alone, which takes a fraction of its time.
+
+    Args:
+        scores_PQC: each query's score with each candidate of a pool, (P, Q, C), of any library.
+        relevant, left_out, k: as those of `measured`.
+
+    Returns:
+        The band of hits, (P, Q) each.
+    """
+    xp = array_namespace(scores_PQC)
+    pools, queries, _ = scores_PQC.shape
+    relevant_P2, left_out_P2 = _pairs(relevant, queries), _pairs(left_out, queries)
+    flat_QC = xp.reshape(scores_PQC, (pools * queries, -1))
+    hit = rank(flat_QC, relevant_P2, left_out=left_out_P2, no_relevant="nan").hit(k)
+    return Band(*(xp.reshape(x, (pools, queries)) for x in hit))
 
 
 def top_shares(scores_PQC: Array, kinds_PC: IntArray, count: int, k: int) -> Array:

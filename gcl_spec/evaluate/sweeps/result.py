@@ -60,7 +60,8 @@ class Measured:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; `from_json` gives it back."""
-        hit, shares = (None, None) if isnan(self.value) else (list(self.band), [*self.shares])
+        hit = None if isnan(self.value) else list(self.band)
+        shares = [*self.shares] if self.top else None
         return {
             "composition": self.name,
             "weights": list(self.composition.weights),

@@ -17,7 +17,7 @@ from gcl_spec.errors import DataError
 from gcl_spec.evaluate.calibrations.known import Chain, apply_to_items
 from gcl_spec.evaluate.calibrations.rows import Encode, EncodedOnce, Role
 from gcl_spec.evaluate.sweeps.compositions import Composition, compositions
-from gcl_spec.evaluate.sweeps.pool import measured
+from gcl_spec.evaluate.sweeps.pool import hits, measured
 from gcl_spec.evaluate.sweeps.result import Band3, Measured, Sweep
 from gcl_spec.objective import given_names, in_order, name_parts
 from gcl_spec.progress import Quiet, Reporter
@@ -66,6 +66,7 @@ def sweep(
     origin: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     reporter: Reporter | None = None,
+    top: bool = True,
 ) -> Sweep:
     """hit@10, and the modalities of the first ten, in pools of every composition.
 
@@ -87,6 +88,7 @@ def sweep(
         origin: what the result says of where it comes from.
         notes: lines that the result has, too.
         reporter: hears of progress.
+        top: whether to count modalities among the first ten, too, which takes most of the time.
 
     Raises:
         DataError: too few concepts, or no query can be asked.
@@ -112,7 +114,7 @@ def sweep(
     found = []
     for n, one in enumerate(grid):
         (reporter or Quiet()).update("sweep", n, len(grid))
-        found.append(_measured(asked, one, len(chosen), names))
+        found.append(_measured(asked, one, len(chosen), names, top))
     (reporter or Quiet()).update("sweep", len(grid), len(grid))
     if not any(one.hit for one in found):
         raise DataError(_NOBODY)
@@ -204,7 +206,9 @@ def _number(item: Item, names: Sequence[str]) -> int:
     return next(n for n, name in enumerate(names) if {*name_parts(name)} == {*dict(item.content)})
 
 
-def _measured(asked: _Asked, one: Composition, total: int, names: Sequence[str]) -> Measured:
+def _measured(
+    asked: _Asked, one: Composition, total: int, names: Sequence[str], top: bool
+) -> Measured:
     """The pools of one composition: the mean over the draws in which a query is asked."""
     count, numbers_N = len(names), np.arange(total)
     kinds_PN = np.stack(one.draws(numbers_N))
@@ -218,11 +222,14 @@ def _measured(asked: _Asked, one: Composition, total: int, names: Sequence[str])
         for q, m, n in asked.twins
         for pool in np.flatnonzero(kinds_PN[:, n] == m).tolist()
     ]
-    hit, shares_PQM = measured(scores_PQN, kinds_PN, count, relevant, twins, k=TOP)
+    shares_PQM: FloatArray | None = None
+    if top:
+        hit, shares_PQM = measured(scores_PQN, kinds_PN, count, relevant, twins, k=TOP)
+    else:
+        hit = hits(scores_PQN, relevant, twins, k=TOP)
     times_Q = here_PQ.sum(axis=0)
     often_Q = np.maximum(times_Q, 1)
     mean_3Q = np.nan_to_num(np.stack(hit), nan=0.0).sum(axis=1) / often_Q
-    top_QM = np.where(here_PQ[..., None], shares_PQM, 0.0).sum(axis=0) / often_Q[:, None]
     own_MQ = (times_Q > 0) & (asked.kind_Q == np.arange(count)[:, None])
     by_query = {name: own_Q for name, own_Q in zip(names, own_MQ, strict=True) if own_Q.any()}
     return Measured(
@@ -230,10 +237,25 @@ def _measured(asked: _Asked, one: Composition, total: int, names: Sequence[str])
         one.counts(total),
         len(kinds_PN),
         {name: _band(mean_3Q[:, own_Q]) for name, own_Q in by_query.items()},
-        {name: tuple(top_QM[own_Q].mean(axis=0).tolist()) for name, own_Q in by_query.items()},
+        {} if shares_PQM is None else _top(shares_PQM, here_PQ, by_query),
         {name: int(own_Q.sum()) for name, own_Q in zip(names, own_MQ, strict=True)},
         tuple(x if n else None for x, n in zip(mean_3Q[1].tolist(), times_Q, strict=True)),
     )
+
+
+def _top(
+    shares_PQM: FloatArray, here_PQ: BoolArray, by_query: Mapping[str, BoolArray]
+) -> dict[str, tuple[float, ...]]:
+    """The shares of modalities by that of the queries, over the draws in which these are asked.
+
+    Args:
+        shares_PQM: of each query in each pool, (P, Q, M).
+        here_PQ: whether a query is asked in a pool, (P, Q).
+        by_query: the queries of each modality, (Q,).
+    """
+    often_Q1 = np.maximum(here_PQ.sum(axis=0), 1)[:, None]
+    top_QM = np.where(here_PQ[..., None], shares_PQM, 0.0).sum(axis=0) / often_Q1
+    return {name: tuple(top_QM[own_Q].mean(axis=0).tolist()) for name, own_Q in by_query.items()}
 
 
 def _band(values_3Q: FloatArray) -> Band3:

@@ -229,3 +229,15 @@ def test_few_concepts_are_refused() -> None:
         sweep(Space(), alone, MODALITIES)
     with pytest.raises(DataError, match="no query can be asked"):
         sweep(Space(), concepts(own_views=False), MODALITIES, grid=GRID[-1:])
+
+
+def test_hits_alone_are_the_same_hits() -> None:
+    space = Space(gap=0.7, noise=0.2)
+    whole, alone = (sweep(space, concepts(), MODALITIES, grid=GRID, top=x) for x in (True, False))
+    for one, other in zip(whole.measured, alone.measured, strict=True):
+        assert (one.hit, one.per_query, one.asked) == (other.hit, other.per_query, other.asked)
+        assert other.top == {}
+        assert other.to_json()["top 10"] is None
+    assert alone.worst.name == whole.worst.name
+    again = Sweep.from_json(json.loads(json.dumps(alone.to_json(), allow_nan=False)))
+    assert again == alone
