@@ -98,7 +98,7 @@ def test_items_are_found_by_others_grouped_shown_and_checked(
     assert [x.id for x in service.search(text=TEXT, k=3).hits]
 
 
-@pytest.mark.parametrize("name", ["int8+float16", "binary"])
+@pytest.mark.parametrize("name", ["int8+float16"])
 def test_items_are_added_replaced_moved_and_removed(tmp_path: Path, data: Path, name: str) -> None:
     for source in data.glob("t*.txt"):
         place = tmp_path / "data" / source.name
