@@ -72,7 +72,9 @@ class Places:
         """The place of the logits of a direction between two modalities; a new one is added."""
         scale: int | _Pair | None = None
         if self._many and role != "weights":
-            scale = term if self.by_direction else (m, n)
+            # The temperature of two modalities is the same in both orders, and so is its place.
+            ordered = self._objective.scales == "pair"
+            scale = term if self.by_direction else (m, n) if ordered else (min(m, n), max(m, n))
         # A softmax's shift is added to sums of blocks, which are then the same for all shifts.
         inside = self._objective.loss == "sigmoid" and self._many_shifts
         key = _Key(scale, (m, n) if inside else None, role)

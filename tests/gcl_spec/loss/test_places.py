@@ -35,6 +35,7 @@ def test_the_temperature_of_two_rows_is_the_mean_of_their_parts() -> None:
     for at in ((0, 0), (0, 1), (0, 2), (1, 2)):
         found.of(0, *at)
     np.testing.assert_allclose(1 / np.asarray(found.scales()), [0.1, 0.2, 0.15, 0.25])
+    assert found.of(0, 2, 1) == found.of(3, 1, 2), "one exponential serves both orders"
 
 
 def test_a_shift_in_cosines_grows_with_the_scale() -> None:
