@@ -40,7 +40,8 @@ CANDIDATES: Mapping[str, Settings] = MappingProxyType(
         for name, settings in _PLAIN.items()
     }
 )
-"""The candidates by name; each is a preset of `gcl_spec.objective` with changes to it."""
+"""The candidates by name: what differs from GCL without dropout, a preset of `gcl_spec.objective`
+and changes to it."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.+_-]{0,60}")
 _NEXT = re.compile(r",(?=[a-z]+\.[a-z_.0-9]+=)")

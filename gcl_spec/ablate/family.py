@@ -24,6 +24,8 @@ from gcl_spec.ablate.choice import (
 from gcl_spec.ablate.results import reason_of, reports_of
 from gcl_spec.backend import TrainingBackend
 from gcl_spec.config import toml
+from gcl_spec.config.options import ObjectiveConfig
+from gcl_spec.errors import ConfigError
 from gcl_spec.evaluate.ablated import NONE
 from gcl_spec.progress import Reporter
 
@@ -42,6 +44,10 @@ class Regime:
     start: str | None
     rates: tuple[str, ...]
 
+
+_OF_CELLS = (
+    "optim.scale", "optim.learn_scale", "optim.lr", "model.dropout", "train.seed", "eval.tasks",
+)  # fmt: skip
 
 REGIMES: Mapping[str, Regime] = {
     "gap": Regime(
@@ -160,7 +166,7 @@ def family_of(
     calibrations: Sequence[str],
     overrides: Sequence[str],
 ) -> Family:
-    """The comparison in a regime.
+    """The comparison in a regime, whose candidates are GCL without dropout but for their settings.
 
     Args:
         out: the folder of all regimes.
@@ -174,8 +180,18 @@ def family_of(
     Raises:
         ConfigError: an option is refused.
     """
+    for override in overrides:
+        option = override.partition("=")[0].strip()
+        if option in _OF_CELLS or option.startswith("objective."):
+            raise ConfigError(
+                f"--set {override:.200}: every candidate has its own {option}, or it is searched, "
+                "or the same for a fair comparison; --candidate adds a setting"
+            )
     about = REGIMES[regime]
     base = toml.load(recipe=about.recipe, overrides=overrides)
+    # Recipes change with what is found best; candidates are compared from the same plain GCL.
+    plain = replace(base.model, dropout=0.0)
+    base = replace(base, objective=ObjectiveConfig(), model=plain)
     start = None if about.start is None else toml.load(recipe=about.start, overrides=overrides)
     ablation = Ablation(
         out / regime, base, (), (), seeds, calibrations, start, None, candidates, further=True

@@ -45,6 +45,8 @@ def test_what_is_refused(tmp_path: Path) -> None:
         ((*FEW, "--regime", "flat"), "no regime 'flat'"),
         ((*FEW, "--candidates", "glc"), "no candidate 'glc'"),
         ((*FEW, "--scale", "high"), "must be a number"),
+        ((*FEW, "--set", "eval.tasks=val_tasks"), "every candidate has its own eval.tasks"),
+        ((*FEW, "--set", "objective.positives=0.5"), "--candidate adds a setting"),
     ):
         with pytest.raises(ConfigError, match=reason):
             call_training(command, data, *words)

@@ -9,8 +9,9 @@ import pytest
 from fake import FakeBackend
 from gcl_spec.ablate import pools
 from gcl_spec.ablate.choice import FILE
-from gcl_spec.ablate.family import Family, family_of
+from gcl_spec.ablate.family import REGIMES, SCALES, Family, family_of
 from gcl_spec.ablate.family_rows import family_rows, searched
+from gcl_spec.config.options import ObjectiveConfig
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.loop import Loop
@@ -85,3 +86,14 @@ def test_a_stop_chooses_nothing_and_a_failed_setting_is_not_chosen(
     assert [cell.lr for cell in family.run(FakeBackend(), Said())] == ["0.01"]
     clip = family.choices()["clip", "none"]
     assert (clip.lr, [one.failed for one in clip.tried]) == ("1", ["no memory", ""])
+
+
+def test_no_default_of_a_recipe_is_part_of_a_candidate(tmp_path: Path) -> None:
+    for regime in REGIMES:
+        found = family_of(
+            tmp_path, regime, SETTINGS, scales=SCALES, rates=(), seeds=1, calibrations=(),
+            overrides=(),
+        )  # fmt: skip
+        base = found.ablation.base
+        assert (base.objective, base.model.dropout) == (ObjectiveConfig(), 0.0)
+        assert len(found.search()) == len(SETTINGS) * len(SCALES) * len(REGIMES[regime].rates)

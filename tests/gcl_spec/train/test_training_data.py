@@ -63,6 +63,9 @@ def test_a_run_on_vectors(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds vectors: use --recipe adapter"):
         run_training(lite, FakeBackend(), tmp_path / "run")
     adapter = replace(lite, model=replace(lite.model, kind="adapter"))
+    choosing = replace(adapter, eval=replace(adapter.eval, tasks="val_tasks"))
+    with pytest.raises(ConfigError, match="vectors have no validation tasks"):
+        run_training(choosing, FakeBackend(), tmp_path / "run")
     made = run_training(adapter, FakeBackend(), tmp_path / "run")
     run_training(
         adapter, FakeBackend(), tmp_path / "run", resume=True
