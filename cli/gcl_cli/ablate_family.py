@@ -101,7 +101,7 @@ def _show(name: str, family: "Family", words: str) -> Mapping[str, Any]:
     from gcl_spec.ablate.family_rows import family_rows, searched
     from gcl_spec.evaluate.ablated import against
     from gcl_spec.report.ablation_tables import titles
-    from gcl_spec.report.family_tables import family_legend, family_table
+    from gcl_spec.report.family_tables import family_legend, short_table
     from gcl_spec.report.tables import rich_table
 
     rows = family_rows(family)
@@ -111,7 +111,7 @@ def _show(name: str, family: "Family", words: str) -> Mapping[str, Any]:
     console, (done, total) = Console(), searched(family)
     say(f"{title}; {done} of {total} trainings of the search are done")
     for calibration, label in titles(rows).items():
-        console.print(rich_table(family_table(compared, calibration), f"hit@10, {label}"))
+        console.print(rich_table(short_table(compared, calibration), f"hit@10, {label}"))
     say(family_legend(REFERENCES))
     data = {
         "regime": name,

@@ -7,7 +7,7 @@ from gcl_spec.report.ablation_page import figure
 from gcl_spec.report.ablation_tables import markdown, number, percent, titles, verdict
 from gcl_spec.report.pieces import escape, page, plain_table
 
-__all__ = ["family_legend", "family_markdown", "family_page", "family_table"]
+__all__ = ["family_legend", "family_markdown", "family_page", "family_table", "short_table"]
 
 _SHORT = ("global", "local")
 _SHARES = ("sparse pool", "worst composition")
@@ -45,6 +45,18 @@ def family_table(rows: Against, calibration: str) -> list[list[str]]:
         lost = f"{len(row.failed)} failed" if row.failed else ""
         found.append([*head, *values, *verdicts, *shares, rank, lost])
     return found
+
+
+def short_table(rows: Against, calibration: str) -> list[list[str]]:
+    """The columns of `family_table` that have room in a terminal of 80 letters.
+
+    Args:
+        rows, calibration: as those of `family_table`.
+    """
+    whole = family_table(rows, calibration)
+    kept = ["candidate", "chosen", *_SHORT, *(f"Δ {name}, global" for name in rows), ""]
+    places = [whole[0].index(name) for name in kept]
+    return [[row[place] for place in places] for row in whole]
 
 
 def _same(others: Sequence[AblationRow], row: AblationRow) -> AblationRow:

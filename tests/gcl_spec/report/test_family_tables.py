@@ -4,7 +4,13 @@ import re
 from dataclasses import replace
 
 from gcl_spec.evaluate.ablated import AblationRow, against, row_of
-from gcl_spec.report.family_tables import family_legend, family_markdown, family_page, family_table
+from gcl_spec.report.family_tables import (
+    family_legend,
+    family_markdown,
+    family_page,
+    family_table,
+    short_table,
+)
 from reports import report
 
 MANY = 40
@@ -37,6 +43,12 @@ def test_a_row_for_each_candidate_with_both_references() -> None:
     assert clip[-3:] == ["-", "50±1", ""]
     assert failed[-1] == "failed"
     assert {len(one) for one in (head, clip, gcl, half, failed)} == {12}
+
+
+def test_a_terminal_has_the_columns_that_count_most() -> None:
+    head, clip, *_ = short_table(compared(), "none")
+    assert head == ["candidate", "chosen", "global", "local", "Δ clip, global", "Δ gcl, global", ""]
+    assert clip == ["clip", "16, lr 0.01", "25.0±0.0", "25.0±0.0", "", "-25.0**", ""]
 
 
 def test_the_page_and_markdown_show_what_was_chosen_and_what_failed() -> None:
