@@ -31,7 +31,7 @@ OPTIONS = {
     "index": {
         "--allow-unverified", "--backend", "--benchmark", "--calibration", "--check", "--delete",
         "--device", "--dtype", "--duplicates", "--items", "--least", "--out", "--prefix", "--run",
-        "--set", "--step", "--store", "--update",
+        "--rescore", "--set", "--step", "--store", "--update",
     },
     "search": {
         "--allow-unverified", "--backend", "--balanced", "--calibration", "--device", "--exact",
