@@ -38,7 +38,8 @@ def add_token(folder: Path, token: str, number: int) -> None:
 
 
 def config(folder: Path, *sets: str) -> Config:
-    return load(recipe="clip", overrides=[f"model.path='{folder}'", *sets])
+    own = ["optim.scale=0.0", "optim.learn_scale=true"]  # the checkpoint's scale
+    return load(recipe="clip", overrides=[f"model.path='{folder}'", *own, *sets])
 
 
 def grow(folder: Path, rows: int) -> None:
