@@ -75,9 +75,12 @@ def test_scopes_and_licences(bill: Any) -> None:
     assert model == [{"license": {"name": "Apache Software License 2.0"}}]
     for part in bill["components"]:
         try:
-            same = distribution(part["name"]).version.partition("+")[0] == part["version"]
+            found = distribution(part["name"])
         except PackageNotFoundError:
             continue
+        if "thirdparty_files" in str(found.locate_file("")):
+            continue  # Ray puts copies of its own on the path
+        same = found.version.partition("+")[0] == part["version"]
         assert part.get("licenses") or not same, part["name"]
 
 

@@ -256,6 +256,11 @@ def _on_two(add: Callable[..., tuple[Any, None]], carry: Any, at: Share) -> tupl
 
 
 def _without_equal(w: Weights, i: jax.Array, j: jax.Array) -> Weights:
-    """The weights, (K, T) each, or zeros where the tiles of two numbers, (), are one."""
+    """The weights, (K, T) each, or zeros where the tiles of two numbers, (), are one.
+
+    Their tops are then infinite: next to another row's maximum an exponential may overflow, whose
+    product with zero is no number.
+    """
     others, own, mean = (jnp.where(i == j, 0, x) for x in (w.others, w.own, w.mean))
-    return w._replace(others=others, own=own, mean=mean)
+    tops = (jnp.where(i == j, jnp.inf, x) for x in (w.others_top, w.own_top))
+    return Weights(others, next(tops), own, next(tops), mean)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def two_workers() -> Iterator[None]:
     """Ray on this machine, for itself alone, started once for all tests of this file."""
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # JAX may have been imported
         patch.setenv("OMP_NUM_THREADS", str(THREADS))
         ray_engine.start_here(ray_engine.imported(), workers=2)
         yield
@@ -42,6 +44,7 @@ def embed(run: Path, data: Path, out: Path, *more: object) -> str:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # Ray's processes use no JAX
 @pytest.mark.usefixtures("two_workers")
 def test_two_workers_write_what_one_process_writes(tmp_path: Path) -> None:
     run, data = tmp_path / "run", write_data(tmp_path / "data")
