@@ -39,6 +39,7 @@ def same(want: dict[str, Any], found: dict[str, Any], steps: int) -> None:
         [],
         ["train.microbatch=2", "optim.clip_norm=0.5", "optim.ema=0.9"],
         ["model.lora=2", "train.checkpointing=true", "model.freeze=text"],
+        ["objective.scales=pair", "objective.bias=share"],
     ],
 )
 def test_spread_weights_train_as_whole_ones(sets: list[str], tmp_path: Path) -> None:
