@@ -149,8 +149,8 @@ def _largest_norm(inputs: Inputs, values: _Values) -> float:
     """The norm of rows up to which their logits, and the sum of all terms, are no overflow.
 
     It is infinite where the scale or the captions' features cannot be read. A logit is at most
-    scale * norm^2 * (1 + |s|^2), with |s| the norm of a caption's features; the sum has a term for
-    each sample and direction, as often as the direction weighs.
+    (scale + hardness) * norm^2 * (1 + |s|^2), with |s| the norm of a caption's features; the sum
+    has a term for each sample and direction, as often as the direction weighs.
     """
     captions = [] if inputs.captions is None else [inputs.captions]
     found = values.of(inputs.log_scale, *captions)
@@ -160,10 +160,13 @@ def _largest_norm(inputs: Inputs, values: _Values) -> float:
     terms = max(1, inputs.first.shape[0]) * sum(
         max(1.0, direction.weight) for direction in inputs.objective.directions
     )
-    power = scale if isinstance(scale, Real) else xp.max(scale)
+    power = float(scale if isinstance(scale, Real) else xp.max(scale))
+    hardness = inputs.objective.hardness
+    if hardness > 0.0:
+        power = float(np.logaddexp(power, math.log(hardness)))
     damping = 1 + float(xp.max(row_norms(features[0], xp=xp))) ** 2 if features else 1.0
     top = math.log2(float(inputs.xp.finfo(inputs.dtype).max))
-    room = top - float(power) / math.log(2) - math.log2(8 * damping * terms)
+    room = top - power / math.log(2) - math.log2(8 * damping * terms)
     return float(2.0 ** min(room / 2, top - 1))
 
 

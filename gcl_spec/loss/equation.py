@@ -225,7 +225,7 @@ def _terms(
     places = Places(objective, log_scale, inputs.bias, problem.rows[0], constant, xp)
     plan = make_plan(objective)
     asked = asked_blocks(plan, places, objective, single=problem.own_is_one)
-    problem = with_family(problem.ask_for(asked, plan), places, inputs.bias, objective, xp)
+    problem = with_family(problem.ask_for(asked, plan), plan, places, objective, xp)
     blocks = ask_kernel(kernel, problem, places.scales(), xp)
     present = problem.present if blocks.present is None else blocks.present
     ids = problem.ids if blocks.ids is None else blocks.ids  # of samples that only the kernel has

@@ -20,6 +20,7 @@ Role = Literal["plain", "hard", "weights"]
 Constant: TypeAlias = Callable[[Array], Array]
 """The function that gives an array without its gradient."""
 _Pair: TypeAlias = tuple[int, int]
+_BOTH: tuple[Role, Role] = ("plain", "hard")
 
 
 def has_axes(x: Any) -> bool:
@@ -60,7 +61,7 @@ class Places:
     ) -> None:
         self._objective, self._log_scale, self._bias = objective, log_scale, bias
         self._like, self._constant, self._xp = like, constant, xp
-        self._many, self._many_shifts = has_axes(log_scale), has_axes(bias)
+        self._many = has_axes(log_scale)
         self._keys: dict[_Key, int] = {}
 
     @property
@@ -68,17 +69,18 @@ class Places:
         """Whether each direction has a scale of its own."""
         return self._many and self._objective.scales == "direction"
 
+    @property
+    def many_shifts(self) -> bool:
+        """Whether each pair of modalities has a shift of its own."""
+        return has_axes(self._bias)
+
     def of(self, term: int, m: int, n: int, role: Role = "plain") -> int:
         """The place of the logits of a direction between two modalities; a new one is added."""
-        scale: int | _Pair | None = None
-        if self._many and role != "weights":
-            # The temperature of two modalities is the same in both orders, and so is its place.
-            ordered = self._objective.scales == "pair"
-            scale = term if self.by_direction else (m, n) if ordered else (min(m, n), max(m, n))
-        # A softmax's shift is added to sums of blocks, which are then the same for all shifts.
-        inside = self._objective.loss == "sigmoid" and self._many_shifts
-        key = _Key(scale, (m, n) if inside else None, role)
-        return self._keys.setdefault(key, len(self._keys))
+        return self._keys.setdefault(self._key(term, m, n, role), len(self._keys))
+
+    def find(self, term: int, m: int, n: int, role: Role = "plain") -> int | None:
+        """The place that `of` gave to such logits; None where none was asked for."""
+        return self._keys.get(self._key(term, m, n, role))
 
     def scales(self) -> Array | float:
         """The scales of all places, (S,); a number or shape () where there is one place."""
@@ -92,33 +94,39 @@ class Places:
         found = [self._shift(key.shift, self._scale(key)) for key in self._keys]
         return self._number(found[0]) if len(found) == 1 else self._stack(found)
 
-    def shift(self, place: int, m: int, n: int) -> Array | float | None:
-        """The shift of a softmax's logits between two modalities, a number or shape ()."""
+    def shift(self, term: int, m: int, n: int) -> Array | float | None:
+        """The shift of a direction's logits between two modalities, a number or shape ()."""
         if self._bias is None:
             return None
-        key = list(self._keys)[place]
-        return self._shift((m, n) if self._many_shifts else None, self._scale(key))
+        scale = self._scale(self._key(term, m, n, "plain"))
+        return self._shift((m, n) if self.many_shifts else None, scale)
 
-    def ratio(self, of: int, to: int) -> Array | float:
-        """The scale of one place over that of another, a number or shape ()."""
-        keys = list(self._keys)
-        return self._scale(keys[of]) / self._scale(keys[to])
+    def plain_share(self, term: int, m: int, n: int) -> Array | float:
+        """The scale of logits over that of the same logits with hardness, a number or shape ()."""
+        plain, hard = (self._scale(self._key(term, m, n, role)) for role in _BOTH)
+        return plain / hard
 
-    def plain_scale(self, term: int, m: int, n: int) -> Array | float:
-        """The scale of a direction's logits between two modalities, a number or shape ()."""
-        key = (term if self.by_direction else (m, n)) if self._many else None
-        return self._scale(_Key(key, None, "plain"))
-
-    def held_back(self, place: int, hard: Array) -> Array:
-        """The log-sums of a place, (B,), whose weights are constants where the objective says so.
+    def held_back(self, term: int, m: int, n: int, hard: Array) -> Array:
+        """Log-sums with hardness, (B,), whose weights are constants where the objective says so.
 
         d log sum exp((s + a) c) is p (s + a) dc for the share p; with a constant weight
         exp(a c) it is p s dc. The scale in `scales` makes up for its own derivative.
         """
         if self._objective.hardness_weights != "detached":
             return hard
-        part = self._detached_share(list(self._keys)[place])
+        part = self._detached_share(self._key(term, m, n, "hard"))
         return part * hard + (1 - part) * self._constant(hard)
+
+    def _key(self, term: int, m: int, n: int, role: Role) -> _Key:
+        """What tells the place of such logits from others."""
+        scale: int | _Pair | None = None
+        if self._many and role != "weights":
+            # The temperature of two modalities is the same in both orders, and so is its place.
+            ordered = self._objective.scales == "pair"
+            scale = term if self.by_direction else (m, n) if ordered else (min(m, n), max(m, n))
+        # A softmax's shift is added to sums of blocks, which are then the same for all shifts.
+        inside = self._objective.loss == "sigmoid" and self.many_shifts
+        return _Key(scale, (m, n) if inside else None, role)
 
     def _detached_share(self, key: _Key) -> Array | float:
         """s / (s + alpha) without its gradient, a number or shape ()."""

@@ -17,7 +17,7 @@ from math import log
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.counts import Counts
 from gcl_spec.loss.logsumexp import logsumexp
-from gcl_spec.loss.places import Places, has_axes
+from gcl_spec.loss.places import Places, Role
 from gcl_spec.loss.plan import Softmax, Target
 from gcl_spec.loss.problem import Asked, Blocks, Problem
 from gcl_spec.objective import Objective
@@ -43,13 +43,11 @@ def asked_blocks(
     for softmax in plan:
         for target in softmax.targets:
             q, term = softmax.query, target.term
-            hard = objective.hardness > 0
-            roles = ("hard", "weights") if _is_attached(objective) else ("hard",)
             for n in softmax.pool:
-                for role in roles if hard else ("plain",):
-                    found[q, n, places.of(term, q, n, role)] = None  # type: ignore[arg-type]
+                for role in _roles(objective):
+                    found[q, n, places.of(term, q, n, role)] = None
             for n in (*softmax.own, *(t.modality for t in softmax.targets)):
-                if not (hard and single and n in softmax.pool):
+                if not (objective.hardness > 0.0 and single and n in softmax.pool):
                     found[q, n, places.of(term, q, n)] = None
     keys = sorted(found)
     return Asked(tuple(key[:2] for key in keys), tuple(key[2] for key in keys))
@@ -57,8 +55,8 @@ def asked_blocks(
 
 def with_family(
     problem: Problem,
+    plan: Sequence[Softmax],
     places: Places,
-    bias: Array | float | None,
     objective: Objective,
     xp: ArrayNamespace,
 ) -> Problem:
@@ -66,23 +64,30 @@ def with_family(
 
     Args:
         problem: the problem, which asks for its blocks.
+        plan: the softmaxes to compute.
         places: the scales and shifts.
-        bias: a number, shape (), (M, M), or None.
         objective: the objective.
         xp: the Array API namespace of the arrays.
     """
     if objective.loss == "sigmoid":
         return replace(problem, sigmoid=True, shift=places.shifts())
     lift: Array | float = 0.0
-    if has_axes(bias):
+    if places.many_shifts:
         shifts = [
-            places.shift(place, m, n)
-            for (m, n), place in zip(
-                problem.blocks, problem.places or (0,) * len(problem.blocks), strict=True
-            )
+            places.shift(target.term, softmax.query, n)
+            for softmax in plan
+            for target in softmax.targets
+            for n in (*softmax.pool, *softmax.own, *(t.modality for t in softmax.targets))
         ]
         lift = xp.max(xp.stack(shifts)) - xp.min(xp.stack(shifts))
     return replace(problem, lift=lift, bounded=objective.hardness == 0.0)
+
+
+def _roles(objective: Objective) -> tuple[Role, ...]:
+    """What the exponentials of other samples' blocks are."""
+    if objective.hardness == 0.0:
+        return ("plain",)
+    return ("hard", "weights") if _is_attached(objective) else ("hard",)
 
 
 def _is_attached(objective: Objective) -> bool:
@@ -150,16 +155,15 @@ class SoftmaxTerms:
 
     def _others(self, q: int, n: int, term: int, y: Array) -> Array:
         """The log-sum over other samples' rows of modality n, with their weights, less y: (B,)."""
-        role = "hard" if self.objective.hardness > 0.0 else "plain"
-        place = self.places.of(term, q, n, role)  # type: ignore[arg-type]
-        found = self.blocks.others[self._at(q, n, place), :]
+        role = _roles(self.objective)[0]
+        found = self.blocks.others[self._at(q, n, term, role), :]
         if role == "hard":
-            found = self.places.held_back(place, found)
-        return self._shifted(found, self.places.of(term, q, n), q, n) - y
+            found = self.places.held_back(term, q, n, found)
+        return self._shifted(found, term, q, n) - y
 
-    def _shifted(self, x: Array, place: int, q: int, n: int) -> Array:
+    def _shifted(self, x: Array, term: int, q: int, n: int) -> Array:
         """Logits, or log-sums of them, (B,), with the shift of their pair of modalities."""
-        shift = self.places.shift(place, q, n)
+        shift = self.places.shift(term, q, n)
         return x if shift is None else x + shift
 
     def _difference(self, own: "_Own", positive: "_Own") -> Array:
@@ -174,7 +178,7 @@ class SoftmaxTerms:
     def _mean_weight(self, softmax: Softmax, term: int) -> Array:
         """The logarithm of the mean of exp(alpha cos) over a row's negatives, (B,)."""
         q, xp = softmax.query, self.xp
-        rows = [self._at(q, n, self.places.of(term, q, n, "weights")) for n in softmax.pool]
+        rows = [self._at(q, n, term, "weights") for n in softmax.pool]
         total = logsumexp(xp.stack([self.blocks.others[i, :] for i in rows]), 0, xp)
         number = sum(self.counts.others(n) for n in softmax.pool)
         # Kernels may leave out the sums of absent queries.
@@ -198,20 +202,24 @@ class SoftmaxTerms:
     def _sigmoid(self, softmax: Softmax, target: Target) -> Array:
         """The term of one direction with a sigmoid on each pair of rows, (B,)."""
         q, term, xp = softmax.query, target.term, self.xp
-        place = self.places.of(term, q, target.modality)
-        y = self._shifted(
-            self.blocks.mean[self._at(q, target.modality, place), :], place, q, target.modality
-        )
-        sums = [
-            self.blocks.others[self._at(q, n, self.places.of(term, q, n)), :] for n in softmax.pool
-        ]
+        n = target.modality
+        y = self._shifted(self.blocks.mean[self._at(q, n, term), :], term, q, n)
+        sums = [self.blocks.others[self._at(q, n, term), :] for n in softmax.pool]
         number = sum(self.counts.own(t.modality) for t in softmax.targets)
         number = xp.where(number > 0, number, xp.ones_like(number))
         return xp.logaddexp(xp.zeros_like(y), -y) + sum(sums) / number
 
-    def _at(self, q: int, n: int, place: int) -> int:
+    def _at(self, q: int, n: int, term: int, role: Role = "plain") -> int:
         """The number of a block among those that were asked for."""
-        return self._index[q, n, place]
+        at = self._asked(q, n, term, role)
+        if at is None:
+            raise KeyError((q, n, term, role))
+        return at
+
+    def _asked(self, q: int, n: int, term: int, role: Role) -> int | None:
+        """The same, or None where the block was not asked for."""
+        place = self.places.find(term, q, n, role)
+        return None if place is None else self._index.get((q, n, place))
 
     @cached_property
     def _index(self) -> dict[tuple[int, int, int], int]:
@@ -244,16 +252,13 @@ class _Own:
 
     def _of(self, kind: Callable[[Blocks], Array], *, shifted: bool) -> Array:
         terms, q, n = self.terms, self.q, self.n
-        plain = terms.places.of(self.term, q, n)
-        at = terms._index.get((q, n, plain))
+        at = terms._asked(q, n, self.term, "plain")
         if at is not None:
             found = kind(terms.blocks)[at, :]
         else:  # a single positive's logit is linear in the scale
-            hard = terms.places.of(self.term, q, n, "hard")
-            x = kind(terms.blocks)[terms._at(q, n, hard), :]
-            some = x > -terms.xp.inf  # whose product with a ratio has a derivative
-            found = terms.xp.where(some, x, terms.xp.zeros_like(x)) * terms.places.ratio(
-                plain, hard
-            )
+            x = kind(terms.blocks)[terms._at(q, n, self.term, "hard"), :]
+            some = x > -terms.xp.inf  # whose product with a share has a derivative
+            found = terms.xp.where(some, x, terms.xp.zeros_like(x))
+            found = found * terms.places.plain_share(self.term, q, n)
             found = terms.xp.where(some, found, -terms.xp.inf)
-        return terms._shifted(found, plain, q, n) if shifted else found
+        return terms._shifted(found, self.term, q, n) if shifted else found

@@ -23,6 +23,7 @@ def test_one_scale_stays_a_number() -> None:
 def test_a_scale_belongs_to_a_direction_or_a_pair() -> None:
     each = places(GCL, np.arange(6.0))
     assert [each.of(t, 0, 1) for t in (4, 2, 4)] == [0, 1, 0]
+    assert [each.find(t, 0, 1) for t in (2, 3)] == [1, None], "nothing is added"
     np.testing.assert_allclose(each.scales(), np.exp([4.0, 2.0]))
     pairs = places(Objective(scales="pair"), np.arange(9.0).reshape(3, 3))
     assert [pairs.of(t, 1, n) for t, n in ((0, 2), (5, 2), (0, 0))] == [0, 0, 1]
@@ -43,7 +44,7 @@ def test_a_shift_in_cosines_grows_with_the_scale() -> None:
     for unit, want in (("logit", 0.5), ("cosine", -2.0)):
         rule = Objective(bias_unit=unit)  # type: ignore[arg-type]
         found = places(rule, np.log(4.0), bias)
-        assert found.shift(found.of(0, 0, 1), 0, 1) == pytest.approx(want)
+        assert found.shift(0, 0, 1) == pytest.approx(want)
         sigmoid = places(Objective(loss="sigmoid", bias_unit=unit), np.log(4.0), bias)  # type: ignore[arg-type]
         assert [sigmoid.of(0, 0, n) for n in (1, 2)] == [0, 1]
         np.testing.assert_allclose(sigmoid.shifts(), [want, 0.0])
@@ -54,4 +55,4 @@ def test_hard_negatives_have_a_larger_scale() -> None:
     for role in ("hard", "weights", "plain"):
         found.of(0, 0, 1, role)  # type: ignore[arg-type]
     np.testing.assert_allclose(found.scales(), [5.0, 3.0, 2.0])
-    assert found.ratio(2, 0) == pytest.approx(0.4)
+    assert found.plain_share(0, 0, 1) == pytest.approx(0.4)

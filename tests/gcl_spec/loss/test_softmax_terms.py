@@ -97,6 +97,12 @@ def test_a_sigmoid_counts_every_pair_once() -> None:
     assert float(same) == pytest.approx(want)
 
 
+def test_hardness_counts_in_the_room_for_logits() -> None:
+    """exp(alpha cos) is computed too: a hardness that no logit can hold is refused, not a NaN."""
+    with pytest.raises(InputError, match="logits at this scale float64 cannot hold"):
+        contrastive_loss(ROWS, log_scale=0.0, objective=replace(CLIP, hardness=1e308))
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
