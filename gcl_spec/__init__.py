@@ -5,8 +5,9 @@ contrasted with what, and `gcl_spec.loss`; docs/architecture.md says where every
 names here are imported when they are first used, so that `import gcl_spec` stays fast.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gcl_spec._lazy import lazy
 
 if TYPE_CHECKING:
     from gcl_spec.index import open_index
@@ -28,19 +29,11 @@ __all__ = [
     "open_index",
 ]
 
-_HOMES = {
+_HOMES = dict.fromkeys(__all__, "objective") | {
     "contrastive_loss": "loss",
     "gcl_loss": "loss",
     "load_run": "run",
     "open_index": "index",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'gcl_spec' has no attribute {name!r}")
-    return getattr(import_module(f"gcl_spec.{_HOMES.get(name, 'objective')}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+__getattr__, __dir__ = lazy(__name__, _HOMES, ["__version__"])

@@ -5,8 +5,9 @@ the registry can read this package without JAX. Start reading at `backend`; the 
 `gcl_spec`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gcl_spec._lazy import lazy
 
 if TYPE_CHECKING:
     from gcl_jax.cached.step import cached_value_and_grad
@@ -14,18 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["cached_value_and_grad", "contrastive_loss", "gcl_loss"]
 
-_HOMES = {
-    "cached_value_and_grad": "cached",
-    "contrastive_loss": "loss.functions",
-    "gcl_loss": "loss.functions",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gcl_jax' has no attribute {name!r}")
-    return getattr(import_module(f"gcl_jax.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "cached_value_and_grad": "cached",
+        "contrastive_loss": "loss.functions",
+        "gcl_loss": "loss.functions",
+    },
+)

@@ -5,8 +5,9 @@ they are first used, so that the registry can read this package without torch. S
 `backend`; the folders are those of `gcl_spec`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gcl_spec._lazy import lazy
 
 if TYPE_CHECKING:
     from gcl_torch.cached.step import cached_step
@@ -15,19 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["GCLLoss", "cached_step", "contrastive_loss", "gcl_loss"]
 
-_HOMES = {
-    "GCLLoss": "loss.module",
-    "cached_step": "cached",
-    "contrastive_loss": "loss.functions",
-    "gcl_loss": "loss.functions",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gcl_torch' has no attribute {name!r}")
-    return getattr(import_module(f"gcl_torch.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "GCLLoss": "loss.module",
+        "cached_step": "cached",
+        "contrastive_loss": "loss.functions",
+        "gcl_loss": "loss.functions",
+    },
+)

@@ -4,8 +4,9 @@ Start reading at `evaluation`; `significance` compares two reports, `examples` s
 The names here are imported when they are first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gcl_spec._lazy import lazy
 
 if TYPE_CHECKING:
     from gcl_spec.evaluate.evaluation import METRICS, Report, TaskResult, evaluate
@@ -17,19 +18,12 @@ __all__ = [
     "evaluate",
 ]
 
-_HOMES = {
-    "METRICS": "evaluation",
-    "Report": "evaluation",
-    "TaskResult": "evaluation",
-    "evaluate": "evaluation",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gcl_spec.evaluate' has no attribute {name!r}")
-    return getattr(import_module(f"gcl_spec.evaluate.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "METRICS": "evaluation",
+        "Report": "evaluation",
+        "TaskResult": "evaluation",
+        "evaluate": "evaluation",
+    },
+)

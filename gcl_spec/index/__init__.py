@@ -5,8 +5,9 @@ in a table of LanceDB (`table`), of which each commit is there whole or not at a
 names here are imported when they are first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gcl_spec._lazy import lazy
 
 if TYPE_CHECKING:
     from gcl_spec.index.hit import Hit
@@ -21,19 +22,12 @@ __all__ = [
     "open_index",
 ]
 
-_HOMES = {
-    "Added": "items",
-    "Hit": "hit",
-    "Index": "index",
-    "open_index": "open",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gcl_spec.index' has no attribute {name!r}")
-    return getattr(import_module(f"gcl_spec.index.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "Added": "items",
+        "Hit": "hit",
+        "Index": "index",
+        "open_index": "open",
+    },
+)
