@@ -10,8 +10,9 @@ import numpy.typing as npt
 from safetensors.numpy import save as to_bytes
 
 from gcl_spec._files.atomic import atomic_folder, atomic_write
-from gcl_spec._typing import State
+from gcl_spec._typing import FloatArray, State
 from gcl_spec.config.options import Config
+from gcl_spec.config.toml import objective
 from gcl_spec.errors import ConfigError
 from gcl_spec.export.vista import write_vista
 from gcl_spec.models.config_json import read_json, whole_settings
@@ -22,7 +23,7 @@ from gcl_spec.run.calibration_files import put_beside
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.weights import trained_weights
 
-__all__ = ["export_run"]
+__all__ = ["export_run", "loss_numbers"]
 
 _COPIED = (
     "config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json",
@@ -50,11 +51,12 @@ def export_run(
 ) -> Path:
     """Write the weights of a run as a folder that `from_pretrained` reads, or that of a VISTA.
 
-    It takes the running means of the weights where the run has them. log_scale becomes logit_scale,
-    and LoRA matrices are added to the weights beside which they were trained. Configuration,
-    preprocessing and tokenizer are those of the checkpoint that the run started from, but for the
-    type of the weights. What weights the frames of videos has a file of its own, frame_query. A
-    CLIP also gets the modules.json of sentence-transformers. A VISTA has a form of its own
+    It takes the running means of the weights where the run has them. log_scale becomes logit_scale
+    (the mean of several), one bias of all logits becomes a SigLIP's logit_bias, and LoRA matrices
+    are added to the weights beside which they were trained. Configuration, preprocessing and
+    tokenizer are those of the checkpoint that the run started from, but for the type of the
+    weights. What weights the frames of videos has a file of its own, frame_query. A CLIP also gets
+    the modules.json of sentence-transformers. A VISTA has a form of its own
     (`gcl_spec.export.vista`).
 
     Args:
@@ -91,7 +93,8 @@ def export_run(
 
 def _write_clip(config: Config, state: State, out: Path) -> None:
     source = clip_folder(config)
-    weights = _weights(state, source)
+    in_cosines = objective(config.objective, config.model.modalities).bias_unit == "cosine"
+    weights = _weights(state, source, in_cosines=in_cosines)
     for name in _COPIED:
         if name != "config.json" and (source / name).is_file():
             shutil.copy(source / name, out / name)
@@ -109,13 +112,34 @@ def _write_clip(config: Config, state: State, out: Path) -> None:
         (out / "modules.json").write_text(json.dumps(_SENTENCE_TRANSFORMERS, indent=2) + "\n")
 
 
-def _weights(state: State, source: Path) -> dict[str, npt.NDArray[Any]]:
+def _weights(state: State, source: Path, *, in_cosines: bool) -> dict[str, npt.NDArray[Any]]:
     trained = trained_weights(state)
     weights = {n.removeprefix("clip."): x for n, x in trained.items() if n.startswith("clip.")}
-    # What is not trained, such as SigLIP's logit_bias, stays as it was.
-    weights = load_weights(source) | weights
-    scale = np.asarray(trained["log_scale"].mean())  # of several; no search depends on it
-    old = weights.get("logit_scale", scale)
-    clip = read_json(source / "config.json").get("model_type") == "clip"  # its scale is 0-d
-    weights["logit_scale"] = scale.reshape(() if clip else old.shape)
+    weights = load_weights(source) | weights  # what is not trained stays as it was
+    clip = read_json(source / "config.json").get("model_type") == "clip"
+    for name, x in loss_numbers(trained, in_cosines=in_cosines).items():
+        if name == "logit_bias" and clip:
+            continue  # whose layout has none; no search depends on it
+        old = weights.get(name, x)
+        weights[name] = x.reshape(() if clip else old.shape)  # a CLIP's scale is 0-d
     return {name: np.ascontiguousarray(x) if x.ndim else x for name, x in weights.items()}
+
+
+def loss_numbers(trained: State, *, in_cosines: bool) -> dict[str, FloatArray]:
+    """The scale and the bias of logits as checkpoints have them, shape () each.
+
+    Args:
+        trained: the weights; log_scale of shape (), (T,), (M, M) or (G,), and logit_bias of shape
+            () or (M, M), which may be missing.
+        in_cosines: whether the bias is in units of the cosine: logits are scale * (cos - bias).
+
+    Returns:
+        logit_scale, the logarithm; where there are several their mean, since no search depends on
+        them. logit_bias, which is added to logits, where there is one for all.
+    """
+    scale = np.asarray(trained["log_scale"].mean())
+    found = {"logit_scale": scale}
+    bias = trained.get("logit_bias")
+    if bias is not None and bias.ndim == 0:
+        found["logit_bias"] = np.asarray(-np.exp(scale) * bias if in_cosines else bias, scale.dtype)
+    return found

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from gcl_cli.main import cli
 from gcl_spec.config import toml
 from gcl_spec.errors import ConfigError, FileError
-from gcl_spec.export.transformers import export_run
+from gcl_spec.export.transformers import export_run, loss_numbers
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.tiny_clip import write_tiny
 from gcl_spec.run.folder import RunFolder
@@ -154,3 +154,38 @@ def test_the_type_of_the_weights_is_named(key: str | None, tmp_path: Path) -> No
     model = AutoModel.from_pretrained(out).eval()
     assert model.dtype == torch.float32
     assert np.allclose(embedded(model), stacked(trainer.encode(batch()))[:2], atol=1e-6)
+
+
+def test_a_siglip_leaves_with_the_bias_that_was_learned(tmp_path: Path) -> None:
+    """Its logits in transformers are those that the run was trained with."""
+    from transformers import SiglipConfig, SiglipModel
+
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+    tower |= {"num_attention_heads": 2}
+    text = tower | {"vocab_size": 514, "projection_size": 32, "max_position_embeddings": 9}
+    vision = tower | {"image_size": 32, "patch_size": 16}
+    start = tmp_path / "siglip"
+    SiglipModel(SiglipConfig(text_config=text, vision_config=vision)).save_pretrained(start)
+    sets = ("objective.preset=siglip", "optim.learn_bias=true", "objective.bias_start=-3")
+    trainer = trained_run(tmp_path / "run", f"model.path={start}", *sets)
+    model = SiglipModel.from_pretrained(export_run(tmp_path / "run", tmp_path / "out"))
+    state = trainer.state()
+    assert model.logit_bias.item() == pytest.approx(float(state["params/logit_bias"]))
+    assert model.logit_bias.item() != pytest.approx(-3, abs=1e-4), "it was learned"
+    assert model.logit_scale.item() == pytest.approx(float(state["params/log_scale"]))
+    inputs = {name: torch.from_numpy(x) for name, x in batch().inputs.items()}
+    with torch.no_grad():
+        found = model.eval()(
+            pixel_values=inputs["image/pixel_values"], input_ids=inputs["text/input_ids"]
+        ).logits_per_text
+    image, text_rows = stacked(trainer.encode(batch()))[:2]
+    scale, bias = np.exp(state["params/log_scale"]), state["params/logit_bias"]
+    assert np.allclose(found, scale * text_rows @ image.T + bias, atol=1e-4)
+
+
+def test_the_numbers_of_a_loss_as_checkpoints_have_them() -> None:
+    several = {"log_scale": np.asarray([1.0, 3.0]), "logit_bias": np.zeros((3, 3))}
+    assert loss_numbers(several, in_cosines=False) == {"logit_scale": 2.0}
+    one = {"log_scale": np.log(np.asarray(4.0)), "logit_bias": np.asarray(0.5)}
+    assert loss_numbers(one, in_cosines=False)["logit_bias"] == 0.5
+    assert loss_numbers(one, in_cosines=True)["logit_bias"] == pytest.approx(-2.0)
