@@ -134,8 +134,8 @@ def loss_numbers(trained: State, *, in_cosines: bool) -> dict[str, FloatArray]:
         in_cosines: whether the bias is in units of the cosine: logits are scale * (cos - bias).
 
     Returns:
-        logit_scale, the logarithm; where there are several their mean, since no search depends on
-        them. logit_bias, which is added to logits, where there is one for all.
+        logit_scale, shape (), the logarithm; where there are several their mean, since no search
+        depends on them. logit_bias, shape (), which is added to logits, where there is one for all.
     """
     scale = np.asarray(trained["log_scale"].mean())
     found = {"logit_scale": scale}
