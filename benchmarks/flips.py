@@ -97,7 +97,8 @@ def harm(path: Path, rng: random.Random) -> str:
     """Damage a file; what was done."""
     way, content = rng.choice(WAYS), path.read_bytes()
     newest = max(path.parent.glob("step-*.safetensors"), default=path)
-    if way == "removed" and (path.name in ("report.html", "sweep.json") or path != newest):
+    spare = path.name in ("report.html", "small.json", "sweep.json") or path != newest
+    if way == "removed" and spare:
         way = "cut"  # a page that is gone shows nothing; earlier checkpoints and a sweep may go
     if way == "removed" or not content:
         path.unlink()

@@ -1,18 +1,28 @@
 """`gcl eval --quantise` and `--dims`: hits by the bytes of a stored vector."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from gcl_cli._json import write_json
+from gcl_cli._kept import keep
 from gcl_cli._options import Option
 from gcl_cli.lines import say
 from gcl_spec.errors import InputError
 from gcl_spec.evaluate.small.forms import QUANTISED, RESCORED
 
 if TYPE_CHECKING:
+    from gcl_spec.evaluate.calibrations.rows import Encode
     from gcl_spec.evaluate.small.curve import Curve
+    from gcl_spec.run.loaded import LoadedRun
+    from gcl_spec.tasks.task import Task
 
-__all__ = ["Small", "dims_option", "quantise_option", "show_curve", "wanted_small"]
+__all__ = ["Small", "dims_option", "quantise_option", "small_vectors", "wanted_small"]
 
 
 class Small(NamedTuple):
@@ -35,9 +45,12 @@ def quantise_option() -> Option:
     """`--quantise`."""
     return click.option(
         "--quantise",
+        multiple=True,
         type=click.Choice([*QUANTISED]),
-        help="hit@10 by the bytes of a candidate's vector, in this form and in float32; binary: "
-        f"also with the first {RESCORED} scored again, by their bits and by int8.",
+        callback=lambda ctx, param, value: value or None,
+        help="hit@10 by the bytes of a candidate's vector, in these forms and in float32. "
+        f"binary: also with the first {RESCORED} scored again, by their bits and by int8. The run "
+        "keeps the result, and its report shows it.",
     )
 
 
@@ -51,7 +64,7 @@ def dims_option() -> Option:
     )
 
 
-def wanted_small(quantise: str | None, dims: tuple[int, ...] | None) -> Small | None:
+def wanted_small(quantise: Sequence[str] | None, dims: tuple[int, ...] | None) -> Small | None:
     """What is to be measured; None where neither option is given.
 
     Raises:
@@ -61,7 +74,8 @@ def wanted_small(quantise: str | None, dims: tuple[int, ...] | None) -> Small | 
 
     if quantise is None and dims is None:
         return None
-    found = Small(() if quantise is None else QUANTISED[quantise], dims or ())
+    forms = tuple(form for name in quantise or () for form in QUANTISED[name])
+    found = Small(forms, dims or ())
     try:
         check_dims(found.dims, found.forms)
     except InputError as error:
@@ -69,7 +83,39 @@ def wanted_small(quantise: str | None, dims: tuple[int, ...] | None) -> Small | 
     return found
 
 
-def show_curve(found: "Curve") -> None:
+def small_vectors(
+    run: Path,
+    loaded: "LoadedRun",
+    searches: "tuple[Encode, Sequence[Task]]",
+    small: Small,
+    json_path: Path | None,
+    origin: dict[str, str],
+    *,
+    allow_unverified: bool,
+) -> None:
+    """Print what a run finds in smaller forms, write it as JSON, and keep it with the run.
+
+    Args:
+        run: the folder of the run.
+        loaded: its model.
+        searches: what encodes items, and the tasks.
+        small: what is measured.
+        json_path: where everything goes.
+        origin: where the result comes from, by name.
+        allow_unverified: take files of the run that have no checksum.
+    """
+    from gcl_spec.evaluate.small.curve import curve
+    from gcl_spec.report.small_section import with_curve
+
+    found = curve(*searches, loaded.calibration, forms=small.forms, dims=small.dims)
+    found = replace(found, origin=tuple(origin.items()))
+    write_json(json_path, found.to_json())
+    _show(found)
+    text, shown = json.dumps(found.to_json()), partial(with_curve, curve=found)
+    keep(run, "small.json", text, shown, allow_unverified=allow_unverified)
+
+
+def _show(found: "Curve") -> None:
     """Print the tables of an evaluation in smaller forms."""
     from rich.console import Console
 

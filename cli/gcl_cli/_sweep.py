@@ -1,22 +1,17 @@
 """`gcl eval --sweep`: pools of every composition of modalities."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 
 from gcl_cli._json import write_json
+from gcl_cli._kept import keep
 from gcl_cli.lines import say
-from gcl_spec._files.locks import locked
-from gcl_spec.errors import GclError
-from gcl_spec.evaluate.sweeps.result import Sweep
-from gcl_spec.run import manifest
-from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
 
 __all__ = ["check_alone", "sweep_pools"]
-
-_PAGE = "report.html"
 
 
 def check_alone(
@@ -64,6 +59,7 @@ def sweep_pools(
     from rich.console import Console
 
     from gcl_spec.progress import open_progress
+    from gcl_spec.report.sweep_section import with_sweep
     from gcl_spec.report.sweep_tables import summary, sweep_rows
     from gcl_spec.report.tables import rich_table
     from gcl_spec.run.swept import sweep_run
@@ -76,38 +72,8 @@ def sweep_pools(
         say(f"warning: left out: {reason}", err=True)
     if len(bad) > 3:
         say(f"warning: left out: {len(bad) - 3} more", err=True)
-    said = _keep(RunFolder.open(run, allow_unverified=allow_unverified), found)
     Console().print(rich_table(sweep_rows(found), "Pools by composition, percent"))
     for line in summary(found):
         say(line)
-    say(said, err=said.startswith("warning"))
-
-
-def _keep(folder: RunFolder, found: Sweep) -> str:
-    """Keep a sweep in the run's folder and page, and say so; a warning where that cannot be."""
-    path = folder.path
-    try:
-        if manifest.stored(path, "checksums.json") is None:
-            return f"warning: not kept in {path}, which has no checksums.json"
-        with locked(path, "writes"):
-            folder.write("sweep.json", json.dumps(found.to_json()))
-            return _refresh(folder, found)
-    except GclError as error:
-        return f"warning: not kept in {path}: {error}"
-
-
-def _refresh(folder: RunFolder, found: Sweep) -> str:
-    from gcl_spec.report.sweep_section import with_sweep
-
-    kept, page = folder.path / "sweep.json", folder.path / _PAGE
-    old = manifest.stored(folder.path, _PAGE)
-    if old is None:
-        return f"kept: {kept}; {_PAGE} will show it when the training has ended"
-    new = with_sweep(old.decode(errors="surrogateescape"), found)
-    if new is None:
-        return (
-            f"warning: kept: {kept}; {page} is of an older version and does not show it; "
-            f"gcl train --resume {folder.path} writes it anew"
-        )
-    manifest.replace(folder.path, _PAGE, new.encode(errors="surrogateescape"))
-    return f"kept: {kept}   report: {page}"
+    text, shown = json.dumps(found.to_json()), partial(with_sweep, sweep=found)
+    keep(run, "sweep.json", text, shown, allow_unverified=allow_unverified)

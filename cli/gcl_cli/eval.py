@@ -25,7 +25,7 @@ from gcl_cli._options import (
     step_option,
 )
 from gcl_cli._seeds import runs_of_seeds, show_seeds
-from gcl_cli._small import Small, dims_option, quantise_option, show_curve, wanted_small
+from gcl_cli._small import Small, dims_option, quantise_option, small_vectors, wanted_small
 from gcl_cli._stored import Asked, check_stored, evaluate_stored
 from gcl_cli._sweep import check_alone, sweep_pools
 from gcl_cli._tables import show_comparison, show_report
@@ -105,7 +105,7 @@ def command(
     embeddings: Path | None,
     calibration: str | None,
     sweep: bool,
-    quantise: str | None,
+    quantise: tuple[str, ...] | None,
     dims: tuple[int, ...] | None,
     backend: str,
     device: str | None,
@@ -202,14 +202,17 @@ def _calibrations(run: Path, data: Path | None, model: "_Model") -> dict[str, Re
 def _small_vectors(
     run: Path, data: Path | None, model: "_Model", small: Small, json_path: Path | None
 ) -> None:
-    """Show and write the evaluations of a run in smaller forms."""
-    from gcl_spec.evaluate.small.curve import curve
-
+    """Show, write and keep the evaluations of a run in smaller forms."""
     loaded = model.load(run)
+    own = "its own vectors" if loaded.config.model.kind == "adapter" else "starter"
+    origin = {"data": own if data is None else str(data), "step": str(loaded.step)}
+    if model.calibration is not None:
+        origin["calibration"] = model.calibration
     with _searches(loaded, data) as (encode, tasks, _):
-        found = curve(encode, tasks, loaded.calibration, forms=small.forms, dims=small.dims)
-    write_json(json_path, found.to_json())
-    show_curve(found)
+        small_vectors(
+            run, loaded, (encode, tasks), small, json_path, origin,
+            allow_unverified=model.allow_unverified,
+        )  # fmt: skip
 
 
 def _one_run(

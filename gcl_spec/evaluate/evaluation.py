@@ -79,8 +79,12 @@ class Report:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Report":
+    def from_json(cls, data: Mapping[str, Any], metrics: Sequence[str] = METRICS) -> "Report":
         """The report that `to_json` wrote.
+
+        Args:
+            data: what it gave.
+            metrics: the names of all metrics that it has.
 
         Raises:
             DataError: the data is no report.
@@ -97,7 +101,7 @@ class Report:
                     raise ValueError(f"the names {names!r:.80} are not texts")
                 if not all(isinstance(values, dict) for values in result.per_query.values()):
                     raise ValueError(f"queries of {result.task}")
-                if set(result.metrics) != set(METRICS) or set(result.per_query) != set(METRICS):
+                if not set(result.metrics) == set(result.per_query) == set(metrics):
                     raise ValueError(f"metrics of {result.task}")
                 if any(len([float(v) for v in band]) != 3 for band in result.metrics.values()):
                     raise ValueError(f"bands of {result.task}")

@@ -7,6 +7,7 @@ from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
 from gcl_spec.evaluate.failures import Failures
 from gcl_spec.evaluate.projection import Projection
+from gcl_spec.evaluate.small.curve import Curve
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.report.failure_section import failure_section
 from gcl_spec.report.pieces import (
@@ -18,6 +19,7 @@ from gcl_spec.report.pieces import (
     plain_table,
     spaced,
 )
+from gcl_spec.report.small_section import small_section
 from gcl_spec.report.space_sections import space_section, training_section
 from gcl_spec.report.sweep_section import section
 from gcl_spec.report.tables import geometry_rows, report_rows, short_kind
@@ -44,6 +46,7 @@ def render(
     failures: Failures | None = None,
     read_image: ReadImage = lambda path: b"",
     sweep: Sweep | None = None,
+    curve: Curve | None = None,
 ) -> str:
     """The page: headline, the searches before and after, training, space, examples, failures.
 
@@ -56,6 +59,7 @@ def render(
         failures: what the model gets wrong at the end.
         read_image: gives a small WebP of a picture, by the path in an item.
         sweep: the run's sweep, where one was made.
+        curve: what smaller vectors of the run find, where that was measured.
     """
     searches = _searches(len(after.kinds()))
     body = [
@@ -66,6 +70,7 @@ def render(
         f"<h2>The {searches}</h2>",
         f'<div class="pools">{"".join(_pool(before, after, pool) for pool in _POOLS)}</div>',
         section(sweep),
+        small_section(curve),
         training_section(metrics),
         "<h2>The space</h2>",
         space_section(*projections),

@@ -1,22 +1,19 @@
 """The part of the page on a sweep, which can be replaced in a page that is there already."""
 
-import re
 from collections.abc import Sequence
 
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.report.pieces import escape, plain_table
+from gcl_spec.report.replaced import framed, with_section
 from gcl_spec.report.sweep_plot import Plot, excess_plots, hit_plots, triangle
 from gcl_spec.report.sweep_tables import summary, sweep_rows
 
 __all__ = ["section", "with_sweep"]
 
-_SECTION = re.compile(r'<section id="sweep">.*?</section>', re.DOTALL)
-_BEGIN, _END = '<section id="sweep">', "</section>"
-
 
 def section(sweep: Sweep | None) -> str:
     """The section; an empty one where there was no sweep."""
-    return _BEGIN + ("" if sweep is None else _body(sweep)) + _END
+    return framed("sweep", "" if sweep is None else _body(sweep))
 
 
 def with_sweep(page: str, sweep: Sweep) -> str | None:
@@ -24,9 +21,7 @@ def with_sweep(page: str, sweep: Sweep) -> str | None:
 
     It is None where the page has no place for a sweep, as those of older versions.
     """
-    if _SECTION.search(page) is None:
-        return None
-    return _SECTION.sub(lambda _: section(sweep), page, count=1)
+    return with_section(page, "sweep", _body(sweep))
 
 
 def _body(sweep: Sweep) -> str:

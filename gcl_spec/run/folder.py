@@ -10,6 +10,7 @@ data.json                        tells a resumed run whether its data has change
 run-id                           the id that the checkpoints name, too
 bad_samples.jsonl                samples that could not be used, where there are any
 sweep.json                       what `gcl eval --sweep` found last, where it was asked
+small.json                       the same of `gcl eval --quantise` and `--dims`
 calibrated.json                  the evaluation at the end with calibrations, in an ablation
 pools.json                       its figures in further pools, in a comparison of the family
 report.html                      the same to look at
@@ -35,6 +36,7 @@ from gcl_spec.errors import CheckpointError, ConfigError, DataError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example
 from gcl_spec.evaluate.projection import Projection
+from gcl_spec.evaluate.small.curve import Curve
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.run import checkpoint, manifest, metrics, run_id
 from gcl_spec.run.bad_samples import earlier
@@ -204,17 +206,20 @@ class RunFolder:
 
         It is None where that was not noted: in runs of older versions, and without such pairs.
         """
-
-        def of(found: Any) -> Projection | None:
-            return None if found is None else Projection.from_json(found)
-
-        noted = manifest.stored(self.path, "space.json") is not None
-        return self.parsed("space.json", of, "projection") if noted else None
+        return self._noted(
+            "space.json", lambda x: None if x is None else Projection.from_json(x), "projection"
+        )
 
     def sweep(self) -> Sweep | None:
         """What `gcl eval --sweep` found last, None where it was never asked; errors as `report`."""
-        made = manifest.stored(self.path, "sweep.json") is not None
-        return self.parsed("sweep.json", Sweep.from_json, "sweep") if made else None
+        return self._noted("sweep.json", Sweep.from_json, "sweep")
+
+    def curve(self) -> Curve | None:
+        """What `gcl eval --quantise` and `--dims` found last; errors as `report`."""
+        return self._noted("small.json", Curve.from_json, "curve")
+
+    def _noted(self, name: str, of: Callable[[Any], _T], what: str) -> _T | None:
+        return self.parsed(name, of, what) if manifest.stored(self.path, name) is not None else None
 
     def parsed(self, name: str, of: Callable[[Any], _T], what: str) -> _T:
         """What a JSON file of the run holds, as `of` makes it of the values; errors as `report`."""

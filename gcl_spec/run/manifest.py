@@ -25,7 +25,8 @@ __all__ = [
 _NAME = "checksums.json"
 _CHECKPOINT = re.compile(r"step-\d{8}\.safetensors")
 _LOGS = ("metrics.jsonl", "bad_samples.jsonl")
-_DERIVED = ("after.json", "calibrated.json", "pools.json", "report.html", "sweep.json")
+_KEPT = {"sweep.json": "--sweep", "small.json": "--quantise all"}  # options of `gcl eval`
+_DERIVED = ("after.json", "calibrated.json", "pools.json", "report.html", *_KEPT)
 """Files that are written again, or not needed, when a run goes on."""
 
 FILES = (
@@ -227,8 +228,8 @@ def _problems(folder: Path, names: Collection[str], resumes: bool) -> dict[str, 
 
 
 def _way_out(folder: Path, name: str) -> str:
-    if name == "sweep.json":
-        return f"remove it, and gcl eval {folder} --sweep writes it anew"
+    if name in _KEPT:
+        return f"remove it, and gcl eval {folder} {_KEPT[name]} writes it anew"
     if name in _DERIVED:
         return f"gcl train --resume {folder} writes it anew"
     if name == "config.toml":

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from gcl_spec._files.locks import locked
 from gcl_spec._files.os_errors import one_line
@@ -23,7 +24,6 @@ from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.evaluate.examples import Example, examples
 from gcl_spec.evaluate.failures import Failures
 from gcl_spec.evaluate.projection import Projection, project
-from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.progress import Quiet, Reporter, warnings_to
 from gcl_spec.registry import choose_device
 from gcl_spec.report.html import render
@@ -43,6 +43,7 @@ from gcl_spec.train.world import on_first
 
 __all__ = ["DryRun", "dry_run", "run_training"]
 
+_T = TypeVar("_T")
 _DATA = "data.json"
 _THUMBNAIL = 144  # pixels; the page shows half of them, so that dense screens are sharp
 
@@ -256,12 +257,12 @@ def _finish(opened: _Opened) -> None:
     on_first(opened.world, write, "write the report")
 
 
-def _swept(folder: RunFolder, reporter: Reporter) -> Sweep | None:
-    """The last sweep of the run; a damaged one ends no training."""
+def _kept(what: str, read: Callable[[], _T | None], reporter: Reporter) -> _T | None:
+    """What `gcl eval` has kept in the run, such as a sweep; a damaged one ends no training."""
     try:
-        return folder.sweep()
+        return read()
     except GclError as error:
-        reporter.say(f"warning: the report has no sweep: {error}")
+        reporter.say(f"warning: the report has no {what}: {error}")
         return None
 
 
@@ -287,6 +288,7 @@ def _write_report(
         projections=(folder.projection(), space),
         failures=failures,
         read_image=read_image,
-        sweep=_swept(folder, reporter),
+        sweep=_kept("sweep", folder.sweep, reporter),
+        curve=_kept("curve of small vectors", folder.curve, reporter),
     )
     folder.write("report.html", page)

@@ -1,12 +1,12 @@
 """Evaluates a model with its candidates in smaller forms: hits by the bytes of a vector."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gcl_spec.errors import InputError
+from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.calibrations.known import Chain
 from gcl_spec.evaluate.calibrations.rows import Encode
 from gcl_spec.evaluate.evaluation import Report, measured
@@ -36,6 +36,11 @@ class Measured:
     report: Report
     rescored: float | None = None
 
+    @property
+    def searches(self) -> frozenset[tuple[str, str]]:
+        """The kinds of search and the pools that were measured."""
+        return frozenset((one.kind, one.pool) for one in self.report.results)
+
     def hits(self, pool: str) -> dict[str, float]:
         """The mean expected hit@10 in a pool by kind of search, and their "average"."""
         kinds = {kind: self.report.value(kind, pool, METRIC) for kind in self.report.kinds()}
@@ -52,16 +57,33 @@ class Measured:
             "results": self.report.to_json()["results"],
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Measured":
+        """What `to_json` wrote; errors as those of `Curve.from_json`."""
+        found = cls(
+            FORMS[data["form"]].name,
+            int(data["dims"]),
+            int(data["bytes"]),
+            Report.from_json({"results": data["results"], "geometry": {}}, (METRIC,)),
+            None if data["rescored"] is None else float(data["rescored"]),
+        )
+        shares = [one.value(METRIC) for one in found.report.results]
+        if found.dims < 1 or found.bytes < 1 or not all(0 <= x <= 1 + 1e-9 for x in shares):
+            raise ValueError(f"the numbers of {found.form} with {found.dims} dims")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     """The evaluations of all forms, in the order of their bytes.
 
     width: the numbers of a whole row.
+    origin: where it comes from, such as the data and the step of the model.
     """
 
     width: int
     measured: tuple[Measured, ...]
+    origin: tuple[tuple[str, str], ...] = ()
 
     @property
     def reference(self) -> Measured:
@@ -69,8 +91,30 @@ class Curve:
         return next(x for x in self.measured if (x.form, x.dims) == ("float32", self.width))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dicts and lists."""
-        return {"width": self.width, "measured": [one.to_json() for one in self.measured]}
+        """Plain dicts and lists; `from_json` gives the curve back."""
+        measured = [one.to_json() for one in self.measured]
+        return {"width": self.width, "origin": dict(self.origin), "measured": measured}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Curve":
+        """The curve that `to_json` wrote.
+
+        Raises:
+            DataError: the data is no curve.
+        """
+        try:
+            origin = tuple((str(name), str(value)) for name, value in data["origin"].items())
+            measured = tuple(map(Measured.from_json, data["measured"]))
+            found = cls(int(data["width"]), measured, origin)
+            if len({one.searches for one in measured}) > 1:
+                raise ValueError("the searches of its forms differ")
+            if {pool for _, pool in found.reference.searches} != {"global", "local"}:
+                raise ValueError("there are not two pools")
+        except (DataError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise DataError(f"not a curve of gcl eval: {error!r}") from error
+        except StopIteration:
+            raise DataError("not a curve of gcl eval: it has no whole rows in float32") from None
+        return found
 
 
 def curve(

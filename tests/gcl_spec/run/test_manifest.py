@@ -16,7 +16,7 @@ from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.run import manifest
 from gcl_spec.run.folder import RunFolder
 
-ENDS = ("after.json", "report.html", "sweep.json")
+ENDS = ("after.json", "report.html", "small.json", "sweep.json")
 BAD = '{"id": "a", "place": "row 1", "reason": "no picture", "step": 0}\n'
 
 
@@ -28,6 +28,7 @@ def run(tmp_path: Path) -> RunFolder:
     made.write("data.json", '{"samples": 3}')
     made.write("after.json", '{"results": []}')
     made.write("report.html", "<p>after</p>")
+    made.write("small.json", "{}")
     made.write("sweep.json", "{}")
     (made.path / "bad_samples.jsonl").write_text(BAD)
     for step in (1, 2):
@@ -49,7 +50,7 @@ def refused(run: RunFolder, path: Path) -> None:
 
 
 def test_no_flip_and_no_cut_goes_unnoticed(run: RunFolder) -> None:
-    assert len(files_of(run)) == 12
+    assert len(files_of(run)) == 13
     assert run.check() == []
     for path in files_of(run):
         good = path.read_bytes()
@@ -79,6 +80,7 @@ def test_no_line_is_lost_without_a_word(run: RunFolder) -> None:
         ("before.json", "restore it, or accept what stands there"),
         ("after.json", "gcl train --resume {} writes it anew"),
         ("report.html", "gcl train --resume {} writes it anew"),
+        ("small.json", "remove it, and gcl eval {} --quantise all writes it anew"),
         ("sweep.json", "remove it, and gcl eval {} --sweep writes it anew"),
         ("checksums.json", "restore it, or accept what stands there"),
     ],

@@ -12,7 +12,7 @@ from gapped_space import I2T, T2I, gapped
 from gcl_spec.errors import DataError, InputError
 from gcl_spec.evaluate.calibrations import Rows, fit, same_roles
 from gcl_spec.evaluate.evaluation import Report, evaluate
-from gcl_spec.evaluate.small.curve import curve
+from gcl_spec.evaluate.small.curve import Curve, curve
 from gcl_spec.evaluate.small.forms import QUANTISED
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.tasks.task import Item, Task
@@ -74,6 +74,29 @@ def test_json_has_every_pair_and_query() -> None:
     assert (first["form"], first["dims"], first["bytes"]) == ("int8", 6, 6)
     assert {*first["hit@10"]["global"]} == {"average", "text->image", "image->text"}
     assert {*first["results"][0]["per_query"]["hit@10"]} == {*T2I.qrels}
+
+
+def test_a_curve_is_read_back() -> None:
+    made = curve(gapped(1.0), [T2I, I2T], forms=["int8", "binary+bits"])
+    made = replace(made, origin=(("data", "starter"),))
+    written = json.loads(json.dumps(made.to_json()))
+    assert Curve.from_json(written) == made
+
+    def harmed(number: int, **values: Any) -> dict[str, Any]:
+        every = [dict(one) for one in written["measured"]]
+        every[number] |= values
+        return {**written, "measured": every}
+
+    first, whole = written["measured"][0], written["measured"][-1]
+    bad = {**whole["results"][0], "metrics": {"hit@10": [0.0, 7.0, 1.0]}}
+    for data in (
+        {}, [], {**written, "measured": 3}, {**written, "width": "x"}, {**written, "origin": []},
+        harmed(0, form="int4"), harmed(0, dims=0), harmed(0, bytes=0), harmed(0, results=[]),
+        harmed(0, results=first["results"][:1]), harmed(-1, results=[bad, *whole["results"][1:]]),
+        harmed(-1, form="int8"), {**written, "measured": []},
+    ):  # fmt: skip
+        with pytest.raises(DataError, match="not a curve of gcl eval: "):
+            Curve.from_json(data)
 
 
 def test_a_calibration_comes_before() -> None:
