@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gcl_spec._words import one_line
 from gcl_spec.backend import Backend
+from gcl_spec.conformance.asking import ask, backend_arrays
 from gcl_spec.conformance.cases.case import Case
 from gcl_spec.conformance.tolerances import Bounds, bounds, computed_in, rounded, unit_roundoff
 
@@ -77,7 +78,8 @@ class Error:
 def expected(reference: Backend, case: Case, *, dtype: str) -> Values:
     """The reference's values by quantity, in float64, on the inputs rounded to `dtype`."""
     case, device = _rounded(case, dtype), reference.devices()[0]
-    return _values(reference, case, _arrays(reference, case, "float64", device), "float64")
+    arrays = backend_arrays(reference, case, dtype="float64", device=device)
+    return _values(reference, case, arrays, "float64")
 
 
 def has_fusion(case: Case, *, dtype: str) -> bool:
@@ -88,7 +90,7 @@ def has_fusion(case: Case, *, dtype: str) -> bool:
 
 def loss_of(backend: Backend, case: Case, *, dtype: str, device: str) -> float:
     """The loss alone, of any input; it raises whatever the backend raises."""
-    found = _call(backend, case, _arrays(backend, case, dtype, device))
+    found = ask(backend, case, backend_arrays(backend, case, dtype=dtype, device=device))
     return float(backend.to_numpy(found.loss))
 
 
@@ -160,7 +162,7 @@ def _twice(backend: Backend, case: Case, dtype: str, device: str) -> tuple[Value
     """The values that two calls on the same arrays give; only float64 is called twice."""
     case = _rounded(case, dtype)
     try:
-        arrays = _arrays(backend, case, dtype, device)
+        arrays = backend_arrays(backend, case, dtype=dtype, device=device)
         have = _values(backend, case, arrays, dtype)
         return have, _values(backend, case, arrays, dtype) if dtype == "float64" else have
     except Disagreement:
@@ -204,32 +206,10 @@ def _rounded(case: Case, dtype: str) -> Case:
     )
 
 
-def _arrays(backend: Backend, case: Case, dtype: str, device: str) -> dict[str, Any]:
-    """The case's arrays as the backend's; those that are not given are left out."""
-    finer = computed_in(dtype)
-    dtypes = {"z_MBD": dtype, "log_scale": finer, "present": "bool", "ids": "int64"}
-    found = {}
-    for name, kind in {**dtypes, "weights": finer, "bias": finer}.items():
-        if getattr(case, name) is not None:
-            given = np.asarray(getattr(case, name))
-            found[name] = backend.from_numpy(given, dtype=kind, device=device)
-    return found
-
-
-def _call(backend: Backend, case: Case, arrays: Mapping[str, Any]) -> Any:
-    rows, log_scale, *_ = arrays.values()
-    masks = {"present": arrays.get("present"), "ids": arrays.get("ids")}
-    # A backend that takes whole stacks only, or knows no bias, may not know the option.
-    further = {name: arrays[name] for name in ("weights", "bias") if name in arrays}
-    return backend.loss_and_grads(
-        rows, log_scale, objective=case.objective, tile=case.tile, **masks, **further
-    )
-
-
 def _values(backend: Backend, case: Case, arrays: Mapping[str, Any], dtype: str) -> Values:
     """The results of one call, in the dtype of the logits; its inputs must stay as they are."""
     where = f"{backend.name} {dtype}: case {case.name!r}"
-    found = _call(backend, case, arrays)
+    found = ask(backend, case, arrays)
     for name, array in arrays.items():
         if not np.array_equal(
             backend.to_numpy(array), getattr(case, name), equal_nan=name == "z_MBD"

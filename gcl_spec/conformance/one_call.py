@@ -1,11 +1,12 @@
 """One call of a backend on a drawn case, and when two results are the same."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.backend import Backend
+from gcl_spec.conformance.asking import ask, backend_arrays
 from gcl_spec.conformance.cases.case import Case
 from gcl_spec.conformance.compare import QUANTITIES
 from gcl_spec.objective import GCL, Objective
@@ -31,19 +32,8 @@ class Result(NamedTuple):
 
 def compute(backend: Backend, case: Case, dtype: str = "float64") -> Result:
     """Loss and gradients as NumPy arrays in float64."""
-
-    def array(x: Any, dtype: str) -> Any:
-        return backend.from_numpy(np.asarray(x), dtype=dtype, device=backend.devices()[0])
-
-    further = {} if case.bias is None else {"bias": array(case.bias, dtype)}
-    found = backend.loss_and_grads(
-        array(case.z_MBD, dtype),
-        array(case.log_scale, dtype),
-        objective=case.objective,
-        present=None if case.present is None else array(case.present, "bool"),
-        ids=None if case.ids is None else array(case.ids, "int64"),
-        **further,
-    )
+    arrays = backend_arrays(backend, case, dtype=dtype, device=backend.devices()[0])
+    found = ask(backend, case, arrays)
     values = [x for x in found if x is not None]
     return Result(*(backend.to_numpy(x).astype(np.float64) for x in values))
 

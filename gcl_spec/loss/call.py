@@ -5,7 +5,7 @@ from typing import NamedTuple, Required, TypedDict
 from gcl_spec._typing import Array
 from gcl_spec.objective import Objective
 
-__all__ = ["LossAndGrads", "LossArguments"]
+__all__ = ["OF_SAMPLES", "LossAndGrads", "LossArguments", "arrays_of"]
 
 
 class LossArguments(TypedDict, total=False):
@@ -22,6 +22,21 @@ class LossArguments(TypedDict, total=False):
     """What logits are shifted by, shape () or (M, M) by query and pool modality."""
     tile: int | None
     """The samples of a tile, where the backend computes in tiles; it changes no result."""
+
+
+OF_SAMPLES = frozenset({"present", "ids", "weights"})
+"""The arguments whose last axis is that of the samples; every other is the same for all samples."""
+
+
+def arrays_of(arguments: LossArguments) -> dict[str, Array]:
+    """The arguments that are arrays, by name, without those that are not given.
+
+    Args:
+        arguments: the named arguments of a loss, whose arrays have the shapes that `LossArguments`
+            says.
+    """
+    given = {name: x for name, x in arguments.items() if name not in ("objective", "tile")}
+    return {name: x for name, x in given.items() if x is not None}
 
 
 class LossAndGrads(NamedTuple):

@@ -1,10 +1,11 @@
 """The objective on embeddings that are stacked in one array, (M, B, D): what backends compute."""
 
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.call import LossArguments, arrays_of
 from gcl_spec.loss.check_shapes import check_stack
 from gcl_spec.loss.equation import checked, contrastive_loss, contrastive_terms
 from gcl_spec.loss.inputs import LossOptions, check_objective, given_modalities, may_be_fused
@@ -12,7 +13,15 @@ from gcl_spec.loss.kernel import Kernel
 from gcl_spec.loss.terms import LossTerms
 from gcl_spec.objective import Objective
 
-__all__ = ["StackedOptions", "check_stacked", "stacked_loss", "stacked_terms", "unstacked"]
+__all__ = [
+    "StackedOptions",
+    "check_stacked",
+    "spread_call",
+    "stacked_loss",
+    "stacked_options",
+    "stacked_terms",
+    "unstacked",
+]
 
 
 class StackedOptions(TypedDict, total=False):
@@ -120,3 +129,45 @@ def unstacked(
             name: (weights[f, 0, ...], weights[f, 1, ...]) for f, name in enumerate(fused)
         }
     return {name: z_MBD[m, ...] for m, name in enumerate(names)}, further
+
+
+def stacked_options(
+    arguments: LossArguments, *, xp: ArrayNamespace, kernel: Kernel | None = None
+) -> StackedOptions:
+    """The arguments of a backend's `loss_and_grads` as the options of `stacked_loss`.
+
+    Args:
+        arguments: the objective, the tile, which are left out, and arrays of the shapes that
+            `LossArguments` says.
+        xp: the Array API namespace of the arrays.
+        kernel: the kernel that computes the log-sum-exps.
+    """
+    named = {"present": "present_MB", "ids": "ids_B"}
+    found: Any = {named.get(name, name): x for name, x in arrays_of(arguments).items()}
+    options: StackedOptions = found | {"xp": xp, "kernel": kernel}
+    return options
+
+
+def spread_call(
+    z_MBD: Array, arguments: LossArguments, *, xp: ArrayNamespace
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """What a framework's own `contrastive_loss` takes: rows by modality, and named arguments.
+
+    A backend that spreads a batch calls its `contrastive_loss` with these on each share, and adds
+    log_scale and what says how the batch is spread.
+
+    Args:
+        z_MBD: (M, B, D), or without the modalities that are made of their parts.
+        arguments: the named arguments of `loss_and_grads`, of the same B samples.
+        xp: the Array API namespace of the arrays.
+
+    Returns:
+        The rows, (B, D) each, and the objective, the tile and every array that is given.
+
+    Raises:
+        InputError: shapes that do not fit the objective.
+    """
+    objective, tile = arguments["objective"], arguments.get("tile")
+    rows, options = unstacked(z_MBD, objective, **stacked_options(arguments, xp=xp))
+    arrays = {name: x for name, x in options.items() if name not in ("xp", "kernel")}
+    return rows, {"objective": objective, "tile": tile, **arrays}

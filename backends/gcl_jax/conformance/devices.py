@@ -13,7 +13,8 @@ from gcl_jax.arrays import JaxArrays
 from gcl_jax.loss.functions import contrastive_loss
 from gcl_spec.backend import Backend, LossAndGrads, LossArguments
 from gcl_spec.conformance.workers import Workers
-from gcl_spec.loss.stacked import unstacked
+from gcl_spec.loss.call import OF_SAMPLES, arrays_of
+from gcl_spec.loss.stacked import spread_call
 from gcl_spec.objective import Objective
 
 __all__ = ["JaxDevices"]
@@ -23,6 +24,7 @@ class _Question(NamedTuple):
     """One case: arrays by name, and the rest."""
 
     arrays: dict[str, np.ndarray[Any, Any]]
+    """The rows "z", "log_scale", and every array of `LossArguments` that is given."""
     objective: Objective
     tile: int | None
 
@@ -53,13 +55,12 @@ class JaxDevices(JaxArrays):
     ) -> LossAndGrads:
         """The objective and its gradients, spread over the mesh (`Backend.loss_and_grads`)."""
         objective, tile = arguments["objective"], arguments.get("tile")
-        given = {"z": z_MBD, "s": log_scale, "present": arguments.get("present")}
-        given |= {"ids": arguments.get("ids"), "weights": arguments.get("weights")}
-        arrays = {name: np.asarray(x) for name, x in given.items() if x is not None}
+        given = {"z": z_MBD, "log_scale": log_scale, **arrays_of(arguments)}
+        arrays = {name: np.asarray(x) for name, x in given.items()}
         samples = z_MBD.shape[1]
         question = _Question(_padded(arrays, -samples % self.size, objective), objective, tile)
-        (loss, (grads, by_scale)), *_ = self._workers.ask(question)
-        return LossAndGrads(loss, grads[:, :samples], by_scale)
+        (loss, by), *_ = self._workers.ask(question)
+        return LossAndGrads(loss, by["z"][:, :samples], by["log_scale"], by.get("bias"))
 
 
 def _padded(arrays: dict[str, Any], pad: int, objective: Objective) -> dict[str, Any]:
@@ -76,8 +77,8 @@ def _padded(arrays: dict[str, Any], pad: int, objective: Objective) -> dict[str,
 
 
 def _axis(name: str, x: np.ndarray[Any, Any]) -> int | None:
-    """The axis of the samples of an array."""
-    return {"z": 1, "s": None}.get(name, x.ndim - 1)
+    """The axis of the samples of an array; None where all samples have the same."""
+    return 1 if name == "z" else x.ndim - 1 if name in OF_SAMPLES else None
 
 
 def _cut(x: np.ndarray[Any, Any], axis: int | None) -> PartitionSpec:
@@ -92,34 +93,18 @@ def _make_mesh(rank: int, size: int, folder: str) -> Callable[[_Question], Any]:
 
     def answer(x: _Question) -> Any:
         def loss(arrays: dict[str, jax.Array]) -> jax.Array:
-            rows, options = unstacked(
-                arrays["z"],
-                x.objective,
-                present_MB=arrays.get("present"),
-                ids_B=arrays.get("ids"),
-                weights=arrays.get("weights"),
-                xp=jnp,
-            )
-            given: Any = {name: options.get(name) for name in ("present", "ids", "weights")}
-            return contrastive_loss(
-                rows,
-                log_scale=arrays["s"],
-                objective=x.objective,
-                tile=x.tile,
-                axis_name="data",
-                **given,
-            )
+            numbers = ("z", "log_scale")
+            arguments: Any = {name: y for name, y in arrays.items() if name not in numbers}
+            arguments |= {"objective": x.objective, "tile": x.tile}
+            rows, named = spread_call(arrays["z"], arguments, xp=jnp)
+            return contrastive_loss(rows, log_scale=arrays["log_scale"], axis_name="data", **named)
 
         specs = {name: _cut(array, _axis(name, array)) for name, array in x.arrays.items()}
-        whole = _cut(x.arrays["s"], None)
-        spread = jax.shard_map(loss, mesh=mesh, in_specs=(specs,), out_specs=whole)
-        rest = {n: jnp.asarray(a) for n, a in x.arrays.items() if n not in ("z", "s")}
-
-        def of(z: jax.Array, s: jax.Array) -> Any:
-            return spread({"z": z, "s": s, **rest})
-
-        step = jax.jit(jax.value_and_grad(of, argnums=(0, 1)))
-        found = step(jnp.asarray(x.arrays["z"]), jnp.asarray(x.arrays["s"]))
-        return jax.tree.map(np.asarray, found)
+        everywhere = PartitionSpec()  # type: ignore[no-untyped-call]
+        spread = jax.shard_map(loss, mesh=mesh, in_specs=(specs,), out_specs=everywhere)
+        arrays = {name: jnp.asarray(array) for name, array in x.arrays.items()}
+        numbers = {name: y for name, y in arrays.items() if name in ("z", "log_scale", "bias")}
+        step = jax.jit(jax.value_and_grad(lambda given: spread({**arrays, **given})))
+        return jax.tree.map(np.asarray, step(numbers))
 
     return answer

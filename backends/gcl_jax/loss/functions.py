@@ -12,10 +12,11 @@ from array_api_compat import numpy as numpy_namespace
 from gcl_jax.loss.gathered_rows import gathered, one_value
 from gcl_jax.loss.kernel import GramKernel
 from gcl_spec.backend import LossAndGrads, LossArguments
+from gcl_spec.loss.call import arrays_of
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
 from gcl_spec.loss.equation import pair_rows
 from gcl_spec.loss.inputs import Weights
-from gcl_spec.loss.stacked import StackedOptions, check_stacked, stacked_loss
+from gcl_spec.loss.stacked import check_stacked, stacked_loss, stacked_options
 from gcl_spec.objective import GCL, Objective
 
 __all__ = ["contrastive_loss", "gcl_loss", "loss_and_grads"]
@@ -154,18 +155,23 @@ def loss_and_grads(
         arguments: the objective, and what `gcl_spec.backend.LossArguments` says of the samples.
     """
     objective = arguments["objective"]
-    further = tuple(arguments.get(name) for name in ("present", "ids", "weights", "bias"))
-    inputs: tuple[Any, ...] = (z_MBD, log_scale, *further)
-    xp: Any = jnp
-    if all(x is None or _is_on_host(x) for x in inputs):
-        # Operation by operation, JAX would compile each check.
-        xp, inputs = numpy_namespace, tuple(None if x is None else _on_host(x) for x in inputs)
-    z, s, flags, numbers, factors, shifts = inputs
-    options = StackedOptions(present_MB=flags, ids_B=numbers, weights=factors, bias=shifts, xp=xp)
+    arrays = arrays_of(arguments)
+    xp, inputs = _readable({"z": z_MBD, "s": log_scale, **arrays})
+    z, s = inputs.pop("z"), inputs.pop("s")
+    seen: Any = {"objective": objective, **inputs}
+    options = stacked_options(seen, xp=xp)
     check_stacked(z, s, objective=objective, **options)
     kernel = GramKernel(arguments.get("tile"))
-    found: LossAndGrads = _compiled(z_MBD, log_scale, *further, objective=objective, kernel=kernel)
+    found: LossAndGrads = _compiled(z_MBD, log_scale, arrays, objective=objective, kernel=kernel)
     return found
+
+
+def _readable(arrays: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A namespace and arrays, of the same shapes, whose values are looked at in it."""
+    if not all(_is_on_host(x) for x in arrays.values()):
+        return jnp, arrays
+    # Operation by operation, JAX would compile each check.
+    return numpy_namespace, {name: _on_host(x) for name, x in arrays.items()}
 
 
 def _on_host(x: jax.Array) -> np.ndarray[Any, Any]:
@@ -183,30 +189,28 @@ def _is_on_host(x: jax.Array) -> bool:
 def _compiled(
     z_MBD: jax.Array,
     log_scale: jax.Array,
-    present: jax.Array | None,
-    ids: jax.Array | None,
-    weights: jax.Array | None,
-    bias: jax.Array | None,
+    arrays: dict[str, jax.Array],
     *,
     objective: Objective,
     kernel: GramKernel,
 ) -> LossAndGrads:
-    """The loss and its gradients, in the shapes of `z_MBD`, `log_scale`, `bias`, as one program."""
+    """The loss and its gradients as one program.
 
-    def loss(z: jax.Array, s: jax.Array, b: jax.Array | None) -> jax.Array:
-        value: jax.Array = stacked_loss(
-            z,
-            s,
-            objective=objective,
-            present_MB=present,
-            ids_B=ids,
-            weights=weights,
-            bias=b,
-            xp=jnp,
-            kernel=kernel,
-        )
+    Args:
+        z_MBD: the rows, (M, B, D).
+        log_scale: shape (), or as the objective's `scales` say.
+        arrays: the arrays of `gcl_spec.backend.LossArguments` that are given, by name.
+        objective: the objective.
+        kernel: the kernel.
+    """
+
+    def loss(z: jax.Array, s: jax.Array, numbers: dict[str, jax.Array]) -> jax.Array:
+        arguments: Any = {"objective": objective, **arrays, **numbers}
+        options = stacked_options(arguments, xp=jnp, kernel=kernel)
+        value: jax.Array = stacked_loss(z, s, objective=objective, **options)
         return value
 
-    at = (0, 1) if bias is None else (0, 1, 2)
-    value, found = jax.value_and_grad(loss, argnums=at)(z_MBD, log_scale, bias)
-    return LossAndGrads(value, *found)
+    by = {name: x for name, x in arrays.items() if name == "bias"}
+    value, found = jax.value_and_grad(loss, argnums=(0, 1, 2))(z_MBD, log_scale, by)
+    grads, dlog_scale, by_numbers = found
+    return LossAndGrads(value, grads, dlog_scale, by_numbers.get("bias"))

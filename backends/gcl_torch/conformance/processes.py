@@ -11,7 +11,8 @@ from array_api_compat import torch as torch_namespace
 
 from gcl_spec.backend import Backend, LossAndGrads, LossArguments
 from gcl_spec.conformance.workers import Workers
-from gcl_spec.loss.stacked import unstacked
+from gcl_spec.loss.call import OF_SAMPLES, arrays_of
+from gcl_spec.loss.stacked import spread_call
 from gcl_torch.arrays import TorchArrays
 from gcl_torch.loss.functions import contrastive_loss
 
@@ -27,7 +28,7 @@ class _Question(NamedTuple):
     z: torch.Tensor
     """The rows, (M, B, D)."""
     log_scale: torch.Tensor
-    """Shape ()."""
+    """Shape (), or as the objective's `scales` say."""
     arguments: LossArguments
 
 
@@ -61,12 +62,13 @@ class TorchProcesses(TorchArrays):
             RuntimeError: the processes found different losses.
         """
         answers = self._workers.ask(_Question(z_MBD, log_scale, arguments))
-        losses = [loss.item() for loss, _, _ in answers]
+        losses = [loss.item() for loss, *_ in answers]
         if len(set(losses)) > 1:
             raise RuntimeError(f"the processes found the losses {losses}; they must be the same")
-        grads = torch.cat([grads for _, grads, _ in answers], dim=1) / self.size
-        by_scale = torch.stack([by_scale for _, _, by_scale in answers]).mean()
-        return LossAndGrads(answers[0][0], grads, by_scale)
+        of_rows = torch.cat([grads for _, grads, *_ in answers], dim=1) / self.size
+        # By what all processes have: log_scale, and the bias where there is one.
+        every = zip(*(by_numbers for _, _, *by_numbers in answers), strict=True)
+        return LossAndGrads(answers[0][0], of_rows, *(torch.stack(x).mean(dim=0) for x in every))
 
 
 def share_of(samples: int, rank: int, size: int) -> slice:
@@ -92,30 +94,16 @@ def _join(rank: int, size: int, folder: str) -> Callable[[_Question], Any]:
 
 
 def _answer(x: _Question) -> tuple[torch.Tensor, ...]:
-    """The loss, and the gradients by the own rows and by log_scale, before DDP's mean."""
+    """The loss, and the gradients by the own rows, log_scale and a bias, before DDP's mean."""
     own = share_of(x.z.shape[1], dist.get_rank(), dist.get_world_size())
-
-    def cut(y: torch.Tensor | None) -> torch.Tensor | None:
-        return None if y is None else y[..., own].contiguous()
-
+    arguments: Any = dict(x.arguments)
+    for name in OF_SAMPLES & arrays_of(x.arguments).keys():
+        arguments[name] = arguments[name][..., own].contiguous()
     z = x.z[:, own].contiguous().requires_grad_()
-    scale = x.log_scale.clone().requires_grad_()
-    rows, options = unstacked(
-        z,
-        x.arguments["objective"],
-        present_MB=cut(x.arguments.get("present")),
-        ids_B=cut(x.arguments.get("ids")),
-        weights=cut(x.arguments.get("weights")),
-        xp=torch_namespace,
-    )
-    given: Any = {name: options.get(name) for name in ("present", "ids", "weights")}
-    loss = contrastive_loss(
-        rows,
-        log_scale=scale,
-        objective=x.arguments["objective"],
-        tile=x.arguments.get("tile"),
-        group=dist.group.WORLD,
-        **given,
-    )
-    grads, by_scale = torch.autograd.grad(loss, (z, scale))
-    return loss.detach(), grads, by_scale
+    leaves = [z, x.log_scale.clone().requires_grad_()]
+    if arguments.get("bias") is not None:
+        arguments["bias"] = arguments["bias"].clone().requires_grad_()
+        leaves.append(arguments["bias"])
+    rows, named = spread_call(z, arguments, xp=torch_namespace)
+    loss = contrastive_loss(rows, log_scale=leaves[1], group=dist.group.WORLD, **named)
+    return loss.detach(), *torch.autograd.grad(loss, leaves, materialize_grads=True)

@@ -12,7 +12,7 @@ from gcl_spec.errors import InputTypeError
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
 from gcl_spec.loss.equation import pair_rows
 from gcl_spec.loss.inputs import Weights
-from gcl_spec.loss.stacked import stacked_loss
+from gcl_spec.loss.stacked import stacked_loss, stacked_options
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.loss.choose_kernel import KernelOptions, spread
 from gcl_torch.loss.gathered_rows import GradientReduction
@@ -189,16 +189,12 @@ def loss_and_grads(
     bias = arguments.get("bias")
     with torch.enable_grad(), torch.autocast(z_MBD.device.type, enabled=False):
         given = (z_MBD, log_scale) if bias is None else (z_MBD, log_scale, bias)
-        leaves = [x.detach().requires_grad_() for x in given]
-        loss = stacked_loss(
-            *leaves[:2],
-            objective=arguments["objective"],
-            present_MB=arguments.get("present"),
-            ids_B=arguments.get("ids"),
-            weights=arguments.get("weights"),
-            bias=None if bias is None else leaves[2],
-            xp=torch_namespace,
-            kernel=GramKernel(arguments.get("tile")),
+        z, scale, *shift = leaves = [x.detach().requires_grad_() for x in given]
+        options = stacked_options(
+            arguments, xp=torch_namespace, kernel=GramKernel(arguments.get("tile"))
         )
+        if shift:
+            options["bias"] = shift[0]
+        loss = stacked_loss(z, scale, objective=arguments["objective"], **options)
         found = torch.autograd.grad(loss, leaves, materialize_grads=True)
     return LossAndGrads(loss.detach(), *found)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gcl_spec.backend import Backend, LossAndGrads
+from gcl_spec.conformance.asking import ask, backend_arrays
 from gcl_spec.conformance.bugs.dense import Call
 from gcl_spec.conformance.numpy_arrays import NumPyArrays
 
@@ -55,23 +55,7 @@ class Mutant(NumPyArrays):
         return self._memory[call.key]
 
     def _ask(self, call: Call) -> LossAndGrads:
-        def array(x: npt.NDArray[Any] | None) -> Any:
-            device = self.devices()[0]
-            return (
-                None
-                if x is None
-                else self._backend.from_numpy(x, dtype=str(x.dtype), device=device)
-            )
-
-        found = self._backend.loss_and_grads(
-            array(call.z_MBD),
-            array(call.log_scale),
-            objective=call.objective,
-            present=array(call.present),
-            ids=array(call.ids),
-            tile=call.tile,
-            **({} if call.weights is None else {"weights": array(call.weights)}),
-            **({} if call.bias is None else {"bias": array(call.bias)}),
-        )
+        arrays = backend_arrays(self._backend, call, device=self.devices()[0])
+        found = ask(self._backend, call, arrays)
         values = (None if x is None else np.array(self._backend.to_numpy(x)) for x in found)
         return LossAndGrads(*values)

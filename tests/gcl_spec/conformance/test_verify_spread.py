@@ -3,54 +3,95 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+
+import numpy as np
+import pytest
 
 from gcl_reference.backend import ReferenceBackend
-from gcl_spec import registry
-from gcl_spec.backend import Backend, LossAndGrads, SpreadBackend
-from gcl_spec.conformance import quick_cases, verify
+from gcl_spec.backend import Backend, LossAndGrads, LossArguments, SpreadBackend
+from gcl_spec.conformance import fixed_cases, quick_cases, verify
+from gcl_spec.conformance.asking import ARRAYS
+from gcl_spec.conformance.bugs.all import BUGS
+from gcl_spec.conformance.bugs.dense import Call
+from gcl_spec.conformance.bugs.injected import asked
+from gcl_spec.conformance.bugs.mutant import Bug, Compute, Mutant
 from gcl_spec.conformance.cases.fixed import Case
 
 DTYPES = ("float64", "bfloat16")
 
 
 def small() -> list[Case]:
-    """Both masks; one sample, so that some processes have none; a fusion inside of the loss."""
-    wanted = ("missing rows; masked", "one sample", "fused, several positives")
-    return [case for case in quick_cases() if case.name in wanted]
+    """One sample, so that some processes have none; masks, weights and a fusion inside of the loss;
+    a scale and a bias of each pair, in a softmax and in a sigmoid; a scale of each direction."""
+    wanted = ("one sample", "fused, several positives", "softmax with all", "sigmoid with all")
+    chosen = [case for case in quick_cases() if case.name in wanted]
+    by_direction = next(case for case in fixed_cases() if case.name == "detached, directions")
+    return [*chosen, by_direction]
 
 
 def test_a_batch_over_processes(backend: Backend, reference: Backend) -> None:
     """In both dtypes by the same processes, which take seconds to start."""
     assert isinstance(backend, SpreadBackend)
-    cases = small() if backend.name == "torch" else small()[1:]
-    found = verify([backend], reference, cases, dtypes=DTYPES, processes=[2])
+    found = verify([backend], reference, small(), dtypes=DTYPES, processes=[2])
     assert found.agrees, [result.message for result in found.results]
-    seen = {(row.processes, row.dtype, row.cases) for row in found.rows}
-    assert seen == {(2, dtype, len(cases)) for dtype in DTYPES}
+    tried = {(result.case, result.dtype) for result in found.results}
+    assert tried == {(case.name, dtype) for case in small() for dtype in DTYPES}
+
+
+def test_every_argument_is_in_a_case_that_is_spread() -> None:
+    """One that a backend forgets where it spreads a batch could not be noticed otherwise."""
+    for name in LossArguments.__annotations__:
+        assert any(getattr(case, name) is not None for case in small()), name
+    scales = {np.shape(case.log_scale) for case in small()}
+    assert scales >= {(), (2,), (3, 3)}
+
+
+def forgets(name: str) -> Bug:
+    """Right on what is left of a call without one of its arguments."""
+    return asked(lambda call: call.but(**{name: None}))
+
+
+def divides(call: Call, compute: Compute) -> LossAndGrads:
+    found = compute(call)
+    return found._replace(grads=found.grads / 2)
+
+
+WRONG = {
+    "gradient divided by the processes": divides,
+    **{f"{name} forgotten": forgets(name) for name in ARRAYS[2:]},
+    **{
+        name: BUGS[name]
+        for name in (
+            "bias ignored",
+            "dbias zero",
+            "dbias transposed",
+            "gradient without the bias",
+            "scales of pairs transposed",
+            "gradient as if all pairs had one scale",
+            "dlog_scale of the transposed pair",
+            "dlog_scale of each direction is that of all",
+        )
+    },
+}
 
 
 class Wrong(ReferenceBackend):
-    """Right in one process; in more its gradient is divided by their number."""
+    """Right in one process, and wrong in more."""
 
     name = "wrong"
-    size = 1
 
-    def loss_and_grads(self, *args: Any, **options: Any) -> LossAndGrads:
-        found = super().loss_and_grads(*args, **options)
-        return found._replace(grads=found.grads / self.size)
+    def __init__(self, bug: Bug) -> None:
+        self.bug = bug
 
     @contextmanager
     def spread(self, size: int, /) -> Iterator[Backend]:
-        many = Wrong()
-        many.size = size
-        yield many
+        yield Mutant(self, self.bug, name=self.name)
 
 
-def test_a_wrong_factor_is_noticed_where_it_is() -> None:
-    found = verify([Wrong()], registry.load("reference"), small(), processes=[1, 2])
-    wrong = {(result.processes, result.quantity) for result in found.results if not result.agrees}
-    assert wrong == {(2, "grads")}
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_only_where_it_is_spread_is_noticed(reference: Backend, name: str) -> None:
+    found = verify([Wrong(WRONG[name])], reference, small(), processes=[1, 2], degenerate=False)
+    assert {result.processes for result in found.results if not result.agrees} == {2}
 
 
 def test_a_backend_that_cannot_be_spread_is_left_out(reference: Backend) -> None:
