@@ -1,22 +1,25 @@
 """`gcl index`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gcl_cli._json import write_json
 from gcl_cli._options import (
     PATH,
     UserPath,
     allow_unverified_option,
     backend_option,
     device_option,
+    json_option,
     set_option,
     step_option,
     store_option,
 )
 from gcl_cli.lines import say
+from gcl_spec._files.atomic import check_writable
 from gcl_spec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -91,6 +94,7 @@ _SHOWN = 5
     "Make a copy of INDEX on a Qdrant server, or bring it up to date; "
     "then: gcl search INDEX --store."
 )
+@json_option("Write what was added and removed, and why each item was left out.")
 @set_option("Another option of data.* or eval.* than the run's; repeatable.")
 @backend_option()
 @step_option()
@@ -112,6 +116,7 @@ def command(
     rescore: str | None,
     moved: Path | None,
     store: str | None,
+    json_path: Path | None,
     overrides: tuple[str, ...],
     backend: str,
     step: str,
@@ -140,15 +145,21 @@ def command(
         if out is None:
             raise ConfigError("name the index: gcl index RUN DATA --out INDEX")
         asked = Asked(paths[1], kind, benchmark or "", prefix, update)
-        _add(Path(paths[0]), asked, out, used, (dtype, rescore), calibrations)
+        check_writable(json_path)
+        done = _add(Path(paths[0]), asked, out, used, (dtype, rescore), calibrations)
+        _tell([done], json_path)
+        _show(out, measure=False)
         return
     if len(paths) != 1 or out is not None:
         raise ConfigError("give RUN DATA --out INDEX, or INDEX alone with what is to be done")
+    if json_path is not None and not update:
+        raise ConfigError("--json is for what is added, or followed with --update")
     index = Path(paths[0])
     if deleted:
         _delete(index, deleted)
     if update:
-        _follow(index, moved, used)
+        check_writable(json_path)
+        _tell(_follow(index, moved, used), json_path)
     if duplicates:
         _show_duplicates(index, least)
     if store is not None:
@@ -172,26 +183,34 @@ def _add(
     used: "Used",
     form: tuple[str | None, str | None],
     calibrations: Sequence[str],
-) -> None:
+) -> "Added":
     from gcl_spec.index.build import add_data
     from gcl_spec.progress import open_progress
 
     with open_progress() as reporter:
-        done = add_data(
+        return add_data(
             run, asked, out, used, reporter, dtype=form[0], rescore=form[1],
             calibrations=calibrations,
         )  # fmt: skip
-    _say_done(done)
-    _show(out, measure=False)
 
 
-def _follow(index: Path, run: Path | None, used: "Used") -> None:
+def _follow(index: Path, run: Path | None, used: "Used") -> Iterator["Added"]:
     from gcl_spec.index.build import follow
     from gcl_spec.progress import open_progress
 
     with open_progress() as reporter:
-        for done in follow(run, index, used, reporter):
+        yield from follow(run, index, used, reporter)
+
+
+def _tell(places: Iterable["Added"], json_path: Path | None) -> None:
+    """Say what was done with the items of each place, and write it all."""
+    found = []
+    try:
+        for done in places:
+            found.append({**done.counts(), "absent": done.absent})
             _say_done(done)
+    finally:  # a place that is away comes after the others
+        write_json(json_path, {"places": found})
 
 
 def _delete(index: Path, ids: Sequence[str]) -> None:
@@ -221,7 +240,7 @@ def _say_done(done: "Added") -> None:
     for name, why in list(done.absent.items())[:_SHOWN]:
         say(f"  left out: {name}: {why}", err=True)
     if len(done.absent) > _SHOWN:
-        say(f"  left out: {len(done.absent) - _SHOWN:,} more", err=True)
+        say(f"  left out: {len(done.absent) - _SHOWN:,} more; --json FILE has all", err=True)
 
 
 def _show(path: Path, *, measure: bool) -> None:

@@ -3,10 +3,12 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 
+from gcl_spec._files.reading import reason
 from gcl_spec.data.names import listed, shown, split_of
 from gcl_spec.data.other_kinds import kind_of
 from gcl_spec.errors import DataError
@@ -123,7 +125,7 @@ def files_of_pattern(pattern: str, found: Sequence[Path]) -> Files:
 
 def _walk(folder: Path, inner: PurePath, depth: int = 0) -> Iterator[PurePath]:
     """The files of kinds of data in the folder, and in those below that hold splits."""
-    with os.scandir(folder / inner) as entries:
+    with _entries(folder / inner) as entries:
         for entry in entries:
             if entry.is_dir():
                 reads = entry.name in _FOLDERS or split_of(entry.name)
@@ -133,6 +135,15 @@ def _walk(folder: Path, inner: PurePath, depth: int = 0) -> Iterator[PurePath]:
                 yield inner / entry.name
 
 
+@contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except OSError as error:
+        raise DataError(f"{folder}: cannot read the folder: {reason(error)}") from error
+
+
 def _other_folders(folder: Path) -> Iterator[str]:
     """Patterns of files in folders that are not read."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -140,8 +151,11 @@ def _other_folders(folder: Path) -> Iterator[str]:
             continue
         if split_of(entry.name) or entry.name.startswith("."):
             continue
-        with os.scandir(entry.path) as inner:
-            ends = {PurePath(file.name).suffix.lower() for file in islice(inner, _PEEK)}
+        try:
+            with os.scandir(entry.path) as inner:
+                ends = {PurePath(file.name).suffix.lower() for file in islice(inner, _PEEK)}
+        except OSError:
+            continue
         yield from (f"{entry.name}/*{end}" for end in sorted(ends & {".jsonl", ".parquet", ".tar"}))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from os.path import lexists
 from pathlib import Path, PurePosixPath
 
-__all__ = ["NOT_DATA", "ZipNames", "existing", "with_slashes"]
+__all__ = ["NOT_DATA", "ZipNames", "existing", "spellings", "with_slashes"]
 
 # Archives on Windows write names in these encodings, and zip files do not say in which.
 _ENCODINGS = ("utf-8", "gb18030", "cp932", "big5", "cp949", "cp1252", "cp1251")
@@ -29,7 +29,7 @@ def existing(folder: Path, path: PurePosixPath) -> Path | None:
     macOS decomposes letters in names (NFD), while texts are mostly composed (NFC).
     """
     for part in path.parts:
-        found = next((form for form in _forms(part) if lexists(folder / form)), None)
+        found = next((form for form in spellings(part) if lexists(folder / form)), None)
         if found is None:
             return None
         folder /= found
@@ -79,7 +79,8 @@ class ZipNames:
         return sorted(found.difference(NOT_DATA))
 
 
-def _forms(text: str) -> Iterator[str]:
+def spellings(text: str) -> Iterator[str]:
+    """A name as it stands, then with composed and with decomposed letters."""
     yield text
     for form in ("NFC", "NFD"):
         if not text.isascii():
@@ -93,7 +94,7 @@ def _composed(text: str) -> str:
 def _encoded(path: str) -> Iterator[bytes]:
     if path.isascii():
         return
-    for form in _forms(path):
+    for form in spellings(path):
         for encoding in _ENCODINGS:
             try:
                 yield form.encode(encoding)

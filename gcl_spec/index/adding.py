@@ -158,6 +158,12 @@ class Adding:
         if number is None:
             return
         gone = [name for name in table.of_origin(number) if name not in self._seen]
+        unknown = [name for name in gone if name.startswith(self._items.closed)]
+        if unknown:
+            self._reporter.say(
+                f"note: {len(unknown):,} items stay that lie in folders which cannot be read now"
+            )
+            gone = [name for name in gone if not name.startswith(self._items.closed)]
         self.done.removed += table.delete(gone) if gone else 0
 
     def _nothing(self, total: int) -> str:

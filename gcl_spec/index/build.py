@@ -1,6 +1,6 @@
 """Makes an index of what a user names, or follows what has changed there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,8 +80,8 @@ def add_data(
     return _added(out, model, items, reporter, update=asked.update, codes=form.codes)
 
 
-def follow(run: Path | None, out: Path, used: Used, reporter: Reporter) -> list[Added]:
-    """Update an index from all places that its items came from.
+def follow(run: Path | None, out: Path, used: Used, reporter: Reporter) -> Iterator[Added]:
+    """Update an index from all places that its items came from, and tell what was done, in turn.
 
     Args:
         run: the folder of the run; None: where it was when the index was made.
@@ -91,14 +91,23 @@ def follow(run: Path | None, out: Path, used: Used, reporter: Reporter) -> list[
 
     Raises:
         StoppedError: Ctrl-C; what was committed stays.
-        DataError: a place is not there any more; its items stay.
+        DataError: a place is not there any more, or is empty, such as a disk that is away; its
+            items stay, and the other places were followed.
     """
     about = read_about(out)
     model = _model(run, about, out, used, Form(about.maker.dtype, about.codes), ())
     places = [origin for origin in about.origins if origin != FILES]
     if not places:
         raise DataError(f"{out} has items of programs alone, which no folder tells of")
-    return [_added(out, model, items_of(x, model.config), reporter, update=True) for x in places]
+    missed: list[DataError] = []
+    for origin in places:
+        try:
+            yield _added(out, model, items_of(origin, model.config), reporter, update=True)
+        except DataError as error:
+            missed.append(error)
+    if missed:
+        more = f"; so do those of {len(missed) - 1} other places" if len(missed) > 1 else ""
+        raise DataError(f"{missed[0]}; its items stay, as they were{more}") from missed[0]
 
 
 def _model(

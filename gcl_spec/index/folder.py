@@ -31,7 +31,15 @@ _UNREAD = frozenset(
 _RAW = frozenset((".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"))
 _TEXT = ".txt"
 _SKIPPED = frozenset(
-    (*NOT_DATA, "@eaDir", "#recycle", "Thumbs.db", "desktop.ini", "System Volume Information")
+    (
+        *NOT_DATA,
+        "@eaDir",
+        "#recycle",
+        "Thumbs.db",
+        "desktop.ini",
+        "System Volume Information",
+        "lost+found",
+    )
 )
 
 
@@ -51,6 +59,9 @@ class FolderListing:
     Args:
         folder: the folder.
         prefix: stands before each id.
+
+    Raises:
+        DataError: the folder cannot be read.
     """
 
     def __init__(self, folder: Path, prefix: str = "") -> None:
@@ -62,6 +73,10 @@ class FolderListing:
         self._others = Counter(
             Path(x).suffix.lower() or "no suffix" for x in names if x not in used
         )
+        if any(x.filename == str(folder) for x in self._closed):
+            raise DataError(f"{folder}: cannot read the folder: {reason(self._closed[0])}")
+        self.closed = tuple(prefix + escaped(_below(folder, x.filename)) for x in self._closed)
+        """What the ids of items begin with that lie in folders which cannot be read."""
         self._bad_captions: dict[str, str] = {}
         self._further: dict[str, int] = {}
 
@@ -141,12 +156,17 @@ def _walk(folder: Path, failed: Callable[[OSError], object]) -> tuple[list[str],
         if ABOUT in names and f"{TABLE}.lance" in folders:
             folders.clear()
             continue
-        below = os.path.relpath(place, folder)
-        start = "" if below == "." else below.replace(os.sep, "/") + "/"
+        start = _below(folder, place)
         links += [start + x for x in folders if os.path.islink(os.path.join(place, x))]  # noqa: PTH114, PTH118
         folders[:] = [x for x in folders if not _skipped(x)]
         found += [start + x for x in names if not _skipped(x)]
     return sorted(found), sorted(links)
+
+
+def _below(folder: Path, place: str) -> str:
+    """The path of a folder below another one, with "/" at its end; "" for that one itself."""
+    below = os.path.relpath(place, folder)
+    return "" if below == "." else below.replace(os.sep, "/") + "/"
 
 
 def _skipped(name: str) -> bool:

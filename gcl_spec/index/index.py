@@ -33,7 +33,7 @@ from gcl_spec.index.searching import Searching
 from gcl_spec.index.store import parse_store
 from gcl_spec.index.table import Row, State, Table, open_table
 from gcl_spec.index.used import Used
-from gcl_spec.index.writing import delete
+from gcl_spec.index.writing import delete, known_by
 from gcl_spec.progress import Quiet, Reporter
 
 if TYPE_CHECKING:  # what a search by a row does not need is imported when it is first used
@@ -163,15 +163,16 @@ class Index:
         names, column = chosen_modalities(only), self._column(calibration)
         given = (image is not None or text is not None, like is not None, vector is not None)
         check_asked(k, min_score, given, weighed=minus is not None or weight is not None)
-        asked = Query(image, text, minus, weight) if like is None and vector is None else like
+        item = None if like is None else self.get(like)
+        asked = Query(image, text, minus, weight) if given[0] else item
         query_D = self._row_of(asked, vector, calibration)
 
         def found(wanted: Collection[str]) -> list[Found]:
             hits = self._searching.nearest(
-                query_D, k + (like is not None), column=column, only=wanted, exact=exact
+                query_D, k + (item is not None), column=column, only=wanted, exact=exact
             )
             least = -np.inf if min_score is None else min_score
-            return [x for x in hits if x.id != like and x.score >= least][:k]
+            return [x for x in hits if (not item or x.id != item.id) and x.score >= least][:k]
 
         hits = (
             interleaved([found((x,)) for x in names or MODALITIES], k) if balanced else found(names)
@@ -206,12 +207,12 @@ class Index:
         return delete(self.path, [ids] if isinstance(ids, str) else list(ids))
 
     def get(self, id: str) -> Row:
-        """The item of an id, with its whole text.
+        """The item of an id, with its whole text; letters may be composed or not (`known_by`).
 
         Raises:
             InputError: there is none.
         """
-        found = self._table.known([id]) if is_text(id) else {}
+        found = known_by(self._table, [id]) if is_text(id) else {}
         if id not in found:
             raise InputError(f"{self.path} has no item {brief(id)!r}")
         return found[id]
@@ -267,24 +268,24 @@ class Index:
         return quality_of(self._table, self._column(""))
 
     def _row_of(
-        self, asked: str | Query | None, vector: FloatArray | None, calibration: str
+        self, asked: Row | Query | None, vector: FloatArray | None, calibration: str
     ) -> FloatArray:
-        """The row (D + A,) to search with: of a query, of the item of an id, or of a vector."""
+        """The row (D + A,) to search with: of a query, of an item, or of a vector."""
         if vector is not None:
             width = self.about.columns()[calibration][1]
             return given_vector(vector, width, as_it_is=bool(calibration))
         if isinstance(asked, Query):
             rows = self.model.query(asked)
         else:
-            row = self.get(asked or "")
+            assert asked is not None
             column = self._table.nearest_rows(self._column(""))
-            stored_1E = self._table.vectors([row.id], column)[row.id][None]
+            stored_1E = self._table.vectors([asked.id], column)[asked.id][None]
             row_D = self._table.decoded(column, stored_1E)[0]
             if not calibration:
                 return unit(row_D.astype(np.float32))
             if self.codes == "binary":
                 raise ConfigError(f"{self.path} holds bits alone, which have no {calibration} rows")
-            rows = stored_rows(row.modality, row_D)
+            rows = stored_rows(asked.modality, row_D)
         return calibrated(rows, self.model.calibrations[calibration] if calibration else None)
 
     def _column(self, calibration: str) -> str:

@@ -34,6 +34,7 @@ class Items(NamedTuple):
     replaces: an item that came from another place is replaced by one of the same id; without it
         that stays, and the other is listed.
     encoder: what has their rows already, in place of the model.
+    closed: what the ids begin with of items that may be there and cannot be listed.
     """
 
     origin: Origin
@@ -43,6 +44,7 @@ class Items(NamedTuple):
     notes: tuple[str, ...] = ()
     replaces: bool = False
     encoder: RowMaker | None = None
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -74,8 +74,10 @@ def items_of(origin: Origin, config: Config) -> Items:
         if not folder.is_dir():
             raise DataError(f"no folder {origin.path}; was it moved? name its new place")
         contents = Contents(FolderRoot(folder))
-        listing: Listing = FolderListing(folder, origin.prefix)
-        return Items(origin, listing, Collator(config, contents), contents)
+        found = FolderListing(folder, origin.prefix)
+        collator = Collator(config, contents)
+        return Items(origin, found, collator, contents, closed=found.closed)
+    listing: Listing
     if origin.kind == "tasks":
         tasks, reader = tasks_of(_described(origin))
         contents = Contents(reader)

@@ -12,6 +12,7 @@ import numpy as np
 from gcl_spec._files.atomic import atomic_folder
 from gcl_spec._files.locks import locked
 from gcl_spec._typing import FloatArray
+from gcl_spec.data.spellings import spellings
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.index.about import ABOUT, About, Origin, read_about, write_about
 from gcl_spec.index.approximate import build, is_built
@@ -24,7 +25,7 @@ from gcl_spec.progress import Reporter
 if TYPE_CHECKING:
     from gcl_spec.index.model import Model
 
-__all__ = ["Writing", "delete"]
+__all__ = ["Writing", "delete", "known_by"]
 
 _WHILE_ADDING = 4 * MOST_FRAGMENTS
 _GROWN = 2  # so many times the rows want partitions of their own
@@ -190,6 +191,19 @@ def delete(folder: Path, ids: Sequence[str]) -> int:
     about = read_about(folder)
     with locked(folder, "writes"):
         table = open_table(folder, about)
-        found = table.delete(ids)
+        found = table.delete([row.id for row in known_by(table, ids).values()])
         table.tidy()
     return found
+
+
+def known_by(table: Table, ids: Sequence[str]) -> dict[str, Row]:
+    """The rows of those of these ids that are there, by these ids.
+
+    Where there is none, an id whose letters are composed, or decomposed, means the same: they look
+    alike, and macOS decomposes those in names of files.
+    """
+    found = table.known(ids)
+    others = {one: [*spellings(one)] for one in ids if one not in found}
+    there = table.known([x for forms in others.values() for x in forms]) if others else {}
+    alike = {one: next(filter(there.__contains__, forms), "") for one, forms in others.items()}
+    return found | {one: there[name] for one, name in alike.items() if name}

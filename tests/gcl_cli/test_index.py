@@ -83,6 +83,24 @@ def test_an_index_is_updated_and_emptied(place: Path, tmp_path: Path) -> None:
     assert len(searched(tmp_path / "ix", "--like", "green.png").stdout.splitlines()) == 1
 
 
+def test_all_that_was_left_out_is_written(place: Path, tmp_path: Path) -> None:
+    data, file = write_folder(tmp_path / "data"), tmp_path / "done.json"
+    for n in range(9):
+        (data / f"torn-{n}.jpg").write_bytes(b"torn")
+    out = indexed(place / "run", data, "--out", tmp_path / "ix", "--json", file)
+    assert "left out: 4 more" in out.stderr
+    assert "--json FILE has all" in out.stderr
+    (found,) = json.loads(file.read_text())["places"]
+    assert (found["added"], found["left out"], len(found["absent"])) == (4, 9, 9)
+    assert "not a readable picture" in found["absent"]["torn-8.jpg"]
+    (data / "torn-0.jpg").unlink()
+    indexed(tmp_path / "ix", "--update", "--run", place / "run", "--json", file)
+    (found,) = json.loads(file.read_text())["places"]
+    assert (found["unchanged"], len(found["absent"])) == (4, 8)
+    with pytest.raises(ConfigError, match="--json is for what is added"):
+        indexed(tmp_path / "ix", "--check", "--json", file)
+
+
 def test_an_index_of_bits_says_that_scores_are_approximate(place: Path, tmp_path: Path) -> None:
     run, data = place / "run", place / "data"
     indexed(run, data, "--out", tmp_path / "ix", "--dtype", "binary")

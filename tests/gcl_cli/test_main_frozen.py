@@ -30,8 +30,8 @@ OPTIONS = {
     },
     "index": {
         "--allow-unverified", "--backend", "--benchmark", "--calibration", "--check", "--delete",
-        "--device", "--dtype", "--duplicates", "--items", "--least", "--out", "--prefix", "--run",
-        "--rescore", "--set", "--step", "--store", "--update",
+        "--device", "--dtype", "--duplicates", "--items", "--json", "--least", "--out", "--prefix",
+        "--run", "--rescore", "--set", "--step", "--store", "--update",
     },
     "search": {
         "--allow-unverified", "--backend", "--balanced", "--calibration", "--device", "--exact",

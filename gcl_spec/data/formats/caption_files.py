@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from gcl_spec._files.reading import parse_json
 from gcl_spec.data.sample import clean_captions
+from gcl_spec.data.spellings import spellings
 
 __all__ = ["captions_in", "files_beside"]
 
@@ -15,6 +16,9 @@ _MOST_BYTES = 4 * 2**20
 def files_beside(path: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
     """The files with captions of a picture or video; also those of NAME.jpg.txt for NAME.jpg.
 
+    An ending may be in capitals, and letters with marks may be composed or not, where there is no
+    file of just the name.
+
     Args:
         path: of the picture or video.
         exists: is there a file of a path?
@@ -23,7 +27,12 @@ def files_beside(path: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
     ('a/b.jpg.txt', 'a/b.json')
     """
     stem = path.rpartition(".")[0]
-    return tuple(x + end for end in _ENDINGS for x in (stem, path) if exists(x + end))
+    found = []
+    for end in _ENDINGS:
+        for name in (stem, path):
+            forms = (form for x in (end, end.upper()) for form in spellings(name + x))
+            found.append(next(filter(exists, forms), ""))
+    return tuple(filter(None, found))
 
 
 def captions_in(place: str, content: bytes) -> list[str]:
@@ -41,8 +50,9 @@ def captions_in(place: str, content: bytes) -> list[str]:
     """
     if len(content) > _MOST_BYTES:
         raise ValueError(f"it has {len(content):,} bytes, at most {_MOST_BYTES:,} are a caption")
+    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # as "Unicode" of Windows' Notepad is
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     if not place.lower().endswith(".json"):

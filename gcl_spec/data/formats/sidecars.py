@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from gcl_spec._files.reading import is_folder
+from gcl_spec._files.reading import is_folder, reason
 from gcl_spec.data.formats.caption_files import captions_in, files_beside
 from gcl_spec.data.prepare.frame_places import is_video
 from gcl_spec.data.root import Root
@@ -13,18 +13,21 @@ from gcl_spec.errors import DataError
 __all__ = ["SidecarSource", "videos_in"]
 
 _DATA = (".jsonl", ".parquet", ".tar", ".npz", ".json", ".csv", ".tsv")
-_NOT_DATA = frozenset(("tasks", "val_tasks"))
+_NOT_DATA = frozenset(("tasks", "val_tasks", "lost+found"))
 
 
 def videos_in(path: str) -> tuple[str, ...]:
     """The videos of a folder, by their sorted paths in it; none where it holds other data, too.
 
     Folders in it are looked into, but for hidden ones and those of tasks.
+
+    Raises:
+        DataError: one of them cannot be read.
     """
     if not is_folder(path):
         return ()
     found: list[str] = []
-    for place, folders, names in os.walk(path):
+    for place, folders, names in os.walk(path, onerror=_unreadable):
         folders[:] = [name for name in folders if name[0] != "." and name not in _NOT_DATA]
         inner = os.path.relpath(place, path).replace(os.sep, "/")
         videos = [name for name in names if is_video(name) and name[0] != "."]
@@ -32,6 +35,10 @@ def videos_in(path: str) -> tuple[str, ...]:
             return ()
         found += videos if inner == "." else [f"{inner}/{name}" for name in videos]
     return tuple(sorted(found))
+
+
+def _unreadable(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot read the folder: {reason(error)}") from error
 
 
 def _holds_data(names: list[str], videos: list[str]) -> bool:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from closed_folders import closed_to
 from gcl_spec.errors import DataError
 from kinds import png, source, write_tar
 
@@ -34,6 +35,18 @@ def write(path: Path, text: str = "x") -> Path:
 def captions(folder: Path, name: str = "") -> set[str]:
     found = source(folder, name)
     return {caption for n in range(len(found)) for caption in found.sample(n).captions}
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that would be read is an error; another one says nothing of what it holds."""
+    write(tmp_path / "train.jsonl")
+    write(tmp_path / "other" / "a.parquet")
+    closed_to(monkeypatch, "other")
+    assert captions(tmp_path) == {"x"}
+    write(tmp_path / "train" / "a.parquet")
+    closed_to(monkeypatch, "train")
+    with pytest.raises(DataError, match=r"train: cannot read the folder: Permission denied"):
+        source(tmp_path)
 
 
 TRAIN_AND_OTHERS = [

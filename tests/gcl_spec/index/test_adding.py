@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from closed_folders import closed_to
 from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.progress import Quiet
 from indexed import added, opened, stored, write_folder
 
 
@@ -78,6 +80,24 @@ def test_a_folder_that_is_empty_or_gone_removes_nothing(data: Path, tmp_path: Pa
     with pytest.raises(DataError):
         added(tmp_path / "ix", data, update=True)
     assert len(opened(tmp_path / "ix")) == 4
+
+
+def test_an_update_keeps_items_below_a_folder_that_cannot_be_read(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk of the network that is away for a while is no reason to compute all rows again."""
+    added(tmp_path / "ix", data)
+    (data / "blue.png").unlink()
+    said, reporter = list[str](), Quiet()
+    closed_to(monkeypatch, "sub")
+    monkeypatch.setattr(Quiet, "say", lambda self, text: said.append(text))
+    done = added(tmp_path / "ix", data, update=True, reporter=reporter)
+    assert (done.removed, done.same) == (1, 2)
+    assert set(stored(tmp_path / "ix")) == {"red.png", "green.png", "sub/note.txt"}
+    assert said == ["note: 1 items stay that lie in folders which cannot be read now"]
+    monkeypatch.undo()
+    (data / "sub" / "note.txt").unlink()
+    assert added(tmp_path / "ix", data, update=True).removed == 1
 
 
 def test_nothing_readable_makes_no_index(tmp_path: Path) -> None:

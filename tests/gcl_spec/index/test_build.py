@@ -1,5 +1,6 @@
 """An index is made of what a user names, and follows it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,23 @@ def test_all_places_are_followed(tmp_path: Path) -> None:
     assert opened(out).get("a/red.txt").modality == "text"
 
 
+def test_a_place_that_is_away_keeps_its_items_and_stops_no_other(tmp_path: Path) -> None:
+    out = tmp_path / "ix"
+    for name in ("a", "b", "c"):
+        data = write_folder(tmp_path / name)
+        add_data(tmp_path / "run", Asked(str(data), prefix=f"{name}/"), out, Used(), Said())
+    (tmp_path / "a").rename(tmp_path / "away")
+    (tmp_path / "b" / "red.png").unlink()
+    shutil.rmtree(tmp_path / "c")
+    (tmp_path / "c").mkdir()
+    done = follow(None, out, Used(), Said())
+    assert next(done).removed == 1
+    with pytest.raises(DataError, match=r"no folder .*/a; .*; its items stay, .* 1 other places"):
+        next(done)
+    assert opened(out).get("b/red.txt").modality == "text"
+    assert len(opened(out)) == 12
+
+
 def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     out, data = tmp_path / "ix", write_folder(tmp_path / "data")
     asked = Asked(str(data))
@@ -62,7 +80,7 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     data.rename(tmp_path / "moved")
     with pytest.raises(DataError, match="was it moved"):
-        follow(None, out, Used(), Said())
+        list(follow(None, out, Used(), Said()))
     assert len(opened(out)) == 1
 
 

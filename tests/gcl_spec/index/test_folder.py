@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from closed_folders import closed_to
 from gcl_spec.embed.entry import Entry
+from gcl_spec.errors import DataError
 from gcl_spec.index.folder import FolderListing
 
 
@@ -57,7 +59,7 @@ def test_further_captions_are_counted(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
-        "a.jpg": b"", "a.txt": b"\xff\xfe", "b.jpg": b"", "b.json": '{"no": 1}', "c.heic": b"",
+        "a.jpg": b"", "a.txt": b"\xff\xff", "b.jpg": b"", "b.json": '{"no": 1}', "c.heic": b"",
         ".hidden/x.jpg": b"", ".x.jpg": b"", "@eaDir/x.jpg": b"", "clip.mp4": b"", "list.csv": "a",
     }  # fmt: skip
     found = listing(tmp_path, **files)
@@ -113,15 +115,14 @@ def test_a_folder_that_cannot_be_read_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listing(tmp_path, **{"a.jpg": b"", "closed/b.jpg": b""})
-    scan = os.scandir
-
-    def closed(path: str) -> object:
-        if str(path).endswith("closed"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
+    closed_to(monkeypatch, "closed")
     found = FolderListing(tmp_path)
     assert set(entries(found)) == {"a.jpg"}
     assert "folders that cannot be read: 1, such as" in found.notes()[0]
     assert found.notes()[0].endswith("closed: Permission denied")
+    assert FolderListing(tmp_path, "mine/").closed == ("mine/closed/",)
+    monkeypatch.undo()
+    assert FolderListing(tmp_path).closed == ()
+    closed_to(monkeypatch, tmp_path.name)
+    with pytest.raises(DataError, match="cannot read the folder: Permission denied"):
+        FolderListing(tmp_path)

@@ -122,6 +122,26 @@ def test_ids_may_be_any_text(tmp_path: Path) -> None:
     assert len(index) == 4
 
 
+def test_an_id_is_found_by_letters_that_look_the_same(tmp_path: Path) -> None:
+    """macOS decomposes letters in names of files, and keyboards compose them."""
+    data = write_folder(tmp_path / "data")
+    composed, decomposed = "caf\u00e9.png", "cafe\u0301.png"
+    for name in (decomposed, f"x{composed}", f"x{decomposed}"):
+        Image.new("RGB", (8, 8), (len(name), 9, 99)).save(data / name)
+    added(tmp_path / "ix", data)
+    index = opened(tmp_path / "ix")
+    assert index.get(composed).id == index.get(decomposed).id == decomposed
+    assert [index.get(f"x{x}").id for x in (composed, decomposed)] == [
+        f"x{composed}", f"x{decomposed}",
+    ]  # fmt: skip
+    hits = index.search(like=composed, k=20)
+    assert len(hits) == len(index) - 1
+    assert decomposed not in {hit.id for hit in hits}
+    assert index.delete([composed, f"x{composed}"]) == 2
+    assert index.get(f"x{composed}").id == f"x{decomposed}"
+    assert index.delete(["no such"]) == 0
+
+
 def test_items_are_added_from_python(tmp_path: Path) -> None:
     data = write_folder(tmp_path / "data")
     added(tmp_path / "ix", data)

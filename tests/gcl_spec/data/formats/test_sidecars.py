@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from closed_folders import closed_to
 from gcl_spec.config.options import DataConfig
 from gcl_spec.data.formats.sidecars import videos_in
 from gcl_spec.data.open import open_source
@@ -47,6 +48,17 @@ def test_no_caption_is_lost_without_a_word(folder: Path) -> None:
     assert source.sample(0).captions == ("a dog", "a big dog")
     with pytest.raises(DataError, match=r": d\.json: it has none of the keys caption, "):
         source.sample(1)
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "lost+found").mkdir()
+    closed_to(monkeypatch, "lost+found")
+    assert len(videos_in(str(folder))) == 6
+    closed_to(monkeypatch, "in")
+    with pytest.raises(DataError, match=r"in: cannot read the folder: Permission denied"):
+        videos_in(str(folder))
 
 
 def test_other_data_in_the_folder_is_what_is_read(folder: Path) -> None:
