@@ -1,18 +1,20 @@
 """Numbers about the embedding space itself, to read beside recall.
 
 A run that closes the modality gap but collapses the rank of the space is no success, and recall
-alone may not show it. Every function takes rows of shape (N, D).
+alone may not show it. The functions take rows of shape (N, D), or what was made of them.
 """
 
 import numpy as np
+from array_api_compat import numpy as numpy_namespace
 
-from gcl_spec._typing import FloatArray
+from gcl_spec._typing import Array, ArrayNamespace, FloatArray
 from gcl_spec.normalize import l2_normalize
 
 __all__ = [
     "anisotropy",
     "centroid_distance",
     "effective_rank",
+    "gap_of_means",
     "mean_cosine",
     "norm_imbalance",
     "paired_distance",
@@ -29,9 +31,8 @@ def mean_cosine(x_ND: FloatArray, y_ND: FloatArray) -> float:
     >>> mean_cosine(np.eye(2), np.eye(2))
     1.0
     """
-    x, y = x_ND.mean(axis=0), y_ND.mean(axis=0)
-    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return round(float(x @ y) / norms, 12) if norms else 0.0
+    _, cosine = gap_of_means(x_ND.mean(axis=0), y_ND.mean(axis=0), xp=numpy_namespace)
+    return round(float(cosine), 12)
 
 
 def centroid_distance(x_ND: FloatArray, y_ND: FloatArray) -> float:
@@ -44,7 +45,24 @@ def centroid_distance(x_ND: FloatArray, y_ND: FloatArray) -> float:
     >>> centroid_distance(np.asarray([[1.0, 0.0]]), np.asarray([[-1.0, 0.0]]))
     2.0
     """
-    return float(np.linalg.norm(x_ND.mean(axis=0) - y_ND.mean(axis=0)))
+    distance, _ = gap_of_means(x_ND.mean(axis=0), y_ND.mean(axis=0), xp=numpy_namespace)
+    return float(distance)
+
+
+def gap_of_means(x_D: Array, y_D: Array, *, xp: ArrayNamespace) -> tuple[Array, Array]:
+    """The distance and the cosine of the means of two modalities, of shape () each.
+
+    The cosine is 0 where a mean is 0, which has no direction.
+
+    Args:
+        x_D: the mean of the rows of one modality, shape (D,).
+        y_D: that of the other one.
+        xp: the Array API namespace of the arrays.
+    """
+    distance = xp.sqrt(xp.sum((x_D - y_D) ** 2))
+    norms = xp.sqrt(xp.sum(x_D * x_D) * xp.sum(y_D * y_D))
+    some = norms > 0
+    return distance, xp.where(some, xp.sum(x_D * y_D) / xp.where(some, norms, 1.0), 0.0)
 
 
 def effective_rank(x_ND: FloatArray) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.geometry import gap_of_means
 from gcl_spec.objective import Objective
 
 __all__ = [
@@ -124,13 +125,8 @@ def modality_gap(
         kept = xp.where(here[:, None] > 0, rows, 0.0)
         means.append(xp.sum(kept, axis=0) / xp.where(count > 0, count, 1.0))
         some = some & (count > 0)
-    x, y = means
-    norms = xp.sqrt(xp.sum(x * x) * xp.sum(y * y))
-    distance, cosine = xp.sqrt(xp.sum((x - y) ** 2)), xp.sum(x * y)
-    return {
-        "distance": xp.where(some, distance, 0.0),
-        "cosine": xp.where(some & (norms > 0), cosine / xp.where(norms > 0, norms, 1.0), 0.0),
-    }
+    distance, cosine = gap_of_means(*means, xp=xp)
+    return {"distance": xp.where(some, distance, 0.0), "cosine": xp.where(some, cosine, 0.0)}
 
 
 def modality_gaps(
