@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.errors import ConfigError, DataError, FileError
 from gcl_spec.index.about import About
 from gcl_spec.index.exact import shown
 from gcl_spec.index.hit import Found, ranked
@@ -28,8 +28,13 @@ __all__ = ["Published", "QdrantSearching", "publish"]
 
 _BATCH = 256
 _SCROLLED = 4096
+_REQUEST = 4 * 2**20
+"""A request that writes has at most so many bytes, or one point; servers refuse more than 32 MB."""
+_NUMBER = 26
+"""The most characters of a float32 as a number of JSON, such as -1.1754943508222875e-38, + 2."""
 _TIES = 32
 """So many hits more are asked for, among which those of equal scores are put in order."""
+_MOST_TIES = 10_000
 _TOLD = ("hash", "origin", "image")
 """What of a point says whether it is that of a row; the hash is of modality, text and picture."""
 _NAMES = uuid.UUID("6f0c7a0e-3f0e-5f49-9b6e-0d6f2b4f6b7a")
@@ -114,17 +119,31 @@ class QdrantSearching:
         if only:
             any_of = models.MatchAny(any=sorted(only))
             kept = models.Filter(must=[models.FieldCondition(key="modality", match=any_of)])
-        with store_errors("search", self._address):
-            found = self._client.query_points(
-                self._address.collection,
-                query=np.asarray(query_D, np.float32).tolist(),
-                using=column,
-                query_filter=kept,
-                search_params=models.SearchParams(exact=exact),
-                limit=k + _TIES,
-                with_payload=list(PAYLOAD),
-            )
-        return ranked((Found(x.score, **shown(x.payload)) for x in found.points), k)
+        more = _TIES
+        while True:
+            with store_errors("search", self._address):
+                points = self._client.query_points(
+                    self._address.collection,
+                    query=np.asarray(query_D, np.float32).tolist(),
+                    using=column,
+                    query_filter=kept,
+                    search_params=models.SearchParams(exact=exact),
+                    limit=k + more,
+                    with_payload=list(PAYLOAD),
+                ).points
+            every = len(points) < k + more or points[-1].score < points[k - 1].score
+            if every or more > _MOST_TIES:
+                return ranked(map(self._found, points), k)
+            more *= 8
+
+    def _found(self, point: Any) -> Found:
+        try:
+            return Found(point.score, **shown(point.payload))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{self._address} has points that gcl index did not write; bring it up to date: "
+                "gcl index INDEX --store qdrant://..."
+            ) from error
 
 
 def _refuse_codes(about: About) -> None:
@@ -157,6 +176,12 @@ def _make(client: Any, address: Address, about: About, table: Table) -> None:
             on_disk_payload=True,
             metadata=_identity(about),
         )
+        if not client.get_collection(address.collection).config.metadata:
+            client.delete_collection(address.collection)
+            raise FileError(
+                f"{address}: this server keeps no metadata of collections, by which an index knows "
+                "its copy; take Qdrant 1.16 or newer"
+            )
     # A kill may have come before this; where the index of the filter is there, nothing changes.
     client.create_payload_index(address.collection, "modality", models.PayloadSchemaType.KEYWORD)
 
@@ -203,20 +228,35 @@ def _put(
 
     points = [_point(row.id) for row in rows]
     there = client.retrieve(address.collection, points, with_payload=list(_TOLD))
-    known = {x.id: tuple(x.payload[name] for name in _TOLD) for x in there}
+    known = {x.id: tuple((x.payload or {}).get(name) for name in _TOLD) for x in there}
     fresh = [n for n, row in enumerate(rows) if known.get(points[n]) != _told(row)]
     if fresh:
         made = [
             models.PointStruct(
                 id=points[n],
                 vector={name: x[n].astype(np.float32).tolist() for name, x in vectors.items()},
-                payload=rows[n]._asdict(),
+                payload=shown(rows[n]._asdict()),
             )
             for n in fresh
         ]
-        client.upsert(address.collection, made, wait=True)
+        for some in _requests(made):
+            client.upsert(address.collection, some, wait=True)
     done.written += len(fresh)
     done.same += len(rows) - len(fresh)
+
+
+def _requests(points: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The points in parts of at most `_REQUEST` bytes of JSON, or of one point."""
+    start = size = 0
+    for n, point in enumerate(points):
+        numbers = sum(len(x) for x in point.vector.values())
+        own = _NUMBER * numbers + len(json.dumps(point.payload)) + len(json.dumps([*point.vector]))
+        own += 200  # the id, and what stands between
+        if n > start and size + own > _REQUEST:
+            yield points[start:n]
+            start, size = n, 0
+        size += own
+    yield points[start:]
 
 
 def _told(row: Row) -> tuple[Any, ...]:
@@ -232,12 +272,14 @@ def _remove_others(client: Any, address: Address, table: Table) -> int:
         points, place = client.scroll(
             address.collection, limit=_SCROLLED, offset=place, with_payload=["id"]
         )
-        known = table.known([x.payload["id"] for x in points])
-        gone += [x.id for x in points if x.payload["id"] not in known]
+        names = {x.id: (x.payload or {}).get("id") for x in points}
+        known = table.known([name for name in names.values() if isinstance(name, str)])
+        gone += [n for n, name in names.items() if name not in known or n != _point(name)]
         if place is None:
             break
-    if gone:
-        client.delete(address.collection, models.PointIdsList(points=gone), wait=True)
+    for start in range(0, len(gone), _SCROLLED):
+        some = models.PointIdsList(points=gone[start : start + _SCROLLED])
+        client.delete(address.collection, some, wait=True)
     return len(gone)
 
 

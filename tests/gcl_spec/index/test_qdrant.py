@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gcl_spec.errors import DataError
+from gcl_spec.errors import DataError, FileError
 from gcl_spec.index import Index, qdrant
 from gcl_spec.index.queries import unit
 from gcl_spec.index.store import parse_store
@@ -39,6 +39,20 @@ def place(tmp_path: Path) -> Path:
     (data / "it's.txt").write_text("a quoted tile")
     added(tmp_path / "ix", data, size=17)
     return tmp_path / "ix"
+
+
+@pytest.fixture
+def requests(client: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
+    """The points of each request that writes some."""
+    found: list[list[Any]] = []
+    upsert = client.upsert
+
+    def told(name: str, points: list[Any], **more: Any) -> Any:
+        found.append(points)
+        return upsert(name, points, **more)
+
+    monkeypatch.setattr(client, "upsert", told)
+    return found
 
 
 def published(index: Path) -> tuple[int, int, int]:
@@ -70,23 +84,21 @@ def test_a_search_of_the_copy_is_that_of_the_index(place: Path, client: Any) -> 
     ]
 
 
-def test_only_what_has_changed_is_sent(place: Path, client: Any, monkeypatch: Any) -> None:
+def test_only_what_has_changed_is_sent(
+    place: Path, requests: list[list[Any]], monkeypatch: Any
+) -> None:
     monkeypatch.setattr(qdrant, "_SCROLLED", 7)
     published(place)
-    sent: list[int] = []
-    upsert = client.upsert
-    monkeypatch.setattr(
-        client, "upsert", lambda name, points, **more: (sent.append(len(points)),
-                                                         upsert(name, points, **more)))  # fmt: skip
+    requests.clear()
     assert published(place) == (0, 45, 0)
-    assert sent == []
+    assert requests == []
     data = place.parent / "data"
     Image.new("RGB", (8, 8), (1, 255, 1)).save(data / "03.png")
     for name in ("04.png", "it's.txt"):
         (data / name).unlink()
     added(place, data, update=True)
     assert published(place) == (1, 42, 2)
-    assert sent == [1]
+    assert [len(points) for points in requests] == [1]
     own, copy = opened(place), copy_of(place)
     for text in ("a quoted tile", "a green tile"):
         assert [x.id for x in copy.search(text=text, k=50)] == [
@@ -163,3 +175,83 @@ def test_a_collection_of_something_else_is_refused(place: Path, client: Any) -> 
     client.create_collection("tiles", vectors_config=plain, metadata=metadata)
     with pytest.raises(DataError, match="holds rows of another model"):
         published(place)
+
+
+def test_no_request_is_too_large_for_a_server(
+    place: Path, requests: list[list[Any]], monkeypatch: Any
+) -> None:
+    """Qdrant refuses requests of more than 32 MB, which texts or wide rows of 256 points may be."""
+    opened(place).add({"id": f"long {n}", "text": f"{n} " + 49_000 * "\u00e9 "} for n in range(9))
+    monkeypatch.setattr(qdrant, "_REQUEST", 20_000)
+    assert published(place) == (54, 0, 0)
+    assert sum(len(points) for points in requests) == 54
+    sizes = [sum(len(point.model_dump_json()) for point in points) for points in requests]
+    assert max(sizes) <= 20_000
+    assert len(requests) < 12
+    monkeypatch.setattr(qdrant, "_REQUEST", 1)
+    opened(place).add([{"id": "x", "text": "x"}, {"id": "y", "text": "y"}])
+    assert published(place) == (2, 54, 0)
+    hit = copy_of(place).search(like="long 3", k=1)[0]
+    assert len(hit.text or "") == 1000
+    assert opened(place).get(hit.id).text != hit.text
+
+
+def test_many_points_are_removed_in_several_requests(
+    place: Path, client: Any, monkeypatch: Any
+) -> None:
+    published(place)
+    opened(place).delete([f"{n:02}.png" for n in range(20)])
+    monkeypatch.setattr(qdrant, "_SCROLLED", 8)
+    delete, removed = client.delete, list[int]()
+    monkeypatch.setattr(
+        client, "delete", lambda name, these, **more: (removed.append(len(these.points)),
+                                                       delete(name, these, **more)))  # fmt: skip
+    assert published(place) == (0, 25, 20)
+    assert removed == [8, 8, 4]
+
+
+def test_of_many_equal_items_the_lowest_ids_are_first(place: Path, client: Any) -> None:
+    data = place.parent / "data"
+    for n in range(100):
+        shutil.copy(data / "06.png", data / f"z-{97 * n % 100:03}.png")
+    added(place, data, size=200)
+    published(place)
+    equal = unit(stored(place)["06.png"])
+    for k in (1, 3, 50, 101, 120):
+        want = [x.id for x in opened(place).search(vector=equal, k=k)]
+        assert [x.id for x in copy_of(place).search(vector=equal, k=k)] == want
+
+
+def test_points_of_others_in_the_collection(place: Path, client: Any) -> None:
+    """They are found by no search, and removed when the copy is brought up to date."""
+    from qdrant_client import models
+
+    published(place)
+    own = unit(stored(place)["06.png"])
+    payloads: list[dict[str, Any]] = [{}, {"id": "stranger"}, {"id": 3, "hash": None}]
+    client.upsert(
+        "tiles",
+        [
+            models.PointStruct(id=n, vector={"vector": own.tolist()}, payload=payload)
+            for n, payload in enumerate(payloads)
+        ],
+    )
+    with pytest.raises(DataError, match="points that gcl index did not write; bring it up to date"):
+        copy_of(place).search(vector=own, k=3)
+    assert published(place) == (0, 45, 3)
+    assert [x.id for x in copy_of(place).search(vector=own, k=1)] == ["06.png"]
+
+
+def test_a_server_that_keeps_no_metadata_is_refused(
+    place: Path, client: Any, monkeypatch: Any
+) -> None:
+    """Servers before Qdrant 1.16 leave it out, and the model of a copy would not be known."""
+    create = client.create_collection
+
+    def older(name: str, *, metadata: object, **more: Any) -> Any:
+        return create(name, **more)
+
+    monkeypatch.setattr(client, "create_collection", older)
+    with pytest.raises(FileError, match=r"keeps no metadata of collections.* 1\.16"):
+        published(place)
+    assert not client.collection_exists("tiles")
