@@ -164,7 +164,8 @@ def _largest_norm(inputs: Inputs, values: _Values) -> float:
     hardness = inputs.objective.hardness
     if hardness > 0.0:
         power = float(np.logaddexp(power, math.log(hardness)))
-    damping = 1 + float(xp.max(row_norms(features[0], xp=xp))) ** 2 if features else 1.0
+    some = bool(features) and features[0].shape[0] > 0  # a process may have no samples
+    damping = 1 + float(xp.max(row_norms(features[0], xp=xp))) ** 2 if some else 1.0
     top = math.log2(float(inputs.xp.finfo(inputs.dtype).max))
     room = top - power / math.log(2) - math.log2(8 * damping * terms)
     return float(2.0 ** min(room / 2, top - 1))

@@ -192,5 +192,7 @@ class Places:
     def _number(self, x: Array | float) -> Array:
         """A number as an array of shape (), on the device of the rows."""
         if isinstance(x, Real):
-            return self._xp.full_like(self._like[0, 0], float(x))
+            return self._xp.full_like(
+                self._xp.sum(self._like[:0, :0]), float(x)
+            )  # perhaps of no rows
         return x

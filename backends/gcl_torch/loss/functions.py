@@ -77,7 +77,8 @@ def gcl_loss(
             tell apart, too: a sample's own logits are computed apart, in float64, except where ids
             make samples each other's positives.
         ring: with `group`, let blocks of rows travel instead of gathering them: a process holds the
-            rows of two processes at a time, not those of all. Slower, for when rows fill memory.
+            rows of three processes at a time, not those of all: its own, those that it computes
+            with, and those that come meanwhile. `cache_bytes` is not used.
 
     Returns:
         0-d tensor, float32 for 16-bit rows, else of the rows' dtype.

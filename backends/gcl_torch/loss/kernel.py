@@ -21,7 +21,7 @@ from gcl_torch.loss.outside_graphs import outside_graphs
 from gcl_torch.loss.stacked_tiles import StackedTiles
 from gcl_torch.loss.whole_blocks import whole_blocks
 
-__all__ = ["CACHE_BYTES", "GramKernel", "Operands", "tile_of"]
+__all__ = ["CACHE_BYTES", "GramKernel", "Operands", "add_product", "shift_on_host", "tile_of"]
 
 CACHE_BYTES = 2**24
 """The default memory for products; it saves some thousand samples a few percent of the time."""
@@ -135,9 +135,9 @@ class GramKernel:
             options |= {"multiply": _multiply_16, "add_product": _add_product_16}
             options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
         else:
-            options["add_product"] = _add_product
+            options["add_product"] = add_product
         # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
-        shift = self._shift(problem, scale2, scales) if on_host else None
+        shift = shift_on_host(problem, scale2, scales, self.processes) if on_host else None
         stacked = on_host and self.operands is None and StackedTiles.serve(problem, shift)
         return (StackedTiles if stacked else Tiles)(
             problem,
@@ -151,15 +151,32 @@ class GramKernel:
             **options,
         )
 
-    def _shift(self, problem: Problem, scale2: float, scales: Scales) -> float | None:
-        """The shift of all exponents; None where each row needs its own maximum."""
-        found = shared_shift(problem, scale2, xp, scales)
-        choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
-        if self.processes is not None:
-            # All must take the same path, also where rounding differs between machines.
-            choice = self.processes.max(choice)
-        shift, overflows = choice.tolist()
-        return None if overflows else shift
+
+def shift_on_host(
+    problem: Problem,
+    scale2: float,
+    scales: Scales,
+    processes: Processes | None,
+    samples: int | None = None,
+) -> float | None:
+    """The shift of all exponents, the same on all processes; None where each row needs a maximum.
+
+    Args:
+        problem: the rows, (B, D) each, on a CPU.
+        scale2: the largest scale / ln 2.
+        scales: the scales of all places, as parts of the largest.
+        processes: the processes that share the work on the batch, if any.
+        samples: the samples of the batch, where each process has rows of its own; None: all have
+            those of all.
+    """
+    apart = None if samples is None else processes
+    found = shared_shift(problem, scale2, xp, scales, samples=samples, processes=apart)
+    choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
+    if processes is not None:
+        # All must take the same path, also where rounding differs between machines.
+        choice = processes.max(choice)
+    shift, overflows = choice.tolist()
+    return None if overflows else shift
 
 
 class _InverseNorm(torch.autograd.Function):
@@ -197,8 +214,14 @@ def _inverse_norm(a: torch.Tensor, b: torch.Tensor, xp: Any) -> torch.Tensor:
     return found
 
 
-def _add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
-    """Add x @ y to `out` in place."""
+def add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:
+    """Add x @ y to `out` in place.
+
+    Args:
+        out: the sum, (N, M).
+        x: the first factor, (N, K).
+        y: the second, (K, M).
+    """
     out.addmm_(x, y)
 
 

@@ -39,8 +39,9 @@ class OwnDots:
         self._problem, self._scale, self._xp = problem, scale, xp
         self._dtype = problem.rows[0].dtype if dtype is None else dtype
         size = problem.rows[0].shape[0]
-        step = step or size
-        parts = [self._products(slice(at, min(at + step, size))) for at in range(0, size, step)]
+        step = step or max(size, 1)
+        starts = range(0, max(size, 1), step)  # one part at least, though it may be empty
+        parts = [self._products(slice(at, min(at + step, size))) for at in starts]
         self._dots = {
             key: parts[0][key] if len(parts) == 1 else xp.concat([part[key] for part in parts])
             for key in parts[0]

@@ -1,5 +1,10 @@
 """When one shift serves a whole batch: the figures of the docstring, and that they are safe."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -95,3 +100,54 @@ def test_the_last_logit_that_fits() -> None:
     assert shared_shift(problem, largest, np).shift == largest - (126 - 24 - 2)
     assert shared_shift(problem, largest, np).fits
     assert not shared_shift(problem, np.nextafter(np.float32(largest), np.float32(200)), np).fits
+
+
+class Member:
+    """One of several processes, played by threads, of which each has the largest of all values."""
+
+    def __init__(self, barrier: Barrier, parts: list[Any], rank: int) -> None:
+        self._barrier, self._parts = barrier, parts
+        self.rank, self.size = rank, len(parts)
+
+    def max(self, x: Any, /) -> Any:
+        self._parts[self.rank] = x
+        self._barrier.wait(60)
+        found = np.max(np.stack(self._parts), axis=0)
+        self._barrier.wait(60)
+        return found
+
+    def sum(self, x: Any, /) -> Any:
+        raise AssertionError("a shift is no sum")
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+@pytest.mark.parametrize("scale2", [20.0, 55.0, 90.0])
+def test_processes_with_rows_of_their_own_agree_on_the_shift_of_all(
+    scale2: float, bounded: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(2, 9, 4)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True) * np.linspace(0.9, 1.1, 9)[:, None]
+    damp, present = rows[0, :, :3], rng.random((2, 9)) > 0.3
+    whole = Problem(tuple(rows), (0, 1), present=present, damp=damp, bounded=bounded)
+    whole = whole.ask(make_plan(CLIP))
+    cuts = [slice(0, 0), slice(0, 1), slice(1, 9)]
+    barrier, parts = Barrier(len(cuts)), [None] * len(cuts)
+
+    def of(rank: int) -> tuple[float, bool]:
+        at = cuts[rank]
+        part = replace(
+            whole,
+            rows=tuple(x[at] for x in whole.rows),
+            present=present[:, at],
+            damp=damp[at],
+        )
+        member = Member(barrier, parts, rank)
+        found = shared_shift(part, scale2, np, samples=9, processes=member)
+        return float(found.shift), bool(found.fits)
+
+    want = shared_shift(whole, scale2, np)
+    with ThreadPoolExecutor(len(cuts)) as pool:
+        found = list(pool.map(of, range(len(cuts))))
+    assert [fits for _, fits in found] == [bool(want.fits)] * len(cuts)
+    assert [shift for shift, _ in found] == [pytest.approx(float(want.shift), rel=1e-6)] * len(cuts)
