@@ -1,9 +1,18 @@
 """`gcl verify-backends` as a user runs it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
+
+import pytest
+
+from gcl_spec.conformance.cases.file import write_case
+from gcl_spec.conformance.cases.fixed import quick_cases
+from gcl_spec.conformance.compiling import quick_flags
 
 WRONG = """
 from gcl_reference.backend import ReferenceBackend
@@ -14,6 +23,19 @@ class Wrong(ReferenceBackend):
     def loss_and_grads(self, z, log_scale, **options):
         found = super().loss_and_grads(z, log_scale, **options)
         return found._replace(grads=found.grads * (1.001 if z.shape[1] > 2 else 1.0))
+"""
+
+FLAGS = """
+import os
+from pathlib import Path
+from gcl_reference.backend import ReferenceBackend
+
+class Flags(ReferenceBackend):
+    name = "flags"
+
+    def loss_and_grads(self, z, log_scale, **options):
+        Path("seen").write_text(repr(os.environ.get("XLA_FLAGS")))
+        return super().loss_and_grads(z, log_scale, **options)
 """
 
 
@@ -71,12 +93,39 @@ def test_thorough_adds_drawn_cases(gcl, tmp_path: Path) -> None:
     assert len(names) > 60
 
 
+@pytest.mark.parametrize(
+    ("options", "own", "want"),
+    [
+        ([], None, quick_flags()),
+        ([], "", ""),
+        ([], "--xla_dump_hlo_as_text", "--xla_dump_hlo_as_text"),
+        (["--thorough"], None, None),
+    ],
+)
+def test_jax_compiles_quickly_unless_it_is_thorough(
+    tmp_path: Path, options: list[str], own: str | None, want: str | None
+) -> None:
+    """A backend sees the flags that JAX would see."""
+    (tmp_path / "flags.py").write_text(FLAGS)
+    write_case(tmp_path / "small.npz", quick_cases()[0])
+    env = {name: x for name, x in os.environ.items() if name != "XLA_FLAGS"}
+    env |= {} if own is None else {"XLA_FLAGS": own}
+    command = ["verify-backends", "--backend", "flags:Flags", "--case", "small.npz", *options]
+    done = subprocess.run(
+        [sys.executable, "-m", "gcl_cli", *command, "--dtype", "float64", "--processes", "1"],
+        cwd=tmp_path,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "seen").read_text() == repr(want)
+
+
 def test_self_test(gcl, tmp_path: Path) -> None:
     """With one case alone, most bugs go unnoticed; CI runs it with all (`.ci/run`)."""
     small = tmp_path / "small.npz"
-    from gcl_spec.conformance.cases.file import write_case
-    from gcl_spec.conformance.cases.fixed import quick_cases
-
     write_case(small, quick_cases()[0])
     blind = gcl("verify-backends", "--self-test", "--case", small)
     assert blind.returncode == 3

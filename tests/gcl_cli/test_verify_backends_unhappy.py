@@ -97,8 +97,8 @@ def test_degenerate_input_must_raise(verify, tmp_path: Path) -> None:
          "2 backends have the name 'reference'; verify them one by one"),
         (["Exits", "--json", "b.py/v.json"], "cannot write b.py/v.json: Not a directory"),
         (["Exits", "--junit", "b.py/v.xml"], "cannot write b.py/v.xml: Not a directory"),
-        (["Exits", "--self-test", "--json", "v.json"], "--self-test has no --json"),
-        (["Exits", "--self-test", "--matrix"], "--self-test has no --json, --junit or --matrix"),
+        *((["Exits", "--self-test", *option], "--self-test has no --dtype, --processes, --json")
+          for option in (["--json", "v.json"], ["--matrix"], ["--processes", "2"], ONE_DTYPE)),
     ],
 )  # fmt: skip
 def test_what_is_known_before_the_work(verify, args: list[str], message: str) -> None:
