@@ -85,7 +85,7 @@ class RayEngine:
             start_here(ray, self.workers)
         try:
             with ray_errors(ray):
-                yield from assembled(self._pieces(ray.data, numbers).iter_rows(), told)
+                yield from assembled(self._pieces(ray.data, numbers).iter_rows(), numbers, told)
         finally:
             if began:
                 ray.shutdown()
@@ -161,30 +161,37 @@ def _threads() -> int:
 
 
 def assembled(
-    pieces: Iterable[Mapping[str, Any]], told: Callable[[int], None]
+    pieces: Iterable[Mapping[str, Any]], numbers: Sequence[int], told: Callable[[int], None]
 ) -> Iterator[Encoded]:
-    """The shards of pieces, each when it is whole.
+    """The shards of pieces, each when it is whole, and once.
 
     Args:
-        pieces: what `Encodes` gives, a piece at a time, in any order.
+        pieces: what `Encodes` gives, a piece at a time, in any order; one that comes again, as from
+            a process that was started again, counts once.
+        numbers: those of the shards.
         told: hears how many entries are done.
 
     Raises:
         TrainingError: some do not come.
     """
     begun: dict[int, _Shard] = {}
-    done = 0
+    waiting, done = set(numbers), 0
     for piece in pieces:
         head = json.loads(piece["head"])
         number = head["number"]
-        shard = begun.setdefault(number, _Shard())
+        shard = begun.setdefault(number, _Shard()) if number in waiting else None
+        if shard is None or head["start"] in shard.rows:
+            continue
         _add(shard, head, piece["content"])
         done += head["count"]
         told(done)
         if len(shard.rows) == shard.wanted:
+            waiting.remove(number)
             yield _whole(number, begun.pop(number))
-    if begun:
-        raise TrainingError("Ray lost pieces of shards; the same command goes on")
+    if waiting:
+        raise TrainingError(
+            f"Ray lost pieces of shards, such as of {min(waiting)}; the same command goes on"
+        )
 
 
 def _add(shard: _Shard, head: Any, content: bytes) -> None:

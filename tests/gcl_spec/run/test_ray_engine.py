@@ -5,7 +5,9 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import ray
 import torch
@@ -82,11 +84,26 @@ def test_an_error_of_ours_in_a_process_is_said_as_it_is() -> None:
         raise ray.exceptions.RayTaskError("encode", trace, ValueError())
 
 
-def test_pieces_that_do_not_come_are_no_shard() -> None:
-    head = {"number": 0, "start": 0, "pieces": 2, "count": 1, "shape": [1, 2], "absent": {}}
-    piece = {"head": json.dumps({**head, "hashes": {}}), "content": bytes(8)}
-    with pytest.raises(TrainingError, match="lost pieces"):
-        list(ray_engine.assembled([piece], lambda count: None))
+def piece(number: int, start: int, pieces: int) -> dict[str, Any]:
+    head = {"number": number, "start": start, "pieces": pieces, "count": 1, "shape": [1, 2]}
+    content = np.full(2, start, np.float32).tobytes()
+    return {"head": json.dumps({**head, "absent": {}, "hashes": {}}), "content": content}
+
+
+@pytest.mark.parametrize("came", [[], [(0, 0, 1)], [(0, 0, 1), (1, 0, 2)]])
+def test_pieces_that_do_not_come_are_no_shard(came: list[tuple[int, int, int]]) -> None:
+    with pytest.raises(TrainingError, match=r"lost pieces of shards, such as of [01];"):
+        list(ray_engine.assembled([piece(*one) for one in came], [0, 1], lambda count: None))
+
+
+def test_pieces_that_come_again_are_the_same() -> None:
+    """A process that ends does its work again, whose first part may have come."""
+    counts: list[int] = []
+    came = [(1, 0, 2), (1, 0, 2), (1, 1, 2), (1, 1, 2), (0, 0, 1), (1, 0, 2)]
+    found = list(ray_engine.assembled([piece(*one) for one in came], [0, 1], counts.append))
+    assert [one.number for one in found] == [1, 0]
+    np.testing.assert_array_equal(found[0].rows_RD, [[0, 0], [1, 1]])
+    assert counts == [1, 2, 3]
 
 
 def test_vectors_are_embedded_without_it() -> None:

@@ -34,7 +34,7 @@ class InTurn:
         read, encode = Reads(self.job), Encodes(self.job)
         pieces = [encode(piece) for piece in read({"item": np.asarray(numbers)})]
         rows = ({name: x[0] for name, x in piece.items()} for piece in pieces[::-1])
-        return assembled(rows, told)
+        return assembled(rows, numbers, told)
 
 
 @pytest.fixture
