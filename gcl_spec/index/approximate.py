@@ -1,7 +1,7 @@
 """Approximate search of many items, by an inverted file of LanceDB (IVF).
 
 The rows are divided into partitions of some 1,000 around centres. A search reads the short codes of
-the rows in the `PROBES` nearest partitions, takes `CANDIDATES` rows by their codes, and scores
+the rows in the `PROBES` nearest partitions, takes `in_full` rows by their codes, and scores
 those in full. Codes have a bit a number (RaBitQ, arXiv 2405.12497) where rows have many numbers,
 which LanceDB allows for multiples of 8, and else a byte a number.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.index.best import Best, best_rows, largest_norm
+from gcl_spec.index.best import Best, best_rows, in_full, largest_norm
 from gcl_spec.index.exact import found_of, ids_of
 from gcl_spec.index.hit import Found
 from gcl_spec.index.library import lance_errors, lancedb
@@ -20,11 +20,9 @@ from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 from gcl_spec.progress import Reporter
 from gcl_spec.search.bounds import FLOAT32, gamma
 
-__all__ = ["CANDIDATES", "PROBES", "approximate", "build", "is_built"]
+__all__ = ["PROBES", "approximate", "build", "is_built"]
 
 PROBES = 80
-CANDIDATES = 64
-"""The rows that are scored in full, for up to `CANDIDATES` / 4 hits; for more, four times these."""
 _PARTITION = 1000
 _WIDE = 256  # a bit a number says too little of narrower rows
 _SAMPLES, _ROUNDS = 64, 20  # rows a partition from which centres are found, and the rounds of that
@@ -67,7 +65,7 @@ def approximate(
 ) -> list[Found]:
     """The `k` best items of those that LanceDB's index proposes; the filter applies before it.
 
-    The first hits for more are those for fewer, as long as both are at most `CANDIDATES` / 4.
+    The first hits for more are those for fewer, as long as both are at most `IN_FULL` / 4.
 
     Args:
         table: that of the index.
@@ -76,7 +74,7 @@ def approximate(
         k: how many are wanted.
         only: the modalities that are searched, all if empty.
     """
-    count = max(CANDIDATES, 4 * k)
+    count = in_full(k)
     few = count // (4 if 16 * k <= 3 * count else 2)
     found = _nearest(table, column, query_D, only, few, count)
     best = _best(table, column, query_D, k, found)

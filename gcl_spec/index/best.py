@@ -9,10 +9,23 @@ from gcl_spec._typing import AnyArray, BoolArray, FloatArray, IntArray
 from gcl_spec.search.bounds import FLOAT32, gamma
 from gcl_spec.search.pair_scores import pair_scores
 
-__all__ = ["Best", "best_of", "best_rows", "largest_norm"]
+__all__ = ["IN_FULL", "Best", "best_of", "best_rows", "in_full", "largest_norm"]
 
 _CHUNK = 65_536
 _SLACK = 1 + 2.0**-20
+
+
+IN_FULL = 64
+"""The rows that are scored in full, of those whose codes are best, for few hits."""
+
+
+def in_full(k: int) -> int:
+    """How many rows are scored in full for `k` hits: `IN_FULL` for up to a fourth of it, else 4 k.
+
+    >>> in_full(10), in_full(100)
+    (64, 400)
+    """
+    return max(IN_FULL, 4 * k)
 
 
 class Best(NamedTuple):

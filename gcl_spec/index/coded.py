@@ -7,22 +7,28 @@ import numpy as np
 
 from gcl_spec._typing import BoolArray, FloatArray
 from gcl_spec.errors import ConfigError
-from gcl_spec.index.best import best_rows, largest_norm
+from gcl_spec.index.best import Best, best_rows, in_full, largest_norm
 from gcl_spec.index.coding import best_codes
-from gcl_spec.index.exact import ROWS, HeldRows, ids_of, shown, stream
+from gcl_spec.index.exact import (
+    ROWS,
+    HeldRows,
+    Ids,
+    Scored,
+    best_of_parts,
+    ids_of,
+    shown_rows,
+    stream,
+)
 from gcl_spec.index.hit import Found
-from gcl_spec.index.table import PAYLOAD, Table, modality_filter
+from gcl_spec.index.newest import Newest
+from gcl_spec.index.table import Table, modality_filter
 
-__all__ = ["HELD_BYTES", "HELD_ROWS", "RESCORED", "CodedSearching"]
+__all__ = ["HELD_BYTES", "HELD_ROWS", "CodedSearching"]
 
 HELD_ROWS = 100_000
 """Up to so many items all codes stay in memory, with what is shown of the items."""
 HELD_BYTES = 2**28
 """Of more items codes of up to so many bytes stay in memory; others are read for each search."""
-RESCORED = 64
-"""The rows that are scored in full, for up to `RESCORED` / 4 hits; for more, four times these."""
-_Scored = tuple[float, str]
-"""The score of an item, and its id."""
 
 
 class CodedSearching:
@@ -37,10 +43,7 @@ class CodedSearching:
     """
 
     def __init__(self, table: Table) -> None:
-        self._table = table
-        self._held: dict[str, HeldRows] = {}
-        self._batches: dict[str, list[Any]] = {}
-        self._version = -1
+        self._table, self._newest = table, Newest(table)
 
     def nearest(
         self, query_D: FloatArray, k: int, *, column: str, only: Collection[str], exact: bool
@@ -65,52 +68,37 @@ class CodedSearching:
             )
         if exact and whole is not None:
             return stream(self._table, whole, query_D, k, only)
-        most = k if whole is None else max(RESCORED, 4 * k)
-        held = self._in_memory(column)
-        if held is None:
+        most = k if whole is None else in_full(k)
+        self._newest.look()
+        if self._newest.kept(self._table.count) > HELD_ROWS:
             found = self._streamed(column, query_D, most, only)
-            again = self._again(whole, query_D, k, found)
-            rows = self._table.known([name for _, name in again])
-            shows = {name: {x: getattr(row, x) for x in PAYLOAD} for name, row in rows.items()}
-        else:
-            keep_C = np.isin(held.modality_C, sorted(only)) if only else None
-            coding, ties = self._table.codings[column], whole is not None
-            best = best_codes(coding, query_D, held.rows_CD, most, keep_C=keep_C, ties=ties)
-            payload = held.payload.take(best.place_K).to_pylist() if len(best.place_K) else []
-            shows = {row["id"]: row for row in payload}
-            found = list(zip(best.score_K.tolist(), shows, strict=True))
-            again = self._again(whole, query_D, k, found)
-        return [Found(s, **shown(shows[name])) for s, name in again if name in shows]
-
-    def _in_memory(self, column: str) -> HeldRows | None:
-        """All codes of the newest version; None where they are too many."""
-        version = int(self._table.lance.version)
-        if version != self._version:
-            self._held.clear()
-            self._batches.clear()
-            self._version = version
-        if column not in self._held:
-            if len(self._table) > HELD_ROWS:
-                return None
-            self._held[column] = HeldRows.load(self._table, column)
-        return self._held[column]
+            return shown_rows(self._table, self._again(whole, query_D, k, found))
+        held = self._newest.kept(HeldRows.load, self._table, column)
+        coding, keep_C = self._table.codings[column], held.kept(only)
+        best = best_codes(
+            coding, query_D, held.rows_CD, most, keep_C=keep_C, ties=whole is not None
+        )
+        items = {x.id: x for x in held.found(best)}
+        again = self._again(whole, query_D, k, [(x.score, x.id) for x in items.values()])
+        return [items[name]._replace(score=score) for score, name in again]
 
     def _streamed(
         self, column: str, query_D: FloatArray, most: int, only: Collection[str]
-    ) -> list[_Scored]:
+    ) -> list[Scored]:
         """The best by their codes, batch by batch."""
         table, ties = self._table, column in self._table.whole
-        coding = table.codings[column]
-        best: list[_Scored] = []
-        for batch, keep_C in self._read(column, only):
-            codes_CE, ids = table.rows_of(batch, column), ids_of(batch)
-            some = best_codes(coding, query_D, codes_CE, most, keep_C=keep_C, ids=ids, ties=ties)
-            found = zip(some.score_K.tolist(), ids(some.place_K), strict=True)
-            best = sorted([*best, *found], key=lambda x: (-x[0], x[1]))
-            if len(best) > most:
-                least = best[most - 1][0]
-                best = best[:most] + [x for x in best[most:] if ties and x[0] == least]
-        return best
+
+        def parts() -> Iterator[tuple[Best, Ids]]:
+            for batch, keep_C in self._read(column, only):
+                codes_CE, ids, coding = table.rows_of(batch, column), ids_of(batch), table.codings
+                yield (
+                    best_codes(
+                        coding[column], query_D, codes_CE, most, keep_C=keep_C, ids=ids, ties=ties
+                    ),
+                    ids,
+                )
+
+        return best_of_parts(parts(), most, ties=ties)
 
     def _read(self, column: str, only: Collection[str]) -> Iterator[tuple[Any, BoolArray | None]]:
         """Batches of ids and codes, from memory if they fit, and which of their C rows count, (C,).
@@ -118,19 +106,19 @@ class CodedSearching:
         Where all do, there is None in place of booleans.
         """
         table = self._table
-        if len(table) * table.columns[column] > HELD_BYTES:
+        if self._newest.kept(table.count) * table.columns[column] > HELD_BYTES:
             for batch in table.batches(("id", column), modality_filter(only), size=ROWS):
                 yield batch, None
             return
-        if column not in self._batches:
-            read = table.batches(("id", "modality", column), size=ROWS)
-            self._batches[column] = list(read)
-        for batch in self._batches[column]:
+        for batch in self._newest.kept(self._batches, column):
             yield batch, _kept(batch, only) if only else None
 
+    def _batches(self, column: str) -> list[Any]:
+        return list(self._table.batches(("id", "modality", column), size=ROWS))
+
     def _again(
-        self, whole: str | None, query_D: FloatArray, k: int, found: Sequence[_Scored]
-    ) -> list[_Scored]:
+        self, whole: str | None, query_D: FloatArray, k: int, found: Sequence[Scored]
+    ) -> list[Scored]:
         """The `k` best of what was found, by whole rows where there are some."""
         if whole is None:
             return [*found[:k]]

@@ -1,22 +1,36 @@
 """Exact search of an index: the rows of a small one in memory, those of a large one streamed."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from gcl_spec._typing import AnyArray, FloatArray, IntArray
+from gcl_spec._typing import AnyArray, BoolArray, FloatArray, IntArray
 from gcl_spec.index.best import Best, best_rows, largest_norm
 from gcl_spec.index.hit import Found
 from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 
-__all__ = ["ROWS", "HeldRows", "found_of", "ids_of", "shown", "stream"]
+__all__ = [
+    "ROWS",
+    "HeldRows",
+    "Scored",
+    "best_of_parts",
+    "found_of",
+    "ids_of",
+    "shown",
+    "shown_rows",
+    "stream",
+]
 
 ROWS = 16_384
 """The rows of a batch that is read at a time."""
 _TEXT = 1000
 """The characters of a text that a search shows."""
+Scored: TypeAlias = tuple[float, str]
+"""The score of an item, and its id."""
+Ids: TypeAlias = Callable[[IntArray], Sequence[str]]
+"""Gives the ids of rows by their places, (N,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +72,15 @@ class HeldRows:
 
     def search(self, query_D: FloatArray, k: int, only: Collection[str]) -> list[Found]:
         """The `k` best items of some modalities, all if `only` is empty; ties by id."""
-        keep_C = np.isin(self.modality_C, sorted(only)) if only else None
-        best = best_rows(query_D, self.rows_CD, k, norm=self.norm, keep_C=keep_C)
+        best = best_rows(query_D, self.rows_CD, k, norm=self.norm, keep_C=self.kept(only))
+        return self.found(best)
+
+    def kept(self, only: Collection[str]) -> BoolArray | None:
+        """Which rows have one of these modalities, (C,); None where all do."""
+        return np.isin(self.modality_C, sorted(only)) if only else None
+
+    def found(self, best: Best) -> list[Found]:
+        """The items of the best rows."""
         return found_of(self.payload, best) if len(best.place_K) else []
 
 
@@ -67,18 +88,40 @@ def stream(
     table: Table, column: str, query_D: FloatArray, k: int, only: Collection[str]
 ) -> list[Found]:
     """The `k` best items as `HeldRows.search` finds them, a batch of rows in memory at a time."""
-    best: list[tuple[float, str]] = []
-    for batch in table.batches(("id", column), modality_filter(only), size=ROWS):
-        rows_CD, ids = table.rows_of(batch, column), ids_of(batch)
-        some = best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids)
-        found = zip((-some.score_K).tolist(), ids(some.place_K), strict=True)
-        best = sorted([*best, *found])[:k]
-    rows = table.known([name for _, name in best])
-    kept = [(-score, rows[name]) for score, name in best if name in rows]
+
+    def parts() -> Iterator[tuple[Best, Ids]]:
+        for batch in table.batches(("id", column), modality_filter(only), size=ROWS):
+            rows_CD, ids = table.rows_of(batch, column), ids_of(batch)
+            yield best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids), ids
+
+    return shown_rows(table, best_of_parts(parts(), k))
+
+
+def best_of_parts(parts: Iterable[tuple[Best, Ids]], k: int, *, ties: bool = False) -> list[Scored]:
+    """The `k` best of what is best in each part of a table, best first; ties by id.
+
+    Args:
+        parts: the best of each part, and what gives the ids of its rows by their places.
+        k: how many are wanted.
+        ties: give also the others whose score is that of the last one.
+    """
+    best: list[Scored] = []
+    for some, ids in parts:
+        found = zip(some.score_K.tolist(), ids(some.place_K), strict=True)
+        best = sorted([*best, *found], key=lambda x: (-x[0], x[1]))
+        least = best[k - 1][0] if len(best) > k else 0.0
+        best = best[:k] + [x for x in best[k:] if ties and x[0] == least]
+    return best
+
+
+def shown_rows(table: Table, scored: Sequence[Scored]) -> list[Found]:
+    """The items of these ids as a search shows them; those that are gone are left out."""
+    rows = table.known([name for _, name in scored])
+    kept = [(score, rows[name]) for score, name in scored if name in rows]
     return [Found(score, **shown({x: getattr(row, x) for x in PAYLOAD})) for score, row in kept]
 
 
-def ids_of(batch: Any) -> Callable[[IntArray], Sequence[str]]:
+def ids_of(batch: Any) -> Ids:
     """What gives the ids of rows of a batch or table of Arrow by their places, (N,)."""
     return lambda place_N: [str(x) for x in batch["id"].take(place_N).to_pylist()]
 

@@ -2,16 +2,16 @@
 
 import re
 import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gcl_spec._words import one_line
-from gcl_spec.errors import ConfigError, FileError, GclError
+from gcl_spec.errors import ConfigError
+from gcl_spec.index.one_error import first_line, one_error
 
 __all__ = ["equals_any", "lance_errors", "lancedb"]
 
@@ -74,27 +74,19 @@ def equals_any(column: str, values: Collection[str]) -> str:
 _QUOTE = "'"
 
 
-@contextmanager
-def lance_errors(what: str, folder: Path) -> Iterator[None]:
-    """Turn what LanceDB raises in this block into a `FileError` of one line.
+def lance_errors(what: str, folder: Path) -> AbstractContextManager[None]:
+    """A block whose errors of LanceDB become a `FileError` of one line.
 
     Args:
         what: the work, such as "read".
         folder: the index.
-
-    Raises:
-        FileError: LanceDB raised an error.
     """
-    try:
-        yield
-    except GclError:
-        raise
-    except (OSError, RuntimeError, ValueError) as error:
-        full = any(word in str(error) for word in _FULL)
-        said = one_line(_PLACE.sub("", str(error).partition("\n")[0]))[:300]
-        advice = "check its rights and the disk, then try again"
-        if full:
-            said, advice = "the disk is full", "free some space, then give the same command again"
-        raise FileError(
-            f"cannot {what} the index {folder}: {said}; {advice}; what was committed before stays"
-        ) from error
+    return one_error(what, f"the index {folder}", (OSError, RuntimeError, ValueError), _told)
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    stays = "what was committed before stays"
+    if any(word in str(error) for word in _FULL):
+        return "the disk is full", f"free some space, then give the same command again; {stays}"
+    said = _PLACE.sub("", first_line(error))
+    return said, f"check its rights and the disk, then try again; {stays}"

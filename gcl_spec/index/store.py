@@ -1,14 +1,13 @@
 """A Qdrant server as `qdrant://HOST:PORT/COLLECTION`, its client, and its errors."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gcl_spec._words import one_line
-from gcl_spec.errors import ConfigError, FileError, GclError
+from gcl_spec.errors import ConfigError
+from gcl_spec.index.one_error import first_line, one_error
 
 __all__ = ["KEY", "Address", "connect", "parse_store", "store_errors"]
 
@@ -74,27 +73,22 @@ def connect(address: Address) -> Any:
     return QdrantClient(url=address.url, api_key=key, timeout=_SECONDS, check_compatibility=False)
 
 
-@contextmanager
-def store_errors(what: str, address: Address) -> Iterator[None]:
-    """Turn what the client raises in this block into a `FileError` of one line.
+def store_errors(what: str, address: Address) -> AbstractContextManager[None]:
+    """A block whose errors of the client become a `FileError` of one line.
 
     Args:
         what: the work, such as "search".
         address: the collection.
-
-    Raises:
-        FileError: the server cannot be reached, or refuses.
     """
     from qdrant_client.common.client_exceptions import QdrantException
     from qdrant_client.http.exceptions import ApiException
 
-    try:
-        yield
-    except GclError:
-        raise
-    except (ApiException, QdrantException, OSError, RuntimeError, ValueError) as error:
-        said = one_line(str(error).strip().partition("\n")[0] or type(error).__name__)[:300]
-        raise FileError(
-            f"cannot {what} {address}: {said}; see that the server runs and is reached at this "
-            f"address, and that {KEY} is its key, then give the same command again"
-        ) from error
+    kinds = (ApiException, QdrantException, OSError, RuntimeError, ValueError)
+    return one_error(what, str(address), kinds, _told)
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    return first_line(error), (
+        f"see that the server runs and is reached at this address, and that {KEY} is its key, then "
+        "give the same command again"
+    )

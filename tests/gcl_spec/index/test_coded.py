@@ -7,7 +7,8 @@ import pytest
 
 from gcl_spec.errors import ConfigError
 from gcl_spec.index import coded as module
-from gcl_spec.index.coded import RESCORED, CodedSearching
+from gcl_spec.index.best import IN_FULL
+from gcl_spec.index.coded import CodedSearching
 from gcl_spec.index.coding import BitCoding, Coding, Int8Coding
 from gcl_spec.index.exact import stream
 from gcl_spec.index.hit import Found
@@ -68,7 +69,7 @@ def test_codes_in_memory_and_streamed_are_the_same(
 def test_the_best_by_bits_are_scored_in_full_as_in_an_evaluation(tmp_path: Path) -> None:
     made = table(tmp_path, "binary", "float32")
     bits = to_bits(QUERY[None])
-    scores = RescoredScores(QUERY[None], bits, to_bits(ROWS), ROWS, most=RESCORED)
+    scores = RescoredScores(QUERY[None], bits, to_bits(ROWS), ROWS, most=IN_FULL)
     want = next(scores.of(slice(0, 1), NONE, NONE)[1])[1][0]
     order = np.lexsort((IDS, -want.round(12)))[:16]
     found = search(made, 16)
