@@ -1,5 +1,6 @@
 """The table of an index: LanceDB's, of which every commit is there whole or not at all."""
 
+import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -32,6 +33,7 @@ __all__ = [
 GRACE = timedelta(minutes=2)
 """A reader that has begun finds its version of the table for this long after it was replaced."""
 MOST_FRAGMENTS = 16
+MOST_VERSIONS = 128
 PAYLOAD = ("id", "modality", "text", "image", "origin")
 """The columns of what a search shows."""
 _IDS = 4096
@@ -257,12 +259,19 @@ class Table(Columns):
     def tidy(self, *, most: int = MOST_FRAGMENTS) -> None:
         """Merge small files where there are more than `most`, and remove old versions.
 
-        What a killed writer left is removed, too: this process has the lock.
+        It does so, too, where there are many versions. What a killed writer left is removed: this
+        process has the lock.
         """
-        if self.fragments() <= most:
+        if self.fragments() <= most and not self._has_old_versions():
             return
         with lance_errors("tidy", self.folder):
             self.lance.optimize(cleanup_older_than=GRACE, delete_unverified=True)
+
+    def _has_old_versions(self) -> bool:
+        """Are there many versions, some of which no reader needs any more?"""
+        files = (self.folder / f"{TABLE}.lance" / "_versions").glob("*.manifest")
+        made = [x.stat().st_mtime for x in files]
+        return len(made) > MOST_VERSIONS and min(made) < time.time() - GRACE.total_seconds()
 
 
 def open_table(folder: Path, about: About) -> Table:

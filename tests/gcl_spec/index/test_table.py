@@ -1,11 +1,13 @@
 """A commit is there whole; a reader sees the newest one."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gcl_spec.errors import FileError
+from gcl_spec.index import table as module
 from gcl_spec.index.table import Row, Table, create_table
 
 
@@ -62,3 +64,24 @@ def test_a_table_that_is_gone_or_torn_is_said(tmp_path: Path) -> None:
         path.write_bytes(b"torn")
     with pytest.raises(FileError, match="cannot read the index"):
         made.known(["a"])
+
+
+def test_versions_of_a_table_of_few_files_do_not_become_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each item that is deleted or replaced makes one, and no file that would be merged."""
+    monkeypatch.setattr(module, "MOST_VERSIONS", 5)
+    made, versions = table(tmp_path), list[int]()
+    put(made, *map(str, range(60)), replaces=False)
+    for n in range(20):
+        made.delete([str(n)])
+        made.tidy()
+        versions.append(made.state().versions)
+    assert versions[-1] > 15, "a reader may still have one of the last two minutes"
+    monkeypatch.setattr(module, "GRACE", timedelta(milliseconds=1))
+    for n in range(20, 40):
+        made.delete([str(n)])
+        made.tidy()
+        versions.append(made.state().versions)
+    assert max(versions[20:]) <= 6
+    assert len(made) == 20
