@@ -9,6 +9,7 @@ import numpy as np
 from gcl_spec._typing import AnyArray, BoolArray, FloatArray, IntArray
 from gcl_spec.index.best import Best, best_rows, largest_norm
 from gcl_spec.index.hit import Found
+from gcl_spec.index.library import lance_errors
 from gcl_spec.index.table import PAYLOAD, Table, modality_filter
 
 __all__ = [
@@ -59,7 +60,9 @@ class HeldRows:
         # Whole texts of all rows might fill the memory.
         batches = [_shortened(batch) for batch in table.batches((*PAYLOAD, column))]
         if not batches:
-            none = np.zeros((0, table.sizes[column]), np.float32)
+            with lance_errors("read", table.folder):
+                kind = table.lance.schema.field(column).type.value_type.to_pandas_dtype()
+            none = np.zeros((0, table.sizes[column]), kind)
             return cls(None, none, 0.0, np.zeros(0, str))
         whole = pa.Table.from_batches(batches)
         ids = np.asarray(whole["id"].to_pylist(), object)

@@ -42,8 +42,11 @@ def quality_of(table: Table, column: str) -> Quality | None:
         column: that of the vectors or codes.
 
     Returns:
-        None where all searches are exact, or are of codes beside which no whole rows are kept.
+        None where all searches are exact, or are of codes beside which no whole rows are kept, or
+        nothing is there.
     """
+    if not len(table):
+        return None
     if table.codings:
         return quality(table, column) if table.whole else None
     return quality(table, column) if len(table) > EXACT_ROWS and is_built(table, column) else None

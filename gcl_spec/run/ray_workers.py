@@ -73,7 +73,8 @@ class Reads:
                 names = {x for entry in some for name, x in entry.content if name in FILES}
                 found = [self._read(name) for name in sorted(names)]
                 head = {"number": number, "start": part.start, "pieces": len(pieces)}
-                head |= {"entries": some, "files": [(x, len(y), why) for x, y, why in found]}
+                head |= {"root": self._data.contents.name, "entries": some}
+                head |= {"files": [(x, len(y), why) for x, y, why in found]}
                 content = b"".join(data for _, data, _ in found)
                 yield {"head": [json.dumps(head)], "content": np.asarray([content], object)}
 
@@ -130,6 +131,7 @@ class Encodes:
         heads, contents = [], []
         for text, content in zip(pieces["head"], pieces["content"], strict=True):
             head = json.loads(text)
+            self._contents.name = head.pop("root")  # errors name it
             self._take(head.pop("files"), bytes(content))
             entries = [_entry(x) for x in head.pop("entries")]
             rows_RD, absent = self._encoder.encode(entries, lambda count: None)

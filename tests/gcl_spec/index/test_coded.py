@@ -88,8 +88,11 @@ def test_an_exact_search_compares_whole_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "float16"])
-def test_a_search_sees_the_newest_codes_and_a_table_without_rows(tmp_path: Path, kind: str) -> None:
-    made = table(tmp_path, "int8", kind)
+@pytest.mark.parametrize("form", ["int8", "binary"])
+def test_a_search_sees_the_newest_codes_and_a_table_without_rows(
+    tmp_path: Path, form: str, kind: str
+) -> None:
+    made = table(tmp_path, form, kind)
     searching = CodedSearching(made)
 
     def first() -> list[str]:
