@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _IDS = np.asarray([5, 1, 5, 2, 1, 5, 9, 3])
+_WAYS = (Direction("image", "text"), Direction("image", "image+text", 2.0))
 
 
 def draw_numbers(rng: np.random.Generator, objective: Objective) -> dict[str, Any]:
@@ -64,47 +65,58 @@ def draw_family(rng: np.random.Generator, objective: Objective) -> Objective:
 
 
 def quick_family_cases() -> Iterator[Case]:
-    """The two that `gcl verify-backends` tries, of two directions: a softmax, and a sigmoid."""
+    """Those that `gcl verify-backends` tries, of two directions: a softmax, and a sigmoid, with
+    scales of pairs and a bias; hard negatives with scales of modalities, and of directions."""
     rows = 0.7 * draw_rows(307, 3, 8)
-    ways = (Direction("image", "text"), Direction("image", "image+text", 2.0))
-    rule = Objective(directions=ways, positives=0.3, scales="pair", debias=0.2, hardness=1.5)
+    rule = Objective(directions=_WAYS, positives=0.3, scales="pair", debias=0.2, hardness=1.5)
     yield Case("softmax with all", rows, _logs(308, (3, 3)), rule, ids=_IDS, bias=_bias(309))
-    sigmoid = Objective(directions=ways, loss="sigmoid", bias_unit="cosine", scales="pair")
+    sigmoid = Objective(directions=_WAYS, loss="sigmoid", bias_unit="cosine", scales="pair")
     yield Case("sigmoid with all", rows, _logs(305, (3, 3)), sigmoid, ids=_IDS, bias=_bias(306))
+    yield from _hard_cases()
 
 
 def telling_family_cases() -> Iterator[Case]:
     """Each term with few others, in two directions: those that show the known bugs."""
-    ways = (Direction("image", "text"), Direction("image", "image+text", 2.0))
-    present = np.ones((3, 8), bool)
-    present[[0, 1, 1, 2], [2, 0, 4, 1]] = False
     rows = 0.7 * draw_rows(300, 3, 8)
-    masks: dict[str, Any] = {"present": present, "ids": _IDS}
-    rule = Objective(directions=ways, positives=0.3, scales="pair", debias=0.2)
-    yield Case("lambda, pairs, debiased", rows, _logs(301, (3, 3)), rule, bias=_bias(302), **masks)
-    hard = Objective(directions=ways, hardness=1.5, scales="modality", same_sample="drop")
+    rule = Objective(directions=_WAYS, positives=0.3, scales="pair", debias=0.2)
+    logs, masks = _logs(301, (3, 3)), _masks()
+    yield Case("lambda, pairs, debiased", rows, logs, rule, bias=_bias(302), **masks)
+    yield from _hard_cases()
+    sigmoid = Objective(directions=_WAYS, loss="sigmoid", bias_unit="cosine", scales="pair")
+    yield Case("sigmoid, pairs", rows, _logs(305, (3, 3)), sigmoid, bias=_bias(306), **masks)
+
+
+def _hard_cases() -> Iterator[Case]:
+    """Hard negatives: attached, with scales of modalities; detached, with scales of directions."""
+    rows, masks = 0.7 * draw_rows(300, 3, 8), _masks()
+    hard = Objective(directions=_WAYS, hardness=1.5, scales="modality", same_sample="drop")
     yield Case("hard, modalities", rows, _logs(303, (2,)), hard, **masks)
     detached = replace(hard, scales="direction", hardness_weights="detached")
     yield Case("detached, directions", rows, _logs(304, (2,)), detached, **masks)
-    sigmoid = Objective(directions=ways, loss="sigmoid", bias_unit="cosine", scales="pair")
-    yield Case("sigmoid, pairs", rows, _logs(305, (3, 3)), sigmoid, bias=_bias(306), **masks)
+
+
+def _masks() -> dict[str, Any]:
+    """Missing rows, and equal ids, of eight samples of three modalities."""
+    present = np.ones((3, 8), bool)
+    present[[0, 1, 1, 2], [2, 0, 4, 1]] = False
+    return {"present": present, "ids": _IDS}
 
 
 def family_cases() -> Iterator[Case]:
     """All of them, each with six directions, without masks and with them, in tiles and whole."""
-    yield from quick_family_cases()
-    yield from telling_family_cases()
+    some = {case.name: case for case in (*quick_family_cases(), *telling_family_cases())}
+    yield from some.values()
     present = np.random.default_rng(310).random((3, 8)) > 0.2
     present[:, 0] = True
     masks: tuple[dict[str, Any], ...] = ({}, {"present": present, "ids": _IDS, "tile": 3})
     for name, rule in _RULES.items():
         for seed, mask in enumerate(masks):
-            some: dict[str, Any] = dict(mask)
+            more: dict[str, Any] = dict(mask)
             if rule.bias_unit == "cosine" or rule.loss == "sigmoid" or "bias" in name:
-                some["bias"] = _bias(320 + seed)
+                more["bias"] = _bias(320 + seed)
             log_scale = _logs(330 + seed, rule.scale_shape)
             rows = 0.7 * draw_rows(340 + seed, 3, 8)
-            yield Case(f"{name}; {'masked' if mask else 'whole'}", rows, log_scale, rule, **some)
+            yield Case(f"{name}; {'masked' if mask else 'whole'}", rows, log_scale, rule, **more)
     views = ("text", "image", "image+text")
     asks = tuple(Direction("query", view, pool=views) for view in views)
     joint = Objective(modalities=("query", *views), directions=asks, positives=0.0)

@@ -14,6 +14,8 @@ def test_an_exception_is_a_finding(reference: Backend) -> None:
     verdict = verify([Mutant(reference, crash)], reference, [BY_NAME["gcl"]])
     assert not verdict.agrees
     assert all("RuntimeError: out of luck" in row.note for row in verdict.rows)
+    quantities = {result.quantity for result in verdict.results if "must raise" not in result.case}
+    assert quantities == {"loss", "grads", "dlog_scale"}, "the case has no bias"
 
 
 def test_the_verdict_counts_disagreements(reference: Backend) -> None:
