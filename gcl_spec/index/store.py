@@ -1,11 +1,13 @@
 """A Qdrant server as `qdrant://HOST:PORT/COLLECTION`, its client, and its errors."""
 
+import json
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from gcl_spec._words import one_line
 from gcl_spec.errors import ConfigError
 from gcl_spec.index.one_error import first_line, one_error
 
@@ -16,6 +18,7 @@ KEY = "QDRANT_API_KEY"
 _SCHEMES = {"qdrant": "http", "qdrants": "https"}
 _PORT = 6333
 _SECONDS = 60
+_MOST = 300  # characters of what a server says
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,17 @@ def store_errors(what: str, address: Address) -> AbstractContextManager[None]:
 
 
 def _told(error: Exception) -> tuple[str, str]:
-    return first_line(error), (
+    answer = getattr(error, "content", b"")  # of an answer that refuses; its text is not the first
+    said = ": ".join(filter(None, (first_line(error), _reason(answer))))
+    return said, (
         f"see that the server runs and is reached at this address, and that {KEY} is its key, then "
         "give the same command again"
     )
+
+
+def _reason(answer: bytes) -> str:
+    """What the JSON of an answer gives as its error; the beginning of another text."""
+    text = answer.decode(errors="replace").strip()
+    with suppress(ValueError, KeyError, TypeError):
+        text = str(json.loads(text)["status"]["error"])
+    return one_line(text)[:_MOST]

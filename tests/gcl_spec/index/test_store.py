@@ -44,3 +44,30 @@ def test_its_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("QDRANT_API_KEY", "secret")
     client = connect(parse_store("qdrants://search.example/shoes"))
     assert client._client._api_key == "secret"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b'{"status":{"error":"payload is larger\\n than allowed"},"time":0.1}',
+            "payload is larger",
+        ),
+        (b"Must provide an API key", "Must provide an API key"),
+        (b"<html>\n\xff<h1>Not here</h1>" + b"x" * 9999, "<html>"),
+        (b"[3]", r"\[3\]"),
+        (b"", ""),
+    ],
+)
+def test_what_a_server_says_is_told(content: bytes, said: str) -> None:
+    from qdrant_client.http.exceptions import UnexpectedResponse
+
+    address = parse_store("qdrant://search.example/shoes")
+    wanted = rf"Response: 400 \(Bad Request\)[: ]*{said}.*; see"
+    with (
+        pytest.raises(FileError, match=wanted) as told,
+        store_errors("publish to", address),
+    ):
+        raise UnexpectedResponse(400, "Bad Request", content, None)  # type: ignore[arg-type]
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 700
