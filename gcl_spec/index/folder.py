@@ -29,6 +29,7 @@ _UNREAD = frozenset(
     (".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".svg", ".ico", ".eps", ".tga", ".exr")
 )
 _RAW = frozenset((".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"))
+_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8")
 _TEXT = ".txt"
 _SKIPPED = frozenset(
     (
@@ -120,7 +121,7 @@ class FolderListing:
         if not is_text(file.path):
             return Entry(name, (), "the name of the file is not UTF-8; rename it")
         suffix = Path(file.path).suffix.lower()
-        if suffix in _UNREAD | _RAW:
+        if suffix in _UNREAD | _RAW and not self._is_picture(file.path):
             return Entry(name, (), f"{suffix[1:].upper()} files are not read; convert it to JPEG")
         captions = (file.path,) if suffix == _TEXT else file.captions
         text, why = self._caption(captions)
@@ -128,6 +129,15 @@ class FolderListing:
             return Entry(name, (("text", text),) if text else (), why or _no(text))
         parts: Content = (("image", file.path),)
         return Entry(name, (*parts, ("text", text)) if text else parts)
+
+    def _is_picture(self, path: str) -> bool:
+        """Is this a JPEG, PNG, GIF or WebP, whatever its name says?"""
+        try:
+            with self._root.open(path) as file:
+                head = file.read(12)
+        except (DataError, OSError):
+            return False
+        return head.startswith(_HEADS) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
 
     def _caption(self, paths: tuple[str, ...]) -> tuple[str, str]:
         """The first text that the files hold, or why there is none."""

@@ -126,3 +126,17 @@ def test_a_folder_that_cannot_be_read_is_said(
     closed_to(monkeypatch, tmp_path.name)
     with pytest.raises(DataError, match="cannot read the folder: Permission denied"):
         FolderListing(tmp_path)
+
+
+def test_pictures_under_the_name_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
+    """Exports of photographs hold JPEGs that are still named IMG_1.HEIC."""
+    files: dict[str, str | bytes] = {
+        "a.HEIC": b"\xff\xd8\xff\xe0JFIF", "a.txt": "a dog", "b.heic": b"\0\0\0\x18ftypheic",
+        "c.avif": b"\x89PNG\r\n\x1a\n", "d.jxl": b"RIFF\0\0\0\0WEBP", "e.jp2": b"RIFF\0\0\0\0WAVE",
+        "f.dng": b"II*\0", "g.nef": b"",
+    }  # fmt: skip
+    found = entries(listing(tmp_path, **files))
+    assert {name for name, entry in found.items() if entry.why} == {
+        "b.heic", "e.jp2", "f.dng", "g.nef",
+    }  # fmt: skip
+    assert found["a.HEIC"].content == (("image", "a.HEIC"), ("text", "a dog"))
