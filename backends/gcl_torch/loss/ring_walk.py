@@ -34,8 +34,8 @@ __all__ = ["Given", "Walk"]
 
 Rows = Sequence[torch.Tensor]
 """The given rows of each kind, (N, D)."""
-Combine = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""The sum, in some sense, of two matrices (N, W)."""
+Add = Callable[[torch.Tensor, torch.Tensor], object]
+"""What adds to a matrix, (N, W), in place and in some sense, another."""
 
 _TILE = {"cpu": 192}
 """The samples of a tile by kind of device."""
@@ -117,9 +117,8 @@ class Walk:
         def of(x: torch.Tensor, cut: int | None, places: list[slice]) -> torch.Tensor:
             return _flat(self._tiles(self._problem(places, x), given, cut).sums())
 
-        def add(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            a, b = _sums_of(x), _sums_of(y)
-            return _flat(add_sums(a, b, xp, linear=self.static.sigmoid))
+        def add(x: torch.Tensor, y: torch.Tensor) -> None:
+            x.copy_(_flat(add_sums(_sums_of(x), _sums_of(y), xp, linear=self.static.sigmoid)))
 
         numbers = packed.new_empty(0, 6 * len(self.static.blocks), dtype=torch.float64)
         mine = self._visit(packed, of, add, numbers)
@@ -149,7 +148,7 @@ class Walk:
                 by_places[1] += found.shift
             return self.pack(found.rows, found.mix, found.damp)
 
-        return self._visit(packed, of, torch.add, packed[:0]), self.group.sum(by_places)
+        return self._visit(packed, of, torch.Tensor.add_, packed[:0]), self.group.sum(by_places)
 
     def pack(self, rows: Rows, mix: torch.Tensor | None, damp: torch.Tensor | None) -> torch.Tensor:
         """One matrix of everything that belongs to N samples.
@@ -183,7 +182,7 @@ class Walk:
         self,
         packed: torch.Tensor,
         of: Callable[..., torch.Tensor],
-        add: Combine,
+        add: Add,
         none: torch.Tensor,
     ) -> torch.Tensor:
         """The own rows' total, (N, W), of a function of the own block and every meeting.
@@ -192,7 +191,7 @@ class Walk:
             packed: what travels of the own samples, (N, W).
             of: the function: of the matrix of some samples, of the cut between two processes'
                 samples in it, and of the places of both in the whole batch.
-            add: what adds two totals.
+            add: what adds to a total.
             none: the total of no samples, (0, W).
         """
         meetings = list(meetings_of(self.group.rank, self.sizes))
@@ -200,42 +199,43 @@ class Walk:
         total = of(packed, None, [self._mine(slice(None))]) if len(packed) else none
         owed: list[tuple[Meeting, Move]] = []
         for step, meeting in enumerate(meetings):
-            theirs = coming.pop().wait()
+            both, move = coming.pop()
+            came = move.wait() is not None
             coming += [self._rows_move(later, packed) for later in meetings[step + 1 : step + 2]]
-            back = None
-            if theirs is not None:
-                mine = packed[meeting.mine]
+            back = total[:0]
+            if came:
                 places = [self._mine(meeting.mine), self._place(meeting.source, meeting.theirs)]
-                both = of(torch.cat([mine, theirs]), len(mine), places)
-                total[meeting.mine] = add(total[meeting.mine], both[: len(mine)])
-                back = both[len(mine) :]
+                cut = _length(meeting.mine)
+                found = of(both, cut, places)
+                add(total[meeting.mine], found[:cut])
+                back = found[cut:]
             owed.append((meeting, self._answer_move(meeting, back, total)))
             self._settle(owed, total, add, left=1)
         self._settle(owed, total, add, left=0)
         return total
 
     def _settle(
-        self, owed: list[tuple[Meeting, Move]], total: torch.Tensor, add: Combine, left: int
+        self, owed: list[tuple[Meeting, Move]], total: torch.Tensor, add: Add, left: int
     ) -> None:
         """Add to the total, (N, W), the answers of all meetings but the last `left`."""
         while len(owed) > left:
             meeting, move = owed.pop(0)
             answer = move.wait()
             if answer is not None:
-                total[meeting.sent] = add(total[meeting.sent], answer)
+                add(total[meeting.sent], answer)
 
-    def _rows_move(self, meeting: Meeting, packed: torch.Tensor) -> Move:
-        """Begin to send the own rows, and to receive others', for a meeting."""
-        into = packed.new_empty(_length(meeting.theirs), packed.shape[1])
-        return Move(self.group.group, packed[meeting.sent], meeting.to, into, meeting.source)
+    def _rows_move(self, meeting: Meeting, packed: torch.Tensor) -> tuple[torch.Tensor, Move]:
+        """Begin to send the own rows, and to receive others' behind the own ones that meet them."""
+        cut = _length(meeting.mine)
+        both = packed.new_empty(cut + _length(meeting.theirs), packed.shape[1])
+        both[:cut] = packed[meeting.mine]
+        out, into = packed[meeting.sent], both[cut:]
+        return both, Move(self.group.group, out, meeting.to, into, meeting.source)
 
-    def _answer_move(
-        self, meeting: Meeting, back: torch.Tensor | None, total: torch.Tensor
-    ) -> Move:
+    def _answer_move(self, meeting: Meeting, back: torch.Tensor, total: torch.Tensor) -> Move:
         """Begin to send back what a meeting gave for others' rows, and to receive one's own."""
         into = total.new_empty(_length(meeting.sent), total.shape[1])
-        out = total[:0] if back is None else back
-        return Move(self.group.group, out, meeting.source, into, meeting.to)
+        return Move(self.group.group, back, meeting.source, into, meeting.to)
 
     def _place(self, rank: int, at: slice) -> slice:
         """The place in the whole batch of some samples of a process."""
