@@ -74,6 +74,12 @@ class Places:
         """Whether each pair of modalities has a shift of its own."""
         return has_axes(self._bias)
 
+    @property
+    def shifts_differ(self) -> bool:
+        """Whether some logits may be shifted by more than others."""
+        in_cosines = self._bias is not None and self._objective.bias_unit == "cosine"
+        return self.many_shifts or (in_cosines and self._many)
+
     def of(self, term: int, m: int, n: int, role: Role = "plain") -> int:
         """The place of the logits of a direction between two modalities; a new one is added."""
         return self._keys.setdefault(self._key(term, m, n, role), len(self._keys))
@@ -115,7 +121,10 @@ class Places:
         if self._objective.hardness_weights != "detached":
             return hard
         part = self._detached_share(self._key(term, m, n, "hard"))
-        return part * hard + (1 - part) * self._constant(hard)
+        some = hard > -self._xp.inf  # a part of 0, where the scale is far larger, times -inf is NaN
+        known = self._xp.where(some, hard, self._xp.zeros_like(hard))
+        held = part * known + (1 - part) * self._constant(known)
+        return self._xp.where(some, held, -self._xp.inf)
 
     def _key(self, term: int, m: int, n: int, role: Role) -> _Key:
         """What tells the place of such logits from others."""

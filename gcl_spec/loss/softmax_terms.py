@@ -72,7 +72,7 @@ def with_family(
     if objective.loss == "sigmoid":
         return replace(problem, sigmoid=True, shift=places.shifts())
     lift: Array | float = 0.0
-    if places.many_shifts:
+    if places.shifts_differ:
         shifts = [
             places.shift(target.term, softmax.query, n)
             for softmax in plan
