@@ -12,7 +12,8 @@ two means are one; it is run all the same, as a check.
 
 Every setting starts from fresh heads (recipe lite: scale 16, dropout) and takes the same steps;
 several temperatures are learned from that scale on. "the tenth alone" trains on the whole pairs,
-and "all rows" on the set as it is. Prints Markdown; a run that is there already is taken.
+and "all rows" on the set as it is. Prints Markdown; a run that is there already is taken, and
+`gcl compare` takes any two folders of OUT.
 """
 
 import argparse
@@ -63,7 +64,7 @@ def main() -> None:
     for seed in args.seeds:
         for data, folder, name in plan:
             options = [*SETTINGS[name], f"data.path={folder}", f"train.seed={seed}"]
-            out = args.out / data.replace(" ", "-") / name.replace(" ", "-") / str(seed)
+            out = args.out / data.replace(" ", "-") / name.replace(" ", "-") / f"seed-{seed}"
             run = train(out, "lite", [*options, *args.overrides])
             report = Report.from_json(json.loads((run.path / "after.json").read_text()))
             found.setdefault((data, name), []).append(report)
