@@ -52,7 +52,7 @@ def check_shapes(
     parts = _parts(embeddings, objective)
     _check_alike(embeddings)
     _check_rows(first, xp, whole)
-    _check_scale(log_scale, first, objective)
+    _check_scale(log_scale, first, objective, xp)
     if ids is not None:
         _expect("ids", ids, tuple(first.shape[:1]), "integral", xp, first)
     weights = options.get("weights") or {}
@@ -61,7 +61,7 @@ def check_shapes(
     if captions is not None:
         _check_captions(captions, first, xp)
     bias = options.get("bias")
-    _check_bias(bias, first, objective)
+    _check_bias(bias, first, objective, xp)
     return Inputs(
         embeddings, log_scale, objective, parts, weights, flags, ids, captions, bias, xp, whole
     )
@@ -139,11 +139,11 @@ def _check_rows(x_BD: Array, xp: ArrayNamespace, whole: bool) -> None:
         raise InputTypeError(f"embeddings have dtype {x_BD.dtype}; wanted a real floating one")
 
 
-def _check_scale(log_scale: Any, x_BD: Array, objective: Objective) -> None:
+def _check_scale(log_scale: Any, x_BD: Array, objective: Objective, xp: ArrayNamespace) -> None:
     """Refuse a scale that is no number, not of shape (), and not one for each that may have one."""
     if isinstance(log_scale, Real):
         return
-    _expect_array("log_scale", log_scale, x_BD)
+    _expect_real("log_scale", log_scale, x_BD, xp)
     words = {"pair": "query and pool modality", "modality": "given modality"}
     each, shape = words.get(objective.scales, objective.scales), objective.scale_shape
     if tuple(log_scale.shape) not in ((), shape):
@@ -153,11 +153,11 @@ def _check_scale(log_scale: Any, x_BD: Array, objective: Objective) -> None:
         )
 
 
-def _check_bias(bias: Any, x_BD: Array, objective: Objective) -> None:
+def _check_bias(bias: Any, x_BD: Array, objective: Objective, xp: ArrayNamespace) -> None:
     """Refuse a bias that is no number, not of shape (), and not one for each pair of modalities."""
     if bias is None or isinstance(bias, Real):
         return
-    _expect_array("bias", bias, x_BD)
+    _expect_real("bias", bias, x_BD, xp)
     modalities = len(objective.modalities)
     if tuple(bias.shape) not in ((), (modalities, modalities)):
         raise InputError(
@@ -226,6 +226,13 @@ def _expect(
         raise InputError(f"{name} has shape {tuple(x.shape)}; wanted {shape}")
     if not xp.isdtype(x.dtype, kind):
         raise InputTypeError(f"{name} has dtype {x.dtype}; wanted {kind}")
+
+
+def _expect_real(name: str, x: Any, like: Array, xp: ArrayNamespace) -> None:
+    """Refuse what is no array, of any shape, of real numbers of the framework of `like`."""
+    _expect_array(name, x, like)
+    if not xp.isdtype(x.dtype, ("integral", "real floating")):
+        raise InputTypeError(f"{name} has dtype {x.dtype}; wanted real numbers")
 
 
 def _expect_array(name: str, x: Any, like: Array) -> None:

@@ -10,13 +10,14 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_numpy_array
-from array_api_compat import numpy as numpy_namespace
+from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, NoPairError
+from gcl_spec.loss.check_numbers import check_numbers, largest_norm
 from gcl_spec.loss.inputs import Inputs
 from gcl_spec.loss.kernel import FrameworkKernel
+from gcl_spec.loss.readable import Values
 from gcl_spec.normalize import largest_mix, power_of_two, row_norms
 from gcl_spec.objective import Objective
 
@@ -34,16 +35,15 @@ def check_values(inputs: Inputs, kernel: FrameworkKernel | None = None) -> None:
         kernel: the kernel of the arrays' framework, which reads them; NumPy's need none.
 
     Raises:
-        InputError: NaN or Inf; a scale, rows, features or sums of parts that are too large or too
+        InputError: NaN or Inf; a scale, a bias, rows, features or sums of parts that are too large or too
             small for the dtype; rows of norm 0.
         NoPairError: no sample has both the query and the target of any direction.
     """
-    values = _Values(inputs.xp, kernel)
-    _check_scale(inputs, values)
-    _check_bias(inputs.bias, values)
+    values = Values(inputs.xp, kernel)
+    check_numbers(inputs, values)
     if inputs.captions is not None:
         _check_features(inputs.captions, values)
-    _check_rows(inputs, _largest_norm(inputs, values), values)
+    _check_rows(inputs, largest_norm(inputs, values), values)
     if inputs.whole:
         check_pairs(inputs.objective, inputs.flags, inputs.xp, kernel)
     _check_fusion(inputs, values)
@@ -66,7 +66,7 @@ def check_pairs(
     Raises:
         NoPairError: there is no such sample.
     """
-    values = _Values(xp, kernel)
+    values = Values(xp, kernel)
     for direction in objective.directions:
         pair = [flags[name] for name in (direction.query, direction.target) if name in flags]
         found = values.of(*pair)
@@ -80,98 +80,7 @@ def check_pairs(
     )
 
 
-class _Values:
-    """The values of arrays of one framework, and of NumPy's, where they can be read right now.
-
-    Numbers are arrays without axes here.
-    """
-
-    def __init__(self, xp: ArrayNamespace, kernel: FrameworkKernel | None) -> None:
-        self._xp, self._kernel = xp, kernel
-
-    def of(self, *arrays: Any) -> Sequence[Any] | None:
-        """A namespace, and the arrays to look at with it; None where one cannot be read now.
-
-        What a framework reads as NumPy's is looked at in NumPy: under `jax.jit` operations of JAX
-        are traced, also those on concrete arrays.
-        """
-        found = [x if isinstance(x, Real) else self._readable(x) for x in arrays]
-        if any(x is None for x in found):
-            return None
-        on_host = all(isinstance(x, Real) or _is_numpy(x) for x in found)
-        return (numpy_namespace if on_host else self._xp, *found)
-
-    def _readable(self, x: Any) -> Any:
-        if _is_numpy(x) or type(x).__module__.partition(".")[0] == "array_api_strict":
-            return x
-        kernel = self._kernel
-        return kernel.readable(x) if kernel is not None and kernel.takes(x) else None
-
-
-def _is_numpy(x: Any) -> bool:
-    return is_numpy_array(x) or isinstance(x, np.generic)
-
-
-def _check_scale(inputs: Inputs, values: _Values) -> None:
-    """Refuse a scale exp(log_scale) that is no normal number of the dtype to compute in."""
-    found = values.of(inputs.log_scale)
-    if found is None:
-        return
-    each = _numbers(found[1])
-    info = inputs.xp.finfo(inputs.dtype)
-    low, high = math.log(float(info.smallest_normal)), math.log(float(info.max))
-    for value in map(float, each):
-        if not math.isfinite(value):
-            raise InputError(f"log_scale is {value}; wanted a finite number, ln(1 / temperature)")
-        if not low < value < high:
-            raise InputError(
-                f"log_scale is {value:g}, whose exponential no {info.dtype} holds; wanted "
-                "ln(1 / temperature): ln(100) = 4.6 for a scale of 100"
-            )
-
-
-def _numbers(x: Any) -> list[Any]:
-    """The numbers of an array of shape (), (T,) or (M, M), or a number alone."""
-    if isinstance(x, Real) or len(x.shape) == 0:
-        return [x]
-    return [number for k in range(x.shape[0]) for number in _numbers(x[k, ...])]
-
-
-def _check_bias(bias: Any, values: _Values) -> None:
-    """Refuse a bias, () or (M, M), that is not finite."""
-    found = None if bias is None else values.of(bias)
-    for value in [] if found is None else map(float, _numbers(found[1])):
-        if not math.isfinite(value):
-            raise InputError(f"bias is {value}; wanted finite numbers")
-
-
-def _largest_norm(inputs: Inputs, values: _Values) -> float:
-    """The norm of rows up to which their logits, and the sum of all terms, are no overflow.
-
-    It is infinite where the scale or the captions' features cannot be read. A logit is at most
-    (scale + hardness) * norm^2 * (1 + |s|^2), with |s| the norm of a caption's features; the sum
-    has a term for each sample and direction, as often as the direction weighs.
-    """
-    captions = [] if inputs.captions is None else [inputs.captions]
-    found = values.of(inputs.log_scale, *captions)
-    if found is None:
-        return math.inf
-    xp, scale, *features = found
-    terms = max(1, inputs.first.shape[0]) * sum(
-        max(1.0, direction.weight) for direction in inputs.objective.directions
-    )
-    power = float(scale if isinstance(scale, Real) else xp.max(scale))
-    hardness = inputs.objective.hardness
-    if hardness > 0.0:
-        power = float(np.logaddexp(power, math.log(hardness)))
-    some = bool(features) and features[0].shape[0] > 0  # a process may have no samples
-    damping = 1 + float(xp.max(row_norms(features[0], xp=xp))) ** 2 if some else 1.0
-    top = math.log2(float(inputs.xp.finfo(inputs.dtype).max))
-    room = top - power / math.log(2) - math.log2(8 * damping * terms)
-    return float(2.0 ** min(room / 2, top - 1))
-
-
-def _check_rows(inputs: Inputs, largest: float, values: _Values) -> None:
+def _check_rows(inputs: Inputs, largest: float, values: Values) -> None:
     """Refuse present rows with NaN or Inf, and those whose norm is 0, tiny, or over `largest`."""
     flags = inputs.flags
     for name, x_BD in inputs.rows.items():
@@ -195,7 +104,7 @@ def _check_rows(inputs: Inputs, largest: float, values: _Values) -> None:
             _refuse(row_norms(kept, xp=xp_) > largest, whose, "has", "have", what, _NORMALISE)
 
 
-def _check_features(captions: Array, values: _Values) -> None:
+def _check_features(captions: Array, values: Values) -> None:
     """Refuse features of captions, (B, F), that are not finite, or whose products may overflow."""
     found = values.of(captions)
     if found is not None:
@@ -209,7 +118,7 @@ def _check_features(captions: Array, values: _Values) -> None:
         _refuse(norm_B > largest, whose, "has", "have", what, _NORMALISE)
 
 
-def _check_fusion(inputs: Inputs, values: _Values) -> None:
+def _check_fusion(inputs: Inputs, values: Values) -> None:
     """Refuse weights that are not finite, and parts whose sum has no direction or is tiny."""
     rows, flags = inputs.rows, inputs.flags
     for name, parts in inputs.parts.items():

@@ -25,6 +25,9 @@ def test_wrong_types_are_named() -> None:
         gcl_loss(torch.tensor(image), torch.tensor(text), log_scale=1.0, ids=np.arange(4))
     with pytest.raises(InputTypeError, match="log_scale is a NoneType"):
         gcl_loss(image, text, log_scale=None)
+    for name in ("log_scale", "bias"):
+        with pytest.raises(InputTypeError, match=f"{name} has dtype complex128; wanted real"):
+            gcl_loss(image, text, **{"log_scale": 1.0, name: np.asarray(1j)})
     with pytest.raises(InputTypeError, match=r"wanted an Objective, .*preset\('gcl-drop'\)"):
         gcl_loss(image, text, log_scale=1.0, objective="gcl-drop")
     with pytest.raises(InputTypeError, match="real floating"):

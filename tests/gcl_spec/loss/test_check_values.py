@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from gcl_spec.errors import InputError
-from gcl_spec.loss.equation import gcl_loss
+from gcl_spec.loss.equation import contrastive_loss, gcl_loss
 from gcl_spec.normalize import l2_normalize
+from gcl_spec.objective import GCL, PRESETS, Objective
 
 
 def unit_rows(seed: int, *shape: int) -> np.ndarray:
@@ -35,6 +36,8 @@ BAD = {
         lambda i, t: (i, t, {"log_scale": 1000.0})
     ),
     "log_scale is -800, whose": lambda i, t: (i, t, {"log_scale": np.asarray(-800.0)}),
+    "bias is 1e+308, by which logits": lambda i, t: (i, t, {"bias": 1e308}),
+    "bias is -1e+307, by which": lambda i, t: (i, t, {"bias": np.full((3, 3), -1e307)}),
     # A row of nothing: both parts are absent, and the fused row is said to be present.
     "row 0 of 'image' and 'text' sum to 0": lambda i, t: (
         i,
@@ -81,3 +84,19 @@ def test_rows_of_16_bits_near_opposite_have_a_fusion() -> None:
     assert gcl_loss(image, text, log_scale=1.0) == wide
     with pytest.raises(InputError, match="row 1 of 'image' and 'text' sum to 0"):
         gcl_loss(image, np.stack([text[0], -image[1]]), log_scale=1.0)
+
+
+def test_a_bias_whose_logits_overflow_is_refused_in_the_dtype_of_the_rows() -> None:
+    """In cosines it is times the scale, and a sigmoid adds one for each negative."""
+    rows = {"image": np.eye(4, dtype=np.float32), "text": np.eye(4, dtype=np.float32)}
+    relative = Objective(bias_unit="cosine")
+    for rule, bias, scale in (
+        (GCL, 1e300, 1.0),
+        (relative, 1e35, 100.0),
+        (PRESETS["siglip"], -1e36, 1.0),
+    ):
+        with pytest.raises(InputError, match="by which logits or their sums overflow"):
+            contrastive_loss(rows, log_scale=np.log(scale), objective=rule, bias=bias)
+        for below in (bias * 1e-2 if abs(bias) < 1e40 else 1e34, 0.0):
+            near = contrastive_loss(rows, log_scale=np.log(scale), objective=rule, bias=below)
+            assert np.isfinite(near)

@@ -1,0 +1,46 @@
+"""The values of arrays where they can be read without waiting for a device."""
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_numpy_array
+from array_api_compat import numpy as numpy_namespace
+
+from gcl_spec._typing import ArrayNamespace
+from gcl_spec.loss.kernel import FrameworkKernel
+
+__all__ = ["Values"]
+
+
+class Values:
+    """The values of arrays of one framework, and of NumPy's, where they can be read right now.
+
+    Numbers are arrays without axes here.
+    """
+
+    def __init__(self, xp: ArrayNamespace, kernel: FrameworkKernel | None) -> None:
+        self._xp, self._kernel = xp, kernel
+
+    def of(self, *arrays: Any) -> Sequence[Any] | None:
+        """A namespace, and the arrays to look at with it; None where one cannot be read now.
+
+        What a framework reads as NumPy's is looked at in NumPy: under `jax.jit` operations of JAX
+        are traced, also those on concrete arrays.
+        """
+        found = [x if isinstance(x, Real) else self._readable(x) for x in arrays]
+        if any(x is None for x in found):
+            return None
+        on_host = all(isinstance(x, Real) or _is_numpy(x) for x in found)
+        return (numpy_namespace if on_host else self._xp, *found)
+
+    def _readable(self, x: Any) -> Any:
+        if _is_numpy(x) or type(x).__module__.partition(".")[0] == "array_api_strict":
+            return x
+        kernel = self._kernel
+        return kernel.readable(x) if kernel is not None and kernel.takes(x) else None
+
+
+def _is_numpy(x: Any) -> bool:
+    return is_numpy_array(x) or isinstance(x, np.generic)
