@@ -123,6 +123,8 @@ def with_settings(base: Config, name: str, settings: Settings) -> Config:
     Raises:
         ConfigError: an option is refused.
     """
+    if toml.objective(base.objective, base.model.modalities).loss == "sigmoid":
+        base = replace(base, objective=replace(base.objective, bias_start=0.0))  # its own start
     try:
         config = toml.loads(toml.dumps(base), settings)
     except ConfigError as error:

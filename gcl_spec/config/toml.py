@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gcl_spec._files.reading import parse_toml, read_regular
 from gcl_spec._words import nearest
+from gcl_spec.config.loss_options import check_loss_options
 from gcl_spec.config.options import Config, ObjectiveConfig
 from gcl_spec.config.ranges import check_ranges
 from gcl_spec.config.recipe_files import read_recipe, recipe_names
@@ -82,7 +83,7 @@ def loads(text: str, overrides: Sequence[str] = (), *, where: str = "config") ->
         config = _build(_parse(override), config, f"--set {override:.200}")
     config = with_paths(config, user_path)
     check_ranges(config)
-    objective(config.objective, config.model.modalities)
+    check_loss_options(config, objective(config.objective, config.model.modalities))
     return config
 
 

@@ -35,8 +35,8 @@ def check_values(inputs: Inputs, kernel: FrameworkKernel | None = None) -> None:
         kernel: the kernel of the arrays' framework, which reads them; NumPy's need none.
 
     Raises:
-        InputError: NaN or Inf; a scale, a bias, rows, features or sums of parts that are too large or too
-            small for the dtype; rows of norm 0.
+        InputError: NaN or Inf; a scale, a bias, rows, features or sums of parts that are too large
+            or too small for the dtype; rows of norm 0.
         NoPairError: no sample has both the query and the target of any direction.
     """
     values = Values(inputs.xp, kernel)

@@ -6,11 +6,11 @@ from operator import and_
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.two_sided import taken_apart, two_sided
+from gcl_spec.loss.two_sided import of_both_sides, taken_apart, two_sided
 from gcl_spec.normalize import l2_normalize, row_norms
 from gcl_spec.objective import Objective, fusion_weights, given_names, name_parts
 
-__all__ = ["Projected", "of_projections"]
+__all__ = ["Projected", "numbers_of", "of_projections"]
 
 
 class Projected(NamedTuple):
@@ -66,3 +66,21 @@ def of_projections(
         norms = {name: row_norms(projections[name], xp=xp) for name in names}
         weights = fusion_weights(objective, norms)
     return Projected(rows, flags, weights, ids, objective)
+
+
+def numbers_of(
+    log_scale: Array, bias: Array | None, objective: Objective, *, pairs: bool, xp: ArrayNamespace
+) -> tuple[Array, Array | None]:
+    """The scale and bias of a model as the loss of `of_projections` takes them.
+
+    Args:
+        log_scale: shape (), (T,), (M, M) or (G,), as `objective.scales` says.
+        bias: shape () or (M, M), or None.
+        objective: the objective of the model's modalities.
+        pairs: the rows are queries and targets, which have the numbers of the same modalities.
+        xp: the Array API namespace of the arrays.
+    """
+    if not pairs:
+        return log_scale, bias
+    scale = of_both_sides(log_scale, objective, bias=False, xp=xp)
+    return scale, None if bias is None else of_both_sides(bias, objective, bias=True, xp=xp)

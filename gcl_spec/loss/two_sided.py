@@ -9,10 +9,10 @@ it that of the target, which are encoded alike and taken apart only here, before
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gcl_spec._typing import Array
-from gcl_spec.objective import Objective, in_order, name_parts
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.objective import Direction, Objective, Pool, given_names, in_order, name_parts
 
-__all__ = ["target_name", "taken_apart", "two_sided"]
+__all__ = ["of_both_sides", "taken_apart", "target_name", "two_sided"]
 
 _TARGET = "target_"
 
@@ -29,16 +29,55 @@ def target_name(modality: str) -> str:
 def two_sided(objective: Objective) -> Objective:
     """The objective whose directions go from queries to targets, each with weight and pool.
 
+    A pool that names modalities is of the targets' rows of these.
+
     >>> from gcl_spec.objective import TRIPLETS
     >>> [str(direction) for direction in two_sided(TRIPLETS).directions]
     ['image+text->target_image', 'text->target_image+target_text']
     """
     directions = tuple(
-        replace(direction, target=target_name(direction.target))
+        replace(direction, target=target_name(direction.target), pool=_pool_of_targets(direction))
         for direction in objective.directions
     )
-    names = in_order(name for d in directions for name in (d.query, d.target))
+    names = in_order(
+        name
+        for d in directions
+        for name in (d.query, d.target, *(d.pool if isinstance(d.pool, tuple) else ()))
+    )
     return replace(objective, modalities=names, directions=directions)
+
+
+def _pool_of_targets(direction: Direction) -> Pool | tuple[str, ...] | None:
+    pool = direction.pool
+    return tuple(map(target_name, pool)) if isinstance(pool, tuple) else pool
+
+
+def of_both_sides(x: Array, objective: Objective, *, bias: bool, xp: ArrayNamespace) -> Array:
+    """The numbers of an objective's modalities as those of its `two_sided` one.
+
+    A target has the temperature and the bias of what it is: a picture has that of pictures.
+
+    Args:
+        x: a log_scale, shape (), (T,), (M, M) or (G,) as `objective.scales` says, or a bias, () or
+            (M, M).
+        objective: the objective of M modalities, of which G are given.
+        bias: whether `x` is a bias.
+        xp: the Array API namespace of `x`.
+
+    Returns:
+        The same of the M' modalities, and G' given ones, of `two_sided(objective)`.
+    """
+    if len(x.shape) == 0 or (not bias and objective.scales == "direction"):
+        return x
+    names, sides = objective.modalities, two_sided(objective).modalities
+    if not bias and objective.scales == "modality":
+        names, sides = given_names(names), given_names(sides)
+    index = {target_name(name): i for i, name in enumerate(names)}
+    index |= {name: i for i, name in enumerate(names)}
+    at = [index[name] for name in sides]
+    if len(x.shape) == 1:
+        return xp.stack([x[i] for i in at])
+    return xp.stack([xp.stack([x[i, k] for k in at]) for i in at])
 
 
 def taken_apart(rows: Mapping[str, Array]) -> dict[str, Array]:

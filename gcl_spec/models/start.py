@@ -1,6 +1,6 @@
 """The numbers at which the models of all backends start alike."""
 
-from math import inf, log
+from math import log
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import ConfigError
-from gcl_spec.objective import Objective, given_names
+from gcl_spec.objective import given_names
 
 __all__ = ["OF_THE_LOSS", "start_bias", "start_scale", "start_scales", "vector_widths"]
 
@@ -51,27 +51,8 @@ def start_bias(config: Config) -> FloatArray | None:
     if wanted == "none" and rule.loss != "sigmoid":
         return None
     count = len(rule.modalities)
-    if wanted == "share":
-        _check_shares(config, rule)
     shape = (count, count) if wanted in ("pair", "share") else ()
     return np.full(shape, config.objective.bias_start, np.float32)
-
-
-def _check_shares(config: Config, rule: Objective) -> None:
-    """Refuse shares of pools that are not all modalities', or whose terms are not equation 2's."""
-    plain = rule.positives == "each" and rule.debias == 0 and rule.bias_unit == "logit"
-    whole = all(rule.pool_names(d) == rule.modalities for d in rule.directions)
-    if rule.loss != "softmax" or not plain or not whole:
-        raise ConfigError(
-            "objective.bias = share: a softmax over all modalities has such shares: pool = all, "
-            "positives = each, debias = 0, bias_unit = logit"
-        )
-    for name, share in config.objective.shares.items():
-        if name not in rule.modalities or not 0 < share < inf:
-            raise ConfigError(
-                f"objective.shares.{name} = {share}: wanted a number above 0 for one of "
-                f"{', '.join(rule.modalities)}"
-            )
 
 
 def vector_widths(model: ModelConfig) -> dict[str, int]:

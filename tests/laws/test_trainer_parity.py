@@ -1,5 +1,6 @@
 """The torch and the JAX trainer are one trainer: same steps, and one checkpoint for both."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,28 @@ def test_several_temperatures_and_biases_are_parameters_of_the_loss() -> None:
     for trainer in fixed:
         run(trainer, 1)
         assert np.all(trainer.state()["params/logit_bias"] == 0.5)
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["objective.preset=triplets", "objective.pool=all", "objective.bias=pair"],
+        ["objective.preset=triplets", "objective.scales=pair"],
+        ["objective.preset=e5-omni"],
+        ["objective.bias=share", "objective.shares.image=2.0"],
+    ],
+)
+def test_queries_and_targets_share_the_numbers_of_their_modalities(sets: list[str]) -> None:
+    trainers = both(*sets)
+    steps = [[t.step(replace(batch(i), two_sided=True), lr=LR) for i in (0, 1)] for t in trainers]
+    for a, b in zip(*steps, strict=True):
+        assert {n: float(x) for n, x in a.items()} == pytest.approx(
+            {n: float(x) for n, x in b.items()}, rel=1e-5, abs=1e-6
+        )
+    one, two = (trainer.state() for trainer in trainers)
+    for name in one.keys() & {"params/log_scale", "params/logit_bias"}:
+        np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=1e-5)
+        assert one[name].ndim == 0 or np.std(one[name]) > 0, "each learns by itself"
 
 
 def test_steps_without_a_finite_loss_change_nothing() -> None:

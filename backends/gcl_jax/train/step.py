@@ -15,7 +15,7 @@ from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
 from gcl_spec.batch import Fuse
-from gcl_spec.loss.projected import of_projections
+from gcl_spec.loss.projected import numbers_of, of_projections
 from gcl_spec.loss.shares import balanced_bias
 from gcl_spec.models.start import OF_THE_LOSS
 from gcl_spec.objective import Objective
@@ -149,10 +149,12 @@ def _loss(
     flags = dict(zip(options.given, present.T, strict=True))
     pairs, raw = options.two_sided, options.fuse == "raw"
     made = of_projections(rows, flags, ids, options.objective, raw=raw, pairs=pairs, xp=jnp)
+    numbers = of_loss["log_scale"], of_loss.get("logit_bias")
+    scale, bias = numbers_of(*numbers, options.objective, pairs=pairs, xp=jnp)
     found = gcl_terms(
         made.rows,
-        log_scale=of_loss["log_scale"],
-        bias=of_loss.get("logit_bias"),
+        log_scale=scale,
+        bias=bias,
         objective=made.objective,
         weights=made.weights,
         present=made.present,

@@ -17,7 +17,7 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import InputError
-from gcl_spec.loss.projected import of_projections
+from gcl_spec.loss.projected import numbers_of, of_projections
 from gcl_spec.models.draws import step_seed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 from gcl_torch.cached.step import cached_step
@@ -150,11 +150,13 @@ class TorchTrainer:
         found = of_projections(
             rows, flags, ids, self._objective, raw=raw, pairs=pairs, xp=torch_namespace
         )
+        of_loss = self._model.log_scale, self._model.logit_bias
+        scale, bias = numbers_of(*of_loss, self._objective, pairs=pairs, xp=torch_namespace)
         try:
             terms = gcl_terms(
                 found.rows,
-                log_scale=self._model.log_scale,
-                bias=self._model.logit_bias,
+                log_scale=scale,
+                bias=bias,
                 objective=found.objective,
                 weights=found.weights,
                 present=found.present,

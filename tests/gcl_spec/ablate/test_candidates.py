@@ -7,7 +7,7 @@ import pytest
 from gcl_spec.ablate.candidates import CANDIDATES, DROPOUT, chosen, named, with_settings
 from gcl_spec.ablate.cells import Cell, cell_config, search_cells
 from gcl_spec.config.options import Config
-from gcl_spec.config.toml import objective
+from gcl_spec.config.toml import loads, objective
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.start import start_bias, start_scales
 
@@ -33,6 +33,12 @@ def test_a_sigmoid_starts_at_the_same_logits_at_any_scale(scale: str, start: flo
     assert (found.eval.tasks, found.optim.lr) == ("val_tasks", 0.003)
     own = {"mine": (*CANDIDATES["siglip-all"], "objective.bias_start=2")}
     assert cell_config(Config(), replace(cell, objective="mine"), own).objective.bias_start == 2
+
+
+def test_the_start_of_a_sigmoid_is_not_that_of_other_candidates() -> None:
+    base = loads("", ["objective.preset=siglip", "objective.bias_start=-10"])
+    assert with_settings(base, "gcl", CANDIDATES["gcl"]).objective.bias_start == 0
+    assert with_settings(base, "siglip", CANDIDATES["siglip"]).objective.bias_start == -10
 
 
 def test_several_temperatures_are_learned_from_the_scale_that_is_tried() -> None:

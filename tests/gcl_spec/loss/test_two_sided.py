@@ -1,12 +1,14 @@
 """Queries and targets, taken apart, give the sums over their own directions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gcl_spec.loss import contrastive_loss
-from gcl_spec.loss.two_sided import taken_apart, target_name, two_sided
+from gcl_spec.loss.two_sided import of_both_sides, taken_apart, target_name, two_sided
 from gcl_spec.normalize import l2_normalize
-from gcl_spec.objective import PAIRWISE, TRIPLETS, Objective
+from gcl_spec.objective import GCL, PAIRWISE, TRIPLETS, Direction, Objective, given_names
 
 
 @pytest.mark.parametrize("objective", [TRIPLETS, PAIRWISE], ids=["triplets", "pairwise"])
@@ -32,3 +34,27 @@ def test_names_and_settings_are_kept() -> None:
     assert goal.modalities == wanted
     assert (goal.pool, goal.self_term, goal.balance) == ("target", "keep", "pair")
     assert target_name("text") == "target_text"
+
+
+def test_a_target_has_the_numbers_of_its_modality() -> None:
+    """Made by hand for the modalities of `test_names_and_settings_are_kept`."""
+    pairs = np.arange(9.0).reshape(3, 3)  # image, text, image+text
+    found = of_both_sides(pairs, replace(TRIPLETS, scales="pair"), bias=False, xp=np)
+    np.testing.assert_array_equal(found, pairs[[0, 1, 2, 2]][:, [0, 1, 2, 2]])
+    np.testing.assert_array_equal(of_both_sides(pairs, TRIPLETS, bias=True, xp=np), found)
+    each = replace(TRIPLETS, scales="modality")
+    goal = two_sided(each)
+    assert given_names(goal.modalities) == ("target_image", "text", "image", "target_text")
+    wanted = [1.0, 2.0, 1.0, 2.0]
+    np.testing.assert_array_equal(
+        of_both_sides(np.asarray([1.0, 2.0]), each, bias=False, xp=np), wanted
+    )
+    for alone in (np.asarray(3.0), np.asarray([4.0, 5.0])):
+        assert of_both_sides(alone, TRIPLETS, bias=False, xp=np) is alone
+    assert of_both_sides(np.asarray(3.0), GCL, bias=True, xp=np) == 3
+
+
+def test_a_pool_of_names_is_of_targets() -> None:
+    views = (Direction("text", "image", pool=("image", "image+text")),)
+    (direction,) = two_sided(replace(GCL, directions=views)).directions
+    assert direction.pool == ("target_image", "target_image+target_text")

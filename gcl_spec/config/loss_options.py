@@ -1,0 +1,64 @@
+"""Checks of the options of biases, which are parameters of a model beside its objective."""
+
+from math import inf
+
+from gcl_spec.config.options import Config
+from gcl_spec.errors import ConfigError
+from gcl_spec.objective import Objective
+
+__all__ = ["check_loss_options"]
+
+
+def check_loss_options(config: Config, rule: Objective) -> None:
+    """Refuse options of biases that contradict each other, or change nothing.
+
+    Args:
+        config: the options.
+        rule: the objective that they make.
+
+    Raises:
+        ConfigError: there are such options.
+    """
+    own = config.objective
+    if own.bias == "share":
+        _check_shares(config, rule)
+    elif own.shares:
+        raise ConfigError(
+            f"objective.shares = {dict(own.shares)} are for objective.bias = share, not {own.bias}"
+        )
+    if rule.loss == "sigmoid":
+        return
+    if own.bias == "none" and (own.bias_start or own.bias_unit == "cosine"):
+        option = "bias_start" if own.bias_start else "bias_unit"
+        raise ConfigError(
+            f"objective.{option} = {getattr(own, option)}: a softmax has no bias unless "
+            "objective.bias = pair or share gives it one"
+        )
+    one_scale = own.scales == "one" or (not own.scales and rule.scales == "direction")
+    if own.bias == "one" and (rule.bias_unit == "logit" or one_scale):
+        raise ConfigError(
+            "objective.bias = one: one shift of all logits changes no softmax; "
+            "objective.bias = pair gives each pair of modalities its own"
+        )
+
+
+def _check_shares(config: Config, rule: Objective) -> None:
+    """Refuse shares of pools that are not all modalities', or whose terms are not equation 2's."""
+    if not config.optim.learn_bias:
+        raise ConfigError(
+            "objective.bias = share moves the bias in each step, and optim.learn_bias = false "
+            "keeps it fixed: leave one of them out"
+        )
+    plain = rule.positives == "each" and rule.debias == 0 and rule.bias_unit == "logit"
+    whole = all(rule.pool_names(d) == rule.modalities for d in rule.directions)
+    if rule.loss != "softmax" or not plain or not whole:
+        raise ConfigError(
+            "objective.bias = share: a softmax over all modalities has such shares: pool = all, "
+            "positives = each, debias = 0, bias_unit = logit"
+        )
+    for name, share in config.objective.shares.items():
+        if name not in rule.modalities or not 0 < share < inf:
+            raise ConfigError(
+                f"objective.shares.{name} = {share}: wanted a number above 0 for one of "
+                f"{', '.join(rule.modalities)}"
+            )

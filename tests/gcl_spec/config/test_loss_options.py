@@ -1,0 +1,52 @@
+"""Options of scales and biases that contradict each other, or would be ignored."""
+
+import pytest
+
+from gcl_spec.config.toml import loads
+from gcl_spec.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (["objective.positives=0.5"], "a softmax over all modalities"),
+        (["objective.preset=clip"], "pool = all"),
+        (["objective.loss=sigmoid"], "a softmax over all modalities"),
+        (["objective.shares.video=1.0"], "one of image, text"),
+        (["objective.shares.text=0.0"], "a number above 0"),
+        (["optim.learn_bias=false"], "moves the bias in each step"),
+    ],
+)
+def test_shares_that_no_bias_can_hold_are_refused(sets: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        loads("", ["objective.bias=share", *sets])
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (["objective.shares.image=2.0"], "are for objective.bias = share, not none"),
+        (["objective.shares.image=2.0", "objective.bias=pair"], "not pair"),
+        (["objective.bias_start=3"], "bias_start = 3.0: a softmax has no bias unless"),
+        (["objective.bias_unit=cosine"], "bias_unit = cosine: a softmax has no bias"),
+        (["objective.bias=one"], "one shift of all logits changes no softmax"),
+        (["objective.bias=one", "objective.scales=pair"], "changes no softmax"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(sets: list[str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        loads("", sets)
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["objective.bias=one", "objective.scales=pair", "objective.bias_unit=cosine"],
+        ["objective.bias=one", "objective.preset=e5-omni", "objective.bias_unit=cosine"],
+        ["objective.preset=siglip", "objective.bias_start=-3", "objective.bias_unit=cosine"],
+        ["objective.bias=pair", "objective.bias_start=0.5"],
+        ["objective.bias=share", "objective.shares.text=2.0", "objective.hardness=2"],
+    ],
+)
+def test_what_has_an_effect_is_not(sets: list[str]) -> None:
+    assert loads("", sets).objective.bias_unit in ("", "cosine")
