@@ -12,8 +12,8 @@ others add one ability each, and `isinstance` says whether a backend has it:
       BenchBackend      losses whose cost is measured: a `Bench` with a `Memory` meter
 
 What lies below this file defines its own: `Kernel` and its kin are in `gcl_spec.loss.kernel`, the
-arguments and results of a loss in `gcl_spec.loss.call`,
-`ChunkProducts` in `gcl_spec.chunk_products`, and `RankingBackend` in `gcl_spec.recall.protocol`.
+arguments and results of a loss in `gcl_spec.loss.call`, `ChunkProducts` in
+`gcl_spec.chunk_products`, and `RankingBackend` in `gcl_spec.recall.protocol`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -48,7 +48,7 @@ class Source(Protocol):
         ...
 
     def read_bytes(self, reference: str, /) -> bytes:
-        """The file of a picture, by the reference `Sample.image`.
+        """The content of a file, such as a picture or a video, by its reference in `Sample.given`.
 
         Raises:
             DataError: it is missing, damaged, or its path leads out of the data.

@@ -1,4 +1,8 @@
-"""The equation: the loss of a batch, on arrays of any framework."""
+"""The equation: the loss of a batch, on arrays of any framework.
+
+Start reading at `equation`, which is called; `plan` turns an objective into softmaxes, `plain`
+computes them as whole matrices, and `tiled` a tile at a time.
+"""
 
 from gcl_spec.loss.equation import (
     LossOptions,

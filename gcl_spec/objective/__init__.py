@@ -1,4 +1,7 @@
-"""What is contrasted with what: the objective as frozen data, and the presets."""
+"""What is contrasted with what: the objective as frozen data, and the presets.
+
+Start reading at `family`, which defines `Objective`; `presets` has the published ones by name.
+"""
 
 from gcl_spec.objective.family import (
     Balance,
