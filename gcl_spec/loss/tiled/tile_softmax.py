@@ -5,7 +5,7 @@ A block (m, n) holds the logits x of rows j of side a in modality m with rows k 
     x_jk = (scale / ln 2) e_m^j . e_n^k,    times 1 - S_j . S_k where m = n and there are captions.
 
 **Forward.** For every asked block, each row keeps three sums, and the loss is made of them alone
-(`gcl_spec.loss.terms.term_values`; arXiv 2509.25638, eq. 2):
+(`gcl_spec.loss.softmax_terms.SoftmaxTerms`; arXiv 2509.25638, eq. 2):
 
     others_j = log2 sum_{k in N(j)} 2^x_jk    N(j): present samples whose id is another's
     own_j    = log2 sum_{k in P(j)} 2^x_jk    P(j): the sample itself, or all samples of its id
