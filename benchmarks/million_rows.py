@@ -77,6 +77,7 @@ def main() -> None:
     space, columns = Space(asked.width), {"vector": asked.width}
     create_table(asked.folder, columns, "float32")
     table = Table(asked.folder, columns, "float32")
+    print(f"memory before: {peak():,.0f} MB", flush=True)
     fill(table, space, asked.rows, asked.appends)
     print(f"disk: {table.state()}, peak memory so far {peak():,.0f} MB", flush=True)
     begun = time.perf_counter()
