@@ -9,7 +9,7 @@ from gcl_spec.report.pieces import escape, page, plain_table
 __all__ = ["ablation_page", "figure"]
 
 _LEFT, _RIGHT, _LINE, _TOP, _FOOT = 190.0, 16.0, 20.0, 26.0, 44.0
-_WIDTH = 720.0
+_WIDTH, _LETTER = 720.0, 7.0
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#667085}line{stroke:#d0d5dd}"
     ".c0{fill:#3461d1;stroke:#3461d1}.c1{fill:#e07b39;stroke:#e07b39}"
@@ -34,15 +34,17 @@ def figure(rows: Sequence[AblationRow], *, alone: bool = False) -> str:
     values = [100 * value + 100 * s * (d or 0.0) for value, d in points.values() for s in (-1, 1)]
     low, high = (min(values) // 5 * 5, -(-max(values) // 5) * 5) if values else (0.0, 100.0)
     height = _TOP + _LINE * len(settings) + _FOOT
+    texts = [f"{objective}, {scale}" if scale else objective for objective, scale in settings]
+    left = max([_LEFT, *(_LETTER * len(text) + 14 for text in texts)])
 
     def x(percent: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (percent - low) / (high - low or 1.0)
+        return left + (_WIDTH - left - _RIGHT) * (percent - low) / (high - low or 1.0)
 
-    parts = [_axis(x, low, high, height), _legend([titles(shown)[name] for name in names])]
+    parts = [_axis(x, low, high, height), _legend([titles(shown)[name] for name in names], left)]
     for n, (objective, scale) in enumerate(settings):
         y = _TOP + _LINE * (n + 0.5)
-        text = escape(f"{objective}, {scale}" if scale else objective)
-        parts.append(f'<text x="{_LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
+        text = escape(texts[n])
+        parts.append(f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
         for m, name in enumerate(names):
             if (point := points.get((objective, scale, name))) is not None:
                 parts.append(_dot(x, y, *point, m % _COLOURS))
@@ -108,10 +110,10 @@ def _axis(x: Callable[[float], float], low: float, high: float, height: float) -
     )
 
 
-def _legend(labels: Sequence[str]) -> str:
+def _legend(labels: Sequence[str], left: float) -> str:
     return "".join(
-        f'<circle class="c{n % _COLOURS}" cx="{_LEFT + 150 * n:.0f}" cy="10" r="4"/>'
-        f'<text x="{_LEFT + 150 * n + 9:.0f}" y="14">{escape(label)}</text>'
+        f'<circle class="c{n % _COLOURS}" cx="{left + 150 * n:.0f}" cy="10" r="4"/>'
+        f'<text x="{left + 150 * n + 9:.0f}" y="14">{escape(label)}</text>'
         for n, label in enumerate(labels)
     )
 

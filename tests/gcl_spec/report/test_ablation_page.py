@@ -1,6 +1,7 @@
 """The page and the figure of an ablation."""
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from gcl_spec.evaluate.ablated import row_of
@@ -43,3 +44,10 @@ def test_the_page_has_what_failed_escaped_and_no_outside_resource() -> None:
     assert "With mean" in page
     assert "34.06" in page
     assert not re.search(r"(src|href)=", page)
+
+
+def test_long_names_have_room() -> None:
+    name = "temperature-per-pair+dropout-of-towers"
+    root = ElementTree.fromstring(figure([replace(ROWS[0], objective=name)], alone=True))
+    (label,) = [x for x in root.iter() if x.text and x.text.startswith(name)]
+    assert float(label.attrib["x"]) >= 6.5 * len(str(label.text)), "the text ends at x"
