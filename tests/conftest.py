@@ -12,7 +12,7 @@ from pathlib import Path
 
 from compiling import QUICKLY
 
-# Before a framework is imported. Tests run in two processes, so one thread each.
+# Before a framework is imported. Tests run in several processes, so one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("XLA_FLAGS", QUICKLY)
 

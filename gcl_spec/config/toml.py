@@ -26,7 +26,7 @@ from gcl_spec.config.user_paths import (
     with_paths,
 )
 from gcl_spec.errors import ConfigError
-from gcl_spec.objective import Objective, preset
+from gcl_spec.objective import Objective, Scales, preset
 
 __all__ = ["describe", "dumps", "load", "loads", "objective", "recipe_names"]
 
@@ -145,8 +145,12 @@ def objective(config: ObjectiveConfig, modalities: Sequence[str] | None = None) 
     own = ("preset", "bias", "bias_start", "shares")
     given = {name: value for name, value in asdict(config).items() if name not in own}
     changes = {name: value for name, value in given.items() if value != ""}
-    if changes.get("scales") == "one":
+    scales = changes.get("scales")
+    if scales == "one":
         del changes["scales"]
+    elif scales is not None and scales not in get_args(Scales):
+        words = ", ".join(("one", *get_args(Scales)))
+        raise ConfigError(f"objective.scales = {scales!r:.80}: must be one of {words}")
     return replace(preset(config.preset, modalities), **changes)
 
 

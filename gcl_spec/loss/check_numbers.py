@@ -2,38 +2,55 @@
 
 import math
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from gcl_spec._typing import Array
 from gcl_spec.errors import InputError
-from gcl_spec.loss.inputs import Inputs
 from gcl_spec.loss.readable import Values
 from gcl_spec.normalize import row_norms
+from gcl_spec.objective import Objective
 
-__all__ = ["check_numbers", "largest_norm"]
+__all__ = ["Numbers", "check_numbers", "largest_norm"]
 
 
-def check_numbers(inputs: Inputs, values: Values) -> None:
+class Numbers(NamedTuple):
+    """What is known of the size of a call's logits, without its rows."""
+
+    log_scale: Array | float
+    """ln(1 / temperature), a number, shape (), (T,), (M, M) or (G,)."""
+    bias: Array | float | None
+    """A number, shape (), (M, M), or None."""
+    captions: Array | None
+    """The features of captions, (B, F), or None."""
+    objective: Objective
+    samples: int
+    """The number B of samples."""
+    info: Any
+    """What the namespace's `finfo` says of the dtype to compute in."""
+
+
+def check_numbers(numbers: Numbers, values: Values) -> None:
     """Refuse a scale or a bias with which no loss can be computed.
 
     Args:
-        inputs: the arguments, whose shapes fit each other.
+        numbers: the scale and the bias, and what they are for.
         values: what reads their values.
 
     Raises:
         InputError: NaN or Inf, or a number that is too large or too small for the dtype.
     """
-    _check_scale(inputs, values)
-    _check_bias(inputs, values)
+    _check_scale(numbers, values)
+    _check_bias(numbers, values)
 
 
-def _check_scale(inputs: Inputs, values: Values) -> None:
+def _check_scale(numbers: Numbers, values: Values) -> None:
     """Refuse a scale exp(log_scale) that is no normal number of the dtype to compute in."""
-    found = values.of(inputs.log_scale)
+    found = values.of(numbers.log_scale)
     if found is None:
         return
-    info = inputs.xp.finfo(inputs.dtype)
+    info = numbers.info
     low, high = math.log(float(info.smallest_normal)), math.log(float(info.max))
     for value in _numbers(found[1]):
         if not math.isfinite(value):
@@ -45,23 +62,23 @@ def _check_scale(inputs: Inputs, values: Values) -> None:
             )
 
 
-def _check_bias(inputs: Inputs, values: Values) -> None:
+def _check_bias(numbers: Numbers, values: Values) -> None:
     """Refuse a bias, () or (M, M), that is not finite, or by which logits overflow."""
-    found = None if inputs.bias is None else values.of(inputs.bias)
+    found = None if numbers.bias is None else values.of(numbers.bias)
     if found is None:
         return
     power = 0.0
-    if inputs.objective.bias_unit == "cosine":
-        scale = values.of(inputs.log_scale)
+    if numbers.objective.bias_unit == "cosine":
+        scale = values.of(numbers.log_scale)
         power = -math.inf if scale is None else max(_numbers(scale[1])) / math.log(2)
-    room = _room(inputs) - power
+    room = _room(numbers) - power
     for value in _numbers(found[1]):
         if not math.isfinite(value):
             raise InputError(f"bias is {value}; wanted finite numbers")
         if value != 0 and math.log2(abs(value)) > room:
             raise InputError(
-                f"bias is {value:g}, by which logits or their sums overflow in {inputs.dtype}; "
-                f"wanted numbers up to {2.0**room:.0e}"
+                f"bias is {value:g}, by which logits or their sums overflow in "
+                f"{numbers.info.dtype}; wanted numbers up to {2.0**room:.0e}"
             )
 
 
@@ -72,40 +89,40 @@ def _numbers(x: Any) -> list[float]:
     return [number for k in range(x.shape[0]) for number in _numbers(x[k, ...])]
 
 
-def largest_norm(inputs: Inputs, values: Values) -> float:
+def largest_norm(numbers: Numbers, values: Values) -> float:
     """The norm of rows up to which their logits, and the sum of all terms, are no overflow.
 
     It is infinite where the scale or the captions' features cannot be read. A logit is at most
     (scale + hardness) * norm^2 * (1 + |s|^2), with |s| the norm of a caption's features.
 
     Args:
-        inputs: the arguments, whose shapes fit each other.
+        numbers: the scale and the captions, and what they are for.
         values: what reads their values.
     """
-    captions = [] if inputs.captions is None else [inputs.captions]
-    found = values.of(inputs.log_scale, *captions)
+    captions = [] if numbers.captions is None else [numbers.captions]
+    found = values.of(numbers.log_scale, *captions)
     if found is None:
         return math.inf
     xp, scale, *features = found
     power = float(scale if isinstance(scale, Real) else xp.max(scale))
-    hardness = inputs.objective.hardness
+    hardness = numbers.objective.hardness
     if hardness > 0.0:
         power = float(np.logaddexp(power, math.log(hardness)))
     some = bool(features) and features[0].shape[0] > 0  # a process may have no samples
     damping = 1 + float(xp.max(row_norms(features[0], xp=xp))) ** 2 if some else 1.0
-    room = _room(inputs) - power / math.log(2) - math.log2(damping)
-    top = math.log2(float(inputs.xp.finfo(inputs.dtype).max))
+    room = _room(numbers) - power / math.log(2) - math.log2(damping)
+    top = math.log2(float(numbers.info.max))
     return float(2.0 ** min(room / 2, top - 1))
 
 
-def _room(inputs: Inputs) -> float:
+def _room(numbers: Numbers) -> float:
     """log2 of the largest logit, or shift of one, with which no sum overflows.
 
     The sum of all terms has one for each sample and direction, as often as the direction weighs. A
     term is a few logits; a sigmoid's, as many as the row has negatives.
     """
-    rule, samples = inputs.objective, max(1, inputs.first.shape[0])
+    rule, samples = numbers.objective, max(1, numbers.samples)
     terms = samples * sum(max(1.0, direction.weight) for direction in rule.directions)
     if rule.loss == "sigmoid":
         terms *= samples * len(rule.modalities)
-    return math.log2(float(inputs.xp.finfo(inputs.dtype).max)) - math.log2(8 * terms)
+    return math.log2(float(numbers.info.max)) - math.log2(8 * terms)

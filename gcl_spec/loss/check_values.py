@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.errors import InputError, NoPairError
-from gcl_spec.loss.check_numbers import check_numbers, largest_norm
+from gcl_spec.loss.check_numbers import Numbers, check_numbers, largest_norm
 from gcl_spec.loss.inputs import Inputs
 from gcl_spec.loss.kernel import FrameworkKernel
 from gcl_spec.loss.readable import Values
@@ -40,10 +40,18 @@ def check_values(inputs: Inputs, kernel: FrameworkKernel | None = None) -> None:
         NoPairError: no sample has both the query and the target of any direction.
     """
     values = Values(inputs.xp, kernel)
-    check_numbers(inputs, values)
+    numbers = Numbers(
+        inputs.log_scale,
+        inputs.bias,
+        inputs.captions,
+        inputs.objective,
+        inputs.first.shape[0],
+        inputs.xp.finfo(inputs.dtype),
+    )
+    check_numbers(numbers, values)
     if inputs.captions is not None:
         _check_features(inputs.captions, values)
-    _check_rows(inputs, largest_norm(inputs, values), values)
+    _check_rows(inputs, largest_norm(numbers, values), values)
     if inputs.whole:
         check_pairs(inputs.objective, inputs.flags, inputs.xp, kernel)
     _check_fusion(inputs, values)

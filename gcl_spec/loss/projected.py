@@ -79,6 +79,10 @@ def numbers_of(
         objective: the objective of the model's modalities.
         pairs: the rows are queries and targets, which have the numbers of the same modalities.
         xp: the Array API namespace of the arrays.
+
+    Returns:
+        The scale, shape (), (T,), (M', M') or (G',), and the bias, () or (M', M'), or None; with
+        pairs M' and G' count the modalities of `gcl_spec.loss.two_sided.two_sided`.
     """
     if not pairs:
         return log_scale, bias

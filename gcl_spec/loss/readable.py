@@ -29,18 +29,14 @@ class Values:
         What a framework reads as NumPy's is looked at in NumPy: under `jax.jit` operations of JAX
         are traced, also those on concrete arrays.
         """
-        found = [x if isinstance(x, Real) else self._readable(x) for x in arrays]
-        if any(x is None for x in found):
-            return None
-        on_host = all(isinstance(x, Real) or _is_numpy(x) for x in found)
+        found: list[Any] = []
+        for x in arrays:
+            read, kernel = x, self._kernel
+            own = isinstance(x, Real | np.generic) or is_numpy_array(x)
+            if not own and type(x).__module__.partition(".")[0] != "array_api_strict":
+                read = kernel.readable(x) if kernel is not None and kernel.takes(x) else None
+            if read is None:
+                return None
+            found.append(read)
+        on_host = all(isinstance(x, Real | np.generic) or is_numpy_array(x) for x in found)
         return (numpy_namespace if on_host else self._xp, *found)
-
-    def _readable(self, x: Any) -> Any:
-        if _is_numpy(x) or type(x).__module__.partition(".")[0] == "array_api_strict":
-            return x
-        kernel = self._kernel
-        return kernel.readable(x) if kernel is not None and kernel.takes(x) else None
-
-
-def _is_numpy(x: Any) -> bool:
-    return is_numpy_array(x) or isinstance(x, np.generic)

@@ -65,7 +65,8 @@ def of_both_sides(x: Array, objective: Objective, *, bias: bool, xp: ArrayNamesp
         xp: the Array API namespace of `x`.
 
     Returns:
-        The same of the M' modalities, and G' given ones, of `two_sided(objective)`.
+        Shape (), (T,), (M', M') or (G',): the same of the M' modalities, of which G' are given, of
+        `two_sided(objective)`.
     """
     if len(x.shape) == 0 or (not bias and objective.scales == "direction"):
         return x

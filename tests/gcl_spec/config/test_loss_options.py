@@ -50,3 +50,9 @@ def test_what_would_be_ignored_is_refused(sets: list[str], said: str) -> None:
 )
 def test_what_has_an_effect_is_not(sets: list[str]) -> None:
     assert loads("", sets).objective.bias_unit in ("", "cosine")
+
+
+def test_a_wrong_kind_of_scales_is_told_all_that_there_are() -> None:
+    said = "objective.scales = 'pairs': must be one of one, direction, pair, modality"
+    with pytest.raises(ConfigError, match=said):
+        loads("", ["objective.scales=pairs"])
