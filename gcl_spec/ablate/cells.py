@@ -25,7 +25,7 @@ __all__ = [
 
 OBJECTIVES = (
     "clip", "triplets", "pairwise", "separation",
-    "gcl-without-i-t", "gcl-without-i-it", "gcl-without-t-it", "gcl", "gcl-drop",
+    "gcl-without-i-t", "gcl-without-to-it", "gcl-without-from-it", "gcl", "gcl-drop",
 )  # fmt: skip
 """The rows of tables 1 and 5 of the GCL paper (arXiv 2509.25638), pairwise, and GCL without the
 other positive of the same sample; all are keys of `gcl_spec.objective.PRESETS`."""

@@ -62,9 +62,9 @@ _TRIPLETS_OF_VIDEOS = (Direction("image+text", "video"), Direction("video+text",
 """WebVid-CoVR's (arXiv 2308.14746): a frame of a video, or all of it, with an edit to a video."""
 
 
-def _without(a: str, b: str) -> Objective:
-    """The paper's table 5: GCL without the two directions between `a` and `b`."""
-    return Objective(directions=tuple(d for d in GCL.directions if {d.query, d.target} != {a, b}))
+def _without(*directions: str) -> Objective:
+    """The paper's table 5: GCL without some directions, each given as "query->target"."""
+    return Objective(directions=tuple(d for d in GCL.directions if str(d) not in directions))
 
 
 PRESETS: Mapping[str, Objective] = MappingProxyType(
@@ -72,9 +72,9 @@ PRESETS: Mapping[str, Objective] = MappingProxyType(
         "gcl": GCL,
         "gcl-drop": Objective(same_sample="drop"),
         "gcl-keep-self": Objective(self_term="keep"),
-        "gcl-without-i-t": _without("image", "text"),
-        "gcl-without-i-it": _without("image", "image+text"),
-        "gcl-without-t-it": _without("text", "image+text"),
+        "gcl-without-i-t": _without("image->text", "text->image"),
+        "gcl-without-to-it": _without("image->image+text", "text->image+text"),
+        "gcl-without-from-it": _without("image+text->image", "image+text->text"),
         "clip": CLIP,
         "pairwise": PAIRWISE,
         "separation": SEPARATION,

@@ -20,7 +20,7 @@ from gcl_spec.errors import ConfigError
 from gcl_spec.objective import PRESETS
 from repository import REPOSITORY
 
-ABLATIONS = {"gcl-without-i-t", "gcl-without-i-it", "gcl-without-t-it"}
+ABLATIONS = {"gcl-without-i-t", "gcl-without-to-it", "gcl-without-from-it"}
 COMPOSED = [f"{system}-{objective}" for system in SYSTEMS for objective in objective_names()]
 
 
