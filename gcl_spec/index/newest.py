@@ -19,7 +19,7 @@ class Newest:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._version = -1
+        self._version: int | None = None
         self._kept: dict[Hashable, object] = {}
 
     def look(self) -> None:

@@ -41,6 +41,30 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_OF_CORE}/loss/tiled/test_shared_shift.py",
         *_TILES,
     ),
+    "gcl_spec/loss/tiled/meetings.py": (
+        f"{_OF_CORE}/loss/tiled/test_meetings.py",
+        _examples("gcl_spec.loss.tiled.meetings"),
+    ),
+    "gcl_spec/loss/check_numbers.py": (
+        f"{_OF_CORE}/loss/test_check_numbers.py",
+        f"{_OF_CORE}/loss/test_check_values.py",
+    ),
+    "gcl_spec/loss/two_sided.py": (
+        f"{_OF_CORE}/loss/test_two_sided.py",
+        _examples("gcl_spec.loss.two_sided"),
+    ),
+    "gcl_spec/loss/places.py": (
+        f"{_OF_CORE}/loss/test_places.py",
+        f"{_OF_CORE}/loss/test_softmax_terms.py",
+        "tests/laws/test_family_extremes.py",
+    ),
+    "gcl_spec/config/loss_options.py": (f"{_OF_CORE}/config/test_loss_options.py",),
+    "gcl_spec/conformance/asking.py": (f"{_OF_CORE}/conformance/test_asking.py",),
+    "gcl_spec/index/newest.py": (f"{_OF_CORE}/index/test_newest.py",),
+    "gcl_spec/index/one_error.py": (
+        f"{_OF_CORE}/index/test_one_error.py",
+        f"{_OF_CORE}/index/test_library.py",
+    ),
     "gcl_spec/evaluate/significance.py": (f"{_OF_CORE}/evaluate/test_significance.py",),
     "backends/gcl_jax/train/step.py": (
         "tests/gcl_jax/train/test_step.py",

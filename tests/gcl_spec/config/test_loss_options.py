@@ -1,9 +1,13 @@
 """Options of scales and biases that contradict each other, or would be ignored."""
 
+from dataclasses import replace
+
 import pytest
 
+from gcl_spec.config.loss_options import check_loss_options
 from gcl_spec.config.toml import loads
 from gcl_spec.errors import ConfigError
+from gcl_spec.objective import GCL, Direction
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,16 @@ def test_shares_that_no_bias_can_hold_are_refused(sets: list[str], said: str) ->
         (["objective.bias_unit=cosine"], "bias_unit = cosine: a softmax has no bias"),
         (["objective.bias=one"], "one shift of all logits changes no softmax"),
         (["objective.bias=one", "objective.scales=pair"], "changes no softmax"),
+        (["objective.bias=one", "objective.bias_unit=cosine"], "changes no softmax"),
+        (
+            [
+                "objective.bias=one",
+                "objective.bias_unit=cosine",
+                "objective.preset=e5-omni",
+                "objective.scales=one",
+            ],
+            "changes no softmax",
+        ),
     ],
 )
 def test_what_would_be_ignored_is_refused(sets: list[str], said: str) -> None:
@@ -56,3 +70,11 @@ def test_a_wrong_kind_of_scales_is_told_all_that_there_are() -> None:
     said = "objective.scales = 'pairs': must be one of one, direction, pair, modality"
     with pytest.raises(ConfigError, match=said):
         loads("", ["objective.scales=pairs"])
+
+
+def test_shares_want_every_pool_to_be_whole() -> None:
+    config = loads("", ["objective.bias=share"])
+    some = replace(GCL, directions=(*GCL.directions[1:], Direction("image", "text", pool="target")))
+    with pytest.raises(ConfigError, match="pool = all"):
+        check_loss_options(config, some)
+    check_loss_options(config, GCL)

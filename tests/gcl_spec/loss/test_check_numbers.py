@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import array_api_strict
 import numpy as np
 import pytest
+import torch
 
 from gcl_spec.errors import InputError
 from gcl_spec.loss.check_numbers import Numbers, check_numbers, largest_norm
@@ -47,3 +49,24 @@ def test_the_room_for_rows_shrinks_with_all_that_makes_logits() -> None:
     found = [largest_norm(x, VALUES) for x in more]
     assert max(hard, *found) < 0.2 * plain
     assert largest_norm(numbers(captions=np.zeros((0, 3))), VALUES) == pytest.approx(plain)
+
+
+def test_a_scale_that_cannot_be_read_refuses_no_bias() -> None:
+    rule = Objective(bias_unit="cosine")
+    check_numbers(numbers(torch.tensor(1.0), 1e38, rule), VALUES)
+    assert largest_norm(numbers(torch.tensor(1.0)), VALUES) == np.inf
+
+
+def test_the_longest_caption_and_every_sample_count() -> None:
+    captions = np.zeros((4, 1))
+    none = largest_norm(numbers(captions=captions), VALUES)
+    captions[2] = 10.0
+    assert largest_norm(numbers(captions=captions), VALUES) < 0.2 * none
+    by_samples = [largest_norm(numbers(samples=n), VALUES) for n in (0, 1, 2)]
+    assert by_samples[0] == by_samples[1] > by_samples[2]
+
+
+def test_a_number_goes_with_captions_of_a_strict_namespace() -> None:
+    info = array_api_strict.finfo(array_api_strict.float32)
+    given = numbers(0.0, captions=array_api_strict.ones((4, 1)), info=info)
+    assert 0 < largest_norm(given, Values(array_api_strict, None)) < np.inf

@@ -49,6 +49,7 @@ def test_a_target_has_the_numbers_of_its_modality() -> None:
     np.testing.assert_array_equal(
         of_both_sides(np.asarray([1.0, 2.0]), each, bias=False, xp=np), wanted
     )
+    np.testing.assert_array_equal(of_both_sides(pairs, each, bias=True, xp=np), found)
     for alone in (np.asarray(3.0), np.asarray([4.0, 5.0])):
         assert of_both_sides(alone, TRIPLETS, bias=False, xp=np) is alone
     assert of_both_sides(np.asarray(3.0), GCL, bias=True, xp=np) == 3
