@@ -1,8 +1,11 @@
 """Sections of a page that are put in place, or replaced, when the page is there already."""
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["framed", "with_section"]
+from gcl_spec.report.pieces import escape
+
+__all__ = ["framed", "notes", "with_section"]
 
 
 def framed(name: str, body: str) -> str:
@@ -18,3 +21,16 @@ def with_section(page: str, name: str, body: str) -> str | None:
     section = re.compile(rf'<section id="{re.escape(name)}">.*?</section>', re.DOTALL)
     found, count = section.subn(lambda _: framed(name, body), page, count=1)
     return found if count else None
+
+
+def notes(made: str, origin: Sequence[tuple[str, str]], lines: Sequence[str]) -> str:
+    """A list of remarks on what a section shows, of which the first says where it comes from.
+
+    Args:
+        made: what was done, such as "Measured".
+        origin: names and values, such as the data and its path; none: that remark is left out.
+        lines: the other remarks.
+    """
+    said = ", ".join(f"{name} {value}" for name, value in origin)
+    every = [*([f"{made}: {said}."] if said else []), *lines]
+    return f'<ul class="note">{"".join(f"<li>{escape(line)}</li>" for line in every)}</ul>'

@@ -6,7 +6,7 @@ from gcl_spec.evaluate.small.curve import METRIC, Curve, Measured
 from gcl_spec.evaluate.small.forms import FORMS
 from gcl_spec.report.charts import legend
 from gcl_spec.report.pieces import escape, plain_table
-from gcl_spec.report.replaced import framed, with_section
+from gcl_spec.report.replaced import framed, notes, with_section
 from gcl_spec.report.small_chart import Line, small_chart
 from gcl_spec.report.small_tables import curve_rows, meanings, pair_rows
 from gcl_spec.report.tables import short_kind
@@ -30,9 +30,6 @@ def with_curve(page: str, curve: Curve) -> str | None:
 
 
 def _body(curve: Curve) -> str:
-    origin = ", ".join(f"{name} {value}" for name, value in curve.origin)
-    lines = [*([f"Measured: {origin}."] if origin else []), *meanings(curve)]
-    notes = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return (
         "<h2>Small vectors</h2>"
         '<p class="note">hit@10 in percent by the bytes of a stored vector, whose axis is '
@@ -41,7 +38,8 @@ def _body(curve: Curve) -> str:
         f'<div class="panel">{legend(_names(curve))}{_average(curve)}</div><br>'
         f"{plain_table(curve_rows(curve))}<br>"
         f'<div class="tris wide">{_pairs(curve)}</div>'
-        f'{"".join(map(plain_table, pair_rows(curve)))}<ul class="note">{notes}</ul>'
+        f"{''.join(map(plain_table, pair_rows(curve)))}"
+        f"{notes('Measured', curve.origin, meanings(curve))}"
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gcl_spec.evaluate.sweeps.result import Sweep
 from gcl_spec.report.pieces import escape, plain_table
-from gcl_spec.report.replaced import framed, with_section
+from gcl_spec.report.replaced import framed, notes, with_section
 from gcl_spec.report.sweep_plot import Plot, excess_plots, hit_plots, triangle
 from gcl_spec.report.sweep_tables import summary, sweep_rows
 
@@ -25,16 +25,13 @@ def with_sweep(page: str, sweep: Sweep) -> str | None:
 
 
 def _body(sweep: Sweep) -> str:
-    origin = ", ".join(f"{name} {value}" for name, value in sweep.origin)
-    lines = [*([f"Swept: {origin}."] if origin else []), *summary(sweep)]
-    notes = "".join(f"<li>{escape(line)}</li>" for line in lines)
     shown = len(sweep.modalities) == 3
     return (
         "<h2>Pools of every composition</h2>"
         '<p class="note">The same concepts stand in each pool, each as one modality; only the '
         "shares of the modalities change.</p>"
         f"{_hits(sweep) if shown else ''}"
-        f'{plain_table(sweep_rows(sweep))}<ul class="note">{notes}</ul>'
+        f"{plain_table(sweep_rows(sweep))}{notes('Swept', sweep.origin, summary(sweep))}"
         f"{_excess(sweep) if shown else ''}"
     )
 

@@ -60,11 +60,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "gcl_spec/config/loss_options.py": (f"{_OF_CORE}/config/test_loss_options.py",),
     "gcl_spec/conformance/asking.py": (f"{_OF_CORE}/conformance/test_asking.py",),
-    "gcl_spec/index/newest.py": (f"{_OF_CORE}/index/test_newest.py",),
-    "gcl_spec/index/one_error.py": (
-        f"{_OF_CORE}/index/test_one_error.py",
-        f"{_OF_CORE}/index/test_library.py",
-    ),
     "gcl_spec/evaluate/significance.py": (f"{_OF_CORE}/evaluate/test_significance.py",),
     "backends/gcl_jax/train/step.py": (
         "tests/gcl_jax/train/test_step.py",

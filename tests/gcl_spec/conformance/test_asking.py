@@ -69,3 +69,22 @@ def test_rows_have_the_dtype_and_the_other_numbers_that_of_logits() -> None:
     found = backend_arrays(backend, case, dtype="float32", device="cpu")
     kinds = {name: str(x.dtype) for name, x in found.items()}
     assert kinds == dict.fromkeys(ARRAYS, "float32") | {"present": "bool", "ids": "int64"}
+
+
+class Kinds(ReferenceBackend):
+    """A backend whose arrays are the dtypes that they were to have."""
+
+    def from_numpy(self, x: Any, /, *, dtype: str, device: str) -> Any:
+        return dtype
+
+
+def test_rows_of_16_bits_have_numbers_of_32() -> None:
+    found = backend_arrays(Kinds(), whole(), dtype="bfloat16", device="cpu")
+    assert (found["z_MBD"], found["log_scale"], found["bias"]) == ("bfloat16", "float32", "float32")
+
+
+def test_without_a_dtype_every_array_keeps_its_own() -> None:
+    case = whole()
+    case = replace(case, z_MBD=case.z_MBD.astype(np.float32))
+    found = backend_arrays(Kinds(), case, device="cpu")
+    assert (found["z_MBD"], found["log_scale"]) == ("float32", "float64")

@@ -24,3 +24,4 @@ def test_errors_of_a_library_are_one_line_and_others_stay() -> None:
     ):
         raise DataError("our own")
     assert len(first_line(ValueError("x" * 999))) == 300
+    assert first_line(KeyError()) == "KeyError"
