@@ -1,7 +1,7 @@
 """Sections of a page that are put in place, or replaced, when the page is there already."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gcl_spec.report.pieces import escape
 
@@ -23,7 +23,7 @@ def with_section(page: str, name: str, body: str) -> str | None:
     return found if count else None
 
 
-def notes(made: str, origin: Sequence[tuple[str, str]], lines: Sequence[str]) -> str:
+def notes(made: str, origin: Sequence[tuple[str, str]], lines: Iterable[str]) -> str:
     """A list of remarks on what a section shows, of which the first says where it comes from.
 
     Args:
