@@ -2,7 +2,7 @@
 
 from math import inf
 
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, ObjectiveConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Objective
 
@@ -34,11 +34,27 @@ def check_loss_options(config: Config, rule: Objective) -> None:
             f"objective.{option} = {getattr(own, option)}: a softmax has no bias unless "
             "objective.bias = pair or share gives it one"
         )
+    _check_shifts(own, rule)
+
+
+def _check_shifts(own: ObjectiveConfig, rule: Objective) -> None:
+    """Refuse what shifts all logits of every softmax by the same number, which changes none."""
     one_scale = own.scales == "one" or (not own.scales and rule.scales == "direction")
-    if own.bias == "one" and (rule.bias_unit == "logit" or one_scale):
+    alike = rule.bias_unit == "logit" or one_scale
+    if own.bias == "one" and alike:
         raise ConfigError(
             "objective.bias = one: one shift of all logits changes no softmax; "
             "objective.bias = pair gives each pair of modalities its own"
+        )
+    if own.bias_start and alike:
+        raise ConfigError(
+            f"objective.bias_start = {own.bias_start}: biases of a softmax that all start at one "
+            "number change nothing by it; leave it out"
+        )
+    if own.bias != "none" and all(len(rule.pool_names(d)) == 1 for d in rule.directions):
+        raise ConfigError(
+            f"objective.bias = {own.bias}: each pool holds rows of one modality alone (pool = "
+            f"{rule.pool}), which a bias shifts alike, so it changes no softmax; use pool = all"
         )
 
 

@@ -93,12 +93,6 @@ class Problem:
     lift: Array | float = 0.0
     bounded: bool = True
 
-    def ask(self, plan: Sequence[Softmax]) -> "Problem":
-        """The problem of the same rows with the blocks that the softmaxes of a plan need."""
-        targets = {(softmax.query, t.modality) for softmax in plan for t in softmax.targets}
-        blocks = {(s.query, n) for s in plan for n in (*s.pool, *s.own)} | targets
-        return replace(self, blocks=tuple(sorted(blocks)), targets=tuple(sorted(targets)))
-
     def ask_for(self, asked: Asked, plan: Sequence[Softmax]) -> "Problem":
         """The problem of the same rows with the blocks, at their scales, that a plan's terms need.
 

@@ -57,6 +57,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_OF_CORE}/loss/test_places.py",
         f"{_OF_CORE}/loss/test_softmax_terms.py",
         "tests/laws/test_family_extremes.py",
+        "tests/laws/test_backends.py",
     ),
     "gcl_spec/config/loss_options.py": (f"{_OF_CORE}/config/test_loss_options.py",),
     "gcl_spec/conformance/asking.py": (f"{_OF_CORE}/conformance/test_asking.py",),

@@ -115,7 +115,10 @@ def test_dropout_is_of_training_alone_and_goes_on_as_it_would(which: int) -> Non
 
 
 def test_several_temperatures_and_biases_are_parameters_of_the_loss() -> None:
-    sets = ("objective.scales=modality", "objective.bias=pair", "objective.bias_start=0.5")
+    sets = (
+        *("objective.scales=modality", "objective.bias=pair"),
+        *("objective.bias_start=0.5", "objective.bias_unit=cosine"),
+    )
     state = both(*sets)[0].state()
     assert state["params/log_scale"].shape == (2,)
     assert state["params/logit_bias"].shape == (3, 3)

@@ -36,6 +36,10 @@ def test_shares_that_no_bias_can_hold_are_refused(sets: list[str], said: str) ->
         (["objective.bias=one"], "one shift of all logits changes no softmax"),
         (["objective.bias=one", "objective.scales=pair"], "changes no softmax"),
         (["objective.bias=one", "objective.bias_unit=cosine"], "changes no softmax"),
+        (["objective.bias=share", "objective.bias_start=1"], "all start at one number"),
+        (["objective.bias=pair", "objective.bias_start=-1"], "all start at one number"),
+        (["objective.bias=pair", "objective.preset=clip"], "rows of one modality alone"),
+        (["objective.bias=pair", "objective.preset=pairwise"], "rows of one modality alone"),
         (
             [
                 "objective.bias=one",
@@ -58,7 +62,12 @@ def test_what_would_be_ignored_is_refused(sets: list[str], said: str) -> None:
         ["objective.bias=one", "objective.scales=pair", "objective.bias_unit=cosine"],
         ["objective.bias=one", "objective.preset=e5-omni", "objective.bias_unit=cosine"],
         ["objective.preset=siglip", "objective.bias_start=-3", "objective.bias_unit=cosine"],
-        ["objective.bias=pair", "objective.bias_start=0.5"],
+        [
+            "objective.bias=pair",
+            "objective.bias_start=0.5",
+            "objective.scales=pair",
+            "objective.bias_unit=cosine",
+        ],
         ["objective.bias=share", "objective.shares.text=2.0", "objective.hardness=2"],
     ],
 )

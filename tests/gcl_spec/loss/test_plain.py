@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from asked import asked
 from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Problem
@@ -16,7 +17,7 @@ SCALE = 1.7
 
 
 def blocks(**options: Any) -> Any:
-    return plain_blocks(Problem((X, Y), (0, 1), **options).ask(make_plan(CLIP)), SCALE, xp=np)
+    return plain_blocks(asked(Problem((X, Y), (0, 1), **options), make_plan(CLIP)), SCALE, xp=np)
 
 
 def test_sums_over_other_samples_and_the_own() -> None:
@@ -48,7 +49,7 @@ def test_equal_ids_may_be_positives() -> None:
 
 
 def test_one_sample_has_no_others() -> None:
-    problem = Problem((X[:1], Y[:1]), (0, 1)).ask(make_plan(CLIP))
+    problem = asked(Problem((X[:1], Y[:1]), (0, 1)), make_plan(CLIP))
     assert (plain_blocks(problem, SCALE, xp=np).others == -np.inf).all()
 
 
@@ -56,7 +57,7 @@ def test_one_sample_has_no_others() -> None:
 def test_a_scale_far_from_1_with_rows_as_far_on_the_other_side(power: int) -> None:
     """Products of such rows alone are no numbers; those with the scale are."""
     row = 2.0 ** (-power / 2)
-    far = Problem((row * X, row * Y), (0, 1)).ask(make_plan(CLIP))
-    near = Problem((X, Y), (0, 1)).ask(make_plan(CLIP))
+    far = asked(Problem((row * X, row * Y), (0, 1)), make_plan(CLIP))
+    near = asked(Problem((X, Y), (0, 1)), make_plan(CLIP))
     found = plain_blocks(far, 2.0**power, xp=np)
     np.testing.assert_allclose(found.others, plain_blocks(near, 1.0, xp=np).others, rtol=1e-12)

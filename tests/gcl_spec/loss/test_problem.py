@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from asked import asked
 from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import (
     Problem,
@@ -19,10 +20,10 @@ FUSED = Problem(ROWS, (0, 1, (0, 1)))
 
 
 def test_the_blocks_that_are_asked_for() -> None:
-    assert Problem(ROWS, (0, 1)).ask(make_plan(CLIP)).blocks == ((0, 1), (1, 0))
-    asked = FUSED.ask(make_plan(GCL))
-    assert asked.blocks == tuple((m, n) for m in range(3) for n in range(3))
-    assert asked.targets == tuple((m, n) for m, n in asked.blocks if m != n)
+    assert asked(Problem(ROWS, (0, 1)), make_plan(CLIP)).blocks == ((0, 1), (1, 0))
+    problem = asked(FUSED, make_plan(GCL))
+    assert problem.blocks == tuple((m, n) for m in range(3) for n in range(3))
+    assert problem.targets == tuple((m, n) for m, n in problem.blocks if m != n)
 
 
 def test_a_mixed_row_is_the_normalised_sum() -> None:
@@ -73,7 +74,7 @@ def test_a_single_positive(ids: list[int] | None, positives: bool, one: bool) ->
 
 
 def test_what_is_known_before_the_numbers() -> None:
-    bare = without_arrays(mixed(FUSED.ask(make_plan(GCL)), np))
-    assert bare.blocks == FUSED.ask(make_plan(GCL)).blocks
+    bare = without_arrays(mixed(asked(FUSED, make_plan(GCL)), np))
+    assert bare.blocks == asked(FUSED, make_plan(GCL)).blocks
     assert (bare.rows, bare.mix, bare.parts) == ((), None, FUSED.parts)
-    assert hash(bare) == hash(without_arrays(FUSED.ask(make_plan(GCL))))
+    assert hash(bare) == hash(without_arrays(asked(FUSED, make_plan(GCL))))

@@ -10,6 +10,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
+from asked import asked
 from gcl_spec.loss.plain import direct_blocks
 from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Blocks, Problem, mixed
@@ -29,7 +30,7 @@ def problem_of(objective: Objective = GCL, dtype: Any = np.float64, **options: A
     rng = np.random.default_rng(0)
     rows = tuple(l2_normalize(rng.normal(size=(SAMPLES, WIDTH))).astype(dtype) for _ in range(2))
     parts = (0, 1, (0, 1))[: len(objective.modalities)]
-    problem = Problem(rows, parts, **options).ask(make_plan(objective))
+    problem = asked(Problem(rows, parts, **options), make_plan(objective))
     return mixed(problem, xp)
 
 
@@ -129,9 +130,8 @@ def test_shared_work_is_the_work_of_one(size: int, shift: float | None, ids: boo
     options = {"ids": np.arange(SAMPLES) % 19, "positives": True} if ids else {}
     problem = problem_of(**options)
     # Each row's logits are all negative, so that 1 = exp(0) in a sum of nothing would show.
-    problem = Problem(
-        (problem.rows[0] * 0.1 + 1, -problem.rows[1] * 0.1 - 1), (0, 1), **options
-    ).ask(make_plan(CLIP))
+    rows = (problem.rows[0] * 0.1 + 1, -problem.rows[1] * 0.1 - 1)
+    problem = asked(Problem(rows, (0, 1), **options), make_plan(CLIP))
     want = direct_blocks(problem, 3.0, xp=xp)
     alone = Tiles(problem, 3.0 / LN2, TILE, shift, xp)
     exact = gradients(alone, alone.sums())
@@ -153,7 +153,7 @@ def test_a_missing_row_far_above_all_others(positives: bool) -> None:
     text[~present[1]] = 0.0
     ids = np.arange(SAMPLES) % 8 if positives else None
     problem = Problem((image, text), (0, 1), present=present, ids=ids, positives=positives)
-    tiles = Tiles(problem.ask(make_plan(CLIP)), 1.0 / LN2, TILE, None, xp)
+    tiles = Tiles(asked(problem, make_plan(CLIP)), 1.0 / LN2, TILE, None, xp)
     sums = tiles.sums()
     assert blocks_of(sums, xp).others[0].max() < -600
     with np.errstate(over="raise", invalid="raise"):
@@ -164,7 +164,7 @@ def test_a_missing_row_far_above_all_others(positives: bool) -> None:
 def test_a_block_whose_sum_is_next_to_nothing() -> None:
     """Its share is 0, though 2 ** (shift - its logarithm) is more than a float holds."""
     rows = np.asarray([[1.0, 0.0], [-1.0, 0.0]])
-    problem = Problem((rows, rows), (0, 1)).ask(make_plan(CLIP))
+    problem = asked(Problem((rows, rows), (0, 1)), make_plan(CLIP))
     scale2 = 1033.0
     found = shared_shift(problem, scale2, xp)
     assert found.fits

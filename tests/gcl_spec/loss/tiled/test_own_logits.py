@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from asked import asked
 from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Problem, embeddings_of, mixed
 from gcl_spec.loss.tiled.own_logits import OwnDots, own_sums
@@ -15,7 +16,7 @@ SCALE = 3.5
 
 
 def problem(rows: Any = ROWS, **options: Any) -> Problem:
-    return mixed(Problem(tuple(rows), (0, 1, (0, 1)), **options).ask(make_plan(GCL)), np)
+    return mixed(asked(Problem(tuple(rows), (0, 1, (0, 1)), **options), make_plan(GCL)), np)
 
 
 @pytest.mark.parametrize("step", [None, 1, 3])

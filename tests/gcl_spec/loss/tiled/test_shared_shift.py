@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from asked import asked
 from gcl_spec.loss.equation import contrastive_loss
 from gcl_spec.loss.plain import plain_blocks
 from gcl_spec.loss.plan import make_plan
@@ -27,7 +28,7 @@ def fits(scale: float, cosine: float, dtype: type = np.float32) -> bool:
     image[:, 0] = 1
     text = image.copy()
     text[7] = cosine, np.sqrt(1 - cosine**2)
-    problem = Problem((image, text, image), (0, 1, 2)).ask(make_plan(GCL))
+    problem = asked(Problem((image, text, image), (0, 1, 2)), make_plan(GCL))
     return bool(shared_shift(problem, scale / LN2, np).fits)
 
 
@@ -45,7 +46,7 @@ def test_a_missing_row_does_not_count() -> None:
     image = np.eye(4, dtype=np.float32)
     text, present = image.copy(), np.ones((2, 4), bool)
     text[1], present[1, 1] = 0, False
-    problem = Problem((image, text), (0, 1), present=present).ask(make_plan(CLIP))
+    problem = asked(Problem((image, text), (0, 1), present=present), make_plan(CLIP))
     assert shared_shift(problem, 150 / LN2, np).fits
     text[2] = -text[2]
     assert not shared_shift(problem, 150 / LN2, np).fits
@@ -77,7 +78,7 @@ def numbers(scale2: float, damp: np.ndarray | None = None) -> tuple[float, bool]
     """Shift and fit of 3 modalities and 5 samples in float32, the longest row of norm 2."""
     norms = np.array([0.5, 1, 2, 1, 0.5], np.float32)[:, None]
     image = norms * np.eye(5, dtype=np.float32)
-    problem = Problem((image / 4, image, image / 2), (0, 1, 2), damp=damp).ask(make_plan(GCL))
+    problem = asked(Problem((image / 4, image, image / 2), (0, 1, 2), damp=damp), make_plan(GCL))
     found = shared_shift(problem, scale2, np)
     return float(found.shift), bool(found.fits)
 
@@ -95,7 +96,7 @@ def test_the_shift_is_what_the_largest_logit_needs() -> None:
 def test_the_last_logit_that_fits() -> None:
     """With 4 terms in float32 the smallest logit may be 126 - 23 - 2 below the shift."""
     image = np.array([[1, 0], [1, 0]], np.float32)
-    problem = Problem((image, -image), (0, 1)).ask(make_plan(CLIP))
+    problem = asked(Problem((image, -image), (0, 1)), make_plan(CLIP))
     largest = 100.5
     assert shared_shift(problem, largest, np).shift == largest - (126 - 24 - 2)
     assert shared_shift(problem, largest, np).fits
@@ -130,7 +131,7 @@ def test_processes_with_rows_of_their_own_agree_on_the_shift_of_all(
     rows /= np.linalg.norm(rows, axis=-1, keepdims=True) * np.linspace(0.9, 1.1, 9)[:, None]
     damp, present = rows[0, :, :3], rng.random((2, 9)) > 0.3
     whole = Problem(tuple(rows), (0, 1), present=present, damp=damp, bounded=bounded)
-    whole = whole.ask(make_plan(CLIP))
+    whole = asked(whole, make_plan(CLIP))
     cuts = [slice(0, 0), slice(0, 1), slice(1, 9)]
     barrier, parts = Barrier(len(cuts)), [None] * len(cuts)
 

@@ -12,6 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from asked import asked
 from gcl_spec.conformance.cases.fixed import Case
 from gcl_spec.conformance.cases.strategies import cases
 from gcl_spec.loss.equation import checked
@@ -52,7 +53,7 @@ def problem_of(
         captions=None if captions is None else xp.asarray(captions),
         xp=xp,
     )
-    return mixed(prepare(inputs).ask(make_plan(case.objective)), xp)
+    return mixed(asked(prepare(inputs), make_plan(case.objective)), xp)
 
 
 def fusions(case: Case) -> list[int | None]:

@@ -6,6 +6,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
+from asked import asked
 from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Blocks, Problem, embeddings_of, mixed
 from gcl_spec.loss.tiled.loop import Tiles
@@ -27,7 +28,7 @@ def problem_of(weighted: bool, positives: bool) -> Problem:
     weights = ((rng.uniform(1, 2, SAMPLES), rng.uniform(1, 2, SAMPLES)),) if weighted else None
     ids = np.asarray([0, 0, 1, 2, 3, 4, 5])
     problem = Problem(z, (0, 1, (0, 1)), weights=weights, ids=ids, positives=positives)
-    return mixed(problem.ask(make_plan(GCL)), xp)
+    return mixed(asked(problem, make_plan(GCL)), xp)
 
 
 def written_out(problem: Problem, g: Blocks) -> Gradients:
