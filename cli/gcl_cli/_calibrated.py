@@ -65,9 +65,9 @@ def show_calibrations_of_seeds(every: "Sequence[Mapping[str, Report]]") -> None:
 
 
 def _say_missing(names: "Iterable[str]") -> None:
-    from gcl_spec.evaluate.calibrations.known import CALIBRATIONS
+    from gcl_spec.evaluate.calibrations.known import FITTED
 
     fitted = set(names)
-    missing = [name for name in CALIBRATIONS if name not in fitted]
+    missing = [name for name in FITTED if name not in fitted]
     if missing:
         say(f"not fitted: {', '.join(missing)}")

@@ -42,7 +42,7 @@ __all__ = ["command"]
     "--only",
     multiple=True,
     metavar="NAME",
-    help="Fit this one; may be given several times.  [default: all]",
+    help="Fit this one; may be given several times.  [default: all that the run can have]",
 )
 @backend_option()
 @device_option()
@@ -69,21 +69,23 @@ def command(
     realign    moves each modality onto the images' mean and trace
     whiten     centres, then gives all directions the same variance
     cfu+bank   cfu, then bank
+    bias       adds the biases of the run's own training, where it has any; needs no rows
 
     `gcl eval RUN --calibration NAME` uses one, and --calibration all compares them.
     """
-    from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, meaning
+    from gcl_spec.evaluate.calibrations.known import check_name, meaning
     from gcl_spec.progress import open_progress
     from gcl_spec.run.calibrated import MOST, calibrate
     from gcl_spec.run.folder import RunFolder
     from gcl_spec.run.loaded import load_run
+    from gcl_spec.run.own_biases import calibrations_of
 
-    names = only or CALIBRATIONS
-    width = max(len(name) for name in names)
-    lines = [f"{name:<{width}}  {meaning(name)}" for name in names]
+    for name in only:
+        check_name(name)
     loaded = load_run(
         run, backend=backend, device=device, step=step, allow_unverified=allow_unverified
     )
+    names = only or calibrations_of(loaded.config)
     folder = RunFolder.open(run, allow_unverified=allow_unverified)
     with open_progress() as reporter:
         fitted = calibrate(
@@ -99,8 +101,12 @@ def command(
         say(f"warning: left out: {reason}", err=True)
     if len(fitted.bad) > 3:
         say(f"warning: left out: {len(fitted.bad) - 3} more", err=True)
-    for line in lines:
-        say(line)
+    width = max(len(name) for name in names)
+    for name in names:
+        say(f"{name:<{width}}  {meaning(name)}")
+    if not fitted.rows:
+        say(f"made of the run's own numbers: {fitted.files[0].parent}")
+        return
     asked = f"; queries: {_counts(fitted.queries)}" if queries is not None else ""
     say(f"fitted on {_counts(fitted.rows)}{asked}: {fitted.files[0].parent}")
 

@@ -30,6 +30,7 @@ from gcl_spec.registry import choose_device
 from gcl_spec.run.calibrated import calibrate, each_calibration
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.run.own_biases import refuse_without_biases
 from gcl_spec.run.seeds import seed_folder
 from gcl_spec.train.open_data import open_data
 from gcl_spec.train.seeds import SeedRun, planned
@@ -71,8 +72,8 @@ class Ablation:
         """All cells, those of the first seed first.
 
         Raises:
-            ConfigError: an objective, scale or calibration is none; the base names a seed; a run in
-                the folder was started with other options.
+            ConfigError: an objective, scale or calibration is none, or is of biases that a cell has
+                not; the base names a seed; a run in the folder was started with other options.
             CheckpointError: a run in the folder is damaged.
         """
         return self.checked(cells(self.objectives, self.scales, self.seeds))
@@ -84,7 +85,9 @@ class Ablation:
         for name in self.calibrations:
             check_name(name)
         for cell in some:
-            self._planned(cell)
+            config = self._planned(cell).config
+            for name in self.calibrations:
+                refuse_without_biases(name, config, cell.name)
         return [*some]
 
     def left(self, some: Sequence[Cell] | None = None) -> list[Cell]:

@@ -107,6 +107,14 @@ class Places:
         scale = self._scale(self._key(term, m, n, "plain"))
         return self._shift((m, n) if self.many_shifts else None, scale)
 
+    def cosine_shift(self, term: int, m: int, n: int) -> Array | float:
+        """The shift of a direction's cosines between two modalities, a number or shape ().
+
+        Logits are scale * (cosine + shift); without a bias it is 0.
+        """
+        shift = self.shift(term, m, n)
+        return 0.0 if shift is None else shift / self._scale(self._key(term, m, n, "plain"))
+
     def plain_share(self, term: int, m: int, n: int) -> Array | float:
         """The scale of logits over that of the same logits with hardness, a number or shape ()."""
         plain, hard = (self._scale(self._key(term, m, n, role)) for role in _BOTH)

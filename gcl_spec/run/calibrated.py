@@ -1,4 +1,7 @@
-"""Fits calibrations on training rows of a run, or other rows without labels; evaluates them."""
+"""Fits calibrations on training rows of a run, or other rows without labels; evaluates them.
+
+The one of the run's own biases (`gcl_spec.run.own_biases`) needs no rows.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +16,11 @@ from gcl_spec.data.open import open_source
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
 from gcl_spec.errors import DataError
-from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, fit
+from gcl_spec.evaluate.calibrations.known import BIAS, fit
 from gcl_spec.evaluate.calibrations.rows import (
     Encode,
     EncodedOnce,
+    Fitting,
     Rows,
     rows_of,
     same_roles,
@@ -34,6 +38,7 @@ from gcl_spec.run.calibration_files import (
 )
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.loaded import LoadedRun
+from gcl_spec.run.own_biases import calibrations_of, own_biases, refuse_without_biases
 from gcl_spec.run.readable_items import readable_encoder
 from gcl_spec.tasks.held_out import hold_out
 from gcl_spec.tasks.task import Item, Task
@@ -50,7 +55,7 @@ class Fitted:
     """What `calibrate` has done.
 
     files: those of the calibrations.
-    rows: the numbers of rows by modality, as candidates.
+    rows: the numbers of rows by modality, as candidates; none where nothing is fitted on rows.
     queries: the same as queries; equal to `rows` where the same rows stand for both.
     bad: why samples could not be used.
     """
@@ -69,7 +74,7 @@ def calibrate(
     data: str | None = None,
     queries: str | None = None,
     most: int = MOST,
-    names: Sequence[str] = CALIBRATIONS,
+    names: Sequence[str] | None = None,
 ) -> Fitted:
     """Fit calibrations on rows without labels, and store them beside the run.
 
@@ -81,25 +86,36 @@ def calibrate(
         queries: rows that stand for queries alone, so that those of `data` stand for candidates
             alone; when not given those of `data` stand for both.
         most: how many samples are taken at most, evenly from all of each.
-        names: of `CALIBRATIONS`.
+        names: of `CALIBRATIONS`; all that this run can have when not given.
 
     Raises:
+        ConfigError: there is none of a name, or it is of biases, and the run has none.
         DataError: there is no usable row.
         CheckpointError: the run has other weights by now.
         FileError: a file cannot be written.
     """
-    candidates, bad = training_rows(loaded, reporter, data=data, most=most)
-    samples, asked = same_roles(candidates), candidates
-    if queries is not None:
+    names = calibrations_of(loaded.config) if names is None else names
+    for name in names:
+        refuse_without_biases(name, loaded.config, str(run.path))
+    samples: Fitting = {}
+    candidates: dict[str, Rows] = {}
+    bad: tuple[str, ...] = ()
+    asked = candidates
+    if any(name != BIAS for name in names):
+        candidates, bad = training_rows(loaded, reporter, data=data, most=most)
+        samples, asked = same_roles(candidates), candidates
+    if samples and queries is not None:
         asked, more = training_rows(loaded, reporter, data=queries, most=most)
         samples, bad = with_roles({"query": asked, "candidate": candidates}), (*bad, *more)
-    weights = weights_checksum(run.found(str(loaded.step)).state)
-    counts = _counts(samples)
+    state = run.found(str(loaded.step)).state
+    weights, counts = weights_checksum(state), _counts(samples)
     files = []
     for name in names:
         path = calibration_file(run, name)
         path.parent.mkdir(exist_ok=True)
-        write(path, fit(name, samples), Origin(weights, loaded.step, counts))
+        own = name == BIAS
+        chain = own_biases(loaded.config, state) if own else fit(name, samples)
+        write(path, chain, Origin(weights, loaded.step, {} if own else counts))
         files.append(path)
     return Fitted(tuple(files), _counts(candidates), _counts(asked), bad)
 

@@ -13,6 +13,7 @@ from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, Chain, check_name
 from gcl_spec.evaluate.calibrations.store import read
 from gcl_spec.run.checkpoint import Found
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.run.own_biases import refuse_without_biases
 from gcl_spec.run.weights import trained_weights
 
 __all__ = [
@@ -49,11 +50,12 @@ def calibration_of(run: RunFolder, name: str, found: Found) -> Chain:
         found: the checkpoint.
 
     Raises:
-        ConfigError: there is no calibration of this name.
+        ConfigError: there is no calibration of this name, or it is of biases, and the run has none.
         CheckpointError: it was not fitted, is damaged, or was fitted for other weights.
     """
     path = calibration_file(run, name)
     if not path.exists():
+        refuse_without_biases(name, run.config(), str(run.path))
         raise CheckpointError(
             f"{run.path} has no calibration {name!r}; fit it: gcl calibrate {run.path}"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from called import call_on_run
+from called import call, call_on_run
 from fake import FakeBackend
 from gcl_cli import calibrate, eval
 from gcl_spec.errors import CheckpointError, ConfigError
@@ -18,6 +18,7 @@ from gcl_spec.run.calibrated import training_rows
 from gcl_spec.run.loaded import load_run
 from gcl_spec.train.training import run_training
 from loop_config import fast
+from trained import trained_run
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +98,16 @@ def test_queries_of_their_own(run: Path, data_folder: Path, tmp_path: Path) -> N
     np.testing.assert_array_equal(means["0/query/text"], mean_row(asked["text"].whole))
     for name in ("mean", "bank"):
         call_on_run(eval.command, copy, "--data", data_folder, "--calibration", name)
+
+
+def test_the_biases_of_a_run_need_no_rows(run: Path, data_folder: Path, tmp_path: Path) -> None:
+    reason = "was trained without a bias"
+    with pytest.raises(ConfigError, match=reason):
+        call_on_run(calibrate.command, run, "--only", "bias")
+    with pytest.raises(ConfigError, match=reason):
+        call_on_run(eval.command, run, "--data", data_folder, "--calibration", "bias")
+    assert "bias" not in call_on_run(calibrate.command, run).output
+    trained_run(tmp_path / "run", "objective.bias=pair")
+    out = call(calibrate.command, tmp_path / "run", "--only", "bias", "--allow-unverified").output
+    assert "bias  adds the run's own bias of the query's and candidate's modalities" in out
+    assert "made of the run's own numbers:" in out

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_numpy_array
+from array_api_compat import array_namespace, is_numpy_array
 
 from gcl_spec._typing import Array, FloatArray
 from gcl_spec.errors import InputError
-from gcl_spec.evaluate.calibrations.calibration import like, of_key
+from gcl_spec.evaluate.calibrations.calibration import like, of_key, with_modality
 from gcl_spec.evaluate.calibrations.rows import (
     ROUNDING,
     Fitting,
@@ -76,7 +76,7 @@ class Bank:
     def apply(self, rows: Rows, role: Role) -> Array:
         """Rows (N, D + A): which modality a query is of, or the biases of a candidate."""
         if role == "query":
-            return _with_modality(rows, in_order(self.references), self.name)
+            return _asked(rows, in_order(self.references), self.name)
         xp = array_namespace(rows.whole)
         return xp.concat([rows.whole, -self.biases(rows.whole)], axis=1)
 
@@ -141,7 +141,7 @@ class Standard:
     def apply(self, rows: Rows, role: Role) -> Array:
         """Rows (N, D + A): which modality a query is of, or a scaled candidate and its biases."""
         if role == "query":
-            return _with_modality(rows, self.queries, self.name)
+            return _asked(rows, self.queries, self.name)
         xp, x_ND = array_namespace(rows.whole), rows.whole
         mean_A = like(of_key(self.means, self.name, role, rows.modality), x_ND)
         deviation_1 = like(of_key(self.deviations, self.name, role, rows.modality), x_ND)
@@ -177,18 +177,14 @@ def _mean_of_largest(scores_NR: Array, k: int) -> Array:
     return xp.mean(xp.sort(scores_NR, axis=1)[:, -k:], axis=1)
 
 
-def _with_modality(rows: Rows, asked: Sequence[str], name: str) -> Array:
-    """Rows (N, D + A) with 1 at the place of their modality."""
+def _asked(rows: Rows, asked: Sequence[str], name: str) -> Array:
+    """Rows (N, D + A) of queries with 1 at the place of their modality (`with_modality`)."""
     if rows.modality not in asked:
         raise InputError(
             f"the calibration {name!r} was fitted without queries of {rows.modality} (it has "
             f"{', '.join(asked)}); fit it on data that has them: gcl calibrate RUN --data ROWS"
         )
-    xp, x_ND = array_namespace(rows.whole), rows.whole
-    which_A = xp.asarray(
-        [float(one == rows.modality) for one in asked], dtype=x_ND.dtype, device=device(x_ND)
-    )
-    return xp.concat([x_ND, xp.broadcast_to(which_A, (x_ND.shape[0], len(asked)))], axis=1)
+    return with_modality(rows, asked)
 
 
 def _second(z_ND: Array) -> FloatArray:

@@ -1,6 +1,6 @@
-"""What every calibration is: fitted on rows without labels, it makes other rows of rows."""
+"""Calibrations make other rows of rows; most are fitted on rows without labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ from gcl_spec._typing import Array, FloatArray
 from gcl_spec.errors import InputError
 from gcl_spec.evaluate.calibrations.rows import Fitting, Role, Rows, key
 
-__all__ = ["Calibration", "like", "of_key"]
+__all__ = ["Calibration", "FittedCalibration", "like", "of_key", "with_modality"]
 
 
 class Calibration(Protocol):
@@ -23,15 +23,6 @@ class Calibration(Protocol):
     name: ClassVar[str]
     meaning: ClassVar[str]
     """One line for users."""
-
-    @classmethod
-    def fit(cls, samples: Fitting) -> Self:
-        """The calibration of a space.
-
-        Args:
-            samples: NumPy rows of queries and candidates by modality; they need no labels.
-        """
-        ...
 
     def apply(self, rows: Rows, role: Role) -> Array:
         """The rows to search with, shape (N, D + `appended`), of the library and dtype of `rows`.
@@ -53,6 +44,19 @@ class Calibration(Protocol):
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
         """The calibration of this state."""
+        ...
+
+
+class FittedCalibration(Calibration, Protocol):
+    """A calibration that is made of rows."""
+
+    @classmethod
+    def fit(cls, samples: Fitting) -> Self:
+        """The calibration of a space.
+
+        Args:
+            samples: NumPy rows of queries and candidates by modality; they need no labels.
+        """
         ...
 
 
@@ -84,3 +88,17 @@ def of_key(state: Mapping[str, FloatArray], name: str, role: Role, modality: str
             f"{known}); fit it on data that has them: gcl calibrate RUN --data ROWS"
         )
     return found
+
+
+def with_modality(rows: Rows, asked: Sequence[str]) -> Array:
+    """Rows (N, D + A) of queries with 1 at the place of their modality, and 0 at the others.
+
+    Args:
+        rows: whose modality is one of `asked`.
+        asked: the A modalities that have a place.
+    """
+    xp, x_ND = array_namespace(rows.whole), rows.whole
+    which_A = xp.asarray(
+        [float(one == rows.modality) for one in asked], dtype=x_ND.dtype, device=device(x_ND)
+    )
+    return xp.concat([x_ND, xp.broadcast_to(which_A, (x_ND.shape[0], len(asked)))], axis=1)

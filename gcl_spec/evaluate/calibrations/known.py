@@ -11,8 +11,9 @@ from gcl_spec._words import nearest
 from gcl_spec.errors import ConfigError
 from gcl_spec.evaluate.calibrations.align import ReAlign, Whiten
 from gcl_spec.evaluate.calibrations.biases import Bank, Standard
-from gcl_spec.evaluate.calibrations.calibration import Calibration
+from gcl_spec.evaluate.calibrations.calibration import Calibration, FittedCalibration
 from gcl_spec.evaluate.calibrations.centre import CentredParts, Mean
+from gcl_spec.evaluate.calibrations.own_biases import OwnBiases
 from gcl_spec.evaluate.calibrations.rows import (
     ROLES,
     Encode,
@@ -26,7 +27,9 @@ from gcl_spec.evaluate.calibrations.rows import (
 from gcl_spec.tasks.item import Item
 
 __all__ = [
+    "BIAS",
     "CALIBRATIONS",
+    "FITTED",
     "Chain",
     "apply_to_columns",
     "apply_to_items",
@@ -36,10 +39,15 @@ __all__ = [
     "meaning",
 ]
 
-_KINDS: Mapping[str, type[Calibration]] = {
+_OF_ROWS: Mapping[str, type[FittedCalibration]] = {
     kind.name: kind for kind in (Mean, CentredParts, Bank, Standard, ReAlign, Whiten)
 }
-CALIBRATIONS: tuple[str, ...] = (*_KINDS, "cfu+bank")
+_KINDS: Mapping[str, type[Calibration]] = {**_OF_ROWS, OwnBiases.name: OwnBiases}
+FITTED: tuple[str, ...] = (*_OF_ROWS, "cfu+bank")
+"""The names of those that are fitted on rows."""
+BIAS = OwnBiases.name
+"""The name of the one that is made of a run's own biases."""
+CALIBRATIONS: tuple[str, ...] = (*FITTED, BIAS)
 """The names that users may choose."""
 
 
@@ -85,17 +93,20 @@ class Chain:
 
 
 def fit(name: str, samples: Fitting) -> Chain:
-    """The calibration of a name in `CALIBRATIONS`, fitted on rows without labels.
+    """The calibration of a name in `FITTED`, fitted on rows without labels.
 
     Args:
         name: of one calibration, or of several that apply one after another, such as "cfu+bank".
         samples: NumPy rows by role and modality.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is none of this name, or it is not fitted on rows.
     """
-    links: list[Calibration] = []
-    for kind in _kinds(name):
+    check_name(name)
+    if any(part not in _OF_ROWS for part in name.split("+")):
+        raise ConfigError(f"calibration {name!r}: {BIAS} is a run's own, and not fitted on rows")
+    links: list[FittedCalibration] = []
+    for kind in (_OF_ROWS[part] for part in name.split("+")):
         if links:
             samples = with_roles({role: _all_after(links[-1], samples, role) for role in ROLES})
         links.append(kind.fit(samples))

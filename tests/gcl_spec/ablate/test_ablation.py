@@ -173,3 +173,10 @@ def test_what_is_refused_before_anything_is_trained(
     with pytest.raises(ConfigError, match=reason):
         other.run(FakeBackend(), Said())
     assert numbers(Cell("gcl", "16", 0).folder(ablation.out)) == before
+
+
+def test_biases_at_search_are_for_cells_that_have_them(ablation: Ablation) -> None:
+    asked = replace(ablation, objectives=["siglip", "gcl"], calibrations=["bias"])
+    with pytest.raises(ConfigError, match="bias: gcl at scale 16, seed 0 was trained without a"):
+        asked.cells()
+    assert len(replace(asked, objectives=["siglip"]).cells()) == 2

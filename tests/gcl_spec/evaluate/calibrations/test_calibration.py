@@ -6,11 +6,11 @@ from array_api_compat import array_namespace
 
 from gapped_rows import drawn
 from gcl_spec.errors import ConfigError, InputError
-from gcl_spec.evaluate.calibrations.known import CALIBRATIONS, fit, from_arrays
+from gcl_spec.evaluate.calibrations.known import FITTED, fit, from_arrays
 from gcl_spec.evaluate.calibrations.rows import ROLES, Rows, same_roles
 
 
-@pytest.mark.parametrize("name", CALIBRATIONS)
+@pytest.mark.parametrize("name", FITTED)
 def test_every_one_is_an_inner_product_in_any_library(name: str) -> None:
     """The same rows in float32 of NumPy, torch and the strict namespace."""
     import array_api_strict
@@ -34,7 +34,7 @@ def test_every_one_is_an_inner_product_in_any_library(name: str) -> None:
 def test_what_was_not_fitted_is_refused() -> None:
     rows = drawn(0)
     samples = same_roles({name: rows[name] for name in ("image", "text")})
-    for name in CALIBRATIONS:
+    for name in FITTED:
         chain = fit(name, samples)
         if name != "cfu":  # it needs no more than the parts
             with pytest.raises(InputError, match="gcl calibrate"):
