@@ -1,10 +1,10 @@
 """Makes mutants of a module, each with one small change of its syntax tree."""
 
 import ast
+import pickle
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 __all__ = ["Mutant", "mutants"]
@@ -59,19 +59,28 @@ class Mutant:
 def mutants(module: str, source: str) -> Iterator[Mutant]:
     """Every mutant of a module, each with one change."""
     tree = ast.parse(source)
-    lines, seen = ast.unparse(tree).splitlines(), set[str]()
-    nodes = list(_nodes(tree))
-    for place, node in enumerate(nodes):
-        for change in _changes(node):
-            # The copy has its nodes in the same order.
-            copy = deepcopy(tree)
-            change(list(_nodes(copy))[place])
-            text = ast.unparse(ast.fix_missing_locations(copy))
+    statements, seen = list(tree.body), set[str]()
+    lines = ast.unparse(tree).splitlines()
+    for at, statement in enumerate(statements):
+        for line, changed in _changed(statement):
+            tree.body = [*statements[:at], *changed.body, *statements[at + 1 :]]
+            text = ast.unparse(tree)
             pairs = zip_longest(lines, text.splitlines(), fillvalue="")
             shown = next((f"{a.strip()} -> {b.strip()}" for a, b in pairs if a != b), "")
             if shown and text not in seen:
                 seen.add(text)
-                yield Mutant(module, _line(node), shown, text)
+                yield Mutant(module, line, shown, text)
+
+
+def _changed(statement: ast.stmt) -> Iterator[tuple[int, ast.Module]]:
+    """A module's statement with each of its changes, and about where the change is."""
+    alone = ast.Module([statement], [])
+    packed = pickle.dumps(alone)
+    for place, node in enumerate(_nodes(alone)):
+        for change in _changes(node):
+            copy = pickle.loads(packed)  # has its nodes in the same order
+            change(next(islice(_nodes(copy), place, None)))
+            yield _line(node), copy
 
 
 def _line(node: ast.AST) -> int:

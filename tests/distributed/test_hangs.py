@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from prepared import server
 from several_processes import free_port, joined
 
+BACKENDS = os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(",")
 TIMEOUT = 4
 # Heads on vectors, and the loss with the fewest products: what compiles soonest.
 SETS = [
@@ -40,6 +42,7 @@ class Run:
         words = [word for value in sets for word in ("--set", value)]
         self.logs = [folder / f"{rank}.log" for rank in range(SIZE)]
         self.children = []
+        self.folder = folder
         self._metrics = folder / "run" / "metrics.jsonl"
         for rank, log in enumerate(self.logs):
             file = stack.enter_context(log.open("w"))
@@ -70,28 +73,49 @@ class Run:
         return code, next((line for line in reversed(lines) if line.startswith("error:")), "")
 
 
-@pytest.mark.parametrize(
-    ("rank", "number"), [(0, signal.SIGSTOP), (1, signal.SIGSTOP), (1, signal.SIGKILL)]
-)
-def test_the_others_end_and_say_which_it_was(
-    backend_name: str, tmp_path: Path, rank: int, number: signal.Signals
-) -> None:
+Trouble = tuple[str, int, signal.Signals]
+STOPPED: list[Trouble] = [(name, rank, signal.SIGSTOP) for name in BACKENDS for rank in range(SIZE)]
+KILLED: list[Trouble] = [(name, 1, signal.SIGKILL) for name in BACKENDS]
+
+
+def named(trouble: Trouble) -> str:
+    name, rank, number = trouble
+    return f"{name}-{rank}-{number.name}"
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Trouble, Run]]:
+    """A training for each trouble, one process of which is in it.
+
+    All of them wait at once, since most of the time is waiting.
+    """
     with ExitStack() as stack:
-        run = Run(stack, backend_name, tmp_path)
-        run.wait_for_steps()
-        run.children[rank].send_signal(number)
-        code, said = run.end_of(1 - rank)
-        text = "\n".join(run.said())
-        assert code == 1, text
-        why = "has gone" if number == signal.SIGKILL else f"has not answered for {TIMEOUT} s"
-        assert said.startswith(f"error: process {1 - rank} of 2 cannot go on: process {rank} {why}")
-        assert "Traceback" not in text
-        if number == signal.SIGSTOP:
-            run.children[rank].send_signal(signal.SIGCONT)
-            run.children[rank].wait(timeout=240)  # whom nobody waits for ends, too
-            assert "Traceback" not in "\n".join(run.said())
-        config = (tmp_path / "run" / "config.toml").read_text()
-        assert re.search(rf"timeout = {TIMEOUT}\.0", config)
+        runs = {}
+        for trouble in (*STOPPED, *KILLED):
+            name, rank, number = trouble
+            runs[trouble] = Run(stack, name, tmp_path_factory.mktemp("run"))
+            runs[trouble].wait_for_steps()
+            runs[trouble].children[rank].send_signal(number)
+        yield runs
+
+
+@pytest.mark.parametrize("trouble", [*KILLED, *STOPPED], ids=named)
+def test_the_others_end_and_say_which_it_was(
+    troubled: dict[Trouble, Run], trouble: Trouble
+) -> None:
+    (_, rank, number), run = trouble, troubled[trouble]
+    code, said = run.end_of(1 - rank)
+    text = "\n".join(run.said())
+    assert code == 1, text
+    why = "has gone" if number == signal.SIGKILL else f"has not answered for {TIMEOUT} s"
+    assert said.startswith(f"error: process {1 - rank} of 2 cannot go on: process {rank} {why}")
+    assert "Traceback" not in text
+    if number == signal.SIGSTOP:
+        run.children[rank].send_signal(signal.SIGCONT)
+        run.children[rank].wait(timeout=240)  # whom nobody waits for ends, too
+        assert "Traceback" not in "\n".join(run.said())
+    config = (run.folder / "run" / "config.toml").read_text()
+    assert re.search(rf"timeout = {TIMEOUT}\.0", config)
 
 
 def test_a_signal_to_one_is_no_failure(backend_name: str, tmp_path: Path) -> None:

@@ -73,12 +73,12 @@ def test_a_campaign(tmp_path: Path) -> None:
         "scripts/mutate.py",
         "gcl_spec/train/optimizer_rules.py",
         "--count",
-        "3",
+        "2",
     ]
     done = subprocess.run([*command, "--json", out], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| `gcl_spec/train/optimizer_rules.py` | 3 | 0 | 0 |" in done.stdout
-    assert [record["outcome"] for record in json.loads(out.read_text())] == ["killed"] * 3
+    assert "| `gcl_spec/train/optimizer_rules.py` | 2 | 0 | 0 |" in done.stdout
+    assert [record["outcome"] for record in json.loads(out.read_text())] == ["killed"] * 2
     unknown = subprocess.run(
         [sys.executable, "scripts/mutate.py", "x.py"],
         cwd=REPOSITORY,
