@@ -150,7 +150,7 @@ def backward_tile(
     p = d_logits(negatives, placed, w_a, w_b, a, b, masks, layout, xp)
     half = 0.5 if same else 1.0  # `p` then counts every pair twice
     by_scale, by_shift = None, None
-    if layout.family:
+    if layout.places:
         by_scale = half * LN2 * by_scales(p, x, scales, xp)
     if scales.shifts is not None:
         by_shift = half * by_shifts(negatives, scales, xp)

@@ -17,8 +17,9 @@ from gcl_jax import gcl_loss
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import gcl_loss as plain_loss
 from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.tiled.scales import sigmoid
 from gcl_spec.normalize import l2_normalize
-from gcl_spec.objective import CLIP, GCL, SEPARATION, Objective
+from gcl_spec.objective import CLIP, GCL, PRESETS, SEPARATION, Objective
 
 SAMPLES = 37
 IDS = np.arange(SAMPLES) % 29
@@ -157,21 +158,36 @@ def test_vmap_over_the_temperature() -> None:
     assert np.asarray(found) == pytest.approx(want, rel=1e-5)
 
 
-@pytest.mark.parametrize("mode", ["reverse", "forward"])
-def test_second_derivatives_are_right(mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "objective"),
+    [("reverse", CLIP), ("forward", CLIP), ("reverse", PRESETS["siglip-all"])],
+)
+def test_second_derivatives_are_right(mode: str, objective: Objective) -> None:
     """JAX differentiates the backward pass as it stands."""
     with jax.enable_x64(True):
         image, text = (jnp.asarray(rows(n, SAMPLES, 6)) for n in (0, 1))
         along = jnp.asarray(rows(3, SAMPLES, 6))
+        bias = -3.0 if objective.loss == "sigmoid" else None
         found = []
         for loss in (partial(gcl_loss, tile=16), partial(plain_loss, xp=jnp)):
-            first = jax.grad(lambda x, loss=loss: loss(x, text, log_scale=2.0, objective=CLIP))
+            first = jax.grad(
+                lambda x, loss=loss: loss(x, text, log_scale=2.0, objective=objective, bias=bias)
+            )
             if mode == "forward":
                 second = partial(lambda first, x: jax.jvp(first, (x,), (along,))[1], first)
             else:
                 second = jax.grad(lambda x, first=first: jnp.vdot(first(x), along))
             found.append(jax.jit(second)(image))
         np.testing.assert_allclose(found[0], found[1], rtol=1e-8, atol=1e-11)
+
+
+def test_the_derivative_of_a_sigmoid_is_finite_everywhere() -> None:
+    """Second derivatives of tiles pass through it, also where an exponential would overflow."""
+    x = jnp.asarray([-1e6, -130.0, -3.0, 0.0, 2.0, 130.0], jnp.float32)
+    s = np.exp(-np.logaddexp(0, -np.log(2) * np.asarray(x, np.float64)))
+    with jax.debug_nans(True):
+        found = jax.vmap(jax.grad(lambda y: sigmoid(y, jnp)))(x)
+    np.testing.assert_allclose(found, np.log(2) * s * (1 - s), rtol=1e-6, atol=1e-30)
 
 
 def test_forward_mode_is_an_error() -> None:

@@ -90,3 +90,14 @@ def test_a_sigmoid_keeps_the_digits_of_small_and_large_logits() -> None:
     np.testing.assert_allclose(softplus(x, xp)[:2], np.exp(x[:2] * LN2), rtol=1e-13)
     np.testing.assert_allclose(sigmoid(x, xp)[:2], np.exp(x[:2] * LN2), rtol=1e-13)
     np.testing.assert_allclose(sigmoid(x, xp)[2:], [0.5, 1 / (1 + np.exp(-2)), 1], rtol=1e-13)
+
+
+def test_a_sigmoid_of_single_precision_keeps_its_digits() -> None:
+    """A sum of small terms is as exact as its terms, which 1 + exp(x) alone would round away."""
+    x = np.linspace(-120.0, 120.0, 481).astype(np.float32)
+    exact = np.logaddexp(0, LN2 * x.astype(np.float64))
+    np.testing.assert_allclose(softplus(x, xp), exact, rtol=5e-7)
+    np.testing.assert_allclose(
+        sigmoid(x, xp), np.exp(LN2 * x.astype(np.float64) - exact), rtol=5e-7
+    )
+    assert sigmoid(np.asarray([-1e6], np.float32), xp) == np.finfo(np.float32).smallest_normal
