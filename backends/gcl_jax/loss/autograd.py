@@ -1,6 +1,5 @@
 """The two passes over tiles as one function of JAX with a derivative of its own."""
 
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from gcl_spec.loss.tiled.pull_back import Gradients
 from gcl_spec.loss.tiled.row_sums import Own, RowSums, blocks_of, weights_of
 from gcl_spec.loss.tiled.scales import scales_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
-from gcl_spec.loss.tiled.tile_logits import LN2, Layout
+from gcl_spec.loss.tiled.tile_logits import LN2, Layout, Side
 
 __all__ = ["Data", "Fixed", "Static", "row_sums"]
 
@@ -114,22 +113,31 @@ def _forward(static: Static, data: Data, fixed: Fixed) -> tuple[Outputs, _Residu
             others, own, mean = blocks_of(sums, jnp)[:3]
             rest = None
         else:
-            single, rest = _own(problem, data.scale, static.axis_name)
+            single, rest = _own(tiles, data.scale, static.axis_name)
             sums = sums._replace(own=single)  # weights of a single positive need its count only
             others, own, mean = blocks_of(sums, jnp).others, single.logs.top, single.linear
         residuals = _Residuals(data, fixed, sums, shift, fits)
         return (others, own, mean, rest, sums.own.count), residuals
 
 
-def _own(problem: Problem, scale: jax.Array, axis_name: str | None) -> tuple[Own, jax.Array]:
-    """The logits of the own rows, (K, B), in the rows' dtype, and what these lack in digits."""
+def _own(tiles: Tiles, scale: jax.Array, axis_name: str | None) -> tuple[Own, jax.Array]:
+    """The logits of the own rows, (K, B), in the rows' dtype, and what these lack in digits.
+
+    They are computed in float64, one tile after the other: the rows of a tile take little memory.
+    """
     with jax.enable_x64(True):
-        bare = replace(problem, shift=None)
-        largest, scales = scales_of(bare, scale.astype(jnp.float64), jnp)
-        exact = own_sums(bare, largest, jnp, dtype=jnp.float64, ratios=scales.ratios)
-        linear, count = (x.astype(scale.dtype) for x in exact[1:])
-        rest = (exact.linear - linear.astype(jnp.float64)).astype(scale.dtype)
-    linear, rest, count = (of_first(x, axis_name) for x in (linear, rest, count))
+        largest, scales = scales_of(tiles.problem, scale.astype(jnp.float64), jnp)
+
+        def of_tile(side: Side) -> tuple[jax.Array, ...]:
+            """The logits of the T samples of a tile, their rest and their number, (K, T) each."""
+            problem = tiles.problem_of(side)
+            exact = own_sums(problem, largest, jnp, dtype=jnp.float64, ratios=scales.ratios)
+            linear, count = (x.astype(scale.dtype) for x in exact[1:])
+            rest = (exact.linear - linear.astype(jnp.float64)).astype(scale.dtype)
+            return linear, rest, count
+
+        found = jax.lax.map(of_tile, tiles.sides)
+    linear, rest, count = (of_first(tiles.joined(x), axis_name) for x in found)
     logs = LogSums(jnp.where(count > 0, linear, -jnp.inf), jnp.zeros_like(linear))
     return Own(logs, linear, count), rest
 

@@ -1,6 +1,7 @@
 """The loss tile by tile in JAX: `gcl_spec.loss.tiled.loop` as scans, compiled once for all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -111,7 +112,7 @@ class Tiles:
             return (others, own), None
 
         others, own = _scan(of_two, start, self.every)
-        others, own = jax.tree.map(self._joined, (others, own))
+        others, own = jax.tree.map(self.joined, (others, own))
         if layout.sigmoid:
             others = LogSums(others / LN2, jnp.zeros_like(others))
         elif shift is not None:
@@ -153,6 +154,23 @@ class Tiles:
             found, total = _scan(two, _scan(one, start, self.diagonal), self.pairs)
         found, total = jax.tree.map(lambda x: x * derivatives.factor, (found, total))
         return self._gathered(found, total)
+
+    def joined(self, x: jax.Array) -> jax.Array:
+        """One array, (K, B), of that of all tiles, (tiles, K, T)."""
+        return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
+
+    def problem_of(self, side: Side) -> Problem:
+        """The problem of the T samples of one tile, (T, D) by rows, without ids and shifts."""
+        present = None if side.present is None else side.present > 0
+        return replace(
+            self.problem,
+            rows=tuple(side.kind(c, self.layout) for c in range(self.layout.rows)),
+            mix=side.mix,
+            present=present,
+            ids=None,
+            damp=side.damp,
+            shift=None,
+        )
 
     def _tile(
         self, a: Side, b: Side, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
@@ -214,10 +232,6 @@ class Tiles:
         x = jnp.pad(x, [(0, pad if k == axis else 0) for k in range(x.ndim)])
         shape = (*x.shape[:axis], self.count, self.tile, *x.shape[axis + 1 :])
         return jnp.moveaxis(x.reshape(shape), axis, 0)
-
-    def _joined(self, x: jax.Array) -> jax.Array:
-        """One array, (K, B), of that of all tiles, (tiles, K, T)."""
-        return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
 
 
 def _scan(step: Callable[[Any, Share], tuple[Any, None]], start: Any, turns: Share) -> Any:
