@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add, and_
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,9 @@ from array_api_compat import array_namespace
 from gcl_spec._typing import Array, ArrayNamespace, BoolArray, IntArray
 from gcl_spec.errors import ConfigError
 from gcl_spec.normalize import l2_normalize
-from gcl_spec.objective import name_parts
+from gcl_spec.objective import Fuse, name_parts
 
 __all__ = ["Batch", "Fuse", "embeddings"]
-
-Fuse = Literal["raw", "unit", "joint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ def embeddings(
     modalities: Iterable[str],
     *,
     fuse: Fuse = "raw",
+    weights: Mapping[str, tuple[Array, Array]] | None = None,
     present: Mapping[str, Array] | None = None,
     xp: ArrayNamespace | None = None,
 ) -> dict[str, Array]:
@@ -70,13 +69,15 @@ def embeddings(
 
     They are e_a = a / |a|, e_b = b / |b|, and e_ab = (a + b) / |a + b| of the projections as they
     come ("raw", where the longer one has the larger say) or of the unit embeddings ("unit"): the
-    score fusion of UniIR (arXiv 2311.17136). Where a model encodes "a+b" itself, and so has
+    score fusion of UniIR (arXiv 2311.17136). "learned" is (w_a e_a + w_b e_b) / |w_a e_a + w_b e_b|
+    with weights that the model has learned. Where a model encodes "a+b" itself, and so has
     projections of it, e_ab is made of these alone.
 
     Args:
         projections: outputs of the model by the name of the modality, (B, D), of any norm.
         modalities: which embeddings are wanted, such as "image" and "image+text".
-        fuse: "raw" or "unit"; "joint" where all fused ones have projections.
+        fuse: "raw", "unit" or "learned"; "joint" where all fused ones have projections.
+        weights: of the two parts of each fused modality, shape () each, for "learned".
         present: (B,) booleans by modality; rows that are not present are zero with zero gradient.
             A fused row is present where all of its parts are, unless it has flags of its own.
         xp: the Array API namespace; found from the arrays when not given.
@@ -85,7 +86,8 @@ def embeddings(
         Arrays (B, D) by modality, in the order of `modalities`.
 
     Raises:
-        ConfigError: `fuse` is another word, or "joint" and projections are missing.
+        ConfigError: `fuse` is another word, or "joint" and projections are missing, or "learned"
+            and weights are.
 
     >>> rows = {"image": np.asarray([[3.0, 0.0]]), "text": np.asarray([[0.0, 4.0]])}
     >>> embeddings(rows, ["image+text"])["image+text"]
@@ -95,7 +97,9 @@ def embeddings(
     """
     xp = array_namespace(*projections.values()) if xp is None else xp
     if fuse not in get_args(Fuse):
-        raise ConfigError(f"fuse = {fuse!r}: must be raw or unit, or joint for joint encoders")
+        raise ConfigError(
+            f"fuse = {fuse!r}: must be raw, unit or learned, or joint for joint encoders"
+        )
     flags = present or {}
     kept = {name: _where(x, _here(name, flags), xp) for name, x in projections.items()}
     units = {name: l2_normalize(x, xp=xp) for name, x in kept.items()}
@@ -106,8 +110,12 @@ def embeddings(
             continue
         if fuse == "joint":
             raise ConfigError(f"fuse = 'joint': the model does not encode {name} itself")
-        terms = kept if fuse == "raw" else units
-        total = reduce(add, [terms[part] for part in name_parts(name)])
+        parts = [(kept if fuse == "raw" else units)[part] for part in name_parts(name)]
+        if fuse == "learned":
+            if name not in (weights or {}):
+                raise ConfigError(f"fuse = 'learned': no weights of the parts of {name}")
+            parts = [w * x for w, x in zip((weights or {})[name], parts, strict=True)]
+        total = reduce(add, parts)
         found[name] = _where(l2_normalize(total, xp=xp), _here(name, flags), xp)
     return found
 

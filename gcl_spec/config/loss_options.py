@@ -1,4 +1,4 @@
-"""Checks of the options of biases, which are parameters of a model beside its objective."""
+"""Checks of options that are parameters of a model in its loss: biases, and weights of parts."""
 
 from math import inf
 
@@ -10,7 +10,7 @@ __all__ = ["check_loss_options"]
 
 
 def check_loss_options(config: Config, rule: Objective) -> None:
-    """Refuse options of biases that contradict each other, or change nothing.
+    """Refuse options that contradict each other, or change nothing.
 
     Args:
         config: the options.
@@ -20,6 +20,8 @@ def check_loss_options(config: Config, rule: Objective) -> None:
         ConfigError: there are such options.
     """
     own = config.objective
+    if config.model.fuse == "learned":
+        _check_ratios(config, rule)
     if own.bias == "share":
         _check_shares(config, rule)
     elif own.shares:
@@ -35,6 +37,23 @@ def check_loss_options(config: Config, rule: Objective) -> None:
             "objective.bias = pair or share gives it one"
         )
     _check_shifts(own, rule)
+
+
+def _check_ratios(config: Config, rule: Objective) -> None:
+    """Refuse learned weights of parts that no direction would teach anything."""
+    summed = config.model.summed
+    if not summed:
+        raise ConfigError(
+            "model.fuse = learned weighs the parts of fused rows, and there are none in "
+            f"model.modalities = {list(config.model.modalities)}"
+        )
+    asked = {name for direction in rule.directions for name in (direction.query, direction.target)}
+    for name in summed:
+        if name not in asked:
+            raise ConfigError(
+                f"model.fuse = learned: no direction of the objective {config.objective.preset} "
+                f"goes to or from {name}, so that nothing is learned of its parts; use unit"
+            )
 
 
 def _check_shifts(own: ObjectiveConfig, rule: Objective) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gcl_spec.objective import Fuse, name_parts
+
 __all__ = [
     "ColumnsConfig",
     "Config",
@@ -36,8 +38,8 @@ class ModelConfig:
     """Width of the embeddings."""
     hidden: int = 1024
     """Width of the hidden layer of each projection head."""
-    fuse: Literal["raw", "unit", "joint"] = "raw"
-    """image+text: sum of the projections or of the unit embeddings; joint: encoded by vista."""
+    fuse: Fuse = "raw"
+    """image+text: sum of projections, of unit rows, or with learned weights; joint: vista's."""
     frames: int = 15
     """How many frames of a video are seen, of stretches of equal length; CoVR's 15."""
     pool: Literal["mean", "attention"] = "mean"
@@ -71,6 +73,12 @@ class ModelConfig:
     def caches_towers(self) -> bool:
         """Are the towers frozen, and their outputs computed once?"""
         return self.kind == "lite" and self.freeze == "both"
+
+    @property
+    def summed(self) -> tuple[str, ...]:
+        """The fused modalities whose rows are sums of their parts' rows."""
+        fused = (name for name in self.modalities if len(name_parts(name)) > 1)
+        return () if self.fuse == "joint" else tuple(fused)
 
 
 @dataclass(frozen=True, slots=True)

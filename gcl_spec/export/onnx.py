@@ -20,6 +20,7 @@ from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.export.onnx_model import OnnxModel, graph_names, inputs_of
 from gcl_spec.export.quantised import Quantised, quantise, recall_of_both
 from gcl_spec.models.frames import VIDEO, framed
+from gcl_spec.models.fusion import write_fusion
 from gcl_spec.models.pretrained import clip_folder, text_folder
 from gcl_spec.models.start import vector_widths
 from gcl_spec.models.vista_files import vista_files
@@ -81,9 +82,10 @@ def export_onnx(
     which takes `model.frames` frames.
     The graphs give unit rows (B, D), and the norms (B,) that projections had before, with which
     fused rows are made (`gcl_spec.export.onnx_model.OnnxModel`). They take batches of any size and
-    texts of any length. Beside them are the files of the preprocessing, and `onnx.json`: names and
-    shapes of the inputs, the width, the scale, the fusion, and how far the graphs, run by
-    onnxruntime, are from the run's own model.
+    texts of any length. Beside them are the files of the preprocessing, learned weights of parts of
+    fused rows (`gcl_spec.models.fusion.write_fusion`), and `onnx.json`: names and shapes of the
+    inputs, the width, the scale, the fusion, and how far the graphs, run by onnxruntime, are from
+    the run's own model.
 
     Args:
         run: a folder that `gcl train` wrote.
@@ -120,6 +122,7 @@ def export_onnx(
         first = {name: inputs_of(batches[0], name) for name in graph_names(config.model)}
         weights = trained_weights(state)
         backend.write_onnx(config, weights, first, made)
+        write_fusion(made, config.model, weights)
         wanted = [trainer.encode(batch) for batch in batches]
         graphs = OnnxModel(made, config.model)
         found = [_parity(graphs, name, batches, wanted) for name in first]

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from array_api_compat import numpy as numpy_namespace
 
 from gcl_spec._typing import AnyArray, FloatArray
 from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import ModelConfig
 from gcl_spec.config.user_paths import text_path
+from gcl_spec.models.fusion import read_ratios
 from gcl_spec.models.vista import joined_names
-from gcl_spec.objective import given_names, name_parts
+from gcl_spec.objective import given_names, name_parts, ratio_weights
 
 __all__ = ["OnnxModel", "graph_names", "inputs_of"]
 
@@ -30,6 +32,8 @@ class OnnxModel:
         from onnxruntime import InferenceSession
 
         self._model = model
+        ratios = read_ratios(folder, model) if model.fuse == "learned" else None
+        self._weights = ratio_weights(ratios, model.summed, xp=numpy_namespace)
         with text_path(folder) as place:
             self._sessions = {
                 name: InferenceSession(
@@ -56,7 +60,13 @@ class OnnxModel:
         some_BD = next(iter(projections.values()))
         full = {name: projections.get(name, np.zeros_like(some_BD)) for name in self._sessions}
         present = {name: batch.has(name) for name in self._model.modalities}
-        return embeddings(full, self._model.modalities, fuse=self._model.fuse, present=present)
+        return embeddings(
+            full,
+            self._model.modalities,
+            fuse=self._model.fuse,
+            weights=self._weights,
+            present=present,
+        )
 
 
 def graph_names(model: ModelConfig) -> tuple[str, ...]:

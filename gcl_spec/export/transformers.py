@@ -17,6 +17,7 @@ from gcl_spec.errors import ConfigError
 from gcl_spec.export.vista import write_vista
 from gcl_spec.models.config_json import read_json, whole_settings
 from gcl_spec.models.frames import write_query
+from gcl_spec.models.fusion import write_fusion
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.weights import load_weights, weight_shapes
 from gcl_spec.run.calibration_files import put_beside
@@ -55,9 +56,10 @@ def export_run(
     (the mean of several), one bias of all logits becomes a SigLIP's logit_bias, and LoRA matrices
     are added to the weights beside which they were trained. Configuration, preprocessing and
     tokenizer are those of the checkpoint that the run started from, but for the type of the
-    weights. What weights the frames of videos has a file of its own, frame_query. A CLIP also gets
-    the modules.json of sentence-transformers. A VISTA has a form of its own
-    (`gcl_spec.export.vista`).
+    weights. What weights the frames of videos has a file of its own, frame_query, and so have
+    learned weights of the parts of fused rows, fusion. A CLIP also gets the modules.json of
+    sentence-transformers, by which it encodes pictures and texts, each alone. A VISTA has a form of
+    its own (`gcl_spec.export.vista`).
 
     Args:
         run: a folder that `gcl train` wrote.
@@ -106,6 +108,7 @@ def _write_clip(config: Config, state: State, out: Path) -> None:
     with atomic_write(out / "model.safetensors", size=len(content)) as file:
         file.write(content)
     trained = trained_weights(state)
+    write_fusion(out, config.model, trained)
     if "frame_query" in trained:
         write_query(out, trained["frame_query"])
     if settings.get("model_type") == "clip":

@@ -12,6 +12,7 @@ from safetensors.numpy import save as to_bytes
 from gcl_spec._files.atomic import atomic_write
 from gcl_spec._typing import State
 from gcl_spec.config.options import Config
+from gcl_spec.models.fusion import write_fusion
 from gcl_spec.models.vista_files import VistaFiles, vista_files
 from gcl_spec.models.vista_settings import EVA_FILE, eva_config, text_config
 from gcl_spec.models.weights import read_weights
@@ -39,6 +40,7 @@ def write_vista(config: Config, state: State, out: Path) -> None:
         FileError: a file cannot be written.
     """
     files = vista_files(config)
+    write_fusion(out, config.model, trained_weights(state))
     content = to_bytes(_weights(state, files), {"format": "pt"})
     text = out / "bge"
     text.mkdir()

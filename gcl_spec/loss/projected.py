@@ -1,14 +1,14 @@
 """The arguments of the loss, made of the projections of a model: what every trainer does alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import and_
 from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.loss.two_sided import of_both_sides, taken_apart, two_sided
+from gcl_spec.loss.two_sided import of_both_sides, taken_apart, target_name, two_sided
 from gcl_spec.normalize import l2_normalize, row_norms
-from gcl_spec.objective import Objective, fusion_weights, given_names, name_parts
+from gcl_spec.objective import Fuse, Objective, fusion_weights, given_names, name_parts
 
 __all__ = ["Projected", "numbers_of", "of_projections"]
 
@@ -34,7 +34,8 @@ def of_projections(
     ids: Array,
     objective: Objective,
     *,
-    raw: bool,
+    fuse: Fuse,
+    weights: Mapping[str, tuple[Array, Array]] | None = None,
     pairs: bool,
     xp: ArrayNamespace,
 ) -> Projected:
@@ -48,8 +49,9 @@ def of_projections(
         present: flags (B,) of the given modalities.
         ids: integers (B,).
         objective: which modalities are contrasted.
-        raw: fuse the projections as they come, instead of unit rows; a model that encodes fused
+        fuse: how the others are made (`gcl_spec.batch.embeddings`); a model that encodes fused
             modalities itself does so with all of them.
+        weights: learned ones of the two parts of each fused modality, shape () each.
         pairs: the rows are queries, and behind each its target (`gcl_spec.loss.two_sided`).
         xp: the Array API namespace of the arrays.
     """
@@ -61,11 +63,31 @@ def of_projections(
     names = (*given_names([name for name in modalities if name not in joined]), *joined)
     rows = {name: l2_normalize(projections[name], xp=xp) for name in names}
     flags = {name: reduce(and_, [present[part] for part in name_parts(name)]) for name in names}
-    weights = None
-    if raw and not joined:
+    of_parts = None
+    if fuse == "raw" and not joined:
         norms = {name: row_norms(projections[name], xp=xp) for name in names}
-        weights = fusion_weights(objective, norms)
-    return Projected(rows, flags, weights, ids, objective)
+        of_parts = fusion_weights(objective, norms)
+    if fuse == "learned":
+        of_parts = _of_samples(weights or {}, modalities, ids.shape[0], xp)
+    return Projected(rows, flags, of_parts, ids, objective)
+
+
+def _of_samples(
+    weights: Mapping[str, tuple[Array, Array]],
+    modalities: Sequence[str],
+    count: int,
+    xp: ArrayNamespace,
+) -> dict[str, tuple[Array, Array]]:
+    """Weights of parts as those of each sample, (B,), so that processes share their gradient.
+
+    A target's are those of its modality.
+    """
+    every = {**weights, **{target_name(name): pair for name, pair in weights.items()}}
+    return {
+        name: (xp.broadcast_to(pair[0], (count,)), xp.broadcast_to(pair[1], (count,)))
+        for name, pair in every.items()
+        if name in modalities
+    }
 
 
 def numbers_of(

@@ -8,12 +8,22 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import ConfigError
+from gcl_spec.models.fusion import RATIO
 from gcl_spec.objective import given_names
 
-__all__ = ["OF_THE_LOSS", "start_bias", "start_scale", "start_scales", "vector_widths"]
+__all__ = [
+    "IN_THE_LOSS",
+    "OF_THE_LOSS",
+    "start_bias",
+    "start_scale",
+    "start_scales",
+    "vector_widths",
+]
 
 OF_THE_LOSS = ("log_scale", "logit_bias")
 """The parameters of a model that belong to its loss: they have no weight decay, and no tower."""
+IN_THE_LOSS = (*OF_THE_LOSS, RATIO)
+"""The parameters that the loss takes beside rows; the last is of the model, which encodes by it."""
 
 
 def start_scale(config: Config, own: float | None = None) -> float:

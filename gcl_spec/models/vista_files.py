@@ -15,6 +15,7 @@ from gcl_spec._files.reading import is_file
 from gcl_spec.config.cache_folder import cache_folder, made_once
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.models.fusion import FILE as FUSION
 from gcl_spec.models.hub import fetched, local_folder
 from gcl_spec.models.torch_file import read_state_dict
 from gcl_spec.models.vista_layout import check_keys, is_table, is_unused, sizes_of
@@ -26,6 +27,8 @@ from gcl_spec.models.weights import file_shapes, read_weights
 __all__ = ["VistaFiles", "used_weights", "vista_files"]
 
 _VERSION = 1  # raise it whenever the same file is converted otherwise
+_BESIDE = (FUSION, "calibration.safetensors")
+"""Files of numbers that an export puts beside the weights."""
 _PICKLED = (".pth", ".pt", ".bin")
 _TENSORS = ".safetensors"
 _WRAPPED = "module."  # by torch's DataParallel
@@ -119,7 +122,8 @@ def _weights_file(path: str) -> Path:
 
 def _only_file(folder: Path) -> Path:
     """The one file of weights in a folder; of several, that which is not pickled."""
-    there = [path for path in sorted(folder.iterdir()) if is_file(path)]
+    files = (path for path in sorted(folder.iterdir()) if path.name not in _BESIDE)
+    there = [path for path in files if is_file(path)]
     safe = [path for path in there if path.suffix == _TENSORS]
     found = safe or [path for path in there if path.suffix in _PICKLED]
     if len(found) == 1:

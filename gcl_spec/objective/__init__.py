@@ -18,7 +18,7 @@ from gcl_spec.objective.family import (
     SelfTerm,
     all_directions,
 )
-from gcl_spec.objective.fusion import fusion_weights
+from gcl_spec.objective.fusion import Fuse, fusion_weights, ratio_weights, shares_of_first
 from gcl_spec.objective.names import given_names, in_order, name_parts, same_parts
 from gcl_spec.objective.presets import (
     CLIP,
@@ -41,6 +41,7 @@ __all__ = [
     "BiasUnit",
     "Direction",
     "Duplicates",
+    "Fuse",
     "HardnessWeights",
     "Loss",
     "Objective",
@@ -55,5 +56,7 @@ __all__ = [
     "in_order",
     "name_parts",
     "preset",
+    "ratio_weights",
     "same_parts",
+    "shares_of_first",
 ]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gcl_spec._typing import State
 from gcl_spec.errors import CheckpointError
+from gcl_spec.models.fusion import RATIO
 from gcl_spec.models.start import OF_THE_LOSS
 from gcl_spec.run.checkpoint import check
 
@@ -63,7 +64,8 @@ class StateLayout:
 
         With weights alone temperatures and shifts of logits stay out, which belong to the new run,
         and so do towers that the state does not hold: they go on from their pretrained weights.
-        What weights frames of videos starts anew, too, where the state is of a model of pictures.
+        What weights frames of videos, or the parts of fused rows, starts anew, too, where the state
+        is of a model without it.
 
         Raises:
             CheckpointError: an entry is lacking, of another model, or holds impossible numbers.
@@ -119,7 +121,7 @@ def trained_size(state: State) -> int:
 
 
 def _starts_anew(name: str, state: State) -> bool:
-    new = "_tower." in name or "lora_" in name or name == "frame_query"
+    new = "_tower." in name or "lora_" in name or name in ("frame_query", RATIO)
     return f"params/{name}" in state or not new
 
 

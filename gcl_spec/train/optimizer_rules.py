@@ -3,7 +3,7 @@
 from math import cos, pi
 
 from gcl_spec.config.options import OptimConfig
-from gcl_spec.models.start import OF_THE_LOSS
+from gcl_spec.models.start import IN_THE_LOSS
 
 __all__ = ["decays", "learning_rate", "lr_ratio"]
 
@@ -33,10 +33,10 @@ def learning_rate(step: int, *, steps: int, optim: OptimConfig) -> float:
 def decays(name: str, ndim: int) -> bool:
     """Has a parameter of this name and number of axes weight decay?
 
-    Matrices and filters have; biases, norms and what belongs to the loss have not, as in CLIP
+    Matrices and filters have; biases, norms and what the loss takes have not, as in CLIP
     (arXiv 2103.00020, section 2.5).
     """
-    return ndim >= 2 and name not in OF_THE_LOSS
+    return ndim >= 2 and name not in IN_THE_LOSS
 
 
 def lr_ratio(name: str, optim: OptimConfig) -> float:

@@ -18,7 +18,7 @@ from repository import HELPERS
 from several_processes import free_port
 
 WORKER = HELPERS / "jax_trainer_worker.py"
-SETS = ["optim.clip_norm=0.5", "train.microbatch=2"]
+SETS = ["optim.clip_norm=0.5", "train.microbatch=2", "model.fuse=learned"]
 
 
 def train(devices: int, processes: int) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def same(want: dict[str, Any], found: dict[str, Any], steps: int) -> None:
     "sets",
     [
         [],
-        ["train.microbatch=2", "optim.clip_norm=0.5", "optim.ema=0.9"],
+        ["train.microbatch=2", "optim.clip_norm=0.5", "optim.ema=0.9", "model.fuse=learned"],
         ["model.lora=2", "train.checkpointing=true", "model.freeze=text"],
         ["objective.scales=pair", "objective.bias=share"],
     ],

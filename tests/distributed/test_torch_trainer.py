@@ -15,6 +15,7 @@ STEPS = 4
         (2, []),
         (3, ["train.microbatch=2", "optim.clip_norm=0.5"]),
         (2, ["optim.ema=0.9", "objective.preset=clip", "model.fuse=unit"]),
+        (2, ["model.fuse=learned", "train.microbatch=4", "objective.bias=pair"]),
     ],
 )
 def test_processes_train_as_one_would(size: int, sets: list[str]) -> None:

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gcl_spec.batch import Batch, embeddings
 from gcl_spec.errors import ConfigError
+from gcl_spec.objective import ratio_weights
 
 IMAGE = np.asarray([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0], [1.0, 0.0]])
 TEXT = np.asarray([[4.0, -3.0], [5.0, 0.0], [1.0, 1.0], [0.0, 0.5]])
@@ -86,7 +89,7 @@ def test_the_namespace_that_is_given_is_used() -> None:
 
 
 def test_a_fusion_of_another_name() -> None:
-    with pytest.raises(ConfigError, match="fuse = 'sum': must be raw or unit"):
+    with pytest.raises(ConfigError, match="fuse = 'sum': must be raw, unit or learned"):
         embeddings(ROWS, NAMES, fuse="sum")  # type: ignore[arg-type]
 
 
@@ -112,7 +115,7 @@ def test_presence_and_absent_rows() -> None:
         assert np.isfinite(found[name]).all()
         assert np.all(found[name][~here] == 0)
         assert np.allclose(np.linalg.norm(found[name][here], axis=-1), 1)
-    with pytest.raises(ConfigError, match="must be raw or unit"):
+    with pytest.raises(ConfigError, match="must be raw, unit or"):
         embeddings({"image": image}, ["image"], fuse="sum")  # type: ignore[arg-type]
 
 
@@ -121,3 +124,23 @@ def test_raw_fusion_weighs_by_norm() -> None:
     assert embeddings(rows, NAMES, fuse="raw")["image+text"][0, 0] > 0.99
     unit = embeddings(rows, NAMES, fuse="unit")["image+text"]
     assert unit[0, 0] == pytest.approx(0.5**0.5)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-3, 3))
+def test_learned_weights_weigh_unit_rows(seed: int, log_ratio: float) -> None:
+    rng = np.random.default_rng(seed)
+    rows = {name: rng.normal(size=(3, 4)) for name in ("image", "text")}
+    weights = ratio_weights(np.asarray([log_ratio]), ["image+text"], xp=np)
+    found = embeddings(rows, NAMES, fuse="learned", weights=weights)
+    units = {name: x / np.linalg.norm(x, axis=1, keepdims=True) for name, x in rows.items()}
+    total = np.exp(log_ratio) * units["image"] + units["text"]
+    want = total / np.linalg.norm(total, axis=1, keepdims=True)
+    np.testing.assert_allclose(found["image+text"], want, atol=1e-9)
+    np.testing.assert_allclose(found["image"], units["image"])
+    equal = ratio_weights(np.zeros(1), ["image+text"], xp=np)
+    np.testing.assert_array_equal(
+        embeddings(rows, NAMES, fuse="learned", weights=equal)["image+text"],
+        embeddings(rows, NAMES, fuse="unit")["image+text"],
+    )
+    with pytest.raises(ConfigError, match=r"no weights of the parts of image\+text"):
+        embeddings(rows, NAMES, fuse="learned")

@@ -6,6 +6,7 @@ checkpoint serves both.
 
 from collections.abc import Collection, Mapping
 from math import log
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
+from gcl_spec.models.fusion import start_ratios
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -67,11 +69,17 @@ class Model(nnx.Module, Projecting[jax.Array]):
         if config.model.pool == "attention":
             self.frame_query = nnx.Param(jnp.asarray(start))
 
-    def _start_scale(self, config: Config, own: float | None = None) -> None:
+    def _start_scale(
+        self, config: Config, own: float | None = None, folder: Path | None = None
+    ) -> None:
+        """Make the parameters of the loss; `folder` is a checkpoint, `own` its log_scale."""
         self.log_scale = nnx.Param(jnp.asarray(start_scales(config, own)))
         bias = start_bias(config)
         if bias is not None:
             self.logit_bias = nnx.Param(jnp.asarray(bias))
+        ratios = start_ratios(config.model, folder)
+        if ratios is not None:
+            self.log_fuse_ratio = nnx.Param(jnp.asarray(ratios))
 
 
 def make_model(config: Config) -> Model:
@@ -186,7 +194,7 @@ class ClipModel(Model):
         folder = clip_folder(config)
         self.clip = Clip.from_folder(folder)
         self._see_frames(config, start_query(folder, self.clip.width))
-        self._start_scale(config, self.clip.checkpoint_log_scale)
+        self._start_scale(config, self.clip.checkpoint_log_scale, folder)
         self.max_tokens = self.clip.max_tokens
 
     def project(self, name: str, features: jax.Array, draw: jax.Array | None = None) -> jax.Array:
@@ -222,7 +230,7 @@ class VistaModel(Model, VistaRows[jax.Array]):
         files, model = vista_files(config), config.model
         self.vista = Vista(files.settings, files.marks, dropout=model.dropout)
         self.vista.load(used_weights(files), str(files.weights))
-        self._start_scale(config, -log(TEMPERATURE))
+        self._start_scale(config, -log(TEMPERATURE), files.folder)
         self.joined, self.draws = joined_names(model), draws_random(model)
         self.max_tokens = min(model.max_tokens, files.settings.most_tokens)
         self._most = most_beside_image(model, files.settings)

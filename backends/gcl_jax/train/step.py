@@ -14,11 +14,11 @@ from gcl_jax.loss.terms import gcl_terms
 from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
-from gcl_spec.batch import Fuse
 from gcl_spec.loss.projected import numbers_of, of_projections
 from gcl_spec.loss.shares import balanced_bias
-from gcl_spec.models.start import OF_THE_LOSS
-from gcl_spec.objective import Objective
+from gcl_spec.models.fusion import RATIO
+from gcl_spec.models.start import IN_THE_LOSS
+from gcl_spec.objective import Fuse, Objective, ratio_weights, shares_of_first
 
 __all__ = ["StepOptions", "cast", "make_step"]
 
@@ -41,6 +41,8 @@ class StepOptions:
     ema: float
     shares: tuple[tuple[str, float], ...] | None = None
     """The shares that the bias holds, by modality; None where it does not."""
+    summed: tuple[str, ...] = ()
+    """The fused modalities that are sums of their parts, in the order of learned ratios."""
     two_sided: bool = False
     """Are the rows of a batch queries, and behind each its target?"""
 
@@ -60,7 +62,7 @@ def make_step(
         moving: Any, still: Params, buffers: Params, batch: Params, lr: jax.Array, draw: Any = None
     ) -> Any:
         trained, optimizer, averages = moving
-        of_loss = {n: x for n, x in (trained | still).items() if n in OF_THE_LOSS}
+        of_loss = {n: x for n, x in (trained | still).items() if n in IN_THE_LOSS}
         encode = _encoder(model, options, still | of_loss, buffers)
         size = batch["ids"].shape[0]
         towers = {n: x for n, x in trained.items() if n not in of_loss}
@@ -86,7 +88,8 @@ def make_step(
         skipped = 1 - usable.astype(jnp.float32)
         scale = jnp.exp(of_loss["log_scale"]).mean()
         values = {"loss": value, "scale": scale, "grad_norm": norm, "skipped": skipped}
-        return kept, values | seen
+        weights = ratio_weights(of_loss.get(RATIO), options.summed, xp=jnp)
+        return kept, values | seen | shares_of_first(weights)
 
     return step
 
@@ -147,8 +150,17 @@ def _loss(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The loss of projections; it fuses "a+b" itself, which costs no product of its own."""
     flags = dict(zip(options.given, present.T, strict=True))
-    pairs, raw = options.two_sided, options.fuse == "raw"
-    made = of_projections(rows, flags, ids, options.objective, raw=raw, pairs=pairs, xp=jnp)
+    pairs, weights = options.two_sided, ratio_weights(of_loss.get(RATIO), options.summed, xp=jnp)
+    made = of_projections(
+        rows,
+        flags,
+        ids,
+        options.objective,
+        fuse=options.fuse,
+        weights=weights,
+        pairs=pairs,
+        xp=jnp,
+    )
     numbers = of_loss["log_scale"], of_loss.get("logit_bias")
     scale, bias = numbers_of(*numbers, options.objective, pairs=pairs, xp=jnp)
     found = gcl_terms(

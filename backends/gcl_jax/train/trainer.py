@@ -21,6 +21,8 @@ from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.models.draws import step_seed
 from gcl_spec.models.frames import framed
+from gcl_spec.models.fusion import RATIO
+from gcl_spec.objective import ratio_weights
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 
 __all__ = ["JaxTrainer"]
@@ -87,6 +89,7 @@ class JaxTrainer:
             {name: np.asarray(x, np.float32)[:size] for name, x in found.items()},
             self._config.model.modalities,
             fuse=self._config.model.fuse,
+            weights=ratio_weights(params.get(RATIO), self._config.model.summed, xp=numpy_namespace),
             present={name: batch.has(name) for name in found},
             xp=numpy_namespace,
         )
@@ -136,6 +139,7 @@ class JaxTrainer:
             objective=objective(config.objective, config.model.modalities),
             given=self._given,
             fuse=config.model.fuse,
+            summed=config.model.summed,
             precision=config.train.precision,
             microbatch=config.train.microbatch,
             max_log_scale=log(config.optim.max_scale) if config.optim.learn_scale else None,

@@ -7,6 +7,7 @@ from torch import nn
 
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError, MissingFrameworkError
+from gcl_spec.models.fusion import RATIO
 from gcl_spec.models.lora import LORA_ALPHA
 
 __all__ = ["add_lora", "plain_name"]
@@ -18,8 +19,8 @@ def add_lora(model: nn.Module, config: Config, *, trained: bool = False) -> None
     """Put LoRA matrices beside the projections of attention and MLPs; freeze all other weights.
 
     The tower that `model.freeze` names gets none; with "both" each has its own matrices, since
-    their weights are frozen in any case. The temperature, and what weights frames of videos, are
-    trained as before.
+    their weights are frozen in any case. The temperature, and what weights frames of videos or
+    parts of fused rows, are trained as before.
 
     Args:
         model: its projections are linear layers of known names.
@@ -49,8 +50,8 @@ def add_lora(model: nn.Module, config: Config, *, trained: bool = False) -> None
     if not targets:
         raise ConfigError(f"model.lora: no linear layer named one of {', '.join(_TARGETS)}")
     optim = config.optim
-    learns = {"log_scale": optim.learn_scale, "logit_bias": optim.learn_bias, "frame_query": True}
-    others = [name for name, learned in learns.items() if learned]
+    learns = {"log_scale": optim.learn_scale, "logit_bias": optim.learn_bias}
+    others = ["frame_query", RATIO, *(name for name, learned in learns.items() if learned)]
     rank = config.model.lora
     if not trained:
         _check_rank(rank, targets)

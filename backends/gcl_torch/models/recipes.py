@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from math import log
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config
 from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
+from gcl_spec.models.fusion import RATIO, start_ratios
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -34,6 +36,7 @@ class Model(nn.Module, Projecting[torch.Tensor]):
 
     log_scale: nn.Parameter
     logit_bias: nn.Parameter | None
+    log_fuse_ratio: nn.Parameter | None
     frame_query: nn.Parameter | None
 
     def forward(
@@ -53,13 +56,19 @@ class Model(nn.Module, Projecting[torch.Tensor]):
         query = nn.Parameter(torch.from_numpy(start)) if config.model.pool == "attention" else None
         self.register_parameter("frame_query", query)
 
-    def _start_scale(self, config: Config, own: float | None = None) -> None:
+    def _start_scale(
+        self, config: Config, own: float | None = None, folder: Path | None = None
+    ) -> None:
+        """Make the parameters of the loss; `folder` is a checkpoint, `own` its log_scale."""
         scale, bias = torch.from_numpy(start_scales(config, own)), start_bias(config)
         self.log_scale = nn.Parameter(scale, requires_grad=config.optim.learn_scale)
         given = None if bias is None else torch.from_numpy(bias)
         learns = config.optim.learn_bias
         parameter = None if given is None else nn.Parameter(given, requires_grad=learns)
         self.register_parameter("logit_bias", parameter)
+        ratios = start_ratios(config.model, folder)
+        learned = None if ratios is None else nn.Parameter(torch.from_numpy(ratios))
+        self.register_parameter(RATIO, learned)
 
 
 def make_model(config: Config) -> Model:
@@ -173,7 +182,7 @@ class ClipModel(Model):
         folder = clip_folder(config)
         self.clip = ClipTowers.from_folder(folder)
         self._see_frames(config, start_query(folder, self.clip.width))
-        self._start_scale(config, self.clip.checkpoint_log_scale)
+        self._start_scale(config, self.clip.checkpoint_log_scale, folder)
         for name in ("image", "text"):
             if config.model.freezes(name):
                 for beginning in {"image": ("vision", "visual"), "text": ("text",)}[name]:
@@ -215,7 +224,7 @@ class VistaModel(Model, VistaRows[torch.Tensor]):
         files, model = vista_files(config), config.model
         self.vista = Vista(files.settings, files.marks, dropout=model.dropout)
         self.vista.load(used_weights(files))
-        self._start_scale(config, -log(TEMPERATURE))
+        self._start_scale(config, -log(TEMPERATURE), files.folder)
         self.joined, self.draws = joined_names(model), draws_random(model)
         self._most = most_beside_image(model, files.settings)
         patches = files.settings.sizes.patches

@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
-from gcl_spec.models.start import OF_THE_LOSS
+from gcl_spec.models.start import IN_THE_LOSS
 
 __all__ = ["assign", "clip", "in_place_of", "like", "shard", "sum_apart", "total_norm", "whole"]
 
@@ -41,7 +41,7 @@ def shard(model: nn.Module, config: Config, device: torch.device) -> None:
     if config.model.caches_towers:
         raise ConfigError("train.shard is for towers that are trained: set model.freeze = none")
     mesh = init_device_mesh(device.type, (size,))
-    kept = {p for n, p in model.named_parameters() if p.ndim == 0 or n in OF_THE_LOSS}
+    kept = {p for n, p in model.named_parameters() if p.ndim == 0 or n in IN_THE_LOSS}
     for module in list(model.modules()):
         for layer in module if isinstance(module, nn.ModuleList) else ():
             fully_shard(layer, mesh=mesh, reshard_after_forward=True)

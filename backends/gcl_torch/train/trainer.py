@@ -17,7 +17,7 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import InputError
-from gcl_spec.loss.projected import numbers_of, of_projections
+from gcl_spec.loss.projected import numbers_of
 from gcl_spec.models.draws import step_seed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 from gcl_torch.cached.step import cached_step
@@ -25,6 +25,8 @@ from gcl_torch.loss.terms import gcl_terms
 from gcl_torch.models.lora import add_lora, plain_name
 from gcl_torch.models.recipes import make_model
 from gcl_torch.train import shard as sharding
+from gcl_torch.train.averages import averaged
+from gcl_torch.train.fusing import Fusing
 from gcl_torch.train.optimizer import BalancedBias, make_optimizer
 from gcl_torch.train.world import join_world, own_device
 
@@ -46,6 +48,7 @@ class TorchTrainer:
         self._model = make_model(config).to(self._device)
         if config.model.lora:
             add_lora(self._model, config, trained=any(".lora_" in name for name in state or ()))
+        self._fusing = Fusing(self._model, config.model, self._objective)
         self._sharded = config.train.shard and self.world.size > 1
         if self._sharded:
             sharding.shard(self._model, config, self._device)
@@ -82,7 +85,8 @@ class TorchTrainer:
         grads = [p.grad for p in self._trained.values() if p.grad is not None]
         grad_norm = sharding.total_norm(grads)
         scale = self._model.log_scale.detach().exp().mean()
-        values = {"loss": loss, "scale": scale, "grad_norm": grad_norm, **self._seen}
+        values = {"loss": loss, "scale": scale, "grad_norm": grad_norm}
+        values |= self._seen | self._fusing.seen()
         # Looking at a value waits for a GPU, so it is done there only where the config asks for it.
         if self._device.type == "cpu" or self._config.optim.skip_nonfinite:
             usable = bool(torch.isfinite(loss) & torch.isfinite(grad_norm))
@@ -99,12 +103,14 @@ class TorchTrainer:
         """Unit rows by modality (`Trainer.encode`), by running means of weights if it has any."""
         self._model.eval()
         inputs = self._inputs(batch)
+        model = averaged(self._model, self._trained, self._averages, sharded=self._sharded)
         with self._autocast():
-            projections = self._averaged_model()(inputs)
+            projections = model(inputs)
         found = embeddings(
             {name: x.float() for name, x in projections.items()},
             self._config.model.modalities,
             fuse=self._config.model.fuse,
+            weights=self._fusing.weights(self._averages),
             present={n: torch.from_numpy(batch.has(n)).to(self._device) for n in projections},
             xp=torch_namespace,
         )
@@ -145,11 +151,7 @@ class TorchTrainer:
         self, pairs: bool, /, *, present: torch.Tensor, ids: torch.Tensor, **rows: torch.Tensor
     ) -> torch.Tensor:
         """The loss of projections; it fuses "a+b" itself, which costs no product of its own."""
-        raw = self._config.model.fuse == "raw"
-        flags = dict(zip(self._model.given, present.T, strict=True))
-        found = of_projections(
-            rows, flags, ids, self._objective, raw=raw, pairs=pairs, xp=torch_namespace
-        )
+        found = self._fusing.projected(rows, present, ids, pairs=pairs)
         of_loss = self._model.log_scale, self._model.logit_bias
         scale, bias = numbers_of(*of_loss, self._objective, pairs=pairs, xp=torch_namespace)
         try:
@@ -165,7 +167,8 @@ class TorchTrainer:
             )
         except InputError:
             # All processes come here together, because each has looked at the rows of all.
-            summed = reduce(add, [x.sum() for x in rows.values()]) + self._model.log_scale.sum()
+            known = (*rows.values(), *of_loss, self._model.log_fuse_ratio)
+            summed = reduce(add, [x.sum() for x in known if x is not None])
             if not self.world.any(not bool(torch.isfinite(summed))):
                 raise
             # NaN is also what a GPU gives, where the loss looks at no value: the step is skipped,
@@ -202,20 +205,6 @@ class TorchTrainer:
             return self._model
         on_gpu = [self._device] if self._device.type == "cuda" else None
         return DistributedDataParallel(self._model, device_ids=on_gpu)
-
-    def _averaged_model(self) -> Any:
-        if not self._averages:
-            return self._model
-        names = {plain_name(name): name for name, _ in self._model.named_parameters()}
-        averages = {names[name]: x for name, x in self._averages.items()}
-
-        def call(inputs: Mapping[str, torch.Tensor]) -> Any:
-            if self._sharded:  # each layer gathers its own weights
-                with sharding.in_place_of(self._trained, self._averages):
-                    return self._model(inputs)
-            return torch.func.functional_call(self._model, averages, (inputs,))
-
-        return call
 
     def _autocast(self) -> AbstractContextManager[Any]:
         wanted = self._config.train.precision == "bfloat16"

@@ -87,3 +87,13 @@ def test_shares_want_every_pool_to_be_whole() -> None:
     with pytest.raises(ConfigError, match="pool = all"):
         check_loss_options(config, some)
     check_loss_options(config, GCL)
+
+
+def test_learned_weights_need_a_direction_that_teaches_them() -> None:
+    assert loads("", ["model.fuse=learned"]).model.summed == ("image+text",)
+    for sets, reason in (
+        (["objective.preset=clip"], r"no direction of the objective clip goes to .* image\+text"),
+        (["model.modalities=['image', 'text']"], r"there are none in .*'image', 'text'"),
+    ):
+        with pytest.raises(ConfigError, match=f"model.fuse = learned.*{reason}"):
+            loads("", ["model.fuse=learned", *sets])

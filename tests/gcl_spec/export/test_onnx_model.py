@@ -1,10 +1,14 @@
 """Exported graphs encode batches as the run's own model does, fused rows among them."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
 from gcl_spec.batch import Batch
+from gcl_spec.export.onnx import export_onnx
 from gcl_spec.export.onnx_model import OnnxModel, inputs_of
-from trained import batch
+from trained import batch, trained_run
 
 from .conftest import Made
 
@@ -36,3 +40,14 @@ def test_a_modality_that_no_sample_has_is_zero(made: Made) -> None:
     assert not found["image"].any()
     assert not found["image+text"].any()
     np.testing.assert_allclose(found["text"], run.trainer.encode(texts)["text"], atol=1e-5)
+
+
+def test_learned_weights_of_parts_are_in_a_file_beside_the_graphs(tmp_path: Path) -> None:
+    trainer = trained_run(tmp_path / "run", "model.fuse=learned")
+    export_onnx(tmp_path / "run", tmp_path / "out", allow_unverified=True)
+    model = trainer._config.model
+    wanted = trainer.encode(batch())["image+text"]
+    found = OnnxModel(tmp_path / "out", model).encode(batch())["image+text"]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    equal = OnnxModel(tmp_path / "out", replace(model, fuse="unit")).encode(batch())
+    assert np.max(np.abs(equal["image+text"] - wanted)) > 1e-4

@@ -189,3 +189,20 @@ def test_the_numbers_of_a_loss_as_checkpoints_have_them() -> None:
     one = {"log_scale": np.log(np.asarray(4.0)), "logit_bias": np.asarray(0.5)}
     assert loss_numbers(one, in_cosines=False)["logit_bias"] == 0.5
     assert loss_numbers(one, in_cosines=True)["logit_bias"] == pytest.approx(-2.0)
+
+
+def test_learned_weights_of_parts_go_along_to_another_start(tmp_path: Path) -> None:
+    from gcl_jax.train.trainer import JaxTrainer
+
+    trainer = trained_run(tmp_path / "run", "model.fuse=learned")
+    out = export_run(tmp_path / "run", tmp_path / "out", allow_unverified=True)
+    want, rows = trainer.state()["params/log_fuse_ratio"], stacked(trainer.encode(batch()))
+    assert want != 0
+    assert load_file(out / "fusion.safetensors") == {"log_ratio/image+text": want[0]}
+    for fuse, ratio in (("learned", want), ("unit", None)):
+        sets = [f"model.path={out}", f"train.batch_size={SIZE}", f"model.fuse={fuse}"]
+        config = toml.load(recipe="tiny", overrides=sets)
+        for again in (TorchTrainer(config, device="cpu"), JaxTrainer(config, device="cpu:0")):
+            assert again.state().get("params/log_fuse_ratio") == ratio
+            same = np.allclose(stacked(again.encode(batch())), rows, atol=1e-5)
+            assert same == (fuse == "learned")

@@ -11,15 +11,17 @@ from gcl_spec.export.vista import write_vista
 from gcl_spec.models.vista_files import vista_files
 from gcl_torch.train.trainer import TorchTrainer
 
+LEARNED = ("model.fuse=learned",)
+
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    config = vista_cases.config(tmp_path, "train.batch_size=6", "optim.ema=0.5")
+    config = vista_cases.config(tmp_path, "train.batch_size=6", "optim.ema=0.5", *LEARNED)
     trainer = TorchTrainer(config, device="cpu")
     trainer.step(vista_cases.batch(0), lr=1e-3)
     out = tmp_path / "out"
     out.mkdir()
     write_vista(config, trainer.state(), out)
-    again = vista_cases.config(tmp_path, f"model.path={out}")
+    again = vista_cases.config(tmp_path, f"model.path={out}", *LEARNED)
     assert vista_files(again).settings == vista_files(config).settings
     batch = vista_cases.batch(1)
     want, found = trainer.encode(batch), TorchTrainer(again, device="cpu").encode(batch)

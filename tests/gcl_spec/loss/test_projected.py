@@ -7,7 +7,7 @@ from gcl_spec.batch import embeddings
 from gcl_spec.errors import ConfigError
 from gcl_spec.loss import contrastive_loss
 from gcl_spec.loss.projected import of_projections
-from gcl_spec.objective import CLIP, GCL, TRIPLETS
+from gcl_spec.objective import CLIP, GCL, TRIPLETS, ratio_weights
 
 RNG = np.random.default_rng(0)
 ROWS = {name: RNG.normal(size=(5, 4)) for name in ("image", "text")}
@@ -18,7 +18,7 @@ HERE = {"image": np.arange(5) != 1, "text": np.arange(5) != 3}
 
 @pytest.mark.parametrize("raw", [True, False])
 def test_what_the_model_does_not_encode_is_fused(raw: bool) -> None:
-    found = of_projections(ROWS, HERE, IDS, GCL, raw=raw, pairs=False, xp=np)
+    found = of_projections(ROWS, HERE, IDS, GCL, fuse="raw" if raw else "unit", pairs=False, xp=np)
     whole = embeddings(ROWS, GCL.modalities, fuse="raw" if raw else "unit", present=HERE)
     got = contrastive_loss(
         found.rows, log_scale=1.0, objective=GCL, present=found.present, weights=found.weights
@@ -30,7 +30,7 @@ def test_what_the_model_does_not_encode_is_fused(raw: bool) -> None:
 
 
 def test_a_joint_encoding_is_a_row_like_any_other() -> None:
-    found = of_projections(JOINT, HERE, IDS, GCL, raw=False, pairs=False, xp=np)
+    found = of_projections(JOINT, HERE, IDS, GCL, fuse="unit", pairs=False, xp=np)
     assert list(found.rows) == ["image", "text", "image+text"]
     assert found.weights is None
     assert found.present["image+text"].tolist() == [True, False, True, False, True]
@@ -39,13 +39,16 @@ def test_a_joint_encoding_is_a_row_like_any_other() -> None:
     changed["image+text"][[1, 3]] = np.nan  # of samples that lack a part
     losses = [
         float(contrastive_loss(made.rows, log_scale=1.0, objective=GCL, present=made.present))
-        for made in (found, of_projections(changed, HERE, IDS, GCL, raw=False, pairs=False, xp=np))
+        for made in (
+            found,
+            of_projections(changed, HERE, IDS, GCL, fuse="unit", pairs=False, xp=np),
+        )
     ]
     assert losses[0] == losses[1]
 
 
 def test_an_objective_without_it_takes_no_notice() -> None:
-    found = of_projections(JOINT, HERE, IDS, CLIP, raw=False, pairs=False, xp=np)
+    found = of_projections(JOINT, HERE, IDS, CLIP, fuse="unit", pairs=False, xp=np)
     assert list(found.rows) == ["image", "text"]
 
 
@@ -62,7 +65,7 @@ def test_queries_and_their_targets_are_taken_apart() -> None:
     rows = {name: RNG.normal(size=(6, 4)) for name in JOINT}
     here = {name: np.arange(6) != 4 for name in ROWS}
     ids = np.arange(6) // 2
-    found = of_projections(rows, here, ids, TRIPLETS, raw=False, pairs=True, xp=np)
+    found = of_projections(rows, here, ids, TRIPLETS, fuse="unit", pairs=True, xp=np)
     assert found.ids.tolist() == [0, 1, 2]
     names = {d.query for d in found.objective.directions}
     assert names == {"text", "image+text"}
@@ -70,3 +73,37 @@ def test_queries_and_their_targets_are_taken_apart() -> None:
     np.testing.assert_allclose(found.rows["target_image+target_text"], want)
     assert found.present["image+text"].tolist() == [True, True, False]
     assert found.present["target_image"].tolist() == [True, True, True]
+
+
+LEARNED = ratio_weights(np.asarray([0.7]), ["image+text"], xp=np)
+
+
+def test_learned_weights_are_those_of_embeddings() -> None:
+    found = of_projections(
+        ROWS, HERE, IDS, GCL, fuse="learned", weights=LEARNED, pairs=False, xp=np
+    )
+    got = contrastive_loss(
+        found.rows, log_scale=1.0, objective=GCL, present=found.present, weights=found.weights
+    )
+    whole = embeddings(ROWS, GCL.modalities, fuse="learned", weights=LEARNED, present=HERE)
+    want = contrastive_loss(whole, log_scale=1.0, objective=GCL, present=HERE)
+    assert float(got) == pytest.approx(float(want))
+    equal = embeddings(ROWS, GCL.modalities, fuse="unit", present=HERE)
+    other = contrastive_loss(equal, log_scale=1.0, objective=GCL, present=HERE)
+    assert abs(float(got) - float(other)) > 1e-3
+
+
+def test_a_target_has_the_weights_of_its_modality() -> None:
+    rows = {name: RNG.normal(size=(6, 4)) for name in ROWS}
+    here = {name: np.ones(6, bool) for name in ROWS}
+    found = of_projections(
+        rows, here, np.arange(6), TRIPLETS, fuse="learned", weights=LEARNED, pairs=True, xp=np
+    )
+    assert found.weights is not None
+    assert {*found.weights} == {"image+text", "target_image+target_text"}
+    for a, b in found.weights.values():
+        np.testing.assert_allclose(a / b, np.full(3, np.exp(0.7)))
+    one_way = of_projections(
+        rows, here, np.arange(6), CLIP, fuse="learned", weights=LEARNED, pairs=True, xp=np
+    )
+    assert one_way.weights == {}, "the loss takes no weights of a row that it has not"

@@ -102,6 +102,10 @@ def test_which_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(PATHS["base"], folder / "other.pth")
     with pytest.raises(DataError, match=r"2 files of weights \(Vis.*, other.pth\); give one as"):
         found(folder)
+    (folder / "other.pth").unlink()
+    for beside in ("fusion.safetensors", "calibration.safetensors"):
+        (folder / beside).write_bytes(b"")
+    assert found(folder), "what an export puts beside the weights is none of them"
     empty = folder / "empty"
     empty.mkdir()
     with pytest.raises(DataError, match="no weights of a VISTA, a file such as Visualized_base"):

@@ -1,0 +1,51 @@
+"""Learned ratios: where they start, and their file beside an export."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcl_spec.config.options import ModelConfig
+from gcl_spec.errors import DataError
+from gcl_spec.models.fusion import FILE, RATIO, read_ratios, start_ratios, write_fusion
+
+MODEL = ModelConfig(fuse="learned")
+TWO = ModelConfig(fuse="learned", modalities=("a", "b", "c", "a+b", "b+c"))
+
+
+def test_a_model_starts_with_equal_weights() -> None:
+    assert MODEL.summed == ("image+text",)
+    found = start_ratios(MODEL)
+    assert found is not None
+    assert (found.tolist(), found.dtype) == ([0.0], np.float32)
+    assert start_ratios(ModelConfig(fuse="unit")) is None
+    assert ModelConfig(fuse="joint").summed == ()
+
+
+@given(st.lists(st.floats(-9, 9, width=32), min_size=2, max_size=2))
+def test_what_is_written_is_read_to_the_bit(
+    tmp_path_factory: pytest.TempPathFactory, logs: list[float]
+) -> None:
+    folder = tmp_path_factory.mktemp("fusion")
+    ratios = np.asarray(logs, np.float32)
+    write_fusion(folder, TWO, {RATIO: ratios})
+    for found in (read_ratios(folder, TWO), start_ratios(TWO, folder)):
+        assert found is not None
+        np.testing.assert_array_equal(found, ratios)
+        assert found.dtype == np.float32
+
+
+def test_other_fusions_have_no_file(tmp_path: Path) -> None:
+    write_fusion(tmp_path, ModelConfig(fuse="unit"), {})
+    assert not (tmp_path / FILE).exists()
+
+
+def test_a_file_of_other_modalities_is_refused(tmp_path: Path) -> None:
+    write_fusion(tmp_path, MODEL, {RATIO: np.zeros(1, np.float32)})
+    with pytest.raises(DataError, match=r"fusion\.safetensors: wanted one number .*b\+c"):
+        start_ratios(TWO, tmp_path)
+    (tmp_path / FILE).write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"fusion\.safetensors: not a readable"):
+        start_ratios(MODEL, tmp_path)
