@@ -141,7 +141,10 @@ class SoftmaxTerms:
         shared = logsumexp(xp.stack(every), 0, xp)
         negatives = logsumexp(xp.stack(sums), 0, xp)
         if rule.hardness > 0.0 and _is_attached(rule):
-            negatives = negatives - self._mean_weight(softmax, term)
+            rows = tuple(self._at(q, n, term, "weights") for n in softmax.pool)
+            if rows not in self._mean_weights:
+                self._mean_weights[rows] = self._mean_weight(softmax, rows)
+            negatives = negatives - self._mean_weights[rows]
         if rule.debias > 0.0:
             negatives = self._debiased(negatives, shared)
         value = logsumexp(xp.stack([negatives, *own]), 0, xp)
@@ -175,10 +178,14 @@ class SoftmaxTerms:
         rest, less = own.rest(), positive.rest()
         return found if rest is None or less is None else found + (rest - less)
 
-    def _mean_weight(self, softmax: Softmax, term: int) -> Array:
+    @cached_property
+    def _mean_weights(self) -> dict[tuple[int, ...], Array]:
+        """What `_mean_weight` found, (B,) each: the directions of a softmax have one."""
+        return {}
+
+    def _mean_weight(self, softmax: Softmax, rows: tuple[int, ...]) -> Array:
         """The logarithm of the mean of exp(alpha cos) over a row's negatives, (B,)."""
-        q, xp = softmax.query, self.xp
-        rows = [self._at(q, n, term, "weights") for n in softmax.pool]
+        xp = self.xp
         total = logsumexp(xp.stack([self.blocks.others[i, :] for i in rows]), 0, xp)
         number = sum(self.counts.others(n) for n in softmax.pool)
         # Kernels may leave out the sums of absent queries.

@@ -128,13 +128,16 @@ class Tiles:
         """
         pad = self.count * self.tile - self.size
         cut = Weights(*(self._cut(w, 1, pad) for w in derivatives.weights))
+        layout = self.layout
+        # Blocks at several scales are much to compile: one body for both, as in `sums`.
+        together = shift is None or len(layout.both) > len(layout.pairs)
 
         def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
             found, total = carry
             w_a, w_b = (Weights(*(_row(w, k) for w in cut)) for k in (i, j))
-            if shift is None:  # of a tile with itself the weights of rows are enough
+            if together:  # of a tile with itself the weights of rows are enough
                 w_b = _without_equal(w_b, i, j)
-            a, b = (self._side(k, numbered=shift is None) for k in (i, j))
+            a, b = (self._side(k, numbered=together) for k in (i, j))
             by_places, *parts = self._tile(a, b, w_a, w_b, same, shift)
             valid = at.valid.astype(by_places.dtype)
             for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
@@ -148,7 +151,7 @@ class Tiles:
         start = jax.tree.map(lambda x: self.zero + jnp.zeros_like(x), sides), zeros
         one = partial(_on_one, add)
         two = partial(_on_two, add)
-        if shift is None:
+        if together:
             found, total = _scan(two, start, self.every)
         else:
             found, total = _scan(two, _scan(one, start, self.diagonal), self.pairs)

@@ -71,7 +71,7 @@ def pull_back(
     products: BlockMap = {}
     for (c, n), block in half.items():
         _fold(products, [(c, k) for k in layout.of(n)], block, n, b, layout, 0)
-    total = sum(xp.sum(d * s.products[at]) for at, d in products.items())
+    total = xp.sum(_added([d * s.products[at] for at, d in products.items()]))
     return TileGrads(products, mix_a, mix_b, total * (0.5 * LN2 if same else LN2))
 
 
@@ -148,4 +148,9 @@ def _dots(
     """The sum over blocks of the sums of x * y, (Ta, Tb) each, along an axis: (T,)."""
     if not x:  # this mixture is in no asked block
         return xp.zeros_like(side.mix[0][0])
-    return sum(xp.sum(u * v, axis=axis) for u, v in zip(x, y, strict=True))
+    return xp.sum(_added([u * v for u, v in zip(x, y, strict=True)]), axis=axis)
+
+
+def _added(x: Sequence[Array]) -> Array:
+    """The sum of arrays of one shape, before it is reduced: compilers make one reduction of it."""
+    return sum(x[1:], start=x[0])

@@ -15,7 +15,6 @@ A sigmoid's sum has softplus(x) in place of exp(x) for each negative, and no log
 g sigmoid(x), whose positives have no part in the sum (SigLIP, arXiv 2303.15343).
 """
 
-from collections.abc import Mapping
 from math import log2
 from typing import Any, NamedTuple, TypeAlias
 
@@ -111,13 +110,13 @@ def by_scales(p: PlacedMap, s: BlockMap, scales: Scales, xp: ArrayNamespace) -> 
         scales: the scales of the places.
         xp: the Array API namespace of the arrays.
     """
-    terms = {(m, n, c): scales.ratios[c] * xp.sum(d * s[m, n]) for (m, n, c), d in p.items()}
-    return _by_place(terms, scales, xp)
+    found = _by_place({(m, n, c): d * s[m, n] for (m, n, c), d in p.items()}, scales, xp)
+    return xp.stack([ratio * x for ratio, x in zip(scales.ratios, found, strict=True)])
 
 
 def by_shifts(p: PlacedMap, scales: Scales, xp: ArrayNamespace) -> Array:
     """The gradients by the shifts, (S,), from those by the logits of negatives, (Ta, Tb) each."""
-    return _by_place({key: xp.sum(d) for key, d in p.items()}, scales, xp)
+    return xp.stack(_by_place(p, scales, xp))
 
 
 def softplus(x: Array, xp: ArrayNamespace) -> Array:
@@ -141,15 +140,17 @@ def sigmoid(x: Array, xp: ArrayNamespace) -> Array:
     return 1 / (1 + exp2(xp.minimum(-x, xp.full_like(x, most)), xp))
 
 
-def _by_place(terms: Mapping[Key, Array], scales: Scales, xp: ArrayNamespace) -> Array:
-    """The sums over the blocks of each place, (S,); a place of no block has 0."""
-    zero = xp.zeros_like(next(iter(terms.values())))
-    return xp.stack(
-        [
-            sum((x for (_, _, c), x in terms.items() if c == place), start=zero)
-            for place in range(len(scales.ratios))
-        ]
-    )
+def _by_place(terms: PlacedMap, scales: Scales, xp: ArrayNamespace) -> list[Array]:
+    """The sums, (), of the arrays of each place, (Ta, Tb) each; a place of no block has 0.
+
+    Arrays are added first: a compiler has one sum to make for each place, not for each block.
+    """
+    zero = xp.sum(xp.zeros_like(next(iter(terms.values()))))
+    found = []
+    for place in range(len(scales.ratios)):
+        arrays = [x for (_, _, c), x in terms.items() if c == place]
+        found.append(xp.sum(sum(arrays[1:], start=arrays[0])) if arrays else zero)
+    return found
 
 
 def _times(x: Array, ratio: Any) -> Array:
