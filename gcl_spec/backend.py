@@ -122,7 +122,8 @@ class Trainer(Protocol):
     def step(self, batch: Batch, /, *, lr: float) -> Mapping[str, Array]:
         """Make one update, and return device scalars, which the loop reads.
 
-        They are loss, scale and grad_norm; "loss/<direction>", "gap/distance" and "gap/cosine" for
+        They are loss and grad_norm; scale, "scale/<name>" and "bias/<name>" as in
+        `gcl_spec.loss.learned_numbers`; "loss/<direction>", "gap/distance" and "gap/cosine" for
         the log (`gcl_spec.loss.terms`); and "skipped", which is 1 where loss or gradient was not
         finite and nothing but the step count changed.
         """

@@ -13,7 +13,7 @@ RANK = "val_effective_rank"
 
 
 def training_section(metrics: Sequence[Mapping[str, Any]]) -> str:
-    """Charts over the steps: loss, loss of each direction, gap and effective rank.
+    """Charts over the steps: loss, loss of each direction, gap, several scales or biases, and rank.
 
     The rank is that of the validation items alone: other items, such as those of the tests at the
     start and at the end, have another one in the same space.
@@ -29,6 +29,8 @@ def training_section(metrics: Sequence[Mapping[str, Any]]) -> str:
         "Modality gap in the batches": line_chart(
             "modality gap in the batches", _with_prefix(metrics, "gap/")
         ),
+        "Scales (1 / temperature)": line_chart("scales", _with_prefix(metrics, "scale/"), digits=1),
+        "Biases of the logits": line_chart("biases of the logits", _with_prefix(metrics, "bias/")),
         "Effective rank of the validation items": line_chart(
             "effective rank of the validation items", {"rank": _points(metrics, RANK)}, digits=0
         ),

@@ -14,6 +14,7 @@ from gcl_jax.loss.terms import gcl_terms
 from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
+from gcl_spec.loss.learned_numbers import learned_numbers
 from gcl_spec.loss.projected import numbers_of, of_projections
 from gcl_spec.loss.shares import balanced_bias
 from gcl_spec.models.fusion import RATIO
@@ -86,10 +87,10 @@ def make_step(
             lambda a, b: jnp.where(usable, a, b), (new, held, means), (trained, optimizer, averages)
         )
         skipped = 1 - usable.astype(jnp.float32)
-        scale = jnp.exp(of_loss["log_scale"]).mean()
-        values = {"loss": value, "scale": scale, "grad_norm": norm, "skipped": skipped}
-        weights = ratio_weights(of_loss.get(RATIO), options.summed, xp=jnp)
-        return kept, values | seen | shares_of_first(weights)
+        numbers = of_loss["log_scale"], of_loss.get("logit_bias")
+        shown = learned_numbers(*numbers, options.objective, xp=jnp)
+        shown |= shares_of_first(ratio_weights(of_loss.get(RATIO), options.summed, xp=jnp))
+        return kept, {"loss": value, "grad_norm": norm, "skipped": skipped} | shown | seen
 
     return step
 

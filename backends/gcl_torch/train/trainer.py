@@ -17,6 +17,7 @@ from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import InputError
+from gcl_spec.loss.learned_numbers import learned_numbers
 from gcl_spec.loss.projected import numbers_of
 from gcl_spec.models.draws import step_seed
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
@@ -84,8 +85,7 @@ class TorchTrainer:
             sharding.sum_apart(self._trained.values())
         grads = [p.grad for p in self._trained.values() if p.grad is not None]
         grad_norm = sharding.total_norm(grads)
-        scale = self._model.log_scale.detach().exp().mean()
-        values = {"loss": loss, "scale": scale, "grad_norm": grad_norm}
+        values = {"loss": loss, "grad_norm": grad_norm, **self._numbers()}
         values |= self._seen | self._fusing.seen()
         # Looking at a value waits for a GPU, so it is done there only where the config asks for it.
         if self._device.type == "cpu" or self._config.optim.skip_nonfinite:
@@ -179,6 +179,13 @@ class TorchTrainer:
         self._seen = {f"loss/{name}": x for name, x in terms.directions.items()}
         self._seen |= {f"gap/{name}": x for name, x in terms.gap.items()}
         return terms.loss
+
+    def _numbers(self) -> dict[str, torch.Tensor]:
+        """Temperatures and biases before the update, for the log."""
+        bias = self._model.logit_bias
+        shown = None if bias is None else bias.detach().clone()  # an update writes into it
+        log_scale = self._model.log_scale.detach().clone()
+        return learned_numbers(log_scale, shown, self._objective, xp=torch_namespace)
 
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
         optim = self._config.optim

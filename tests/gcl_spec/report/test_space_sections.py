@@ -44,3 +44,14 @@ def test_pairs_before_and_after() -> None:
     points = {"image": ((0.0, 0.0),), "R&D": ((1.0, 1.0),)}
     assert ">R&amp;D</span>" in space_section(None, Projection(points, (1.0, 0.0)))
     assert space_section(None, None) == ""
+
+
+def test_several_temperatures_and_biases_have_charts() -> None:
+    lines = [
+        {"step": n, "scale": 9.0, "scale/image": 8.0 + n, "bias/text->image": 0.1 * n}
+        for n in (1, 2)
+    ]
+    made = training_section(lines)
+    assert "Scales (1 / temperature)" in made
+    assert "Biases of the logits" in made
+    assert made.count("<svg") == 2, "one scale for all is in metrics.jsonl alone"

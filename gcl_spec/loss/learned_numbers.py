@@ -1,0 +1,59 @@
+"""The temperatures and biases of a run by name, for its log."""
+
+from collections.abc import Mapping
+
+from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.objective import Objective, given_names
+
+__all__ = ["learned_numbers"]
+
+
+def learned_numbers(
+    log_scale: Array, bias: Array | None, objective: Objective, *, xp: ArrayNamespace
+) -> dict[str, Array]:
+    """The numbers of a loss, shape () each, by the name that they have in a log.
+
+    "scale" is the scale 1 / temperature. Where there are several it is their mean, and each has a
+    line of its own: "scale/image->text" of a direction or of a pair of query and pool modality, or
+    "scale/image" of a modality, as `Objective.scales` says. A bias is "bias", or for a pair
+    "bias/image->text". Pairs that no direction's pool has are left out.
+
+    Args:
+        log_scale: shape (), (T,), (M, M) or (G,), as `objective.scales` says.
+        bias: shape () or (M, M), or None.
+        objective: of M modalities and T directions.
+        xp: the Array API namespace of the arrays.
+    """
+    named: Mapping[str, Array] = {}
+    if log_scale.shape:
+        by_pair = objective.scales == "pair"
+        own = _pairs(log_scale, objective) if by_pair else _each(log_scale, objective)
+        named = {f"scale/{name}": xp.exp(x) for name, x in own.items()}
+    scale = xp.mean(xp.stack([*named.values()])) if named else xp.exp(log_scale)
+    found = {"scale": scale, **named}
+    if bias is None:
+        return found
+    if not bias.shape:
+        return {**found, "bias": bias}
+    return {**found, **{f"bias/{name}": x for name, x in _pairs(bias, objective).items()}}
+
+
+def _each(x: Array, objective: Objective) -> dict[str, Array]:
+    """The numbers (T,) by direction, or (G,) by modality."""
+    if objective.scales == "modality":
+        names = given_names(objective.modalities)
+    else:
+        names = tuple(str(direction) for direction in objective.directions)
+    return {name: x[at] for at, name in enumerate(names)}
+
+
+def _pairs(x: Array, objective: Objective) -> dict[str, Array]:
+    """The numbers (M, M) of pairs of query and pool modality that some direction has."""
+    names = objective.modalities
+    used = {(d.query, n) for d in objective.directions for n in objective.pool_names(d)}
+    return {
+        f"{a}->{b}": x[m, n]
+        for m, a in enumerate(names)
+        for n, b in enumerate(names)
+        if (a, b) in used
+    }
