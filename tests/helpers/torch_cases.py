@@ -47,6 +47,15 @@ _SIGMOID = {"objective": Objective(loss="sigmoid"), "bias": torch.tensor(-2.0)}
 CASES |= {
     "a scale for each pair": {"tile": 8, "present": True, **_PAIRS},
     "ring, a scale for each pair": {"tile": 8, "ring": True, "ids": True, **_PAIRS},
+    "learned weights": {"tile": 8, "present": True, "weighed": True},
+    "learned weights, summed gradients": {"tile": 8, "reduction": "sum", "weighed": True},
+    "ring, learned weights": {"tile": 8, "ring": True, "present": True, "weighed": True},
+    "ring, learned weights, summed gradients": {
+        "tile": 8,
+        "ring": True,
+        "reduction": "sum",
+        "weighed": True,
+    },
     "sigmoid": {"tile": 8, "present": True, **_SIGMOID},
     "ring, sigmoid": {"tile": 8, "ring": True, "present": True, **_SIGMOID},
 }
@@ -96,8 +105,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 class Model(nn.Module):
     """Two towers and the loss, so that DDP reduces every parameter."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, weighed: bool = False, **options: Any) -> None:
         super().__init__()
+        # Numbers that are no samples': every process has their gradient whole.
+        parts = nn.Parameter(torch.tensor([1.5, 0.7], dtype=torch.float64))
+        self.register_parameter("parts", parts if weighed else None)
         torch.manual_seed(0)
         self.image, self.text = nn.Linear(6, 5).double(), nn.Linear(6, 5).double()
         self.criterion = GCLLoss(**options).double()
@@ -109,6 +121,8 @@ class Model(nn.Module):
         fused = nn.functional.normalize(image - 0.5 * text, dim=1) if given else None
         if captions:  # whose gradient goes into the tower, too
             kw["captions"] = self.text(y)
+        if self.parts is not None:
+            kw["weights"] = (self.parts[0], self.parts[1])
         return self.criterion(image, text, fused, **kw)
 
 

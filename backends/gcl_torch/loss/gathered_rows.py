@@ -242,7 +242,7 @@ class _ScaleGradient(torch.autograd.Function):
 
 
 def shared_scale(x: Any, processes: ProcessGroup, factor: float) -> Any:
-    """The scale or the bias, a number or of any shape, whose gradient every process has whole.
+    """A number, or a scale, bias or weight of any shape, whose gradient every process has whole.
 
     Each process gives its part of it: the factor divided by their number.
     """
@@ -271,7 +271,9 @@ def gathered(
     sizes = processes.sizes(first.shape[0], first.device, options, problem)
 
     def gather(x: Any) -> Any:
-        if isinstance(x, torch.Tensor) and x.ndim > 0:
+        if isinstance(x, torch.Tensor):
+            if x.ndim == 0:  # a weight of a part, which is no sample's
+                return shared_scale(x, processes, factor)
             return gather_rows(x, processes, sizes, factor)
         if isinstance(x, Mapping):  # in one order on all processes, and given back in its own
             found = {name: gather(x[name]) for name in sorted(x)}
