@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace, BoolArray, IntArray
 from gcl_spec.errors import ConfigError
-from gcl_spec.normalize import l2_normalize
+from gcl_spec.normalize import centred, l2_normalize
 from gcl_spec.objective import Fuse, name_parts
 
 __all__ = ["Batch", "Fuse", "embeddings"]
@@ -62,6 +62,7 @@ def embeddings(
     *,
     fuse: Fuse = "raw",
     weights: Mapping[str, tuple[Array, Array]] | None = None,
+    means: Mapping[str, Array] | None = None,
     present: Mapping[str, Array] | None = None,
     xp: ArrayNamespace | None = None,
 ) -> dict[str, Array]:
@@ -70,14 +71,16 @@ def embeddings(
     They are e_a = a / |a|, e_b = b / |b|, and e_ab = (a + b) / |a + b| of the projections as they
     come ("raw", where the longer one has the larger say) or of the unit embeddings ("unit"): the
     score fusion of UniIR (arXiv 2311.17136). "learned" is (w_a e_a + w_b e_b) / |w_a e_a + w_b e_b|
-    with weights that the model has learned. Where a model encodes "a+b" itself, and so has
+    with weights that the model has learned. With "centred" e_a = norm(a / |a| - m_a), with the mean
+    m_a of unit rows, and e_ab = norm(e_a + e_b). Where a model encodes "a+b" itself, and so has
     projections of it, e_ab is made of these alone.
 
     Args:
         projections: outputs of the model by the name of the modality, (B, D), of any norm.
         modalities: which embeddings are wanted, such as "image" and "image+text".
-        fuse: "raw", "unit" or "learned"; "joint" where all fused ones have projections.
+        fuse: "raw", "unit", "learned" or "centred"; "joint" where all fused ones have projections.
         weights: of the two parts of each fused modality, shape () each, for "learned".
+        means: of the unit rows of each modality with projections, (D,) each, for "centred".
         present: (B,) booleans by modality; rows that are not present are zero with zero gradient.
             A fused row is present where all of its parts are, unless it has flags of its own.
         xp: the Array API namespace; found from the arrays when not given.
@@ -87,7 +90,7 @@ def embeddings(
 
     Raises:
         ConfigError: `fuse` is another word, or "joint" and projections are missing, or "learned"
-            and weights are.
+            and weights are, or "centred" and means are.
 
     >>> rows = {"image": np.asarray([[3.0, 0.0]]), "text": np.asarray([[0.0, 4.0]])}
     >>> embeddings(rows, ["image+text"])["image+text"]
@@ -98,11 +101,16 @@ def embeddings(
     xp = array_namespace(*projections.values()) if xp is None else xp
     if fuse not in get_args(Fuse):
         raise ConfigError(
-            f"fuse = {fuse!r}: must be raw, unit or learned, or joint for joint encoders"
+            f"fuse = {fuse!r}: must be raw, unit, learned or centred, or joint for joint encoders"
         )
     flags = present or {}
     kept = {name: _where(x, _here(name, flags), xp) for name, x in projections.items()}
     units = {name: l2_normalize(x, xp=xp) for name, x in kept.items()}
+    if fuse == "centred":
+        units = {
+            name: _where(centred(x, _mean_of(name, means), xp=xp), _here(name, flags), xp)
+            for name, x in units.items()
+        }
     found = {}
     for name in modalities:
         if name in units or len(name_parts(name)) == 1:
@@ -118,6 +126,13 @@ def embeddings(
         total = reduce(add, parts)
         found[name] = _where(l2_normalize(total, xp=xp), _here(name, flags), xp)
     return found
+
+
+def _mean_of(name: str, means: Mapping[str, Array] | None) -> Array:
+    """The mean (D,) of the unit rows of a modality."""
+    if name not in (means or {}):
+        raise ConfigError(f"fuse = 'centred': no mean of the rows of {name}")
+    return (means or {})[name]
 
 
 def _here(name: str, flags: Mapping[str, Array]) -> Array | None:

@@ -6,7 +6,9 @@ from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 
-__all__ = ["inverse_norm", "l2_normalize", "largest_mix", "power_of_two", "row_norms"]
+__all__ = [
+    "centred", "inverse_norm", "l2_normalize", "largest_mix", "power_of_two", "row_norms",
+]  # fmt: skip
 
 
 def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
@@ -35,6 +37,27 @@ def l2_normalize(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
     zero = xp.max(xp.abs(x), axis=-1, keepdims=True) == 0  # NaN is not 0, so it stays
     leveled = xp.where(zero, xp.zeros_like(leveled), leveled)
     return xp.astype(leveled / root, x.dtype, copy=False)
+
+
+def centred(unit_BD: Array, mean_D: Array, /, *, xp: ArrayNamespace | None = None) -> Array:
+    """Unit rows from which the mean of their modality is subtracted, normalised again.
+
+    It is the centring of the calibration `cfu`, and that of a model with `model.fuse = centred`.
+
+    Args:
+        unit_BD: unit rows, (B, D).
+        mean_D: what is subtracted, (D,); with 0 the rows stay as they are.
+        xp: the Array API namespace; found from `unit_BD` when not given.
+
+    Returns:
+        Shape (B, D); a row that is the mean itself has no direction and is 0.
+
+    >>> import numpy as np
+    >>> centred(np.asarray([[1.0, 0.0], [0.0, 1.0]]), np.asarray([0.0, 1.0])).round(3)
+    array([[ 0.707, -0.707],
+           [ 0.   ,  0.   ]])
+    """
+    return l2_normalize(unit_BD - mean_D, xp=xp)
 
 
 def row_norms(x: Array, /, *, xp: ArrayNamespace | None = None) -> Array:

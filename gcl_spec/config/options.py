@@ -39,7 +39,7 @@ class ModelConfig:
     hidden: int = 1024
     """Width of the hidden layer of each projection head."""
     fuse: Fuse = "raw"
-    """image+text: sum of projections, of unit rows, or with learned weights; joint: vista's."""
+    """image+text: sum of projections, of unit rows, weighted or centred ones; joint: vista's."""
     frames: int = 15
     """How many frames of a video are seen, of stretches of equal length; CoVR's 15."""
     pool: Literal["mean", "attention"] = "mean"

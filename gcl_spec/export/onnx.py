@@ -19,7 +19,7 @@ from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.export.onnx_model import OnnxModel, graph_names, inputs_of
 from gcl_spec.export.quantised import Quantised, quantise, recall_of_both
-from gcl_spec.models.frames import VIDEO, framed
+from gcl_spec.models.frames import VIDEO, framed, seen
 from gcl_spec.models.fusion import write_fusion
 from gcl_spec.models.pretrained import clip_folder, text_folder
 from gcl_spec.models.start import vector_widths
@@ -83,9 +83,9 @@ def export_onnx(
     The graphs give unit rows (B, D), and the norms (B,) that projections had before, with which
     fused rows are made (`gcl_spec.export.onnx_model.OnnxModel`). They take batches of any size and
     texts of any length. Beside them are the files of the preprocessing, learned weights of parts of
-    fused rows (`gcl_spec.models.fusion.write_fusion`), and `onnx.json`: names and shapes of the
-    inputs, the width, the scale, the fusion, and how far the graphs, run by onnxruntime, are from
-    the run's own model.
+    fused rows or the means by which `OnnxModel` centres the graphs' rows
+    (`gcl_spec.models.fusion.write_fusion`), and `onnx.json`: names and shapes of the inputs, the
+    width, the scale, the fusion, and how far the rows, by onnxruntime, are from the run's own.
 
     Args:
         run: a folder that `gcl train` wrote.
@@ -122,10 +122,11 @@ def export_onnx(
         first = {name: inputs_of(batches[0], name) for name in graph_names(config.model)}
         weights = trained_weights(state)
         backend.write_onnx(config, weights, first, made)
-        write_fusion(made, config.model, weights)
+        write_fusion(made, config.model, weights, _given(config))
         wanted = [trainer.encode(batch) for batch in batches]
         graphs = OnnxModel(made, config.model)
-        found = [_parity(graphs, name, batches, wanted) for name in first]
+        encoded = [graphs.encode(batch) for batch in batches]
+        found = [_parity(name, encoded, wanted) for name in first]
         for parity in found:
             if not parity.largest_difference <= BOUND:
                 raise CheckpointError(
@@ -172,10 +173,16 @@ def _with_videos(batch: Batch, config: Config) -> Batch:
     return Batch(inputs, {**batch.present, VIDEO: np.ones(len(batch), bool)}, batch.ids)
 
 
+def _given(config: Config) -> tuple[str, ...]:
+    """The modalities of which the run's model takes inputs, in the model's order."""
+    of_vectors = config.model.kind == "adapter"
+    return tuple(vector_widths(config.model)) if of_vectors else seen(config.model)
+
+
 def _parity(
-    made: OnnxModel, modality: str, batches: list[Batch], wanted: list[Mapping[str, FloatArray]]
+    modality: str, encoded: list[Mapping[str, FloatArray]], wanted: list[Mapping[str, FloatArray]]
 ) -> Parity:
-    got = np.concatenate([made.rows(modality, batch)[0] for batch in batches])
+    got = np.concatenate([z[modality] for z in encoded])
     want = np.concatenate([z[modality] for z in wanted])
     return Parity(
         modality,

@@ -10,7 +10,7 @@ from gcl_spec._typing import AnyArray, FloatArray
 from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import ModelConfig
 from gcl_spec.config.user_paths import text_path
-from gcl_spec.models.fusion import read_ratios
+from gcl_spec.models.fusion import read_means, read_ratios
 from gcl_spec.models.vista import joined_names
 from gcl_spec.objective import given_names, name_parts, ratio_weights
 
@@ -34,6 +34,9 @@ class OnnxModel:
         self._model = model
         ratios = read_ratios(folder, model) if model.fuse == "learned" else None
         self._weights = ratio_weights(ratios, model.summed, xp=numpy_namespace)
+        self._means: dict[str, FloatArray] = {}
+        if model.fuse == "centred":
+            self._means = read_means(folder, given_names(model.modalities))
         with text_path(folder) as place:
             self._sessions = {
                 name: InferenceSession(
@@ -65,6 +68,7 @@ class OnnxModel:
             self._model.modalities,
             fuse=self._model.fuse,
             weights=self._weights,
+            means=self._means,
             present=present,
         )
 

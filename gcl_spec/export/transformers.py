@@ -70,7 +70,7 @@ def export_run(
             calibration.safetensors (`gcl_spec.evaluate.calibrations.read` reads it).
 
     Raises:
-        ConfigError: the run is of another kind of model, or `out` exists.
+        ConfigError: the run is of another kind of model, or centres its rows, or `out` exists.
         CheckpointError: there is no readable checkpoint.
         FileError: the folder cannot be written.
         DataError: the checkpoint that the run started from is gone.
@@ -82,6 +82,12 @@ def export_run(
         raise ConfigError(
             f"{run} is a run of kind {config.model.kind!r}; only clip and vista runs have the form "
             "of a checkpoint: use gcl_spec.load_run to encode with it"
+        )
+    if config.model.fuse == "centred":
+        raise ConfigError(
+            f"{run} was trained with model.fuse = centred, whose rows of pictures and texts are "
+            "centred by means that the layouts of checkpoints have no place for; gcl export --onnx "
+            "writes them beside its graphs, and gcl_spec.load_run encodes with them"
         )
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.two_sided import of_both_sides, taken_apart, target_name, two_sided
-from gcl_spec.normalize import l2_normalize, row_norms
+from gcl_spec.normalize import centred, l2_normalize, row_norms
 from gcl_spec.objective import Fuse, Objective, fusion_weights, given_names, name_parts
 
 __all__ = ["Projected", "numbers_of", "of_projections"]
@@ -36,6 +36,7 @@ def of_projections(
     *,
     fuse: Fuse,
     weights: Mapping[str, tuple[Array, Array]] | None = None,
+    means: Mapping[str, Array] | None = None,
     pairs: bool,
     xp: ArrayNamespace,
 ) -> Projected:
@@ -52,9 +53,15 @@ def of_projections(
         fuse: how the others are made (`gcl_spec.batch.embeddings`); a model that encodes fused
             modalities itself does so with all of them.
         weights: learned ones of the two parts of each fused modality, shape () each.
+        means: those by which rows are centred, (D,) by modality, with "centred" (a query and its
+            target have the same), held constant.
         pairs: the rows are queries, and behind each its target (`gcl_spec.loss.two_sided`).
         xp: the Array API namespace of the arrays.
     """
+    if fuse == "centred":
+        known = means or {}
+        units = {name: l2_normalize(x, xp=xp) for name, x in projections.items()}
+        projections = {name: centred(x, known[name], xp=xp) for name, x in units.items()}
     if pairs:
         projections, present, ids = taken_apart(projections), taken_apart(present), ids[::2]
         objective = two_sided(objective)

@@ -26,6 +26,8 @@ class Projecting(Generic[A]):
     """The fused modalities that the model encodes itself; others are made of their parts' rows."""
     framed: tuple[str, ...] = ()
     """The modalities whose items are frames, which the tower of pictures sees one by one."""
+    width: int
+    """How many numbers a row has."""
     draws = False
     """Does a step of the training draw random numbers?"""
 

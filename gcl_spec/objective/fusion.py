@@ -9,9 +9,10 @@ from gcl_spec.objective.names import name_parts
 
 __all__ = ["Fuse", "fusion_weights", "ratio_weights", "shares_of_first"]
 
-Fuse = Literal["raw", "unit", "joint", "learned"]
+Fuse = Literal["raw", "unit", "joint", "learned", "centred"]
 """How "a+b" is made: of the projections of a and b as they come, of unit rows, by the model from
-both inputs together, or of unit rows with a learned ratio of their weights."""
+both inputs together, of unit rows with a learned ratio of their weights, or of unit rows that are
+centred, as the rows of a and b alone then are, too."""
 
 
 def fusion_weights(

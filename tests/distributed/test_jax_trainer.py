@@ -21,7 +21,7 @@ WORKER = HELPERS / "jax_trainer_worker.py"
 SETS = ["optim.clip_norm=0.5", "train.microbatch=2", "model.fuse=learned"]
 
 
-def train(devices: int, processes: int) -> list[dict[str, Any]]:
+def train(devices: int, processes: int, sets: list[str] = SETS) -> list[dict[str, Any]]:
     environment = {**os.environ, "XLA_FLAGS": QUICKLY}
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -30,7 +30,7 @@ def train(devices: int, processes: int) -> list[dict[str, Any]]:
         workers = []
         for rank, log in enumerate(logs):
             file = stack.enter_context(log.open("w"))
-            command = [WORKER, devices, rank, processes, port, *SETS]
+            command = [WORKER, devices, rank, processes, port, *sets]
             workers.append(server("jax").start(command, env=environment, stdout=file, stderr=file))
         try:
             codes = [worker.wait(timeout=400) for worker in workers]
@@ -51,7 +51,16 @@ def alone() -> dict[str, Any]:
 def test_a_mesh_trains_as_one_device_would(
     alone: dict[str, Any], devices: int, processes: int
 ) -> None:
-    for found in train(devices, processes):
+    check(alone, train(devices, processes))
+
+
+def test_a_mesh_centres_rows_as_one_device_would() -> None:
+    sets = ["model.fuse=centred", "train.microbatch=3"]
+    check(train(1, 1, sets)[0], train(2, 2, sets))
+
+
+def check(alone: dict[str, Any], others: list[dict[str, Any]]) -> None:
+    for found in others:
         for a, b in zip(alone["values"], found["values"], strict=True):
             assert a.keys() == b.keys()
             for name in a:

@@ -16,6 +16,7 @@ STEPS = 4
         (3, ["train.microbatch=2", "optim.clip_norm=0.5"]),
         (2, ["optim.ema=0.9", "objective.preset=clip", "model.fuse=unit"]),
         (2, ["model.fuse=learned", "train.microbatch=4", "objective.bias=pair"]),
+        (3, ["model.fuse=centred", "train.microbatch=2"]),
     ],
 )
 def test_processes_train_as_one_would(size: int, sets: list[str]) -> None:
@@ -27,7 +28,7 @@ def test_processes_train_as_one_would(size: int, sets: list[str]) -> None:
             for name in a:
                 assert b[name] == pytest.approx(a[name], rel=2e-5, abs=1e-6), (step, name)
         for name, x in want["state"].items():
-            if name.startswith("params/"):
+            if name.startswith(("params/", "buffers/")):
                 # AdamW divides by the root of squares: what is nearly zero may go either way.
                 assert np.mean(np.abs(one["state"][name] - x)) < 1e-5, name
             assert np.array_equal(one["state"][name], found[0]["state"][name]), name

@@ -89,7 +89,7 @@ def test_the_namespace_that_is_given_is_used() -> None:
 
 
 def test_a_fusion_of_another_name() -> None:
-    with pytest.raises(ConfigError, match="fuse = 'sum': must be raw, unit or learned"):
+    with pytest.raises(ConfigError, match="fuse = 'sum': must be raw, unit, learned or"):
         embeddings(ROWS, NAMES, fuse="sum")  # type: ignore[arg-type]
 
 
@@ -115,7 +115,7 @@ def test_presence_and_absent_rows() -> None:
         assert np.isfinite(found[name]).all()
         assert np.all(found[name][~here] == 0)
         assert np.allclose(np.linalg.norm(found[name][here], axis=-1), 1)
-    with pytest.raises(ConfigError, match="must be raw, unit or"):
+    with pytest.raises(ConfigError, match="must be raw, unit, learned or"):
         embeddings({"image": image}, ["image"], fuse="sum")  # type: ignore[arg-type]
 
 
@@ -144,3 +144,16 @@ def test_learned_weights_weigh_unit_rows(seed: int, log_ratio: float) -> None:
     )
     with pytest.raises(ConfigError, match=r"no weights of the parts of image\+text"):
         embeddings(rows, NAMES, fuse="learned")
+
+
+def test_centred_rows_want_a_mean_and_leave_absent_ones_zero() -> None:
+    means = {"image": np.asarray([0.5, 0.0]), "text": np.asarray([0.0, 0.5])}
+    here = {"image": np.asarray([True, False, True, True]), "text": np.ones(4, bool)}
+    found = embeddings(ROWS, NAMES, fuse="centred", means=means, present=here)
+    assert not found["image"][1].any()
+    assert not found["image+text"][1].any()
+    unit = IMAGE[0] / 5 - means["image"]
+    np.testing.assert_allclose(found["image"][0], unit / np.linalg.norm(unit))
+    for rows, known in (({**ROWS, "image+text": IMAGE}, means), (ROWS, {"image": IMAGE[0]})):
+        with pytest.raises(ConfigError, match=r"centred': no mean of the rows of (image\+)?text"):
+            embeddings(rows, NAMES, fuse="centred", means=known)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gcl_spec.normalize import l2_normalize
+from gcl_spec.normalize import centred, l2_normalize
 
 IMAGE = np.asarray([[3.0, 4.0], [0.0, 2.0], [6.0, 8.0], [1.0, 0.0]])
 
@@ -70,3 +70,11 @@ def test_what_is_not_finite_stays_so() -> None:
     assert np.isnan(found[:2, 0]).all()
     assert found[2].tolist() == [0.6, 0.8]
     assert l2_normalize(np.zeros((3, 0))).shape == (3, 0)
+
+
+def test_centred_rows_are_unit_rows_of_the_same_direction_as_the_differences() -> None:
+    mean = np.asarray([0.3, -0.2])
+    found = centred(unit(IMAGE), mean)
+    np.testing.assert_allclose(found, unit(unit(IMAGE) - mean))
+    np.testing.assert_array_equal(centred(unit(IMAGE), np.zeros(2)), l2_normalize(unit(IMAGE)))
+    assert centred(mean[None], mean).tolist() == [[0.0, 0.0]]

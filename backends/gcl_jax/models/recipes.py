@@ -25,7 +25,7 @@ from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
-from gcl_spec.models.fusion import start_ratios
+from gcl_spec.models.fusion import start_means, start_ratios
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -99,6 +99,8 @@ def make_model(config: Config) -> Model:
         "adapter": AdapterModel,
     }
     model = kinds[config.model.kind](config)
+    for name, x in start_means(config.model, model.given, model.width).items():
+        setattr(model, name, nnx.BatchStat(jnp.asarray(x)))
     if config.train.checkpointing:
         model.checkpointing()
     return model
@@ -106,7 +108,7 @@ def make_model(config: Config) -> Model:
 
 class _Heads(Model):
     def __init__(self, config: Config, widths: Mapping[str, int]) -> None:
-        self.given = tuple(widths)
+        self.given, self.width = tuple(widths), config.model.width
         for name, width in widths.items():
             setattr(self, f"{name}_head", _head(f"{name}_head", width, config))
         self._start_scale(config)
@@ -193,7 +195,8 @@ class ClipModel(Model):
     def __init__(self, config: Config) -> None:
         folder = clip_folder(config)
         self.clip = Clip.from_folder(folder)
-        self._see_frames(config, start_query(folder, self.clip.width))
+        self.width = self.clip.width
+        self._see_frames(config, start_query(folder, self.width))
         self._start_scale(config, self.clip.checkpoint_log_scale, folder)
         self.max_tokens = self.clip.max_tokens
 
@@ -228,6 +231,7 @@ class VistaModel(Model, VistaRows[jax.Array]):
 
     def __init__(self, config: Config) -> None:
         files, model = vista_files(config), config.model
+        self.width = files.settings.sizes.width
         self.vista = Vista(files.settings, files.marks, dropout=model.dropout)
         self.vista.load(used_weights(files), str(files.weights))
         self._start_scale(config, -log(TEMPERATURE), files.folder)

@@ -15,16 +15,17 @@ from gcl_jax.models.functional import Functional, Params
 from gcl_jax.train.optimizer import AdamW
 from gcl_jax.train.world import AXIS, JaxWorld
 from gcl_spec.loss.learned_numbers import learned_numbers
+from gcl_spec.loss.part_means import by_modality, moved, row_totals
 from gcl_spec.loss.projected import numbers_of, of_projections
 from gcl_spec.loss.shares import balanced_bias
-from gcl_spec.models.fusion import RATIO
+from gcl_spec.models.fusion import COUNTS, MEANS, RATIO
 from gcl_spec.models.start import IN_THE_LOSS
 from gcl_spec.objective import Fuse, Objective, ratio_weights, shares_of_first
 
 __all__ = ["StepOptions", "cast", "make_step"]
 
 
-_PAIRS = "pairs"
+_PAIRS, _TOTALS = "pairs", "totals"
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,26 @@ def make_step(
 ) -> Callable[..., Any]:
     """A function `step(moving, still, buffers, batch, lr, draw) -> (moving, values)`, to compile.
 
-    moving: trained parameters, optimiser and running means. still: parameters that are not trained.
-    batch: inputs by name, "present" (B, G) and "ids" (B,). draw: a key of JAX for what the model
-    draws, or None. values: scalars for the log.
+    moving: trained parameters, optimiser, running means of parameters, and the buffers that move,
+    which are those by which rows are centred. still: parameters that are not trained. buffers: the
+    others. batch: inputs by name, "present" (B, G) and "ids" (B,). draw: a key of JAX for what the
+    model draws, or None. values: scalars for the log.
     """
     loss = _spread_loss(options, world)
 
     def step(
         moving: Any, still: Params, buffers: Params, batch: Params, lr: jax.Array, draw: Any = None
     ) -> Any:
-        trained, optimizer, averages = moving
+        trained, optimizer, averages, centres = moving
         of_loss = {n: x for n, x in (trained | still).items() if n in IN_THE_LOSS}
-        encode = _encoder(model, options, still | of_loss, buffers)
+        encode = _encoder(model, options, still | of_loss, buffers | centres)
         size = batch["ids"].shape[0]
         towers = {n: x for n, x in trained.items() if n not in of_loss}
         both = cached_value_and_grad(
             encode, loss, microbatch=options.microbatch * world.size or size, has_aux=True
         )
-        (value, seen), (grads, by_loss) = both(towers, batch, of_loss, rng=draw)
+        known = of_loss | {n: x for n, x in centres.items() if n == MEANS}
+        (value, seen), (grads, by_loss) = both(towers, batch, known, rng=draw)
         grads |= {n: g for n, g in by_loss.items() if n in trained}
         norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
         new, held = rules.update(rules.cut(grads, norm), optimizer, trained, lr)
@@ -82,9 +85,10 @@ def make_step(
         if options.max_log_scale is not None:
             new["log_scale"] = jnp.minimum(new["log_scale"], options.max_log_scale)
         means = {n: options.ema * x + (1 - options.ema) * new[n] for n, x in averages.items()}
+        new_centres, seen = _moved(centres, seen)
         usable = jnp.isfinite(value) & jnp.isfinite(norm)
         kept = jax.tree.map(
-            lambda a, b: jnp.where(usable, a, b), (new, held, means), (trained, optimizer, averages)
+            lambda a, b: jnp.where(usable, a, b), (new, held, means, new_centres), moving
         )
         skipped = 1 - usable.astype(jnp.float32)
         numbers = of_loss["log_scale"], of_loss.get("logit_bias")
@@ -93,6 +97,15 @@ def make_step(
         return kept, {"loss": value, "grad_norm": norm, "skipped": skipped} | shown | seen
 
     return step
+
+
+def _moved(centres: Params, seen: Params) -> tuple[Params, Params]:
+    """The means by which rows are centred after a step, and what the log takes of it."""
+    if not centres:
+        return centres, seen
+    shown = {n: x for n, x in seen.items() if n != _TOTALS}
+    means, counts = moved(centres[MEANS], centres[COUNTS], seen[_TOTALS], xp=jnp)
+    return {MEANS: means, COUNTS: counts}, shown
 
 
 def _encoder(
@@ -159,6 +172,7 @@ def _loss(
         options.objective,
         fuse=options.fuse,
         weights=weights,
+        means=by_modality(jax.lax.stop_gradient(of_loss.get(MEANS)), options.given),
         pairs=pairs,
         xp=jnp,
     )
@@ -177,4 +191,14 @@ def _loss(
     seen = {f"loss/{name}": x for name, x in found.directions.items()}
     if options.shares is not None:
         seen[_PAIRS] = found.pairs
+    if MEANS in of_loss:
+        seen[_TOTALS] = _totals(row_totals(rows, flags, options.given, xp=jnp), axis_name)
     return found.loss, seen | {f"gap/{name}": x for name, x in found.gap.items()}
+
+
+def _totals(own_GE: jax.Array, axis_name: str | None) -> jax.Array:
+    """The sums and numbers (G, D + 1) of the rows of all devices, without gradient."""
+    still = jax.lax.stop_gradient(own_GE)
+    if axis_name is None:
+        return still
+    return jnp.asarray(jax.lax.psum(still, axis_name))  # type: ignore[no-untyped-call]

@@ -19,9 +19,10 @@ from gcl_spec._typing import FloatArray, State
 from gcl_spec.batch import Batch, embeddings
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import objective
+from gcl_spec.loss.part_means import by_modality
 from gcl_spec.models.draws import step_seed
 from gcl_spec.models.frames import framed
-from gcl_spec.models.fusion import RATIO
+from gcl_spec.models.fusion import COUNTS, MEANS, RATIO
 from gcl_spec.objective import ratio_weights
 from gcl_spec.run.state import MOMENTS, Snapshot, StateLayout
 
@@ -66,15 +67,19 @@ class JaxTrainer:
         labels = {"present": present_BG, "ids": batch.ids}
         moving = {n: self._params[n] for n in self._trained}
         still = {n: x for n, x in self._params.items() if n not in moving}
-        (moving, self._optimizer, self._averages), values = self._compiled_step(batch.two_sided)(
-            (moving, self._optimizer, self._averages),
+        centres = {n: x for n, x in self._buffers.items() if n in (MEANS, COUNTS)}
+        others = {n: x for n, x in self._buffers.items() if n not in centres}
+        run = self._compiled_step(batch.two_sided)
+        (moving, self._optimizer, self._averages, centres), values = run(
+            (moving, self._optimizer, self._averages, centres),
             still,
-            self._buffers,
+            others,
             self.world.spread(inputs | {k: _narrow(x) for k, x in labels.items()}),
             np.float32(lr),
             self._key(),
         )
         self._params |= moving
+        self._buffers |= centres
         self._step += 1
         seen: dict[str, jax.Array] = values
         return seen
@@ -84,12 +89,14 @@ class JaxTrainer:
         size = len(batch)
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
-        found = self._compiled_model(params, self.world.here(self._buffers), inputs)
+        buffers = self.world.here(self._buffers)
+        found = self._compiled_model(params, buffers, inputs)
         return embeddings(
             {name: np.asarray(x, np.float32)[:size] for name, x in found.items()},
             self._config.model.modalities,
             fuse=self._config.model.fuse,
             weights=ratio_weights(params.get(RATIO), self._config.model.summed, xp=numpy_namespace),
+            means={n: np.asarray(x) for n, x in self._centres(buffers).items()},
             present={name: batch.has(name) for name in found},
             xp=numpy_namespace,
         )
@@ -121,6 +128,10 @@ class JaxTrainer:
         model = self._config.model
         sorts = model.kind == "clip" or (model.kind == "lite" and not model.freezes("text"))
         return sorts and len(self.world.devices) == 1 and not self._config.train.microbatch
+
+    def _centres(self, buffers: Params) -> dict[str, jax.Array]:
+        """The means (D,) by which rows are centred, by modality; none where they are not."""
+        return by_modality(buffers.get(MEANS), self._given)
 
     def _key(self) -> Any:
         """The key of what the model draws in this step; None where it draws nothing."""

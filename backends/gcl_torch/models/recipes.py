@@ -13,7 +13,7 @@ from gcl_spec._typing import FloatArray
 from gcl_spec.config.options import Config
 from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
-from gcl_spec.models.fusion import RATIO, start_ratios
+from gcl_spec.models.fusion import RATIO, start_means, start_ratios
 from gcl_spec.models.head import head_weights
 from gcl_spec.models.pretrained import clip_folder
 from gcl_spec.models.projecting import Projecting
@@ -80,6 +80,8 @@ def make_model(config: Config) -> Model:
         "adapter": AdapterModel,
     }
     model = kinds[config.model.kind](config)
+    for name, x in start_means(config.model, model.given, model.width).items():
+        model.register_buffer(name, torch.from_numpy(x))
     if config.train.checkpointing:
         model.checkpointing()
     return model
@@ -88,7 +90,7 @@ def make_model(config: Config) -> Model:
 class _Heads(Model):
     def __init__(self, config: Config, widths: Mapping[str, int]) -> None:
         super().__init__()
-        self.given = tuple(widths)
+        self.given, self.width = tuple(widths), config.model.width
         for name, width in widths.items():
             setattr(self, f"{name}_head", _head(f"{name}_head", width, config))
         self._start_scale(config)
@@ -181,7 +183,8 @@ class ClipModel(Model):
         super().__init__()
         folder = clip_folder(config)
         self.clip = ClipTowers.from_folder(folder)
-        self._see_frames(config, start_query(folder, self.clip.width))
+        self.width = self.clip.width
+        self._see_frames(config, start_query(folder, self.width))
         self._start_scale(config, self.clip.checkpoint_log_scale, folder)
         for name in ("image", "text"):
             if config.model.freezes(name):
@@ -222,6 +225,7 @@ class VistaModel(Model, VistaRows[torch.Tensor]):
     def __init__(self, config: Config) -> None:
         super().__init__()
         files, model = vista_files(config), config.model
+        self.width = files.settings.sizes.width
         self.vista = Vista(files.settings, files.marks, dropout=model.dropout)
         self.vista.load(used_weights(files))
         self._start_scale(config, -log(TEMPERATURE), files.folder)

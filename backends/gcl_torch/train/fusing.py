@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from array_api_compat import torch as torch_namespace
 
 from gcl_spec.config.options import ModelConfig
+from gcl_spec.loss.part_means import by_modality, moved, row_totals
 from gcl_spec.loss.projected import Projected, of_projections
-from gcl_spec.models.fusion import RATIO
+from gcl_spec.models.fusion import COUNTS, MEANS, RATIO
 from gcl_spec.objective import Objective, ratio_weights, shares_of_first
 from gcl_torch.models.recipes import Model
 
@@ -47,11 +49,12 @@ class Fusing:
         """
         return of_projections(
             rows,
-            dict(zip(self.model.given, present.T, strict=True)),
+            self._flags(present),
             ids,
             self.objective,
             fuse=self.options.fuse,
             weights=self._weights(self.model.log_fuse_ratio),
+            means=self.means(),
             pairs=pairs,
             xp=torch_namespace,
         )
@@ -64,10 +67,54 @@ class Fusing:
         """
         return self._weights(averages.get(RATIO, self.model.log_fuse_ratio))
 
+    def means(self) -> dict[str, torch.Tensor]:
+        """The means (D,) by which rows are centred, by modality; none where they are not."""
+        return by_modality(self._buffers().get(MEANS), self.model.given)
+
+    @torch.no_grad()
+    def totals(
+        self, rows: Mapping[str, torch.Tensor], present: torch.Tensor, *, spread: bool
+    ) -> torch.Tensor | None:
+        """The sums and numbers (G, D + 1) of the rows of all processes; None without means.
+
+        Args:
+            rows: projections (B, D) by modality.
+            present: flags (B, G), in the order of the model's given modalities.
+            spread: are there other processes with rows of the batch?
+        """
+        if not self.means():
+            return None
+        found: torch.Tensor = row_totals(
+            rows, self._flags(present), self.model.given, xp=torch_namespace
+        )
+        if spread:
+            dist.all_reduce(found)
+        return found
+
+    @torch.no_grad()
+    def move(self, totals: torch.Tensor | None) -> None:
+        """Let a usable step's batch move the means.
+
+        Args:
+            totals: its sums and numbers, (G, D + 1), from `totals`.
+        """
+        if totals is None:
+            return
+        held = self._buffers()
+        means, counts = moved(held[MEANS], held[COUNTS], totals, xp=torch_namespace)
+        held[MEANS].copy_(means)
+        held[COUNTS].copy_(counts)
+
     @torch.no_grad()
     def seen(self) -> dict[str, Any]:
         """The shares of first parts, shape () each, for logs."""
         return shares_of_first(self._weights(self.model.log_fuse_ratio))
+
+    def _buffers(self) -> dict[str, torch.Tensor]:
+        return dict(self.model.named_buffers(recurse=False))
+
+    def _flags(self, present: torch.Tensor) -> dict[str, torch.Tensor]:
+        return dict(zip(self.model.given, present.T, strict=True))
 
     def _weights(self, log_ratio_F: torch.Tensor | None) -> dict[str, Any]:
         return ratio_weights(log_ratio_F, self.options.summed, xp=torch_namespace)

@@ -65,6 +65,7 @@ class TorchTrainer:
         self._step = self._updates = 0
         self._seen: dict[str, torch.Tensor] = {}
         self._pairs = torch.zeros(0)
+        self._totals: torch.Tensor | None = None
         if state is not None:
             self._load(state)
         self._forward = self._make_forward()
@@ -111,6 +112,7 @@ class TorchTrainer:
             self._config.model.modalities,
             fuse=self._config.model.fuse,
             weights=self._fusing.weights(self._averages),
+            means=self._fusing.means(),
             present={n: torch.from_numpy(batch.has(n)).to(self._device) for n in projections},
             xp=torch_namespace,
         )
@@ -152,6 +154,7 @@ class TorchTrainer:
     ) -> torch.Tensor:
         """The loss of projections; it fuses "a+b" itself, which costs no product of its own."""
         found = self._fusing.projected(rows, present, ids, pairs=pairs)
+        self._totals = self._fusing.totals(rows, present, spread=self.world.size > 1)
         of_loss = self._model.log_scale, self._model.logit_bias
         scale, bias = numbers_of(*of_loss, self._objective, pairs=pairs, xp=torch_namespace)
         try:
@@ -196,6 +199,7 @@ class TorchTrainer:
             group["lr"] = lr * group["lr_ratio"]
         self._optimizer.step()
         self._updates += 1
+        self._fusing.move(self._totals)
         if balanced is not None:
             balanced.move(self._pairs)
         with torch.no_grad():

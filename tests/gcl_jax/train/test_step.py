@@ -87,7 +87,7 @@ def one(
     given: StepOptions, trained: dict[str, Any], still: Any = None, data: Any = None
 ) -> tuple[Any, Any, Model]:
     step, rules, model = compiled(given, tuple((n, np.ndim(x)) for n, x in trained.items()))
-    moving = (trained, rules.start(trained), {n: np.asarray(x) for n, x in trained.items()})
+    moving = (trained, rules.start(trained), {n: np.asarray(x) for n, x in trained.items()}, {})
     kept, values = step(moving, still or {}, {"one": np.float32(1)}, data or batch(), LR)
     return kept, values, model
 
@@ -122,7 +122,7 @@ def loss_and_grads(params: Any, data: Any, given: StepOptions) -> tuple[float, d
 )
 def test_loss_norm_and_update(more: dict[str, Any]) -> None:
     given, params, data = options(**more), start(), batch()
-    (new, optimizer, _), values, _ = one(given, params)
+    (new, optimizer, _, _), values, _ = one(given, params)
     want, grads = loss_and_grads(params, data, given)
     norm = np.sqrt(sum(float((g * g).sum()) for g in grads.values()))
     assert float(values["loss"]) == pytest.approx(want, rel=1e-5)
@@ -149,7 +149,7 @@ def test_devices_of_a_mesh_share_the_loss(count: int) -> None:
     world: Any = SimpleNamespace(devices=range(count), size=count, mesh=mesh)
     rules = AdamW.of(OptimConfig(clip_norm=0.0), {n: np.ndim(x) for n, x in start().items()})
     step = make_step(Model(), rules, options(), world)  # type: ignore[arg-type]
-    moving = (start(), rules.start(start()), {})
+    moving = (start(), rules.start(start()), {}, {})
     traced = jax.make_jaxpr(step)(moving, {}, {"one": np.float32(1)}, batch(), LR)
     assert ("shard_map" in str(traced)) == (count > 1)
 
@@ -158,7 +158,7 @@ def test_a_finite_loss_whose_gradient_is_not_changes_nothing() -> None:
     """Rows of norm 1e-25 have a loss, but the square of its gradient overflows."""
     params = start()
     params["image"] = params["image"] * np.float32(1e-25)
-    (new, _, _), values, _ = one(options(), params)
+    (new, _, _, _), values, _ = one(options(), params)
     assert np.isfinite(float(values["loss"]))
     assert float(values["grad_norm"]) == np.inf
     assert float(values["skipped"]) == 1
@@ -168,7 +168,7 @@ def test_a_finite_loss_whose_gradient_is_not_changes_nothing() -> None:
 def test_a_scale_that_is_not_trained_stays() -> None:
     params = start()
     scale = {"log_scale": params.pop("log_scale")}
-    (new, _, _), values, _ = one(options(max_log_scale=None), params, scale)
+    (new, _, _, _), values, _ = one(options(max_log_scale=None), params, scale)
     assert set(new) == {"image", "text"}
     assert float(values["scale"]) == pytest.approx(np.e, rel=1e-6)
     learned = one(options(), params | scale)[1]
@@ -179,20 +179,20 @@ def test_a_scale_that_is_not_trained_stays() -> None:
 def test_a_frozen_tower_is_used_and_kept() -> None:
     params = start()
     frozen = {"image": params.pop("image")}
-    (new, _, _), values, _ = one(options(), params, frozen)
+    (new, _, _, _), values, _ = one(options(), params, frozen)
     assert set(new) == {"text", "log_scale"}
     assert float(values["loss"]) == pytest.approx(float(one(options(), start())[1]["loss"]))
 
 
 def test_the_scale_is_clamped() -> None:
-    (new, _, _), values, _ = one(options(max_log_scale=0.5), start())
+    (new, _, _, _), values, _ = one(options(max_log_scale=0.5), start())
     assert float(new["log_scale"]) == 0.5
     assert float(values["scale"]) == pytest.approx(np.e, rel=1e-6), "that of this step"
 
 
 def test_running_means() -> None:
     params = start()
-    new, _, means = one(options(ema=0.75), params)[0]
+    new, _, means, _ = one(options(ema=0.75), params)[0]
     for name, x in params.items():
         np.testing.assert_allclose(means[name], 0.75 * x + 0.25 * new[name], rtol=1e-6)
 
@@ -201,7 +201,7 @@ def test_running_means() -> None:
 def test_a_step_without_a_finite_loss_changes_nothing(bad: float) -> None:
     data, params = batch(), start()
     data["text/features"][1, 1] = bad
-    (new, optimizer, means), values, _ = one(options(ema=0.5), params, None, data)
+    (new, optimizer, means, _), values, _ = one(options(ema=0.5), params, None, data)
     assert float(values["skipped"]) == 1
     assert not np.isfinite(float(values["loss"]))
     for name, x in params.items():
@@ -212,7 +212,7 @@ def test_a_step_without_a_finite_loss_changes_nothing(bad: float) -> None:
 
 
 def test_towers_compute_in_their_precision_and_the_loss_in_float32() -> None:
-    (new, _, _), values, model = one(options(precision="bfloat16"), start())
+    (new, _, _, _), values, model = one(options(precision="bfloat16"), start())
     assert model.seen == {"bfloat16"}
     assert {str(x.dtype) for x in new.values()} == {"float32"}
     wide = one(options(), start())

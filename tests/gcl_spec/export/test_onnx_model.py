@@ -51,3 +51,16 @@ def test_learned_weights_of_parts_are_in_a_file_beside_the_graphs(tmp_path: Path
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     equal = OnnxModel(tmp_path / "out", replace(model, fuse="unit")).encode(batch())
     assert np.max(np.abs(equal["image+text"] - wanted)) > 1e-4
+
+
+def test_the_means_of_centred_rows_are_in_a_file_beside_the_graphs(tmp_path: Path) -> None:
+    trainer = trained_run(tmp_path / "run", "model.fuse=centred")
+    found = export_onnx(tmp_path / "run", tmp_path / "out", allow_unverified=True)
+    assert max(parity.largest_difference for parity in found.parities) < 1e-4
+    model = trainer._config.model
+    wanted = trainer.encode(batch())
+    rows = OnnxModel(tmp_path / "out", model).encode(batch())
+    for name, want in wanted.items():
+        np.testing.assert_allclose(rows[name], want, atol=1e-4)
+    plain = OnnxModel(tmp_path / "out", replace(model, fuse="unit")).encode(batch())
+    assert np.max(np.abs(plain["image"] - wanted["image"])) > 1e-2, "the graphs' are not centred"

@@ -206,3 +206,10 @@ def test_learned_weights_of_parts_go_along_to_another_start(tmp_path: Path) -> N
             assert again.state().get("params/log_fuse_ratio") == ratio
             same = np.allclose(stacked(again.encode(batch())), rows, atol=1e-5)
             assert same == (fuse == "learned")
+
+
+def test_centred_rows_have_no_form_as_a_checkpoint(tmp_path: Path) -> None:
+    trained_run(tmp_path / "run", "model.fuse=centred")
+    with pytest.raises(ConfigError, match=r"fuse = centred.*no place for; gcl export --onnx"):
+        export_run(tmp_path / "run", tmp_path / "out", allow_unverified=True)
+    assert not (tmp_path / "out").exists()

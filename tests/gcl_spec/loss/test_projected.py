@@ -107,3 +107,17 @@ def test_a_target_has_the_weights_of_its_modality() -> None:
         rows, here, np.arange(6), CLIP, fuse="learned", weights=LEARNED, pairs=True, xp=np
     )
     assert one_way.weights == {}, "the loss takes no weights of a row that it has not"
+
+
+def test_a_target_is_centred_by_the_mean_of_its_modality() -> None:
+    rows = {name: RNG.normal(size=(6, 4)) for name in ROWS}
+    here = {name: np.ones(6, bool) for name in ROWS}
+    means = {"image": np.full(4, 0.2), "text": np.full(4, -0.1)}
+    found = of_projections(
+        rows, here, np.arange(6), TRIPLETS, fuse="centred", means=means, pairs=True, xp=np
+    )
+    want = embeddings(rows, ["image", "text"], fuse="centred", means=means)
+    assert found.weights is None
+    for name in ("image", "text"):
+        np.testing.assert_allclose(found.rows[name], want[name][0::2])
+        np.testing.assert_allclose(found.rows[f"target_{name}"], want[name][1::2])

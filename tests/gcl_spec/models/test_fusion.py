@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from gcl_spec.config.options import ModelConfig
 from gcl_spec.errors import DataError
-from gcl_spec.models.fusion import FILE, RATIO, read_ratios, start_ratios, write_fusion
+from gcl_spec.models.fusion import (
+    COUNTS,
+    FILE,
+    MEANS,
+    RATIO,
+    read_means,
+    read_ratios,
+    start_means,
+    start_ratios,
+    write_fusion,
+)
 
 MODEL = ModelConfig(fuse="learned")
 TWO = ModelConfig(fuse="learned", modalities=("a", "b", "c", "a+b", "b+c"))
@@ -49,3 +59,28 @@ def test_a_file_of_other_modalities_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"broken")
     with pytest.raises(DataError, match=r"fusion\.safetensors: not a readable"):
         start_ratios(MODEL, tmp_path)
+
+
+def test_means_start_at_zero_and_have_a_file() -> None:
+    found = start_means(CENTRED, ("image", "text"), 3)
+    assert {name: (x.shape, x.dtype.name) for name, x in found.items()} == {
+        MEANS: ((2, 3), "float32"),
+        COUNTS: ((2,), "int32"),
+    }
+    assert not any(x.any() for x in found.values())
+    assert start_means(MODEL, ("image", "text"), 3) == {}
+
+
+CENTRED = ModelConfig(fuse="centred")
+
+
+def test_means_are_read_by_modality(tmp_path: Path) -> None:
+    means = np.arange(6, dtype=np.float32).reshape(2, 3)
+    write_fusion(tmp_path, CENTRED, {MEANS: means}, ("image", "text"))
+    found = read_means(tmp_path, ("text", "image"))
+    assert [found[name].tolist() for name in ("image", "text")] == means.tolist()
+    assert [*read_means(tmp_path, ("text",))] == ["text"]
+    with pytest.raises(DataError, match=r"fusion\.safetensors: wanted one mean for each of audio"):
+        read_means(tmp_path, ("audio",))
+    with pytest.raises(DataError, match="wanted one number for each"):
+        read_ratios(tmp_path, MODEL)
