@@ -30,8 +30,9 @@ def cosine_shifts(
         every: count all pairs of a query modality and one of its pools', for a bias that is set by
             shares of pools (`gcl_spec.loss.shares`) and not learned from what is right.
 
-    >>> cosine_shifts(Objective(modalities=("a", "b")), np.log(10.0), np.asarray(2.0)).tolist()
-    [[0.2, 0.2], [0.2, 0.2]]
+    >>> found = cosine_shifts(Objective(modalities=("a", "b")), np.log(8.0), np.asarray(2.0))
+    >>> found.round(6).tolist()
+    [[0.25, 0.25], [0.25, 0.25]]
     """
     names = objective.modalities
     scales, shifts = (np.asarray(x, np.float64) for x in (log_scale, bias))
