@@ -1,8 +1,7 @@
 """The temperatures and biases of a run by name, for its log."""
 
-from collections.abc import Mapping
-
 from gcl_spec._typing import Array, ArrayNamespace
+from gcl_spec.loss.terms import direction_names
 from gcl_spec.objective import Objective, given_names
 
 __all__ = ["learned_numbers"]
@@ -24,13 +23,13 @@ def learned_numbers(
         objective: of M modalities and T directions.
         xp: the Array API namespace of the arrays.
     """
-    named: Mapping[str, Array] = {}
-    if log_scale.shape:
-        by_pair = objective.scales == "pair"
-        own = _pairs(log_scale, objective) if by_pair else _each(log_scale, objective)
-        named = {f"scale/{name}": xp.exp(x) for name, x in own.items()}
-    scale = xp.mean(xp.stack([*named.values()])) if named else xp.exp(log_scale)
-    found = {"scale": scale, **named}
+    scales = xp.exp(log_scale)
+    found = {"scale": scales}
+    if scales.shape:
+        of = _pairs if objective.scales == "pair" else _each
+        own = of(scales, objective)
+        named = {f"scale/{name}": x for name, x in own.items()}
+        found = {"scale": xp.mean(xp.stack([*own.values()])), **named}
     if bias is None:
         return found
     if not bias.shape:
@@ -43,7 +42,7 @@ def _each(x: Array, objective: Objective) -> dict[str, Array]:
     if objective.scales == "modality":
         names = given_names(objective.modalities)
     else:
-        names = tuple(str(direction) for direction in objective.directions)
+        names = direction_names(objective)
     return {name: x[at] for at, name in enumerate(names)}
 
 

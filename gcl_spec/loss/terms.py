@@ -1,5 +1,6 @@
 """The terms of the loss, one for each direction and sample, and their mean."""
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from gcl_spec.objective import Objective
 __all__ = [
     "LossTerms",
     "direction_losses",
+    "direction_names",
     "mean_term",
     "modality_gap",
     "modality_gaps",
@@ -77,7 +79,7 @@ def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | No
 def direction_losses(
     terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | None = None
 ) -> dict[str, Array]:
-    """The mean of each direction's valid terms, a 0-d array by "query->target"; 0 without one.
+    """The mean of each direction's valid terms, a 0-d array by its name; 0 without one.
 
     Args:
         terms: the terms and which of them are valid, (T, B) each.
@@ -86,11 +88,28 @@ def direction_losses(
     """
     xp = array_namespace(terms.values) if xp is None else xp
     means = {}
-    for t, direction in enumerate(objective.directions):
+    for t, name in enumerate(direction_names(objective)):
         count = xp.sum(xp.astype(terms.valid[t, ...], terms.values.dtype))
         total = xp.sum(terms.values[t, ...])
-        means[f"{direction.query}->{direction.target}"] = total / xp.where(count > 0, count, 1.0)
+        means[name] = total / xp.where(count > 0, count, 1.0)
     return means
+
+
+def direction_names(objective: Objective) -> tuple[str, ...]:
+    """The names of an objective's T directions in logs, each once.
+
+    A name is "query->target". Directions that share both, such as those of CLIP's loss and of the
+    separation beside it, differ in their pools, which then stand behind: "image->text among text".
+
+    >>> from gcl_spec.objective import PRESETS
+    >>> direction_names(PRESETS["separation"])[1:3]
+    ('text->image among image', 'image->text among image')
+    """
+    times = Counter(map(str, objective.directions))
+    return tuple(
+        str(d) if times[str(d)] == 1 else f"{d} among {' and '.join(objective.pool_names(d))}"
+        for d in objective.directions
+    )
 
 
 def modality_gap(

@@ -185,9 +185,8 @@ class TorchTrainer:
 
     def _numbers(self) -> dict[str, torch.Tensor]:
         """Temperatures and biases before the update, for the log."""
-        bias = self._model.logit_bias
+        log_scale, bias = self._model.log_scale.detach(), self._model.logit_bias
         shown = None if bias is None else bias.detach().clone()  # an update writes into it
-        log_scale = self._model.log_scale.detach().clone()
         return learned_numbers(log_scale, shown, self._objective, xp=torch_namespace)
 
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gcl_spec.loss.learned_numbers import learned_numbers
-from gcl_spec.objective import CLIP, GCL, Objective
+from gcl_spec.objective import CLIP, GCL, PRESETS, Objective
 
 PAIRS = np.arange(9.0).reshape(3, 3)
 
@@ -41,3 +41,10 @@ def test_pairs_without_a_direction_are_left_out() -> None:
     assert {name: float(x) for name, x in few.items()} == pytest.approx(
         {"scale": 3.0, "scale/image->text": 2.0, "scale/text->image": 4.0}
     ), "the mean is that of all that are used"
+
+
+def test_directions_of_two_pools_have_a_scale_each() -> None:
+    found = learned_numbers(np.log([2.0, 4.0, 6.0, 8.0]), None, PRESETS["separation"], xp=np)
+    assert found["scale"] == pytest.approx(5.0)
+    assert found["scale/image->text among image"] == pytest.approx(6.0)
+    assert len(found) == 5

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from gcl_spec.loss.terms import LossTerms, direction_losses, mean_term, modality_gap
-from gcl_spec.objective import Direction, Objective
+from gcl_spec.loss.terms import (
+    LossTerms,
+    direction_losses,
+    direction_names,
+    mean_term,
+    modality_gap,
+)
+from gcl_spec.objective import GCL, PRESETS, Direction, Objective
 
 TERMS = LossTerms(
     np.asarray([[1.0, 2.0, 3.0], [10.0, 0.0, 0.0]]),
@@ -55,3 +61,15 @@ def test_the_gap_of_modalities_that_are_there() -> None:
     assert float(found["cosine"]) == pytest.approx(2**-0.5)
     nobody = modality_gap(image, text, {"text": np.zeros(3, bool)})
     assert {float(x) for x in nobody.values()} == {0.0}
+
+
+def test_directions_of_two_pools_have_a_line_each() -> None:
+    terms = LossTerms(np.arange(8.0).reshape(4, 2), np.ones((4, 2), bool))
+    found = direction_losses(terms, PRESETS["separation"])
+    assert {name: float(x) for name, x in found.items()} == {
+        "image->text among text": 0.5,
+        "text->image among image": 2.5,
+        "image->text among image": 4.5,
+        "text->image among text": 6.5,
+    }
+    assert direction_names(GCL)[0] == "image->text", "where there is one, its name is short"
