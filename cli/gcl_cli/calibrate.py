@@ -75,7 +75,7 @@ def command(
     """
     from gcl_spec.evaluate.calibrations.known import check_name, meaning
     from gcl_spec.progress import open_progress
-    from gcl_spec.run.calibrated import MOST, calibrate
+    from gcl_spec.run.calibrated import calibrate
     from gcl_spec.run.folder import RunFolder
     from gcl_spec.run.loaded import load_run
     from gcl_spec.run.own_biases import calibrations_of
@@ -94,7 +94,7 @@ def command(
             reporter,
             data=None if data is None else str(data),
             queries=None if queries is None else str(queries),
-            most=rows or MOST,
+            most=rows,
             names=names,
         )
     for reason in fitted.bad[:3]:

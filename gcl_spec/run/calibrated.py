@@ -15,12 +15,11 @@ from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.data.open import open_source
 from gcl_spec.data.sample import BadSample
 from gcl_spec.data.source import Source, row_of
-from gcl_spec.errors import DataError
-from gcl_spec.evaluate.calibrations.known import BIAS, fit
+from gcl_spec.errors import ConfigError, DataError
+from gcl_spec.evaluate.calibrations.known import BIAS, check_name, fit
 from gcl_spec.evaluate.calibrations.rows import (
     Encode,
     EncodedOnce,
-    Fitting,
     Rows,
     rows_of,
     same_roles,
@@ -73,7 +72,7 @@ def calibrate(
     *,
     data: str | None = None,
     queries: str | None = None,
-    most: int = MOST,
+    most: int | None = None,
     names: Sequence[str] | None = None,
 ) -> Fitted:
     """Fit calibrations on rows without labels, and store them beside the run.
@@ -85,27 +84,28 @@ def calibrate(
         data: rows, in any layout of training data; those that the run trained on when not given.
         queries: rows that stand for queries alone, so that those of `data` stand for candidates
             alone; when not given those of `data` stand for both.
-        most: how many samples are taken at most, evenly from all of each.
+        most: how many samples are taken at most, evenly from all of each; `MOST` when not given.
         names: of `CALIBRATIONS`; all that this run can have when not given.
 
     Raises:
-        ConfigError: there is none of a name, or it is of biases, and the run has none.
+        ConfigError: there is none of a name, or it is of biases, and the run has none; rows are
+            named, and nothing is fitted on them.
         DataError: there is no usable row.
         CheckpointError: the run has other weights by now.
         FileError: a file cannot be written.
     """
     names = calibrations_of(loaded.config) if names is None else names
     for name in names:
+        check_name(name)
         refuse_without_biases(name, loaded.config, str(run.path))
-    samples: Fitting = {}
-    candidates: dict[str, Rows] = {}
-    bad: tuple[str, ...] = ()
-    asked = candidates
     if any(name != BIAS for name in names):
-        candidates, bad = training_rows(loaded, reporter, data=data, most=most)
-        samples, asked = same_roles(candidates), candidates
-    if samples and queries is not None:
-        asked, more = training_rows(loaded, reporter, data=queries, most=most)
+        candidates, bad = training_rows(loaded, reporter, data=data, most=most or MOST)
+    else:
+        _refuse_rows({"data": data, "queries": queries, "rows": most})
+        candidates, bad = {}, ()
+    samples, asked = same_roles(candidates), candidates
+    if queries is not None:
+        asked, more = training_rows(loaded, reporter, data=queries, most=most or MOST)
         samples, bad = with_roles({"query": asked, "candidate": candidates}), (*bad, *more)
     state = run.found(str(loaded.step)).state
     weights, counts = weights_checksum(state), _counts(samples)
@@ -118,6 +118,15 @@ def calibrate(
         write(path, chain, Origin(weights, loaded.step, {} if own else counts))
         files.append(path)
     return Fitted(tuple(files), _counts(candidates), _counts(asked), bad)
+
+
+def _refuse_rows(given: Mapping[str, object]) -> None:
+    """Refuse options of rows where no calibration is fitted on any."""
+    for option in (option for option, value in given.items() if value is not None):
+        raise ConfigError(
+            f"{option} is given, and {BIAS} is made of the run's own numbers, not of rows: leave "
+            "it out, or name a calibration that is fitted on rows"
+        )
 
 
 def each_calibration(

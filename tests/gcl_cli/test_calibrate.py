@@ -111,3 +111,7 @@ def test_the_biases_of_a_run_need_no_rows(run: Path, data_folder: Path, tmp_path
     out = call(calibrate.command, tmp_path / "run", "--only", "bias", "--allow-unverified").output
     assert "bias  adds the run's own bias of the query's and candidate's modalities" in out
     assert "made of the run's own numbers:" in out
+    for option in (("--data", data_folder), ("--queries", data_folder), ("--rows", 8)):
+        words = ("--only", "bias", "--allow-unverified", *option)
+        with pytest.raises(ConfigError, match=f"{option[0][2:]} is given, and bias is made of"):
+            call(calibrate.command, tmp_path / "run", *words)

@@ -33,7 +33,7 @@ def calibrated(path: Path, *sets: str) -> Path:
     trained_run(path, *sets)
     run = RunFolder.open(path, allow_unverified=True)
     loaded = load_run(path, device="cpu", allow_unverified=True)
-    made = calibrate(run, loaded, Quiet(), data="no such rows are needed", names=["bias"])
+    made = calibrate(run, loaded, Quiet(), names=["bias"])
     assert (made.rows, made.bad) == ({}, ())
     return path
 
@@ -117,3 +117,11 @@ def test_a_run_without_biases_is_refused_with_the_reason(tmp_path: Path) -> None
     assert calibrations_of(loaded.config) == FITTED
     biased = replace(loaded.config.objective, bias="pair")
     assert calibrations_of(replace(loaded.config, objective=biased)) == CALIBRATIONS
+
+
+def test_a_name_that_is_none_is_refused_before_rows_are_read(tmp_path: Path) -> None:
+    trained_run(tmp_path / "run", "objective.bias=pair")
+    run = RunFolder.open(tmp_path / "run", allow_unverified=True)
+    loaded = load_run(tmp_path / "run", device="cpu", allow_unverified=True)
+    with pytest.raises(ConfigError, match="bais"):
+        calibrate(run, loaded, Quiet(), data="no such rows", names=["bais"])
