@@ -24,8 +24,7 @@ from gcl_spec import registry
 from gcl_spec.backend import Backend
 from remembering import Remembering
 from tiles_on_disk import write_data
-
-BACKENDS = tuple(os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(","))
+from wanted import BACKENDS
 
 # Shared machines stall; a slow draw is no failure. The same draws every time, so CI is repeatable.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=40)

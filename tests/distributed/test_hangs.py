@@ -13,8 +13,8 @@ import pytest
 
 from prepared import server
 from several_processes import free_port, joined
+from wanted import BACKENDS
 
-BACKENDS = os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(",")
 TIMEOUT = 4
 # Heads on vectors, and the loss with the fewest products: what compiles soonest.
 SETS = [

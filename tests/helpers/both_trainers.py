@@ -40,3 +40,15 @@ def same(one: Any, two: Any) -> bool:
     return one.keys() == two.keys() and all(
         one[n].dtype == two[n].dtype and np.array_equal(one[n], two[n]) for n in one
     )
+
+
+def broken_off(*sets: str, which: int) -> dict[str, np.ndarray]:
+    """The state of torch (0) or JAX (1) after two steps; two more from it end as four in one go."""
+    whole, half = both(*sets)[which], both(*sets)[which]
+    run(whole, 4)
+    run(half, 2)
+    state = half.state()
+    resumed = both(*sets, state=state)[which]
+    run(resumed, 2, 2)
+    assert same(whole.state(), resumed.state())
+    return dict(state)

@@ -1,12 +1,12 @@
 """Every example runs as it is printed, and its model learns."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 import prepared
+import wanted
 from repository import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
@@ -14,9 +14,8 @@ BACKENDS = {"plain_jax": "jax"}
 
 
 def scripts() -> list[str]:
-    needed = os.environ.get("GCL_TEST_BACKENDS", "torch,jax").split(",")
     loops = (path.stem for path in sorted(EXAMPLES.glob("*.py")) if path.stem != "shapes")
-    return [name for name in loops if BACKENDS.get(name, "torch") in needed]
+    return [name for name in loops if BACKENDS.get(name, "torch") in wanted.BACKENDS]
 
 
 @pytest.mark.parametrize("name", scripts())
