@@ -34,6 +34,7 @@ def test_processes_train_as_one_would(size: int, sets: list[str]) -> None:
             assert np.array_equal(one["state"][name], found[0]["state"][name]), name
 
 
-def test_all_skip_the_step_in_which_one_has_a_row_that_is_not_finite() -> None:
-    for values in run(skip, 2, 2):
+@pytest.mark.parametrize("sets", [[], ["model.fuse=learned", "objective.bias=pair"]])
+def test_all_skip_the_step_in_which_one_has_a_row_that_is_not_finite(sets: list[str]) -> None:
+    for values in run(skip, 2, 2, sets):
         assert values == [1.0, 0.0]

@@ -25,9 +25,9 @@ def train(rank: int, size: int, sets: list[str], steps: int) -> dict[str, Any]:
     return {"values": values, "state": trainer.state()}
 
 
-def skip(rank: int, size: int) -> list[float]:
+def skip(rank: int, size: int, sets: list[str]) -> list[float]:
     """Was each of two steps skipped, the first with NaN in the last process's share?"""
-    config = loads("", ["model.width=16", "model.hidden=32", "train.batch_size=13"])
+    config = loads("", ["model.width=16", "model.hidden=32", "train.batch_size=13", *sets])
     trainer = TorchTrainer(config, device="cpu")
     found = []
     for step in range(2):
