@@ -231,8 +231,7 @@ def _terms(
     ids = problem.ids if blocks.ids is None else blocks.ids  # of samples that only the kernel has
     counts = Counts(xp.matrix_transpose(blocks.mean), present, ids, xp)
     found = SoftmaxTerms(blocks, asked, places, objective, problem.own_is_one, counts, xp)
-    terms = found.values(plan)
-    values = xp.stack([terms[t] for t in range(len(terms))])
+    values = found.values(plan)
     if present is not None and not whole:
         flags = {name: present[m, ...] for m, name in enumerate(objective.modalities)}
         check_pairs(objective, flags, xp, framework)

@@ -63,6 +63,7 @@ class Places:
         self._like, self._constant, self._xp = like, constant, xp
         self._many = has_axes(log_scale)
         self._keys: dict[_Key, int] = {}
+        self._made: dict[Any, Any] = {}
 
     @property
     def by_direction(self) -> bool:
@@ -117,8 +118,11 @@ class Places:
 
     def plain_share(self, term: int, m: int, n: int) -> Array | float:
         """The scale of logits over that of the same logits with hardness, a number or shape ()."""
-        plain, hard = (self._scale(self._key(term, m, n, role)) for role in _BOTH)
-        return plain / hard
+        key = self._key(term, m, n, "plain")
+        if ("share", key) not in self._made:
+            plain, hard = (self._scale(key._replace(role=role)) for role in _BOTH)
+            self._made["share", key] = plain / hard
+        return self._made["share", key]
 
     def held_back(self, term: int, m: int, n: int, hard: Array) -> Array:
         """Log-sums with hardness, (B,), whose weights are constants where the objective says so.
@@ -152,6 +156,13 @@ class Places:
         return share if isinstance(share, Real) else self._constant(share)
 
     def _scale(self, key: _Key) -> Array | float:
+        """The scale of a place, a number or shape (), made once."""
+        key = key._replace(shift=None)
+        if key not in self._made:
+            self._made[key] = self._new_scale(key)
+        return self._made[key]
+
+    def _new_scale(self, key: _Key) -> Array | float:
         if key.role == "weights":
             return self._objective.hardness
         plain = self._plain(key.scale)

@@ -9,10 +9,11 @@ where each block of the pool gives one log-sum-exp. All sums are taken less y, b
 differences are small where the pairs are alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
+from typing import Any, Literal, TypeAlias
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.counts import Counts
@@ -20,10 +21,13 @@ from gcl_spec.loss.logsumexp import logsumexp
 from gcl_spec.loss.places import Places, Role
 from gcl_spec.loss.plan import Softmax, Target
 from gcl_spec.loss.problem import Asked, Blocks, Problem
+from gcl_spec.loss.unstack import unstack
 from gcl_spec.objective import Objective
 
 __all__ = ["FLOOR", "SoftmaxTerms", "asked_blocks", "with_family"]
 
+_Kind: TypeAlias = Literal["others", "own", "mean", "rest"]
+_Direction: TypeAlias = tuple[Softmax, Target]
 FLOOR = 0.001
 """The least share of the negatives' sum that a debiased denominator keeps."""
 
@@ -116,85 +120,141 @@ class SoftmaxTerms:
     counts: Counts
     xp: ArrayNamespace
 
-    def values(self, plan: Sequence[Softmax]) -> dict[int, Array]:
-        """The terms, (B,) each, by the place of their direction in the objective."""
-        return {
-            target.term: self._sigmoid(softmax, target)
-            if self.objective.loss == "sigmoid"
-            else self._softmax(softmax, target)
-            for softmax in plan
-            for target in softmax.targets
-        }
+    def values(self, plan: Sequence[Softmax]) -> Array:
+        """The terms, (T, B), in the order of the objective's directions."""
+        both = [(softmax, target) for softmax in plan for target in softmax.targets]
+        both.sort(key=lambda direction: direction[1].term)
+        if self.objective.loss == "sigmoid":
+            return self.xp.stack([self._sigmoid(*direction) for direction in both])
+        return self._softmaxes(both)
 
-    def _softmax(self, softmax: Softmax, target: Target) -> Array:
-        """The term of one direction, (B,)."""
-        q, term, xp, rule = softmax.query, target.term, self.xp, self.objective
-        positive = _Own(self, q, target.modality, term)
-        y = positive.mean()
-        sums = [self._others(q, n, term, y) for n in softmax.pool]
-        own = [self._difference(_Own(self, q, n, term), positive) for n in softmax.own]
+    def _softmaxes(self, directions: Sequence[_Direction]) -> Array:
+        """The terms of softmaxes, (T, B), in the order of the directions."""
+        xp, rule = self.xp, self.objective
+        others = [self._others(*direction) for direction in directions]
+        own = [self._differences(*direction, direction[0].own) for direction in directions]
         if rule.hardness == 0.0 and rule.debias == 0.0 and rule.positives == "each":
-            return logsumexp(xp.stack(sums + own), 0, xp)
-        every = [
-            self._difference(_Own(self, q, t.modality, term), positive) for t in softmax.targets
-        ]
-        shared = logsumexp(xp.stack(every), 0, xp)
-        negatives = logsumexp(xp.stack(sums), 0, xp)
+            return self._logsumexps([[*a, *b] for a, b in zip(others, own, strict=True)])
+        every = [tuple(target.modality for target in softmax.targets) for softmax, _ in directions]
+        negatives = self._logsumexps(others)
         if rule.hardness > 0.0 and _is_attached(rule):
-            rows = tuple(self._at(q, n, term, "weights") for n in softmax.pool)
-            if rows not in self._mean_weights:
-                self._mean_weights[rows] = self._mean_weight(softmax, rows)
-            negatives = negatives - self._mean_weights[rows]
+            negatives = negatives - xp.stack([self._mean_weight(*d) for d in directions])
+        if rule.debias > 0.0 or rule.positives != "each":
+            shared = self._logsumexps(
+                [self._differences(*d, m) for d, m in zip(directions, every, strict=True)]
+            )
         if rule.debias > 0.0:
             negatives = self._debiased(negatives, shared)
-        value = logsumexp(xp.stack([negatives, *own]), 0, xp)
+        values = self._logsumexps(
+            [[a, *b] for a, b in zip(unstack(negatives, xp), own, strict=True)]
+        )
         if rule.positives == "each":
-            return value
+            return values
         even = float(rule.positives)
-        number = sum(self._positives(t.modality) for t in softmax.targets)
+        number = xp.stack([sum(self._positives(m) for m in modalities) for modalities in every])
         size = xp.log(xp.where(number > 0, number, xp.ones_like(number)))
         shared = xp.where(shared > -xp.inf, shared, xp.zeros_like(shared))
-        return value - (1 - even) * shared - even * size
+        return values - (1 - even) * shared - even * size
 
-    def _others(self, q: int, n: int, term: int, y: Array) -> Array:
-        """The log-sum over other samples' rows of modality n, with their weights, less y: (B,)."""
-        role = _roles(self.objective)[0]
-        found = self.blocks.others[self._at(q, n, term, role), :]
-        if role == "hard":
-            found = self.places.held_back(term, q, n, found)
-        return self._shifted(found, term, q, n) - y
+    def _logsumexps(self, lists: Sequence[Sequence[Array]]) -> Array:
+        """The log-sum-exp of each list of rows, (T, B); lists of one length are taken together."""
+        xp = self.xp
+        found: dict[int, Array] = {}
+        for length in {len(rows) for rows in lists}:
+            at = [t for t, rows in enumerate(lists) if len(rows) == length]
+            sums = logsumexp(xp.stack([xp.stack(list(lists[t])) for t in at]), 1, xp)
+            if len(at) == len(lists):
+                return sums
+            found |= dict(zip(at, unstack(sums, xp), strict=True))
+        return xp.stack([found[t] for t in range(len(lists))])
+
+    def _others(self, softmax: Softmax, target: Target) -> list[Array]:
+        """The log-sums over other samples' rows, with their weights, less y: (B,) each."""
+        q, term, role = softmax.query, target.term, _roles(self.objective)[0]
+        y, found = self._own("mean", q, target.modality, term), []
+        for n in softmax.pool:
+            x = self._rows("others")[self._at(q, n, term, role)]
+            if role == "hard":
+                x = self.places.held_back(term, q, n, x)
+            found.append(self._shifted(x, term, q, n) - y)
+        return found
+
+    def _differences(
+        self, softmax: Softmax, target: Target, modalities: Sequence[int]
+    ) -> list[Array]:
+        """The own logits of these modalities less the mean of the positives', (B,) each."""
+        q, m, term = softmax.query, target.modality, target.term
+        y, less = self._own("mean", q, m, term), self._own("rest", q, m, term)
+        found = []
+        for n in modalities:
+            # A single positive next to itself is 0, without a derivative: no digit is lost to it.
+            if self.single and n == m:
+                found.append(self.xp.zeros_like(y))
+                continue
+            x, rest = self._own("own", q, n, term) - y, self._own("rest", q, n, term)
+            found.append(x if rest is None else x + (rest - less))
+        return found
+
+    def _own(self, kind: _Kind, q: int, n: int, term: int) -> Array:
+        """Of a row and those of its own sample in modality n, at the plain scale, (B,).
+
+        It is the log-sum-exp of their logits ("own"), its mean ("mean"), each with its shift, or
+        what the two lack in digits ("rest"), which may be None.
+        """
+        rows = self._rows(kind)
+        if not rows:
+            return None
+        at = self._asked(q, n, term, "plain")
+        found = self._plain_of_hard(kind, q, n, term) if at is None else rows[at]
+        return found if kind == "rest" else self._shifted(found, term, q, n)
+
+    def _plain_of_hard(self, kind: _Kind, q: int, n: int, term: int) -> Array:
+        """A single positive's logit, (B,), from that with hardness: it is linear in the scale."""
+        at, xp = self._at(q, n, term, "hard"), self.xp
+        if (kind, at) not in self._made:
+            x = self._rows(kind)[at]
+            some = x > -xp.inf  # whose product with a share has a derivative
+            found = xp.where(some, x, xp.zeros_like(x)) * self.places.plain_share(term, q, n)
+            self._made[kind, at] = xp.where(some, found, -xp.inf)
+        return self._made[kind, at]
+
+    def _mean_weight(self, softmax: Softmax, target: Target) -> Array:
+        """The logarithm of the mean of exp(alpha cos) over a row's negatives, (B,)."""
+        xp, q = self.xp, softmax.query
+        at = tuple(self._at(q, n, target.term, "weights") for n in softmax.pool)
+        if at in self._made:  # by another direction of the softmax
+            return self._made[at]
+        total = logsumexp(xp.stack([self._rows("others")[i] for i in at]), 0, xp)
+        number = sum(self.counts.others(n) for n in softmax.pool)
+        # Kernels may leave out the sums of absent queries.
+        some = (number > 0) & (total > -xp.inf)
+        mean = total - xp.log(xp.where(some, number, xp.ones_like(number)))
+        self._made[at] = xp.where(some, mean, xp.zeros_like(mean))
+        return self._made[at]
+
+    def _rows(self, kind: _Kind) -> tuple[Array, ...]:
+        """What the kernel found of a kind, (B,) for each block; nothing where it found none."""
+        if kind not in self._found:
+            found = getattr(self.blocks, kind)
+            self._found[kind] = () if found is None else unstack(found, self.xp)
+        return self._found[kind]
+
+    @cached_property
+    def _found(self) -> dict[_Kind, tuple[Array, ...]]:
+        return {}
+
+    @cached_property
+    def _made(self) -> dict[Any, Any]:
+        """Arrays that several directions need, each made once."""
+        return {}
 
     def _shifted(self, x: Array, term: int, q: int, n: int) -> Array:
         """Logits, or log-sums of them, (B,), with the shift of their pair of modalities."""
         shift = self.places.shift(term, q, n)
         return x if shift is None else x + shift
 
-    def _difference(self, own: "_Own", positive: "_Own") -> Array:
-        """The own logits of one block less the mean of the positives' of another, (B,)."""
-        # A single positive next to itself is 0 without a derivative: no digit is lost to it.
-        if self.single and own.n == positive.n:
-            return self.xp.zeros_like(positive.mean())
-        found = own.logs() - positive.mean()
-        rest, less = own.rest(), positive.rest()
-        return found if rest is None or less is None else found + (rest - less)
-
-    @cached_property
-    def _mean_weights(self) -> dict[tuple[int, ...], Array]:
-        """What `_mean_weight` found, (B,) each: the directions of a softmax have one."""
-        return {}
-
-    def _mean_weight(self, softmax: Softmax, rows: tuple[int, ...]) -> Array:
-        """The logarithm of the mean of exp(alpha cos) over a row's negatives, (B,)."""
-        xp = self.xp
-        total = logsumexp(xp.stack([self.blocks.others[i, :] for i in rows]), 0, xp)
-        number = sum(self.counts.others(n) for n in softmax.pool)
-        # Kernels may leave out the sums of absent queries.
-        some = (number > 0) & (total > -xp.inf)
-        mean = total - xp.log(xp.where(some, number, xp.ones_like(number)))
-        return xp.where(some, mean, xp.zeros_like(mean))
-
     def _debiased(self, negatives: Array, shared: Array) -> Array:
-        """log max(N - gamma P, FLOOR N), (B,), of the logarithms of N and P, (B,) each."""
+        """log max(N - gamma P, FLOOR N), (T, B), of the logarithms of N and P, (T, B) each."""
         xp, gamma = self.xp, self.objective.debias
         none = negatives == -xp.inf
         ratio = shared - xp.where(none, xp.zeros_like(negatives), negatives)
@@ -210,8 +270,8 @@ class SoftmaxTerms:
         """The term of one direction with a sigmoid on each pair of rows, (B,)."""
         q, term, xp = softmax.query, target.term, self.xp
         n = target.modality
-        y = self._shifted(self.blocks.mean[self._at(q, n, term), :], term, q, n)
-        sums = [self.blocks.others[self._at(q, n, term), :] for n in softmax.pool]
+        y = self._own("mean", q, n, term)
+        sums = [self._rows("others")[self._at(q, n, term)] for n in softmax.pool]
         number = sum(self.counts.own(t.modality) for t in softmax.targets)
         number = xp.where(number > 0, number, xp.ones_like(number))
         return xp.logaddexp(xp.zeros_like(y), -y) + sum(sums) / number
@@ -232,40 +292,3 @@ class SoftmaxTerms:
     def _index(self) -> dict[tuple[int, int, int], int]:
         keys = zip(self.asked.blocks, self.asked.places, strict=True)
         return {(*block, place): i for i, (block, place) in enumerate(keys)}
-
-
-@dataclass(frozen=True)
-class _Own:
-    """The logits of a row with those of its own sample in modality n, at the plain scale."""
-
-    terms: SoftmaxTerms
-    q: int
-    n: int
-    term: int
-
-    def logs(self) -> Array:
-        """The log-sum-exp of the logits of positives, (B,)."""
-        return self._of(lambda blocks: blocks.own, shifted=True)
-
-    def mean(self) -> Array:
-        """The mean of the logits of positives, (B,)."""
-        return self._of(lambda blocks: blocks.mean, shifted=True)
-
-    def rest(self) -> Array | None:
-        """What the two lack in digits, (B,)."""
-        if self.terms.blocks.rest is None:
-            return None
-        return self._of(lambda blocks: blocks.rest, shifted=False)
-
-    def _of(self, kind: Callable[[Blocks], Array], *, shifted: bool) -> Array:
-        terms, q, n = self.terms, self.q, self.n
-        at = terms._asked(q, n, self.term, "plain")
-        if at is not None:
-            found = kind(terms.blocks)[at, :]
-        else:  # a single positive's logit is linear in the scale
-            x = kind(terms.blocks)[terms._at(q, n, self.term, "hard"), :]
-            some = x > -terms.xp.inf  # whose product with a share has a derivative
-            found = terms.xp.where(some, x, terms.xp.zeros_like(x))
-            found = found * terms.places.plain_share(self.term, q, n)
-            found = terms.xp.where(some, found, -terms.xp.inf)
-        return terms._shifted(found, self.term, q, n) if shifted else found

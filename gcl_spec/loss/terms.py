@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.geometry import gap_of_means
+from gcl_spec.loss.unstack import unstack
 from gcl_spec.objective import Objective
 
 __all__ = [
@@ -63,17 +64,21 @@ def mean_term(terms: LossTerms, objective: Objective, *, xp: ArrayNamespace | No
         xp: the Array API namespace; found from the terms when not given.
     """
     xp = array_namespace(terms.values) if xp is None else xp
-    dtype = terms.values.dtype
-    total = weight = weights = 0.0
-    for t, direction in enumerate(objective.directions):
-        sum_, count = xp.sum(terms.values[t, ...]), xp.sum(xp.astype(terms.valid[t, ...], dtype))
-        occurs = xp.astype(count > 0, dtype)
-        if objective.balance == "direction":
-            sum_, count = sum_ / xp.where(count > 0, count, 1.0), occurs
-        total = total + direction.weight * sum_
-        weight = weight + direction.weight * count
-        weights = weights + direction.weight * occurs
-    return total / weight * (weights if objective.reduction == "sum" else 1.0)
+    sums = xp.sum(terms.values, axis=1)
+    counts = xp.sum(xp.astype(terms.valid, sums.dtype), axis=1)
+    occurs = xp.astype(counts > 0, sums.dtype)
+    if objective.balance == "direction":
+        sums, counts = sums / xp.where(counts > 0, counts, xp.ones_like(counts)), occurs
+    mean = _weighted(sums, objective, xp) / _weighted(counts, objective, xp)
+    return mean * _weighted(occurs, objective, xp) if objective.reduction == "sum" else mean
+
+
+def _weighted(x: Array, objective: Objective, xp: ArrayNamespace) -> Array:
+    """The sum over directions, shape (), of their weights times numbers (T,)."""
+    weights = [direction.weight for direction in objective.directions]
+    if len({*weights}) == 1:
+        return weights[0] * xp.sum(x)
+    return sum(weight * number for weight, number in zip(weights, unstack(x, xp), strict=True))
 
 
 def direction_losses(
@@ -87,12 +92,9 @@ def direction_losses(
         xp: the Array API namespace; found from the terms when not given.
     """
     xp = array_namespace(terms.values) if xp is None else xp
-    means = {}
-    for t, name in enumerate(direction_names(objective)):
-        count = xp.sum(xp.astype(terms.valid[t, ...], terms.values.dtype))
-        total = xp.sum(terms.values[t, ...])
-        means[name] = total / xp.where(count > 0, count, 1.0)
-    return means
+    counts = xp.sum(xp.astype(terms.valid, terms.values.dtype), axis=1)
+    means = xp.sum(terms.values, axis=1) / xp.where(counts > 0, counts, xp.ones_like(counts))
+    return dict(zip(direction_names(objective), unstack(means, xp), strict=True))
 
 
 def direction_names(objective: Objective) -> tuple[str, ...]:
