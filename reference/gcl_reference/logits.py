@@ -37,8 +37,15 @@ class Logits:
         names = given_names(objective.modalities)
         self._parts = [[names.index(p) for p in n.split("+")] for n in objective.modalities]
 
+        self._scales: dict[tuple[int, int, int], Any] = {}  # every logit asks for its own
+
     def scale(self, t: int, m: int, n: int) -> Any:
         """The scale of direction t between its query modality m and pool modality n."""
+        if (t, m, n) not in self._scales:
+            self._scales[t, m, n] = self._scale(t, m, n)
+        return self._scales[t, m, n]
+
+    def _scale(self, t: int, m: int, n: int) -> Any:
         kind = self.objective.scales
         if self.log_scale.ndim == 0:
             return np.exp(self.log_scale)

@@ -63,13 +63,14 @@ def gradients(samples: Samples, log_scale: Any, bias: Any = None) -> Gradients:
     for coefficient, query, t in samples.terms():
         term, given = _term(samples, logits, query, t)
         total += coefficient * float(term.value)
+        d_dots = np.zeros(samples.present.shape)
         for row, d_logit in term.by_logit.items():
             cosine = given.cosines[row]
             by_cosine = logits.pull_back(t, query[0], row[0], cosine, coefficient * d_logit)
             by_cosine += coefficient * term.by_cosine.get(row, 0.0)
-            d_dot = by_cosine * samples.factor(query, row)
-            grads[query] += d_dot * samples.z[row]
-            grads[row] += d_dot * samples.z[query]
+            d_dots[row] = by_cosine * samples.factor(query, row)
+        grads[query] += (d_dots[:, :, None] * samples.z).sum((0, 1))
+        grads += d_dots[:, :, None] * samples.z[query]
     return Gradients(total, grads, logits.dlog_scale, logits.dbias)
 
 

@@ -55,7 +55,7 @@ class Samples:
         It is their cosine where they are unit rows and there are no captions.
         """
         if (x, y) not in self._known:
-            self._known[x, y] = self.factor(x, y) * (self.z[x] * self.z[y]).sum()
+            self._known[x, y] = self.factor(x, y) * (self.z[x] @ self.z[y])
         return self._known[x, y]
 
     def factor(self, x: Row, y: Row) -> float:

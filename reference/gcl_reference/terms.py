@@ -61,7 +61,7 @@ def softmax_term(given: Candidates, rule: Objective) -> Term:
         rule: the objective.
     """
     x, alpha = given.logits, rule.hardness
-    top = max(np.real(x[row] + alpha * np.real(given.cosines[row])) for row in x)
+    top = max((x[row] + alpha * given.cosines[row]).real for row in x)
     e = {row: np.exp(x[row] - top) for row in x}
     weights, by_cosine = _weights(given, rule, e)
     negatives = sum((weights[row] * e[row] for row in weights), start=0.0)
