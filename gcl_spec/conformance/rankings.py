@@ -1,7 +1,8 @@
 """Holds retrieval metrics on every framework's arrays to the reference's loops."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +14,7 @@ from gcl_spec._typing import ArrayNamespace, FloatArray
 from gcl_spec._words import one_line
 from gcl_spec.backend import Backend, RankingBackend
 from gcl_spec.conformance.cases.rankings import METRICS, RankingCase, ranking_cases
+from gcl_spec.conformance.in_threads import in_threads
 from gcl_spec.conformance.numpy_arrays import NumPyArrays
 from gcl_spec.conformance.tolerances import rounded, unit_roundoff
 from gcl_spec.conformance.verify import DTYPES, Result, Verdict
@@ -54,31 +56,31 @@ def verify_rankings(
     Returns:
         Results of the quantity "Recall@K"; after Ctrl-C some.
     """
-    began, results = perf_counter(), list[Result]()
+    began, stop = perf_counter(), Event()
     cases = ranking_cases() if cases is None else cases
-
-    def verified(backend: Any, device: str, dtype: str) -> list[Result]:
-        known = want[dtype]
-        return [
-            compare_ranking(known[i], backend, case, dtype=dtype, device=device)
-            for i, case in enumerate(cases)
-        ]
-
     try:
         want = {dtype: [wanted(reference, case, dtype) for case in cases] for dtype in dtypes}
-        with ThreadPoolExecutor(jobs) as pool:
-            futures = [
-                pool.submit(verified, backend, device, dtype)
-                for backend in backends
-                for device in backend.devices()
-                for dtype in dtypes
-                if dtype != "bfloat16" or not isinstance(backend, NumPyArrays)
-            ]
-            for future in futures:
-                results += future.result()
     except KeyboardInterrupt:
-        return Verdict(tuple(results), perf_counter() - began, interrupted=True)
-    return Verdict(tuple(results), perf_counter() - began)
+        return Verdict((), perf_counter() - began, interrupted=True)
+
+    def verified(backend: Any, device: str, dtype: str) -> list[Result]:
+        found: list[Result] = []
+        for case, known in zip(cases, want[dtype], strict=True):
+            result = compare_ranking(known, backend, case, dtype=dtype, device=device)
+            if stop.is_set():  # a case that Ctrl-C ended says nothing
+                break
+            found.append(result)
+        return found
+
+    calls = [
+        partial(verified, backend, device, dtype)
+        for backend in backends
+        for device in backend.devices()
+        for dtype in dtypes
+        if dtype != "bfloat16" or not isinstance(backend, NumPyArrays)
+    ]
+    found = in_threads(calls, jobs, stop)
+    return Verdict(tuple(found), perf_counter() - began, stop.is_set())
 
 
 def followed_by(first: Verdict, then: Verdict) -> Verdict:

@@ -3,9 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from threading import Event
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from gcl_spec.conformance.compare import (
     has_fusion,
 )
 from gcl_spec.conformance.degenerate import accepted, degenerate_cases
+from gcl_spec.conformance.in_threads import in_threads
 from gcl_spec.errors import ConfigError
 
 __all__ = ["DTYPES", "PLACE", "Result", "Row", "Verdict", "spread_over", "verify"]
@@ -179,7 +180,7 @@ def verify(
         if has_fusion(case, dtype=d)
     }
     stop = Event()
-    with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
+    with ExitStack() as stack:
         work = [
             _Work(spread, device, size, dtype, refuses)
             for backend in backends
@@ -190,7 +191,7 @@ def verify(
             for dtype in dtypes
             for refuses in [degenerate and size == 1 and (device[:3], dtype) == ("cpu", "float64")]
         ]
-        found = _done([pool.submit(_verify, one, cases, want, stop) for one in work], stop)
+        found = in_threads([partial(_verify, one, cases, want, stop) for one in work], jobs, stop)
     return Verdict(tuple(found), perf_counter() - began, stop.is_set())
 
 
@@ -201,20 +202,6 @@ def _distinct(backends: Iterable[Backend]) -> tuple[Backend, ...]:
         if count > 1:
             raise ConfigError(f"{count} backends have the name {name!r}; verify them one by one")
     return found
-
-
-def _done(futures: Sequence[Future[list[Result]]], stop: Event) -> list[Result]:
-    """The results in order; Ctrl-C ends each thread after its case, and its results stay."""
-    try:
-        for future in futures:
-            future.result()
-    except BaseException as raised:
-        stop.set()
-        for future in futures:
-            future.cancel()
-        if not isinstance(raised, KeyboardInterrupt):
-            raise
-    return [result for future in futures if not future.cancelled() for result in future.result()]
 
 
 def spread_over(backend: Backend, processes: int) -> AbstractContextManager[Backend]:
