@@ -40,6 +40,8 @@ Arrays of the asked blocks are stacked: (K, T), in the order of `Layout.blocks`.
 logarithms of sums, are in units of ln 2.
 """
 
+from collections.abc import Sequence
+
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.tiled.d_logits import d_logits, d_negatives
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum
@@ -73,6 +75,7 @@ from gcl_spec.loss.tiled.tile_logits import (
     exp2,
     logits,
 )
+from gcl_spec.loss.unstack import unstack
 
 __all__ = ["backward_tile", "forward_tile"]
 
@@ -209,16 +212,18 @@ def _own(s: PlacedMap, b: Side, own: Array, layout: Layout, axis: int, xp: Array
 
     own: which pairs of samples are positives, (Ta, Tb).
     """
-    found = []
-    for m, n, c in layout.keys:
-        x = s[(m, n, c) if axis == 1 else (n, m, c)]
-        mask = xp.astype(own, x.dtype)
-        if b.present is not None:
-            mask *= column(b.present[n, :], 1 - axis)
-        linear, count = xp.sum(x * mask, axis=axis), xp.sum(mask, axis=axis)
-        found.append((*_log_sum(x, mask > 0, axis, xp), linear, count))
-    top, rest, linear, count = (xp.stack(list(x)) for x in zip(*found, strict=True))
-    return Own(LogSums(top, rest), linear, count)
+    blocks = [s[(m, n, c) if axis == 1 else (n, m, c)] for m, n, c in layout.keys]
+    every = xp.astype(own, blocks[0].dtype)
+    masks = {n: every for _, n, _ in layout.keys}
+    if b.present is not None:
+        masks = {n: every * column(b.present[n, :], 1 - axis) for n in masks}
+    counts = {n: xp.sum(mask, axis=axis) for n, mask in masks.items()}
+    both = [(x, masks[n]) for x, (_, n, _) in zip(blocks, layout.keys, strict=True)]
+    return Own(
+        logs=_log_sums_of([xp.where(mask > 0, x, -xp.inf) for x, mask in both], axis, xp),
+        linear=xp.stack([xp.sum(x * mask, axis=axis) for x, mask in both]),
+        count=xp.stack([counts[n] for _, n, _ in layout.keys]),
+    )
 
 
 def _sum(e: Array, other: Side, n: int, axis: int, xp: ArrayNamespace) -> Array:
@@ -234,16 +239,14 @@ def _log_sums(
     """The logarithms of the sums of rows (axis 1) or columns (axis 0) of all blocks, (K, T)."""
     found = []
     for m, n, c in layout.keys:
-        x = s[(m, n, c) if axis == 1 else (n, m, c)]
-        found.append(_log_sum(x, where_present(mask, other, n, axis), axis, xp))
-    top, rest = (xp.stack(list(x)) for x in zip(*found, strict=True))
-    return LogSums(top, rest)
+        x, here = s[(m, n, c) if axis == 1 else (n, m, c)], where_present(mask, other, n, axis)
+        found.append(x if here is None else xp.where(here, x, -xp.inf))
+    return _log_sums_of(found, axis, xp)
 
 
-def _log_sum(x: Array, mask: Array | None, axis: int, xp: ArrayNamespace) -> LogSums:
-    """log2 sum exp2 of x, (Ta, Tb), along an axis, where the mask holds: (T,)."""
-    if mask is not None:
-        x = xp.where(mask, x, -xp.inf)
-    top = xp.max(x, axis=axis, keepdims=True)
-    total = xp.sum(exp2(x - xp.where(top > -xp.inf, top, xp.zeros_like(top)), xp), axis=axis)
-    return LogSums(xp.squeeze(top, axis=axis), log2_sum(total, xp))
+def _log_sums_of(blocks: Sequence[Array], axis: int, xp: ArrayNamespace) -> LogSums:
+    """log2 sum exp2 of blocks, (Ta, Tb) each, along an axis: (K, T)."""
+    top = xp.stack([xp.max(x, axis=axis) for x in blocks])
+    shift = unstack(xp.where(top > -xp.inf, top, xp.zeros_like(top)), xp)
+    terms = (exp2(x - column(y, axis), xp) for x, y in zip(blocks, shift, strict=True))
+    return LogSums(top, log2_sum(xp.stack([xp.sum(x, axis=axis) for x in terms]), xp))
