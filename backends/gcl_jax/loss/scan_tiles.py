@@ -137,6 +137,7 @@ class Tiles:
             w_a, w_b = (Weights(*(_row(w, k) for w in cut)) for k in (i, j))
             if together:  # of a tile with itself the weights of rows are enough
                 w_b = _without_equal(w_b, i, j)
+            w_a, w_b = (Weights(*map(jnp.unstack, w)) for w in (w_a, w_b))  # one slice a row
             a, b = (self._side(k, numbered=together) for k in (i, j))
             by_places, *parts = self._tile(a, b, w_a, w_b, same, shift)
             valid = at.valid.astype(by_places.dtype)

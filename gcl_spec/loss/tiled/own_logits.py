@@ -47,6 +47,7 @@ class OwnDots:
             for key in parts[0]
         }
         self._factors = [self._precise(m) for m in range(len(problem.parts))]
+        self._made: dict[tuple[int, int], Array] = {}
 
     def _products(self, at: slice) -> dict[tuple[int, int], Array]:
         """The products of every two kinds of given rows, (T,) for the T samples of a slice."""
@@ -58,10 +59,13 @@ class OwnDots:
         return {(c, k): xp.sum(scaled[c] * rows[k], axis=-1) for c, k in pairs}
 
     def __call__(self, m: int, n: int) -> Array:
-        """The logits, (B,), of modalities m and n."""
-        return sum(
-            f * g * self._given(c, k) for c, f in self._factors[m] for k, g in self._factors[n]
-        )
+        """The logits, (B,), of modalities m and n, made once for both orders."""
+        at = min(m, n), max(m, n)
+        if at not in self._made:
+            one, two = (self._factors[k] for k in at)
+            parts = [f * g * self._given(c, k) for c, f in one for k, g in two]
+            self._made[at] = sum(parts[1:], start=parts[0])
+        return self._made[at]
 
     def _precise(self, m: int) -> tuple[tuple[int, Any], ...]:
         """The parts of modality m with factors, (B,), that make a unit row to the last digit."""
