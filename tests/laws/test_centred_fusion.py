@@ -138,7 +138,7 @@ def test_composed_triplets_are_centred_alike() -> None:
     assert one[COUNTS].tolist() == [3, 3]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_a_step_has_the_loss_of_the_rows_that_the_means_give(seed: int) -> None:
     """The loss at any means is that of what `encode` gives, and both have the same gradient."""
