@@ -57,9 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _shortness(item: pytest.Item) -> int:
     first, second = (*item.path.relative_to(TESTS).parts, "")[:2]
-    if (
-        second == "test_hangs.py"
-    ):  # it waits: beside tests that compute, not beside others that wait
+    if second == "test_hangs.py":  # it waits, as others of the first do: beside tests that compute
         return 1
     return 0 if first != "gcl_spec" else 1 if second in ("conformance", "export", "train") else 2
 

@@ -63,7 +63,8 @@ class Places:
         self._like, self._constant, self._xp = like, constant, xp
         self._many = has_axes(log_scale)
         self._keys: dict[_Key, int] = {}
-        self._made: dict[Any, Any] = {}
+        self._scales: dict[_Key, Array | float] = {}
+        self._shares: dict[_Key, Array | float] = {}
 
     @property
     def by_direction(self) -> bool:
@@ -119,10 +120,10 @@ class Places:
     def plain_share(self, term: int, m: int, n: int) -> Array | float:
         """The scale of logits over that of the same logits with hardness, a number or shape ()."""
         key = self._key(term, m, n, "plain")
-        if ("share", key) not in self._made:
+        if key not in self._shares:
             plain, hard = (self._scale(key._replace(role=role)) for role in _BOTH)
-            self._made["share", key] = plain / hard
-        return self._made["share", key]
+            self._shares[key] = plain / hard
+        return self._shares[key]
 
     def held_back(self, term: int, m: int, n: int, hard: Array) -> Array:
         """Log-sums with hardness, (B,), whose weights are constants where the objective says so.
@@ -158,9 +159,9 @@ class Places:
     def _scale(self, key: _Key) -> Array | float:
         """The scale of a place, a number or shape (), made once."""
         key = key._replace(shift=None)
-        if key not in self._made:
-            self._made[key] = self._new_scale(key)
-        return self._made[key]
+        if key not in self._scales:
+            self._scales[key] = self._new_scale(key)
+        return self._scales[key]
 
     def _new_scale(self, key: _Key) -> Array | float:
         if key.role == "weights":

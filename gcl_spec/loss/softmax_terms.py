@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.counts import Counts
@@ -173,7 +173,7 @@ class SoftmaxTerms:
         q, term, role = softmax.query, target.term, _roles(self.objective)[0]
         y, found = self._own("mean", q, target.modality, term), []
         for n in softmax.pool:
-            x = self._rows("others")[self._at(q, n, term, role)]
+            x = self._rows["others"][self._at(q, n, term, role)]
             if role == "hard":
                 x = self.places.held_back(term, q, n, x)
             found.append(self._shifted(x, term, q, n) - y)
@@ -201,7 +201,7 @@ class SoftmaxTerms:
         It is the log-sum-exp of their logits ("own"), its mean ("mean"), each with its shift, or
         what the two lack in digits ("rest"), which may be None.
         """
-        rows = self._rows(kind)
+        rows = self._rows[kind]
         if not rows:
             return None
         at = self._asked(q, n, term, "plain")
@@ -211,42 +211,45 @@ class SoftmaxTerms:
     def _plain_of_hard(self, kind: _Kind, q: int, n: int, term: int) -> Array:
         """A single positive's logit, (B,), from that with hardness: it is linear in the scale."""
         at, xp = self._at(q, n, term, "hard"), self.xp
-        if (kind, at) not in self._made:
-            x = self._rows(kind)[at]
+        if (kind, at) not in self._plain:
+            x = self._rows[kind][at]
             some = x > -xp.inf  # whose product with a share has a derivative
             found = xp.where(some, x, xp.zeros_like(x)) * self.places.plain_share(term, q, n)
-            self._made[kind, at] = xp.where(some, found, -xp.inf)
-        return self._made[kind, at]
+            self._plain[kind, at] = xp.where(some, found, -xp.inf)
+        return self._plain[kind, at]
+
+    @cached_property
+    def _plain(self) -> dict[tuple[_Kind, int], Array]:
+        """What `_plain_of_hard` found, (B,) each: directions of one scale share it."""
+        return {}
 
     def _mean_weight(self, softmax: Softmax, target: Target) -> Array:
         """The logarithm of the mean of exp(alpha cos) over a row's negatives, (B,)."""
         xp, q = self.xp, softmax.query
         at = tuple(self._at(q, n, target.term, "weights") for n in softmax.pool)
-        if at in self._made:  # by another direction of the softmax
-            return self._made[at]
-        total = logsumexp(xp.stack([self._rows("others")[i] for i in at]), 0, xp)
+        if at in self._mean_weights:
+            return self._mean_weights[at]
+        total = logsumexp(xp.stack([self._rows["others"][i] for i in at]), 0, xp)
         number = sum(self.counts.others(n) for n in softmax.pool)
         # Kernels may leave out the sums of absent queries.
         some = (number > 0) & (total > -xp.inf)
         mean = total - xp.log(xp.where(some, number, xp.ones_like(number)))
-        self._made[at] = xp.where(some, mean, xp.zeros_like(mean))
-        return self._made[at]
-
-    def _rows(self, kind: _Kind) -> tuple[Array, ...]:
-        """What the kernel found of a kind, (B,) for each block; nothing where it found none."""
-        if kind not in self._found:
-            found = getattr(self.blocks, kind)
-            self._found[kind] = () if found is None else unstack(found, self.xp)
-        return self._found[kind]
+        self._mean_weights[at] = xp.where(some, mean, xp.zeros_like(mean))
+        return self._mean_weights[at]
 
     @cached_property
-    def _found(self) -> dict[_Kind, tuple[Array, ...]]:
+    def _mean_weights(self) -> dict[tuple[int, ...], Array]:
+        """What `_mean_weight` found, (B,) each: the directions of a softmax have one."""
         return {}
 
     @cached_property
-    def _made(self) -> dict[Any, Any]:
-        """Arrays that several directions need, each made once."""
-        return {}
+    def _rows(self) -> dict[_Kind, tuple[Array, ...]]:
+        """What the kernel found of each kind, (B,) for each block; nothing where it found none."""
+        blocks = self.blocks
+        found: dict[_Kind, Array | None] = {
+            "others": blocks.others, "own": blocks.own, "mean": blocks.mean, "rest": blocks.rest
+        }  # fmt: skip
+        return {k: () if x is None else unstack(x, self.xp) for k, x in found.items()}
 
     def _shifted(self, x: Array, term: int, q: int, n: int) -> Array:
         """Logits, or log-sums of them, (B,), with the shift of their pair of modalities."""
@@ -271,7 +274,7 @@ class SoftmaxTerms:
         q, term, xp = softmax.query, target.term, self.xp
         n = target.modality
         y = self._own("mean", q, n, term)
-        sums = [self._rows("others")[self._at(q, n, term)] for n in softmax.pool]
+        sums = [self._rows["others"][self._at(q, n, term)] for n in softmax.pool]
         number = sum(self.counts.own(t.modality) for t in softmax.targets)
         number = xp.where(number > 0, number, xp.ones_like(number))
         return xp.logaddexp(xp.zeros_like(y), -y) + sum(sums) / number

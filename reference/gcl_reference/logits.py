@@ -36,7 +36,6 @@ class Logits:
         self._in_cosines = objective.bias_unit == "cosine"
         names = given_names(objective.modalities)
         self._parts = [[names.index(p) for p in n.split("+")] for n in objective.modalities]
-
         self._scales: dict[tuple[int, int, int], Any] = {}  # every logit asks for its own
 
     def scale(self, t: int, m: int, n: int) -> Any:

@@ -11,6 +11,7 @@ from gcl_spec.run.folder import RunFolder
 from gcl_torch.train.trainer import TorchTrainer
 
 SIZE = 6
+VECTORS = {"image": 12, "text": 8}
 
 
 def batch() -> Batch:
@@ -29,10 +30,33 @@ def batch() -> Batch:
 def trained_run(path: Path, *sets: str) -> TorchTrainer:
     """A run folder of a few steps, without the evaluation that `gcl train` makes."""
     overrides = [f"data.cache={path.parent / 'cache'}", f"train.batch_size={SIZE}", *sets]
-    config = toml.load(recipe="tiny", overrides=overrides)
+    return _trained(path, "tiny", overrides, batch(), lr=1e-2)
+
+
+def vectors() -> Batch:
+    """A batch for `trained_heads`."""
+    rng, here = np.random.default_rng(0), np.ones(SIZE, bool)
+    inputs = {
+        f"{name}/features": rng.normal(size=(SIZE, width)).astype(np.float32)
+        for name, width in VECTORS.items()
+    }
+    return Batch(inputs, dict.fromkeys(VECTORS, here), np.arange(SIZE))
+
+
+def trained_heads(path: Path, *sets: str) -> TorchTrainer:
+    """The same of heads on vectors alone, whose graphs are soon made."""
+    sizes = [f"model.{name}_vector={width}" for name, width in VECTORS.items()]
+    overrides = [*sizes, "model.width=16", "model.hidden=16", *sets]
+    return _trained(path, "adapter", overrides, vectors(), lr=3e-2)
+
+
+def _trained(
+    path: Path, recipe: str, overrides: list[str], data: Batch, *, lr: float
+) -> TorchTrainer:
+    config = toml.load(recipe=recipe, overrides=overrides)
     trainer = TorchTrainer(config, device="cpu")
     for _ in range(3):
-        trainer.step(batch(), lr=1e-2)
+        trainer.step(data, lr=lr)
     path.mkdir()
     RunFolder(path).write("config.toml", toml.dumps(config))
     checkpoint.save(path / "checkpoints", trainer.state(), keep=1)

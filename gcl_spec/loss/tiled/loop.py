@@ -31,6 +31,7 @@ from gcl_spec.loss.tiled.tile_logits import (
     products,
 )
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
+from gcl_spec.loss.unstack import unstack
 
 __all__ = ["Tiles"]
 
@@ -128,8 +129,7 @@ class Tiles:
         log_scale, shift = self._by_place(), self._by_place()
         damp = xp.zeros_like(self.problem.damp) if self.by_damp else None
         cut = [
-            Weights(*(xp.unstack(w[:, at], axis=0) for w in derivatives.weights))
-            for at in self._slices
+            Weights(*(unstack(w[:, at], xp) for w in derivatives.weights)) for at in self._slices
         ]
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b, last=True)
@@ -160,10 +160,10 @@ class Tiles:
     def _side(self, at: slice) -> Side:
         """The rows of a slice of T samples, (T, D) each, with what belongs to them."""
         problem, xp, present = self.problem, self.xp, self.problem.present
-        mix = () if problem.mix is None else xp.unstack(problem.mix[:, :, at], axis=0)
+        mix = () if problem.mix is None else unstack(problem.mix[:, :, at], xp)
         return Side(
             z=tuple(x[at, :] for x in problem.rows),
-            mix=tuple(xp.unstack(factors, axis=0) for factors in mix) or None,
+            mix=tuple(unstack(factors, xp) for factors in mix) or None,
             present=None if present is None else xp.astype(present[:, at], problem.rows[0].dtype),
             ids=None if problem.ids is None else problem.ids[at],
             damp=None if problem.damp is None else problem.damp[at, :],

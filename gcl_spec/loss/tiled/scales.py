@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 from gcl_spec._typing import Array, ArrayNamespace
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.tile_logits import LN2, BlockMap, Key, Layout, exp2
+from gcl_spec.loss.unstack import unstack
 
 __all__ = [
     "ONE",
@@ -64,7 +65,7 @@ def scales_of(
         on_host: whether values can be read without waiting: they become numbers.
     """
     if problem.places:
-        every = [float(x) for x in scale] if on_host else list(xp.unstack(scale))
+        every = [float(x) for x in scale] if on_host else list(unstack(scale, xp))
         largest: Any = max(every) if on_host else xp.max(scale)
         ratios = tuple(x / largest for x in every)
     else:
@@ -72,7 +73,7 @@ def scales_of(
         ratios = (1.0,)
     if problem.shift is None:
         return largest, Scales(ratios)
-    parts = list(xp.unstack(problem.shift)) if problem.shift.shape else [problem.shift]
+    parts = list(unstack(problem.shift, xp)) if problem.shift.shape else [problem.shift]
     shifts = [(float(x) if on_host else x) / LN2 for x in parts]
     return largest, Scales(ratios, tuple(shifts * (len(ratios) if len(shifts) == 1 else 1)))
 

@@ -6,13 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from gcl_spec.batch import Batch
-from gcl_spec.config import toml
 from gcl_spec.export.onnx import export_onnx
 from gcl_spec.export.onnx_model import OnnxModel, inputs_of
-from gcl_spec.run import checkpoint
-from gcl_spec.run.folder import RunFolder
-from gcl_torch.train.trainer import TorchTrainer
-from trained import batch
+from trained import batch, trained_heads, vectors
 
 from .conftest import Made
 
@@ -46,25 +42,8 @@ def test_a_modality_that_no_sample_has_is_zero(made: Made) -> None:
     np.testing.assert_allclose(found["text"], run.trainer.encode(texts)["text"], atol=1e-5)
 
 
-def trained_heads(path: Path, *sets: str) -> tuple[TorchTrainer, Batch]:
-    """A run of a few steps of heads on vectors, whose graphs are soon made, and its batch."""
-    sizes = ["model.image_vector=12", "model.text_vector=8", "model.width=16", "model.hidden=16"]
-    config = toml.load(recipe="adapter", overrides=[*sizes, *sets])
-    trainer, rng = TorchTrainer(config, device="cpu"), np.random.default_rng(0)
-    vectors = {name: rng.normal(size=(6, n)) for name, n in (("image", 12), ("text", 8))}
-    here = {name: np.ones(6, bool) for name in vectors}
-    inputs = {f"{name}/features": x.astype(np.float32) for name, x in vectors.items()}
-    some = Batch(inputs, here, np.arange(6))
-    for _ in range(3):
-        trainer.step(some, lr=3e-2)
-    path.mkdir()
-    RunFolder(path).write("config.toml", toml.dumps(config))
-    checkpoint.save(path / "checkpoints", trainer.state(), keep=1)
-    return trainer, some
-
-
 def test_learned_weights_of_parts_are_in_a_file_beside_the_graphs(tmp_path: Path) -> None:
-    trainer, some = trained_heads(tmp_path / "run", "model.fuse=learned")
+    some, trainer = vectors(), trained_heads(tmp_path / "run", "model.fuse=learned")
     export_onnx(tmp_path / "run", tmp_path / "out", allow_unverified=True)
     model = trainer._config.model
     wanted = trainer.encode(some)["image+text"]
@@ -75,7 +54,7 @@ def test_learned_weights_of_parts_are_in_a_file_beside_the_graphs(tmp_path: Path
 
 
 def test_the_means_of_centred_rows_are_in_a_file_beside_the_graphs(tmp_path: Path) -> None:
-    trainer, some = trained_heads(tmp_path / "run", "model.fuse=centred")
+    some, trainer = vectors(), trained_heads(tmp_path / "run", "model.fuse=centred")
     found = export_onnx(tmp_path / "run", tmp_path / "out", allow_unverified=True)
     assert max(parity.largest_difference for parity in found.parities) < 1e-4
     model = trainer._config.model
