@@ -84,6 +84,23 @@ def test_modalities_may_be_permuted(case: Case) -> None:
     assert other == pytest.approx(loss_of(case), rel=1e-10, abs=1e-12)
 
 
+@given(st.permutations(range(6)), st.sampled_from(["softmax", "hard", "sigmoid"]))
+def test_directions_in_another_order_have_their_terms_in_that_order(
+    order: list[int], kind: str
+) -> None:
+    """Directions that share a softmax need not stand together, and each keeps its weight."""
+    weights = (1.0, 2.0, 0.5, 3.0, 1.5, 0.25)
+    each = [replace(d, weight=w) for d, w in zip(GCL.directions, weights, strict=True)]
+    more = {"softmax": {}, "hard": {"hardness": 2.0}, "sigmoid": {"loss": "sigmoid"}}[kind]
+    rule = replace(GCL, directions=tuple(each), **more)
+    turned = replace(rule, directions=tuple(each[t] for t in order))
+    z = unit_rows(0, 3, 4, 5)
+    want, found = (stacked_terms(z, 1.0, objective=one).values for one in (rule, turned))
+    np.testing.assert_allclose(found, want[order], rtol=1e-12)
+    loss = [float(stacked_loss(z, 1.0, objective=one)) for one in (rule, turned)]
+    assert loss[1] == pytest.approx(loss[0], rel=1e-12)
+
+
 @given(cases(), st.integers(0, 2**32 - 1))
 def test_one_rotation_of_all_changes_nothing(case: Case, seed: int) -> None:
     turn = rotation(np.random.default_rng(seed), case.z_MBD.shape[2])
