@@ -8,7 +8,7 @@ from gcl_reference.fusion import Fusion
 from gcl_reference.loss import Samples, gradients, loss
 from gcl_spec.conformance.cases.fixed import Case
 from gcl_spec.conformance.cases.strategies import cases
-from gcl_spec.objective import Objective
+from gcl_spec.objective import SEPARATION, Objective
 
 STEP = 1e-30
 
@@ -44,6 +44,18 @@ def test_gradients_through_a_fusion_are_the_complex_step_derivative(weighted: bo
         rows = Fusion(z, objective, present, weights).z_MBD
         derivative = loss(Samples(rows, objective, present), 1.0).imag / STEP
         assert derivative == pytest.approx(found[place], rel=1e-9, abs=1e-11)
+
+
+def test_gradients_beside_captions_are_the_complex_step_derivative() -> None:
+    """Similarities within one modality are times 1 - s_j . s_k (AlignCLIP, arXiv 2406.17639)."""
+    rng = np.random.default_rng(0)
+    z_MBD, captions = rng.normal(size=(2, 4, 5)), rng.normal(size=(4, 3)) / 2
+    found = gradients(Samples(z_MBD, SEPARATION, captions=captions), 1.0)
+    for place in np.ndindex(z_MBD.shape):
+        z = z_MBD.astype(complex)
+        z[place] += 1j * STEP
+        derivative = loss(Samples(z, SEPARATION, captions=captions), 1.0).imag / STEP
+        assert derivative == pytest.approx(found.grads[place], rel=1e-9, abs=1e-11)
 
 
 @given(cases())
