@@ -111,6 +111,12 @@ _START = "lite-clip"
     metavar="gap|scratch",
     help="--family: only this one; repeatable.  [default: both]",
 )
+@click.option(
+    "--choose-on",
+    default="",
+    metavar="DATA",
+    help="--family: search on this data, by its val_tasks/.  [default: that of all trainings]",
+)
 @click.option("--out", type=PATH, default=Path("runs/ablation"), show_default=True, metavar="DIR")
 @device_option()
 @click.option("--show", is_flag=True, help="Train nothing: show what is done.")
@@ -196,8 +202,13 @@ def _is_family(of_family: dict[str, Any], others: Sequence[object]) -> bool:
     if not of_family.pop("family"):
         given = [name for name, value in of_family.items() if value]
         if given:
-            word = {"own": "candidate", "rates": "lr", "regimes": "regime"}.get(given[0], given[0])
-            raise ConfigError(f"--{word} is for gcl ablate --family")
+            words = {
+                "own": "candidate",
+                "rates": "lr",
+                "regimes": "regime",
+                "choose_on": "choose-on",
+            }
+            raise ConfigError(f"--{words.get(given[0], given[0])} is for gcl ablate --family")
         return False
     if any(others):
         raise ConfigError(

@@ -36,6 +36,7 @@ class Asked(NamedTuple):
     out: Path
     json_path: Path | None
     show: bool
+    choose_on: str
 
 
 def families_of(asked: Asked) -> "dict[str, Family]":
@@ -57,6 +58,7 @@ def families_of(asked: Asked) -> "dict[str, Family]":
             seeds=asked.seeds,
             calibrations=asked.calibrations,
             overrides=asked.overrides,
+            choose_on=asked.choose_on,
         )
         for name in dict.fromkeys(asked.regimes or REGIMES)
     }

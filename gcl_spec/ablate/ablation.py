@@ -55,6 +55,7 @@ class Ablation:
     init: a run, or a checkpoint file, from which all cells begin.
     candidates: the settings of objectives that are no presets, by name.
     further: measure runs in further pools, too (`gcl_spec.ablate.pools`).
+    starts: the folder of the runs from which cells begin, within `out`.
     """
 
     out: Path
@@ -67,6 +68,7 @@ class Ablation:
     init: Path | None = None
     candidates: Mapping[str, Settings] = field(default_factory=dict)
     further: bool = False
+    starts: Path = Path(START)
 
     def cells(self) -> list[Cell]:
         """All cells, those of the first seed first.
@@ -164,7 +166,7 @@ class Ablation:
 
     def _started(self, start: Config, seed: int, how: "_How") -> Path:
         """The run from which the cells of a seed begin, trained where it is not there."""
-        folder = seed_folder(self.out / START, seed)
+        folder = seed_folder(self.out / self.starts, seed)
         config = replace(start, train=replace(start.train, seed=seed))
         with _alone(folder, waits=True):
             run = planned(folder, config)

@@ -16,6 +16,7 @@ __all__ = [
     "LEARNED",
     "OBJECTIVES",
     "SCALES",
+    "SEARCH",
     "Cell",
     "cell_config",
     "cells",
@@ -29,6 +30,9 @@ OBJECTIVES = (
 )  # fmt: skip
 """The rows of tables 1 and 5 of the GCL paper (arXiv 2509.25638), pairwise, and GCL without the
 other positive of the same sample; all are keys of `gcl_spec.objective.PRESETS`."""
+
+SEARCH = "search"
+"""The folder of the runs that are evaluated on validation tasks."""
 
 LEARNED = "learned"
 SCALES = ("100", "16", LEARNED)
@@ -67,7 +71,7 @@ class Cell:
 
     def folder(self, out: Path) -> Path:
         """The folder of its run; those of all seeds lie together, as `gcl compare` takes them."""
-        where = out / "search" if self.searched else out
+        where = out / SEARCH if self.searched else out
         rate = f"-lr-{self.lr}" if self.lr else ""
         return seed_folder(where / self.objective / f"scale-{self.scale}{rate}", self.seed)
 

@@ -14,12 +14,14 @@ from gcl_spec._files.atomic import atomic_write
 from gcl_spec._files.reading import parse_json, read_regular
 from gcl_spec.ablate.cells import Cell
 from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.run.folder import RunFolder
 
 __all__ = [
     "FILE",
     "RULE",
     "Choice",
     "Tried",
+    "check_same_data",
     "check_same_search",
     "choice_rows",
     "choose",
@@ -146,6 +148,27 @@ def _shown(one: Tried, choice: Choice) -> str:
         return "failed"
     star = " *" if (one.scale, one.lr) == (choice.scale, choice.lr) else ""
     return f"{100 * one.global_hit:.1f} / {100 * one.local_hit:.1f}{star}"
+
+
+def check_same_data(run: Path, path: str) -> None:
+    """Refuse a run of a search, where there is one, that was trained on other data than is asked.
+
+    Args:
+        run: its folder.
+        path: of the data.
+
+    Raises:
+        ConfigError: it was.
+        CheckpointError: its options cannot be read.
+    """
+    if not run.is_dir():
+        return
+    before = RunFolder.open(run).config().data.path
+    if Path(before).resolve() != Path(path).resolve():
+        raise ConfigError(
+            f"{run}: it was trained on {before!r:.200}, and the search is now to be on "
+            f"{path!r:.200}; give another --out, or the same --choose-on"
+        )
 
 
 def check_same_search(folder: Path, choice: Choice, cells: Sequence[Cell]) -> None:

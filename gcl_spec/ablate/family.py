@@ -1,6 +1,7 @@
 """Compares the family of objectives in one regime: search on validation, then test, once.
 
 OUT/start/seed-N                                  a run from which the cells of a seed start
+OUT/search/start/seed-0                           the same for a search on data of its own
 OUT/search/CANDIDATE/scale-SCALE-lr-LR/seed-0     a run that is evaluated on validation tasks
 OUT/choice.json                                   what was chosen, and from which figures
 OUT/CANDIDATE/scale-SCALE-lr-LR/seed-N            a run at what was chosen, evaluated on test tasks
@@ -10,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gcl_spec.ablate.ablation import Ablation
+from gcl_spec.ablate.ablation import START, Ablation
 from gcl_spec.ablate.candidates import Settings
-from gcl_spec.ablate.cells import Cell, search_cells
+from gcl_spec.ablate.cells import SEARCH, Cell, search_cells
 from gcl_spec.ablate.choice import (
     Choice,
     Tried,
+    check_same_data,
     check_same_search,
     choose,
     read_choices,
@@ -24,10 +26,12 @@ from gcl_spec.ablate.choice import (
 from gcl_spec.ablate.results import reason_of, reports_of
 from gcl_spec.backend import TrainingBackend
 from gcl_spec.config import toml
-from gcl_spec.config.options import ObjectiveConfig
+from gcl_spec.config.options import Config, ObjectiveConfig
+from gcl_spec.data.open import data_root
 from gcl_spec.errors import ConfigError
 from gcl_spec.evaluate.ablated import NONE
 from gcl_spec.progress import Reporter
+from gcl_spec.tasks.folder import has_tasks
 
 __all__ = ["REGIMES", "SCALES", "Family", "Regime", "family_of"]
 
@@ -65,11 +69,14 @@ class Family:
 
     ablation: trains and evaluates its cells, in the folder of the regime.
     scales, rates: what is tried for every candidate.
+    choose_on: the data on which the search trains, and whose validation tasks it is evaluated on;
+        "" for the data of all other trainings.
     """
 
     ablation: Ablation
     scales: Sequence[str]
     rates: Sequence[str]
+    choose_on: str = ""
 
     @property
     def out(self) -> Path:
@@ -81,18 +88,36 @@ class Family:
         """All that are offered to every candidate, "none" first."""
         return (NONE, *self.ablation.calibrations)
 
+    @property
+    def searching(self) -> Ablation:
+        """What trains the cells of the search."""
+        only = replace(self.ablation, further=False)
+        if not self.choose_on:
+            return only
+        base = self._searched(only.base)
+        start = only.start and self._searched(only.start)
+        return replace(only, base=base, start=start, starts=Path(SEARCH, START))
+
+    def _searched(self, config: Config) -> Config:
+        """The options where a search trains on data of its own."""
+        data = replace(config.data, path=self.choose_on)
+        return replace(config, data=data, eval=replace(config.eval, tasks="val_tasks"))
+
     def search(self) -> list[Cell]:
         """The cells of the search.
 
         Raises:
             ConfigError: a scale, rate or setting is none, or what was chosen was chosen from
-                others; or as `Ablation.checked`.
+                others, or a search in the folder is one on other data; or as `Ablation.checked`.
             CheckpointError: a run, or what was chosen, is damaged.
         """
         found = search_cells([*self.ablation.candidates], self.scales, self.rates)
         for choice in self.choices().values():
             check_same_search(self.out, choice, _of(found, choice.candidate))
-        return self.ablation.checked(found)
+        path = self.searching.base.data.path
+        for cell in found:
+            check_same_data(cell.folder(self.out), path)
+        return self.searching.checked(found)
 
     def choices(self) -> dict[tuple[str, str], Choice]:
         """What was chosen for these candidates and calibrations, as far as it was."""
@@ -123,8 +148,7 @@ class Family:
         search = self.search()
         open_ones = {one for one in self.ablation.candidates if not self._is_chosen(one)}
         searched = [cell for cell in search if cell.objective in open_ones]
-        only = replace(self.ablation, further=False)
-        failed = only.run(backend, reporter, device=device, some=searched)
+        failed = self.searching.run(backend, reporter, device=device, some=searched)
         self._choose(searched)
         return failed + self.ablation.run(backend, reporter, device=device, some=self.cells())
 
@@ -165,6 +189,7 @@ def family_of(
     seeds: int,
     calibrations: Sequence[str],
     overrides: Sequence[str],
+    choose_on: str = "",
 ) -> Family:
     """The comparison in a regime, whose candidates are GCL without dropout but for their settings.
 
@@ -176,10 +201,16 @@ def family_of(
         seeds: how many are trained at what was chosen.
         calibrations: what is offered to every candidate.
         overrides: options of all trainings, such as "data.path=DIR".
+        choose_on: the data of the search, with validation tasks; "" for that of all trainings.
 
     Raises:
         ConfigError: an option is refused.
+        DataError: `choose_on` is no data.
     """
+    if choose_on and not has_tasks(data_root(choose_on), "val_tasks"):
+        raise ConfigError(
+            f"--choose-on {choose_on:.200}: it has no val_tasks/ with tasks, by which to choose"
+        )
     for override in overrides:
         option = override.partition("=")[0].strip()
         if option in _OF_CELLS or option.startswith("objective."):
@@ -196,7 +227,7 @@ def family_of(
     ablation = Ablation(
         out / regime, base, (), (), seeds, calibrations, start, None, candidates, further=True
     )
-    return Family(ablation, scales, rates or about.rates)
+    return Family(ablation, scales, rates or about.rates, choose_on)
 
 
 def _of(cells: Sequence[Cell], candidate: str) -> list[Cell]:

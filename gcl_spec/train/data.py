@@ -183,7 +183,8 @@ class TrainingData:
     def _open_files(self, evaluates: bool, reporter: Reporter) -> None:
         config = self._config
         root = data_root(config.data.path)
-        self.test_root = root if has_tasks(root, "tasks") else open_root("starter")
+        own = any(has_tasks(root, name) for name in ("tasks", config.eval.tasks))
+        self.test_root = root if own else open_root("starter")
         self._collate = Collator(config, self._source)
         self._test_collate = Collator(config, self.test_root)
         if evaluates:

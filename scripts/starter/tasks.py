@@ -39,6 +39,15 @@ def validation_tasks(pictures: list[Picture]) -> list[Task]:
     return _emoji_tasks(kept, {"t2i_label", "i2t_label", "it2it_tags"})
 
 
+def choosing_tasks(kept: list[Picture]) -> list[Task]:
+    """Tasks of the nine kinds on pictures that are held out of training.
+
+    A picture with words finds pictures, where test concepts have skin tones.
+    """
+    tasks = [*_emoji_tasks(kept, {*_EMOJI, "it2i_tags"}), *_clipart_tasks(kept)]
+    return [task for task in tasks if task.queries]
+
+
 _EMOJI = {
     "t2i_label", "i2t_label", "t2t_tags", "i2i_style", "t2it_tags", "i2it_style", "it2t_tags",
     "it2it_tags",
@@ -62,6 +71,7 @@ def _emoji_tasks(pictures: list[Picture], wanted: set[str]) -> list[Task]:
         "i2it_style": (_side(ask, _image), both),
         "it2t_tags": (_side(tagged, _image_and_half), labels),
         "it2it_tags": (_side(tagged, _image_and_half), both),
+        "it2i_tags": (_side(tagged, _image_and_half), images),
     }
     return [_task(name, *sides[name]) for name in sorted(wanted)]
 

@@ -1,20 +1,23 @@
 """The comparison of the family by a backend in NumPy: search, choice, and test tasks once."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fake import FakeBackend
-from gcl_spec.ablate import pools
+from gcl_spec.ablate import ablation, pools
 from gcl_spec.ablate.choice import FILE
 from gcl_spec.ablate.family import REGIMES, SCALES, Family, family_of
 from gcl_spec.ablate.family_rows import family_rows, searched
-from gcl_spec.config.options import ObjectiveConfig
+from gcl_spec.config.options import Config, ObjectiveConfig
 from gcl_spec.errors import ConfigError, StoppedError
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.train.loop import Loop
+from gcl_spec.train.training import run_training
 from loop_config import Said
 from tiles_on_disk import write_data
 
@@ -59,6 +62,47 @@ def test_choices_are_made_on_validation_tasks_and_each_is_tested_once(
     assert said.lines == []
     with pytest.raises(ConfigError, match="other scales or learning rates"):
         replace(family, rates=["1"]).search()
+
+
+def test_a_search_on_other_data_trains_and_chooses_there_alone(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = {}
+
+    def noting(config: Config, backend: FakeBackend, out: Path, **how: Any) -> RunFolder:
+        begun[out] = (config.data.path, how["init"])
+        return run_training(config, backend, out, **how)
+
+    monkeypatch.setattr(ablation, "run_training", noting)
+    other = write_data(tmp_path / "others")
+    shutil.rmtree(other / "tasks")  # validation tasks alone will do
+    shutil.rmtree(tmp_path / "tiles" / "val_tasks")
+    plain = replace(family.ablation, calibrations=(), further=False)
+    family = replace(family, ablation=plain, choose_on=str(other))
+    said = Said()
+    assert family.run(FakeBackend(), said) == []
+    assert not any("starter set" in line for line in said.lines)
+    for cells, path, folder in (
+        (family.search(), other, "search/start"),
+        (family.cells(), tmp_path / "tiles", "start"),
+    ):
+        start = family.out / folder / "seed-0"
+        assert begun.pop(start) == (str(path), None)
+        for cell in cells:
+            assert begun.pop(cell.folder(family.out)) == (str(path), start)
+    assert not begun
+    with pytest.raises(ConfigError, match="or the same --choose-on"):
+        replace(family, choose_on="").search()
+
+
+def test_data_without_validation_tasks_is_no_place_to_choose(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "tiles")
+    shutil.rmtree(data / "val_tasks")
+    with pytest.raises(ConfigError, match="has no val_tasks/"):
+        family_of(
+            tmp_path / "out", "gap", SETTINGS, scales=SCALES, rates=(), seeds=1, calibrations=(),
+            overrides=(), choose_on=str(data),
+        )  # fmt: skip
 
 
 def test_a_stop_chooses_nothing_and_a_failed_setting_is_not_chosen(
