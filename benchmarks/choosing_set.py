@@ -3,11 +3,11 @@
     python benchmarks/choosing_set.py OUT
     gcl ablate --family --choose-on OUT
 
-A fifth of the families of concepts (all pictures of one thing, in any skin tone and gender) is held
-out of train.jsonl; val_tasks/ are searches of all nine kinds among these and the starter set's
-validation concepts, made by the rules of the test tasks (`scripts/starter/tasks.py`). Skin tones are
-no search here, since training concepts have one tone in one style: instead a picture with words finds
-pictures.
+A fifth of the families of concepts (all pictures of one thing, in any skin tone and gender) is
+held out of train.jsonl; val_tasks/ are searches of all nine kinds among these and the starter set's
+validation concepts, made by the rules of the test tasks (`scripts/starter/tasks.py`). Skin tones
+are no search here, since training concepts have one tone in one style: instead a picture with words
+finds pictures.
 """
 
 import argparse
