@@ -6,6 +6,7 @@ exactly those of the signature, in any order; without one nothing is asked but s
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,17 @@ from docstrings.rules import (
 )
 from repository import REPOSITORY
 
-EVERY = list(public(REPOSITORY))
-RULES = Rules(EVERY)
+
+@cache
+def every() -> tuple[Documented, ...]:
+    return tuple(public(REPOSITORY))
+
+
+@cache
+def rules() -> Rules:
+    return Rules(every())
+
+
 FORMULAS = (
     "gcl_jax.cached.step.cached_value_and_grad",
     "gcl_jax.loss.functions.gcl_loss",
@@ -66,7 +76,7 @@ FORMULAS = (
 
 def lacking(rule: Callable[[Documented], Iterable[str]]) -> dict[str, str]:
     """What docstrings lack by a rule, by place."""
-    found = {entry.where: ", ".join(rule(entry)) for entry in EVERY}
+    found = {entry.where: ", ".join(rule(entry)) for entry in every()}
     return {where: text for where, text in found.items() if text}
 
 
@@ -77,12 +87,12 @@ def held(found: dict[str, str], way_out: str) -> None:
 
 
 def test_args_equal_the_signature() -> None:
-    held(lacking(RULES.misnamed), "An Args section holds every argument, and no other name.")
+    held(lacking(rules().misnamed), "An Args section holds every argument, and no other name.")
 
 
 def test_every_array_has_its_shape() -> None:
     held(
-        lacking(RULES.without_shape),
+        lacking(rules().without_shape),
         'Write "(B, D)", "shape ()", "0-d" or "any shape" in Args or Returns, or name in backticks '
         "the function that says it.",
     )
@@ -97,7 +107,7 @@ def test_no_docstring_only_refers_to_another() -> None:
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_published_formulas_name_their_source(name: str) -> None:
-    stated = [entry for entry in EVERY if f"{entry.module}.{entry.name}" == name]
+    stated = [entry for entry in every() if f"{entry.module}.{entry.name}" == name]
     assert len(stated) == 1, f"{name} is no public function or class"
     assert has_source(stated[0]), f"{stated[0].where}: name the paper, its equation, or a link"
 
@@ -181,13 +191,13 @@ def test_what_is_public_is_read(small: dict[str, Documented]) -> None:
 
 
 def test_the_rules(small: dict[str, Documented]) -> None:
-    rules = Rules(small.values())
-    shapes = {name: list(rules.without_shape(found)) for name, found in small.items()}
+    own = Rules(small.values())
+    shapes = {name: list(own.without_shape(found)) for name, found in small.items()}
     assert shapes.pop("Pair") == ["third"]
     assert shapes.pop("Pair.flipped") == ["the result"]
     assert shapes.pop("some") == ["x"]
     assert not any(shapes.values()), shapes
-    wrong = {name: list(rules.misnamed(found)) for name, found in small.items()}
+    wrong = {name: list(own.misnamed(found)) for name, found in small.items()}
     assert wrong.pop("wrong") == ["z is no argument", "y is left out"]
     assert not any(wrong.values()), wrong
     assert [name for name, found in small.items() if says_only_see(found)] == ["see"]

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -62,23 +63,23 @@ def test_sizes_of_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        [bytes(40 * MB)],
-        [bytes(3 * MB)] * 13,
-        pa.array([[0.0] * (5 * MB)]),
-        pa.DictionaryArray.from_arrays(
+        lambda: [bytes(40 * MB)],
+        lambda: [bytes(3 * MB)] * 13,
+        lambda: pa.array([np.zeros(5 * MB)]),
+        lambda: pa.DictionaryArray.from_arrays(
             pa.array(np.zeros(1000, "i4")), pa.array([os.urandom(MB)], pa.binary())
         ),
     ],
     ids=["a cell", "cells", "a list", "a dictionary"],
 )
 def test_what_unpacks_to_far_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: Callable[[], Any]
 ) -> None:
     """The bound is an eighth of the true one, which would take a gigabyte."""
     monkeypatch.setattr(parquet_pages, "_SMALL", parquet_pages._SMALL // 8)
     monkeypatch.setattr(parquet_table, "MEMORY", parquet_table.MEMORY // 8)
     options = {"compression": "zstd", "write_statistics": False}  # which take much time
-    table = ParquetTable([write(tmp_path / "a.parquet", values, **options)])
+    table = ParquetTable([write(tmp_path / "a.parquet", values(), **options)])
     with pytest.raises(DataError, match=r"a\.parquet row 0: cannot read 'a': it unpacks"):
         table.value(0, "a")
     with pytest.raises(DataError, match=r"a\.parquet: cannot read \['a'\]: it unpacks"):
