@@ -89,12 +89,12 @@ def memory_is_given_back() -> Iterator[None]:
     yield
     if _resident() <= _grown["to"]:
         return
-    gc.collect()
     _give_back()
     jax = sys.modules.get("jax")
     if _resident() > _grown["to"] and hasattr(jax, "clear_caches"):
         jax.clear_caches()
         gc.collect()
+        gc.freeze()  # what is left is long-lived
         _give_back()
     _grown["to"] = max(_LEAST, _resident() + 2**27)
 

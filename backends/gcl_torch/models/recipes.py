@@ -25,6 +25,7 @@ from gcl_torch.models.towers.clip import ClipTowers
 from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0
 from gcl_torch.models.towers.minilm import MiniLM
 from gcl_torch.models.towers.vista import Vista
+from gcl_torch.models.undrawn import undrawn
 
 __all__ = ["AdapterModel", "ClipModel", "LiteModel", "Model", "VistaModel", "make_model"]
 
@@ -277,7 +278,7 @@ def _freeze_parts(module: nn.Module, beginning: str) -> None:
 
 def _head(name: str, inputs: int, config: Config) -> nn.Sequential:
     model = config.model
-    with torch.random.fork_rng(devices=[]):  # nn.Linear draws weights that are replaced below
+    with undrawn():
         layers = nn.Sequential(
             nn.LayerNorm(inputs, elementwise_affine=False),
             nn.Linear(inputs, model.hidden),

@@ -281,4 +281,5 @@ def _variable(module: Any, path: Sequence[Any]) -> Any:
 
 
 def _zeros(*shape: int) -> nnx.Param[jax.Array]:
-    return nnx.Param(jnp.zeros(shape, jnp.float32))
+    # JAX would compile a program for each shape of its own zeros.
+    return nnx.Param(jnp.asarray(np.zeros(shape, np.float32)))

@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gcl_spec.errors import DataError
 from gcl_spec.models.pretrained import image_weights
+from gcl_torch.models.undrawn import undrawn
 
 __all__ = ["EfficientNetLite0"]
 
@@ -62,7 +63,7 @@ class EfficientNetLite0(nn.Module):
         Raises:
             DataError: the package is missing, or its file is damaged.
         """
-        with torch.random.fork_rng(devices=[]):  # initial weights must not use up random numbers
+        with undrawn():
             model = cls()
         state = torch.load(image_weights(), weights_only=True, map_location="cpu")
         state = {name: x for name, x in state.items() if not name.startswith("_fc.")}

@@ -5,6 +5,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from gcl_spec.models.pretrained import text_folder
+from gcl_torch.models.undrawn import undrawn
 
 __all__ = ["MiniLM"]
 
@@ -24,7 +25,7 @@ class MiniLM(nn.Module):
         folder = text_folder()
         config = BertConfig.from_pretrained(folder, local_files_only=True)
         config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
-        with torch.random.fork_rng(devices=[]):  # initial weights must not use up random numbers
+        with undrawn():
             self.bert = BertModel(config, add_pooling_layer=False)
         state = load_file(folder / "model.safetensors")
         unused = ("pooler.", "embeddings.position_ids")

@@ -14,6 +14,7 @@ from torch import nn
 from gcl_spec.errors import DataError
 from gcl_spec.models.vista_settings import VistaSettings
 from gcl_torch.models.towers.eva02 import Eva02
+from gcl_torch.models.undrawn import undrawn
 
 __all__ = ["Vista"]
 
@@ -159,7 +160,7 @@ def _bert(settings: VistaSettings, dropout: float) -> Any:
         pad_token_id=settings.pad,
     )
     config._attn_implementation = "sdpa"
-    with torch.random.fork_rng(devices=[]):  # initial weights must not use up random numbers
+    with undrawn():
         bert = BertModel(config, add_pooling_layer=False)
     if settings.roberta:  # the row of padding is never trained, though image tokens stand on it
         bert.embeddings.position_embeddings.padding_idx = settings.pad
