@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -32,22 +31,6 @@ settings.load_profile("ci")
 
 
 TESTS = Path(__file__).parent
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """What the processes of one session, and those that they start, share of JAX's compilations.
-
-    The folder is this session's own: a program is compiled once, and never by an earlier session.
-    """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return
-    folder = tempfile.TemporaryDirectory(prefix="gcl-jax-")
-    config.add_cleanup(folder.cleanup)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
-    # Only with a limit does JAX 0.10 (_src/lru_cache.py) lock a file while it is written.
-    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**31)
-    config.add_cleanup(lambda: os.environ.pop("JAX_COMPILATION_CACHE_DIR", None))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

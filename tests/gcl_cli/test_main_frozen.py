@@ -20,7 +20,7 @@ OPTIONS = {
     "ablate": {
         "--backend", "--recipe", "--config", "--set", "--start", "--init", "--objective", "--scale",
         "--calibration", "--seeds", "--reference", "--out", "--device", "--show", "--json",
-        "--family", "--candidates", "--candidate", "--lr", "--regime",
+        "--family", "--candidates", "--candidate", "--lr", "--regime", "--choose-on",
     },
     "compare": {"--allow-unverified", "--fail-under", "--json", "--metric", "--pool", "--qrels"},
     "embed": {
