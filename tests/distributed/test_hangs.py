@@ -23,8 +23,6 @@ SETS = [
     f"train.timeout={TIMEOUT}",
 ]  # fmt: skip
 SIZE = 2
-# A process that is stopped may hold the lock of JAX's cache.
-NO_CACHE = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
 
 
 def write_vectors(path: Path) -> Path:
@@ -49,7 +47,7 @@ class Run:
             child = server(backend).start(
                 ["-m", "gcl_cli", "train", "--recipe", "adapter", "--backend", backend, *words,
                  "--device", "cpu" if backend == "torch" else "cpu:0", "--out", "run"],
-                cwd=folder, env={**os.environ, **joined(backend, rank, SIZE, port), **NO_CACHE},
+                cwd=folder, env={**os.environ, **joined(backend, rank, SIZE, port)},
                 stdout=file, stderr=file,
             )  # fmt: skip
             self.children.append(child)

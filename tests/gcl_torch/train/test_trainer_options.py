@@ -185,12 +185,10 @@ def test_the_gap_of_a_batch_is_reported() -> None:
 @pytest.mark.parametrize("frozen", ["image", "text"])
 def test_one_tower_can_be_frozen(frozen: str) -> None:
     trainer = trainer_of(f"model.freeze={frozen}", "model.image_size=32", "optim.tower_lr=1e-3")
-    before = trainer.state()
+    before = {n: x for n, x in trainer.state().items() if n.startswith("params/")}
     trainer.step(raw(), lr=1e-2)
     after = trainer.state()
-    moved = {
-        n for n in before if n.startswith("params/") and not np.array_equal(before[n], after[n])
-    }
+    moved = {n for n in before if not np.array_equal(before[n], after[n])}
     other = {"image": "text", "text": "image"}[frozen]
     assert any(n.startswith(f"params/{other}_tower") for n in moved)
     assert not any(n.startswith(f"params/{frozen}_tower") for n in after)
