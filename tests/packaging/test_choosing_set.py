@@ -1,4 +1,4 @@
-"""The data on which settings are chosen: training pictures alone, and searches of all nine kinds."""
+"""The data on which settings are chosen: training pictures alone, in searches of all nine kinds."""
 
 import json
 import subprocess
