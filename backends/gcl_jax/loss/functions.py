@@ -69,7 +69,7 @@ def gcl_loss(
         InputError: as `gcl_spec.loss.gcl_loss`.
 
     >>> image = text = jnp.eye(4)
-    >>> value, grad = jax.value_and_grad(gcl_loss)(image, text, log_scale=0.0)
+    >>> value, grad = jax.jit(jax.value_and_grad(gcl_loss))(image, text, log_scale=0.0)
     >>> round(float(value), 5), grad.shape
     (1.66976, (4, 4))
     """
