@@ -113,7 +113,7 @@ _START = "lite-clip"
 )
 @click.option(
     "--choose-on",
-    default="",
+    type=PATH,
     metavar="DATA",
     help="--family: search on this data, by its val_tasks/.  [default: that of all trainings]",
 )
@@ -169,6 +169,7 @@ def command(
     check_writable(json_path)
     chosen = tuple(name for name in calibrations or ("cfu+bank",) if name != "none")
     if _is_family(of_family, (recipe, config_path, start, init, *objectives, reference != "gcl")):
+        of_family["choose_on"] = str(of_family["choose_on"] or "")
         of_family = {**of_family, "scales": scales, "seeds": seeds, "calibrations": chosen}
         asked = Asked(overrides=overrides, out=out, json_path=json_path, show=show, **of_family)
         _end(compare_family(asked, partial(_train, out, backend, device)), out)

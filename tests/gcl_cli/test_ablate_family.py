@@ -7,7 +7,7 @@ import pytest
 
 from called import call_training
 from gcl_cli.ablate import command
-from gcl_spec.errors import ConfigError
+from gcl_spec.errors import ConfigError, DataError
 from tiles_on_disk import write_data
 
 FEW = ("--family", "--candidates", "clip,gcl", "--scale", "16", "--seeds", "1", "--regime",
@@ -35,6 +35,17 @@ def test_a_regime_has_tables_a_figure_and_the_choice(tmp_path: Path) -> None:
     assert shown.stdout == found.stdout
 
 
+def test_the_search_has_data_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    data, other = write_data(tmp_path / "tiles"), write_data(tmp_path / "others")
+    words = (*FEW, "--choose-on", "~/others")
+    found = call_training(command, data, *words, sets=("train.steps=1",))
+    assert found.exit_code == 0, found.output
+    runs = {path.parts[-5]: path for path in (tmp_path / "out").glob("**/clip/**/config.toml")}
+    assert f'path = "{other}"' in runs["search"].read_text()
+    assert f'path = "{data}"' in runs["scratch"].read_text()
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     data = write_data(tmp_path / "tiles")
     for words, reason in (
@@ -42,6 +53,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         ((*FEW, "--recipe", "lite"), "leave out --recipe"),
         (("--lr", "1"), "--lr is for gcl ablate --family"),
         (("--candidate", "x=objective.preset=gcl"), "--candidate is for"),
+        (("--choose-on", str(data)), "--choose-on is for"),
         ((*FEW, "--regime", "flat"), "no regime 'flat'"),
         ((*FEW, "--candidates", "glc"), "no candidate 'glc'"),
         ((*FEW, "--scale", "high"), "must be a number"),
@@ -50,4 +62,6 @@ def test_what_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=reason):
             call_training(command, data, *words)
+    with pytest.raises(DataError, match="no folder or zip archive"):
+        call_training(command, data, *FEW, "--choose-on", str(tmp_path / "none"))
     assert not (tmp_path / "out").exists()
