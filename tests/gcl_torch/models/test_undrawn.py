@@ -1,8 +1,16 @@
 """Weights that are replaced at once are not drawn first."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
 import torch
 from torch import nn
 
+import vista_cases
+from gcl_torch.models.towers.efficientnet_lite import EfficientNetLite0
+from gcl_torch.models.towers.minilm import MiniLM
+from gcl_torch.models.towers.vista import Vista
 from gcl_torch.models.undrawn import undrawn
 
 
@@ -14,6 +22,17 @@ class Drawn(nn.Module):
         nn.init.kaiming_uniform_(self.weight)
         nn.init.xavier_normal_(tensor=self.weight)
         self.weight.data.uniform_(1, 2)
+
+
+def test_nothing_of_a_tower_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever draws would use random numbers, which nothing brings back here."""
+    files = vista_cases.files(tmp_path, "base")
+    monkeypatch.setattr(torch.random, "fork_rng", lambda **_: nullcontext())
+    before = torch.get_rng_state()
+    EfficientNetLite0.pretrained()
+    MiniLM()
+    Vista(files.settings, files.marks)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_no_weight_is_drawn_and_no_random_number_used() -> None:

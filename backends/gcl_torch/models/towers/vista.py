@@ -37,11 +37,12 @@ class Vista(nn.Module):
         """
         super().__init__()
         self.settings, self.marks = settings, marks
-        bert = _bert(settings, dropout)
-        self.bge_encoder, self.bge_embeddings = bert.encoder, bert.embeddings
-        self._bert = (bert,)  # a plain attribute would count its modules twice
-        self.model_visual = _Visual(Eva02(settings.sizes))
-        self.visual_proj = nn.Linear(settings.sizes.image_width, settings.sizes.width)
+        with undrawn():
+            bert = _bert(settings, dropout)
+            self.bge_encoder, self.bge_embeddings = bert.encoder, bert.embeddings
+            self._bert = (bert,)  # a plain attribute would count its modules twice
+            self.model_visual = _Visual(Eva02(settings.sizes))
+            self.visual_proj = nn.Linear(settings.sizes.image_width, settings.sizes.width)
 
     def load(self, weights: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Take the weights of a checkpoint.
@@ -160,8 +161,7 @@ def _bert(settings: VistaSettings, dropout: float) -> Any:
         pad_token_id=settings.pad,
     )
     config._attn_implementation = "sdpa"
-    with undrawn():
-        bert = BertModel(config, add_pooling_layer=False)
+    bert = BertModel(config, add_pooling_layer=False)
     if settings.roberta:  # the row of padding is never trained, though image tokens stand on it
         bert.embeddings.position_embeddings.padding_idx = settings.pad
     return bert
