@@ -203,13 +203,9 @@ def _is_family(of_family: dict[str, Any], others: Sequence[object]) -> bool:
     if not of_family.pop("family"):
         given = [name for name, value in of_family.items() if value]
         if given:
-            words = {
-                "own": "candidate",
-                "rates": "lr",
-                "regimes": "regime",
-                "choose_on": "choose-on",
-            }
-            raise ConfigError(f"--{words.get(given[0], given[0])} is for gcl ablate --family")
+            words = {"own": "candidate", "rates": "lr", "regimes": "regime"}
+            word = words.get(given[0], given[0]).replace("_", "-")
+            raise ConfigError(f"--{word} is for gcl ablate --family")
         return False
     if any(others):
         raise ConfigError(

@@ -5,8 +5,9 @@ evaluated on test tasks, and is never chosen again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
@@ -150,21 +151,26 @@ def _shown(one: Tried, choice: Choice) -> str:
     return f"{100 * one.global_hit:.1f} / {100 * one.local_hit:.1f}{star}"
 
 
-def check_same_data(run: Path, path: str) -> None:
-    """Refuse a run of a search, where there is one, that was trained on other data than is asked.
+def check_same_data(runs: Iterable[Path], path: str) -> None:
+    """Refuse to go on with a search on other data than it was begun on.
+
+    Data that is no longer where it was counts as moved.
 
     Args:
-        run: its folder.
-        path: of the data.
+        runs: what lies in the folder of the search, where all runs have the same data; the first
+            run tells.
+        path: of the data that is asked for.
 
     Raises:
-        ConfigError: it was.
-        CheckpointError: its options cannot be read.
+        ConfigError: the search was begun on other data, which is still there.
+        CheckpointError: the options of a run cannot be read.
     """
-    if not run.is_dir():
+    run = next((run for run in runs if run.is_dir()), None)
+    if run is None:
         return
     before = RunFolder.open(run).config().data.path
-    if Path(before).resolve() != Path(path).resolve():
+    moved = "starter" not in (before, path) and not lexists(before)
+    if not moved and Path(before).resolve() != Path(path).resolve():
         raise ConfigError(
             f"{run}: it was trained on {before!r:.200}, and the search is now to be on "
             f"{path!r:.200}; give another --out, or the same --choose-on"

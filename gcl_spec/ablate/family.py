@@ -114,9 +114,8 @@ class Family:
         found = search_cells([*self.ablation.candidates], self.scales, self.rates)
         for choice in self.choices().values():
             check_same_search(self.out, choice, _of(found, choice.candidate))
-        path = self.searching.base.data.path
-        for cell in found:
-            check_same_data(cell.folder(self.out), path)
+        runs = (self.out / SEARCH).glob("*/scale-*/seed-*")  # of other candidates, too
+        check_same_data(runs, self.searching.base.data.path)
         return self.searching.checked(found)
 
     def choices(self) -> dict[tuple[str, str], Choice]:

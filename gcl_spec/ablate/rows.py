@@ -49,7 +49,7 @@ def start_rows(ablation: Ablation) -> Iterator[AblationRow]:
         ablation: whose folder is read; errors as `rows_of`.
     """
     if ablation.start is not None:
-        runs = [seed_folder(ablation.out / START, seed) for seed in range(ablation.seeds)]
+        runs = [seed_folder(ablation.out / ablation.starts, seed) for seed in range(ablation.seeds)]
         reports = [reports_of(run) for run in runs]
     else:
         seeds: dict[int, Report] = {}

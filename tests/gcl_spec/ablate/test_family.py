@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fake import FakeBackend
-from gcl_spec.ablate import ablation, pools
+from gcl_spec.ablate import ablation, choice, pools
 from gcl_spec.ablate.choice import FILE
 from gcl_spec.ablate.family import REGIMES, SCALES, Family, family_of
 from gcl_spec.ablate.family_rows import family_rows, searched
@@ -91,8 +91,29 @@ def test_a_search_on_other_data_trains_and_chooses_there_alone(
         for cell in cells:
             assert begun.pop(cell.folder(family.out)) == (str(path), start)
     assert not begun
-    with pytest.raises(ConfigError, match="or the same --choose-on"):
-        replace(family, choose_on="").search()
+    others = replace(plain, candidates={"gcl": ("objective.preset=gcl",)})
+    for one in (family, replace(family, ablation=others)):
+        with pytest.raises(ConfigError, match="or the same --choose-on"):
+            replace(one, choose_on="").search()
+
+
+def test_a_comparison_goes_on_where_its_data_has_moved(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = replace(family.ablation, calibrations=(), further=False, start=None)
+    family = replace(family, ablation=plain)
+    assert family.run(FakeBackend(), Said()) == []
+    moved = (tmp_path / "tiles").rename(tmp_path / "moved")
+    base = replace(plain.base, data=replace(plain.base.data, path=str(moved)))
+    there = replace(family, ablation=replace(plain, base=base))
+    opened: list[Path] = []
+    counting = SimpleNamespace(open=lambda path: opened.append(path) or RunFolder.open(path))
+    monkeypatch.setattr(choice, "RunFolder", counting)
+    assert len(there.search()) == 4
+    assert len(opened) == 1, "one run tells of all"
+    write_data(tmp_path / "tiles")
+    with pytest.raises(ConfigError, match=r"is now to be on .*moved"):
+        there.search()
 
 
 def test_data_without_validation_tasks_is_no_place_to_choose(tmp_path: Path) -> None:
