@@ -189,7 +189,11 @@ class TrainingData:
         self._test_collate = Collator(config, self.test_root)
         if evaluates:
             if self.test_root is not root:
-                reporter.say(f"note: {root.name} has no tasks/; evaluated on the starter set's")
+                more = "; eval.tasks=val_tasks evaluates on its val_tasks/"
+                more = more if has_tasks(root, "val_tasks") else ""
+                reporter.say(
+                    f"note: {root.name} has no tasks/; evaluated on the starter set's{more}"
+                )
             found = read_tasks(self.test_root, config.eval.tasks)
             self.tests = self._answerable(found, reporter)
         if evaluates and config.train.eval_every:

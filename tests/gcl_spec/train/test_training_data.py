@@ -1,6 +1,7 @@
 """A whole run on shards, and one on vectors: bad samples are listed in its folder."""
 
 import json
+import shutil
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,13 @@ import pytest
 from fake import FakeBackend
 from gcl_spec.config.options import Config
 from gcl_spec.config.toml import loads
+from gcl_spec.data.root import FolderRoot
 from gcl_spec.errors import ConfigError, DataError
 from gcl_spec.run.folder import RunFolder
+from gcl_spec.train import data
+from gcl_spec.train.data import TrainingData
 from gcl_spec.train.training import run_training
+from loop_config import Said
 from tiles_on_disk import write_data
 
 
@@ -54,6 +59,22 @@ def test_a_run_on_shards(tmp_path: Path) -> None:
     assert "not a readable picture" in record["reason"]
     metrics = RunFolder.open(made.path).metrics()
     assert metrics[-1]["loss"] < metrics[0]["loss"]
+
+
+@pytest.mark.parametrize("tasks", ["tasks", "val_tasks"])
+def test_searches_that_are_not_read_are_named(
+    tasks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, said = write_data(tmp_path / "tiles"), Said()
+    shutil.rmtree(folder / "tasks")
+    monkeypatch.setattr(data, "open_root", lambda name: FolderRoot(write_data(tmp_path / name)))
+    config = options(folder, f"eval.tasks='{tasks}'")
+    trainer = FakeBackend().trainer(config, device="cpu", state=None)
+    with TrainingData(config, trainer, said) as opened:
+        assert opened.test_root.name == str(tmp_path / {"tasks": "starter"}.get(tasks, "tiles"))
+    notes = [line for line in said.lines if "starter set's" in line]
+    assert len(notes) == (tasks == "tasks")
+    assert all("eval.tasks=val_tasks evaluates on its val_tasks/" in note for note in notes)
 
 
 def test_a_run_on_vectors(tmp_path: Path) -> None:
