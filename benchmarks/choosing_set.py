@@ -23,6 +23,7 @@ from gcl_spec.data.starter import starter_path
 from starter.model import Picture, family_words
 from starter.tasks import Task, choosing_tasks
 
+SPLITS = ("train", "val")
 SHARE = 0.2
 _ANYONE = {"man", "men", "woman", "women", "person", "people", "boy", "girl", "male", "female"}
 
@@ -31,13 +32,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("out", type=Path)
     out = parser.parse_args().out
+    if out.exists():
+        parser.error(f"{out} is there already; name a new folder")
     out.mkdir(parents=True)
     with zipfile.ZipFile(starter_path()) as archive:
-        train, val = (archive.read(f"{name}.jsonl").decode() for name in ("train", "val"))
-        records = {line: json.loads(line) for line in (train + val).splitlines()}
+        lines = {name: archive.read(f"{name}.jsonl").decode().splitlines() for name in SPLITS}
+        records = {line: json.loads(line) for split in lines.values() for line in split}
         archive.extractall(out, [record["image"] for record in records.values()])
     pictures = {line: _picture(record) for line, record in records.items()}
-    away = {line for line, one in pictures.items() if line in val or is_held(one.family)}
+    validation = {pictures[line].family for line in lines["val"]}
+    away = {
+        line for line, one in pictures.items() if one.family in validation or is_held(one.family)
+    }
     held = [picture for line, picture in pictures.items() if line in away]
     kept = [line for line in pictures if line not in away]
     (out / "train.jsonl").write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
@@ -63,19 +69,11 @@ def _picture(record: dict[str, object]) -> Picture:
     tone = label.partition(": ")[2].partition(",")[0]
     tone = tone if tone.endswith("skin tone") else ""
     words = more[0].split(", ") if more else []
-    tags = (
-        tuple(word for word in words if word != tone)
-        if max(map(_words, words), default=9) < 4
-        else ()
-    )
-    return Picture(
-        name, name.partition("-")[0], b"", str(record["concept"]), _family(label), label, tags,
-        tone=tone,
-    )  # fmt: skip
-
-
-def _words(text: str) -> int:
-    return len(text.split())
+    if any(len(text.split()) > 3 for text in words):  # a description, in the place of words
+        words = []
+    tags = tuple(word for word in words if word != tone)
+    style, concept = name.partition("-")[0], str(record["concept"])
+    return Picture(name, style, b"", concept, _family(label), label, tags, tone=tone)
 
 
 def _family(label: str) -> str:
