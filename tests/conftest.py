@@ -36,15 +36,15 @@ TESTS = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folders of long tests first, so that no process is left alone with one at the end.
 
-    Before these, what takes the most memory: whole towers with their optimizers, while a process
-    holds little else.
+    Before these, what takes the most memory, whole towers with their optimizers or as graphs, while
+    a process holds little else.
     """
     items.sort(key=_shortness)
 
 
 def _shortness(item: pytest.Item) -> int:
     first, second = (*item.path.relative_to(TESTS).parts, "")[:2]
-    if (first, second) == ("gcl_torch", "train"):
+    if (first, second) == ("gcl_torch", "train") or item.path.name == "test_onnx.py":
         return -1
     if second == "test_hangs.py":  # it waits, as others of the first do: beside tests that compute
         return 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from huge_pictures import huge_png
 from tiles_on_disk import write_data
 
 FAST = [
@@ -127,7 +128,7 @@ def damage_picture(data: Path) -> None:
 
 
 def huge_picture(data: Path) -> None:
-    Image.new("1", (20000, 10000)).save(data / "5.png")
+    (data / "5.png").write_bytes(huge_png())
 
 
 def no_samples(data: Path) -> None:

@@ -1,6 +1,5 @@
 """What `gcl data check` counts, against data whose faults are known."""
 
-import io
 import json
 import warnings
 from pathlib import Path
@@ -14,6 +13,7 @@ from gcl_spec.audit.findings import check_data
 from gcl_spec.config.toml import load, loads
 from gcl_spec.progress import Quiet
 from gcl_spec.train.data import TrainingData
+from huge_pictures import huge_png
 from pieces import Towers
 from tiles_on_disk import write_data
 from triplets import write_vista
@@ -24,9 +24,7 @@ def faulty(folder: Path) -> Path:
     write_data(folder)
     lines = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
     (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:40])
-    buffer = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
-    (folder / "2.png").write_bytes(buffer.getvalue())
+    (folder / "2.png").write_bytes(huge_png())
     (folder / "9.png").write_bytes((folder / "10.png").read_bytes())
     lines[3]["id"] = [7]
     lines[4] |= {"captions": ["word " * 200, "-"]}

@@ -1,8 +1,6 @@
 """Pictures, tokens, batches."""
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from PIL import Image
 from gcl_spec.data.prepare import pictures
 from gcl_spec.data.prepare.pictures import load_image, shrunk, square_image
 from gcl_spec.errors import DataError
+from huge_pictures import huge_png
 
 
 def png(picture: Image.Image) -> bytes:
@@ -70,20 +69,6 @@ def test_a_change_of_the_pixels_raises_the_version() -> None:
     assert pixels[2].min() == 255
     known = [[177, 203, 210], [196, 205, 207], [193, 182, 199]]
     assert np.abs(pixels[[8, 8, 11], [3, 4, 14]] - known).max() <= 1
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    check = struct.pack(">I", zlib.crc32(kind + data))
-    return struct.pack(">I", len(data)) + kind + data + check
-
-
-def huge_png(orientation: int = 1) -> bytes:
-    """A header that promises 400 megapixels, and next to nothing behind it."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0))
-    head += chunk(b"eXIf", exif.tobytes()[6:])
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100))
 
 
 @pytest.mark.parametrize(
