@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from brute_force import assert_same, brute_force
 from gcl_spec.errors import InputError
-from gcl_spec.search import Shard, top_k
+from gcl_spec.search import Shard, TopK, top_k
 from gcl_spec.search.bounds import gamma
 from gcl_spec.search.numpy_products import NumpyMultiplier
 
@@ -130,7 +130,9 @@ def test_memory_is_kept_with_random_rows() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 12e6
-    assert_same(found, brute_force(queries, candidates, 50))
+    some = slice(None, None, 10)  # a score of each pair, sorted, takes hundreds of megabytes
+    found = TopK(found.ids_QK[some], found.scores_QK[some], found.cut_Q[some])
+    assert_same(found, brute_force(queries[some], candidates, 50))
 
 
 def test_zero_rows_score_nothing() -> None:
