@@ -102,7 +102,7 @@ def in_torch(model: torch.nn.Module, rows_of: Callable[[], Any]) -> Found:
 
 
 def in_jax(model: Clip, x: Inputs) -> Found:
-    functional = Functional(model)
+    function, weights, buffers = Functional.of(model)
     pixels, ids, mask = map(jnp.asarray, x)
 
     def unit(rows: jax.Array) -> jax.Array:
@@ -116,12 +116,12 @@ def in_jax(model: Clip, x: Inputs) -> Found:
 
     @jax.jit
     def rows(params: Any) -> Any:
-        return functional.call(
-            params, functional.buffers, lambda m: (unit(m.image(pixels)), unit(m.text(ids, mask)))
+        return function.call(
+            params, buffers, lambda m: (unit(m.image(pixels)), unit(m.text(ids, mask)))
         )
 
-    loss, gradients = step(functional.params)
-    image, text = map(np.asarray, rows(functional.params))
+    loss, gradients = step(weights)
+    image, text = map(np.asarray, rows(weights))
     return Found(image, text, float(loss), {n: np.asarray(g) for n, g in gradients.items()})
 
 

@@ -1,6 +1,7 @@
 """A flax.nnx module as a function of its parameters, which go by their dotted names."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import jax
@@ -9,21 +10,33 @@ from flax import nnx
 __all__ = ["Functional", "Params"]
 
 Params = dict[str, jax.Array]
+_Path = tuple[Any, ...]
 
 
+@dataclass(frozen=True)
 class Functional:
     """A module as a function of its values: `call(params, buffers, run)` gives it to `run`.
 
-    Names are dotted paths, such as "image_head.1.weight", as torch's state dicts have them.
+    It holds no values. Those of modules that differ in values alone are equal, and have one hash,
+    so that what is compiled for one of them serves all.
+
+    graph: what the module is made of. params, buffers: the paths of its values.
     """
 
-    def __init__(self, module: nnx.Module) -> None:
+    graph: nnx.GraphDef[Any]
+    params: tuple[_Path, ...]
+    buffers: tuple[_Path, ...]
+
+    @classmethod
+    def of(cls, module: nnx.Module) -> tuple["Functional", Params, Params]:
+        """The function, with the parameters and buffers of the module.
+
+        Names are dotted paths, such as "image_head.1.weight", as torch's state dicts have them.
+        """
         # Its type, with as many states as filters, is beyond the type checker.
-        parts = cast(Any, nnx).split(module, nnx.Param, nnx.BatchStat, ...)
-        self._graph, params, buffers, self._rest = parts
-        self._params, self._buffers = params, buffers
-        self.params: Params = _flat(params)
-        self.buffers: Params = _flat(buffers)
+        graph, params, buffers = cast(Any, nnx).split(module, nnx.Param, nnx.BatchStat)
+        function = cls(graph, _paths(params), _paths(buffers))
+        return function, _flat(params), _flat(buffers)
 
     def call(
         self,
@@ -38,26 +51,21 @@ class Functional:
             buffers: buffers by dotted name, of the shapes of the module.
             run: what is done with the module that holds them.
         """
-        return run(
-            nnx.merge(
-                self._graph,
-                _filled(self._params, params),
-                _filled(self._buffers, buffers),
-                self._rest,
-            )
-        )
+        states = _filled(self.params, params), _filled(self.buffers, buffers)
+        return run(nnx.merge(self.graph, *states))
 
 
-def _name(path: tuple[Any, ...]) -> str:
+def _name(path: _Path) -> str:
     return ".".join(map(str, path))
+
+
+def _paths(state: Any) -> tuple[_Path, ...]:
+    return tuple(path for path, _ in nnx.to_flat_state(state))
 
 
 def _flat(state: Any) -> Params:
     return {_name(path): variable[...] for path, variable in nnx.to_flat_state(state)}
 
 
-def _filled(state: Any, values: Mapping[str, jax.Array]) -> Any:
-    pairs = nnx.to_flat_state(state)
-    return nnx.from_flat_state(
-        [(path, variable.replace(values[_name(path)])) for path, variable in pairs]
-    )
+def _filled(paths: tuple[_Path, ...], values: Mapping[str, jax.Array]) -> Any:
+    return nnx.from_flat_state([(path, values[_name(path)]) for path in paths])

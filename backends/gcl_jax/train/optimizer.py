@@ -28,19 +28,27 @@ class Optimizer(NamedTuple):
 class AdamW:
     """AdamW (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2).
 
-    optim: the rates and decays. decay: the weight decay of each parameter. lr_ratio: the learning
-    rate of each parameter over that of the schedule.
+    Rules that do the same to the same parameters are equal, whatever the schedule.
+
+    beta1, beta2, eps, clip_norm: as in `gcl_spec.config.options.OptimConfig`. decays: the weight
+    decay of each parameter. lr_ratios: the learning rate of each over that of the schedule.
     """
 
-    optim: OptimConfig
-    decay: Mapping[str, float]
-    lr_ratio: Mapping[str, float]
+    beta1: float
+    beta2: float
+    eps: float
+    clip_norm: float
+    decays: tuple[tuple[str, float], ...]
+    lr_ratios: tuple[tuple[str, float], ...]
 
     @classmethod
     def of(cls, optim: OptimConfig, ndims: Mapping[str, int]) -> "AdamW":
         """The rules for parameters, by name, of these numbers of axes."""
-        decay = {n: optim.weight_decay if decays(n, ndim) else 0.0 for n, ndim in ndims.items()}
-        return cls(optim, decay, {n: lr_ratio(n, optim) for n in ndims})
+        return cls(
+            *(optim.beta1, optim.beta2, optim.eps, optim.clip_norm),
+            tuple((n, optim.weight_decay if decays(n, ndim) else 0.0) for n, ndim in ndims.items()),
+            tuple((n, lr_ratio(n, optim)) for n in ndims),
+        )
 
     def start(self, params: Params) -> Optimizer:
         """The state before the first step, all zeros."""
@@ -56,14 +64,11 @@ class AdamW:
         becomes p (1 - lr decay) - lr m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) in step t (arXiv
         1711.05101, algorithm 2, with the decay times lr as in torch.optim.AdamW).
         """
-        optim = self.optim
-        adam = optax.scale_by_adam(optim.beta1, optim.beta2, optim.eps)
+        decay, ratio = dict(self.decays), dict(self.lr_ratios)
+        adam = optax.scale_by_adam(self.beta1, self.beta2, self.eps)
         held = optax.ScaleByAdamState(state.count, dict(state.exp_avg), dict(state.exp_avg_sq))
         directions, held = adam.update(grads, held)
-        new = {
-            n: x - lr * self.lr_ratio[n] * (directions[n] + self.decay[n] * x)
-            for n, x in params.items()
-        }
+        new = {n: x - lr * ratio[n] * (directions[n] + decay[n] * x) for n, x in params.items()}
         return new, Optimizer(held.count, held.mu, held.nu)
 
     def cut(self, grads: Params, norm: jax.Array) -> Params:
@@ -73,7 +78,7 @@ class AdamW:
             grads: by name, of the shapes of the parameters.
             norm: the norm of all gradients, shape ().
         """
-        if not self.optim.clip_norm:
+        if not self.clip_norm:
             return grads
-        factor = jnp.minimum(1.0, self.optim.clip_norm / (norm + 1e-6))
+        factor = jnp.minimum(1.0, self.clip_norm / (norm + 1e-6))
         return {name: g * factor for name, g in grads.items()}

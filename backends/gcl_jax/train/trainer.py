@@ -11,9 +11,15 @@ from array_api_compat import numpy as numpy_namespace
 
 from gcl_jax.models.functional import Functional, Params
 from gcl_jax.models.lengths import even_lengths, longest_last
-from gcl_jax.models.recipes import frozen_tower, make_model, run_tower
+from gcl_jax.models.recipes import frozen_tower, make_model
+from gcl_jax.train.compiled import (
+    compiled_features,
+    compiled_model,
+    compiled_step,
+    compiled_tower,
+)
 from gcl_jax.train.optimizer import AdamW, Optimizer
-from gcl_jax.train.step import StepOptions, cast, make_step
+from gcl_jax.train.step import StepOptions
 from gcl_jax.train.world import JaxWorld, join_processes
 from gcl_spec._typing import FloatArray, State
 from gcl_spec.batch import Batch, embeddings
@@ -44,14 +50,13 @@ class JaxTrainer:
         self.world.check_divides(config.train.batch_size)
         with jax.default_device(first):
             model = make_model(config)
-        self._model, self._most_tokens = Functional(model), model.max_tokens
-        self._two_lengths = self._may_sort()
+        self._model, self._params, self._buffers = Functional.of(model)
+        self._most_tokens, self._two_lengths = model.max_tokens, self._may_sort()
         self._given, self._draws = model.given, model.draws
         self._steps: dict[bool, Any] = {}
-        self._trained = tuple(name for name in self._model.params if self._trains(name))
-        trained = {name: self._model.params[name] for name in self._trained}
+        self._trained = tuple(name for name in self._params if self._trains(name))
+        trained = {name: self._params[name] for name in self._trained}
         self._rules = AdamW.of(config.optim, {n: x.ndim for n, x in trained.items()})
-        self._params, self._buffers = dict(self._model.params), dict(self._model.buffers)
         self._optimizer = self._rules.start(trained)
         self._averages = dict(trained) if config.optim.ema else {}
         self._step = 0
@@ -90,7 +95,8 @@ class JaxTrainer:
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
         buffers = self.world.here(self._buffers)
-        found = self._compiled_model(params, buffers, inputs)
+        run = compiled_model(self._model, self._config.train.precision)
+        found = run(params, buffers, inputs)
         return embeddings(
             {name: np.asarray(x, np.float32)[:size] for name, x in found.items()},
             self._config.model.modalities,
@@ -107,7 +113,7 @@ class JaxTrainer:
         raw = {name.partition("/")[0] for name in inputs if not name.endswith("/features")}
         if raw:
             params, buffers = self.world.here((self._params, self._buffers))
-            found = self._compiled_features(params, buffers, inputs)
+            found = compiled_features(self._model)(params, buffers, inputs)
         else:
             found = {name.partition("/")[0]: x for name, x in inputs.items()}
         return {name: np.asarray(x, np.float32) for name, x in found.items()}
@@ -160,37 +166,19 @@ class JaxTrainer:
             else None,
             two_sided=two_sided,
         )
-        return jax.jit(make_step(self._model, self._rules, options, self.world), donate_argnums=0)
+        return compiled_step(self._model, self._rules, options, self.world)
 
     @cached_property
-    def _compiled_model(self) -> Any:
-        def run(params: Params, buffers: Params, inputs: Params) -> Any:
-            whole, inputs = cast((params, inputs), self._config.train.precision)
-            return self._model.call(whole, buffers, lambda model: model(inputs))
+    def _frozen(self) -> dict[str, tuple[Params, Params, Any]]:
+        """Towers that are not part of the model, loaded when they are first needed.
 
-        return jax.jit(run)
-
-    @cached_property
-    def _compiled_features(self) -> Any:
-        def run(params: Params, buffers: Params, inputs: Params) -> Any:
-            return self._model.call(params, buffers, lambda model: model.features(inputs))
-
-        return jax.jit(run)
-
-    @cached_property
-    def _frozen(self) -> dict[str, tuple[Functional, Any]]:
-        """Towers that are not part of the model, loaded when they are first needed."""
+        By modality: their parameters and buffers, and the compiled function of these.
+        """
         found = {}
         for name in ("image", "text"):
             if self._config.model.kind == "lite" and self._config.model.freezes(name):
-                tower = Functional(frozen_tower(name))
-
-                def run(
-                    params: Params, buffers: Params, inputs: Params, n: str = name, t: Any = tower
-                ) -> Any:
-                    return t.call(params, buffers, lambda module: run_tower(module, n, inputs))
-
-                found[name] = (tower, jax.jit(run))
+                tower, params, buffers = Functional.of(frozen_tower(name))
+                found[name] = params, buffers, compiled_tower(tower, name)
         return found
 
     def _inputs(self, batch: Batch, *, longest: Callable[[int], int] = int) -> dict[str, Any]:
@@ -213,9 +201,9 @@ class JaxTrainer:
 
     def _run_frozen(self, name: str, own: Mapping[str, Any]) -> np.ndarray[Any, Any]:
         """The outputs (B, F) of a frozen tower."""
-        tower, run = self._frozen[name]
+        params, buffers, run = self._frozen[name]
         size = len(next(iter(own.values())))
-        output = run(tower.params, tower.buffers, _padded(own, _round_up(size, 32)))
+        output = run(params, buffers, _padded(own, _round_up(size, 32)))
         return np.asarray(output)[:size]
 
     def _run_frames(self, own: Mapping[str, Any]) -> np.ndarray[Any, Any]:

@@ -49,8 +49,9 @@ def test_a_tower_sees_two_lengths_and_gives_rows_in_the_order_of_the_samples(
 
     monkeypatch.setattr(Clip, "text", text)
     own = {n: np.asarray(x) for n, x in inputs.items()}
-    model = trainer._model
-    rows = model.call(model.params, model.buffers, lambda m: m.tower_output("text", own))
+    rows = trainer._model.call(
+        trainer._params, trainer._buffers, lambda m: m.tower_output("text", own)
+    )
     assert shapes == [(4, 32), (2, 64)]
     np.testing.assert_array_equal(rows, np.stack([np.arange(1, 7), LENGTHS], axis=1))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vista_cases
-from gcl_jax.models.functional import Functional
+from gcl_jax.models.functional import Functional, Params
 from gcl_jax.models.towers.vista import Vista
 from gcl_spec.errors import DataError
 
@@ -42,7 +42,8 @@ def rows(model: Any, x: dict[str, jax.Array]) -> tuple[jax.Array, dict[str, jax.
     return total, found | units
 
 
-Made = tuple[Vista, Functional, dict[str, jax.Array], vista_cases.Arrays]
+Values = tuple[Params, Params]
+Made = tuple[Vista, Functional, Values, dict[str, jax.Array], vista_cases.Arrays]
 
 
 def made(cache: Path, kind: str) -> Made:
@@ -50,7 +51,8 @@ def made(cache: Path, kind: str) -> Made:
     model = Vista(files.settings, files.marks)
     weights = vista_cases.weights(files)
     model.load(weights)
-    return model, Functional(model), whole(kind), weights
+    function, *values = Functional.of(model)
+    return model, function, tuple(values), whole(kind), weights
 
 
 def close(found: dict[str, jax.Array], kind: str, beginning: str = "") -> None:
@@ -58,36 +60,35 @@ def close(found: dict[str, jax.Array], kind: str, beginning: str = "") -> None:
 
 
 def test_outputs_and_gradients_are_those_of_its_own_code(tmp_path: Path) -> None:
-    _, function, x, weights = made(tmp_path, "base")
+    _, function, values, x, weights = made(tmp_path, "base")
 
     def total(params: Any, buffers: Any) -> Any:
         return function.call(params, buffers, lambda module: rows(module, x))
 
     run = jax.jit(jax.value_and_grad(total, has_aux=True))
-    (_, found), grads = run(function.params, function.buffers)
+    (_, found), grads = run(*values)
     close(found, "base")
     vista_cases.close_grads({name: np.asarray(g) for name, g in grads.items()}, "base")
     half = vista_cases.halved(weights)
-    parts = ({n: half[n] for n in function.params}, {n: half[n] for n in function.buffers})
-    (_, found), _ = run(*parts)
+    (_, found), _ = run(*({n: half[n] for n in part} for part in values))
     close({name: found[name] for name in ("image", "text", "joint")}, "base", "half_")
 
 
 def test_the_larger_kind(tmp_path: Path) -> None:
-    _, function, x, _ = made(tmp_path, "m3")
+    _, function, (params, buffers), x, _ = made(tmp_path, "m3")
 
     def call(params: Any, buffers: Any) -> Any:
         return function.call(params, buffers, lambda module: rows(module, x)[1])
 
-    close(jax.jit(call)(function.params, function.buffers), "m3")
+    close(jax.jit(call)(params, buffers), "m3")
 
     # The row of padding, on which the first image token stands, is not trained.
     def of_places(params: Any) -> jax.Array:
         places = jnp.arange(4)
-        rows = function.call(params, function.buffers, lambda module: module._places(places))
+        rows = function.call(params, buffers, lambda module: module._places(places))
         return rows.sum()
 
-    grads = jax.grad(of_places)(function.params)
+    grads = jax.grad(of_places)(params)
     table = grads["bge_embeddings.position_embeddings.weight"]
     assert table.sum(axis=1)[:5].tolist() == [16, 0, 16, 16, 0]
 
