@@ -40,18 +40,18 @@ def in_torch(module: torch.nn.Module, call: Any, *inputs: np.ndarray) -> tuple[n
 
 
 def in_jax(module: Any, call: Any, *inputs: np.ndarray) -> tuple[np.ndarray, Arrays]:
-    functional = Functional(module)
+    function, params, buffers = Functional.of(module)
     arrays = [jnp.asarray(x) for x in inputs]
 
     @jax.jit
     def run(params: Any) -> Any:
         def loss(p: Any) -> Any:
-            output = functional.call(p, functional.buffers, lambda m: call(m, *arrays))
+            output = function.call(p, buffers, lambda m: call(m, *arrays))
             return (output * weights_like(output.shape)).sum(), output
 
         return jax.value_and_grad(loss, has_aux=True)(params)
 
-    (_, output), grads = run(functional.params)
+    (_, output), grads = run(params)
     return np.asarray(output), {name: np.asarray(g) for name, g in grads.items()}
 
 
@@ -76,19 +76,17 @@ def run(module: Any, *inputs: Any) -> Any:
 
 def test_minilm() -> None:
     theirs, ours = torch_minilm.MiniLM(), MiniLM.pretrained()
-    params = Functional(ours).params
+    _, params, _ = Functional.of(ours)
     assert {n: x.shape for n, x in named(theirs).items()} == {n: x.shape for n, x in params.items()}
     check(in_torch(theirs, run, IDS, MASK), in_jax(ours, run, IDS, MASK))
 
 
 def test_efficientnet_lite() -> None:
     theirs, ours = torch_net.EfficientNetLite0.pretrained(), EfficientNetLite0.pretrained()
-    functional = Functional(ours)
-    assert {n: x.shape for n, x in named(theirs).items()} == {
-        n: x.shape for n, x in functional.params.items()
-    }
+    _, params, own = Functional.of(ours)
+    assert {n: x.shape for n, x in named(theirs).items()} == {n: x.shape for n, x in params.items()}
     buffers = {n: tuple(b.shape) for n, b in theirs.named_buffers() if "num_batches" not in n}
-    assert buffers == {n: x.shape for n, x in functional.buffers.items()}
+    assert buffers == {n: x.shape for n, x in own.items()}
     # ReLU6 has corners, where a last digit decides whether a gradient passes.
     check(in_torch(theirs, run, PIXELS), in_jax(ours, run, PIXELS), bound=5e-3)
 
@@ -113,7 +111,7 @@ def test_clip(folder: Path, recompute: bool) -> None:
     theirs, ours = torch_clip.ClipTowers.from_folder(folder), Clip.from_folder(folder)
     ours.checkpointing(recompute)
     assert {n: x.shape for n, x in named(theirs).items()} == {
-        n: x.shape for n, x in Functional(ours).params.items()
+        n: x.shape for n, x in Functional.of(ours)[1].items()
     }
     assert ours.width == theirs.width
     assert ours.checkpoint_log_scale == pytest.approx(theirs.checkpoint_log_scale)

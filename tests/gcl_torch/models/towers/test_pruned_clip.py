@@ -70,7 +70,7 @@ def by_torch(kind: str, folder: Path) -> dict[str, Any]:
 def test_both_backends_give_the_peers_rows_and_gradients(tmp_path: Path) -> None:
     folder = made(golden("auto", tmp_path / "in"), tmp_path)
     torchs = by_torch("auto", folder)
-    called = Functional(Clip.from_folder(folder))
+    function, weights, buffers = Functional.of(Clip.from_folder(folder))
     pixels, tokens = map(jnp.asarray, inputs_of("auto"))
 
     def rows(params: dict[str, jax.Array]) -> Any:
@@ -78,9 +78,9 @@ def test_both_backends_give_the_peers_rows_and_gradients(tmp_path: Path) -> None
             found = clip.image(pixels), clip.text(tokens, jnp.ones_like(tokens))
             return found[0].sum() + found[1].sum(), found
 
-        return called.call(params, called.buffers, run)
+        return function.call(params, buffers, run)
 
-    (_, (image, text)), grads = jax.jit(jax.value_and_grad(rows, has_aux=True))(called.params)
+    (_, (image, text)), grads = jax.jit(jax.value_and_grad(rows, has_aux=True))(weights)
     held("auto", {"image": image, "text": text})
     held_grads("auto", grads)
     assert grads.keys() == torchs.keys()
