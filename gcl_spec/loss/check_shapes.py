@@ -56,7 +56,7 @@ def check_shapes(
     if ids is not None:
         _expect("ids", ids, tuple(first.shape[:1]), "integral", xp, first)
     weights = options.get("weights") or {}
-    _check_weights(weights, first, xp)
+    _check_weights(weights, parts, first, xp)
     flags = _flags(embeddings, options.get("present"), objective, xp)
     if captions is not None:
         _check_captions(captions, first, xp)
@@ -166,9 +166,22 @@ def _check_bias(bias: Any, x_BD: Array, objective: Objective, xp: ArrayNamespace
         )
 
 
-def _check_weights(weights: Mapping[str, Weights], x_BD: Array, xp: ArrayNamespace) -> None:
-    """Refuse weights of fusions that are not two each, a number, shape () or (B,)."""
+def _check_weights(
+    weights: Mapping[str, Weights],
+    parts: Mapping[str, tuple[str, str]],
+    x_BD: Array,
+    xp: ArrayNamespace,
+) -> None:
+    """Refuse weights of fusions that are not two each, a number, shape () or (B,).
+
+    Those of what is not fused here, the modalities of `parts`, would do nothing.
+    """
     for name, pair in weights.items():
+        if name not in parts:
+            raise InputError(
+                f"weights of {name!r}, which is not made of its parts here: its rows are given, or "
+                "the objective has no such modality; leave out its weights, or its rows"
+            )
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise InputError(f"weights of {name!r} are {type(pair).__name__}; wanted a pair")
         for part, weight in zip(parts_of_fused(name) or (name, name), pair, strict=True):

@@ -136,10 +136,8 @@ def _check_fusion(inputs: Inputs, values: Values) -> None:
         if found is None:
             continue
         xp_, *terms, of_all = found
-        for part, weight in zip(parts, terms[2:4], strict=True):
-            finite = math.isfinite if isinstance(weight, Real) else xp_.isfinite
-            if not bool(xp_.all(xp_.asarray(finite(weight)))):
-                raise InputError(f"the weights of {part!r} in {name!r} hold NaN or Inf")
+        for part, weight, flag in zip(parts, terms[2:4], terms[4:], strict=True):
+            _check_weights(f"of {part!r} in {name!r}", weight, flag, xp_)
         with np.errstate(over="ignore"):
             a, b = (
                 _part(x, weight, flag, xp_)
@@ -147,6 +145,17 @@ def _check_fusion(inputs: Inputs, values: Values) -> None:
             )
             whose = f"of {parts[0]!r} and {parts[1]!r}"
             _check_sum(a, b, terms[2:4], whose, of_all, terms[4] | terms[5], xp_)
+
+
+def _check_weights(whose: str, weight: Any, here: Array | bool, xp: ArrayNamespace) -> None:
+    """Refuse weights, a number, () or (B,), that are not finite where their part is present."""
+    if isinstance(weight, Real) or not weight.shape:
+        if not math.isfinite(weight):
+            raise InputError(f"the weight {whose} is {float(weight)}; wanted a finite number")
+    else:
+        _refuse(
+            ~xp.isfinite(weight) & here, f"of the weights {whose}", "holds", "hold", "NaN or Inf"
+        )
 
 
 def _check_sum(

@@ -42,6 +42,7 @@ __all__ = [
     "gcl_loss",
     "mean_term",
     "pair_rows",
+    "pair_weights",
 ]
 
 
@@ -69,7 +70,8 @@ def gcl_loss(
         image, text: unit rows, shape (B, D), real floating, of any Array API framework. Rows are
             used as they come: normalise them first (`gcl_spec.normalize.l2_normalize`).
         fused: unit rows of the fused image+text embedding, (B, D); normalise(image + text) when
-            not given. An objective without "image+text", such as `CLIP`, takes no notice of it.
+            not given. An objective without "image+text", such as `CLIP`, takes no notice of it and
+            of `weights`.
         log_scale: ln(1 / temperature), a float or a 0-d array (CLIP starts at ln(1 / 0.07)), or
             one for each of the objective's directions, (T,), or what else its `scales` say.
         objective: which directions are contrasted with which pool.
@@ -77,9 +79,9 @@ def gcl_loss(
             each. The norms of raw projections give UniIR's sum of unnormalised projections.
         present: (B,) booleans by modality name; rows that are not present are in no pool, in no
             direction, and get an exactly zero gradient. "image+text" is present where both are,
-            unless given.
+            unless its flags are given: where one part is absent, it is the other part alone.
         ids: (B,) integers; samples with equal ids are not each other's negatives.
-        captions: (B, F) unit sentence features s of the captions: logits within one modality are
+        captions: (B, F) unit sentence features s of the captions: cosines within one modality are
             multiplied by 1 - s_j . s_k, as AlignCLIP's separation has it (`SEPARATION`).
         bias: shifts logits, a number, shape (), or (M, M) by query and pool modality, in the order
             of `objective.modalities`; in units of logits, or of cosines, as its `bias_unit` says.
@@ -103,7 +105,7 @@ def gcl_loss(
         pair_rows(image, text, fused, objective),
         log_scale=log_scale,
         objective=objective,
-        weights=None if weights is None else {"image+text": weights},
+        weights=pair_weights(weights, objective),
         present=present,
         ids=ids,
         captions=captions,
@@ -124,7 +126,7 @@ def contrastive_loss(
 
     Args:
         embeddings: rows by modality name, each of shape (B, D): those of `objective.modalities`,
-            of which "a+b" may be left out: it is the fusion of "a" and "b".
+            of which "a+b" may be left out: it is the fusion of "a" and "b", which are then given.
         log_scale, objective, options: as in `gcl_loss`; `weights` by the fused modality's name.
 
     Returns:
@@ -175,6 +177,12 @@ def pair_rows(
     if fused is not None and "image+text" in objective.modalities:
         rows["image+text"] = fused
     return rows
+
+
+def pair_weights(weights: Weights | None, objective: Objective) -> dict[str, Weights] | None:
+    """The weights of `gcl_loss` by modality; None for an objective that fuses nothing."""
+    used = weights is not None and "image+text" in objective.modalities
+    return {"image+text": weights} if used and weights is not None else None
 
 
 def checked(

@@ -181,15 +181,19 @@ def _weights(rows: Mapping[str, Array], inputs: Inputs) -> tuple[tuple[Array, Ar
     if not inputs.weights or not inputs.parts:
         return None
     found = []
-    for name, (a, b) in inputs.parts.items():
-        w_a, w_b = inputs.weights.get(name, (1.0, 1.0))
-        found.append((_per_row(w_a, rows[a], inputs.xp), _per_row(w_b, rows[b], inputs.xp)))
+    for name, parts in inputs.parts.items():
+        both = zip(parts, inputs.weights.get(name, (1.0, 1.0)), strict=True)
+        a, b = (_per_row(w, rows[part], inputs.flags.get(part), inputs.xp) for part, w in both)
+        found.append((a, b))
     return tuple(found)
 
 
-def _per_row(weight: Array | float, x_BD: Array, xp: ArrayNamespace) -> Array:
-    """A weight for each row, (B,), of a number, of shape () or (B,)."""
+def _per_row(
+    weight: Array | float, x_BD: Array, present_B: Array | None, xp: ArrayNamespace
+) -> Array:
+    """A weight for each row, (B,), of a number, of shape () or (B,); 0 for rows that are absent."""
     ones_B = xp.ones_like(x_BD[:, 0])
     if isinstance(weight, Real):
         return ones_B * float(weight)
-    return ones_B * xp.astype(weight, x_BD.dtype)
+    weight_B = ones_B * xp.astype(weight, x_BD.dtype)
+    return weight_B if present_B is None else xp.where(present_B, weight_B, xp.zeros_like(ones_B))

@@ -65,7 +65,7 @@ class Problem:
         present: (M, B) booleans; None where every row is present.
         ids: (B,) integers; None where every sample has an id of its own.
         positives: whether samples of equal ids are each other's positives, or merely no negatives.
-        damp: (B, F) unit rows S of the captions; logits within one modality are multiplied by
+        damp: (B, F) unit rows S of the captions; cosines within one modality are multiplied by
             1 - S_j . S_k (AlignCLIP, arXiv 2406.17639).
         places: for each block the place of its scale among those that a kernel is given, (S,);
             empty where one scale, shape (), serves all blocks.
@@ -177,15 +177,14 @@ def mixed(
         if isinstance(part, int):
             continue
         a, b = (problem.rows[i] for i in part)
-        if problem.weights is None:
-            mix = inverse_norm(a, b, xp)[None, :]
-        else:
-            w_a, w_b = problem.weights[len(found)]
-            inverse_B = inverse_norm(w_a[:, None] * a, w_b[:, None] * b, xp)
-            mix = xp.stack([w_a * inverse_B, w_b * inverse_B])
-        if problem.present is not None:
-            mix = xp.where(problem.present[m, None, :], mix, xp.zeros_like(mix))
-        found.append(mix)
+        weights = None if problem.weights is None else problem.weights[len(found)]
+        if weights is not None:
+            a, b = (w[:, None] * x for w, x in zip(weights, (a, b), strict=True))
+        inverse_B = inverse_norm(a, b, xp)
+        if problem.present is not None:  # before weights: that of two rows of zeros is the largest
+            inverse_B = xp.where(problem.present[m, :], inverse_B, xp.zeros_like(inverse_B))
+        alike = inverse_B[None, :]
+        found.append(alike if weights is None else xp.stack([w * inverse_B for w in weights]))
     return replace(problem, mix=xp.stack(found)) if found else problem
 
 

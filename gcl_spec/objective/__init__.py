@@ -3,20 +3,18 @@
 Start reading at `family`, which defines `Objective`; `presets` has the published ones by name.
 """
 
+from gcl_spec.objective.direction import Direction, Pool, all_directions
 from gcl_spec.objective.family import (
     Balance,
     BiasUnit,
-    Direction,
     Duplicates,
     HardnessWeights,
     Loss,
     Objective,
-    Pool,
     Reduction,
     SameSample,
     Scales,
     SelfTerm,
-    all_directions,
 )
 from gcl_spec.objective.fusion import Fuse, fusion_weights, ratio_weights, shares_of_first
 from gcl_spec.objective.names import given_names, in_order, name_parts, same_parts

@@ -8,30 +8,26 @@ equations 1 (CLIP's loss) and 2 (GCL), and the rivals that `Objective` names. Th
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import permutations
 from numbers import Real
 from typing import Literal, get_args
 
 from gcl_spec.errors import ConfigError
-from gcl_spec.objective.names import given_names
+from gcl_spec.objective.direction import Direction, Pool, all_directions
+from gcl_spec.objective.names import check_name, given_names
 
 __all__ = [
     "Balance",
     "BiasUnit",
-    "Direction",
     "Duplicates",
     "HardnessWeights",
     "Loss",
     "Objective",
-    "Pool",
     "Reduction",
     "SameSample",
     "Scales",
     "SelfTerm",
-    "all_directions",
 ]
 
-Pool = Literal["all", "target", "query"]
 SelfTerm = Literal["mask", "keep"]
 SameSample = Literal["keep", "drop"]
 Duplicates = Literal["drop", "positive"]
@@ -44,91 +40,45 @@ HardnessWeights = Literal["attached", "detached"]
 
 
 @dataclass(frozen=True, slots=True)
-class Direction:
-    """One search that is trained: rows of `query` look for their own sample's row of `target`.
-
-    weight: the direction's share of the loss. Only ratios count where the objective is a mean over
-        directions: equal weights of any size are then the same.
-    pool: which rows compete, for this direction alone: a word as in `Objective`, or the names of
-        the modalities whose rows do, as where a query tower searches three views of a document;
-        the objective's when None.
-    """
-
-    query: str
-    target: str
-    weight: float = 1.0
-    pool: Pool | tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if self.query == self.target:
-            raise ConfigError(
-                f"direction {self.query}->{self.target}: query and target must differ; "
-                "a row's positive is the same sample in another modality"
-            )
-        if not 0.0 < self.weight < float("inf"):
-            raise ConfigError(
-                f"direction {self.query}->{self.target}: weight {self.weight} must be positive and "
-                "finite; leave the direction out to switch it off"
-            )
-        if isinstance(self.pool, tuple | list | set | frozenset):
-            self._check_names(tuple(self.pool))
-        elif self.pool is not None and self.pool not in get_args(Pool):
-            raise ConfigError(
-                f"direction {self.query}->{self.target}: pool = {self.pool!r}: must be one of "
-                f"{', '.join(get_args(Pool))}, or names of modalities"
-            )
-
-    def _check_names(self, names: tuple[str, ...]) -> None:
-        """Hold the names of a pool as a tuple in alphabetical order; refuse none, and one twice."""
-        if not names or len({*names}) != len(names):
-            raise ConfigError(
-                f"direction {self.query}->{self.target}: pool = {names!r}: name at least one "
-                "modality, each once"
-            )
-        object.__setattr__(self, "pool", tuple(sorted(names)))
-
-    def __str__(self) -> str:
-        return f"{self.query}->{self.target}"
-
-
-def all_directions(modalities: tuple[str, ...]) -> tuple[Direction, ...]:
-    """All ordered pairs of different modalities, the set P of equation 2, each with weight 1."""
-    return tuple(Direction(query, target) for query, target in permutations(modalities, 2))
-
-
-@dataclass(frozen=True, slots=True)
 class Objective:
     """A contrastive objective over any number of modalities.
 
     A *direction* (a, b) scores each row of a against a *pool* of candidate rows and raises the
-    share of its positive, the row of b of the same sample. With the logit s_c = scale cos_c + bias
-    of a candidate c, the positives P of the row among the pool's rows of its own sample, and the
-    pool's rows N of other samples, a direction's term is
+    share of its positive, the row of b of the same sample, which competes in every pool. With the
+    logit s_c = scale cos_c + bias of a candidate c, a direction's term is
 
         -s_b + log Z,    Z = sum over the pool of exp(s_c)     (arXiv 2509.25638, equation 2)
 
-    and the fields below change it.
+    and the fields below change it. N are the pool's rows of other samples. P are the row's
+    positives: its own sample's rows of b and of the targets of all directions with the same query
+    and pool that are of the pool's modalities themselves; b alone where it is not of the pool's, or
+    with `same_sample = "drop"`. What else the pool holds of the own sample (the row itself that is
+    kept, a row that is no direction's target) is in Z, and in neither P nor N. Rows that are not
+    present are nowhere, and a sample has a term where its query and target are present.
 
     pool: "all" (equation 2: rows of every modality), "target" (equation 1: rows of b only) or
         "query" (intra-modal separation: the positive among the other samples' rows of a).
     self_term: is the query row itself in its pool? "mask" (the paper's text) or "keep" (equation 2
         as typeset).
-    same_sample: do the query's own sample's further modalities, which are positives of other
-        directions, compete in this one? "keep" (equation 2) or "drop".
+    same_sample: do the query's own sample's rows of further modalities, whether positives of other
+        directions or of none, compete in this one? "keep" (equation 2) or "drop".
     duplicates: samples with equal ids are not each other's negatives. "drop" takes them out of the
         pool; "positive" makes them further positives (the mean of the log terms, equation 2 of
         SupCon, arXiv 2004.11362), where `self_term` and `same_sample` apply to their rows as to the
-        sample's own.
-    balance: "pair" (mean over all valid (sample, direction) terms) or "direction" (mean of each
-        direction's mean). Equal when every row is present.
-    reduction: "mean" over directions, or "sum": the weighted sum of the directions' terms, as
-        losses that are given as a sum of cross entropies have it.
+        sample's own. A sample without the target itself has no term; a mean is of those that are
+        present. With ids, the gradient of a pair that is all but matched (a loss near 0) is then
+        exact to the rounding of its logits, and not, as otherwise, to that of its own size.
+    balance: "pair": the sum of weight * term over all samples and directions that have a term, over
+        the sum of these weights; "direction": the weighted mean of each direction's mean. Equal
+        when every row is present.
+    reduction: "mean" over directions, or "sum": that mean times the weights of all directions that
+        have a term, as losses that are given as a sum of cross entropies have it.
     positives: "each" (equation 2), or a number lambda in [0, 1], which says how evenly a row's
-        positives P, those of all directions that share its pool, are to share the softmax. With
-        rho = sum_P exp(s) / Z and pi = the shares of P among themselves, the term is
-        -log rho - lambda (log pi_b + log |P|), whose mean over P is
+        positives P are to share the softmax. With rho = sum_P exp(s) / Z and pi = the shares of P
+        among themselves, the term is -log rho - lambda (log pi_b + log |P|), whose mean over P is
         L_lambda = -log rho + lambda KL(uniform || pi). At 1 it is equation 2 less log |P|, at 0
-        the joint form of Trident (arXiv 2610.11816), for which any positive will do.
+        the joint form of Trident (arXiv 2610.11816), for which any positive will do. With
+        duplicates as positives log pi_b is the mean over the rows of b in P.
     scales: what the numbers of a `log_scale` with an axis belong to: "direction" (T,), "pair" of
         query and pool modality, (M, M), or "modality", one for each given modality in the order
         of `gcl_spec.objective.given_names`: the temperature of two rows is the mean of theirs, and
@@ -138,13 +88,14 @@ class Objective:
         are scaled ("cosine": s = scale (cos - bias), the relative bias of arXiv 2509.18552).
     hardness: alpha >= 0. Each negative's exp(s) is weighted: "attached" by exp(alpha cos) over its
         mean over N (RzenEmbed, arXiv 2510.27350), with its gradient, or "detached" by exp(alpha
-        cos) as a constant (equation 5 of LLaVE, arXiv 2503.04812).
+        cos) as a constant (equation 5 of LLaVE, arXiv 2503.04812). Captions damp this cos, too.
     debias: gamma in [0, 1). The negatives' sum is lessened by what false ones among them are
         thought to add, to max(sum_N - gamma sum_P, 0.001 sum_N) of exp(s) (debiased contrastive
         learning, arXiv 2007.00224; the floor is this library's).
     loss: "softmax", or "sigmoid" (SigLIP, arXiv 2303.15343): a direction's term is then
-        softplus(-s_b) + 1/n sum_N softplus(s), with n the row's directions that share the pool, so
-        that each pair of rows counts once. Rows of the own sample are never its negatives.
+        softplus(-s_b) + 1/n sum_N softplus(s), with n the directions of the same query and the same
+        modalities in the pool whose target the sample has, so that each pair of rows counts once.
+        Rows of the own sample are never its negatives.
     """
 
     modalities: tuple[str, ...] = ("image", "text", "image+text")
@@ -166,6 +117,8 @@ class Objective:
     def __post_init__(self) -> None:
         if len(self.modalities) < 2 or len(set(self.modalities)) != len(self.modalities):
             raise ConfigError(f"modalities {self.modalities}: give at least two, each once")
+        for name in self.modalities:
+            check_name(name)
         if not self.directions:
             object.__setattr__(self, "directions", all_directions(self.modalities))
         for name, allowed in _CHOICES.items():
@@ -289,9 +242,11 @@ def _check_positives(objective: Objective) -> None:
             f"positives = {objective.positives!r} with same_sample = 'drop': each positive has a "
             "pool without the others, so there are no shares among them; use positives = 'each'"
         )
-    shared = Counter((d.query, objective.pool_names(d)) for d in objective.directions)
-    if max(shared.values()) < 2:
+    pools = ((d, objective.pool_names(d)) for d in objective.directions)
+    shared = Counter((d.query, names) for d, names in pools if d.target in names)
+    if max(shared.values(), default=0) < 2:
         raise ConfigError(
-            f"positives = {objective.positives!r}: no two directions share a query and a pool, so "
-            "no row has two positives; use positives = 'each', or pool = 'all'"
+            f"positives = {objective.positives!r}: no two directions share a query and a pool that "
+            "holds the targets of both, so no row has two positives; use positives = 'each', or "
+            "pool = 'all'"
         )

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-__all__ = ["given_names", "in_order", "name_parts", "same_parts"]
+from gcl_spec.errors import ConfigError
+
+__all__ = ["check_name", "given_names", "in_order", "name_parts", "same_parts"]
 
 
 def name_parts(modality: str) -> tuple[str, ...]:
@@ -12,6 +14,20 @@ def name_parts(modality: str) -> tuple[str, ...]:
     (('text',), ('image', 'text'))
     """
     return tuple(modality.split("+"))
+
+
+def check_name(modality: str) -> None:
+    """Refuse a name of a fused modality whose parts are not each named once.
+
+    Raises:
+        ConfigError: a part has no name, as in "a++b", or is there twice.
+    """
+    parts = name_parts(modality)
+    if "" in parts or len({*parts}) < len(parts):
+        raise ConfigError(
+            f"modality {modality!r}: a + joins the names of different modalities, as in "
+            "'image+text'"
+        )
 
 
 def given_names(modalities: Iterable[str]) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from gcl_spec.errors import ConfigError
-from gcl_spec.objective.family import Direction, Objective, all_directions
+from gcl_spec.objective.direction import Direction, all_directions
+from gcl_spec.objective.family import Objective
 from gcl_spec.objective.names import given_names, name_parts
 
 __all__ = ["CLIP", "GCL", "PAIRWISE", "PRESETS", "SEPARATION", "TRIPLETS", "preset"]

@@ -59,7 +59,7 @@ FORMULAS = (
     "gcl_spec.models.lora.merged",
     "gcl_spec.models.tiny_clip.tiny_weights",
     "gcl_spec.objective.family.Objective",
-    "gcl_spec.objective.family.all_directions",
+    "gcl_spec.objective.direction.all_directions",
     "gcl_spec.recall.ranking.Ranking.average_precision",
     "gcl_spec.recall.ranking.Ranking.ndcg",
     "gcl_spec.recall.ties.discount_tables",

@@ -10,7 +10,7 @@ from array_api_compat import torch as torch_namespace
 from gcl_spec.backend import LossAndGrads, LossArguments
 from gcl_spec.errors import InputTypeError
 from gcl_spec.loss.equation import contrastive_loss as neutral_loss
-from gcl_spec.loss.equation import pair_rows
+from gcl_spec.loss.equation import pair_rows, pair_weights
 from gcl_spec.loss.inputs import Weights
 from gcl_spec.loss.stacked import stacked_loss, stacked_options
 from gcl_spec.objective import GCL, Objective
@@ -99,7 +99,7 @@ def gcl_loss(
         pair_rows(image, text, fused, objective),
         log_scale=log_scale,
         objective=objective,
-        weights=None if weights is None else {"image+text": weights},
+        weights=pair_weights(weights, objective),
         present=present,
         ids=ids,
         captions=captions,

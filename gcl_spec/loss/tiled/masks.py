@@ -59,7 +59,7 @@ def where_present(mask: Array | None, other: Side, n: int, axis: int) -> Array |
 
 
 def damping_of(a: Side, b: Side, xp: ArrayNamespace) -> Array | None:
-    """The factors 1 - s_j . s_k of logits within one modality, (Ta, Tb), or None.
+    """The factors 1 - s_j . s_k of cosines within one modality, (Ta, Tb), or None.
 
     s are the captions' features (AlignCLIP's separation, `gcl_spec.objective.SEPARATION`).
     """

@@ -6,7 +6,7 @@ import pytest
 from gcl_spec.errors import InputError
 from gcl_spec.loss.equation import contrastive_loss, gcl_loss
 from gcl_spec.normalize import l2_normalize
-from gcl_spec.objective import GCL, PRESETS, Objective
+from gcl_spec.objective import CLIP, GCL, PRESETS, Objective
 
 
 def unit_rows(seed: int, *shape: int) -> np.ndarray:
@@ -51,10 +51,20 @@ BAD = {
     ),
     "has shape (1,); wanted (4,)": lambda i, t: (i, t, {"weights": (np.ones(1), 1.0)}),
     "weights of 'image+text' are dict; wanted a pair": lambda i, t: (i, t, {"weights": {}}),
-    "the weights of 'image' in 'image+text' hold NaN or Inf": lambda i, t: (
+    "row 2 of the weights of 'image' in 'image+text' holds NaN or Inf; mark": lambda i, t: (
         i,
         t,
-        {"weights": (np.full(4, np.inf), 1.0)},
+        {"weights": (np.asarray([1.0, 1.0, np.inf, 1.0]), 1.0)},
+    ),
+    "the weight of 'text' in 'image+text' is nan; wanted a finite number": lambda i, t: (
+        i,
+        t,
+        {"weights": (1.0, float("nan"))},
+    ),
+    "weights of 'image+text', which is not made of its parts here": lambda i, t: (
+        i,
+        t,
+        {"weights": (1.0, 2.0), "fused": t},
     ),
     "embeddings of 'text' are (4,)": lambda i, t: (i, t[:, 0], {}),
 }
@@ -100,3 +110,24 @@ def test_a_bias_whose_logits_overflow_is_refused_in_the_dtype_of_the_rows() -> N
         for below in (bias * 1e-2 if abs(bias) < 1e40 else 1e34, 0.0):
             near = contrastive_loss(rows, log_scale=np.log(scale), objective=rule, bias=below)
             assert np.isfinite(near)
+
+
+def test_weights_of_parts_that_are_absent_may_be_anything() -> None:
+    """As their rows may: the norms of projections that are NaN are NaN."""
+    image, text, here = (
+        unit_rows(3, 4, 5),
+        unit_rows(4, 4, 5),
+        np.asarray([True, False, True, True]),
+    )
+    found = []
+    for absent in (1.0, np.nan, np.inf):
+        weight = np.where(here, 2.0, absent)
+        options = {"present": {"image": here}, "weights": (weight, np.full(4, 3.0))}
+        found.append(float(gcl_loss(image, text, log_scale=1.0, **options)))
+    assert found[0] == found[1] == found[2]
+
+
+def test_an_objective_that_fuses_nothing_takes_no_notice_of_the_fused_row() -> None:
+    image, text = unit_rows(3, 4, 5), unit_rows(4, 4, 5)
+    want = gcl_loss(image, text, log_scale=1.0, objective=CLIP)
+    assert gcl_loss(image, text, text, log_scale=1.0, objective=CLIP, weights=(1.0, 2.0)) == want

@@ -1,5 +1,7 @@
 """A kernel's input: the blocks that a plan asks for, and rows that are mixed of two."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,13 @@ def test_what_is_known_before_the_numbers() -> None:
     assert bare.blocks == asked(FUSED, make_plan(GCL)).blocks
     assert (bare.rows, bare.mix, bare.parts) == ((), None, FUSED.parts)
     assert hash(bare) == hash(without_arrays(asked(FUSED, make_plan(GCL))))
+
+
+def test_a_sample_with_nothing_overflows_nowhere() -> None:
+    here = np.arange(5) != 2
+    rows = tuple(np.where(here[:, None], x, 0.0) for x in ROWS)
+    problem = replace(FUSED, rows=rows, present=np.stack([here] * 3))
+    problem = replace(problem, weights=((np.full(5, 9.0), np.full(5, 9.0)),))
+    with np.errstate(all="raise"):
+        made = embeddings_of(mixed(problem, np))[2]
+    np.testing.assert_allclose(np.linalg.norm(made, axis=1), here)

@@ -7,6 +7,9 @@ import pytest
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import GCL, Direction, Objective
 
+OUTSIDE = (Direction("a", "b", pool=("c",)), Direction("a", "c", pool="target"))
+"""Two directions that share a pool, of which one's target alone is of its modalities."""
+
 
 @pytest.mark.parametrize(
     ("make", "message"),
@@ -30,6 +33,8 @@ from gcl_spec.objective import GCL, Direction, Objective
         (lambda: Objective(loss="ranking"), "must be one of softmax, sigmoid"),
         (lambda: Objective(positives=0.5, same_sample="drop"), "a pool without the others"),
         (lambda: Objective(positives=0.5, pool="target"), "no two directions share"),
+        (lambda: Objective(positives=0.5, pool="query"), "holds the targets of both"),
+        (lambda: Objective(modalities=("a", "b", "c"), directions=OUTSIDE, positives=0.0), "both"),
         (lambda: Objective(hardness_weights="detached"), "weights nothing"),
         (lambda: Objective(loss="sigmoid", hardness=1.0), "hardness = 1.0 with loss = 'sigmoid'"),
         (lambda: Objective(loss="sigmoid", positives=1.0), "positives = 1.0 with loss"),
