@@ -192,7 +192,10 @@ class SoftmaxTerms:
                 found.append(self.xp.zeros_like(y))
                 continue
             x, rest = self._own("own", q, n, term) - y, self._own("rest", q, n, term)
-            found.append(x if rest is None else x + (rest - less))
+            x = x if rest is None else x + (rest - less)
+            if n == m:  # so it is for a sample that has no equal
+                x = self.xp.where(self.counts.alike(m) == 1, self.xp.zeros_like(x), x)
+            found.append(x)
         return found
 
     def _own(self, kind: _Kind, q: int, n: int, term: int) -> Array:

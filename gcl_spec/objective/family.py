@@ -66,8 +66,7 @@ class Objective:
         pool; "positive" makes them further positives (the mean of the log terms, equation 2 of
         SupCon, arXiv 2004.11362), where `self_term` and `same_sample` apply to their rows as to the
         sample's own. A sample without the target itself has no term; a mean is of those that are
-        present. With ids, the gradient of a pair that is all but matched (a loss near 0) is then
-        exact to the rounding of its logits, and not, as otherwise, to that of its own size.
+        present.
     balance: "pair": the sum of weight * term over all samples and directions that have a term, over
         the sum of these weights; "direction": the weighted mean of each direction's mean. Equal
         when every row is present.
