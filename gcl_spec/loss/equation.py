@@ -181,8 +181,9 @@ def pair_rows(
 
 def pair_weights(weights: Weights | None, objective: Objective) -> dict[str, Weights] | None:
     """The weights of `gcl_loss` by modality; None for an objective that fuses nothing."""
-    used = weights is not None and "image+text" in objective.modalities
-    return {"image+text": weights} if used and weights is not None else None
+    if weights is None or "image+text" not in objective.modalities:
+        return None
+    return {"image+text": weights}
 
 
 def checked(

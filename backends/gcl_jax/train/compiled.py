@@ -1,7 +1,8 @@
 """What a trainer compiles, which trainers share where they differ in numbers alone.
 
 A comparison of objectives trains many models of one kind in a process, by other seeds, scales and
-learning rates: all of these are arguments of what is compiled.
+learning rates: all of these are arguments of what is compiled. Only the ratio of a tower's learning
+rate to that of the schedule is a part of it.
 """
 
 from functools import lru_cache

@@ -95,8 +95,7 @@ class JaxTrainer:
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
         buffers = self.world.here(self._buffers)
-        run = compiled_model(self._model, self._config.train.precision)
-        found = run(params, buffers, inputs)
+        found = self._rows_of(params, buffers, inputs)
         return embeddings(
             {name: np.asarray(x, np.float32)[:size] for name, x in found.items()},
             self._config.model.modalities,
@@ -113,7 +112,7 @@ class JaxTrainer:
         raw = {name.partition("/")[0] for name in inputs if not name.endswith("/features")}
         if raw:
             params, buffers = self.world.here((self._params, self._buffers))
-            found = compiled_features(self._model)(params, buffers, inputs)
+            found = self._features_of(params, buffers, inputs)
         else:
             found = {name.partition("/")[0]: x for name, x in inputs.items()}
         return {name: np.asarray(x, np.float32) for name, x in found.items()}
@@ -167,6 +166,15 @@ class JaxTrainer:
             two_sided=two_sided,
         )
         return compiled_step(self._model, self._rules, options, self.world)
+
+    # Found once: to look for what is compiled takes the hash of the whole model.
+    @cached_property
+    def _rows_of(self) -> Any:
+        return compiled_model(self._model, self._config.train.precision)
+
+    @cached_property
+    def _features_of(self) -> Any:
+        return compiled_features(self._model)
 
     @cached_property
     def _frozen(self) -> dict[str, tuple[Params, Params, Any]]:
