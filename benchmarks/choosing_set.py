@@ -87,7 +87,7 @@ def _write(folder: Path, task: Task) -> None:
     for name, items in (("queries", task.queries), ("candidates", task.candidates)):
         lines = (json.dumps(item, ensure_ascii=False) + "\n" for item in items.values())
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-    pairs = "".join(f"{query}\t{found}\n" for query, found in sorted(task.qrels))
+    pairs = "".join(f"{query}\t{candidate}\n" for query, candidate in sorted(task.qrels))
     (folder / "qrels.tsv").write_text(pairs, encoding="utf-8")
 
 

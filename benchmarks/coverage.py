@@ -87,8 +87,8 @@ def cover(
 def of_paired(deltas: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[float, float]:
     first = report([np.maximum(-delta, 0) for delta in deltas])
     second = report([np.maximum(delta, 0) for delta in deltas])
-    found = paired(first, second, pool="local", metric="hit@10", draws=1)
-    return found.low, found.high
+    interval = paired(first, second, pool="local", metric="hit@10", draws=1)
+    return interval.low, interval.high
 
 
 def report(values: Sequence[np.ndarray]) -> Report:
@@ -97,12 +97,12 @@ def report(values: Sequence[np.ndarray]) -> Report:
             str(task),
             "text->image",
             "local",
-            len(found),
+            len(scores),
             0,
             {},
-            {"hit@10": dict(zip(map(str, range(len(found))), found.tolist(), strict=True))},
+            {"hit@10": dict(zip(map(str, range(len(scores))), scores.tolist(), strict=True))},
         )
-        for task, found in enumerate(values)
+        for task, scores in enumerate(values)
     ]
     return Report(tuple(results), {})
 

@@ -123,26 +123,26 @@ def harm(path: Path, rng: random.Random) -> str:
 
 
 def results(folder: Path) -> dict[str, Any]:
-    """What of a finished run must not change."""
+    """The parts of a finished run that must not change, by name."""
     opened = RunFolder.open(folder)
     lines = [{k: v for k, v in x.items() if k != "samples_per_s"} for x in opened.metrics()]
-    found: dict[str, Any] = {"metrics": lines, "config": opened.config()}
+    parts: dict[str, Any] = {"metrics": lines, "config": opened.config()}
     names = ("before.json", "after.json", "examples.json", "data.json", "report.html")
     paths = [folder / name for name in names]
     paths += sorted((folder / "checkpoints").glob("step-*tensors"))
-    found["bad"] = sorted((folder / "bad_samples.jsonl").read_bytes().splitlines())
-    return found | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
+    parts["bad"] = sorted((folder / "bad_samples.jsonl").read_bytes().splitlines())
+    return parts | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
 def unreadable(folder: Path) -> set[str]:
     """Checkpoints that are damaged, but were not needed: whoever wants one is told."""
-    found = set()
+    names = set()
     for path in (folder / "checkpoints").glob("step-*tensors"):
         try:
             checkpoint.load(path)
         except GclError:
-            found.add(path.name)
-    return found
+            names.add(path.name)
+    return names
 
 
 class Campaign:
@@ -199,10 +199,10 @@ class Campaign:
     def _resume(self, folder: Path) -> tuple[Any, bool]:
         said = Said()
         run_training(None, self._backend, folder, resume=True, reporter=said)
-        found = results(folder)
+        parts = results(folder)
         if any("the report has no sweep" in line for line in said.lines):
-            found.pop("report.html")  # this difference was said
-        return found, bool(said.lines)
+            parts.pop("report.html")  # this difference was said
+        return parts, bool(said.lines)
 
     def _load(self, folder: Path) -> tuple[Any, bool]:
         loaded = load_run(folder, backend=self._name)
@@ -217,8 +217,8 @@ class Campaign:
             for name in names
             for role in ("query", "candidate")
         ]
-        found = [x.tobytes() for x in (rows, *more)]
-        return (loaded.config, loaded.step, found, best.step), False
+        row_bytes = [x.tobytes() for x in (rows, *more)]
+        return (loaded.config, loaded.step, row_bytes, best.step), False
 
     def _read(self, folder: Path) -> tuple[Any, bool]:
         opened = RunFolder.open(folder)
@@ -233,7 +233,7 @@ class Campaign:
         copy = self._copy(made)
         way = harm(copy / path, rng)
         try:
-            found, said = self.actions[action](copy)
+            content, said = self.actions[action](copy)
         except GclError as error:
             text = str(error)
             good = "\n" not in text and str(copy) in text
@@ -242,12 +242,12 @@ class Campaign:
             return "traceback", f"{way} {path}: {type(error).__name__}: {error}"
         wanted = self._wanted[made, action]
         if action == "resume":
-            left_out = unreadable(copy) | ({"report.html"} - found.keys())
-            found, wanted = (
+            left_out = unreadable(copy) | ({"report.html"} - content.keys())
+            content, wanted = (
                 {name: x for name, x in values.items() if name not in left_out}
-                for values in (found, wanted)
+                for values in (content, wanted)
             )
-        same = found == wanted
+        same = content == wanted
         return ("said" if said else "identical") if same else "silent", f"{way} {path}"
 
 
@@ -272,16 +272,16 @@ def main() -> int:
         for n in range(args.count):
             made, path = files[n % len(files)]
             action = tuple(campaign.actions)[n // len(files) % len(campaign.actions)]
-            found, words = campaign.outcome(made, path, action, rng)
+            outcome, words = campaign.outcome(made, path, action, rng)
             kind = "checkpoints" if path.parent.name == "checkpoints" else path.name
-            counts[action, kind, found] += 1
-            if found in ("traceback", "silent"):
-                print(f"{found} at {action}: {words}", flush=True)
+            counts[action, kind, outcome] += 1
+            if outcome in ("traceback", "silent"):
+                print(f"{outcome} at {action}: {words}", flush=True)
     outcomes = ("refused", "said", "identical", "traceback", "silent")
     for action, kind in sorted({(a, k) for a, k, _ in counts}):
-        row = "  ".join(f"{found} {counts[action, kind, found]:4}" for found in outcomes)
+        row = "  ".join(f"{outcome} {counts[action, kind, outcome]:4}" for outcome in outcomes)
         print(f"{action:8}{kind:20}{row}")
-    totals = {x: sum(c for (_, _, found), c in counts.items() if found == x) for x in outcomes}
+    totals = {x: sum(c for (_, _, outcome), c in counts.items() if outcome == x) for x in outcomes}
     print("all     " + "  ".join(f"{name} {count}" for name, count in totals.items()))
     return 1 if totals["traceback"] or totals["silent"] else 0
 

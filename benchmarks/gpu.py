@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if missing:
         print(f"no CUDA device: {missing}", file=sys.stderr)
         return 2
-    began, found = time.monotonic(), []
+    began, all_rows = time.monotonic(), []
     for (part, backend), limit in LIMITS.items():
         if backend not in given.backends:
             continue
@@ -55,10 +55,10 @@ def main(words: Sequence[str] | None = None) -> int:
             command(given, part, backend), part, backend, left
         )  # fmt: skip
         for row in rows:
-            found.append(row)
+            all_rows.append(row)
             print(line_of(row), flush=True)
-    write(given.out, found, time.monotonic() - began)
-    return int(any(row["result"] != "ok" and not row.get("absent") for row in found))
+    write(given.out, all_rows, time.monotonic() - began)
+    return int(any(row["result"] != "ok" and not row.get("absent") for row in all_rows))
 
 
 def parser() -> argparse.ArgumentParser:

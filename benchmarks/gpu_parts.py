@@ -149,9 +149,9 @@ def measured(bench: Any, candidate: Any, inputs: Inputs, unit: float, repeats: i
     except Exception as error:  # such as no memory: the next form may need less
         free()
         return {"result": f"failed: {str(error).splitlines()[0] if str(error) else error!r:.200}"}
-    found = {"ms": 1e3 * median(seconds), "mb": None if peak is None else peak / 1e6, "loss": loss}
+    cost = {"ms": 1e3 * median(seconds), "mb": None if peak is None else peak / 1e6, "loss": loss}
     free()
-    return {**found, "products": median(seconds) / unit, "result": "ok"}
+    return {**cost, "products": median(seconds) / unit, "result": "ok"}
 
 
 def free() -> None:

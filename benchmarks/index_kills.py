@@ -42,8 +42,8 @@ MAKER = Maker("hash", "0" * 64, "1" * 64, "hash", "float32", COMMIT)
 
 def row(text: str) -> FloatArray:
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-    found = np.random.default_rng(seed).normal(size=WIDTH).astype(np.float32)
-    return found / np.linalg.norm(found)
+    vector = np.random.default_rng(seed).normal(size=WIDTH).astype(np.float32)
+    return vector / np.linalg.norm(vector)
 
 
 class Listed:
@@ -124,12 +124,12 @@ def forked(work: Callable[[], None], after: float | None = None) -> tuple[list[s
 def changed(texts: dict[str, str], rng: random.Random, number: int) -> dict[str, str]:
     """Some items more, some less, some with another text; in another order."""
     names = rng.sample(sorted(texts), k=max(0, len(texts) - rng.randrange(40)))
-    found = {name: texts[name] for name in names}
+    new_texts = {name: texts[name] for name in names}
     for name in rng.sample(names, k=min(len(names), 60)):
-        found[name] = f"text {rng.random()} of {name}"
-    for n in range(max(0, ITEMS - len(found))):
-        found[f"{number}-{n}"] = f"text {rng.random()}"
-    return found
+        new_texts[name] = f"text {rng.random()} of {name}"
+    for n in range(max(0, ITEMS - len(new_texts))):
+        new_texts[f"{number}-{n}"] = f"text {rng.random()}"
+    return new_texts
 
 
 def faults(
@@ -142,16 +142,18 @@ def faults(
     if not folder.exists():
         return [f"no index, but {len(committed)} items were committed"] * bool(committed) + [""]
     table = open_table(folder, read_about(folder))
-    found: dict[str, str] = {}
+    stored_texts: dict[str, str] = {}
     wrong = []
     for batch in table.batches(("id", "text", "vector")):
         columns = (batch["id"].to_pylist(), batch["text"].to_pylist())
         for name, text, vector in zip(*columns, table.rows_of(batch, "vector"), strict=True):
-            wrong += [f"{name} stands twice"] if name in found else []
+            wrong += [f"{name} stands twice"] if name in stored_texts else []
             wrong += [] if text in versions.get(name, ()) else [f"{name} has a text of no round"]
             wrong += [] if np.array_equal(vector, row(text)) else [f"{name} has another vector"]
-            found[name] = text
-    wrong += [f"{x} was committed and is not there" for x in committed if found.get(x) != now[x]]
+            stored_texts[name] = text
+    wrong += [
+        f"{x} was committed and is not there" for x in committed if stored_texts.get(x) != now[x]
+    ]
     return [*wrong, str(table.state())]
 
 

@@ -83,9 +83,9 @@ def in_turns(a: Callable[[], object], b: Callable[[], object], repeats: int) -> 
 
 def shares(step: Callable[[], object]) -> list[tuple[str, float]]:
     """The shares of products, exponentials and the six other costliest operations."""
-    with profile(activities=[ProfilerActivity.CPU]) as found:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         step()
-    events = {e.key: float(e.self_cpu_time_total) for e in found.key_averages()}
+    events = {e.key: float(e.self_cpu_time_total) for e in profiler.key_averages()}
     total = sum(events.values())
     products = sum(events.pop(name, 0.0) for name in PRODUCTS)
     exponentials = sum(events.pop(name, 0.0) for name in EXPONENTIALS)

@@ -107,9 +107,9 @@ def search(table: Table, queries: "np.ndarray[tuple[int, int], np.dtype[np.float
         approximate(table, "vector", query, 10, ())
     for query, all_scores in zip(queries, scores, strict=True):
         begun = time.perf_counter()
-        found = {hit.id for hit in approximate(table, "vector", query, 10, ())}
+        hit_ids = {hit.id for hit in approximate(table, "vector", query, 10, ())}
         times.append(time.perf_counter() - begun)
-        shares.append(len(found & set(ids[np.argpartition(-all_scores, 10)[:10]].tolist())) / 10)
+        shares.append(len(hit_ids & set(ids[np.argpartition(-all_scores, 10)[:10]].tolist())) / 10)
     print(f"approximate: recall@10 {np.mean(shares):.3f}, {milliseconds(times)}", flush=True)
     for name in (*SHARES, "all"):
         right, times = 0, []

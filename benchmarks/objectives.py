@@ -47,33 +47,33 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=[100.0])
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     args = parser.parse_args()
-    found: dict[str, list[Pair]] = {}
+    pairs: dict[str, list[Pair]] = {}
     for seed in args.seeds:
         for name, report in reports(
             args.out / str(seed), seed, args.scales, args.overrides
         ).items():
-            found.setdefault(name, []).append(report)
-    print(summary(found), "\n")
+            pairs.setdefault(name, []).append(report)
+    print(summary(pairs), "\n")
     for pool in ("global", "local"):
-        print(f"hit@10, {pool} pool\n\n{by_kind(found, pool)}\n")
+        print(f"hit@10, {pool} pool\n\n{by_kind(pairs, pool)}\n")
 
 
 def reports(
     out: Path, seed: int, scales: Sequence[float], overrides: Sequence[str]
 ) -> dict[str, Pair]:
     start = train(out / "start", "lite-clip", [f"train.seed={seed}", *overrides])
-    found = {"start: CLIP at scale 100": both(start.path)}
-    found["start, means subtracted, transductive"] = both(start.path, centred=True)
+    pairs = {"start: CLIP at scale 100": both(start.path)}
+    pairs["start, means subtracted, transductive"] = both(start.path, centred=True)
     for scale in scales:
         for title, preset in FINE_TUNED.items():
             name = title if scale == 100 else f"{title}, scale {scale:g}"
             options = [f"objective.preset={preset}", f"optim.scale={scale}", f"train.seed={seed}"]
             folder = out / name.strip("+ ").replace(" ", "-").replace(",", "")
-            found[name] = both(train(folder, "lite-gcl", [*options, *overrides], start.path).path)
+            pairs[name] = both(train(folder, "lite-gcl", [*options, *overrides], start.path).path)
     for name, preset in FROM_SCRATCH.items():
         options = [f"objective.preset={preset}", f"train.seed={seed}", *overrides]
-        found[name] = both(train(out / name.replace(" ", "-"), "lite", options).path)
-    return found
+        pairs[name] = both(train(out / name.replace(" ", "-"), "lite", options).path)
+    return pairs
 
 
 def train(out: Path, recipe: str, overrides: Sequence[str], init: Path | None = None) -> RunFolder:
@@ -104,14 +104,14 @@ def both(path: Path, *, centred: bool = False) -> Pair:
         return np.asarray(l2_normalize(z), np.float32)
 
     tasks = read_tasks(root, "tasks")
-    found = evaluate(encode, tasks), evaluate(encode, sparse(tasks))
-    file.write_text(json.dumps([report.to_json() for report in found]))
-    return found
+    pair = evaluate(encode, tasks), evaluate(encode, sparse(tasks))
+    file.write_text(json.dumps([report.to_json() for report in pair]))
+    return pair
 
 
-def summary(found: dict[str, list[Pair]]) -> str:
+def summary(pairs: dict[str, list[Pair]]) -> str:
     rows = [["", "global", "local", "global, sparse pool", "effective rank", "cosine of means"]]
-    for name, made in found.items():
+    for name, made in pairs.items():
         cells = [
             [100 * full.average("global", "hit@10") for full, _ in made],
             [100 * full.average("local", "hit@10") for full, _ in made],
@@ -123,10 +123,10 @@ def summary(found: dict[str, list[Pair]]) -> str:
     return markdown(rows)
 
 
-def by_kind(found: dict[str, list[Pair]], pool: str) -> str:
-    kinds = next(iter(found.values()))[0][0].kinds()
+def by_kind(pairs: dict[str, list[Pair]], pool: str) -> str:
+    kinds = next(iter(pairs.values()))[0][0].kinds()
     rows = [["", *map(short_kind, kinds)]]
-    for name, made in found.items():
+    for name, made in pairs.items():
         values = [
             np.mean([100 * full.value(kind, pool, "hit@10") for full, _ in made]) for kind in kinds
         ]

@@ -70,15 +70,15 @@ def train(name: str, config: Config, start: Any) -> Trained:
     data = TrainingData(config, trainer, Quiet(), only_steps=steps)
     batches = [data.batch(step) for step in range(steps)]
     data.close()
-    found: list[Any] = []
+    step_losses: list[Any] = []
     begun = 0.0
     for step, batch in enumerate(batches):
         if step == _WARM_UP:
-            float(found[-1])
+            float(step_losses[-1])
             begun = time.monotonic()
         lr = learning_rate(step, steps=steps, optim=config.optim)
-        found.append(trainer.step(batch, lr=lr)["loss"])
-    losses = np.asarray([float(x) for x in found])
+        step_losses.append(trainer.step(batch, lr=lr)["loss"])
+    losses = np.asarray([float(x) for x in step_losses])
     speed = (steps - _WARM_UP) * config.train.batch_size / (time.monotonic() - begun)
     return Trained(losses, speed, start, trainer.state())
 

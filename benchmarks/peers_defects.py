@@ -91,8 +91,10 @@ def four_directions() -> Lines:
     loss.scale = scale
     value = loss.compute_loss_from_embeddings([image, text], None)
     (by_scale,) = torch.autograd.grad(value, scale)
-    want, found = (of(image, text, math.log(20.0))[2] for of in (truth, ours))
-    return [("d loss / d scale", f"{want:.4g}", f"{20 * by_scale.item():.4g}", f"{found:.4g}")]
+    want, our_gradient = (of(image, text, math.log(20.0))[2] for of in (truth, ours))
+    return [
+        ("d loss / d scale", f"{want:.4g}", f"{20 * by_scale.item():.4g}", f"{our_gradient:.4g}")
+    ]
 
 
 def zero_row() -> Lines:
@@ -126,8 +128,8 @@ def processes() -> Lines:
     open_clip_loss()
     with TemporaryDirectory() as folder:
         torch.multiprocessing.spawn(_process, args=(folder,), nprocs=WORLD)
-        whole, peer, found = torch.load(Path(folder) / "norms")
-    return [("|gradient|", f"{whole:.4g}", f"{peer:.4g}", f"{found:.4g}")]
+        whole, peer, our_norm = torch.load(Path(folder) / "norms")
+    return [("|gradient|", f"{whole:.4g}", f"{peer:.4g}", f"{our_norm:.4g}")]
 
 
 def _process(rank: int, folder: str) -> None:
@@ -156,8 +158,8 @@ def _process(rank: int, folder: str) -> None:
 def gradient(loss: Any, image: torch.Tensor) -> torch.Tensor:
     """The gradient by a weight (D,) that multiplies every row."""
     weight = torch.ones(image.shape[1], requires_grad=True)
-    (found,) = torch.autograd.grad(loss(normalize(image.detach() * weight, dim=-1)), weight)
-    return found
+    (by_weight,) = torch.autograd.grad(loss(normalize(image.detach() * weight, dim=-1)), weight)
+    return by_weight
 
 
 def recall() -> Lines:
@@ -173,15 +175,17 @@ def recall() -> Lines:
         metrics.retrieval_recall(torch.tensor(s), torch.tensor(r), top_k=5)
         for s, r in zip(scores, relevant, strict=True)
     ]
-    found = rank(scores, relevant).recall(5).expected
-    return [("recall@5", f"{exact:.4f}", f"{np.mean(peer):.4f}", f"{np.mean(found):.4f}")]
+    our_recall = rank(scores, relevant).recall(5).expected
+    return [("recall@5", f"{exact:.4f}", f"{np.mean(peer):.4f}", f"{np.mean(our_recall):.4f}")]
 
 
 def start() -> Lines:
     """sentence-transformers, import"""
     import_module("sentence_transformers")
-    peer, found = (seconds(f"import {name}") for name in ("sentence_transformers", "gcl_spec"))
-    return [("seconds", "-", f"{peer:.2f}", f"{found:.2f}")]
+    peer, our_seconds = (
+        seconds(f"import {name}") for name in ("sentence_transformers", "gcl_spec")
+    )
+    return [("seconds", "-", f"{peer:.2f}", f"{our_seconds:.2f}")]
 
 
 def seconds(statement: str) -> float:

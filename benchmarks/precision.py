@@ -54,8 +54,8 @@ def pairs(noise: float) -> Pair:
 def of_torch(loss: Callable[..., Any], dtype: torch.dtype = torch.float32) -> Gradients:
     def gradients(pair: Pair, scale: float) -> np.ndarray:
         rows = [torch.tensor(x, dtype=dtype, requires_grad=True) for x in pair]
-        found = torch.autograd.grad(loss(*rows, log_scale=log(scale)), rows)
-        return torch.stack(found).double().numpy()
+        by_rows = torch.autograd.grad(loss(*rows, log_scale=log(scale)), rows)
+        return torch.stack(by_rows).double().numpy()
 
     return gradients
 

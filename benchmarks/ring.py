@@ -104,21 +104,21 @@ def work(rank: int, options: argparse.Namespace, store: str) -> None:
     groups = {p: dist.new_group(list(range(p))) for p in (1, *options.processes)}
     keys = [(1, "alone")] + [(p, way) for p in options.processes for way in ("gathered", "ring")]
     warm = argparse.Namespace(pairs=600, width=8)
-    found: dict[tuple[int, str], list[Any]] = {}
+    records: dict[tuple[int, str], list[Any]] = {}
     steps: dict[tuple[int, str], Step] = {}
     for p, way in keys:
         dist.barrier()
         if rank < p:
             make_step(warm, rank, p, way, groups[p])()  # loads code
             steps[p, way] = make_step(options, rank, p, way, groups[p])
-            found[p, way] = [rehearse(steps[p, way]), []]
+            records[p, way] = [rehearse(steps[p, way]), []]
     for _ in range(options.repeats):
         for key in keys:
             dist.barrier()
             if rank < key[0]:
-                found[key][1].append(timed(steps[key], groups[key[0]]))
+                records[key][1].append(timed(steps[key], groups[key[0]]))
     every: list[Any] = [None] * size
-    dist.all_gather_object(every, found)
+    dist.all_gather_object(every, records)
     if rank == 0:
         report([line_of(key, [every[r][key] for r in range(key[0])]) for key in keys], options)
 

@@ -59,10 +59,15 @@ def write_data(folder: Path, candidates: int, queries: int) -> None:
     for name, prefix, modality in SETS:
         with (folder / f"cand_pool/local/mbeir_{name}_cand_pool.jsonl").open("w") as file:
             for n in range(1, candidates // 2 + 1):
-                found = {"did": f"{prefix}{n}", "txt": None, "img_path": None, "modality": modality}
+                candidate = {
+                    "did": f"{prefix}{n}",
+                    "txt": None,
+                    "img_path": None,
+                    "modality": modality,
+                }
                 text = {"img_path": f"mbeir_images/{n:09d}.jpg", "txt": f"text {n} {'words ' * 65}"}
                 key = "img_path" if modality == "image" else "txt"
-                file.write(json.dumps({**found, key: text[key]}) + "\n")
+                file.write(json.dumps({**candidate, key: text[key]}) + "\n")
         with (
             (folder / f"query/test/mbeir_{name}_test.jsonl").open("w") as file,
             (folder / f"qrels/test/mbeir_{name}_test_qrels.txt").open("w") as qrels,

@@ -105,14 +105,14 @@ def traced(child: int, log: Path, *options: str) -> Iterator[None]:
 def calls(log: Path, folder: Path) -> list[Call]:
     """The calls on files in `folder`, in order, from a log of all."""
     counts: Counter[str] = Counter()
-    found = []
+    file_calls = []
     for line in log.read_text(errors="replace").splitlines():
         call = re.match(r"\d+ +(\w+)\(", line)
         if call:
             counts[call[1]] += 1
             if str(folder) in line:
-                found.append(Call(call[1], counts[call[1]]))
-    return found
+                file_calls.append(Call(call[1], counts[call[1]]))
+    return file_calls
 
 
 class Campaign:
@@ -139,12 +139,12 @@ class Campaign:
         """A start, or a resume, with each of its calls failing once."""
         self._begin(resume)
         assert self._traced(resume)[0] == 0, self._said()
-        found = calls(self._log, self._place)
+        file_calls = calls(self._log, self._place)
         name = "resume" if resume else "start"
-        print(f"{name}: {len(found)} calls,", dict(
-            Counter(call.name for call in found).most_common()), flush=True)  # fmt: skip
+        print(f"{name}: {len(file_calls)} calls,", dict(
+            Counter(call.name for call in file_calls).most_common()), flush=True)  # fmt: skip
         deadline = time.monotonic() + 60 * minutes
-        chosen = list(enumerate(found))[first::every]
+        chosen = list(enumerate(file_calls))[first::every]
         for tried, (number, call) in enumerate(chosen):
             self._tell(f"{name}: {tried} of {len(chosen)}")
             if time.monotonic() > deadline:

@@ -73,11 +73,11 @@ def in_turn(*steps: Callable[[], Any]) -> list[float]:
     """Median milliseconds of each."""
     times: list[list[float]] = [[] for _ in steps]
     for _ in range(REPEATS + 2):
-        for step, found in zip(steps, times, strict=True):
+        for step, step_times in zip(steps, times, strict=True):
             begun = time.perf_counter()
             step()
-            found.append(1e3 * (time.perf_counter() - begun))
-    return [median(found[2:]) for found in times]
+            step_times.append(1e3 * (time.perf_counter() - begun))
+    return [median(step_times[2:]) for step_times in times]
 
 
 if __name__ == "__main__":

@@ -107,13 +107,13 @@ def models(config: Config, batch: Batch, folder: Path) -> Mapping[str, Callable[
     inputs = {name: inputs_of(batch, name) for name in ("image", "text")}
     registry.load_onnx("torch").write_onnx(config, trained_weights(state), inputs, folder)
     quantise(folder, config, [batch])
-    found: dict[str, Callable[[str, Batch], Any]] = {
+    encoders: dict[str, Callable[[str, Batch], Any]] = {
         name: lambda modality, part, trainer=trainer: trainer.encode(part)
         for name, trainer in trainers.items()
     }
     for name, ending in (("ONNX, float32", ".onnx"), ("ONNX, 8-bit matrices", ENDING)):
-        found[name] = OnnxModel(folder, config.model, ending=ending).rows
-    return found
+        encoders[name] = OnnxModel(folder, config.model, ending=ending).rows
+    return encoders
 
 
 if __name__ == "__main__":

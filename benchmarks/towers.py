@@ -83,8 +83,8 @@ def draw(config: Any, samples: int) -> Inputs:
 
 def by_transformers(model: Any, x: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
     pixels, ids, mask = map(torch.from_numpy, x)
-    found = model(pixel_values=pixels, input_ids=ids, attention_mask=mask)
-    return found.image_embeds, found.text_embeds
+    outputs = model(pixel_values=pixels, input_ids=ids, attention_mask=mask)
+    return outputs.image_embeds, outputs.text_embeds
 
 
 def by_towers(towers: ClipTowers, x: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,18 +125,18 @@ def in_jax(model: Clip, x: Inputs) -> Found:
     return Found(image, text, float(loss), {n: np.asarray(g) for n, g in gradients.items()})
 
 
-def report(name: str, want: Found, found: Found) -> None:
+def report(name: str, want: Found, outcome: Found) -> None:
     """Largest differences of outputs; of gradients relative to their norm, all and the worst."""
     # The gradient of a key's bias is 0 but for rounding: softmax does not see it.
     names = [n for n in want.gradients if n != "logit_scale" and not n.endswith("k_proj.bias")]
-    apart = {n: np.linalg.norm(found.gradients[n] - want.gradients[n]) for n in names}
+    apart = {n: np.linalg.norm(outcome.gradients[n] - want.gradients[n]) for n in names}
     sizes = {n: np.linalg.norm(want.gradients[n]) for n in names}
     whole = np.linalg.norm(list(apart.values())) / np.linalg.norm(list(sizes.values()))
     worst = max(apart[n] / sizes[n] for n in names)
-    image, text = (np.max(np.abs(found[i] - want[i])) for i in (0, 1))
-    loss = abs(found.loss - want.loss) / want.loss
+    image, text = (np.max(np.abs(outcome[i] - want[i])) for i in (0, 1))
+    loss = abs(outcome.loss - want.loss) / want.loss
     print(
-        f"| {name} | {image:.0e} | {text:.0e} | {found.loss:.7f} | {loss:.0e} "
+        f"| {name} | {image:.0e} | {text:.0e} | {outcome.loss:.7f} | {loss:.0e} "
         f"| {whole:.0e} | {worst:.0e} |"
     )
 

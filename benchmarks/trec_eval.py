@@ -74,8 +74,8 @@ def theirs(measure: str, scores: np.ndarray, grades: np.ndarray, order: Sequence
     ids = {int(n): f"{len(order) - place:03}" for place, n in enumerate(order)}
     qrels = {"q": {ids[n]: int(grade) for n, grade in enumerate(grades)}}
     run = {"q": {ids[n]: float(score) for n, score in enumerate(scores)}}
-    found = pytrec_eval.RelevanceEvaluator(qrels, {measure}).evaluate(run)
-    return float(found["q"][measure])
+    values = pytrec_eval.RelevanceEvaluator(qrels, {measure}).evaluate(run)
+    return float(values["q"][measure])
 
 
 if __name__ == "__main__":

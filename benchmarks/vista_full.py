@@ -70,8 +70,8 @@ def run(backend: str, folder: Path, samples: int) -> dict[str, Any]:
     losses = []
     for name in ("first step", "step"):
         begun = time.perf_counter()
-        found = trainer.step(batch, lr=1e-5)
-        losses.append({key: float(x) for key, x in found.items()})
+        figures = trainer.step(batch, lr=1e-5)
+        losses.append({key: float(x) for key, x in figures.items()})
         seconds[name] = time.perf_counter() - begun
     np.savez(folder / f"{backend}.npz", **{name: np.asarray(x) for name, x in rows.items()})
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -81,18 +81,18 @@ def run(backend: str, folder: Path, samples: int) -> dict[str, Any]:
 DEVICES = {"torch": "cpu", "jax": "cpu:0"}
 
 
-def show(folder: Path, found: dict[str, dict[str, Any]]) -> None:
-    names = list(found["torch"]["seconds"])
+def show(folder: Path, runs: dict[str, dict[str, Any]]) -> None:
+    names = list(runs["torch"]["seconds"])
     print("|  | " + " | ".join(f"{name}, s" for name in names) + " | peak memory |")
     print("|---" * (len(names) + 2) + "|")
-    for backend, x in found.items():
+    for backend, x in runs.items():
         times = " | ".join(f"{x['seconds'][name]:.1f}" for name in names)
         print(f"| {backend} | {times} | {x['peak']:.1f} GiB |")
     one, two = (np.load(folder / f"{backend}.npz") for backend in BACKENDS)
     for name in one.files:
         print(f"largest difference of unit rows, {name}: {np.abs(one[name] - two[name]).max():.1e}")
     for step in range(2):
-        a, b = (found[backend]["losses"][step] for backend in BACKENDS)
+        a, b = (runs[backend]["losses"][step] for backend in BACKENDS)
         for name in ("loss", "grad_norm"):
             print(f"step {step + 1}, {name}: {a[name]:.6f} and {b[name]:.6f}")
 
@@ -109,13 +109,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         write_model(folder)
-        found = {}
+        runs = {}
         for backend in BACKENDS:
             command = [sys.executable, __file__, "--backend", backend, "--folder", made]
             command += ["--samples", str(given.samples)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
-            found[backend] = json.loads(done.stdout.splitlines()[-1])
-        show(folder, found)
+            runs[backend] = json.loads(done.stdout.splitlines()[-1])
+        show(folder, runs)
 
 
 if __name__ == "__main__":

@@ -28,15 +28,15 @@ class GCLTrainer(Trainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         ids = inputs.pop("ids")
-        found = model(**inputs)
+        outputs = model(**inputs)
         loss = gcl_loss(
-            normalize(found.image_embeds, dim=-1),
-            normalize(found.text_embeds, dim=-1),
+            normalize(outputs.image_embeds, dim=-1),
+            normalize(outputs.text_embeds, dim=-1),
             log_scale=self.accelerator.unwrap_model(model).logit_scale,
             ids=ids,
             group=dist.group.WORLD if dist.is_initialized() else None,
         )
-        return (loss, found) if return_outputs else loss
+        return (loss, outputs) if return_outputs else loss
 
 
 def small_clip() -> CLIPModel:
@@ -94,10 +94,10 @@ def main() -> None:
     test = draw(200, seed=10**6)
     model = trainer.model.eval()
     with torch.no_grad():
-        found = model(
+        outputs = model(
             pixel_values=torch.from_numpy(test.pixels), input_ids=torch.from_numpy(test.tokens)
         )
-        best = (found.text_embeds @ found.image_embeds.T).argmax(1).numpy()
+        best = (outputs.text_embeds @ outputs.image_embeds.T).argmax(1).numpy()
     hits = test.ids[best] == test.ids
     print(f"text -> image, hit@1: {hits.mean():.2f} (by chance {1 / len(CAPTIONS):.2f})")
 

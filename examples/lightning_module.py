@@ -77,8 +77,8 @@ def main() -> None:
     )
     test = loader(draw(200, seed=10**6), 200)
     trainer.fit(model, loader(draw(128 * 40), 128), test)
-    (found,) = trainer.validate(model, test, verbose=False)
-    print(f"text -> image, hit@1: {found['hit@1']:.2f} (by chance {1 / len(CAPTIONS):.2f})")
+    (metrics,) = trainer.validate(model, test, verbose=False)
+    print(f"text -> image, hit@1: {metrics['hit@1']:.2f} (by chance {1 / len(CAPTIONS):.2f})")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 # These joiners stand within words of Persian and of Indian languages and within emoji; no terminal
 # acts on them.
 _JOINERS = "\u200c\u200d"
-_ESCAPED_BYTES = range(0xDC80, 0xDD00)  # what Python makes of bytes of a path that are not UTF-8
+_ESCAPED_BYTES = range(0xDC80, 0xDD00)  # Python's code points for a path's bytes that are not UTF-8
 _BEGIN, _END = 2500, 1000  # characters that stay of a text that is too long
 
 

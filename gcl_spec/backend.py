@@ -231,8 +231,8 @@ class Candidate(NamedTuple):
     about: str
     """A line that says what the loss is, with the version of its library."""
     computes: str = ""
-    """What it computes whatever is asked for: a preset, or one of `gcl_spec.loss.settings`; "": it
-    computes what is asked for."""
+    """The preset, or the one of `gcl_spec.loss.settings`, that it computes whatever is asked for;
+    it is empty where the loss computes what is asked for."""
     missing: str = ""
     """The reason why it cannot run here; then it is measured only when asked for by name."""
 

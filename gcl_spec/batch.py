@@ -111,10 +111,10 @@ def embeddings(
             name: _where(centred(x, _mean_of(name, means), xp=xp), _here(name, flags), xp)
             for name, x in units.items()
         }
-    found = {}
+    rows = {}
     for name in modalities:
         if name in units or len(name_parts(name)) == 1:
-            found[name] = units[name]
+            rows[name] = units[name]
             continue
         if fuse == "joint":
             raise ConfigError(f"fuse = 'joint': the model does not encode {name} itself")
@@ -124,8 +124,8 @@ def embeddings(
                 raise ConfigError(f"fuse = 'learned': no weights of the parts of {name}")
             parts = [w * x for w, x in zip((weights or {})[name], parts, strict=True)]
         total = reduce(add, parts)
-        found[name] = _where(l2_normalize(total, xp=xp), _here(name, flags), xp)
-    return found
+        rows[name] = _where(l2_normalize(total, xp=xp), _here(name, flags), xp)
+    return rows
 
 
 def _mean_of(name: str, means: Mapping[str, Array] | None) -> Array:
@@ -142,5 +142,5 @@ def _here(name: str, flags: Mapping[str, Array]) -> Array | None:
 
 
 def _where(x_BD: Array, present_B: Array | None, xp: ArrayNamespace) -> Array:
-    """Rows (B, D), and zeros where one is not present."""
+    """The rows (B, D), with zeros in place of those that are not present."""
     return x_BD if present_B is None else xp.where(present_B[:, None], x_BD, xp.zeros_like(x_BD))

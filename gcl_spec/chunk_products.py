@@ -16,7 +16,7 @@ from gcl_spec._typing import Array, FloatArray, IntArray
 
 __all__ = ["ChunkProducts", "Multiplier", "at_least", "in_threads"]
 
-# Queries whose products are compared together; what they are compared to fits into the cache.
+# The products of so many queries are compared together, because they fit into the cache.
 _TOGETHER = 32
 
 
@@ -79,17 +79,17 @@ def at_least(product_QC: FloatArray, least_Q: FloatArray) -> IntArray:
     [2, 3]
     """
     count, columns = product_QC.shape
-    found: dict[int, IntArray] = {0: np.empty(0, np.int64)}
+    places_by_start: dict[int, IntArray] = {0: np.empty(0, np.int64)}
 
     def look(part: slice) -> None:
         for start in range(part.start, part.stop, _TOGETHER):
             here = slice(start, min(start + _TOGETHER, part.stop))
             places = np.flatnonzero(product_QC[here] >= least_Q[here, None])
             if len(places):
-                found[start] = start * columns + places
+                places_by_start[start] = start * columns + places
 
     in_threads(look, count)
-    return np.concatenate([found[start] for start in sorted(found)])
+    return np.concatenate([places_by_start[start] for start in sorted(places_by_start)])
 
 
 def in_threads(work: Callable[[slice], None], count: int) -> None:

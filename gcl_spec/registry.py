@@ -125,15 +125,15 @@ def devices(backend: Backend) -> tuple[str, ...]:
         NotABackendError: there is none, or the question raises.
     """
     try:
-        found = tuple(backend.devices())
+        device_names = tuple(backend.devices())
     except (Exception, SystemExit) as error:
         said = one_line(f"{type(error).__name__}: {error}")
         raise NotABackendError(f"devices() of backend {backend.name!r} raises {said}") from error
-    if not found:
+    if not device_names:
         raise NotABackendError(
             f"devices() of backend {backend.name!r} names none; its first is the default"
         )
-    return found
+    return device_names
 
 
 def choose_device(backend: Backend, name: str | None) -> str:
@@ -160,19 +160,19 @@ def _entry(name: str) -> EntryPoint:
             raise UnknownBackendError(f"{name!r} is no backend; wanted package.module:object")
         _see_the_current_folder()
         return EntryPoint(name=name, value=name, group=GROUP)
-    found = list(entry_points(group=GROUP, name=name))
-    if not found:
+    entries = list(entry_points(group=GROUP, name=name))
+    if not entries:
         raise UnknownBackendError(
             f"no backend {name!r}{nearest(name, names())}; "
             f"declared are {', '.join(names()) or 'none'} (or give package.module:object)"
         )
-    if len(found) > 1:
-        dists = ", ".join(sorted(entry.dist.name if entry.dist else "?" for entry in found))
+    if len(entries) > 1:
+        dists = ", ".join(sorted(entry.dist.name if entry.dist else "?" for entry in entries))
         raise DuplicateBackendError(
             f"backend {name!r} is declared by {dists}; uninstall all but one, "
             "or give package.module:object"
         )
-    return found[0]
+    return entries[0]
 
 
 def _see_the_current_folder() -> None:

@@ -79,8 +79,8 @@ def _write_archive(path: Path, pictures: list[Picture], tasks: dict[str, list[Ta
             for p in pictures
             if split_of(p.family) == split
         )
-    for folder, found in tasks.items():
-        for task in found:
+    for folder, folder_tasks in tasks.items():
+        for task in folder_tasks:
             members[f"{folder}/{task.name}/queries.jsonl"] = _lines(task.queries.values())
             members[f"{folder}/{task.name}/candidates.jsonl"] = _lines(task.candidates.values())
             pairs = "".join(f"{q}\t{c}\n" for q, c in sorted(task.qrels))

@@ -32,26 +32,26 @@ from docstrings.rules import (  # noqa: E402
 _HEAD = ("", "public", "documented", "with shapes", "sourced", "Raises", "no subject", "only see")
 
 
-def facts(found: Documented, rules: Rules) -> Iterator[tuple[str, bool]]:
+def facts(symbol: Documented, rules: Rules) -> Iterator[tuple[str, bool]]:
     """What is counted of a docstring, and whether it is as it should be."""
-    yield "documented", bool(found.doc)
-    if arrays(found):
-        yield "with shapes", not list(rules.without_shape(found))
-    if has_formula(found):
-        yield "sourced", has_source(found)
-    if found.raises and found.name != "command":  # whose docstring is what `gcl --help` shows
-        named = all(f"`{name}`" in found.doc for name in found.raises)
-        yield "Raises", named or "Raises" in found.sections
-    yield "no subject", not without_subject(found)
-    yield "only see", not says_only_see(found)
+    yield "documented", bool(symbol.doc)
+    if arrays(symbol):
+        yield "with shapes", not list(rules.without_shape(symbol))
+    if has_formula(symbol):
+        yield "sourced", has_source(symbol)
+    if symbol.raises and symbol.name != "command":  # whose docstring is what `gcl --help` shows
+        named = all(f"`{name}`" in symbol.doc for name in symbol.raises)
+        yield "Raises", named or "Raises" in symbol.sections
+    yield "no subject", not without_subject(symbol)
+    yield "only see", not says_only_see(symbol)
 
 
 def figures(every: Iterable[Documented], rules: Rules) -> list[str]:
     """The columns of `_HEAD` after the first for some docstrings."""
     good: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    for found in every:
-        for name, fine in facts(found, rules):
+    for symbol in every:
+        for name, fine in facts(symbol, rules):
             asked[name] += 1
             good[name] += fine
     shares = [
@@ -71,13 +71,13 @@ def table(rows: list[list[str]]) -> Iterator[str]:
 
 def lacking(every: Iterable[Documented], rules: Rules) -> Iterator[str]:
     """A line for each place that lacks something."""
-    for found in every:
-        bad = [name for name, fine in facts(found, rules) if not fine]
-        notes = [f"no shape: {name}" for name in rules.without_shape(found)]
-        notes += [f"Args: {text}" for text in rules.misnamed(found)]
+    for symbol in every:
+        bad = [name for name, fine in facts(symbol, rules) if not fine]
+        notes = [f"no shape: {name}" for name in rules.without_shape(symbol)]
+        notes += [f"Args: {text}" for text in rules.misnamed(symbol)]
         if bad or notes:
             said = f" ({', '.join(notes)})" if notes else ""
-            yield f"{found.where}: {', '.join(bad)}{said}"
+            yield f"{symbol.where}: {', '.join(bad)}{said}"
 
 
 def main() -> None:
@@ -91,10 +91,10 @@ def main() -> None:
     every = list(public(REPOSITORY))
     rules = Rules(every)
     groups: dict[str, list[Documented]] = {}
-    for found in every:
-        package = found.module.partition(".")[0]
-        groups.setdefault(str(Path(found.path).parent) if options.folders else package, [])
-        groups[str(Path(found.path).parent) if options.folders else package].append(found)
+    for symbol in every:
+        package = symbol.module.partition(".")[0]
+        groups.setdefault(str(Path(symbol.path).parent) if options.folders else package, [])
+        groups[str(Path(symbol.path).parent) if options.folders else package].append(symbol)
     rows = [[name, *figures(group, rules)] for name, group in groups.items()]
     print("\n".join(table([list(_HEAD), *rows, ["all", *figures(every, rules)]])))
     if options.list:

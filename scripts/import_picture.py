@@ -37,13 +37,13 @@ def arrows(floors: Floors) -> Arrows:
     """How many imports lead from each box to each other box above the ground floor."""
     graph = grimp.build_graph(*PACKAGES)
     boxes = {name for floor in floors[:-1] for name in floor}
-    found: Arrows = {}
+    counts: Arrows = {}
     for module in sorted(graph.modules):
         for imported in graph.find_modules_directly_imported_by(module):
             pair = (_box(module), _box(imported))
             if pair[0] != pair[1] and boxes.issuperset(pair):
-                found[pair] = found.get(pair, 0) + 1
-    return dict(sorted(found.items()))
+                counts[pair] = counts.get(pair, 0) + 1
+    return dict(sorted(counts.items()))
 
 
 def _box(module: str) -> str:
@@ -97,8 +97,8 @@ def _boxes(places: dict[str, tuple[float, float]]) -> Iterator[str]:
 
 def picture() -> str:
     """The picture of the code as it stands."""
-    found = floors()
-    return draw(found, arrows(found))
+    levels = floors()
+    return draw(levels, arrows(levels))
 
 
 def main() -> None:

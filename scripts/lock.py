@@ -53,7 +53,7 @@ class Locked:
 
 def read(path: Path) -> list[Locked]:
     """The packages of a lock, or of constraints.txt."""
-    found = []
+    packages = []
     text = path.read_text().replace("\\\n", " ")
     for line in text.splitlines():
         requirement, *hashes = re.split(r"\s+--hash=sha256:", line.partition("#")[0].strip())
@@ -61,8 +61,8 @@ def read(path: Path) -> list[Locked]:
             match = _LINE.fullmatch(requirement.strip())
             if match is None:
                 raise SystemExit(f"{path}: not NAME==VERSION: {requirement!r}")
-            found.append(Locked(match[1], match[2], match[3] or "", tuple(hashes)))
-    return found
+            packages.append(Locked(match[1], match[2], match[3] or "", tuple(hashes)))
+    return packages
 
 
 def write(path: Path, what: str, packages: Iterable[Locked]) -> None:
@@ -97,12 +97,12 @@ def resolve(extras: Sequence[str], constraints: Path, scratch: Path) -> list[Loc
 
 def parts(packages: Sequence[Locked]) -> Mapping[str, list[Locked]]:
     """The packages in three parts: torch, what its CUDA build needs, and the rest."""
-    found: dict[str, list[Locked]] = {"torch": [], "cuda": [], "rest": []}
+    groups: dict[str, list[Locked]] = {"torch": [], "cuda": [], "rest": []}
     for package in packages:
         torch = package.name == "torch"
         cuda = _CUDA.match(package.name)
-        found["torch" if torch else "cuda" if cuda else "rest"].append(package)
-    return found
+        groups["torch" if torch else "cuda" if cuda else "rest"].append(package)
+    return groups
 
 
 def cpu_builds(version: str, wheels: Iterable[Path]) -> list[Locked]:

@@ -67,17 +67,17 @@ def results(
         for mutant in chosen:
             if mutant.module == name:
                 file.write_text(mutant.source)
-                found = outcome(tests, limit, log)
-                yield mutant, {"passed": "survived", "failed": "killed"}.get(found, found)
+                ending = outcome(tests, limit, log)
+                yield mutant, {"passed": "survived", "failed": "killed"}.get(ending, ending)
         file.write_text(original)
 
 
-def table(found: Sequence[tuple[Mutant, str]]) -> str:
+def table(outcomes: Sequence[tuple[Mutant, str]]) -> str:
     """A table with a row for each module."""
     kinds = ("killed", "survived", "timed out")
-    counts = Counter((mutant.module, kind) for mutant, kind in found)
+    counts = Counter((mutant.module, kind) for mutant, kind in outcomes)
     rows = [f"| module | {' | '.join(kinds)} |", "|---|--:|--:|--:|"]
-    for name in dict.fromkeys(mutant.module for mutant, _ in found):
+    for name in dict.fromkeys(mutant.module for mutant, _ in outcomes):
         cells = (str(counts[name, kind]) for kind in kinds)
         rows.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(rows)
@@ -100,21 +100,21 @@ def main() -> None:
         parser.error(f"no tests are known for {', '.join(sorted(unknown))}; see held_by.py")
     chosen, equivalent = drawn(modules, options.count, options.seed)
     out = None if options.json is None else options.json.resolve()
-    found = []
+    outcomes = []
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder).resolve()
         copy_of(REPOSITORY, scratch)
         load(scratch)
         for mutant, kind in results(chosen, scratch, options.timeout, options.near):
-            found.append((mutant, kind))
+            outcomes.append((mutant, kind))
             if kind != "killed":
                 print(f"{kind}: {mutant.module}:{mutant.line}: {mutant.change}", flush=True)
-    print(table(found))
-    print(f"{len(found)} mutants, and {equivalent} that are listed as equivalent")
+    print(table(outcomes))
+    print(f"{len(outcomes)} mutants, and {equivalent} that are listed as equivalent")
     if out is not None:
-        records = [asdict(mutant) | {"outcome": kind} for mutant, kind in found]
+        records = [asdict(mutant) | {"outcome": kind} for mutant, kind in outcomes]
         out.write_text(json.dumps([{**r, "source": None} for r in records], indent=1) + "\n")
-    raise SystemExit(any(kind == "survived" for _, kind in found))
+    raise SystemExit(any(kind == "survived" for _, kind in outcomes))
 
 
 if __name__ == "__main__":

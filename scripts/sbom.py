@@ -27,12 +27,12 @@ from lock import LOCKS, REPOSITORY, Locked, read
 _ROOT = "gcl-spec"
 
 
-def licences(found: Distribution) -> list[dict[str, Any]]:
+def licences(release: Distribution) -> list[dict[str, Any]]:
     """The licence that a package declares, by the first of four fields that it has.
 
     They are an SPDX expression, a name, classifiers, and the first line of the licence itself.
     """
-    declared = found.metadata
+    declared = release.metadata
     if expression := declared.get("License-Expression"):
         return [{"expression": expression}]
     name = (declared.get("License") or "").strip()
@@ -41,7 +41,7 @@ def licences(found: Distribution) -> list[dict[str, Any]]:
     classes = [c for c in declared.get_all("Classifier") or () if c.startswith("License ::")]
     if classes:
         return [{"license": {"name": c.rpartition(" :: ")[2]}} for c in classes]
-    for file in found.files or ():
+    for file in release.files or ():
         if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
             text = file.read_text() or ""
             return [{"license": {"name": text.strip().partition("\n")[0]}}]
@@ -69,8 +69,8 @@ def component(package: Locked, scope: str) -> dict[str, Any]:
     }
     if package.marker:
         built["properties"] = [{"name": "python:marker", "value": package.marker}]
-    found = installed(package)
-    if found is not None and (declared := licences(found)):
+    release = installed(package)
+    if release is not None and (declared := licences(release)):
         built["licenses"] = declared
     return built
 
@@ -78,10 +78,10 @@ def component(package: Locked, scope: str) -> dict[str, Any]:
 def installed(package: Locked) -> Distribution | None:
     """The package if this version is installed (torch's builds are one version)."""
     try:
-        found = distribution(package.name)
+        release = distribution(package.name)
     except PackageNotFoundError:
         return None
-    return found if found.version.partition("+")[0] == package.version else None
+    return release if release.version.partition("+")[0] == package.version else None
 
 
 def needs(name: str, extras: Sequence[str] = ()) -> set[str]:
@@ -98,11 +98,11 @@ def needs(name: str, extras: Sequence[str] = ()) -> set[str]:
 
 def reached(names: set[str]) -> set[str]:
     """These packages, and all that they need in turn."""
-    found: set[str] = set()
+    closure: set[str] = set()
     while names:
-        found |= names
-        names = {need for name in names for need in needs(name)} - found
-    return found
+        closure |= names
+        names = {need for name in names for need in needs(name)} - closure
+    return closure
 
 
 def graph(packages: Sequence[Locked]) -> list[dict[str, Any]]:

@@ -84,12 +84,12 @@ class Browser:
 
     def js(self, code: str) -> Any:
         """The value of an expression in the page."""
-        found = self.call(
+        answer = self.call(
             "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True
         )
-        if "exceptionDetails" in found:
-            raise RuntimeError(f"{code}: {found['exceptionDetails']}")
-        return found["result"].get("value")
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{code}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
 
     def until(self, code: str, what: str) -> None:
         """Wait until an expression is true."""

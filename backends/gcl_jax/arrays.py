@@ -23,10 +23,10 @@ class JaxArrays:
     def devices(self) -> Sequence[str]:
         """The devices of this process by platform and number, JAX's default first."""
         join_processes()  # before the first look at a device, which settles what JAX sees
-        found = [jax.local_devices()]
-        if found[0][0].platform != "cpu":
-            found.append(jax.local_devices(backend="cpu"))
-        return tuple(f"{d.platform}:{n}" for part in found for n, d in enumerate(part))
+        by_platform = [jax.local_devices()]
+        if by_platform[0][0].platform != "cpu":
+            by_platform.append(jax.local_devices(backend="cpu"))
+        return tuple(f"{d.platform}:{n}" for part in by_platform for n, d in enumerate(part))
 
     def from_numpy(self, x: npt.NDArray[Any], /, *, dtype: str, device: str) -> jax.Array:
         """An array of the same shape, of the dtype of that name, on `device`."""

@@ -26,8 +26,8 @@ def retrieval_metrics(
         metrics: T names.
     """
     with jax.enable_x64(scores_QC.dtype == jnp.float64):
-        found: jax.Array = _compiled(scores_QC, relevant_QC, left_out_QC, gains_QC, metrics)
-    return found
+        bands: jax.Array = _compiled(scores_QC, relevant_QC, left_out_QC, gains_QC, metrics)
+    return bands
 
 
 @partial(jax.jit, static_argnames="metrics")

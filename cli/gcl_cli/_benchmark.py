@@ -16,11 +16,11 @@ from gcl_spec.tasks.task import Task
 __all__ = ["Wanted", "evaluate_benchmark", "show_benchmark"]
 
 _MANY = 200_000
-"""Rows that a laptop holds in memory without a thought."""
+"""The number of rows up to which a laptop holds them in memory with ease."""
 
 
 class Wanted(NamedTuple):
-    """Which benchmark, where it lies, and whether M-BEIR's instructions are used."""
+    """A published benchmark, its folder, and whether M-BEIR's instructions are used."""
 
     benchmark: str
     data: Path
@@ -37,6 +37,9 @@ def evaluate_benchmark(
         load: gives the model; it is called when the benchmark has been read.
         json_path: where the figures go.
         trec: where runs and judgements go, a new folder.
+
+    Raises:
+        ConfigError: instructions are asked for, and the benchmark is not M-BEIR.
     """
     from gcl_spec.data.root import open_root
     from gcl_spec.evaluate.calibrations.rows import EncodedOnce
@@ -53,8 +56,8 @@ def evaluate_benchmark(
     root = open_root(wanted.data)
     if wanted.instructions and wanted.benchmark != "mbeir":
         raise ConfigError(f"--instructions on is for mbeir, not for {wanted.benchmark}")
-    found = format_of(wanted.benchmark)
-    read = mbeir.read(root, instructions=True) if wanted.instructions else found.read(root)
+    layout = format_of(wanted.benchmark)
+    read = mbeir.read(root, instructions=True) if wanted.instructions else layout.read(root)
     pictures = ParquetPictures(root)
     loaded = load()
     tasks, left_out = answerable(read, loaded.config.model.modalities)
@@ -62,7 +65,7 @@ def evaluate_benchmark(
         say(f"note: {note}", err=True)
     check_files(pictures, tasks)
     _say_rows(tasks, wanted.benchmark)
-    scores = {path: found for task in tasks for path, found in task.frame_scores.items()}
+    scores = {path: frames for task in tasks for path, frames in task.frame_scores.items()}
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:
         figures = measure(
             EncodedOnce(lambda items: encode_items(loaded, pictures, items, reporter, scores)),

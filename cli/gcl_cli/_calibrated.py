@@ -20,7 +20,14 @@ __all__ = [
 
 
 def need_calibrations(run: RunFolder) -> None:
-    """Refuse a run without calibrations, before its model is loaded."""
+    """Refuse a run without calibrations, before its model is loaded.
+
+    Args:
+        run: the run.
+
+    Raises:
+        UsageError: the run has no calibration.
+    """
     from gcl_spec.run.calibration_files import fitted_names
 
     if not fitted_names(run):

@@ -22,6 +22,9 @@ def runs_of_seeds(path: Path, *, alone: bool) -> list[Path]:
     Args:
         path: the folder.
         alone: no option is given that such a folder does not take.
+
+    Raises:
+        UsageError: the folder holds runs of several seeds, and `alone` is false.
     """
     runs = [] if manifest.stored(path, "config.toml") is not None else seed_folders(path)
     if runs and not alone:

@@ -26,7 +26,7 @@ __all__ = ["Small", "dims_option", "quantise_option", "small_vectors", "wanted_s
 
 
 class Small(NamedTuple):
-    """Which forms are measured beside float32, and the widths beside the whole one."""
+    """The forms that are measured beside float32, and the widths beside the whole one."""
 
     forms: tuple[str, ...]
     dims: tuple[int, ...]
@@ -65,7 +65,7 @@ def dims_option() -> Option:
 
 
 def wanted_small(quantise: Sequence[str] | None, dims: tuple[int, ...] | None) -> Small | None:
-    """What is to be measured; None where neither option is given.
+    """The forms and widths that are asked for; None where neither option is given.
 
     Raises:
         UsageError: a width is no whole number of bytes where bits are stored.
@@ -75,12 +75,12 @@ def wanted_small(quantise: Sequence[str] | None, dims: tuple[int, ...] | None) -
     if quantise is None and dims is None:
         return None
     forms = tuple(form for name in quantise or () for form in QUANTISED[name])
-    found = Small(forms, dims or ())
+    small = Small(forms, dims or ())
     try:
-        check_dims(found.dims, found.forms)
+        check_dims(small.dims, small.forms)
     except InputError as error:
         raise click.UsageError(f"--dims: {error}") from error
-    return found
+    return small
 
 
 def small_vectors(
@@ -107,15 +107,15 @@ def small_vectors(
     from gcl_spec.evaluate.small.curve import curve
     from gcl_spec.report.small_section import with_curve
 
-    found = curve(*searches, loaded.calibration, forms=small.forms, dims=small.dims)
-    found = replace(found, origin=tuple(origin.items()))
-    write_json(json_path, found.to_json())
-    _show(found)
-    text, shown = json.dumps(found.to_json()), partial(with_curve, curve=found)
+    hits_by_bytes = curve(*searches, loaded.calibration, forms=small.forms, dims=small.dims)
+    hits_by_bytes = replace(hits_by_bytes, origin=tuple(origin.items()))
+    write_json(json_path, hits_by_bytes.to_json())
+    _show(hits_by_bytes)
+    text, shown = json.dumps(hits_by_bytes.to_json()), partial(with_curve, curve=hits_by_bytes)
     keep(run, "small.json", text, shown, allow_unverified=allow_unverified)
 
 
-def _show(found: "Curve") -> None:
+def _show(hits_by_bytes: "Curve") -> None:
     """Print the tables of an evaluation in smaller forms."""
     from rich.console import Console
 
@@ -123,8 +123,8 @@ def _show(found: "Curve") -> None:
     from gcl_spec.report.tables import rich_table
 
     console = Console()
-    console.print(rich_table(curve_rows(found), "hit@10 by bytes a vector, percent"))
-    for rows in pair_rows(found):
+    console.print(rich_table(curve_rows(hits_by_bytes), "hit@10 by bytes a vector, percent"))
+    for rows in pair_rows(hits_by_bytes):
         console.print(rich_table(rows, "Global pool, percent"))
-    for line in meanings(found):
+    for line in meanings(hits_by_bytes):
         say(line)

@@ -17,7 +17,7 @@ __all__ = ["Asked", "check_stored", "evaluate_stored"]
 
 
 class Asked(NamedTuple):
-    """The arguments of the command."""
+    """The arguments of `gcl eval --embeddings`."""
 
     embeddings: Path
     run: Path | None
@@ -29,7 +29,14 @@ class Asked(NamedTuple):
 
 
 def check_stored(**others: object) -> None:
-    """Refuse options that stored rows do not have; `others` are their values by name."""
+    """Refuse options that stored rows do not have.
+
+    Args:
+        others: the values of these options by name; None where one is not given.
+
+    Raises:
+        UsageError: one of them is given.
+    """
     if any(value is not None for value in others.values()):
         raise click.UsageError(
             "--embeddings has no --against, --trec and --calibration; see gcl compare"
@@ -42,6 +49,11 @@ def evaluate_stored(asked: Asked, json_path: Path | None) -> None:
     Args:
         asked: the arguments.
         json_path: where everything goes as JSON.
+
+    Raises:
+        DataError: the rows are those of training data, or are calibrated, which only the tables of
+            a published benchmark take.
+        UsageError: the rows were embedded with another benchmark or without instructions.
     """
     from gcl_spec.evaluate.evaluation import evaluate
     from gcl_spec.evaluate.paper import COLUMNS
@@ -81,18 +93,20 @@ def _check_model(asked: Asked, stored: Embeddings) -> None:
     from gcl_spec.run.to_embed import maker_of
 
     assert asked.run is not None
-    config, found = read_run(asked.run, step=asked.step, allow_unverified=asked.allow_unverified)
+    config, checkpoint = read_run(
+        asked.run, step=asked.step, allow_unverified=asked.allow_unverified
+    )
     there = stored.manifest.maker
     name = there.calibration.partition(" ")[0]
     run = RunFolder.open(asked.run, allow_unverified=asked.allow_unverified)
     own = maker_of(
         config,
-        found.state,
+        checkpoint.state,
         asked.run.resolve().name,
         backend="",
         dtype=there.dtype,
         size=there.size,
-        calibration=calibration_of(run, name, found) if name else None,
+        calibration=calibration_of(run, name, checkpoint) if name else None,
     )
     own.refuse_other_model(there, str(asked.embeddings))
 

@@ -23,6 +23,9 @@ def check_alone(
         calibration: the value of --calibration.
         sweep, quantise, dims: the values of these options.
         others: the values of other options by name.
+
+    Raises:
+        UsageError: an option is given that goes with neither, or all calibrations are asked for.
     """
     small = {"quantise": quantise, "dims": dims}
     alone = ["sweep"] if sweep else [name for name, value in small.items() if value is not None]
@@ -66,14 +69,14 @@ def sweep_pools(
 
     where = None if data is None else str(data)
     with open_progress() as reporter:
-        found, bad = sweep_run(loaded, reporter, data=where, calibration=calibration)
-    write_json(json_path, found.to_json())
+        sweep, bad = sweep_run(loaded, reporter, data=where, calibration=calibration)
+    write_json(json_path, sweep.to_json())
     for reason in bad[:3]:
         say(f"warning: left out: {reason}", err=True)
     if len(bad) > 3:
         say(f"warning: left out: {len(bad) - 3} more", err=True)
-    Console().print(rich_table(sweep_rows(found), "Pools by composition, percent"))
-    for line in summary(found):
+    Console().print(rich_table(sweep_rows(sweep), "Pools by composition, percent"))
+    for line in summary(sweep):
         say(line)
-    text, shown = json.dumps(found.to_json()), partial(with_sweep, sweep=found)
+    text, shown = json.dumps(sweep.to_json()), partial(with_sweep, sweep=sweep)
     keep(run, "sweep.json", text, shown, allow_unverified=allow_unverified)

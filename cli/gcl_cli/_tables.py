@@ -54,10 +54,10 @@ def show_comparison(report: Report, other: Report, other_name: str, name: str) -
     if other_name == name:
         both = {"other": other, "this": report}
     Console().print(rich_table(comparison_rows(both), "hit@10 in percent"))
-    for pool, found in tests.items():
+    for pool, test in tests.items():
         say(
-            f"{pool} average: {100 * found.difference:+.1f} points over {found.queries} queries, "
-            f"of which {found.changed} differ, "
-            f"95 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f} (paired t), "
-            f"p = {found.p_value:.4f} (permutation)"
+            f"{pool} average: {100 * test.difference:+.1f} points over {test.queries} queries, "
+            f"of which {test.changed} differ, "
+            f"95 % interval {100 * test.low:+.1f} to {100 * test.high:+.1f} (paired t), "
+            f"p = {test.p_value:.4f} (permutation)"
         )

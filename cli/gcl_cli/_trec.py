@@ -27,7 +27,7 @@ def check_trec(path: Path | None) -> None:
 
 @contextmanager
 def trec_folder(path: Path | None, tasks: Sequence[Task]) -> "Iterator[TrecFolder | None]":
-    """What writes the files of an evaluation; they appear together when the block ends well.
+    """Give the block what writes TREC's files; they appear together when the block ends well.
 
     Args:
         path: the folder; None where none is wanted.

@@ -1,7 +1,6 @@
 """`gcl ablate`."""
 
 import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from gcl_cli._ablation_files import write_ablation
 from gcl_cli._json import write_json
 from gcl_cli._options import (
     PATH,
@@ -29,12 +29,13 @@ from gcl_spec.train.signals import caught, interrupted
 
 if TYPE_CHECKING:
     from gcl_spec.ablate.ablation import Ablation
-    from gcl_spec.evaluate.ablated import AblationRow
+    from gcl_spec.config.options import Config
 
 __all__ = ["command"]
 
 Run: TypeAlias = Callable[[Any, Any, str | None], int]
-"""Trains by a backend, with a reporter, on a device; the number of trainings that failed."""
+"""A function that trains with a backend, a reporter and a device, and returns how many trainings
+failed."""
 
 _RECIPE = "lite-gcl"
 _START = "lite-clip"
@@ -66,7 +67,8 @@ _START = "lite-clip"
     "scales",
     multiple=True,
     metavar="S|learned",
-    help="1 / temperature; repeatable.  [default: 100, 16, learned]",
+    help="1 / temperature; repeatable.  [default: 100, 16, learned; --family: 7, 16, 50, 100, "
+    "learned]",
 )
 @click.option(
     "--calibration",
@@ -160,36 +162,53 @@ def command(
     from gcl_spec.ablate.ablation import Ablation
     from gcl_spec.ablate.cells import OBJECTIVES, SCALES
 
-    if recipe is not None and config_path is not None:
-        raise ConfigError("give --recipe or --config, not both")
-    if start is not None and init is not None:
-        raise ConfigError("cells begin from a training of --start or from --init, not from both")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ConfigError("gcl ablate is one process; begin the same command several times instead")
+    _check(recipe, config_path, start, init)
     check_writable(json_path)
+    train = partial(_train, out, backend, device)
     chosen = tuple(name for name in calibrations or ("cfu+bank",) if name != "none")
     if _is_family(of_family, (recipe, config_path, start, init, *objectives, reference != "gcl")):
-        of_family["choose_on"] = str(of_family["choose_on"] or "")
         of_family = {**of_family, "scales": scales, "seeds": seeds, "calibrations": chosen}
         asked = Asked(overrides=overrides, out=out, json_path=json_path, show=show, **of_family)
-        _end(compare_family(asked, partial(_train, out, backend, device)), out)
+        _end(compare_family(asked, train), out)
         return
-    used = None if config_path is not None else recipe or _RECIPE
-    base = toml.load(recipe=used, path=config_path, overrides=overrides)
-    if start is None and init is None and base.model.kind == "lite":
-        start = _START
-    first = None if start is None else toml.load(recipe=start, path=None, overrides=overrides)
+    base, first = _options(recipe, config_path, overrides, start, init)
     ablation = Ablation(
         out, base, objectives or OBJECTIVES, scales or SCALES, seeds, chosen, first, init
     )
     failed = 0
     if not show:
         ablation.cells()  # a wrong name is said before a framework is loaded
-        failed = _train(
-            out, backend, device, lambda *how: len(ablation.run(*how[:2], device=how[2]))
-        )
+        failed = train(lambda *how: len(ablation.run(*how[:2], device=how[2])))
     _show(ablation, reference, json_path)
     _end(failed, out)
+
+
+def _check(
+    recipe: str | None, config_path: Path | None, start: str | None, init: Path | None
+) -> None:
+    """Refuse options that exclude each other, and several processes of one command."""
+    if recipe is not None and config_path is not None:
+        raise ConfigError("give --recipe or --config, not both")
+    if start is not None and init is not None:
+        raise ConfigError("cells begin from a training of --start or from --init, not from both")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("gcl ablate is one process; begin the same command several times instead")
+
+
+def _options(
+    recipe: str | None,
+    config_path: Path | None,
+    overrides: Sequence[str],
+    start: str | None,
+    init: Path | None,
+) -> "tuple[Config, Config | None]":
+    """The options of all trainings, and of the training before them, where there is one."""
+    used = None if config_path is not None else recipe or _RECIPE
+    base = toml.load(recipe=used, path=config_path, overrides=overrides)
+    if start is None and init is None and base.model.kind == "lite":
+        start = _START
+    first = None if start is None else toml.load(recipe=start, path=None, overrides=overrides)
+    return base, first
 
 
 def _end(failed: int, out: Path) -> None:
@@ -199,7 +218,10 @@ def _end(failed: int, out: Path) -> None:
 
 
 def _is_family(of_family: dict[str, Any], others: Sequence[object]) -> bool:
-    """Is the family asked for? Takes the flag out, and refuses what does not go with it."""
+    """Is the family asked for? Takes the flag out, and refuses what does not go with it.
+
+    A path of --choose-on becomes the text that `Asked` takes.
+    """
     if not of_family.pop("family"):
         given = [name for name, value in of_family.items() if value]
         if given:
@@ -213,11 +235,12 @@ def _is_family(of_family: dict[str, Any], others: Sequence[object]) -> bool:
             "--start, --init, --objective and --reference; --candidate adds a "
             "setting, and --set an option of all"
         )
+    of_family["choose_on"] = str(of_family["choose_on"] or "")
     return True
 
 
 def _train(out: Path, backend: str, device: str | None, run: Run) -> int:
-    """Train what is not done, by `run` of a backend, a reporter and a device; what failed."""
+    """Call `run`, which trains what is not done, and return how many trainings failed."""
     from gcl_spec.progress import open_progress
 
     with caught() as stop:
@@ -249,35 +272,5 @@ def _show(ablation: "Ablation", reference: str, json_path: Path | None) -> None:
     console.print(rich_table(geometry_rows(rows), "The space"))
     write_json(json_path, {"rows": [row.to_json() for row in rows]})
     if ablation.out.is_dir():
-        _write(ablation.out, rows, reference)
+        write_ablation(ablation.out, rows, reference)
         say(f"page: {ablation.out / 'ablation.html'}")
-
-
-def _write(out: Path, rows: "Sequence[AblationRow]", reference: str) -> None:
-    """Write the page, the figure, and the rows as Markdown and JSON."""
-    import json
-
-    from gcl_spec._files.atomic import atomic_write
-    from gcl_spec.report.ablation_page import ablation_page, figure
-    from gcl_spec.report.ablation_tables import (
-        ablation_rows,
-        geometry_rows,
-        legend,
-        markdown,
-        titles,
-    )
-
-    words = shlex.join(["gcl", *(word for word in sys.argv[1:] if word != "--show")])
-    tables = [f"    {words}\n"]
-    for name, title in titles(rows).items():
-        tables.append(f"hit@10, {title}:\n\n{markdown(ablation_rows(rows, name))}")
-    tables.append(f"{legend(reference)}\n")
-    tables.append(f"The space:\n\n{markdown(geometry_rows(rows))}")
-    for file_name, text in {
-        "ablation.html": ablation_page(out.name, words, rows, reference),
-        "ablation.svg": figure(rows, alone=True),
-        "ablation.md": "\n".join(tables),
-        "ablation.json": json.dumps({"rows": [row.to_json() for row in rows]}, indent=1),
-    }.items():
-        with atomic_write(out / file_name) as file:
-            file.write(text.encode(errors="backslashreplace"))

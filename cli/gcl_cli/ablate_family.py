@@ -23,7 +23,7 @@ REFERENCES = ("clip", "gcl")
 
 
 class Asked(NamedTuple):
-    """What the command was asked for; empty sequences stand for the defaults."""
+    """The arguments of `gcl ablate --family`; empty sequences stand for the defaults."""
 
     candidates: Sequence[str]
     own: Sequence[str]
@@ -40,7 +40,7 @@ class Asked(NamedTuple):
 
 
 def families_of(asked: Asked) -> "dict[str, Family]":
-    """The comparison in each regime; errors as `gcl_spec.ablate.family.family_of`."""
+    """The comparison in each regime, by its name; `family_of` raises the same errors."""
     from gcl_spec.ablate.candidates import chosen
     from gcl_spec.ablate.family import REGIMES, SCALES, family_of
 
@@ -89,8 +89,8 @@ def compare_family(
 
         failed = train(run)
     words = shlex.join(["gcl", *(word for word in sys.argv[1:] if word != "--show")])
-    found = {name: _show(name, family, words) for name, family in families.items()}
-    write_json(asked.json_path, {"regimes": found})
+    regimes = {name: _show(name, family, words) for name, family in families.items()}
+    write_json(asked.json_path, {"regimes": regimes})
     return failed
 
 

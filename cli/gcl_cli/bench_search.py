@@ -93,13 +93,17 @@ def _report(json_path: Path | None, shape: tuple[int, int], results: Results) ->
     """Write what was measured of C rows of width D, and show it."""
     from gcl_spec.bench.suite import machine
 
-    found, (rows, width) = [], shape
+    measurements, (rows, width) = [], shape
     for case, answer in results:
         settings = {**asdict(case), "rows": rows, "width": width}
         del settings["path"]
-        found.append({**settings, "error": answer.get("error", ""), **answer.get("found", {})})
+        measurements.append(
+            {**settings, "error": answer.get("error", ""), **answer.get("found", {})}
+        )
     try:
-        write_json(json_path, {"schema": 1, "machine": machine(), "results": found}, indent=2)
+        write_json(
+            json_path, {"schema": 1, "machine": machine(), "results": measurements}, indent=2
+        )
     finally:
         _show(f"{results[0][0].queries} queries, {rows} rows, d = {width}", results)
 
@@ -114,14 +118,14 @@ def _show(title: str, results: Results) -> None:
     case = results[0][0]
     table = [["backend", "s", "products", "cpu", "MB", "cut"]]
     for each, answer in results:
-        found = answer.get("found")
-        if found is None:
+        figures = answer.get("found")
+        if figures is None:
             table.append([each.backend, "-", "-", "-", "-", "-"])
             continue
-        numbers = [f"{median(found['search_s']):.2f}"]
-        numbers += [f"{found[name]:.2f}" for name in ("products", "cpu_products")]
-        memory = f"{found['peak_mb']:,.0f} ({found['rise_mb']:,.0f})"
-        table.append([each.backend, *numbers, memory, str(found["cut"])])
+        numbers = [f"{median(figures['search_s']):.2f}"]
+        numbers += [f"{figures[name]:.2f}" for name in ("products", "cpu_products")]
+        memory = f"{figures['peak_mb']:,.0f} ({figures['rise_mb']:,.0f})"
+        table.append([each.backend, *numbers, memory, str(figures["cut"])])
     console = Console()
     about = f"k = {case.k}, {case.threads} threads, --memory {case.memory}"
     console.print(rich_table(table, f"{title}, {about}"))

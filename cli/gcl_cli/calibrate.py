@@ -1,7 +1,8 @@
 """`gcl calibrate`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from gcl_cli._options import (
     step_option,
 )
 from gcl_cli.lines import say
+
+if TYPE_CHECKING:
+    from gcl_spec.run.calibrated import Fitted
 
 __all__ = ["command"]
 
@@ -73,7 +77,7 @@ def command(
 
     `gcl eval RUN --calibration NAME` uses one, and --calibration all compares them.
     """
-    from gcl_spec.evaluate.calibrations.known import check_name, meaning
+    from gcl_spec.evaluate.calibrations.known import check_name
     from gcl_spec.progress import open_progress
     from gcl_spec.run.calibrated import calibrate
     from gcl_spec.run.folder import RunFolder
@@ -97,6 +101,13 @@ def command(
             most=rows,
             names=names,
         )
+    _show(fitted, names, has_queries=queries is not None)
+
+
+def _show(fitted: "Fitted", names: Sequence[str], *, has_queries: bool) -> None:
+    """Say which rows were left out, what each calibration does, and what it is fitted on."""
+    from gcl_spec.evaluate.calibrations.known import meaning
+
     for reason in fitted.bad[:3]:
         say(f"warning: left out: {reason}", err=True)
     if len(fitted.bad) > 3:
@@ -107,7 +118,7 @@ def command(
     if not fitted.rows:
         say(f"made of the run's own numbers: {fitted.files[0].parent}")
         return
-    asked = f"; queries: {_counts(fitted.queries)}" if queries is not None else ""
+    asked = f"; queries: {_counts(fitted.queries)}" if has_queries else ""
     say(f"fitted on {_counts(fitted.rows)}{asked}: {fitted.files[0].parent}")
 
 

@@ -63,10 +63,10 @@ def command(
     check_writable(json_path)
     every = []
     for path in paths:
-        found, notes = scores_at(
+        scores, notes = scores_at(
             path, metric=metric or "hit@10", qrels=qrels, allow_unverified=allow_unverified
         )
-        every.append(found)
+        every.append(scores)
         for note in notes:
             say(f"note: {note}", err=True)
     differences = compare(every[0], every[1:], every[0].chosen(metric, pool))
@@ -114,9 +114,9 @@ def _show_columns(
 
     console = Console()
     columns = list(dict.fromkeys(one.column for one in differences))
-    for (other, column), found in groupby(differences, key=lambda one: (one.other, one.column)):
+    for (other, column), group in groupby(differences, key=lambda one: (one.other, one.column)):
         title = f"{called[other]} against {called[every[0].name]}, {column}, percent"
-        console.print(rich_table(difference_rows(list(found)), title))
+        console.print(rich_table(difference_rows(list(group)), title))
     if any(one.runs for one in every):
         rows = mean_rows(every, [called[one.name] for one in every], columns)
         console.print(rich_table(rows, "mean +- deviation over seeds"))
@@ -131,9 +131,11 @@ def _show_compositions(called: Mapping[str, str], averages: Sequence["Difference
     from gcl_spec.report.tables import rich_table
 
     for (first, other), group in groupby(averages, key=lambda one: (one.first, one.other)):
-        found, names = list(group), (called[first], called[other])
-        rows = composition_rows(found)
-        title = f"{names[1]} against {names[0]}, {len(rows) - 1} of {len(found)} compositions"
+        compositions, names = list(group), (called[first], called[other])
+        rows = composition_rows(compositions)
+        title = (
+            f"{names[1]} against {names[0]}, {len(rows) - 1} of {len(compositions)} compositions"
+        )
         Console().print(rich_table(rows, f"{title}, hit@10, percent"))
-        for line in composition_lines(found, names):
+        for line in composition_lines(compositions, names):
             say(line)

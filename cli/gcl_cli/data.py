@@ -60,11 +60,11 @@ def check(
     config = toml.load(recipe=recipe, path=config_path, overrides=overrides)
     config = replace(config, data=replace(config.data, path=path))
     with open_progress() as reporter:
-        found = check_data(config, sample=sample, seed=seed, reporter=reporter)
-    problems = found.problems(config.data.max_bad)
-    write_json(json_path, {**found.to_json(), "problems": problems}, indent=1)
-    _show(found)
-    for note in found.notes:
+        findings = check_data(config, sample=sample, seed=seed, reporter=reporter)
+    problems = findings.problems(config.data.max_bad)
+    write_json(json_path, {**findings.to_json(), "problems": problems}, indent=1)
+    _show(findings)
+    for note in findings.notes:
         say(f"note: {note}")
     for problem in problems:
         say(f"to mend: {problem}")
@@ -73,58 +73,58 @@ def check(
     say("nothing must be mended")
 
 
-def _show(found: "Findings") -> None:
+def _show(findings: "Findings") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    say(f"{found.looked_at:,} of {found.samples:,} samples of {found.name}")
+    say(f"{findings.looked_at:,} of {findings.samples:,} samples of {findings.name}")
     table = Table(box=SIMPLE_HEAD)
     table.add_column("")
     table.add_column("number", justify="right")
     table.add_column("share", justify="right")
-    for name, count, whole in _rows(found):
+    for name, count, whole in _rows(findings):
         share = f"{count / whole:.2%}" if whole else ""
         table.add_row(name, f"{count:,}", share)
     Console().print(table)
-    batch = found.batch_size
+    batch = findings.batch_size
     same, picture = "query's concept or caption", "picture"
-    if any("target_" in name for name in found.contents):  # composed triplets
+    if any("target_" in name for name in findings.contents):  # composed triplets
         same, picture = "whole query or its target", "target's picture"
     for name, rate in (
-        (f"the {same} (training masks them)", found.negatives.masked),
-        (f"its {picture}, but neither", found.negatives.left),
+        (f"the {same} (training masks them)", findings.negatives.masked),
+        (f"its {picture}, but neither", findings.negatives.left),
     ):
         say(
             f"of a query's {batch - 1:,} negatives in a batch of {batch:,}, {rate:.4%} share "
             f"{name}: {(batch - 1) * rate:.3g} of them"
         )
-    for bad in found.bad[:_SHOWN]:
+    for bad in findings.bad[:_SHOWN]:
         reason = bad.reason if bad.reason.startswith(bad.place) else f"{bad.place}: {bad.reason}"
         say(f"bad: {reason}")
-    if len(found.bad) > _SHOWN:
-        say(f"and {len(found.bad) - _SHOWN} more; --json writes all")
+    if len(findings.bad) > _SHOWN:
+        say(f"and {len(findings.bad) - _SHOWN} more; --json writes all")
 
 
-def _rows(found: "Findings") -> list[tuple[str, int, int]]:
+def _rows(findings: "Findings") -> list[tuple[str, int, int]]:
     """The name of each finding, its number, and of how many."""
-    looked = found.looked_at
+    looked = findings.looked_at
     contents = [
-        ("image and caption", found.both, looked),
-        ("image only", found.image_only, looked),
-        ("caption only", found.text_only, looked),
+        ("image and caption", findings.both, looked),
+        ("image only", findings.image_only, looked),
+        ("caption only", findings.text_only, looked),
     ]
-    if not {*found.contents} <= {"image", "text", "image+text"}:
-        contents = [(" and ".join(n.split("+")), c, looked) for n, c in found.contents.items()]
+    if not {*findings.contents} <= {"image", "text", "image+text"}:
+        contents = [(" and ".join(n.split("+")), c, looked) for n, c in findings.contents.items()]
     return [
         *contents,
-        ("bad: malformed or unreadable", len(found.bad), looked),
-        ("  of these over the limit of pixels", found.huge, looked),
-        ("pixels of the largest picture", found.largest, 0),
-        ("with a caption of another sample", found.repeated_captions, looked),
-        ("with the picture of another sample", found.repeated_images, looked),
-        (f"captions over {found.max_tokens} tokens, cut", found.truncated, found.captions),
-        ("captions of fewer than 3 letters", found.near_empty, found.captions),
-        ("with a picture of an evaluation task", found.overlap_images, looked),
-        ("with a caption of an evaluation task", found.overlap_captions, looked),
+        ("bad: malformed or unreadable", len(findings.bad), looked),
+        ("  of these over the limit of pixels", findings.huge, looked),
+        ("pixels of the largest picture", findings.largest, 0),
+        ("with a caption of another sample", findings.repeated_captions, looked),
+        ("with the picture of another sample", findings.repeated_images, looked),
+        (f"captions over {findings.max_tokens} tokens, cut", findings.truncated, findings.captions),
+        ("captions of fewer than 3 letters", findings.near_empty, findings.captions),
+        ("with a picture of an evaluation task", findings.overlap_images, looked),
+        ("with a caption of an evaluation task", findings.overlap_captions, looked),
     ]

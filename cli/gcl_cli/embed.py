@@ -1,5 +1,6 @@
 """`gcl embed`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,11 @@ from gcl_spec.run.to_embed import Described
 from gcl_spec.run.videos import batch_size
 
 if TYPE_CHECKING:
+    from gcl_spec.backend import World
     from gcl_spec.embed.manifest import Manifest
+    from gcl_spec.embed.work import Work
+    from gcl_spec.evaluate.calibrations.known import Chain
+    from gcl_spec.run.checkpoint import Found
 
 __all__ = ["command"]
 
@@ -125,41 +130,61 @@ def _embed(
     from gcl_spec import registry
     from gcl_spec.embed.encode_entries import EntryEncoder
     from gcl_spec.embed.work import Work
-    from gcl_spec.progress import open_progress
-    from gcl_spec.run.calibration_files import to_apply
-    from gcl_spec.run.folder import RunFolder
     from gcl_spec.run.loaded import read_run
     from gcl_spec.run.ray_engine import Job, RayEngine
     from gcl_spec.run.to_embed import data_of, local_config, maker_of
-    from gcl_spec.train.heartbeat import watched
 
     (dtype, size, calibration), (backend, device, step) = stored, used
-    config, found = read_run(run, overrides, step=step, allow_unverified=allow_unverified)
+    config, checkpoint = read_run(run, overrides, step=step, allow_unverified=allow_unverified)
     fitted = None
     if calibration is not None:
-        folder = RunFolder.open(run, allow_unverified=allow_unverified)
-        fitted = to_apply(folder, calibration, found, dtype)
+        fitted = _fitted(run, checkpoint, calibration, dtype, allow_unverified)
     data = data_of(config, described, roles=fitted is not None)
-    maker = maker_of(config, found.state, run.resolve().name, backend=backend, dtype=dtype,
+    maker = maker_of(config, checkpoint.state, run.resolve().name, backend=backend, dtype=dtype,
                      size=size, calibration=fitted)  # fmt: skip
     made = registry.load_training(backend)
     chosen = registry.choose_device(made, device)
-    trainer = made.trainer(local_config(config), device=chosen, state=found.state)
+    trainer = made.trainer(local_config(config), device=chosen, state=checkpoint.state)
     apply = None if fitted is None else fitted.apply_to_parts
-    model = config.model.modalities
-    encoder = EntryEncoder(trainer, data.collate, model, batch_size(config), apply)
-    about = data.described.to_json()
+    encoder = EntryEncoder(
+        trainer, data.collate, config.model.modalities, batch_size(config), apply
+    )
     job = Job(run.resolve(), data.described, config, overrides, step, allow_unverified,
               backend, device, size, dtype, calibration)  # fmt: skip
     engine = None if ray is None else RayEngine(job, *ray)
+    about = data.described.to_json()
     work = Work(data.listing, encoder, data.contents, maker, out, about, engine)
-    with watched(trainer.world, config.train.timeout), open_progress() as reporter:
-        if trainer.world.rank == 0:
-            for note in data.notes:
-                reporter.say(f"note: {note}")
-        written = work.run(trainer.world, reporter)
+    written = _carry_out(work, trainer.world, config.train.timeout, data.notes)
     if written is not None:
         _show(written, out)
+
+
+def _fitted(
+    run: Path, checkpoint: "Found", calibration: str, dtype: str, allow_unverified: bool
+) -> "Chain":
+    """The calibration of a run by its name, to be applied to rows of this dtype."""
+    from gcl_spec.run.calibration_files import to_apply
+    from gcl_spec.run.folder import RunFolder
+
+    folder = RunFolder.open(run, allow_unverified=allow_unverified)
+    return to_apply(folder, calibration, checkpoint, dtype)
+
+
+def _carry_out(
+    work: "Work", world: "World", timeout: float, notes: Iterable[str]
+) -> "Manifest | None":
+    """Say the notes on the data, and compute what is not stored yet.
+
+    Only the first process gets the manifest of the whole folder; it is None in all others.
+    """
+    from gcl_spec.progress import open_progress
+    from gcl_spec.train.heartbeat import watched
+
+    with watched(world, timeout), open_progress() as reporter:
+        if world.rank == 0:
+            for note in notes:
+                reporter.say(f"note: {note}")
+        return work.run(world, reporter)
 
 
 def _show(written: "Manifest", out: Path) -> None:

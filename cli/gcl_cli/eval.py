@@ -132,10 +132,8 @@ def command(
     check_writable(json_path)
     check_trec(trec)
     small = wanted_small(quantise, dims)
-    check_alone(
-        calibration, sweep=sweep, quantise=quantise, dims=dims, benchmark=benchmark, trec=trec,
-        embeddings=embeddings, against=against,
-    )  # fmt: skip
+    others = {"benchmark": benchmark, "trec": trec, "embeddings": embeddings, "against": against}
+    check_alone(calibration, sweep=sweep, quantise=quantise, dims=dims, **others)
     if embeddings is not None:
         check_stored(against=against, trec=trec, calibration=calibration)
         asked = Asked(embeddings, run, data, benchmark, instructions, step, allow_unverified)
@@ -143,19 +141,37 @@ def command(
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'.")
-    plain = _Model(backend, device, allow_unverified)
-    model = plain._replace(step=step, calibration=calibration)
+    model = _Model(backend, device, allow_unverified, step, calibration)
     if runs := runs_of_seeds(run, alone=not (sweep or small or benchmark or trec or against)):
         _every_seed(runs, data, model, json_path)
-        return
-    if benchmark is None and instructions == "on":
+    else:
+        given = _Given(data, benchmark, instructions == "on", sweep, small, trec, against)
+        _one_run(run, model, given, json_path)
+
+
+class _Given(NamedTuple):
+    """The values of the options that say what is evaluated of one run."""
+
+    data: Path | None
+    benchmark: str | None
+    instructions: bool
+    sweep: bool
+    small: Small | None
+    trec: Path | None
+    against: Path | None
+
+
+def _one_run(run: Path, model: "_Model", given: _Given, json_path: Path | None) -> None:
+    """Choose the kind of evaluation that was asked for, and carry it out."""
+    data, benchmark, instructions, sweep, small, trec, against = given
+    if benchmark is None and instructions:
         raise click.UsageError("--instructions on is for --benchmark mbeir")
     if sweep:
-        loaded = model.load(run)
-        sweep_pools(run, loaded, data, calibration, json_path, allow_unverified=allow_unverified)
+        loaded, unverified = model.load(run), model.allow_unverified
+        sweep_pools(run, loaded, data, model.calibration, json_path, allow_unverified=unverified)
     elif small:
         _small_vectors(run, data, model, small, json_path)
-    elif calibration == "all":
+    elif model.calibration == "all":
         if benchmark is not None or against is not None or trec is not None:
             raise click.UsageError("--calibration all has no --benchmark, --against and --trec")
         reports = _calibrations(run, data, model)
@@ -164,11 +180,10 @@ def command(
     elif benchmark is not None:
         if data is None or against is not None:
             raise click.UsageError("--benchmark needs --data DIR, and has no --against")
-        wanted = Wanted(benchmark, data, instructions == "on")
+        wanted = Wanted(benchmark, data, instructions)
         evaluate_benchmark(wanted, lambda: model.load(run), json_path, trec)
     else:
-        other = None if against is None else (against, plain)
-        _one_run(run, data, model, json_path, trec, other)
+        _plain_report(run, model, given, json_path)
 
 
 def _every_seed(
@@ -177,10 +192,8 @@ def _every_seed(
     """Show mean +- deviation over runs that differ in their seed, and write their reports."""
     if model.calibration == "all":
         every = {path.name: _calibrations(path, data, model) for path in runs}
-        found: object = {
-            name: {"calibrations": to_json(reports)} for name, reports in every.items()
-        }
-        write_json(json_path, {"seeds": found})
+        seeds = {name: {"calibrations": to_json(reports)} for name, reports in every.items()}
+        write_json(json_path, {"seeds": seeds})
         show_calibrations_of_seeds(list(every.values()))
         return
     reports = {path.name: _evaluate(path, data, model) for path in runs}
@@ -215,21 +228,15 @@ def _small_vectors(
         )  # fmt: skip
 
 
-def _one_run(
-    run: Path,
-    data: Path | None,
-    model: "_Model",
-    json_path: Path | None,
-    trec: Path | None,
-    against: "tuple[Path, _Model] | None",
-) -> None:
+def _plain_report(run: Path, model: "_Model", given: _Given, json_path: Path | None) -> None:
     """Show and write the report of a run, beside another one where that is given."""
-    other = None if against is None else _other(against[0], data, against[1])
-    report = _evaluate(run, data, model, trec)
+    against, plain = given.against, model._replace(step="newest", calibration=None)
+    other = None if against is None else _other(against, given.data, plain)
+    report = _evaluate(run, given.data, model, given.trec)
     write_json(json_path, report.to_json())
     show_report(report)
     if other is not None and against is not None:
-        show_comparison(report, other, against[0].name, run.name)
+        show_comparison(report, other, against.name, run.name)
 
 
 def _evaluate(run: Path, data: Path | None, model: "_Model", trec: Path | None = None) -> Report:
@@ -244,7 +251,7 @@ def _evaluate(run: Path, data: Path | None, model: "_Model", trec: Path | None =
 def _searches(
     loaded: LoadedRun, data: Path | None, trec: Path | None = None
 ) -> "Iterator[tuple[Encode, Sequence[Task], TrecFolder | None]]":
-    """What encodes items of tasks, the tasks at `data`, and what writes TREC's files of them."""
+    """Give the block a function that encodes items, the tasks, and the writer of TREC's files."""
     from gcl_spec.progress import open_progress
     from gcl_spec.run.loaded import encode_items, vector_searches
     from gcl_spec.run.searches import searches_of
@@ -262,7 +269,7 @@ def _searches(
 
 
 class _Model(NamedTuple):
-    """How the model of a run is loaded; see `load_run`."""
+    """The arguments with which `load_run` loads the model of a run."""
 
     backend: str
     device: str | None
@@ -271,7 +278,7 @@ class _Model(NamedTuple):
     calibration: str | None = None
 
     def load(self, run: Path) -> LoadedRun:
-        """The model."""
+        """Load the model of a run."""
         return load_run(run, **self._asdict())
 
 

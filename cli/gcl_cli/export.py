@@ -99,10 +99,10 @@ def _export_onnx(
         calibration=calibration,
         int8=searches,
     )
-    for found in made.parities:
+    for parity in made.parities:
         say(
-            f"{found.modality}.onnx: {found.rows} rows within {found.largest_difference:.1e} "
-            f"of the run's own, cosine at least {found.smallest_cosine:.7f}"
+            f"{parity.modality}.onnx: {parity.rows} rows within {parity.largest_difference:.1e} "
+            f"of the run's own, cosine at least {parity.smallest_cosine:.7f}"
         )
     for small in made.quantised:
         before, after = small.megabytes

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from gcl_cli._index_shown import show_duplicates, show_index
 from gcl_cli._json import write_json
 from gcl_cli._options import (
     PATH,
@@ -23,8 +24,6 @@ from gcl_spec._files.atomic import check_writable
 from gcl_spec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gcl_spec.index import Index
-    from gcl_spec.index.build import Asked
     from gcl_spec.index.items import Added
     from gcl_spec.index.used import Used
 
@@ -136,36 +135,48 @@ def command(
     content replaces it. What cannot be read is counted and listed. The same command goes on after
     Ctrl-C or a kill, which lose at most the last 2,048 items.
     """
-    from gcl_spec.index.build import Asked
     from gcl_spec.index.used import Used
 
     _check_overrides(overrides)
     used = Used(backend, device, step, allow_unverified, overrides)
     if len(paths) == 2 and not (check or duplicates or deleted or store):
-        if out is None:
-            raise ConfigError("name the index: gcl index RUN DATA --out INDEX")
-        asked = Asked(paths[1], kind, benchmark or "", prefix, update)
-        check_writable(json_path)
-        done = _add(Path(paths[0]), asked, out, used, (dtype, rescore), calibrations)
-        _tell([done], json_path)
-        _show(out, measure=False)
+        source = (paths[1], kind, benchmark or "", prefix, update)
+        _add(Path(paths[0]), source, out, used, (dtype, rescore), calibrations, json_path)
         return
     if len(paths) != 1 or out is not None:
         raise ConfigError("give RUN DATA --out INDEX, or INDEX alone with what is to be done")
     if json_path is not None and not update:
         raise ConfigError("--json is for what is added, or followed with --update")
-    index = Path(paths[0])
-    if deleted:
-        _delete(index, deleted)
-    if update:
+    wanted = _Wanted(deleted, update, least if duplicates else None, store, check)
+    _tend(Path(paths[0]), wanted, moved, used, json_path)
+
+
+class _Wanted(NamedTuple):
+    """What is to be done with an index that is there, in the order in which it is done."""
+
+    deleted: Sequence[str]
+    update: bool
+    least: float | None
+    """The score of duplicates, where they are asked for."""
+    store: str | None
+    check: bool
+
+
+def _tend(
+    index: Path, wanted: _Wanted, moved: Path | None, used: "Used", json_path: Path | None
+) -> None:
+    """Do what is wanted with an index that is there; show it where nothing else is wanted."""
+    if wanted.deleted:
+        _delete(index, wanted.deleted)
+    if wanted.update:
         check_writable(json_path)
         _tell(_follow(index, moved, used), json_path)
-    if duplicates:
-        _show_duplicates(index, least)
-    if store is not None:
-        _publish(index, store)
-    if check or not (deleted or update or duplicates or store):
-        _show(index, measure=check)
+    if wanted.least is not None:
+        show_duplicates(index, wanted.least)
+    if wanted.store is not None:
+        _publish(index, wanted.store)
+    if wanted.check or not any(wanted):
+        show_index(index, measure=wanted.check)
 
 
 def _check_overrides(overrides: Sequence[str]) -> None:
@@ -178,20 +189,27 @@ def _check_overrides(overrides: Sequence[str]) -> None:
 
 def _add(
     run: Path,
-    asked: "Asked",
-    out: Path,
+    source: tuple[str, str | None, str, str, bool],
+    out: Path | None,
     used: "Used",
     form: tuple[str | None, str | None],
     calibrations: Sequence[str],
-) -> "Added":
-    from gcl_spec.index.build import add_data
+    json_path: Path | None,
+) -> None:
+    """Add the items of a source, the fields of `Asked`, to an index, and say what was done."""
+    from gcl_spec.index.build import Asked, add_data
     from gcl_spec.progress import open_progress
 
+    if out is None:
+        raise ConfigError("name the index: gcl index RUN DATA --out INDEX")
+    check_writable(json_path)
     with open_progress() as reporter:
-        return add_data(
-            run, asked, out, used, reporter, dtype=form[0], rescore=form[1],
+        done = add_data(
+            run, Asked(*source), out, used, reporter, dtype=form[0], rescore=form[1],
             calibrations=calibrations,
         )  # fmt: skip
+    _tell([done], json_path)
+    show_index(out, measure=False)
 
 
 def _follow(index: Path, run: Path | None, used: "Used") -> Iterator["Added"]:
@@ -204,20 +222,20 @@ def _follow(index: Path, run: Path | None, used: "Used") -> Iterator["Added"]:
 
 def _tell(places: Iterable["Added"], json_path: Path | None) -> None:
     """Say what was done with the items of each place, and write it all."""
-    found = []
+    records = []
     try:
         for done in places:
-            found.append({**done.counts(), "absent": done.absent})
+            records.append({**done.counts(), "absent": done.absent})
             _say_done(done)
     finally:  # a place that is away comes after the others
-        write_json(json_path, {"places": found})
+        write_json(json_path, {"places": records})
 
 
 def _delete(index: Path, ids: Sequence[str]) -> None:
     from gcl_spec.index.writing import delete
 
-    found = delete(index, ids)
-    say(f"{found:,} of {len(ids):,} ids deleted")
+    count = delete(index, ids)
+    say(f"{count:,} of {len(ids):,} ids deleted")
 
 
 def _publish(index: Path, store: str) -> None:
@@ -241,51 +259,3 @@ def _say_done(done: "Added") -> None:
         say(f"  left out: {name}: {why}", err=True)
     if len(done.absent) > _SHOWN:
         say(f"  left out: {len(done.absent) - _SHOWN:,} more; --json FILE has all", err=True)
-
-
-def _show(path: Path, *, measure: bool) -> None:
-    from gcl_spec.index import open_index
-
-    index = open_index(path)
-    kinds = ", ".join(f"{n:,} {name}" for name, n in index.modalities.items())
-    say(f"{len(index):,} items in {path}: {kinds or 'none'}")
-    if not measure:
-        return
-    about, state = index.about, index.state()
-    say(f"model      {about.maker.name}, run {about.run}")
-    names = ", ".join(about.calibrations) or "none"
-    whole = f", and whole rows of {about.codes.rescore}" if about.codes and not index.codes else ""
-    say(f"vectors    {about.width} numbers of {about.dtype}{whole}; calibrations: {names}")
-    for origin in about.origins:
-        say(f"items of   {origin.path or 'programs'} ({origin.kind})")
-    say(f"disk       {state.bytes / 1e6:,.1f} MB in {state.fragments} fragments, "
-        f"{state.versions} versions")  # fmt: skip
-    _say_quality(index)
-
-
-def _say_quality(index: "Index") -> None:
-    found = index.quality()
-    if found is None:
-        say(
-            f"searches   compare all {index.codes} codes; no whole rows are kept to measure what "
-            "that loses, as gcl eval --quantise does"
-            if index.codes
-            else "searches   are exact"
-        )
-        return
-    fast, slow = found.milliseconds
-    say(f"searches   are approximate: recall@10 {found.recall:.3f} against exact ones, "
-        f"{fast:.1f} ms against {slow:.1f} ms, of {found.queries} items")  # fmt: skip
-
-
-def _show_duplicates(path: Path, least: float) -> None:
-    from gcl_spec.index import open_index
-    from gcl_spec.progress import open_progress
-
-    with open_progress() as reporter:
-        groups = open_index(path).duplicates(least, reporter)
-    for number, group in enumerate(groups, 1):
-        say(f"{number}  {len(group.ids)} of {group.modality}, {group.score:.4f} or more")
-        for name in group.ids:
-            say(f"   {name}")
-    say(f"{len(groups):,} groups of items with a score of {least:g} or more")

@@ -63,10 +63,10 @@ def _objectives() -> Iterator[str]:
         0,
     )
     for name in objective_names():
-        found = read_objective(name)
-        sources = "; ".join(f"{x.section}.{x.key} = {x.text}: {x.source}" for x in found.values)
-        needs = "".join(f" Needs {need}." for need in found.needs)
-        yield from _indented(f"{f'-{name}':<20} {found.about}{needs} {sources}", 2, further=23)
+        objective = read_objective(name)
+        sources = "; ".join(f"{x.section}.{x.key} = {x.text}: {x.source}" for x in objective.values)
+        needs = "".join(f" Needs {need}." for need in objective.needs)
+        yield from _indented(f"{f'-{name}':<20} {objective.about}{needs} {sources}", 2, further=23)
     yield ""
     yield from _indented(f"Sources: {_SOURCES}.", 0)
 

@@ -98,13 +98,9 @@ def command(
     Scores are cosines, approximate ones where the index holds int8 or binary codes alone. A filter
     applies before the search. Of equal scores the lower id is first.
     """
-    from gcl_spec._files.atomic import check_writable
     from gcl_spec.index import open_index
 
-    for path in (sheet, json_path):
-        check_writable(path)
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise ConfigError(f"--sheet {sheet}: name a .png file")
+    _check(sheet, json_path)
     opened = open_index(
         index, run=run, backend=backend, device=device, step=step,
         allow_unverified=allow_unverified, store=store,
@@ -117,20 +113,30 @@ def command(
     places = [opened.path_of(hit) for hit in hits]
     records = [{**hit.to_json(), "path": x} for hit, x in zip(hits, places, strict=True)]
     write_json(json_path, {"index": str(index), "codes": opened.codes, "hits": records})
-    if sheet is not None:
-        _write_sheet(sheet, opened, hits)
-    _show(hits, places)
-    if opened.codes:
-        say(f"scores are approximate: the index holds {opened.codes} codes alone", err=True)
+    _write_sheet(sheet, opened, hits)
+    _show(hits, places, opened.codes)
 
 
-def _write_sheet(path: Path, index: "Index", hits: "Sequence[Hit]") -> None:
+def _check(sheet: Path | None, json_path: Path | None) -> None:
+    """Refuse files that cannot be written, before the index is opened."""
+    from gcl_spec._files.atomic import check_writable
+
+    for path in (sheet, json_path):
+        check_writable(path)
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise ConfigError(f"--sheet {sheet}: name a .png file")
+
+
+def _write_sheet(path: Path | None, index: "Index", hits: "Sequence[Hit]") -> None:
+    """Draw the contact sheet of the hits, where a file is named for it."""
     from gcl_spec.index.sheet import write_sheet
 
-    write_sheet(path, hits, lambda hit: index.picture(hit.id))
+    if path is not None:
+        write_sheet(path, hits, lambda hit: index.picture(hit.id))
 
 
-def _show(hits: "Sequence[Hit]", places: Sequence[str | None]) -> None:
+def _show(hits: "Sequence[Hit]", places: Sequence[str | None], codes: str) -> None:
+    """Print a line for each hit; `codes` are what the index holds instead of whole rows, if any."""
     for hit, place in zip(hits, places, strict=True):
         said = " ".join((hit.text or "").split())
         said = said if len(said) <= _SNIPPET else f"{said[:_SNIPPET]}..."
@@ -139,3 +145,5 @@ def _show(hits: "Sequence[Hit]", places: Sequence[str | None]) -> None:
         say("  ".join(parts))
     if not hits:
         say("nothing was found")
+    if codes:
+        say(f"scores are approximate: the index holds {codes} codes alone", err=True)

@@ -94,12 +94,8 @@ def command(
     """
     if recipe is not None and config_path is not None:
         raise ConfigError("give --recipe or --config, not both")
-    if resume and out is not None:
-        raise ConfigError(f"the run to go on with is {resume} or {out}? drop --out")
     resumes = resume is not None
-    out = Path(user_path(resume)) if resume else out
-    if resumes and (init is not None or dry_run or seeds):
-        raise ConfigError("--resume goes on with a run as it is; drop --init, --seeds, --dry-run")
+    out = _resumed(resume, out, others=init is not None or dry_run or bool(seeds))
     name = recipe or (config_path.stem if config_path is not None else "lite")
     out = out or Path("runs") / name
     if resumes and recipe is None and config_path is None:
@@ -122,6 +118,16 @@ def command(
                 _show(_train(config, out, how, resume=resumes))
         except KeyboardInterrupt:
             raise interrupted(out, stop) from None
+
+
+def _resumed(resume: str | None, out: Path | None, *, others: bool) -> Path | None:
+    """The folder of the run that --resume names, else `out`; refuses options beside --resume."""
+    if resume and out is not None:
+        raise ConfigError(f"the run to go on with is {resume} or {out}? drop --out")
+    folder = Path(user_path(resume)) if resume else out
+    if resume is not None and others:
+        raise ConfigError("--resume goes on with a run as it is; drop --init, --seeds, --dry-run")
+    return folder
 
 
 def _own_options(out: Path, overrides: Sequence[str], allow_unverified: bool) -> Config:
@@ -147,7 +153,7 @@ def launcher(environment: Mapping[str, str]) -> list[str]:
 
 
 class _How(NamedTuple):
-    """What is the same for all runs of one command."""
+    """The arguments that all runs of one command share."""
 
     backend: str
     device: str | None
@@ -229,10 +235,10 @@ def _dry_run(
     from gcl_spec.train.training import dry_run
 
     made = registry.load_training(backend)
-    found = dry_run(config, made, device=device, init=init, allow_unverified=allow_unverified)
-    if found.rank:
+    cost = dry_run(config, made, device=device, init=init, allow_unverified=allow_unverified)
+    if cost.rank:
         return
-    say(f"trained parameters  {found.parameters:,}")
-    say(f"a step              {found.seconds_per_step:.3f} s")
-    say(f"{f'{config.train.steps} steps':<20}about {found.seconds_in_all:.0f} s")
-    say(f"peak memory         {found.peak_memory_mb:,.0f} MB")
+    say(f"trained parameters  {cost.parameters:,}")
+    say(f"a step              {cost.seconds_per_step:.3f} s")
+    say(f"{f'{config.train.steps} steps':<20}about {cost.seconds_in_all:.0f} s")
+    say(f"peak memory         {cost.peak_memory_mb:,.0f} MB")

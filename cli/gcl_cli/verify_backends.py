@@ -2,15 +2,13 @@
 
 import json
 import os
-import re
-import shlex
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from gcl_cli._failing_cases import write_failures
 from gcl_cli._options import FILE, UserPath
 from gcl_spec import registry
 from gcl_spec._files.atomic import check_writable
@@ -20,7 +18,7 @@ from gcl_spec.conformance.cases.rankings import RankingCase, ranking_cases, thor
 from gcl_spec.conformance.compiling import quick_flags
 from gcl_spec.conformance.numpy_arrays import NumPyArrays
 from gcl_spec.conformance.rankings import followed_by, verify_rankings
-from gcl_spec.conformance.verify import DTYPES, Verdict, spread_over, verify
+from gcl_spec.conformance.verify import DTYPES, Verdict, verify
 from gcl_spec.errors import BackendLoadError, MissingFrameworkError
 
 __all__ = ["command"]
@@ -118,37 +116,23 @@ def command(
         os.environ.setdefault("XLA_FLAGS", quick_flags())
     cases = _cases(case_paths, thorough, draws, seed)
     backends, missing = _load(tuple(dict.fromkeys(names)) or (("reference",) if self_test else ()))
-    for line in missing:
-        click.echo(line, err=True)
     if not backends or (names and missing):
         return _MISSING
     if self_test:
-        asked = None if not (thorough or case_paths) else cases
-        return _self_test([backend for backend, _ in backends], asked, metrics=not case_paths)
+        chosen = cases if thorough or case_paths else None
+        return _self_test(backends, chosen, metrics=not case_paths)
+    rankings = None if case_paths else _rankings(thorough, draws, seed)
     reference = registry.load("reference")
-    processes = processes or ((1,) if not thorough else (1, 2, 3))
-    for line in _alone(backends, processes):
-        click.echo(line, err=True)
-    how = _How(
-        dtypes or (DTYPES if not thorough else (*DTYPES, "bfloat16")),
-        processes,
-        jobs,
-        None if case_paths else thorough_rankings(draws, seed) if thorough else ranking_cases(),
-        numpy=not names,
-    )
-    verdict = _verdict([backend for backend, _ in backends], reference, cases, how)
-    try:
-        _write(verdict, json_path, junit_path)
-    finally:
-        if verdict.results:
-            _show(verdict, matrix)
+    how = _completed(_How(dtypes, processes, jobs, rankings, numpy=not names), thorough)
+    verdict = _verdict(backends, reference, cases, how)
+    _report(verdict, json_path, junit_path, matrix=matrix)
     if not (verdict.agrees or verdict.interrupted or case_paths):
-        _write_failures(verdict, backends, reference, cases, failures, thorough)
+        write_failures(verdict, backends, reference, cases, failures, thorough)
     return _code(verdict)
 
 
 class _How(NamedTuple):
-    """What is tried; without rankings neither metrics nor degenerate input is."""
+    """The settings of a comparison; without rankings no metrics or degenerate input are tried."""
 
     dtypes: Sequence[str]
     processes: Sequence[int]
@@ -157,9 +141,19 @@ class _How(NamedTuple):
     numpy: bool
 
 
+def _completed(how: _How, thorough: bool) -> _How:
+    """The same with default dtypes and processes where none are named."""
+    dtypes = how.dtypes or (DTYPES if not thorough else (*DTYPES, "bfloat16"))
+    return how._replace(dtypes=dtypes, processes=how.processes or ((1, 2, 3) if thorough else (1,)))
+
+
 def _verdict(
-    backends: Sequence[Backend], reference: Backend, cases: Sequence[Case], how: _How
+    asked: Sequence[tuple[Backend, str]], reference: Backend, cases: Sequence[Case], how: _How
 ) -> Verdict:
+    """Hold the backends to the reference, and say first which cannot be spread as asked for."""
+    for line in _alone(asked, how.processes):
+        click.echo(line, err=True)
+    backends = [backend for backend, _ in asked]
     verdict = verify(
         backends,
         reference,
@@ -194,8 +188,12 @@ def _cases(paths: Sequence[Path], thorough: bool, draws: int, seed: int) -> list
     return [*fixed_cases(), *drawn_cases(draws, seed)] if thorough else [*quick_cases()]
 
 
+def _rankings(thorough: bool, draws: int, seed: int) -> Sequence[RankingCase]:
+    return thorough_rankings(draws, seed) if thorough else ranking_cases()
+
+
 def _load(names: Sequence[str]) -> tuple[list[tuple[Backend, str]], list[str]]:
-    """The backends that load with the names asked for, and a line for each that does not."""
+    """The backends that load with the names asked for, and a line, which is said, on each other."""
     backends, missing = [], []
     for name in names or [name for name in registry.names() if name != "reference"]:
         try:
@@ -206,6 +204,8 @@ def _load(names: Sequence[str]) -> tuple[list[tuple[Backend, str]], list[str]]:
             if not names:
                 raise
             missing.append(f"error: {error}")
+    for line in missing:
+        click.echo(line, err=True)
     return backends, missing
 
 
@@ -220,12 +220,19 @@ def _alone(backends: Sequence[tuple[Backend, str]], processes: Sequence[int]) ->
     ]
 
 
-def _show(verdict: Verdict, matrix: bool) -> None:
+def _report(
+    verdict: Verdict, json_path: Path | None, junit_path: Path | None, *, matrix: bool
+) -> None:
+    """Write the files that are asked for, then show the tables, also where a file fails."""
     from gcl_cli.verify_table import show_matrix, show_summary
 
-    if matrix:
-        show_matrix(verdict)
-    show_summary(verdict)
+    try:
+        _write(verdict, json_path, junit_path)
+    finally:
+        if verdict.results:
+            if matrix:
+                show_matrix(verdict)
+            show_summary(verdict)
 
 
 def _write(verdict: Verdict, json_path: Path | None, junit_path: Path | None) -> None:
@@ -240,55 +247,22 @@ def _write(verdict: Verdict, json_path: Path | None, junit_path: Path | None) ->
             file.write(junit_xml(verdict))
 
 
-def _write_failures(
-    verdict: Verdict,
-    backends: Sequence[tuple[Backend, str]],
-    reference: Backend,
-    cases: Sequence[Case],
-    folder: Path,
-    thorough: bool,
-) -> None:
-    """The worst case of every backend and place, shrunk, with the command to run it."""
-    from gcl_spec.conformance.cases.file import write_case
-    from gcl_spec.conformance.shrink import fails, shrink
-
-    by_name = {case.name: case for case in cases}
-    loaded = {backend.name: (backend, asked) for backend, asked in backends}
-    worst = {
-        (found.backend, found.device, found.processes, found.dtype): found.case
-        for found in sorted(verdict.results, key=lambda found: -found.headroom)
-        if not found.agrees and found.case in by_name
-    }
-    for (name, device, processes, dtype), case in worst.items():
-        backend, asked = loaded[name]
-        with spread_over(backend, processes) as spread:
-            still = partial(fails, spread, reference, dtype=dtype, device=device)
-            small = shrink(by_name[case], still)
-        file = f"{name} {device} {processes if processes > 1 else ''} {dtype} {case}"
-        path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', file).strip('-')}.npz"
-        write_case(path, small)
-        command = ["gcl", "verify-backends", "--backend", asked]
-        # With --thorough JAX compiles as for users, and more dtypes and processes are the default.
-        command += ["--thorough"] if thorough else []
-        command += [] if dtype in DTYPES and not thorough else ["--dtype", dtype]
-        command += [] if processes == 1 and not thorough else ["--processes", str(processes)]
-        command += ["--case", str(path)]
-        click.echo(shlex.join(command))
-
-
-def _self_test(backends: Sequence[Backend], cases: Sequence[Case] | None, *, metrics: bool) -> int:
+def _self_test(
+    backends: Sequence[tuple[Backend, str]], cases: Sequence[Case] | None, *, metrics: bool
+) -> int:
+    """Inject known bugs into the backends, and say which of them no case has noticed."""
     from gcl_spec.conformance.bugs.self_test import self_test, self_test_rankings
     from gcl_spec.conformance.cases.fixed import telling_cases
 
     reference = registry.load("reference")
     survived = 0
-    for backend in backends:
-        found = list(self_test(backend, reference, cases))
-        found += self_test_rankings(backend, reference) if metrics else []
-        missed = [catch.bug for catch in found if catch.case is None]
+    for backend, _ in backends:
+        catches = list(self_test(backend, reference, cases))
+        catches += self_test_rankings(backend, reference) if metrics else []
+        missed = [catch.bug for catch in catches if catch.case is None]
         survived += len(missed)
         click.echo(
-            f"{backend.name}: {len(found) - len(missed)} of {len(found)} known bugs noticed "
+            f"{backend.name}: {len(catches) - len(missed)} of {len(catches)} known bugs noticed "
             f"in {len(telling_cases() if cases is None else cases)} cases"
         )
         for bug in missed:

@@ -65,16 +65,16 @@ def command(
     try:
         (folder / "config.toml").write_text(toml.dumps(config))
         until = time.monotonic() + 60 * minutes
-        found = _compared(folder, backend, device, kills, seed, until)
-        _show(found)
-        keeps = any(part.difference for part in found)
+        parts = _compared(folder, backend, device, kills, seed, until)
+        _show(parts)
+        keeps = any(part.difference for part in parts)
     finally:
         if not keeps:
             shutil.rmtree(folder, ignore_errors=True)
     if not keeps:
         click.echo(f"verdict: killed {kills} times and resumed, the run is the same to the bit")
         return 0
-    first = next(part for part in found if part.difference)
+    first = next(part for part in parts if part.difference)
     say(f"verdict: not the same, first in {first.part}: {first.difference}")
     say(f"both runs are in {folder}")
     return _DIFFERENT
@@ -125,12 +125,12 @@ def _run(
     return compare(RunFolder.open(whole), RunFolder.open(broken))
 
 
-def _show(found: Sequence[Compared]) -> None:
+def _show(parts: Sequence[Compared]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table("part", "numbers", "result")
-    for part in found:
+    for part in parts:
         said = "the same" if part.difference is None else f"differs: {part.difference}"
         table.add_row(part.part, f"{part.count:,}", said)
     Console().print(table)

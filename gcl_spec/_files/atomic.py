@@ -121,15 +121,15 @@ def remove_stale(folder: Path, name: str) -> None:
             still writing is locked, and stays, too.
     """
     own = re.compile(rf"\.(?:{name})\.{_RANDOM}{re.escape(_FILE)}")
-    for found in _left_in(folder, own):
-        _remove_left(found, Path.is_file, lambda path: path.unlink(missing_ok=True))
+    for entry in _left_in(folder, own):
+        _remove_left(entry, Path.is_file, lambda path: path.unlink(missing_ok=True))
 
 
 def _left_in(folder: Path, own: re.Pattern[str]) -> list[Path]:
     """The entries of such a name in a folder, which may be missing."""
     with tidying("look for what killed processes left in", folder):
         if folder.is_dir():
-            return [found for found in folder.iterdir() if own.fullmatch(found.name)]
+            return [entry for entry in folder.iterdir() if own.fullmatch(entry.name)]
     return []
 
 
@@ -222,21 +222,21 @@ def remove_stale_folders(path: Path) -> None:
     A folder that its process is still making is locked, and stays.
     """
     own = re.compile(rf"\.{re.escape(path.name)}\.{_RANDOM}{re.escape(_FOLDER)}")
-    for found in _left_in(path.parent, own):
-        _remove_left(found, Path.is_dir, _remove_tree)
+    for entry in _left_in(path.parent, own):
+        _remove_left(entry, Path.is_dir, _remove_tree)
 
 
 def _remove_left(
-    found: Path, is_ours: Callable[[Path], bool], remove: Callable[[Path], None]
+    path: Path, is_ours: Callable[[Path], bool], remove: Callable[[Path], None]
 ) -> None:
     """Remove what a process left, where it is gone and holds no lock; no link is followed."""
-    with tidying("remove", found):
-        if found.is_symlink() or not is_ours(found):
+    with tidying("remove", path):
+        if path.is_symlink() or not is_ours(path):
             return
-        held = lock(found, wait=False)
+        held = lock(path, wait=False)
         try:
             if held is not None:
-                remove(found)
+                remove(path)
         finally:
             let_go(held)
 

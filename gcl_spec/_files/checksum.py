@@ -19,8 +19,8 @@ def checksum(arrays: Mapping[str, npt.NDArray[np.generic]], note: str = "") -> s
     >>> checksum({"x": np.zeros(2)}) == checksum({"x": np.zeros((2, 1))})
     False
     """
-    found = hashlib.sha256(note.encode())
+    hasher = hashlib.sha256(note.encode())
     for name, x in sorted(arrays.items()):
-        found.update(f"{name} {x.dtype.str} {x.shape}\n".encode())
-        found.update(np.ascontiguousarray(x).data)
-    return found.hexdigest()
+        hasher.update(f"{name} {x.dtype.str} {x.shape}\n".encode())
+        hasher.update(np.ascontiguousarray(x).data)
+    return hasher.hexdigest()

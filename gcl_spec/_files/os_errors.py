@@ -51,7 +51,7 @@ def cannot_write(path: Path, error: OSError, size: int | None) -> FileError:
     """The error for a file that could not be written.
 
     Args:
-        path: what it was to replace.
+        path: the file that it was to replace.
         error: what the system says.
         size: its bytes, where they are known.
     """

@@ -26,7 +26,7 @@ __all__ = [
 MOST_BYTES = 512 * 2**20
 """The largest file that is read whole: more than a picture at Pillow's limit of pixels takes."""
 
-_DEEPEST = 32  # tables and lists in each other; no TOML file of options has more than three
+_DEEPEST = 32  # levels of tables and lists in each other; no TOML file of options has over three
 _WORDS = (
     (stat.S_ISDIR, "it is a folder, not a file"),
     (stat.S_ISFIFO, "it is a pipe, not a regular file"),
@@ -45,7 +45,7 @@ def is_file(path: str | Path) -> bool:
 
 def is_folder(path: str | Path) -> bool:
     """Is there a folder? False for names that no file system takes."""
-    return os.path.isdir(path)  # noqa: PTH112  # as above
+    return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir raises for these names
 
 
 def regular(path: Path) -> Path:
@@ -98,9 +98,9 @@ def reason(error: Exception) -> str:
     return strerror or str(error) or type(error).__name__
 
 
-def _refuse(found: os.stat_result) -> None:
+def _refuse(status: os.stat_result) -> None:
     for is_kind, words in _WORDS:
-        if is_kind(found.st_mode):
+        if is_kind(status.st_mode):
             raise OSError(errno.EINVAL, words)
 
 
@@ -132,12 +132,12 @@ def parse_json_at(text: str, at: int) -> tuple[Any, int]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the name {twice[:40]!r} stands twice in one object")
-    return found
+    return values
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)
@@ -151,15 +151,15 @@ def parse_toml(text: str) -> dict[str, Any]:
             `tomllib.TOMLDecodeError` where the text is no TOML.
     """
     try:
-        found = tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise
     except (ValueError, RecursionError, MemoryError) as error:
         raise ValueError(_why(error)) from error
-    level: list[Any] = [found]
+    level: list[Any] = [document]
     for _ in range(_DEEPEST):
         if not level:
-            return found
+            return document
         for value in level:
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
                 raise ValueError("an integer in it has more than 64 bits")

@@ -81,7 +81,13 @@ class Ablation:
         return self.checked(cells(self.objectives, self.scales, self.seeds))
 
     def checked(self, some: Sequence[Cell]) -> list[Cell]:
-        """These cells, each of which can be trained, or gone on with; errors as `cells`."""
+        """These cells, each of which can be trained, or gone on with.
+
+        Raises:
+            ConfigError: a calibration is none, or is of biases that a cell has not; the base names
+                a seed; a run in the folder was started with other options.
+            CheckpointError: a run in the folder is damaged.
+        """
         if self.base.train.seed:
             raise ConfigError("an ablation trains with the seeds 0 to N - 1; leave train.seed out")
         for name in self.calibrations:
@@ -215,9 +221,9 @@ def _train(run: SeedRun, init: Path | None, how: _How) -> None:
 
 def _measure(folder: RunFolder, how: _How) -> None:
     """Fit the calibrations on the run's training rows, and evaluate it with each."""
-    config, found = folder.config(), folder.found()
-    trainer = how.backend.trainer(config, device=how.device, state=found.state)
-    loaded = LoadedRun(config, found.step, trainer)
+    config, checkpoint = folder.config(), folder.found()
+    trainer = how.backend.trainer(config, device=how.device, state=checkpoint.state)
+    loaded = LoadedRun(config, checkpoint.step, trainer)
     if how.calibrations:
         calibrate(folder, loaded, how.reporter, names=how.calibrations)
     with open_data(config, trainer, trainer.world, how.reporter) as data:

@@ -34,7 +34,7 @@ FILE = "choice.json"
 """The file of a regime with what was chosen."""
 
 RULE = "the mean of global and local hit@10 on the validation tasks, seed 0"
-"""What a scale and a learning rate are chosen by."""
+"""The rule by which a scale and a learning rate are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Tried:
 
     @property
     def figure(self) -> float | None:
-        """What is chosen by (`RULE`)."""
+        """The figure by which a setting is chosen (`RULE`); None where the setting failed."""
         if self.global_hit is None or self.local_hit is None:
             return None
         return (self.global_hit + self.local_hit) / 2
@@ -57,7 +57,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen for a candidate with one calibration, and from what.
+    """The setting that was chosen for a candidate with one calibration, and all that were tried.
 
     scale, lr: the best of `tried`, "" where all have failed.
     """
@@ -96,7 +96,7 @@ def choose(candidate: str, calibration: str, tried: Sequence[Tried]) -> Choice:
 
 
 def read_choices(folder: Path) -> dict[tuple[str, str], Choice]:
-    """What was chosen in a regime's folder, by candidate and calibration; {} before.
+    """The choices in a regime's folder, by candidate and calibration; {} where none is made yet.
 
     Raises:
         CheckpointError: the file is not as it was written.
@@ -106,20 +106,20 @@ def read_choices(folder: Path) -> dict[tuple[str, str], Choice]:
         return {}
     try:
         data = parse_json(read_regular(path))
-        found = [
+        choices = [
             Choice(
                 **{**one, "tried": tuple(Tried(**tried) for tried in one["tried"])},
             )
             for one in data["choices"]
         ]
-        for one in found:
+        for one in choices:
             if one != choose(one.candidate, one.calibration, one.tried):
                 raise ValueError(f"{one.candidate} is not what its figures say")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path}: cannot read what was chosen: {error}; without the file it is chosen again"
         ) from error
-    return {(one.candidate, one.calibration): one for one in found}
+    return {(one.candidate, one.calibration): one for one in choices}
 
 
 def write_choices(folder: Path, choices: Mapping[tuple[str, str], Choice]) -> None:

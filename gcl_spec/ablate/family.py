@@ -41,7 +41,7 @@ SCALES = ("7", "16", "50", "100", "learned")
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """Where all candidates begin: recipes, and the learning rates that are tried."""
+    """A regime, in which all candidates begin alike: recipes, and the learning rates to try."""
 
     about: str
     recipe: str
@@ -90,7 +90,7 @@ class Family:
 
     @property
     def searching(self) -> Ablation:
-        """What trains the cells of the search."""
+        """The ablation that trains the cells of the search."""
         only = replace(self.ablation, further=False)
         if not self.choose_on:
             return only
@@ -111,15 +111,15 @@ class Family:
                 others, or a search in the folder is one on other data; or as `Ablation.checked`.
             CheckpointError: a run, or what was chosen, is damaged.
         """
-        found = search_cells([*self.ablation.candidates], self.scales, self.rates)
+        cells = search_cells([*self.ablation.candidates], self.scales, self.rates)
         for choice in self.choices().values():
-            check_same_search(self.out, choice, _of(found, choice.candidate))
+            check_same_search(self.out, choice, _of(cells, choice.candidate))
         runs = (self.out / SEARCH).glob("*/scale-*/seed-*")  # of other candidates, too
         check_same_data(runs, self.searching.base.data.path)
-        return self.searching.checked(found)
+        return self.searching.checked(cells)
 
     def choices(self) -> dict[tuple[str, str], Choice]:
-        """What was chosen for these candidates and calibrations, as far as it was."""
+        """The choices for these candidates and calibrations that have been made so far."""
         every = read_choices(self.out)
         wanted = [(c, by) for c in self.ablation.candidates for by in self.calibrations]
         return {key: every[key] for key in wanted if key in every}

@@ -33,15 +33,15 @@ def family_rows(family: Family) -> list[AblationRow]:
     ablation, choices = family.ablation, family.choices()
     seeds = range(ablation.seeds)
     starts = [seed_folder(family.out / START, seed) for seed in seeds]
-    found = [_with_pools(row, starts) for row in start_rows(ablation)]
+    rows = [_with_pools(row, starts) for row in start_rows(ablation)]
     for candidate in ablation.candidates:
         for name in family.calibrations:
             choice = choices.get((candidate, name))
             if choice is None:
-                found.append(row_of(candidate, "", name, [], _search_failures(family, candidate)))
+                rows.append(row_of(candidate, "", name, [], _search_failures(family, candidate)))
             else:
-                found.append(_row(family, choice))
-    return found
+                rows.append(_row(family, choice))
+    return rows
 
 
 def searched(family: Family) -> tuple[int, int]:

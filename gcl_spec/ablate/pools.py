@@ -52,12 +52,12 @@ def pools(
         calibrations: of the run, which are fitted.
         reporter: hears of progress, and of pools that the data has not.
     """
-    found = run.found(str(loaded.step))
+    checkpoint = run.found(str(loaded.step))
     path = loaded.config.data.path
     data = path if loaded.config.model.kind != "adapter" and _own_tasks(path) else None
     every: dict[str, dict[str, Any]] = {}
     for name in ("none", *calibrations):
-        chain = None if name == "none" else calibration_of(run, name, found)
+        chain = None if name == "none" else calibration_of(run, name, checkpoint)
         one: dict[str, Any] = {}
         if path == _STARTER and (kept := sparse(tasks)):
             one[SPARSE] = evaluate(encode, kept, chain).average("global", "hit@10")
@@ -98,10 +98,10 @@ def stored(run: Path) -> Mapping[str, Mapping[str, float]]:
         DataError: it holds no figures.
     """
 
-    def of(found: Any) -> dict[str, dict[str, float]]:
+    def of(content: Any) -> dict[str, dict[str, float]]:
         return {
             str(name): {key: float(one[key]) for key in (SPARSE, WORST) if key in one}
-            for name, one in found.items()
+            for name, one in content.items()
         }
 
     made = manifest.stored(run, FILE) is not None

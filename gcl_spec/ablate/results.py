@@ -23,8 +23,8 @@ def calibrated(run: Path) -> dict[str, Report]:
         DataError: it holds no evaluations.
     """
 
-    def of(found: Any) -> dict[str, Report]:
-        return {str(name): Report.from_json(one) for name, one in found.items()}
+    def of(content: Any) -> dict[str, Report]:
+        return {str(name): Report.from_json(one) for name, one in content.items()}
 
     made = manifest.stored(run, CALIBRATED) is not None
     return RunFolder.open(run).parsed(CALIBRATED, of, "evaluations") if made else {}

@@ -26,7 +26,7 @@ def rows_of(ablation: Ablation) -> list[AblationRow]:
         DataError: an evaluation cannot be read.
         InputError: runs were evaluated on different queries.
     """
-    found = list(start_rows(ablation))
+    rows = list(start_rows(ablation))
     every = ablation.cells()
     for objective, scale in dict.fromkeys((cell.objective, cell.scale) for cell in every):
         own = [cell for cell in every if (cell.objective, cell.scale) == (objective, scale)]
@@ -38,8 +38,8 @@ def rows_of(ablation: Ablation) -> list[AblationRow]:
         )
         for name in (NONE, *ablation.calibrations):
             done = [by_name[name] for by_name in reports.values() if name in by_name]
-            found.append(row_of(objective, scale, name, done, failed))
-    return found
+            rows.append(row_of(objective, scale, name, done, failed))
+    return rows
 
 
 def start_rows(ablation: Ablation) -> Iterator[AblationRow]:

@@ -20,7 +20,7 @@ class FalseNegatives:
     masked: float
     """The share that has the query's concept or caption: equal ids, so no negatives in training."""
     left: float
-    """The share that has the picture, but neither of these: negatives in training all the same."""
+    """The share that has the query's picture, not its caption or concept: still negatives."""
     either: float
     """The sum masked + left."""
 
@@ -42,23 +42,23 @@ def false_negatives(
         left = image - (image and caption) - (image and concept) + (all three)
 
     This is derived here, not taken from a paper. A query of a batch of B samples has (B - 1) *
-    either false negatives to expect. Samples that
-    training joins only through a third one of the batch are not counted as masked.
+    either false negatives to expect. Samples that training joins only through a third one of the
+    batch are not counted as masked.
 
-    >>> found = false_negatives(
+    >>> shares = false_negatives(
     ...     [("1", ["dog"], "d"), ("2", ["dog"], "d"), ("1", ["cat"], "c"), (None, [], "c")]
     ... )
-    >>> found.caption, found.masked, found.left
+    >>> shares.caption, shares.masked, shares.left
     (0.16666666666666666, 0.3333333333333333, 0.16666666666666666)
     """
     parts = [_parts(*row) for row in rows]
     count = len(parts)
     # What only one sample has is left out, since millions of pairs and triples would fill memory.
-    known = Counter(part for found in parts for part in found)
+    known = Counter(part for sample in parts for part in sample)
     sums: dict[tuple[str, Hashable], float] = {}
     own: Counter[str] = Counter()
-    for found in parts:
-        shared = {part: p for part, p in found.items() if known[part] > 1}
+    for sample in parts:
+        shared = {part: p for part, p in sample.items() if known[part] > 1}
         for name, key, p in _together(shared):
             sums[name, key] = sums.get((name, key), 0.0) + p
             own[name] += p * p  # type: ignore[assignment]  # Counters of floats work
@@ -82,17 +82,17 @@ def _parts(
 ) -> dict[Part, float]:
     """The probabilities of what a sample may share: "i", "c", "k" for image, caption, concept."""
     counts = Counter(captions)
-    found: dict[Part, float] = {("c", x): n / len(captions) for x, n in counts.items()}
+    probabilities: dict[Part, float] = {("c", x): n / len(captions) for x, n in counts.items()}
     for name, value in (("i", image), ("k", concept)):
         if value is not None:
-            found[name, value] = 1.0
-    return found
+            probabilities[name, value] = 1.0
+    return probabilities
 
 
 def _together(parts: dict[Part, float]) -> Iterator[tuple[str, Hashable, float]]:
-    """The parts, and several of them at once, such as "ic"."""
+    """The parts, and combinations of them, such as "ic", with their names and probabilities."""
     images, captions, concepts = ([part for part in parts if part[0] == name] for name in "ick")
-    for chosen in product(*([None, *found] for found in (images, captions, concepts))):
+    for chosen in product(*([None, *group] for group in (images, captions, concepts))):
         key = tuple(part for part in chosen if part is not None)
         if key:
             yield "".join(name for name, _ in key), key, prod(parts[part] for part in key)

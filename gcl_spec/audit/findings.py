@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gcl_spec._typing import BoolArray
+from gcl_spec._typing import BoolArray, IntArray
 from gcl_spec.audit.false_negatives import FalseNegatives, false_negatives
-from gcl_spec.audit.looks import look_at
+from gcl_spec.audit.looks import Look, look_at
 from gcl_spec.config.memory import check_memory
 from gcl_spec.config.options import Config
 from gcl_spec.data.formats.vectors import VectorSource
@@ -28,7 +28,7 @@ from gcl_spec.tasks.held_out import hold_out
 
 __all__ = ["Findings", "check_data"]
 
-_LETTERS = 3  # a caption of fewer says nothing
+_LETTERS = 3  # a caption of fewer letters and digits says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class Findings:
 
     def problems(self, max_bad: float) -> list[str]:
         """Lines on what must be mended before training; there are none where all is well."""
-        found = list(self.warnings)
+        lines = list(self.warnings)
         if len(self.bad) > max_bad * self.looked_at:
-            found.append(
+            lines.append(
                 f"{len(self.bad)} of {self.looked_at} samples are bad, more than data.max_bad = "
                 f"{max_bad:g} allows: training would stop"
             )
@@ -80,15 +80,15 @@ class Findings:
             what = "both an image and a caption"
             if not {*self.contents} <= {"image", "text"}:
                 what = "two modalities"
-            found.append(f"no sample has {what}: there is no pair to learn")
+            lines.append(f"no sample has {what}: there is no pair to learn")
         if self.batch_size > self.samples:
-            found.append(f"train.batch_size = {self.batch_size} is more than there are samples")
+            lines.append(f"train.batch_size = {self.batch_size} is more than there are samples")
         if self.overlap_images:
-            found.append(
+            lines.append(
                 f"{self.overlap_images} samples have a picture of an evaluation task: its result "
                 "would be too good"
             )
-        return found
+        return lines
 
     def to_json(self) -> dict[str, Any]:
         """The findings as plain dicts and lists."""
@@ -106,7 +106,7 @@ def check_data(
     Args:
         config: the options of a run.
         sample: how many samples to look at; all of them when not given.
-        seed: of the draw.
+        seed: the seed of the draw.
         reporter: hears of progress.
 
     Raises:
@@ -116,13 +116,10 @@ def check_data(
     reporter = reporter or Quiet()
     check_memory(config)
     source = source_of(config)
-    numbers = np.arange(len(source))
-    if sample is not None and sample < len(source):
-        numbers = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
+    numbers = _drawn(len(source), sample, seed)
     looks = list(look_at(source, numbers.tolist(), config, reporter))
     good = [look for look in looks if look.bad is None]
-    counts = Counter("+".join(sorted(look.given)) for look in good)
-    contents = {name: counts[name] for name in in_order(counts)}
+    contents = _contents(good)
     texts = [text for look in good for text in look.texts]
     tokenizer = None if config.model.kind == "adapter" else tokenizer_of(config)
     is_files = not isinstance(source, VectorSource)
@@ -154,6 +151,19 @@ def check_data(
     )
 
 
+def _drawn(count: int, sample: int | None, seed: int) -> IntArray:
+    """The numbers, ascending, of the samples that are looked at: all, or `sample` drawn ones."""
+    if sample is None or sample >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, sample, replace=False))
+
+
+def _contents(looks: list[Look]) -> dict[str, int]:
+    """The numbers of samples by all the modalities that they have."""
+    counts = Counter("+".join(sorted(look.given)) for look in looks)
+    return {name: counts[name] for name in in_order(counts)}
+
+
 def _of_texts(config: Config, tokenizer: Tokenizer | None, texts: list[str]) -> list[str]:
     """Lines on what is wrong between the texts, the tokenizer and the model."""
     count, why = (0, "") if tokenizer is None else tokenizer.unknown_in(texts)
@@ -163,8 +173,8 @@ def _of_texts(config: Config, tokenizer: Tokenizer | None, texts: list[str]) -> 
 
 def _repeated(sets: list[frozenset[Any]]) -> int:
     """The number of sets that share an element with another."""
-    counts = Counter(x for found in sets for x in found)
-    return sum(any(counts[x] > 1 for x in found) for found in sets)
+    counts = Counter(x for members in sets for x in members)
+    return sum(any(counts[x] > 1 for x in members) for members in sets)
 
 
 @dataclass(frozen=True)
@@ -186,13 +196,13 @@ def _tested(source: Source, config: Config) -> _Tested:
     folders = [folder for folder in ("tasks", "val_tasks") if has_tasks(root, folder)]
     tasks = [task for folder in folders for task in read_tasks(root, folder)]
     notes = tuple(note for task in tasks for note in task.notes)
-    found = _Tested(set(), set(), np.ones(len(source), bool), notes=notes)
+    tested = _Tested(set(), set(), np.ones(len(source), bool), notes=notes)
     for item in (item for task in tasks for item in (*task.queries, *task.candidates)):
         if item.text is not None:
-            found.texts.add(item.text)
+            tested.texts.add(item.text)
         for file in filter(None, map(item.get, FILES)):
-            found.images.add(hashlib.sha256(root.read_bytes(file)).digest())
-    return found
+            tested.images.add(hashlib.sha256(root.read_bytes(file)).digest())
+    return tested
 
 
 def _held_out(source: VectorSource, config: Config) -> _Tested:
@@ -203,11 +213,11 @@ def _held_out(source: VectorSource, config: Config) -> _Tested:
     items = [item for task in tasks for item in task.candidates]
     rows = {kind: [getattr(item, kind) for item in items] for kind in ("image", "text")}
     images, texts = (
-        [hashlib.sha256(source.row(kind, row).tobytes()) for row in found if row is not None]
-        for kind, found in rows.items()
+        [hashlib.sha256(source.row(kind, row).tobytes()) for row in references if row is not None]
+        for kind, references in rows.items()
     )
     return _Tested(
-        {found.digest() for found in images},
-        {found.hexdigest() for found in texts},
+        {hasher.digest() for hasher in images},
+        {hasher.hexdigest() for hasher in texts},
         np.isin(source.numbers, train.numbers),
     )

@@ -30,9 +30,9 @@ class Look:
     """The findings on one sample; `bad` says why it cannot be used."""
 
     bad: BadSample | None = None
-    images: tuple[bytes, ...] = ()  # digests; that of a target is behind that of its query
+    images: tuple[bytes, ...] = ()  # their digests; a target's is behind its query's
     texts: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()  # the captions, or the whole query: who shares it asks the same
+    asked: tuple[str, ...] = ()  # the captions or query; samples that share one ask the same
     concept: str = ""
     pixels: int = 0
     huge: bool = False
@@ -45,7 +45,7 @@ class Look:
 
 
 Read = Callable[[bytes, str, bool], object]
-"""Decodes the content of a picture, or of a video; its name is for errors."""
+"""A function of content, name and "is it a video?" that decodes; the name is for errors."""
 
 
 def look_at(
@@ -121,7 +121,7 @@ def _pixels(data: bytes) -> int:
             return x.width * x.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return (Image.MAX_IMAGE_PIXELS or 0) + 1
-    except Exception:  # `load_image` says whatever is wrong
+    except Exception:  # decoding the picture raises an error that says what is wrong
         return 0
 
 

@@ -55,11 +55,11 @@ class SearchMeasurement:
     rise_mb: float
     """The rise of the memory by the search."""
     memory: str
-    """The source of the two, such as "VmHWM"."""
+    """The source of `peak_mb` and `rise_mb`, such as "VmHWM"."""
     ids: str
     """The SHA-256 of the ids found."""
     cut: int
-    """The queries of which K cuts a tie."""
+    """The number of queries of which K cuts a tie."""
 
     @property
     def products(self) -> float:
@@ -68,7 +68,7 @@ class SearchMeasurement:
 
     @property
     def cpu_products(self) -> float:
-        """The same of processor time."""
+        """The processor time of a search as a multiple of that of the products."""
         return median(self.search_cpu_s) / median(self.product_cpu_s)
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def measure_search(case: SearchCase) -> SearchMeasurement:
     meter.start()
     for _ in range(case.repeats):
         begun = _now()
-        found = find(queries_QD, [case.path], case.k)
+        nearest = find(queries_QD, [case.path], case.k)
         searches.append(_since(begun))
         products.append(_clock(plain))
     rise, peak = meter.peak(), meter.high()
@@ -138,8 +138,8 @@ def measure_search(case: SearchCase) -> SearchMeasurement:
         peak_mb=peak / 1e6,
         rise_mb=rise / 1e6,
         memory=meter.kind,
-        ids=hashlib.sha256(found.ids_QK.tobytes()).hexdigest(),
-        cut=int(np.count_nonzero(found.cut_Q)),
+        ids=hashlib.sha256(nearest.ids_QK.tobytes()).hexdigest(),
+        cut=int(np.count_nonzero(nearest.cut_Q)),
     )
 
 

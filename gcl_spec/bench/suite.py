@@ -78,7 +78,7 @@ def describe(settings: Settings) -> tuple[list[Described], list[str]]:
             a candidate that was named.
     """
     preset(settings.objective)
-    found, lines = [], []
+    backends, lines = [], []
     for name in settings.backends or [name for name in registry.names() if name != "reference"]:
         if ":" not in name and name not in registry.names():
             declared = ", ".join(registry.names()) or "none"
@@ -87,18 +87,18 @@ def describe(settings: Settings) -> tuple[list[Described], list[str]]:
             )
         answer = ask("list", _case(settings, name, "", 1), timeout=_LIST_SECONDS)
         if "found" in answer:
-            found.append(Described(name=name, **answer["found"]))
+            backends.append(Described(name=name, **answer["found"]))
         elif settings.backends:
             raise ConfigError(answer["error"])
         else:
             lines.append(f"not measured: {answer['error']}")
-    if not found:
+    if not backends:
         raise ConfigError("; ".join(lines) or "no backend is declared")
-    known = list(dict.fromkeys(name for described in found for name in described.candidates))
+    known = list(dict.fromkeys(name for described in backends for name in described.candidates))
     for name in settings.candidates:
         if name not in known:
             raise ConfigError(f"no candidate {name!r}; there are {', '.join(known)}")
-    return found, lines
+    return backends, lines
 
 
 def plan(settings: Settings, backends: Sequence[Described]) -> list[Case]:

@@ -34,17 +34,17 @@ def rows(settings: Settings, described: Described, outcomes: Sequence[Outcome]) 
 
 
 def _row(settings: Settings, described: Described, outcome: Outcome) -> list[str]:
-    name, found = outcome.case.candidate, outcome.found
+    name, figures = outcome.case.candidate, outcome.found
     start = [name, str(outcome.case.batch)]
     if outcome.error:
         reason = outcome.error
         short = reason if len(reason) <= _REASON else f"{reason[: _REASON - 3]}..."
         return [*start, "-", "-", "-", f"failed: {short}"]
     note = described.candidates[name]["computes"] or settings.objective
-    if found["compile_s"] is not None:
-        note += f", compiled in {found['compile_s']:.1f} s"
-    peak = "-" if found["peak_mb"] is None else f"{found['peak_mb']:,.0f}"
-    return [*start, _number(found["ms"]), f"{found['products']:.2f}", peak, note]
+    if figures["compile_s"] is not None:
+        note += f", compiled in {figures['compile_s']:.1f} s"
+    peak = "-" if figures["peak_mb"] is None else f"{figures['peak_mb']:,.0f}"
+    return [*start, _number(figures["ms"]), f"{figures['products']:.2f}", peak, note]
 
 
 def notes(described: Sequence[Described], outcomes: Sequence[Outcome]) -> list[str]:

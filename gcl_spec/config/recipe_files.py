@@ -106,12 +106,12 @@ def read_objective(name: str) -> Recipe:
 
 def _joined(system: Recipe, objective: str, name: str) -> Recipe:
     """A system with the options of an objective in the place of its own."""
-    found = read_objective(objective)
-    changed = {(value.section, value.key) for value in found.values}
+    recipe = read_objective(objective)
+    changed = {(value.section, value.key) for value in recipe.values}
     kept = (value for value in system.values if (value.section, value.key) not in changed)
-    brought = {_option(need) for need in found.needs}
-    needs = (*(need for need in system.needs if _option(need) not in brought), *found.needs)
-    return Recipe(name, f"{system.about} {found.about}", needs, (*kept, *found.values))
+    brought = {_option(need) for need in recipe.needs}
+    needs = (*(need for need in system.needs if _option(need) not in brought), *recipe.needs)
+    return Recipe(name, f"{system.about} {recipe.about}", needs, (*kept, *recipe.values))
 
 
 def _option(need: str) -> str:
@@ -119,8 +119,8 @@ def _option(need: str) -> str:
 
 
 def _names(folder: str) -> tuple[str, ...]:
-    found = files("gcl_spec.config").joinpath("recipes", folder).iterdir()
-    return tuple(sorted(f.name[:-5] for f in found if f.name.endswith(".toml")))
+    entries = files("gcl_spec.config").joinpath("recipes", folder).iterdir()
+    return tuple(sorted(f.name[:-5] for f in entries if f.name.endswith(".toml")))
 
 
 def _read(path: str, name: str) -> Recipe:
@@ -142,7 +142,7 @@ def _head(text: str) -> Iterator[str]:
 def _values(text: str) -> Iterator[Value]:
     section = ""
     for line in text.splitlines():
-        if found := _SECTION.fullmatch(line):
-            section = found[1]
-        elif found := _VALUE.fullmatch(line):
-            yield Value(section, found[1], found[2], found[3] or "")
+        if match := _SECTION.fullmatch(line):
+            section = match[1]
+        elif match := _VALUE.fullmatch(line):
+            yield Value(section, match[1], match[2], match[3] or "")

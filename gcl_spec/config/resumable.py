@@ -51,14 +51,14 @@ def changes(run: Path, own: Config, given: Config) -> list[str]:
     Raises:
         ConfigError: one of them changes the numbers of a step.
     """
-    found = differences(own, given)
-    refused = [str(option) for option in found if option.name not in FREE]
+    changed = differences(own, given)
+    refused = [str(option) for option in changed if option.name not in FREE]
     if refused:
-        steps = any(option.name == "train.steps" for option in found)
+        steps = any(option.name == "train.steps" for option in changed)
         why = "; train.steps stretches the schedule of the learning rate" if steps else ""
         raise ConfigError(
             f"{run} was started with other options ({'; '.join(refused)}, the run's first), on "
             f"which the numbers of its steps depend{why}: leave them out, or start another run "
             f"from its weights with --init {run}"
         )
-    return [f"{name} = {new!r}, was {old!r}" for name, old, new in found]
+    return [f"{name} = {new!r}, was {old!r}" for name, old, new in changed]

@@ -165,8 +165,8 @@ def _parse(override: str) -> Tables:
         raise ConfigError(f"--set {override:.200}: no option has so many dots")
     value: Any = text.strip()  # a bare word is a text
     try:
-        found = parse_toml(f"value = {value}")
-        value = found["value"] if len(found) == 1 else value
+        table = parse_toml(f"value = {value}")
+        value = table["value"] if len(table) == 1 else value
     except tomllib.TOMLDecodeError:
         pass
     except ValueError as error:

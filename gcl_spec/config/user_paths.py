@@ -46,10 +46,10 @@ def user_path(text: str) -> str:
         return os.fsdecode(unquote_to_bytes(inner))
     if not text.startswith("~") or os.path.lexists(text):
         return text
-    found = os.path.expanduser(text)  # noqa: PTH111  # Path's raises where no home is known
-    if found == text and text.partition("/")[0] == "~":
+    path = os.path.expanduser(text)  # noqa: PTH111  # Path's raises where no home is known
+    if path == text and text.partition("/")[0] == "~":
         raise ConfigError(f"{text}: no home folder is known ($HOME is not set); write the path out")
-    return found
+    return path
 
 
 def path_to_text(path: str) -> str:

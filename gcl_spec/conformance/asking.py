@@ -23,7 +23,7 @@ _ALWAYS = ("present", "ids")
 
 
 class _Asked(Protocol):
-    """What is asked: a case, or a call with these and the arrays of `ARRAYS` as attributes."""
+    """A question: a case, or a call that has these and the arrays of `ARRAYS` as attributes."""
 
     @property
     def objective(self) -> Objective:

@@ -90,8 +90,8 @@ def has_fusion(case: Case, *, dtype: str) -> bool:
 
 def loss_of(backend: Backend, case: Case, *, dtype: str, device: str) -> float:
     """The loss alone, of any input; it raises whatever the backend raises."""
-    found = ask(backend, case, backend_arrays(backend, case, dtype=dtype, device=device))
-    return float(backend.to_numpy(found.loss))
+    answer = ask(backend, case, backend_arrays(backend, case, dtype=dtype, device=device))
+    return float(backend.to_numpy(answer.loss))
 
 
 def compare(
@@ -209,16 +209,16 @@ def _rounded(case: Case, dtype: str) -> Case:
 def _values(backend: Backend, case: Case, arrays: Mapping[str, Any], dtype: str) -> Values:
     """The results of one call, in the dtype of the logits; its inputs must stay as they are."""
     where = f"{backend.name} {dtype}: case {case.name!r}"
-    found = ask(backend, case, arrays)
+    answer = ask(backend, case, arrays)
     for name, array in arrays.items():
         if not np.array_equal(
             backend.to_numpy(array), getattr(case, name), equal_nan=name == "z_MBD"
         ):
             raise Disagreement(f"{where} overwrites its input {name}; copy it first")
     asked = QUANTITIES if case.bias is not None else QUANTITIES[:3]
-    if case.bias is not None and found.dbias is None:
+    if case.bias is not None and answer.dbias is None:
         raise Disagreement(f"{where} gives no derivative by the bias")
-    values = {name: np.asarray(backend.to_numpy(getattr(found, name))) for name in asked}
+    values = {name: np.asarray(backend.to_numpy(getattr(answer, name))) for name in asked}
     for name, value in values.items():
         if value.dtype != computed_in(dtype):
             raise Disagreement(

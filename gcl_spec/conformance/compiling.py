@@ -8,8 +8,8 @@ _WITHOUT_LLVM = "--xla_backend_optimization_level=0"
 """Programs are compiled sooner without LLVM's optimisations."""
 
 _OLDER_LOOPS = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-"""And sooner still where XLA's older generator writes their loops, and does not cut a program into
-parts for many threads."""
+"""Programs are compiled sooner still where XLA's older generator writes their loops, and does not
+cut a program into parts for many threads."""
 
 _KNOWN = "0.10."
 """The versions of jaxlib that have these flags: XLA ends a process over a flag it does not know."""
@@ -24,8 +24,8 @@ def quick_flags(jaxlib: str | None = None) -> str:
     >>> quick_flags("0.12.1")
     '--xla_backend_optimization_level=0'
     """
-    found = _installed() if jaxlib is None else jaxlib
-    return f"{_WITHOUT_LLVM} {_OLDER_LOOPS}" if found.startswith(_KNOWN) else _WITHOUT_LLVM
+    release = _installed() if jaxlib is None else jaxlib
+    return f"{_WITHOUT_LLVM} {_OLDER_LOOPS}" if release.startswith(_KNOWN) else _WITHOUT_LLVM
 
 
 def _installed() -> str:

@@ -1,7 +1,7 @@
 """Laws of the family of objectives, each on a case drawn from a seed, without a reference.
 
-They are those of `gcl_spec.objective.Objective`'s formulas, in which each term has a setting that
-takes it away. Objectives have few directions, which a compiling backend compiles sooner.
+They follow from the formulas of `gcl_spec.objective.Objective`, in which each term has a setting
+that takes it away. Objectives have few directions, which a compiling backend compiles sooner.
 """
 
 from collections.abc import Callable, Mapping
@@ -53,18 +53,18 @@ def _equal_scales(backend: Backend, seed: int) -> None:
     want = compute(backend, case)
     for scales, shape in (("pair", (3, 3)), ("modality", (2,))):
         many = _with(replace(case, log_scale=np.full(shape, case.log_scale)), scales=scales)
-        found = compute(backend, many)
-        near(found._replace(dlog_scale=np.asarray(found.dlog_scale.sum())), want)
+        answer = compute(backend, many)
+        near(answer._replace(dlog_scale=np.asarray(answer.dlog_scale.sum())), want)
 
 
 def _equal_biases(backend: Backend, seed: int) -> None:
     """A bias that is the same for all pairs changes no softmax; each query's shares sum to one."""
     case = draw_case(seed, _PLAIN)
     equal = replace(case, bias=np.full((3, 3), 0.7))
-    found = compute(backend, equal)
-    assert found.dbias is not None
-    near(found._replace(dbias=None), compute(backend, case)._replace(dbias=None))
-    assert np.abs(found.dbias.sum(axis=1)).max() <= 1e-12
+    answer = compute(backend, equal)
+    assert answer.dbias is not None
+    near(answer._replace(dbias=None), compute(backend, case)._replace(dbias=None))
+    assert np.abs(answer.dbias.sum(axis=1)).max() <= 1e-12
     rng = np.random.default_rng(seed)
     other = compute(backend, replace(case, bias=rng.normal(size=(3, 3)))).dbias
     assert other is not None
@@ -85,11 +85,11 @@ def _bias_in_cosines(backend: Backend, seed: int) -> None:
     case = replace(draw_case(seed, rule), bias=np.asarray(0.3))
     scale = float(np.exp(case.log_scale))
     same = _with(replace(case, bias=np.asarray(-0.3 * scale)), bias_unit="logit")
-    found, want = compute(backend, case), compute(backend, same)
-    assert found.dbias is not None
+    answer, want = compute(backend, case), compute(backend, same)
+    assert answer.dbias is not None
     assert want.dbias is not None
     by_scale = want.dlog_scale - 0.3 * scale * want.dbias
-    near(found, want._replace(dlog_scale=by_scale, dbias=-scale * want.dbias))
+    near(answer, want._replace(dlog_scale=by_scale, dbias=-scale * want.dbias))
 
 
 FAMILY_LAWS: Mapping[str, Callable[[Backend, int], None]] = MappingProxyType(

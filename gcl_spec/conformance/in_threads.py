@@ -36,10 +36,10 @@ def in_threads(calls: Sequence[Callable[[], list[T]]], jobs: int, stop: Event) -
                 future.cancel()
             if not isinstance(raised, KeyboardInterrupt):
                 raise
-    return [result for future in futures for result in _found(future)]
+    return [result for future in futures for result in _returned(future)]
 
 
-def _found(future: Future[list[T]]) -> list[T]:
+def _returned(future: Future[list[T]]) -> list[T]:
     """What an ended call returned; nothing where it did not begin, or was itself interrupted."""
     if future.cancelled() or isinstance(future.exception(), KeyboardInterrupt):
         return []

@@ -85,9 +85,9 @@ def _orthogonal_to_rotations(backend: Backend, seed: int) -> None:
 def _scaled(backend: Backend, seed: int) -> None:
     """sum z . dL/dz = 2 dL/dlog_scale, since both scale every logit."""
     case = draw_case(seed)
-    found = compute(backend, case)
-    parts = _present_rows(case) * found.grads
-    assert abs(parts.sum() - 2 * found.dlog_scale) <= 1e-11 * np.abs(parts).sum()
+    answer = compute(backend, case)
+    parts = _present_rows(case) * answer.grads
+    assert abs(parts.sum() - 2 * answer.dlog_scale) <= 1e-11 * np.abs(parts).sum()
 
 
 def _scaled_far(backend: Backend, seed: int) -> None:
@@ -98,8 +98,8 @@ def _scaled_far(backend: Backend, seed: int) -> None:
         z_MBD=case.z_MBD * 2.0**power,
         log_scale=case.log_scale - 2 * power * float(np.log(2)),
     )
-    found = compute(backend, far)
-    near(found._replace(grads=found.grads * 2.0**power), compute(backend, case))
+    answer = compute(backend, far)
+    near(answer._replace(grads=answer.grads * 2.0**power), compute(backend, case))
 
 
 def _sample_masked(backend: Backend, seed: int) -> None:
@@ -107,9 +107,9 @@ def _sample_masked(backend: Backend, seed: int) -> None:
     present, ids = _masks(case)
     masked = replace(case, present=present & kept)
     removed = replace(case, z_MBD=case.z_MBD[:, kept], present=present[:, kept], ids=ids[kept])
-    found, want = compute(backend, masked), compute(backend, removed)
-    assert np.all(found.grads[:, 2] == 0)
-    near(found._replace(grads=found.grads[:, kept]), want)
+    answer, want = compute(backend, masked), compute(backend, removed)
+    assert np.all(answer.grads[:, 2] == 0)
+    near(answer._replace(grads=answer.grads[:, kept]), want)
 
 
 def _row_masked(backend: Backend, seed: int) -> None:
@@ -124,8 +124,8 @@ def _row_masked(backend: Backend, seed: int) -> None:
     here = present & ((np.arange(3) != 1)[:, None] | kept)
     masked = replace(case, objective=_TO_TEXT, present=here)
     removed = replace(masked, z_MBD=case.z_MBD[:, kept], present=here[:, kept], ids=ids[kept])
-    found = compute(backend, masked)
-    near(found._replace(grads=found.grads[:, kept]), compute(backend, removed))
+    answer = compute(backend, masked)
+    near(answer._replace(grads=answer.grads[:, kept]), compute(backend, removed))
 
 
 def _ids_renamed(backend: Backend, seed: int) -> None:
@@ -146,9 +146,9 @@ def _least(backend: Backend, seed: int) -> None:
     rows = np.random.default_rng(seed).normal(size=(3, 1, D))
     rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
     for objective, least in _LEAST:
-        found = compute(backend, Case("collapsed", np.ones((3, 1, D)) / 2, 3.0, objective))
-        assert abs(found.loss - least) <= 1e-13
-        assert np.abs(found.grads.sum(axis=0)).max() < 1e-12
+        answer = compute(backend, Case("collapsed", np.ones((3, 1, D)) / 2, 3.0, objective))
+        assert abs(answer.loss - least) <= 1e-13
+        assert np.abs(answer.grads.sum(axis=0)).max() < 1e-12
         assert compute(backend, Case("one sample", rows, 3.0, objective)).loss >= least - 1e-13
     full = replace(draw_case(seed), present=np.ones((3, B), bool))
     assert compute(backend, full).loss >= np.log(2)

@@ -33,8 +33,8 @@ class Result(NamedTuple):
 def compute(backend: Backend, case: Case, dtype: str = "float64") -> Result:
     """Loss and gradients as NumPy arrays in float64."""
     arrays = backend_arrays(backend, case, dtype=dtype, device=backend.devices()[0])
-    found = ask(backend, case, arrays)
-    values = [x for x in found if x is not None]
+    answer = ask(backend, case, arrays)
+    values = [x for x in answer if x is not None]
     return Result(*(backend.to_numpy(x).astype(np.float64) for x in values))
 
 
@@ -48,10 +48,10 @@ def draw_case(seed: int, objective: Objective = GCL) -> Case:
     return Case("drawn", z, float(rng.uniform(-2, 4)), objective, present, ids)
 
 
-def near(found: Result, want: Result) -> None:
+def near(answer: Result, want: Result) -> None:
     """Assert that two results differ by no more than another order of arithmetic explains."""
     for name in QUANTITIES:
-        have, right = getattr(found, name), getattr(want, name)
+        have, right = getattr(answer, name), getattr(want, name)
         if right is None:
             continue
         atol = 1e-11 * max(1.0, float(np.abs(right).max()), float(want.loss))

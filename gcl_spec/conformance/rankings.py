@@ -64,13 +64,13 @@ def verify_rankings(
         return Verdict((), perf_counter() - began, interrupted=True)
 
     def verified(backend: Any, device: str, dtype: str) -> list[Result]:
-        found: list[Result] = []
+        results: list[Result] = []
         for case, known in zip(cases, want[dtype], strict=True):
             result = compare_ranking(known, backend, case, dtype=dtype, device=device)
             if stop.is_set():  # a case that Ctrl-C ended says nothing
                 break
-            found.append(result)
-        return found
+            results.append(result)
+        return results
 
     calls = [
         partial(verified, backend, device, dtype)
@@ -79,8 +79,8 @@ def verify_rankings(
         for dtype in dtypes
         if dtype != "bfloat16" or not isinstance(backend, NumPyArrays)
     ]
-    found = in_threads(calls, jobs, stop)
-    return Verdict(tuple(found), perf_counter() - began, stop.is_set())
+    all_results = in_threads(calls, jobs, stop)
+    return Verdict(tuple(all_results), perf_counter() - began, stop.is_set())
 
 
 def followed_by(first: Verdict, then: Verdict) -> Verdict:
@@ -93,10 +93,10 @@ def wanted(reference: Backend, case: RankingCase, dtype: str) -> FloatArray:
     """The reference's metrics on scores rounded to a dtype, (T, 3, Q)."""
     assert isinstance(reference, RankingBackend)
     scores_QC = rounded(case.scores_QC, dtype).astype(np.float64)
-    found: FloatArray = reference.retrieval_metrics(
+    metrics_T3Q: FloatArray = reference.retrieval_metrics(
         scores_QC, case.relevant_QC, case.left_out_QC, rounded(case.gains_QC, dtype), METRICS
     )
-    return found
+    return metrics_T3Q
 
 
 def compare_ranking(

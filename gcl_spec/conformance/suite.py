@@ -34,7 +34,7 @@ class BackendSuite:
     backend: an instance of the backend under test.
     cases: the fixed cases; take `quick_cases()` for a backend that compiles each for long.
     draws: the number of drawn cases beside them, and of cases for each law.
-    seed: of the drawn cases.
+    seed: the seed of the drawn cases.
     """
 
     backend: ClassVar[Any]
@@ -60,10 +60,10 @@ class BackendSuite:
             for device in self.backend.devices():
                 given = x.astype(dtype)
                 array = self.backend.from_numpy(given, dtype=dtype, device=device)
-                found = self.backend.to_numpy(array)
-                assert found.dtype == given.dtype
-                assert found.shape == given.shape
-                assert np.array_equal(found, given)
+                values = self.backend.to_numpy(array)
+                assert values.dtype == given.dtype
+                assert values.shape == given.shape
+                assert np.array_equal(values, given)
 
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_fixed_case(self, fixed_case: Case, dtype: str) -> None:
@@ -92,8 +92,8 @@ class BackendSuite:
     def test_retrieval_metrics(self, dtype: str) -> None:
         """Metrics on its arrays, or its own ones, are those of loops over all orders of ties."""
         reference = registry.load("reference")
-        found = verify_rankings([self.backend], reference, ranking_cases(), dtypes=[dtype])
-        wrong = [result.message for result in found.results if not result.agrees]
+        verdict = verify_rankings([self.backend], reference, ranking_cases(), dtypes=[dtype])
+        wrong = [result.message for result in verdict.results if not result.agrees]
         assert not wrong, "\n".join(wrong)
 
     @pytest.mark.parametrize("law", LAWS)

@@ -131,7 +131,7 @@ class Verdict:
         groups: dict[tuple[object, ...], list[Result]] = {}
         for result in self.results:
             groups.setdefault(tuple(getattr(result, name) for name in by), []).append(result)
-        return tuple(_row(found, by) for found in groups.values())
+        return tuple(_row(group, by) for group in groups.values())
 
 
 class _Work(NamedTuple):
@@ -191,17 +191,17 @@ def verify(
             for dtype in dtypes
             for refuses in [degenerate and size == 1 and (device[:3], dtype) == ("cpu", "float64")]
         ]
-        found = in_threads([partial(_verify, one, cases, want, stop) for one in work], jobs, stop)
-    return Verdict(tuple(found), perf_counter() - began, stop.is_set())
+        results = in_threads([partial(_verify, one, cases, want, stop) for one in work], jobs, stop)
+    return Verdict(tuple(results), perf_counter() - began, stop.is_set())
 
 
 def _distinct(backends: Iterable[Backend]) -> tuple[Backend, ...]:
     """The backends, whose names must differ: tables would show two of one name as one."""
-    found = tuple(backends)
-    for name, count in Counter(backend.name for backend in found).items():
+    listed = tuple(backends)
+    for name, count in Counter(backend.name for backend in listed).items():
         if count > 1:
             raise ConfigError(f"{count} backends have the name {name!r}; verify them one by one")
-    return found
+    return listed
 
 
 def spread_over(backend: Backend, processes: int) -> AbstractContextManager[Backend]:
@@ -218,7 +218,7 @@ def _verify(
     want: Mapping[tuple[int, str], Values],
     stop: Event,
 ) -> list[Result]:
-    found: list[Result] = []
+    results: list[Result] = []
     for case, errors in _tried(work, cases, want):
         part = [
             Result(
@@ -230,8 +230,8 @@ def _verify(
         ]  # fmt: skip
         if stop.is_set():  # a case that Ctrl-C ended says nothing
             break
-        found += part
-    return found
+        results += part
+    return results
 
 
 def _tried(
@@ -258,14 +258,14 @@ def _errors(
             yield Error(case.name, quantity, math.inf, 0.0, 1.0), str(finding)
 
 
-def _row(found: Sequence[Result], by: Sequence[str]) -> Row:
-    worst = min(found, key=lambda result: result.headroom)
-    relative = max(result.error / max(result.size, 1.0) for result in found)
+def _row(group: Sequence[Result], by: Sequence[str]) -> Row:
+    worst = min(group, key=lambda result: result.headroom)
+    relative = max(result.error / max(result.size, 1.0) for result in group)
     key: dict[str, Any] = {name: getattr(worst, name) if name in by else "" for name in _KEYS}
     return Row(
         **key,
-        cases=len({result.case for result in found}),
-        disagree=sum(not result.agrees for result in found),
+        cases=len({result.case for result in group}),
+        disagree=sum(not result.agrees for result in group),
         case=worst.case,
         error=worst.error,
         bound=worst.bound,

@@ -84,16 +84,16 @@ class Workers:
                 self._workers.append((worker, ours))
 
     def _answers(self) -> list[Any]:
-        found: dict[int, Any] = {}
+        answers: dict[int, Any] = {}
         waiting: dict[Any, int] = {end: rank for rank, (_, end) in enumerate(self._workers)}
         while waiting:
             ready = wait(list(waiting), _SECONDS)
             if not ready:
-                raise WorkerError(f"no answer in {_SECONDS:.0f} s; there are those of {[*found]}")
+                raise WorkerError(f"no answer in {_SECONDS:.0f} s; there are those of {[*answers]}")
             for end in ready:
                 rank = waiting.pop(end)
-                found[rank] = self._answer(rank)
-        return [found[rank] for rank in range(self._size)]
+                answers[rank] = self._answer(rank)
+        return [answers[rank] for rank in range(self._size)]
 
     def _answer(self, rank: int) -> Any:
         worker, end = self._workers[rank]

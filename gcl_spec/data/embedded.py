@@ -16,9 +16,9 @@ EMBEDDED = "pictures are given as base64 text, not as paths or files; it is deco
 # The base64 of a PNG, JPEG, GIF, WebP, TIFF (two orders of bytes) and BMP begins so.
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "_9j_", "R0lGOD", "UklGR", "SUkqA", "TU0AK", "Qk")
 _BYTES = tuple(beginning.encode() for beginning in _BEGINNINGS)
-# And so do the files themselves, but for WebP.
+# The files themselves, of all these formats but WebP, begin so.
 _FILES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM")
-_SHORTEST = 60  # characters; no picture has fewer, and few paths have more
+_SHORTEST = 60  # the least characters of an embedded picture; few paths have more
 _ONLY = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
 
 
@@ -63,7 +63,7 @@ def unwrapped(data: bytes) -> bytes:
         try:
             return embedded(data.decode("ascii")) or data
         except (DataError, UnicodeDecodeError):
-            return data  # a BMP file begins as some base64 does
+            return data  # a BMP file may begin like base64
     return data
 
 

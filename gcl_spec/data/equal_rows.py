@@ -8,7 +8,7 @@ from gcl_spec._typing import BoolArray, FloatArray, IntArray
 
 __all__ = ["class_ids", "connected", "first_equal", "linked_ids"]
 
-_ROWS = 4096  # rows that are looked at a time, so that millions are never copied
+_ROWS = 4096  # the rows that are hashed at a time, so that millions are never copied
 
 
 def first_equal(x_NF: FloatArray, known_N: BoolArray) -> IntArray:
@@ -36,10 +36,10 @@ def first_equal(x_NF: FloatArray, known_N: BoolArray) -> IntArray:
         mixed = part.view(np.uint32).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
         hashes_N[start : start + _ROWS] = mixed @ weights_F
-    found = np.arange(len(x_NF))
+    first_N = np.arange(len(x_NF))
     _, first, inverse = np.unique(hashes_N[known_N], return_index=True, return_inverse=True)
-    found[known_N] = found[known_N][first[inverse]]
-    return found
+    first_N[known_N] = first_N[known_N][first[inverse]]
+    return first_N
 
 
 def connected(firsts: Sequence[IntArray]) -> IntArray:
@@ -87,7 +87,7 @@ def linked_ids(keys: Sequence[Iterable[Hashable]]) -> IntArray:
     Two things are linked where they share a key, and where both are linked with a third.
 
     Args:
-        keys: those of each thing.
+        keys: the keys of each thing.
 
     >>> linked_ids([["a"], ["b"], ["a", "c"], ["c"]])
     array([0, 1, 0, 0])

@@ -19,7 +19,7 @@ TRAIN = "train.jsonl"
 # A folder is read as one of these kinds; of other kinds the files are named in messages.
 _STRONG = (".jsonl", ".parquet", ".tar", ".npz")
 _PACKED = (".gz", ".tgz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar")
-_SINGLE = (".json", ".csv", ".tsv")  # one such file is read where there is none of those above
+_SINGLE = (".json", ".csv", ".tsv")  # one such file is read where there is none of `_STRONG`
 _OTHERS = (
     ".ndjson",
     ".jsonlines",
@@ -37,14 +37,14 @@ _RECORDS = (".lmdb", ".mdb", ".tfrecord", ".tfrecords", ".xlsx", ".beton", ".rec
 _SUFFIXES = frozenset((*_STRONG, *_SINGLE, *_PACKED, *_OTHERS, *_RECORDS))
 _NO_SAMPLES = (
     *("_meta.json", "_stats.json", "dataset_infos.json"),
-    *("dataset_info.json", "dataset_dict.json", "state.json"),  # from datasets' save_to_disk
+    *("dataset_info.json", "dataset_dict.json", "state.json"),  # of datasets' save_to_disk
 )
 _FOLDERS = frozenset(("data", "default"))  # the folders of data on the Hugging Face hub
 _NOT_DATA = frozenset(("images", "tasks", "val_tasks"))
-_PEEK = 200  # entries that are looked at in a folder that is not read, for data
+_PEEK = 200  # the most entries of an unread folder in which data is looked for
 _DEPTH = 2
-_FIRST = 3  # files of each kind that are named
-_NAME = 300  # letters of a path in a message
+_FIRST = 3  # the number of files of each kind that messages name
+_NAME = 300  # the most letters of a path in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +100,18 @@ def files_of_folder(path: str) -> Files:
     return Files(paths, warnings, notes)
 
 
-def files_of_pattern(pattern: str, found: Sequence[Path]) -> Files:
+def files_of_pattern(pattern: str, files: Sequence[Path]) -> Files:
     """The files that a pattern names, with a warning where it names other splits beside training.
 
     Args:
         pattern: the option data.path.
-        found: the files that `gcl_spec.data.paths.expand` makes of it.
+        files: the files that `gcl_spec.data.paths.expand` makes of it.
     """
     fixed = re.split(r"[*?\[{]", pattern)[0].rpartition("/")[0]
-    splits = {file: _split(_below(file, fixed)) for file in found}
+    splits = {file: _split(_below(file, fixed)) for file in files}
     held = [file for file, split in splits.items() if split == "held out"]
-    paths, warnings = _filled(found)
-    if held and len(held) < len(found):
+    paths, warnings = _filled(files)
+    if held and len(held) < len(files):
         warnings = (
             *warnings,
             f"{pattern}: it names files of other splits beside those of training, and they are "
@@ -160,19 +160,19 @@ def _other_folders(folder: Path) -> Iterator[str]:
 
 
 def _of_kind(files: Iterable[PurePath], kind: str) -> list[PurePath]:
-    found = [file for file in files if file.suffix.lower() == kind]
+    kind_files = [file for file in files if file.suffix.lower() == kind]
     if kind in (".jsonl", ".npz"):
-        return [file for file in found if file == PurePath(f"train{kind}")]
-    return [file for file in found if not file.name.endswith(_NO_SAMPLES)]
+        return [file for file in kind_files if file == PurePath(f"train{kind}")]
+    return [file for file in kind_files if not file.name.endswith(_NO_SAMPLES)]
 
 
 def _training(files: list[PurePath]) -> list[PurePath]:
     """The files of the training split, or else of no split; the outermost of several folders."""
     for split in ("training", ""):
-        found = [file for file in files if _split(file) == split]
-        depth = min((len(file.parts) for file in found), default=0)
-        if found:
-            return [file for file in found if len(file.parts) == depth]
+        split_files = [file for file in files if _split(file) == split]
+        depth = min((len(file.parts) for file in split_files), default=0)
+        if split_files:
+            return [file for file in split_files if len(file.parts) == depth]
     return []
 
 

@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 _SHOWN = 8
-_LENGTH = 40  # letters of a name in a message
+_LENGTH = 40  # the most letters of a name in a message
 _NAMES = frozenset(("id", "concept", "from"))
-_CLOSE = 0.75  # the likeness of difflib from which a name may be meant for another
+_CLOSE = 0.75  # the least ratio of difflib at which a name may stand for another
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Names:
     """Reads records by the names of fields, and counts what it finds under other names.
 
     Args:
-        fields: what is known.
+        fields: the fields that are known.
         unit: what a record is, in the plural, for messages.
         chosen: field to the one name that it is read by, such as by data.columns.
     """
@@ -197,22 +197,22 @@ class Names:
 
     def take(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """The values by the fields' own names; other keys are counted and left out."""
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         others: list[tuple[int, str]] = []
         for key, value in record.items():
             if key in self._fields and key not in self._chosen:
-                found[key] = value
+                values[key] = value
             else:
                 others.append((self._ranks.get(plain(key), ("", len(self._ranks)))[1], key))
         for name, key in self._chosen.items():
             if key in record:
-                found[name] = record[key]
+                values[name] = record[key]
                 self._met[key] += 1
-        kept = [key for _, key in sorted(others) if not self._takes(key, record[key], found)]
+        kept = [key for _, key in sorted(others) if not self._takes(key, record[key], values)]
         for key in kept:
             if key not in self._chosen.values():
-                self._count(key, record[key], found)
-        return found
+                self._count(key, record[key], values)
+        return values
 
     def counts(self, most: int) -> list[list[str | int]]:
         """The counts of at most `most` names of each kind, which `add` takes."""
@@ -264,20 +264,20 @@ class Names:
             names = listed(f"{shown(key)} ({count:,})" for key, count in self._unused.most_common())
             yield f"{where}: names that are not used, with their number of {self._unit}: {names}"
 
-    def _takes(self, key: str, value: Any, found: dict[str, Any]) -> bool:
+    def _takes(self, key: str, value: Any, values: dict[str, Any]) -> bool:
         """Is `key` read for a field that has nothing yet?"""
         field, _ = self._ranks.get(plain(key), ("", 0))
-        if not field or _is_nothing(value) or not _is_nothing(found.get(field)):
+        if not field or _is_nothing(value) or not _is_nothing(values.get(field)):
             return False
-        found[field] = value
+        values[field] = value
         self._read[key, field] += 1
         return True
 
-    def _count(self, key: str, value: Any, found: Mapping[str, Any]) -> None:
+    def _count(self, key: str, value: Any, values: Mapping[str, Any]) -> None:
         if plain(key) in SPLITS and isinstance(value, str):
             self._splits[value] += 1
         field = self._guess(plain(key))
-        lacks = field is not None and _is_nothing(found.get(field))
+        lacks = field is not None and _is_nothing(values.get(field))
         if field is not None and lacks and isinstance(value, str | list | dict) and value:
             self._unsure[key, field] += 1
         else:

@@ -1,7 +1,7 @@
 """Finds out which kind of data lies at a path, and opens it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from gcl_spec._files.reading import is_folder
@@ -98,11 +98,7 @@ def _open(
 ) -> Source:
     images = pictures_root(data.images, root) if data.images else root
     suffixes = {path.suffix.lower() for path in files}
-    if len(suffixes) > 1 or (len(files) > 1 and not suffixes <= {".parquet", ".tar", *_LINES}):
-        raise DataError(
-            f"{data.path!r} names {len(files)} files; wanted files of one kind: parquet files, tar "
-            "shards, or .jsonl, .json, .csv or .tsv"
-        )
+    _check_suffixes(data, suffixes, len(files))
     if suffixes == {".jsonl"} and holds_triplets(files, wanted=composed):
         return VistaTriplets(files, images if data.images else FolderRoot(files[0].parent))
     if len(files) > 1 and suffixes <= _LINES:
@@ -117,12 +113,6 @@ def _open(
         case ".zip":
             _check_top(root)
             return JsonlSource(root, TRAIN, images, data.columns, given)
-        case ".json" | ".tar" if data.columns.chosen():
-            option, name = next(iter(data.columns.chosen().items()))
-            raise DataError(
-                f"data.columns.{option} = {name!r} names no part of {data.path!r}: only columns of "
-                "tables, arrays and keys of train.jsonl have names to choose; drop the option"
-            )
         case ".json":
             images = images if data.images or images is not root else _beside(root)
             return LlavaSource(FolderRoot(files[0].parent), files[0].name, images, given)
@@ -136,6 +126,21 @@ def _open(
             return read_npz(files[0], data.columns, given)
         case _:
             return _parquet(files, data, images, given, composed=composed)
+
+
+def _check_suffixes(data: DataConfig, suffixes: Collection[str], count: int) -> None:
+    """Raise a `DataError` for files of several kinds, or of one whose columns have no names."""
+    if len(suffixes) > 1 or (count > 1 and not {*suffixes} <= {".parquet", ".tar", *_LINES}):
+        raise DataError(
+            f"{data.path!r} names {count} files; wanted files of one kind: parquet files, tar "
+            "shards, or .jsonl, .json, .csv or .tsv"
+        )
+    if {*suffixes} & {".json", ".tar"} and data.columns.chosen():
+        option, name = next(iter(data.columns.chosen().items()))
+        raise DataError(
+            f"data.columns.{option} = {name!r} names no part of {data.path!r}: only columns of "
+            "tables, arrays and keys of train.jsonl have names to choose; drop the option"
+        )
 
 
 def _table(file: Path, data: DataConfig, images: Root, given: Sequence[str]) -> Source:
@@ -190,13 +195,13 @@ def _files(path: str) -> Files:
             root.check(str(file.relative_to(path)))
         _check_pointers(files.paths)
         return files
-    found = expand(path)
-    for file in found:
+    paths = expand(path)
+    for file in paths:
         if file.suffix.lower() not in _KINDS:
             what = kind_of(file) or f"not one of the kinds {', '.join(_KINDS)}"
             raise DataError(f"{file}: {what}")
-    _check_pointers(found)
-    return files_of_pattern(path, found)
+    _check_pointers(paths)
+    return files_of_pattern(path, paths)
 
 
 def _check_pointers(files: Sequence[Path]) -> None:

@@ -63,9 +63,9 @@ def kind_of(path: Path) -> str | None:
     if is_lfs_pointer(beginning):
         return LFS_POINTER
     words = {end: text for ends, text in _WORDS.items() for end in ends.split()}
-    found = next((text for magic, text in _MAGIC.items() if beginning.startswith(magic)), None)
-    found = found or words.get(path.suffix.lower())
-    return f"{found}; {_READ}" if found else None
+    kind = next((text for magic, text in _MAGIC.items() if beginning.startswith(magic)), None)
+    kind = kind or words.get(path.suffix.lower())
+    return f"{kind}; {_READ}" if kind else None
 
 
 def check_pointer(path: Path) -> str:

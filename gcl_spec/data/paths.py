@@ -32,29 +32,29 @@ def expand(pattern: str) -> tuple[Path, ...]:
         raise DataError(f"{pattern!r:.200} is {problem}")
     if os.path.lexists(pattern):
         return (_regular(pattern),)
-    found: list[Path] = []
+    paths: list[Path] = []
     for text in _braces(pattern):
         matches = [_regular(text)] if os.path.lexists(text) else _matches(text)
         if not matches:
             raise DataError(
                 f"no file {text!r}" + (f", which {pattern!r} names" if text != pattern else "")
             )
-        found += matches
-    return tuple(dict.fromkeys(found))
+        paths += matches
+    return tuple(dict.fromkeys(paths))
 
 
 def _matches(text: str) -> list[Path]:
     """The files that wildcards match: a folder holds them, so none may be a link that leads out."""
     try:
-        found = sorted(map(Path, glob.glob(text)))  # noqa: PTH207  # Path's takes no absolute one
+        paths = sorted(map(Path, glob.glob(text)))  # noqa: PTH207  # Path's takes no absolute one
     except (OSError, ValueError, RecursionError) as error:  # NUL, or a pattern too much for `re`
         raise DataError(f"{text!r}: cannot look for it: {error}") from error
     fixed = re.split(r"[*?\[]", text)[0].rpartition("/")[0]
     base = Path(fixed or ("/" if text.startswith("/") else "."))
     root = FolderRoot(base)
-    for path in found:
+    for path in paths:
         root.check(str(path.relative_to(base)))
-    return found
+    return paths
 
 
 def _regular(text: str) -> Path:

@@ -97,10 +97,10 @@ class FolderRoot:
         """The sorted names of the folders in a folder (`Root.folders`)."""
         folder = self._inside(path)
         try:
-            found = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+            names = [p.name for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
         except OSError as error:
             raise self._unreadable(path, error) from error
-        return sorted(set(found).difference(NOT_DATA))
+        return sorted(set(names).difference(NOT_DATA))
 
     def listing(self, path: str, /) -> list[str] | None:
         """The names of the files in a folder (`Root.listing`), without links to files."""
@@ -174,7 +174,7 @@ class FolderRoot:
         return path
 
 
-_LONGEST = 4096  # characters; Linux takes no longer paths
+_LONGEST = 4096  # the most characters of a path; Linux takes no longer ones
 
 
 class ZipRoot:

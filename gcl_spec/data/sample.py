@@ -199,7 +199,7 @@ def _of_list(place: str, text: str) -> list[str]:
     (['a dog'], ['["A sign", it says]'])
     """
     try:
-        found = parse_json(text)
+        entries = parse_json(text)
     except ValueError:
         if not text.startswith("['") or not text.endswith(("']", '"]')):
             return [text]
@@ -207,6 +207,6 @@ def _of_list(place: str, text: str) -> list[str]:
             f"{place}: captions in Python's notation, {text!r:.80}; write them as JSON does, such "
             'as ["a dog", "a pup"]'
         ) from None
-    if not all(isinstance(item, str) and is_text(item) for item in found):
+    if not all(isinstance(item, str) and is_text(item) for item in entries):
         return [text]
-    return [item.strip() for item in found if item.strip()]
+    return [item.strip() for item in entries if item.strip()]

@@ -13,11 +13,11 @@ class Source(Protocol):
     """N samples by number; several threads may call its methods at once."""
 
     name: str
-    """The place where it lies, for errors."""
+    """The place where the data lies, for errors."""
     warnings: tuple[str, ...]
     """Lines on what should be mended; a user hears them when training begins."""
     notes: tuple[str, ...]
-    """Lines on what is read under another name, left out or not used; they are heard then, too."""
+    """Lines on what is read under another name, left out or not used; a user hears them too."""
 
     def __len__(self) -> int:
         """The number of samples, malformed ones among them."""

@@ -29,10 +29,10 @@ def existing(folder: Path, path: PurePosixPath) -> Path | None:
     macOS decomposes letters in names (NFD), while texts are mostly composed (NFC).
     """
     for part in path.parts:
-        found = next((form for form in spellings(part) if lexists(folder / form)), None)
-        if found is None:
+        name = next((form for form in spellings(part) if lexists(folder / form)), None)
+        if name is None:
             return None
-        folder /= found
+        folder /= name
     return folder
 
 
@@ -63,20 +63,20 @@ class ZipNames:
     def find(self, path: str) -> str | None:
         """The name of the member of this path; None where there is none."""
         for place in (path, f"{self._top}/{path}" if self._top else path):
-            found = self._names.get(place) or self._names.get(_composed(place))
-            found = found or next(filter(None, map(self._raw.get, _encoded(place))), None)
-            if found is not None:
-                return found
+            name = self._names.get(place) or self._names.get(_composed(place))
+            name = name or next(filter(None, map(self._raw.get, _encoded(place))), None)
+            if name is not None:
+                return name
         return None
 
     def folders(self, path: str) -> list[str]:
         """Names of the folders in a folder."""
-        found: set[str] = set()
+        names: set[str] = set()
         for place in (path, f"{self._top}/{path}".rstrip("/") if self._top else path):
             prefix = f"{_composed(place)}/" if place else ""
             inner = (name[len(prefix) :] for name in self._names if name.startswith(prefix))
-            found |= {name.partition("/")[0] for name in inner if "/" in name}
-        return sorted(found.difference(NOT_DATA))
+            names |= {name.partition("/")[0] for name in inner if "/" in name}
+        return sorted(names.difference(NOT_DATA))
 
 
 def spellings(text: str) -> Iterator[str]:

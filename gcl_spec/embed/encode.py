@@ -121,21 +121,21 @@ def with_videos(
     Raises:
         InputError: lengths differ, a sample has no part, or an entry is something else.
     """
-    found: dict[str, list[Any]] = {"video": list(_videos(video))}
+    columns: dict[str, list[Any]] = {"video": list(_videos(video))}
     if image is not None:
-        found["image"] = images_of(image)
+        columns["image"] = images_of(image)
     if text is not None:
-        found["text"] = texts_of(text)
-    counts = {name: len(entries) for name, entries in found.items()}
+        columns["text"] = texts_of(text)
+    counts = {name: len(entries) for name, entries in columns.items()}
     if len({*counts.values()}) > 1:
         said = " and ".join(f"{count} {name}s" for name, count in counts.items())
         raise InputError(f"{said}; give one a sample")
-    for n, parts in enumerate(zip(*found.values(), strict=True)):
+    for n, parts in enumerate(zip(*columns.values(), strict=True)):
         if all(part is None for part in parts):
-            raise InputError(f"sample {n} has neither of {', '.join(found)}")
+            raise InputError(f"sample {n} has neither of {', '.join(columns)}")
     if not counts["video"]:
         raise InputError("there is no sample to encode")
-    return found
+    return columns
 
 
 def _videos(video: Iterable[Any]) -> Iterable[Any]:
@@ -152,7 +152,7 @@ def images_of(image: Iterable[Any]) -> list["ImageInput | None"]:
     shape = getattr(image, "shape", None)
     if isinstance(shape, tuple) and len(shape) in (2, 3) and not _holds_objects(image):
         raise InputError(f"image is one array of shape {shape}, a single picture? {_ONE}")
-    found: list[ImageInput | None] = []
+    images: list[ImageInput | None] = []
     for n, x in enumerate(_entries("image", image)):
         if isinstance(x, bytearray | memoryview):
             x = bytes(x)
@@ -162,18 +162,18 @@ def images_of(image: Iterable[Any]) -> list["ImageInput | None"]:
         known = isinstance(x, str | bytes | os.PathLike | np.ndarray) or hasattr(x, "convert")
         if x is not None and not known:
             raise InputError(f"image {n} is {_named(x)}; wanted {_PICTURES}, or None for no image")
-        found.append(x)
-    return found
+        images.append(x)
+    return images
 
 
 def texts_of(text: Iterable[Any]) -> list[str | None]:
     """The entries of `text`; an `InputError` names the place of what is no text."""
-    found: list[str | None] = []
+    texts: list[str | None] = []
     for n, x in enumerate(_entries("text", text)):
         if x is not None and not isinstance(x, str):
             raise InputError(f"text {n} is {_named(x)}; wanted a text, or None for no text")
-        found.append(x if x is None else str(x))
-    return found
+        texts.append(x if x is None else str(x))
+    return texts
 
 
 def _entries(name: str, value: Any) -> Iterable[Any]:

@@ -48,7 +48,7 @@ class EntryEncoder:
         A batch depends on the entries alone, so that equal entries give equal rows.
 
         Args:
-            entries: those of a shard.
+            entries: the entries of a shard.
             told: hears how many entries are done.
 
         Raises:
@@ -64,13 +64,13 @@ class EntryEncoder:
         parts = [places[start : start + self.batch_size] for start in starts]
         rows = []
         for part, (batch, bad) in zip(parts, self._batches(entries, parts), strict=True):
-            found, has = self._rows(entries, part, batch)
+            rows_BD, has = self._rows(entries, part, batch)
             for place, fine in zip(part, has.tolist(), strict=True):
                 if not fine:
                     files = (file for name, file in entries[place].content if name in FILES)
                     absent[place] = next((bad[x] for x in files if x in bad), _NO_ROW)
             if has.any():
-                rows.append(found[has])
+                rows.append(rows_BD[has])
             told(part[-1] + 1)
         return np.concatenate(rows or [np.zeros((0, 0), np.float32)]), absent
 
@@ -88,10 +88,10 @@ class EntryEncoder:
             for following in [*parts[1:], None]:
                 if not waiting:
                     return
-                found = waiting.pop().result()
+                prepared_batch = waiting.pop().result()
                 if following is not None:
                     waiting.append(pool.submit(prepare, following))
-                yield found
+                yield prepared_batch
 
     def _rows(
         self, entries: Sequence[Entry], part: Sequence[int], batch: Batch
@@ -126,7 +126,7 @@ class EntryEncoder:
         Args:
             kinds: the role and modality of the B entries.
             z: embeddings by modality, (B, D) each.
-            rows_BD: those of all parts together.
+            rows_BD: the rows of all parts together.
             fine_B: which are rows.
         """
         assert self.calibrate is not None
@@ -137,10 +137,10 @@ class EntryEncoder:
             if len(here):
                 parts = {name: z[name][here] for name in name_parts(modality) if name in z}
                 groups.append((here, self.calibrate(role, modality, rows_BD[here], parts)))
-        found = np.zeros((len(rows_BD), groups[0][1].shape[1]), np.float32)
+        calibrated = np.zeros((len(rows_BD), groups[0][1].shape[1]), np.float32)
         for places, made in groups:
-            found[places] = made
-        return found
+            calibrated[places] = made
+        return calibrated
 
     def pieces(self, entries: Sequence[Entry]) -> list[slice]:
         """The parts of a shard of which each holds one batch of `encode`, and all entries once.

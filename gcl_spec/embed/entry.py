@@ -108,10 +108,10 @@ class Contents:
 
 def data_digest(entries: Sequence[Entry], contents: Contents) -> str:
     """SHA-256 of entries and of the files that they name, in hexadecimal."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for line in _lines(entries, contents):
-        found.update(line.encode("utf-8", "surrogatepass"))
-    return found.hexdigest()
+        hasher.update(line.encode("utf-8", "surrogatepass"))
+    return hasher.hexdigest()
 
 
 def _lines(entries: Iterable[Entry], contents: Contents) -> Iterable[str]:

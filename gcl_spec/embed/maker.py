@@ -52,16 +52,16 @@ class Maker:
     def from_json(cls, record: Any) -> "Maker":
         """The maker that `to_json` wrote; a `ValueError` where it did not."""
         try:
-            found = cls(**record)
+            maker = cls(**record)
         except TypeError as error:
             raise ValueError(str(error)) from error
-        hashes = (found.weights, found.preprocessing)
-        texts = (found.model, found.arithmetic, found.calibration, *hashes)
+        hashes = (maker.weights, maker.preprocessing)
+        texts = (maker.model, maker.arithmetic, maker.calibration, *hashes)
         if not all(isinstance(x, str) for x in texts) or not all(map(_HASH.fullmatch, hashes)):
             raise ValueError("no hashes of a model")
-        if found.dtype not in ("float32", "float16") or type(found.size) is not int:
+        if maker.dtype not in ("float32", "float16") or type(maker.size) is not int:
             raise ValueError("no dtype and size of shards")
-        return found
+        return maker
 
     def refuse_other_model(self, there: "Maker", where: str) -> None:
         """Raise a `DataError` with both names where rows are of another model.

@@ -64,7 +64,7 @@ class Manifest:
 
 
 def write_manifest(folder: Path, count: int, maker: Maker, about: Mapping[str, str]) -> Manifest:
-    """Write the two files over all shards, which are there.
+    """Write the manifest, and the list of items without a row, once all shards are there.
 
     Args:
         folder: where the shards are.
@@ -93,7 +93,7 @@ def write_manifest(folder: Path, count: int, maker: Maker, about: Mapping[str, s
     if not modalities:
         why = json.loads(absent[0])["absent"] if absent else "there is none"
         raise DataError(f"no item can be embedded: {why}")
-    found = Manifest(
+    manifest = Manifest(
         maker=maker,
         about=about,
         width=max(head.width for head in heads),
@@ -103,8 +103,8 @@ def write_manifest(folder: Path, count: int, maker: Maker, about: Mapping[str, s
         shards=tuple(map(_sums, heads)),
     )
     _write(folder / ABSENT, "".join(absent).encode())
-    _write(folder / MANIFEST, found.to_bytes())
-    return found
+    _write(folder / MANIFEST, manifest.to_bytes())
+    return manifest
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -118,7 +118,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = read_regular(path)
         record: dict[str, Any] = parse_json(content)
-        found = Manifest(
+        manifest = Manifest(
             maker=Maker.from_json(record["maker"]),
             about={str(name): str(value) for name, value in record["about"].items()},
             width=int(record["width"]),
@@ -127,7 +127,7 @@ def read_manifest(folder: Path) -> Manifest:
             modalities={str(name): int(n) for name, n in record["modalities"].items()},
             shards=tuple((str(a), str(b), str(c)) for a, b, c in record["shards"]),
         )
-        if found.to_bytes() != content:
+        if manifest.to_bytes() != content:
             raise ValueError("it is not as it was written")
     except FileNotFoundError as error:
         begun = list_path(folder, 0).exists()
@@ -140,18 +140,18 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(
             f"{path}: cannot read it: {reason(error)}; run the same `gcl embed` again"
         ) from error
-    return found
+    return manifest
 
 
 def remove_manifest(folder: Path) -> None:
-    """Remove both files, because shards are about to change."""
+    """Remove the manifest and the list of items without a row, before shards change."""
     for name in (MANIFEST, ABSENT):
         with tidying("remove", folder / name):
             (folder / name).unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file where it is not as it should be."""
+    """Write a file, unless it has this content already."""
     try:
         if read_regular(path) == content:
             return

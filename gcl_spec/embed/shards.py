@@ -85,12 +85,12 @@ def rows_path(folder: Path, number: int) -> Path:
 
 
 def list_path(folder: Path, number: int) -> Path:
-    """The file that says whose they are."""
+    """The file that lists the items of a shard, by which its rows are known."""
     return folder / f"rows-{number:06d}.jsonl"
 
 
 def number_of(path: Path) -> int:
-    """The number of the shard of a file."""
+    """The number of the shard that a file belongs to."""
     return int(path.stem.partition("-")[2])
 
 
@@ -103,7 +103,7 @@ def write_shard(
     absent: Mapping[int, str],
     data: str,
 ) -> Head:
-    """Write the two files of a shard, the list last.
+    """Write the two files of a shard: first its rows, then its list.
 
     Args:
         folder: where they go.

@@ -31,11 +31,11 @@ class StoredRows(NamedTuple):
     ids: tuple[str, ...]
     """The ids of the R items."""
     numbers_R: IntArray
-    """Their numbers in the whole listing, (R,)."""
+    """The numbers (R,) of the items in the whole listing."""
     modality: tuple[str, ...]
-    """The modality of each."""
+    """The modality of each item."""
     role: tuple[str, ...]
-    """What each was embedded as; "" for both."""
+    """The role in which each item was embedded, "query" or "candidate"; "" for both."""
 
 
 class _Index(NamedTuple):
@@ -95,7 +95,7 @@ class Embeddings:
         return np.where(known_N[place_N] == keys_N, place_N, -1).astype(_NUMBER)
 
     def has_rows(self, place_N: IntArray) -> npt.NDArray[np.int8]:
-        """What there is of the items at these places, (N,): 1 a row, 0 none, -1 no item, (N,)."""
+        """What there is of the items at these places, (N,): 1 a row, 0 none, -1 no item."""
         found_N = np.sign(self._index.row_N[place_N] + 1).astype(np.int8)
         return np.where(place_N < 0, np.int8(-1), found_N)
 
@@ -136,7 +136,7 @@ class Embeddings:
             has_N = np.asarray([not line.absent for line in lines], bool)
             shard_N[here], row_N[here] = number, np.where(has_N, np.cumsum(has_N) - 1, -1)
             start = here.stop
-        # Of equal contents one that has a row is found: it stands first.
+        # Among items of equal content those with a row come first, so that a search meets one.
         order_N = np.lexsort((-np.sign(row_N).astype(np.int8), keys_N)).astype(_NUMBER)
         return _Index(keys_N[order_N], shard_N[order_N], row_N[order_N])
 

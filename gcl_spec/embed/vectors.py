@@ -40,14 +40,14 @@ class GivenVectors:
         counts = {name: len(entries) for name, entries in given.items()}
         if len({*counts.values()}) > 1:
             raise InputError(f"different numbers of vectors, {counts}; give one a sample")
-        found = {
+        vectors = {
             name: [self._vector(name, n, x) for n, x in enumerate(entries)]
             for name, entries in given.items()
         }
-        for n, sample in enumerate(zip(*found.values(), strict=True)):
+        for n, sample in enumerate(zip(*vectors.values(), strict=True)):
             if all(part is None for part in sample):
                 raise InputError(f"sample {n} has no vector")
-        return found
+        return vectors
 
     def _vector(self, modality: str, number: int, entry: Any) -> FloatArray | None:
         if entry is None:

@@ -60,7 +60,7 @@ class Engine(Protocol):
         """Shards in any order, each as `Work` would encode it.
 
         Args:
-            numbers: those of the shards.
+            numbers: the numbers of the shards.
             told: hears how many entries are done.
         """
         ...
@@ -101,7 +101,7 @@ class Work:
             TrainingError: another process has failed.
         """
         reporter = Quiet() if reporter is None or world.rank else reporter
-        found: list[Manifest] = []
+        manifests: list[Manifest] = []
         with ExitStack() as stack:
             _alone(world, lambda: self._open(stack))
             missing: list[int] = []
@@ -109,8 +109,8 @@ class Work:
             if world.any(bool(missing)):
                 _alone(world, lambda: remove_manifest(self.folder))
             _together(world, lambda: self._compute(missing, world, reporter))
-            _alone(world, lambda: found.append(self._finish()))
-        return found[0] if found else None
+            _alone(world, lambda: manifests.append(self._finish()))
+        return manifests[0] if manifests else None
 
     @property
     def _count(self) -> int:

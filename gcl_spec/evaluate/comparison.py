@@ -9,12 +9,12 @@ import numpy as np
 from gcl_spec._typing import FloatArray
 from gcl_spec.errors import InputError
 from gcl_spec.evaluate.resampling import bootstrap_means, flipped_means, holm, interval, p_value
-from gcl_spec.evaluate.scores import Scores, check_same, weights_of
+from gcl_spec.evaluate.scores import Scores, check_same, task_weights
 
 __all__ = ["AVERAGE", "Difference", "compare"]
 
 AVERAGE = "average"
-"""The task of a difference that is that of the averages."""
+"""What stands in place of a task's name in the difference of two averages."""
 
 _LEVEL = 0.05
 
@@ -84,24 +84,26 @@ def compare(
     """
     if not others or not columns:
         raise InputError("there is nothing to compare")
-    found: list[Difference] = []
+    differences: list[Difference] = []
     averages: list[int] = []
     for other in others:
         for column in columns:
             check_same(first, other, column)
-            found += _differences(first, other, column)
-            averages.append(len(found) - 1)
-    for family in (averages, [n for n in range(len(found)) if n not in averages]):
-        for n, corrected in zip(family, holm([found[n].p_value for n in family]), strict=True):
-            found[n] = replace(found[n], corrected=corrected)
-    return tuple(found)
+            differences += _differences(first, other, column)
+            averages.append(len(differences) - 1)
+    for family in (averages, [n for n in range(len(differences)) if n not in averages]):
+        for n, corrected in zip(
+            family, holm([differences[n].p_value for n in family]), strict=True
+        ):
+            differences[n] = replace(differences[n], corrected=corrected)
+    return tuple(differences)
 
 
 def _differences(first: Scores, other: Scores, column: str) -> list[Difference]:
     # In order of names, so that draws do not depend on a file's order.
     tasks = sorted(first.columns[column], key=lambda task: task.task)
     theirs = {task.task: task for task in other.columns[column]}
-    weights = weights_of(tasks)
+    weights = task_weights(tasks)
     deltas = [
         np.asarray([theirs[task.task].values[query] - x for query, x in task.values.items()])
         for task in tasks

@@ -60,15 +60,15 @@ class Report:
 
     def kinds(self) -> tuple[str, ...]:
         """The kinds of search that occur, in the order of `modalities`, and "mixed" last."""
-        found = {result.kind for result in self.results}
+        kinds = {result.kind for result in self.results}
         order = self.modalities()
         known = [f"{a}->{b}" for a in order for b in order]
-        return (*(k for k in known if k in found), *sorted(found - set(known)))
+        return (*(k for k in known if k in kinds), *sorted(kinds - set(known)))
 
     def value(self, kind: str, pool: str, metric: str) -> float:
         """The mean of a metric over the tasks of one kind."""
-        found = [r.value(metric) for r in self.results if (r.kind, r.pool) == (kind, pool)]
-        return float(np.mean(found))
+        values = [r.value(metric) for r in self.results if (r.kind, r.pool) == (kind, pool)]
+        return float(np.mean(values))
 
     def average(self, pool: str, metric: str) -> float:
         """The mean of a metric over the kinds, each counted once."""
@@ -141,14 +141,16 @@ def evaluate(
     Raises:
         DataError: there is no task.
     """
-    found = searched(encode, tasks, calibration)
+    encoded_items = searched(encode, tasks, calibration)
     results = []
-    for search in found.searches:
-        rows = search.queries_QD, found.rows_ND[search.rows_C]
+    for search in encoded_items.searches:
+        rows = search.queries_QD, encoded_items.rows_ND[search.rows_C]
         results.append(measured(search, rows, watch))
     appended = 0 if calibration is None else calibration.appended
-    z_ND = found.rows_ND[:, : found.rows_ND.shape[1] - appended]
-    space = _geometry(found.items, z_ND, tasks, lambda items: z_ND[found.numbers(items)])
+    z_ND = encoded_items.rows_ND[:, : encoded_items.rows_ND.shape[1] - appended]
+    space = _geometry(
+        encoded_items.items, z_ND, tasks, lambda items: z_ND[encoded_items.numbers(items)]
+    )
     return Report(tuple(results), space)
 
 
@@ -167,15 +169,15 @@ def measured(
         metrics: names that `gcl_spec.recall.Ranking.metric` knows.
     """
     task = search.task
-    found = ranked(task, search.pool, search.candidates, rows, metrics, watch=watch)
+    task_metrics = ranked(task, search.pool, search.candidates, rows, metrics, watch=watch)
     return TaskResult(
         task=task.name,
         kind=task.kind,
         pool=search.pool,
         queries=len(task.queries),
         candidates=len(search.candidates),
-        metrics={metric: found.means(metric) for metric in metrics},
-        per_query={metric: found.expected(metric, task.queries) for metric in metrics},
+        metrics={metric: task_metrics.means(metric) for metric in metrics},
+        per_query={metric: task_metrics.expected(metric, task.queries) for metric in metrics},
     )
 
 
@@ -184,18 +186,18 @@ def _geometry(
 ) -> Mapping[str, float]:
     names = np.asarray([item.modality for item in items])
     rows = {name: z_ND[names == name] for name in in_order(names.tolist())}
-    found = {"effective rank": geometry.effective_rank(z_ND)}
+    measures = {"effective rank": geometry.effective_rank(z_ND)}
     for name, z in rows.items():
-        found[f"effective rank, {name}"] = geometry.effective_rank(z)
-        found[f"anisotropy, {name}"] = geometry.anisotropy(z)
+        measures[f"effective rank, {name}"] = geometry.effective_rank(z)
+        measures[f"anisotropy, {name}"] = geometry.anisotropy(z)
     given = [name for name in rows if len(name_parts(name)) == 1]
     for a, b in combinations(given, 2):
-        found[f"cosine of {a} and {b} means"] = geometry.mean_cosine(rows[a], rows[b])
-        found[f"distance of {a} and {b} means"] = geometry.centroid_distance(rows[a], rows[b])
+        measures[f"cosine of {a} and {b} means"] = geometry.mean_cosine(rows[a], rows[b])
+        measures[f"distance of {a} and {b} means"] = geometry.centroid_distance(rows[a], rows[b])
     for a, b in combinations(given, 2):
         pairs = [x for task in tasks if task.kind == f"{b}->{a}" for x in answers(task)]
         if pairs:
             asked, right = zip(*pairs, strict=True)
             distance = geometry.paired_distance(embed(asked), embed(right))
-            found[f"mean distance of {b} and its {a}"] = distance
-    return found
+            measures[f"mean distance of {b} and its {a}"] = distance
+    return measures

@@ -25,15 +25,15 @@ class Example:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts and lists; `from_json` gives the example back."""
-        found = [item.to_json() for item in self.found]
+        nearest = [item.to_json() for item in self.found]
         query, relevant = self.query.to_json(), list(self.relevant)
-        return {"kind": self.kind, "query": query, "found": found, "relevant": relevant}
+        return {"kind": self.kind, "query": query, "found": nearest, "relevant": relevant}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Example":
         """The example that `to_json` wrote."""
-        found = tuple(Item(**item) for item in data["found"])
-        return cls(data["kind"], Item(**data["query"]), found, tuple(data["relevant"]))
+        nearest = tuple(Item(**item) for item in data["found"])
+        return cls(data["kind"], Item(**data["query"]), nearest, tuple(data["relevant"]))
 
 
 def examples(
@@ -50,9 +50,9 @@ def examples(
     numbers = top_k(z_ND[: len(chosen)], z_ND[len(chosen) :], _SHOWN).ids_QK
     made = []
     for (task, query), row in zip(chosen, numbers, strict=True):
-        found = tuple(pool[n] for n in row)
-        hits = tuple(item.id in task.qrels[query.id] for item in found)
-        made.append(Example(task.kind, query, found, hits))
+        nearest = tuple(pool[n] for n in row)
+        hits = tuple(item.id in task.qrels[query.id] for item in nearest)
+        made.append(Example(task.kind, query, nearest, hits))
     return made
 
 

@@ -77,10 +77,10 @@ class Failures:
 
     def worst(self) -> list[Failure]:
         """The worst failures of each kind, kinds in the order in which they were evaluated."""
-        return [failure for found in self._worst.values() for failure in found]
+        return [failure for failures in self._worst.values() for failure in failures]
 
     def preferred(self) -> dict[str, Preferred]:
-        """By kind of search, which modalities stood first where none that is relevant did."""
+        """The modalities that stood first where nothing relevant did, by kind of search."""
         return {k: Preferred(n, dict(self._wrong[k])) for k, n in self._queries.items() if n}
 
     def _keep(self, failure: Failure) -> None:

@@ -39,10 +39,10 @@ class Pools:
         pairs_P2 = _within(self.left_out_P2, part)
         if not self.limited_Q[part].any():
             return pairs_P2
-        found_QC = np.repeat(self.limited_Q[part][:, None], candidates, axis=1)
-        found_QC[tuple(_within(self.choices_P2, part).T)] = False
-        found_QC[tuple(pairs_P2.T)] = True
-        return found_QC
+        left_out_QC = np.repeat(self.limited_Q[part][:, None], candidates, axis=1)
+        left_out_QC[tuple(_within(self.choices_P2, part).T)] = False
+        left_out_QC[tuple(pairs_P2.T)] = True
+        return left_out_QC
 
 
 def pools_of(
@@ -99,5 +99,5 @@ def _within(pairs_P2: IntArray, part: slice) -> IntArray:
 
 
 def _inside(pairs_P2: IntArray, part: slice) -> BoolArray:
-    """Which pairs are of a slice of the queries, (P,)."""
+    """A mask of the pairs whose query is in a slice of the queries, (P,)."""
     return np.asarray((pairs_P2[:, 0] >= part.start) & (pairs_P2[:, 0] < part.stop))

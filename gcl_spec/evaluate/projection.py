@@ -34,7 +34,11 @@ class Projection:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Projection":
-        """The projection that `to_json` wrote; ValueError, KeyError or TypeError for other data."""
+        """The projection that `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: the data is no projection.
+        """
         points = {
             str(name): tuple((float(x), float(y)) for x, y in places)
             for name, places in dict(data["points"]).items()
@@ -101,18 +105,18 @@ def plane(z_ND: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
 
 def _pairs(tasks: Sequence[Task]) -> list[tuple[Item, Item]]:
     """Each query with its first relevant candidate, of the first kind between two given ones."""
-    found: dict[tuple[str, ...], dict[frozenset[Any], tuple[Item, Item]]] = {}
+    pairs: dict[tuple[str, ...], dict[frozenset[Any], tuple[Item, Item]]] = {}
     for task in tasks:
         sides = task.kind.split("->")
         if len(sides) != 2 or sides[0] == sides[1] or any(len(name_parts(n)) > 1 for n in sides):
             continue
-        own = found.setdefault(in_order(sides), {})
+        own = pairs.setdefault(in_order(sides), {})
         firsts: dict[str, tuple[Item, Item]] = {}
         for query, right in answers(task):
             firsts.setdefault(query.id, (query, right))
         for query, right in firsts.values():
             own.setdefault(frozenset((query.content, right.content)), (query, right))
-    return list(max(found.values(), key=len, default={}).values())
+    return list(max(pairs.values(), key=len, default={}).values())
 
 
 def _content(pair: tuple[Item, Item], name: str) -> dict[str, str]:

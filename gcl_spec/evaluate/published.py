@@ -99,12 +99,12 @@ def measure(
                 figures += _figures(task, union, (queries_z, union_z), wanted, watch)
     order = {column: place for place, column in enumerate(columns)}
     names = {task.name: place for place, task in enumerate(tasks)}
-    return tuple(sorted(figures, key=lambda found: (names[found.task], order[found.column])))
+    return tuple(sorted(figures, key=lambda figure: (names[figure.task], order[figure.column])))
 
 
 def average(figures: Sequence[Figure], column: str) -> float:
     """The mean of a column over the tasks, each counted once."""
-    return float(np.mean([found.band[1] for found in figures if found.column == column]))
+    return float(np.mean([figure.band[1] for figure in figures if figure.column == column]))
 
 
 def _rows(
@@ -125,19 +125,21 @@ def _figures(
     pool = columns[0].split()[0]
     metrics = {column: _metric(task.name, column.split()[1]) for column in columns}
     asked = [metric for metric in metrics.values() if metric != OF_FOUND]
-    found = ranked(task, pool, candidates, rows, asked, watch=watch, twins_compete=True)
+    task_metrics = ranked(task, pool, candidates, rows, asked, watch=watch, twins_compete=True)
     if len(asked) < len(metrics):
         values_Q = [value.peer for value in peer_metrics(task, rows[0], rows[1][:])]
-        found = Ranked({**found.bands, OF_FOUND: np.stack([values_Q] * 3)}, found.unanswerable)
+        task_metrics = Ranked(
+            {**task_metrics.bands, OF_FOUND: np.stack([values_Q] * 3)}, task_metrics.unanswerable
+        )
     return [
         Figure(
             task=task.name,
             column=column,
             metric=metric,
-            band=found.means(metric),
+            band=task_metrics.means(metric),
             candidates=len(candidates),
-            unanswerable=found.unanswerable,
-            per_query=found.expected(metric, task.queries),
+            unanswerable=task_metrics.unanswerable,
+            per_query=task_metrics.expected(metric, task.queries),
         )
         for column, metric in metrics.items()
     ]

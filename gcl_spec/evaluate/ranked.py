@@ -16,11 +16,11 @@ from gcl_spec.tasks.task import Item, Task
 __all__ = ["Ranked", "ranked"]
 
 _UNITS = 10.0**6
-"""The seventh decimal of a float32 cosine is rounding: what is equal to six is tied."""
+"""Scores are ranked in millionths: from the seventh decimal on, a float32 cosine is rounding."""
 _QUERIES = 1024
-"""The queries that are ranked at once; all candidates are read once for each so many."""
+"""How many queries are ranked at once; all candidates are read once for each such group."""
 _WHOLE_BYTES = 64 * 2**20
-"""The scores that are held where all those of a query are wanted at once."""
+"""How many bytes of scores are held where all scores of a query are wanted at once."""
 
 
 class Ranked(NamedTuple):
@@ -68,7 +68,7 @@ def ranked(
         twins_compete: as in `pools_of`.
     """
     pools = pools_of(task, candidates, local=pool == "local", twins_compete=twins_compete)
-    found: dict[str, list[Band]] = {metric: [] for metric in metrics}
+    bands_by_metric: dict[str, list[Band]] = {metric: [] for metric in metrics}
     unanswerable = 0
     scores = InnerProducts(*rows) if isinstance(rows, tuple) else rows
     held = scores.whole or watch is not None or bool(pools.limited_Q.any())
@@ -81,9 +81,9 @@ def ranked(
             right_P2, gains_P = pools.relevant(part), pools.gains(part)
             out = pools.left_out(part, len(candidates))
             watch(Seen(task, pool, candidates, part, scores_QC, right_P2, gains_P, out))
-        for metric, bands in found.items():
+        for metric, bands in bands_by_metric.items():
             bands.append(ranking.metric(metric))
-    return Ranked({name: _whole(bands) for name, bands in found.items()}, unanswerable)
+    return Ranked({name: _whole(bands) for name, bands in bands_by_metric.items()}, unanswerable)
 
 
 def _parts(queries: int, candidates: int, *, held: bool) -> Iterator[slice]:

@@ -17,9 +17,9 @@ DRAWS = 10_000
 """The number of resamples, and of random signs where not all of them are tried."""
 
 _ALL_SIGNS = 16
-"""Up to this many queries that differ, every combination of signs is tried."""
+"""Where at most so many queries differ, every combination of signs is tried."""
 _FEW = 256
-"""Up to this many different values, resamples are drawn as counts of each value."""
+"""Of at most so many different values, resamples are drawn as counts of each value."""
 _BLOCK = 2**22
 _ROUNDING = 1e-12
 _SEED = 20_250_925
@@ -36,15 +36,15 @@ def bootstrap_means(deltas: Sequence[FloatArray], draws: int = DRAWS) -> list[Fl
         Shape (draws,) for each task; those of two tasks are independent.
     """
     sign = next((side for delta_Q in deltas if (side := _side(delta_Q))), 0)
-    found = []
+    means = []
     for stream, delta_Q in enumerate(deltas):
         rng = np.random.default_rng([_SEED, stream])
         if sign:
-            found.append(sign * _means(np.sort(sign * delta_Q), draws, rng))
+            means.append(sign * _means(np.sort(sign * delta_Q), draws, rng))
         else:  # as often up as down: half of the resamples are the others' mirror image
             half_H = _means(np.sort(delta_Q), draws // 2, rng)
-            found.append(np.concatenate([half_H, -half_H]))
-    return found
+            means.append(np.concatenate([half_H, -half_H]))
+    return means
 
 
 def flipped_means(deltas: Sequence[FloatArray], weights: Sequence[float]) -> tuple[FloatArray, int]:
@@ -124,7 +124,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _side(deltas_Q: FloatArray) -> int:
-    """1 or -1, the other one for the negated differences; 0 where these are the same ones."""
+    """A sign, 1 or -1, that turns with the differences; 0 where negating them changes nothing."""
     for up, down in zip(np.sort(deltas_Q), np.sort(-deltas_Q), strict=True):
         if up != down:
             return 1 if up > down else -1
@@ -140,8 +140,8 @@ def _means(sorted_Q: FloatArray, draws: int, rng: np.random.Generator) -> FloatA
         return rng.multinomial(count, counts_V / count, draws) @ values_V / count
 
     def means(some: int) -> FloatArray:
-        found_D: FloatArray = sorted_Q[rng.integers(0, count, (some, count))].mean(axis=1)
-        return found_D
+        means_D: FloatArray = sorted_Q[rng.integers(0, count, (some, count))].mean(axis=1)
+        return means_D
 
     return _in_blocks(means, draws, count)
 

@@ -55,24 +55,24 @@ class Scores:
             InputError: there is none.
         """
         every = [*self.columns] if metric is not None else self.main or [*self.columns]
-        found = tuple(
+        columns = tuple(
             name
             for name in every
             if (pool is None or name.startswith(f"{pool} "))
             and (metric is None or name.endswith(f" {metric}"))
         )
-        if not found:
+        if not columns:
             wanted = " ".join(word for word in (pool, metric) if word)
             raise InputError(
                 f"{self.name}: no {wanted}; there are {_few(self.columns)}",
                 advice="choose --metric and --pool among them",
             )
-        return found
+        return columns
 
     def average(self, column: str) -> float:
         """The mean of a column over the kinds, within a kind over its tasks."""
         tasks = self.columns[column]
-        pairs = zip(weights_of(tasks), tasks, strict=True)
+        pairs = zip(task_weights(tasks), tasks, strict=True)
         return sum(weight * task.mean for weight, task in pairs)
 
     def deviation(self, column: str) -> float | None:
@@ -82,7 +82,7 @@ class Scores:
         return float(np.std([run.average(column) for run in self.runs], ddof=1))
 
 
-def weights_of(tasks: Sequence[TaskScores]) -> list[float]:
+def task_weights(tasks: Sequence[TaskScores]) -> list[float]:
     """The weights of tasks in the average, which sum to 1: kinds alike, within a kind tasks."""
     kinds = [task.kind for task in tasks]
     return [1 / (len(set(kinds)) * kinds.count(kind)) for kind in kinds]
@@ -101,8 +101,8 @@ def of_report(name: str, report: Report) -> Scores:
     columns: dict[str, list[TaskScores]] = {}
     for result in report.results:
         for metric, values in result.per_query.items():
-            found = columns.setdefault(f"{result.pool} {metric}", [])
-            found.append(TaskScores(result.task, result.kind, values))
+            tasks = columns.setdefault(f"{result.pool} {metric}", [])
+            tasks.append(TaskScores(result.task, result.kind, values))
     return _checked(name, columns, tuple(c for c in columns if c.endswith(" hit@10")))
 
 
@@ -151,7 +151,7 @@ def mean_of(name: str, runs: Sequence[Scores]) -> Scores:
                 task.task,
                 task.kind,
                 {
-                    query: float(np.mean([found[n].values[query] for found in every]))
+                    query: float(np.mean([of_run[n].values[query] for of_run in every]))
                     for query in task.values
                 },
             )
@@ -207,9 +207,9 @@ def _few(columns: Mapping[str, object]) -> str:
 
 
 def _shown(names: Mapping[str, object]) -> str:
-    found = list(names)
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return ", ".join(map(repr, found[:5])) + more
+    texts = list(names)
+    more = f" and {len(texts) - 5} more" if len(texts) > 5 else ""
+    return ", ".join(map(repr, texts[:5])) + more
 
 
 def _in_order(tasks: Sequence[TaskScores], wanted: Sequence[TaskScores]) -> list[TaskScores]:

@@ -74,12 +74,12 @@ def searched(encode: Encode, tasks: Sequence[Task], calibration: Chain | None = 
         return apply_to_items(calibration, wanted, once, [role])[role]
 
     places = {content: n for n, content in enumerate(contents)}
-    found = Searched(items, made(items, "candidate"), np.zeros(0, np.int64), (), places)
-    pool_C = found.numbers(pool)
+    encoded_items = Searched(items, made(items, "candidate"), np.zeros(0, np.int64), (), places)
+    pool_C = encoded_items.numbers(pool)
     searches = []
     for task, same in zip(tasks, renamed, strict=True):
         queries_QD = made(task.queries, "query")
-        own_C = found.numbers(task.candidates)
+        own_C = encoded_items.numbers(task.candidates)
         searches.append(Search(task, "local", task.candidates, queries_QD, own_C))
         searches.append(Search(same, "global", pool, queries_QD, pool_C))
-    return Searched(items, found.rows_ND, pool_C, tuple(searches), places)
+    return Searched(items, encoded_items.rows_ND, pool_C, tuple(searches), places)

@@ -60,8 +60,8 @@ def paired(
             no metric has.
     """
     one, two = (_values(report, pool, metric) for report in (first, second))
-    if {task: found.keys() for task, found in one.items()} != {
-        task: found.keys() for task, found in two.items()
+    if {task: values.keys() for task, values in one.items()} != {
+        task: values.keys() for task, values in two.items()
     }:
         raise InputError("the two reports have different queries; evaluate both on the same data")
     kinds = {r.task: r.kind for r in first.results if r.pool == pool}
@@ -138,16 +138,16 @@ def _p_value(
 
 def _values(report: Report, pool: str, metric: str) -> dict[str, Mapping[str, float]]:
     results = [r for r in report.results if r.pool == pool]
-    found = {r.task: r.per_query.get(metric, {}) for r in results}
-    if not found or not all(found.values()):
+    values_by_task = {r.task: r.per_query.get(metric, {}) for r in results}
+    if not values_by_task or not all(values_by_task.values()):
         raise InputError(f"a report has no values of {metric} in the pool {pool!r}")
-    if len(found) != len(results):
+    if len(values_by_task) != len(results):
         raise InputError("two tasks of a report have the same name; rename one")
-    for task, values in found.items():
+    for task, values in values_by_task.items():
         for query, value in values.items():
             if not isinstance(value, int | float) or not (isfinite(value) and 0 <= value <= 1):
                 raise InputError(
                     f"{metric} of the query {query!r} of {task!r} is {value!r}, and not between 0 "
                     "and 1; write the report again with gcl eval --json"
                 )
-    return found
+    return values_by_task

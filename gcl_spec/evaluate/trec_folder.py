@@ -78,18 +78,19 @@ class TrecFolder:
             for number, query in enumerate(queries):
                 row_C = scores_QC[number]
                 best = np.argsort(-row_C, kind="stable")[: self._depth].tolist()
-                found = [
+                scored_ids = [
                     (seen.candidates[n].id, float(row_C[n])) for n in best if row_C[n] > -np.inf
                 ]
-                run.writelines(run_lines(query.id, found, self._tag))
+                run.writelines(run_lines(query.id, scored_ids, self._tag))
                 lines = [qrels_line(query.id, *one) for one in judged.get(number, [])]
-                qrels.writelines(lines or [qrels_line(query.id, found[0][0] if found else "-", 0)])
+                first = scored_ids[0][0] if scored_ids else "-"
+                qrels.writelines(lines or [qrels_line(query.id, first, 0)])
 
 
 def _matrix(chosen: IntArray | BoolArray, shape: tuple[int, ...]) -> BoolArray:
     """Pairs (P, 2), or booleans of a shape (Q, C), as booleans of that shape."""
     if chosen.dtype == bool:
         return np.array(chosen)
-    found_QC = np.zeros(shape, bool)
-    found_QC[tuple(chosen.T)] = True
-    return found_QC
+    cells_QC = np.zeros(shape, bool)
+    cells_QC[tuple(chosen.T)] = True
+    return cells_QC

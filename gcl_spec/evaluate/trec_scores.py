@@ -65,31 +65,31 @@ def check_queries(
     return sum(query not in run for query in judged)
 
 
-def _value(found: Mapping[str, float], grades: Mapping[str, float], metric: str) -> float:
+def _value(scores: Mapping[str, float], grades: Mapping[str, float], metric: str) -> float:
     gains = {candidate: grade for candidate, grade in grades.items() if grade > 0}
-    here = [candidate for candidate in gains if candidate in found]
-    places = {candidate: n for n, candidate in enumerate(found)}
+    here = [candidate for candidate in gains if candidate in scores]
+    places = {candidate: n for n, candidate in enumerate(scores)}
     if not here:
         # A metric that there is not must be an error for this query too.
         rank(np.zeros((1, 1)), [(0, 0)]).metric(metric)
         return 0.0
-    scores_1C: FloatArray = np.asarray([list(found.values())])
+    scores_1C: FloatArray = np.asarray([list(scores.values())])
     pairs, own = [(0, places[candidate]) for candidate in here], [gains[one] for one in here]
     value = float(rank(scores_1C, pairs, gains=own).metric(metric).expected[0])
     return value * _share(metric, own, [*gains.values()])
 
 
-def _share(metric: str, found: Sequence[float], relevant: Sequence[float]) -> float:
-    """By what a metric of the relevant candidates that were found becomes that of all of them.
+def _share(metric: str, listed: Sequence[float], relevant: Sequence[float]) -> float:
+    """The factor by which a metric of the listed relevant candidates becomes that of all of them.
 
     Args:
         metric: its name.
-        found, relevant: the gains of those that were found, and of all.
+        listed, relevant: the gains of those that the run lists, and of all.
     """
     kind, _, k = metric.partition("@")
     if kind in ("hit", "mrr"):
         return 1.0
     if kind != "ndcg":  # a mean over relevant candidates, in which those not found have 0
-        return len(found) / len(relevant)
-    part, whole = (float(ideal(np.asarray([gains]), int(k), np)[0]) for gains in (found, relevant))
+        return len(listed) / len(relevant)
+    part, whole = (float(ideal(np.asarray([gains]), int(k), np)[0]) for gains in (listed, relevant))
     return part / whole

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -102,9 +102,7 @@ def export_onnx(
             then nothing is written.
         FileError: the folder cannot be written.
     """
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"{missing[0]} is not installed: pip install 'gcl-spec[torch,onnx]'")
+    _check_installed()
     folder = RunFolder.open(run, allow_unverified=allow_unverified)
     folder.check()
     config = folder.config()
@@ -126,22 +124,38 @@ def export_onnx(
         wanted = [trainer.encode(batch) for batch in batches]
         graphs = OnnxModel(made, config.model)
         encoded = [graphs.encode(batch) for batch in batches]
-        found = [_parity(name, encoded, wanted) for name in first]
-        for parity in found:
-            if not parity.largest_difference <= BOUND:
-                raise CheckpointError(
-                    f"{parity.modality}.onnx differs by {parity.largest_difference:.1e} from the "
-                    f"model, more than {BOUND:.0e}: not written"
-                )
+        parities = _checked_parities(encoded, wanted, first)
         width = next(iter(wanted[0].values())).shape[-1]
-        exported = Exported(tuple(found))
+        exported = Exported(parities)
         if int8 is not None:
             small = tuple(quantise(made, config, batches))
-            exported = replace(
-                exported, quantised=small, reports=recall_of_both(made, config, int8)
-            )
+            reports = recall_of_both(made, config, int8)
+            exported = replace(exported, quantised=small, reports=reports)
         _describe(made, config, weights, first, exported, width=width)
     return exported
+
+
+def _check_installed() -> None:
+    """Raise a `ConfigError` that names the first library of the export that is not installed."""
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"{missing[0]} is not installed: pip install 'gcl-spec[torch,onnx]'")
+
+
+def _checked_parities(
+    encoded: list[Mapping[str, FloatArray]],
+    wanted: list[Mapping[str, FloatArray]],
+    names: Iterable[str],
+) -> tuple[Parity, ...]:
+    """The parities of graphs; a `CheckpointError` where one differs by more than `BOUND`."""
+    parities = tuple(_parity(name, encoded, wanted) for name in names)
+    for parity in parities:
+        if not parity.largest_difference <= BOUND:
+            raise CheckpointError(
+                f"{parity.modality}.onnx differs by {parity.largest_difference:.1e} from the "
+                f"model, more than {BOUND:.0e}: not written"
+            )
+    return parities
 
 
 def _samples(config: Config, count: int) -> Batch:

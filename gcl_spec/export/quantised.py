@@ -70,13 +70,13 @@ def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Qua
     finally:
         logger.setLevel(level)
     plain, small = OnnxModel(folder, config.model), OnnxModel(folder, config.model, ending=ENDING)
-    found = []
+    graphs = []
     for name in names:
         sizes = [_megabytes(folder / f"{name}{end}") for end in (".onnx", ENDING)]
         pairs = [(plain.rows(name, batch)[0], small.rows(name, batch)[0]) for batch in batches]
         cosine = min(float((a * b).sum(axis=1).min()) for a, b in pairs)
-        found.append(Quantised(name, (sizes[0], sizes[1]), cosine))
-    return found
+        graphs.append(Quantised(name, (sizes[0], sizes[1]), cosine))
+    return graphs
 
 
 def _beside(path: Path) -> Path:

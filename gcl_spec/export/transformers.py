@@ -91,11 +91,11 @@ def export_run(
         )
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
-    found = folder.found(step)
+    checkpoint = folder.found(step)
     write = _write_clip if config.model.kind == "clip" else write_vista
     with atomic_folder(out) as made:
-        put_beside(folder, calibration, found, made)
-        write(config, found.state, made)
+        put_beside(folder, calibration, checkpoint, made)
+        write(config, checkpoint.state, made)
     return out
 
 
@@ -147,8 +147,10 @@ def loss_numbers(trained: State, *, in_cosines: bool) -> dict[str, FloatArray]:
         depends on them. logit_bias, shape (), which is added to logits, where there is one for all.
     """
     scale = np.asarray(trained["log_scale"].mean())
-    found = {"logit_scale": scale}
+    numbers = {"logit_scale": scale}
     bias = trained.get("logit_bias")
     if bias is not None and bias.ndim == 0:
-        found["logit_bias"] = np.asarray(-np.exp(scale) * bias if in_cosines else bias, scale.dtype)
-    return found
+        numbers["logit_bias"] = np.asarray(
+            -np.exp(scale) * bias if in_cosines else bias, scale.dtype
+        )
+    return numbers

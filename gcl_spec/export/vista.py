@@ -65,5 +65,5 @@ def _weights(state: State, files: VistaFiles) -> dict[str, npt.NDArray[Any]]:
     }
     known = files.settings.sizes.shapes()
     kept = {name: x for name, x in read_weights([files.weights]).items() if name in known}
-    found = kept | trained
-    return {name: np.ascontiguousarray(x) if x.ndim else x for name, x in found.items()}
+    weights = kept | trained
+    return {name: np.ascontiguousarray(x) if x.ndim else x for name, x in weights.items()}

@@ -73,7 +73,7 @@ class About:
 
     @property
     def dtype(self) -> str:
-        """That of the vectors or codes that are searched."""
+        """The dtype of the vectors or codes that are searched."""
         return self.codes.form if self.codes else self.maker.dtype
 
     @property
@@ -82,7 +82,7 @@ class About:
         return form_of(self.dtype, self.codes.rescore if self.codes else "")
 
     def codings(self) -> dict[str, Coding]:
-        """What makes the codes of each column; empty where rows are stored."""
+        """The coding of each column, by its name; empty where rows are stored."""
         if self.codes is None:
             return {}
         return {name: self._coding(name, width) for name, width in self.columns().values()}
@@ -94,17 +94,17 @@ class About:
 
     def columns(self) -> dict[str, tuple[str, int]]:
         """The column of the table and the width of the vectors, by calibration, "" for none."""
-        found = {"": ("vector", self.width)}
+        by_calibration = {"": ("vector", self.width)}
         for number, (name, (_, width)) in enumerate(self.calibrations.items(), 1):
-            found[name] = f"vector_{number}", width
-        return found
+            by_calibration[name] = f"vector_{number}", width
+        return by_calibration
 
     def number_of(self, origin: Origin) -> int | None:
         """The number of an origin; None where the index has no items of it."""
         return self.origins.index(origin) if origin in self.origins else None
 
     def with_origin(self, origin: Origin) -> "About":
-        """The same with a further origin."""
+        """The same `About` with a further origin."""
         return replace(self, origins=(*self.origins, origin))
 
     def to_json(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def read_about(folder: Path) -> About:
     try:
         record = parse_json(read_regular(path))
         _check_format(folder, record)
-        found = About(
+        about = About(
             maker=Maker.from_json(record["maker"]),
             width=int(record["width"]),
             run=str(record["run"]),
@@ -155,8 +155,8 @@ def read_about(folder: Path) -> About:
             trained={str(k): int(n) for k, n in record.get("trained", {}).items()},
             **_coded(record),
         )
-        found.codings()
-        return found
+        about.codings()
+        return about
     except FileNotFoundError:
         raise DataError(
             f"{folder} is no index (no {ABOUT}); make one: gcl index RUN DATA --out {folder}"
@@ -194,13 +194,13 @@ def _numbers(values: Any) -> list[float]:
 
 
 def _check_format(folder: Path, record: Any) -> None:
-    found = str(record.get("format"))
-    if found in (_FORMAT, _CODED):
+    format_name = str(record.get("format"))
+    if format_name in (_FORMAT, _CODED):
         return
-    if not found.startswith(_FAMILY):
-        raise DataError(f"{folder} is no index: the format of its {ABOUT} is {found!r:.60}")
+    if not format_name.startswith(_FAMILY):
+        raise DataError(f"{folder} is no index: the format of its {ABOUT} is {format_name!r:.60}")
     raise DataError(
-        f"{folder} is an index of another version (format {found!r:.60}, this version reads "
+        f"{folder} is an index of another version (format {format_name!r:.60}, this version reads "
         f"{_FORMAT!r} and {_CODED!r}); make it again: gcl index RUN DATA --out ANOTHER"
     )
 
@@ -211,8 +211,8 @@ def side_by_side(widths: Sequence[int]) -> list[slice]:
     >>> side_by_side([3, 4])
     [slice(0, 3, None), slice(3, 7, None)]
     """
-    found, start = [], 0
+    places, start = [], 0
     for width in widths:
-        found.append(slice(start, start + width))
+        places.append(slice(start, start + width))
         start += width
-    return found
+    return places

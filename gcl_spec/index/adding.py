@@ -18,7 +18,11 @@ from gcl_spec.progress import Quiet, Reporter
 __all__ = ["Adding"]
 
 _OUTSIDE = 0.05
-"""Of rows like the first hundred a fiftieth of the numbers lies outside of their ranges."""
+"""The share of numbers outside of their ranges above which a note is given.
+
+Of rows like the first hundred, from which ranges are learnt, about a fiftieth of the numbers lies
+outside.
+"""
 
 
 class Adding:
@@ -122,8 +126,8 @@ class Adding:
         self._reporter.update("index", start + len(entries), total)
 
     def _new(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Those that may be indexed, each id once."""
-        found = []
+        """The entries that may be indexed, each id once; it notes why others may not."""
+        new_entries = []
         for entry in entries:
             why = refusal(entry)
             if entry.id in self._seen:
@@ -132,8 +136,8 @@ class Adding:
                 self.done.absent[entry.id] = why
             else:
                 self._seen.add(entry.id)
-                found.append(entry)
-        return found
+                new_entries.append(entry)
+        return new_entries
 
     def _commit(self, some: Sorted, kept: Sequence[Entry], rows_ND: FloatArray) -> None:
         origin, contents = self._items.origin, self._items.contents

@@ -76,12 +76,12 @@ def approximate(
     """
     count = in_full(k)
     few = count // (4 if 16 * k <= 3 * count else 2)
-    found = _nearest(table, column, query_D, only, few, count)
-    best = _best(table, column, query_D, k, found)
-    if not _is_settled(table, column, query_D, k, found, best):
-        found = _nearest(table, column, query_D, only, count, count)
-        best = _best(table, column, query_D, k, found)
-    return found_of(found, best)
+    candidates = _nearest(table, column, query_D, only, few, count)
+    best = _best(table, column, query_D, k, candidates)
+    if not _is_settled(table, column, query_D, k, candidates, best):
+        candidates = _nearest(table, column, query_D, only, count, count)
+        best = _best(table, column, query_D, k, candidates)
+    return found_of(candidates, best)
 
 
 def _nearest(
@@ -101,14 +101,14 @@ def _nearest(
         return table.answer(query.select([*PAYLOAD, column, "_distance"]).to_arrow)
 
 
-def _best(table: Table, column: str, query_D: FloatArray, k: int, found: Any) -> Best:
+def _best(table: Table, column: str, query_D: FloatArray, k: int, candidates: Any) -> Best:
     """The `k` best of rows that were found, by scores in float64."""
-    rows_CD = table.rows_of(found, column)
-    return best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids_of(found))
+    rows_CD = table.rows_of(candidates, column)
+    return best_rows(query_D, rows_CD, k, norm=largest_norm(rows_CD), ids=ids_of(candidates))
 
 
 def _is_settled(
-    table: Table, column: str, query_D: FloatArray, k: int, found: Any, best: Best
+    table: Table, column: str, query_D: FloatArray, k: int, candidates: Any, best: Best
 ) -> bool:
     """Is each row that was not read below the `k`-th best?
 
@@ -116,7 +116,7 @@ def _is_settled(
     """
     if len(best.place_K) < k:
         return True
-    norm = largest_norm(table.rows_of(found, column))
+    norm = largest_norm(table.rows_of(candidates, column))
     error = 2 * gamma(len(query_D) + 4, FLOAT32) * (1 + float(np.linalg.norm(query_D)) * norm)
-    last = 1 - float(found["_distance"][-1].as_py())
+    last = 1 - float(candidates["_distance"][-1].as_py())
     return float(best.score_K[-1]) > last + error

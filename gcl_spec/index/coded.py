@@ -26,9 +26,12 @@ from gcl_spec.index.table import Table, modality_filter
 __all__ = ["HELD_BYTES", "HELD_ROWS", "CodedSearching"]
 
 HELD_ROWS = 100_000
-"""Up to so many items all codes stay in memory, with what is shown of the items."""
+"""The most items whose codes all stay in memory, with what is shown of the items."""
 HELD_BYTES = 2**28
-"""Of more items codes of up to so many bytes stay in memory; others are read for each search."""
+"""The most bytes of codes that stay in memory for more than `HELD_ROWS` items.
+
+Codes of more bytes are read anew for each search.
+"""
 
 
 class CodedSearching:
@@ -71,8 +74,8 @@ class CodedSearching:
         most = k if whole is None else in_full(k)
         self._newest.look()
         if self._newest.kept(self._table.count) > HELD_ROWS:
-            found = self._streamed(column, query_D, most, only)
-            return shown_rows(self._table, self._again(whole, query_D, k, found))
+            scored = self._streamed(column, query_D, most, only)
+            return shown_rows(self._table, self._again(whole, query_D, k, scored))
         held = self._newest.kept(HeldRows.load, self._table, column)
         coding, keep_C = self._table.codings[column], held.kept(only)
         best = best_codes(
@@ -85,7 +88,7 @@ class CodedSearching:
     def _streamed(
         self, column: str, query_D: FloatArray, most: int, only: Collection[str]
     ) -> list[Scored]:
-        """The best by their codes, batch by batch."""
+        """The items with the best codes, which are read batch by batch."""
         table, ties = self._table, column in self._table.whole
 
         def parts() -> Iterator[tuple[Best, Ids]]:
@@ -117,12 +120,12 @@ class CodedSearching:
         return list(self._table.batches(("id", "modality", column), size=ROWS))
 
     def _again(
-        self, whole: str | None, query_D: FloatArray, k: int, found: Sequence[Scored]
+        self, whole: str | None, query_D: FloatArray, k: int, scored: Sequence[Scored]
     ) -> list[Scored]:
-        """The `k` best of what was found, by whole rows where there are some."""
+        """The `k` best of scored items, scored again by whole rows where the table has some."""
         if whole is None:
-            return [*found[:k]]
-        rows = self._table.vectors([name for _, name in found], whole)
+            return [*scored[:k]]
+        rows = self._table.vectors([name for _, name in scored], whole)
         names = list(rows)
         if not names:
             return []

@@ -28,7 +28,7 @@ _NO_PAIRS: IntArray = np.zeros((0, 2), np.int64)
 
 
 class Codes(NamedTuple):
-    """In which form an index stores rows.
+    """The form in which an index stores rows.
 
     form: one of `CODES`. rescore: the dtype of whole rows beside the codes, by which the best are
     scored again; "" for none.
@@ -39,7 +39,7 @@ class Codes(NamedTuple):
 
 
 class Coding(Protocol):
-    """What makes codes of rows of one column, and scores them."""
+    """A coding, which makes codes of the rows of one column, and scores them."""
 
     @property
     def width(self) -> int:
@@ -56,7 +56,7 @@ class Coding(Protocol):
         """The rows (N, D) float32 that codes (N, E) stand for."""
 
     def products(self, query_D: FloatArray, codes_CE: AnyArray, /) -> tuple[FloatArray, float]:
-        """What is near the scores (C,) of a query (D,) with codes (C, E), and how near at least."""
+        """Approximate scores (C,) of a query (D,) with codes (C, E), and a bound of their error."""
 
     def scores(self, query_D: FloatArray, codes_NE: AnyArray, /) -> FloatArray:
         """The scores (N,) of a query (D,) with codes (N, E)."""
@@ -95,12 +95,12 @@ class Int8Coding:
         return int(np.count_nonzero((rows_ND < low_D) | (rows_ND > high_D)))
 
     def products(self, query_D: FloatArray, codes_CD: AnyArray, /) -> tuple[FloatArray, float]:
-        """What is near the scores (C,), without reading rows back, and how near at least.
+        """Approximate scores (C,), without reading rows back, and a bound of their error.
 
-        A row has r = low + (c + 128) step in each dimension, so that q . r is the product of c with
-        w = q step, and q . (low + 128 step), the same for all rows. A float32 product of D terms
-        with w rounded is at most gamma_{D+2} sum 128 |w| from it (`gcl_spec.search.bounds`), and r
-        in float32 has two roundings of at most |low| + 255 step.
+        The products are derived here: a row has r = low + (c + 128) step in each dimension, so that
+        q . r is the product of c with w = q step, and q . (low + 128 step), the same for all rows.
+        A float32 product of D terms with w rounded is at most gamma_{D+2} sum 128 |w| from it
+        (`gcl_spec.search.bounds`), and r in float32 has two roundings of at most |low| + 255 step.
 
         Args:
             query_D: the query, (D,).

@@ -34,8 +34,8 @@ class Columns:
 
     def encoded(self, vectors: Mapping[str, FloatArray]) -> dict[str, AnyArray]:
         """What is stored of rows (N, D), by column: the rows, or codes with or without them."""
-        found: dict[str, AnyArray] = {n: self._coded(n, x) for n, x in vectors.items()}
-        return found | {name: vectors[column] for column, name in self.whole.items()}
+        arrays: dict[str, AnyArray] = {n: self._coded(n, x) for n, x in vectors.items()}
+        return arrays | {name: vectors[column] for column, name in self.whole.items()}
 
     def _coded(self, column: str, rows_ND: FloatArray) -> AnyArray:
         return self.codings[column].encode(rows_ND) if column in self.codings else rows_ND

@@ -46,7 +46,7 @@ def duplicates(table: Table, least: float, reporter: Reporter) -> list[Group]:
         )
     column = table.nearest_rows("vector")
     held = HeldRows.load(table, column)
-    found: list[Group] = []
+    groups: list[Group] = []
     done = 0
     for name in sorted(set(held.modality_C.tolist())):
         place_N = np.flatnonzero(held.modality_C == name)
@@ -54,8 +54,8 @@ def duplicates(table: Table, least: float, reporter: Reporter) -> list[Group]:
             table.decoded(column, held.rows_CD[place_N]), least, (done, count), reporter
         )
         done += len(place_N)
-        found += _groups(held, name, place_N, label_N, score_N)
-    return sorted(found, key=lambda x: (-len(x.ids), x.ids))
+        groups += _groups(held, name, place_N, label_N, score_N)
+    return sorted(groups, key=lambda x: (-len(x.ids), x.ids))
 
 
 def _joined(
@@ -87,10 +87,10 @@ def _groups(
 ) -> list[Group]:
     order_N = np.argsort(label_N, kind="stable")
     bounds = np.flatnonzero(np.diff(label_N[order_N])) + 1
-    found = []
+    groups = []
     for part in np.split(order_N, bounds):
         if len(part) > 1:
             rows = held.payload.take(place_N[part]).to_pylist()
             ids, images = (tuple(row[x] for row in rows) for x in ("id", "image"))
-            found.append(Group(name, ids, images, round(float(score_N[part].min()), 6)))
-    return found
+            groups.append(Group(name, ids, images, round(float(score_N[part].min()), 6)))
+    return groups

@@ -76,5 +76,5 @@ def embedded_items(folder: Path, model: Model, prefix: str = "") -> Items:
         benchmark=described.benchmark,
         prefix=prefix,
     )
-    found = items_of(origin, model.config)
-    return found._replace(encoder=StoredEncoder(embeddings))
+    items = items_of(origin, model.config)
+    return items._replace(encoder=StoredEncoder(embeddings))

@@ -25,9 +25,9 @@ __all__ = [
 ]
 
 ROWS = 16_384
-"""The rows of a batch that is read at a time."""
+"""The number of rows in a batch that is read at a time."""
 _TEXT = 1000
-"""The characters of a text that a search shows."""
+"""The most characters of a text that a search shows."""
 Scored: TypeAlias = tuple[float, str]
 """The score of an item, and its id."""
 Ids: TypeAlias = Callable[[IntArray], Sequence[str]]
@@ -79,7 +79,7 @@ class HeldRows:
         return self.found(best)
 
     def kept(self, only: Collection[str]) -> BoolArray | None:
-        """Which rows have one of these modalities, (C,); None where all do."""
+        """The mask (C,) of the rows that have one of these modalities; None where all do."""
         return np.isin(self.modality_C, sorted(only)) if only else None
 
     def found(self, best: Best) -> list[Found]:
@@ -110,8 +110,8 @@ def best_of_parts(parts: Iterable[tuple[Best, Ids]], k: int, *, ties: bool = Fal
     """
     best: list[Scored] = []
     for some, ids in parts:
-        found = zip(some.score_K.tolist(), ids(some.place_K), strict=True)
-        best = sorted([*best, *found], key=lambda x: (-x[0], x[1]))
+        scored = zip(some.score_K.tolist(), ids(some.place_K), strict=True)
+        best = sorted([*best, *scored], key=lambda x: (-x[0], x[1]))
         least = best[k - 1][0] if len(best) > k else 0.0
         best = best[:k] + [x for x in best[k:] if ties and x[0] == least]
     return best
@@ -125,12 +125,12 @@ def shown_rows(table: Table, scored: Sequence[Scored]) -> list[Found]:
 
 
 def ids_of(batch: Any) -> Ids:
-    """What gives the ids of rows of a batch or table of Arrow by their places, (N,)."""
+    """A function that gives the ids of rows of a batch or table of Arrow by their places, (N,)."""
     return lambda place_N: [str(x) for x in batch["id"].take(place_N).to_pylist()]
 
 
 def found_of(payload: Any, best: Best) -> list[Found]:
-    """What was found, of a table or batch of Arrow with the columns `PAYLOAD`."""
+    """The items of the best rows of a table or batch of Arrow with the columns `PAYLOAD`."""
     rows = payload.select(PAYLOAD).take(best.place_K).to_pylist()
     return [Found(s, **shown(row)) for s, row in zip(best.score_K.tolist(), rows, strict=True)]
 

@@ -26,7 +26,7 @@ def beside(about: About, rows_ND: FloatArray) -> dict[str, FloatArray]:
 
 
 def fitted(about: About, rows_ND: FloatArray) -> About:
-    """The same with the ranges of rows, where it stores int8 codes.
+    """The same `About` with the ranges of rows, where the index stores int8 codes.
 
     Args:
         about: a new index.
@@ -42,8 +42,8 @@ def fitted(about: About, rows_ND: FloatArray) -> About:
             f"--dtype int8 learns the ranges of numbers from {LEAST_ROWS} items or more, and here "
             f"are {len(rows_ND)}; take --dtype float16"
         )
-    found = {}
+    ranges = {}
     for name, part_ND in beside(about, rows_ND).items():
         low, high = int8_ranges(part_ND).tolist()
-        found[name] = low, high
-    return replace(about, ranges=found)
+        ranges[name] = low, high
+    return replace(about, ranges=ranges)

@@ -77,7 +77,7 @@ class FolderListing:
         if any(x.filename == str(folder) for x in self._closed):
             raise DataError(f"{folder}: cannot read the folder: {reason(self._closed[0])}")
         self.closed = tuple(prefix + escaped(_below(folder, x.filename)) for x in self._closed)
-        """What the ids of items begin with that lie in folders which cannot be read."""
+        """The beginnings of the ids of items that lie in folders which cannot be read."""
         self._bad_captions: dict[str, str] = {}
         self._further: dict[str, int] = {}
 
@@ -90,31 +90,31 @@ class FolderListing:
 
     def notes(self) -> list[str]:
         """Lines on what is left out, or was not readable as a caption so far."""
-        found = []
+        lines = []
         if self._others:
             kinds = ", ".join(f"{n:,} {kind}" for kind, n in self._others.most_common(5))
-            found.append(f"files that are no pictures and no texts are left out: {kinds}")
+            lines.append(f"files that are no pictures and no texts are left out: {kinds}")
         if self._links:
-            found.append(
+            lines.append(
                 f"links to folders are not followed: {len(self._links):,}, such as {self._links[0]}"
             )
         if self._closed:
-            found.append(
+            lines.append(
                 f"folders that cannot be read: {len(self._closed):,}, such as "
                 f"{self._closed[0].filename}: {reason(self._closed[0])}"
             )
         if self._bad_captions:
             name, why = next(iter(self._bad_captions.items()))
-            found.append(
+            lines.append(
                 f"captions that cannot be read: {len(self._bad_captions):,}, such as {name}: {why}"
             )
         if self._further:
             count, name = sum(self._further.values()), next(iter(self._further))
-            found.append(
+            lines.append(
                 f"of several captions the first is taken; {count:,} others are left out, such as "
                 f"those of {name}"
             )
-        return found
+        return lines
 
     def _entry(self, file: _File) -> Entry:
         name = self._prefix + escaped(file.path)
@@ -160,7 +160,7 @@ def _walk(folder: Path, failed: Callable[[OSError], object]) -> tuple[list[str],
         folder: the folder; an index in it is left out.
         failed: hears of folders that cannot be read.
     """
-    found: list[str] = []
+    files: list[str] = []
     links: list[str] = []
     for place, folders, names in os.walk(folder, onerror=failed):
         if ABOUT in names and f"{TABLE}.lance" in folders:
@@ -169,8 +169,8 @@ def _walk(folder: Path, failed: Callable[[OSError], object]) -> tuple[list[str],
         start = _below(folder, place)
         links += [start + x for x in folders if os.path.islink(os.path.join(place, x))]  # noqa: PTH114, PTH118
         folders[:] = [x for x in folders if not _skipped(x)]
-        found += [start + x for x in names if not _skipped(x)]
-    return sorted(found), sorted(links)
+        files += [start + x for x in names if not _skipped(x)]
+    return sorted(files), sorted(links)
 
 
 def _below(folder: Path, place: str) -> str:

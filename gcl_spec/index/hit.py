@@ -45,9 +45,9 @@ class Found(NamedTuple):
     origin: int
 
 
-def ranked(found: Iterable[Found], k: int) -> list[Found]:
-    """The `k` best of what was found; of equal scores the lower id comes first."""
-    return sorted(found, key=lambda x: (-x.score, x.id))[:k]
+def ranked(candidates: Iterable[Found], k: int) -> list[Found]:
+    """The `k` best of these items; of equal scores the lower id comes first."""
+    return sorted(candidates, key=lambda x: (-x.score, x.id))[:k]
 
 
 def interleaved(lists: Sequence[Sequence[Found]], k: int) -> list[Found]:

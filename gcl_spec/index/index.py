@@ -167,16 +167,17 @@ class Index:
         asked = Query(image, text, minus, weight) if given[0] else item
         query_D = self._row_of(asked, vector, calibration)
 
-        def found(wanted: Collection[str]) -> list[Found]:
+        def nearest_of(wanted: Collection[str]) -> list[Found]:
             hits = self._searching.nearest(
                 query_D, k + (item is not None), column=column, only=wanted, exact=exact
             )
             least = -np.inf if min_score is None else min_score
             return [x for x in hits if (not item or x.id != item.id) and x.score >= least][:k]
 
-        hits = (
-            interleaved([found((x,)) for x in names or MODALITIES], k) if balanced else found(names)
-        )
+        if balanced:
+            hits = interleaved([nearest_of((x,)) for x in names or MODALITIES], k)
+        else:
+            hits = nearest_of(names)
         return [
             Hit(rank, x.score, x.modality, x.id, x.text, x.image, x.origin)
             for rank, x in enumerate(hits, 1)
@@ -212,10 +213,10 @@ class Index:
         Raises:
             InputError: there is none.
         """
-        found = known_by(self._table, [id]) if is_text(id) else {}
-        if id not in found:
+        rows = known_by(self._table, [id]) if is_text(id) else {}
+        if id not in rows:
             raise InputError(f"{self.path} has no item {brief(id)!r}")
-        return found[id]
+        return rows[id]
 
     def sample(self, count: int) -> tuple[list[Row], FloatArray]:
         """At most `count` items, evenly spread over the index, and their rows (N, D)."""

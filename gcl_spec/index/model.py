@@ -71,7 +71,7 @@ class Model:
 
     @cached_property
     def _run(self) -> LoadedRun:
-        """What encodes queries, which keeps the tokenizer."""
+        """The encoder of queries, which keeps the tokenizer."""
         return LoadedRun(self.config, 0, self.trainer)
 
     def digests(self) -> dict[str, str]:
@@ -123,9 +123,9 @@ def model_of(about: About, folder: Path, run: Path | None, used: Used) -> Model:
             f"the run of {folder}, {about.maker.name}, is not at {place}; name its place with --run"
         )
     names = tuple(about.calibrations)
-    found = load_model(place, used, dtype=about.maker.dtype, calibrations=names)
-    found.check(about, folder)
-    return found
+    model = load_model(place, used, dtype=about.maker.dtype, calibrations=names)
+    model.check(about, folder)
+    return model
 
 
 def load_model(
@@ -143,14 +143,14 @@ def load_model(
         CheckpointError: there is no run, or no such calibration of it.
         BackendLoadError: the backend cannot be loaded.
     """
-    config, found = read_run(
+    config, checkpoint = read_run(
         path, used.overrides, step=used.step, allow_unverified=used.allow_unverified
     )
     folder = RunFolder.open(path, allow_unverified=used.allow_unverified)
-    chains: dict[str, Chain] = {x: to_apply(folder, x, found, dtype) for x in calibrations}
+    chains: dict[str, Chain] = {x: to_apply(folder, x, checkpoint, dtype) for x in calibrations}
     name: Any = path.resolve().name
-    maker = maker_of(config, found.state, name, backend=used.backend, dtype=dtype, size=COMMIT)
+    maker = maker_of(config, checkpoint.state, name, backend=used.backend, dtype=dtype, size=COMMIT)
     made = registry.load_training(used.backend)
     device = registry.choose_device(made, used.device)
-    trainer = made.trainer(local_config(config), device=device, state=found.state)
+    trainer = made.trainer(local_config(config), device=device, state=checkpoint.state)
     return Model(maker, str(path.resolve()), config, trainer, chains)

@@ -39,5 +39,5 @@ class Newest:
         name = (make.__qualname__, *of)
         if name not in self._kept:
             self._kept[name] = make(*of)
-        found: _T = self._kept[name]  # type: ignore[assignment]
-        return found
+        value: _T = self._kept[name]  # type: ignore[assignment]
+        return value

@@ -189,8 +189,8 @@ def _make(client: Any, address: Address, about: About, table: Table) -> None:
 def _identity(about: About) -> dict[str, str]:
     """What the rows of a collection are of: the model, and the states of the calibrations."""
     maker = {**about.maker.to_json(), "size": 0}
-    found = {"maker": maker, "calibrations": {n: list(x) for n, x in about.calibrations.items()}}
-    return {"gcl_index": json.dumps(found, sort_keys=True), "model": about.maker.name}
+    identity = {"maker": maker, "calibrations": {n: list(x) for n, x in about.calibrations.items()}}
+    return {"gcl_index": json.dumps(identity, sort_keys=True), "model": about.maker.name}
 
 
 def _check(client: Any, address: Address, about: About) -> None:

@@ -71,10 +71,10 @@ def quality(table: Table, column: str, count: int = 20) -> Quality:
     shares, times = [], []
     for row, vector_D in zip(rows, vectors_QD, strict=True):
         query_D = unit(np.asarray(vector_D, np.float32))
-        found, exact = (_timed(search, query_D) for search in _searches(table, column, by_codes))
-        wanted, got = (set([x for x in ids if x != row.id][:_K]) for ids in (exact[0], found[0]))
+        quick, exact = (_timed(search, query_D) for search in _searches(table, column, by_codes))
+        wanted, got = (set([x for x in ids if x != row.id][:_K]) for ids in (exact[0], quick[0]))
         shares.append(len(wanted & got) / max(1, len(wanted)))
-        times.append((found[1], exact[1]))
+        times.append((quick[1], exact[1]))
     fast, slow = np.median(times, axis=0).tolist()
     return Quality(float(np.mean(shares)), len(rows), (fast, slow))
 

@@ -30,9 +30,9 @@ __all__ = [
 ]
 
 MODALITIES = ("image", "text", "image+text")
-"""Those of the items of an index."""
+"""The modalities that the items of an index may have."""
 MOST_TEXT = 100_000
-"""The characters of a text that is indexed, or searched for."""
+"""The most characters of a text that is indexed, or searched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def calibrated(rows: "Rows", chain: "Chain | None") -> FloatArray:
     if chain is None:
         return np.asarray(rows.whole[0], np.float32)
     try:
-        found = chain.apply(rows, "query")
+        calibrated_rows = chain.apply(rows, "query")
     except LookupError:
         if rows.parts:
             raise
@@ -133,7 +133,7 @@ def calibrated(rows: "Rows", chain: "Chain | None") -> FloatArray:
             f"calibration {chain.name} needs the picture and the text of an item alone; search by "
             "these in place of the item"
         ) from None
-    return np.asarray(found[0], np.float32)
+    return np.asarray(calibrated_rows[0], np.float32)
 
 
 def check_asked(

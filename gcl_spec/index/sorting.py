@@ -45,8 +45,8 @@ def sort(
     """
     if table is None or about is None:
         return Sorted(list(entries))
-    found = Sorted(known=table.known([entry.id for entry in entries]))
-    there = [entry for entry in entries if entry.id in found.known]
+    sorted_entries = Sorted(known=table.known([entry.id for entry in entries]))
+    there = [entry for entry in entries if entry.id in sorted_entries.known]
     with ThreadPoolExecutor(_THREADS) as pool:
         hashes = dict(
             zip(
@@ -57,25 +57,25 @@ def sort(
         )
     number, gone = about.number_of(items.origin), _gone(about)
     for entry in entries:
-        row = found.known.get(entry.id)
+        row = sorted_entries.known.get(entry.id)
         if row is None:
-            found.changed.append(entry)
+            sorted_entries.changed.append(entry)
             continue
         own = row.origin == number or row.origin in gone or items.replaces
         image = dict(entry.content).get("image")
         if row.hash != hashes[entry.id]:
             if own:
-                found.changed.append(entry)
+                sorted_entries.changed.append(entry)
             else:
                 place = about.origins[row.origin].path or "single files"
-                found.refused[entry.id] = (
+                sorted_entries.refused[entry.id] = (
                     f"the index has another item of this id, of {brief(place)}; choose a --prefix"
                 )
         elif own and (row.origin, row.image) != (number, image):
-            found.moved[entry.id] = row._replace(image=image)
+            sorted_entries.moved[entry.id] = row._replace(image=image)
         else:
-            found.same += 1
-    return found
+            sorted_entries.same += 1
+    return sorted_entries
 
 
 def _gone(about: About) -> set[int]:

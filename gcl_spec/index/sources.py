@@ -74,9 +74,9 @@ def items_of(origin: Origin, config: Config) -> Items:
         if not folder.is_dir():
             raise DataError(f"no folder {origin.path}; was it moved? name its new place")
         contents = Contents(FolderRoot(folder))
-        found = FolderListing(folder, origin.prefix)
+        pictures = FolderListing(folder, origin.prefix)
         collator = Collator(config, contents)
-        return Items(origin, found, collator, contents, closed=found.closed)
+        return Items(origin, pictures, collator, contents, closed=pictures.closed)
     listing: Listing
     if origin.kind == "tasks":
         tasks, reader = tasks_of(_described(origin))
@@ -138,8 +138,8 @@ def _data(origin: Origin, config: Config) -> DataConfig:
 
 
 def _options(origin: Origin) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = parse_json(origin.options) if origin.options else {}
-    return found
+    options: Mapping[str, Any] = parse_json(origin.options) if origin.options else {}
+    return options
 
 
 class _Candidates:

@@ -131,27 +131,27 @@ class Table(Columns):
     def count(self, only: Collection[str] = ()) -> int:
         """The number of items, of some modalities if `only` names them."""
         with lance_errors("read", self.folder):
-            found: int = self.lance.count_rows(modality_filter(only))
-        return found
+            number: int = self.lance.count_rows(modality_filter(only))
+        return number
 
     def known(self, ids: Sequence[str]) -> dict[str, Row]:
         """The rows of those of these ids that are there, by id."""
-        found: dict[str, Row] = {}
+        rows: dict[str, Row] = {}
         for start in range(0, len(ids), _IDS):
             where = equals_any("id", ids[start : start + _IDS])
             for batch in self.batches(Row._fields, where):
-                found |= {x["id"]: row_of(x) for x in batch.to_pylist()}
-        return found
+                rows |= {x["id"]: row_of(x) for x in batch.to_pylist()}
+        return rows
 
     def vectors(self, ids: Sequence[str], column: str) -> dict[str, FloatArray]:
         """The vectors (D,) of those of these ids that are there, as they are stored."""
-        found: dict[str, FloatArray] = {}
+        vectors: dict[str, FloatArray] = {}
         for start in range(0, len(ids), _IDS):
             where = equals_any("id", ids[start : start + _IDS])
             for batch in self.batches(("id", column), where):
                 rows_ND = self.rows_of(batch, column)
-                found |= dict(zip(batch["id"].to_pylist(), rows_ND, strict=True))
-        return found
+                vectors |= dict(zip(batch["id"].to_pylist(), rows_ND, strict=True))
+        return vectors
 
     def rows_of(self, batch: Any, column: str) -> FloatArray:
         """The vectors (N, D) of N rows of Arrow, as they are stored."""
@@ -245,8 +245,8 @@ class Table(Columns):
     def fragments(self) -> int:
         """The number of files that the newest rows lie in."""
         with lance_errors("read", self.folder):
-            found: int = self.lance.stats()["fragment_stats"]["num_fragments"]
-        return found
+            number: int = self.lance.stats()["fragment_stats"]["num_fragments"]
+        return number
 
     def state(self) -> State:
         """What the disk holds; it reads the heads of all versions."""

@@ -177,8 +177,8 @@ def _about(model: "Model", width: int, codes: Codes | None) -> About:
     more = {name: chain.appended for name, chain in model.calibrations.items()}
     own = (width - sum(more.values())) // (1 + len(more))
     digests = model.digests()
-    found = {name: (digests[name], own + count) for name, count in more.items()}
-    return About(model.maker, own, model.path, found, codes=codes)
+    calibrations = {name: (digests[name], own + count) for name, count in more.items()}
+    return About(model.maker, own, model.path, calibrations, codes=codes)
 
 
 def delete(folder: Path, ids: Sequence[str]) -> int:
@@ -191,9 +191,9 @@ def delete(folder: Path, ids: Sequence[str]) -> int:
     about = read_about(folder)
     with locked(folder, "writes"):
         table = open_table(folder, about)
-        found = table.delete([row.id for row in known_by(table, ids).values()])
+        count = table.delete([row.id for row in known_by(table, ids).values()])
         table.tidy()
-    return found
+    return count
 
 
 def known_by(table: Table, ids: Sequence[str]) -> dict[str, Row]:
@@ -202,8 +202,8 @@ def known_by(table: Table, ids: Sequence[str]) -> dict[str, Row]:
     Where there is none, an id whose letters are composed, or decomposed, means the same: they look
     alike, and macOS decomposes those in names of files.
     """
-    found = table.known(ids)
-    others = {one: [*spellings(one)] for one in ids if one not in found}
+    rows = table.known(ids)
+    others = {one: [*spellings(one)] for one in ids if one not in rows}
     there = table.known([x for forms in others.values() for x in forms]) if others else {}
     alike = {one: next(filter(there.__contains__, forms), "") for one, forms in others.items()}
-    return found | {one: there[name] for one, name in alike.items() if name}
+    return rows | {one: there[name] for one, name in alike.items() if name}

@@ -47,12 +47,12 @@ def check_numbers(numbers: Numbers, values: Values) -> None:
 
 def _check_scale(numbers: Numbers, values: Values) -> None:
     """Refuse a scale exp(log_scale) that is no normal number of the dtype to compute in."""
-    found = values.of(numbers.log_scale)
-    if found is None:
+    xp_and_scale = values.of(numbers.log_scale)
+    if xp_and_scale is None:
         return
     info = numbers.info
     low, high = math.log(float(info.smallest_normal)), math.log(float(info.max))
-    for value in _numbers(found[1]):
+    for value in _numbers(xp_and_scale[1]):
         if not math.isfinite(value):
             raise InputError(f"log_scale is {value}; wanted a finite number, ln(1 / temperature)")
         if not low < value < high:
@@ -64,15 +64,15 @@ def _check_scale(numbers: Numbers, values: Values) -> None:
 
 def _check_bias(numbers: Numbers, values: Values) -> None:
     """Refuse a bias, () or (M, M), that is not finite, or by which logits overflow."""
-    found = None if numbers.bias is None else values.of(numbers.bias)
-    if found is None:
+    xp_and_bias = None if numbers.bias is None else values.of(numbers.bias)
+    if xp_and_bias is None:
         return
     power = 0.0
     if numbers.objective.bias_unit == "cosine":
         scale = values.of(numbers.log_scale)
         power = -math.inf if scale is None else max(_numbers(scale[1])) / math.log(2)
     room = _room(numbers) - power
-    for value in _numbers(found[1]):
+    for value in _numbers(xp_and_bias[1]):
         if not math.isfinite(value):
             raise InputError(f"bias is {value}; wanted finite numbers")
         if value != 0 and math.log2(abs(value)) > room:
@@ -100,10 +100,10 @@ def largest_norm(numbers: Numbers, values: Values) -> float:
         values: what reads their values.
     """
     captions = [] if numbers.captions is None else [numbers.captions]
-    found = values.of(numbers.log_scale, *captions)
-    if found is None:
+    xp_and_arrays = values.of(numbers.log_scale, *captions)
+    if xp_and_arrays is None:
         return math.inf
-    xp, scale, *features = found
+    xp, scale, *features = xp_and_arrays
     power = float(scale if isinstance(scale, Real) else xp.max(scale))
     hardness = numbers.objective.hardness
     if hardness > 0.0:

@@ -174,7 +174,7 @@ def _check_weights(
 ) -> None:
     """Refuse weights of fusions that are not two each, a number, shape () or (B,).
 
-    Those of what is not fused here, the modalities of `parts`, would do nothing.
+    `parts` names the modalities that are fused here; weights of any other would have no effect.
     """
     for name, pair in weights.items():
         if name not in parts:

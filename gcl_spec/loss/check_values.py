@@ -77,10 +77,10 @@ def check_pairs(
     values = Values(xp, kernel)
     for direction in objective.directions:
         pair = [flags[name] for name in (direction.query, direction.target) if name in flags]
-        found = values.of(*pair)
-        if found is None or not pair:
+        xp_and_flags = values.of(*pair)
+        if xp_and_flags is None or not pair:
             return
-        if bool(found[0].any(found[1] & found[-1])):
+        if bool(xp_and_flags[0].any(xp_and_flags[1] & xp_and_flags[-1])):
             return
     raise NoPairError(
         "no valid pair is left: no sample has both the query and the target of any of the "
@@ -92,10 +92,10 @@ def _check_rows(inputs: Inputs, largest: float, values: Values) -> None:
     """Refuse present rows with NaN or Inf, and those whose norm is 0, tiny, or over `largest`."""
     flags = inputs.flags
     for name, x_BD in inputs.rows.items():
-        found = values.of(x_BD, *([flags[name]] if name in flags else []))
-        if found is None:
+        xp_and_rows = values.of(x_BD, *([flags[name]] if name in flags else []))
+        if xp_and_rows is None:
             continue
-        xp_, x, *here = found
+        xp_, x, *here = xp_and_rows
         wide = xp_.float32 if xp_.finfo(x.dtype).bits < 32 else x.dtype
         size_B = xp_.astype(xp_.max(xp_.abs(x), axis=-1), wide)
         here_B = here[0] if here else True
@@ -114,9 +114,9 @@ def _check_rows(inputs: Inputs, largest: float, values: Values) -> None:
 
 def _check_features(captions: Array, values: Values) -> None:
     """Refuse features of captions, (B, F), that are not finite, or whose products may overflow."""
-    found = values.of(captions)
-    if found is not None:
-        xp_, x = found
+    xp_and_captions = values.of(captions)
+    if xp_and_captions is not None:
+        xp_, x = xp_and_captions
         whose, way_out = "of 'captions'", "give zeros for a missing caption"
         bad_B = ~xp_.all(xp_.isfinite(x), axis=-1)
         _refuse(bad_B, whose, "holds", "hold", "NaN or Inf", way_out)
@@ -132,10 +132,10 @@ def _check_fusion(inputs: Inputs, values: Values) -> None:
     for name, parts in inputs.parts.items():
         here = [flags.get(part, True) for part in parts]
         used = [rows[part] for part in parts], inputs.weights.get(name, (1.0, 1.0))
-        found = values.of(*used[0], *used[1], *here, flags.get(name, True))
-        if found is None:
+        xp_and_terms = values.of(*used[0], *used[1], *here, flags.get(name, True))
+        if xp_and_terms is None:
             continue
-        xp_, *terms, of_all = found
+        xp_, *terms, of_all = xp_and_terms
         for part, weight, flag in zip(parts, terms[2:4], terms[4:], strict=True):
             _check_weights(f"of {part!r} in {name!r}", weight, flag, xp_)
         with np.errstate(over="ignore"):
@@ -180,7 +180,7 @@ def _check_sum(
     info = xp.finfo(a.dtype)
     lost_B = xp.max(sizes_B1, axis=-1) < float(info.smallest_normal) / float(info.eps)
     lost_B = lost_B & some
-    for weight in weights:  # that are 0 have another error
+    for weight in weights:  # a weight of 0 is another error
         lost_B = lost_B & (abs(weight) > 0)
     a, b = a * power_B1, b * power_B1
     sizes_B = [xp.linalg.vector_norm(x, axis=-1) for x in (a, b, a + b)]

@@ -30,21 +30,21 @@ def cosine_shifts(
         every: count all pairs of a query modality and one of its pools', for a bias that is set by
             shares of pools (`gcl_spec.loss.shares`) and not learned from what is right.
 
-    >>> found = cosine_shifts(Objective(modalities=("a", "b")), np.log(8.0), np.asarray(2.0))
-    >>> found.round(6).tolist()
+    >>> shifts_MM = cosine_shifts(Objective(modalities=("a", "b")), np.log(8.0), np.asarray(2.0))
+    >>> shifts_MM.round(6).tolist()
     [[0.25, 0.25], [0.25, 0.25]]
     """
     names = objective.modalities
     scales, shifts = (np.asarray(x, np.float64) for x in (log_scale, bias))
     none_11 = np.zeros((1, 1))
     places = Places(objective, scales, shifts, none_11, lambda x: x, numpy_namespace)
-    found: dict[tuple[int, int], list[float]] = {}
+    shifts_by_pair: dict[tuple[int, int], list[float]] = {}
     for t, direction in enumerate(objective.directions):
         m = names.index(direction.query)
         for name in objective.pool_names(direction) if every else (direction.target,):
             n = names.index(name)
-            found.setdefault((m, n), []).append(float(places.cosine_shift(t, m, n)))
-    known = {pair: fmean(every_shift) for pair, every_shift in found.items()}
+            shifts_by_pair.setdefault((m, n), []).append(float(places.cosine_shift(t, m, n)))
+    known = {pair: fmean(every_shift) for pair, every_shift in shifts_by_pair.items()}
     rows = []
     for m in range(len(names)):
         own = [shift for (query, _), shift in known.items() if query == m]

@@ -239,8 +239,8 @@ def _terms(
     present = problem.present if blocks.present is None else blocks.present
     ids = problem.ids if blocks.ids is None else blocks.ids  # of samples that only the kernel has
     counts = Counts(xp.matrix_transpose(blocks.mean), present, ids, xp)
-    found = SoftmaxTerms(blocks, asked, places, objective, problem.own_is_one, counts, xp)
-    values = found.values(plan)
+    terms = SoftmaxTerms(blocks, asked, places, objective, problem.own_is_one, counts, xp)
+    values = terms.values(plan)
     if present is not None and not whole:
         flags = {name: present[m, ...] for m, name in enumerate(objective.modalities)}
         check_pairs(objective, flags, xp, framework)

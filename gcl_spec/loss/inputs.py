@@ -180,12 +180,12 @@ def _weights(rows: Mapping[str, Array], inputs: Inputs) -> tuple[tuple[Array, Ar
     """The two weights of every fused modality, (B,) each; None where none of them is weighted."""
     if not inputs.weights or not inputs.parts:
         return None
-    found = []
+    pairs = []
     for name, parts in inputs.parts.items():
         both = zip(parts, inputs.weights.get(name, (1.0, 1.0)), strict=True)
         a, b = (_per_row(w, rows[part], inputs.flags.get(part), inputs.xp) for part, w in both)
-        found.append((a, b))
-    return tuple(found)
+        pairs.append((a, b))
+    return tuple(pairs)
 
 
 def _per_row(

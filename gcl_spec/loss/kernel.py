@@ -35,7 +35,7 @@ __all__ = [
 GROUP = "gcl_spec.kernels"
 
 _kernels: dict[type, tuple["FrameworkKernel", ...]] = {}
-"""What was found for a class of arrays; the search for one runs once in a process."""
+"""The kernels by class of arrays, or none, so that each class is searched for once in a process."""
 _made: dict[tuple[str, str], "FrameworkKernel"] = {}
 """The kernels by name and value of their entry points: classes of one framework share them."""
 
@@ -71,7 +71,7 @@ class PartialKernel(Kernel, Protocol):
 class FamilyKernel(Kernel, Protocol):
     """A kernel that knows problems of several scales, and those with a sigmoid, at once.
 
-    Others are asked once for each scale (`gcl_spec.loss.one_scale`), and never for a sigmoid.
+    Other kernels are asked once for each scale (`gcl_spec.loss.one_scale`), never for a sigmoid.
     """
 
     def serves(self, problem: Problem, /) -> bool:

@@ -24,21 +24,21 @@ def learned_numbers(
         xp: the Array API namespace of the arrays.
     """
     scales = xp.exp(log_scale)
-    found = {"scale": scales}
+    numbers = {"scale": scales}
     if scales.shape:
         of = _pairs if objective.scales == "pair" else _each
         own = of(scales, objective)
         named = {f"scale/{name}": x for name, x in own.items()}
-        found = {"scale": xp.mean(xp.stack([*own.values()])), **named}
+        numbers = {"scale": xp.mean(xp.stack([*own.values()])), **named}
     if bias is None:
-        return found
+        return numbers
     if not bias.shape:
-        return {**found, "bias": bias}
-    return {**found, **{f"bias/{name}": x for name, x in _pairs(bias, objective).items()}}
+        return {**numbers, "bias": bias}
+    return {**numbers, **{f"bias/{name}": x for name, x in _pairs(bias, objective).items()}}
 
 
 def _each(x: Array, objective: Objective) -> dict[str, Array]:
-    """The numbers (T,) by direction, or (G,) by modality."""
+    """The numbers, (T,) or (G,), by the name of their direction or modality."""
     if objective.scales == "modality":
         names = given_names(objective.modalities)
     else:
@@ -47,7 +47,7 @@ def _each(x: Array, objective: Objective) -> dict[str, Array]:
 
 
 def _pairs(x: Array, objective: Objective) -> dict[str, Array]:
-    """The numbers (M, M) of pairs of query and pool modality that some direction has."""
+    """The numbers, (M, M), by name of each pair of query and pool modality of some direction."""
     names = objective.modalities
     used = {(d.query, n) for d in objective.directions for n in objective.pool_names(d)}
     return {

@@ -28,7 +28,7 @@ def logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
     # Any number near the maximum serves. That of floor is without a derivative: a compiler that
     # computes x twice, rounded differently, finds no element that is the maximum, and divides by 0.
     top = xp.floor(xp.max(x, axis=axis, keepdims=True))
-    some = top != -xp.inf  # of NaN, too
+    some = top != -xp.inf  # it is true for NaN, which stays
     top = xp.where(some, top, xp.zeros_like(top))
     sums = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
     sums = xp.where(some, sums, xp.ones_like(sums))
@@ -36,7 +36,7 @@ def logsumexp(x: Array, axis: int, xp: ArrayNamespace) -> Array:
 
 
 def masked_mean(x_KBB: Array, mask_KBB: Array, xp: ArrayNamespace) -> Array:
-    """The mean over the last axis, (K, B), of numbers where the mask is true; 0 of none."""
+    """The mean over the last axis, (K, B), of numbers where the mask is true, or 0 of none."""
     weight_KBB = xp.astype(mask_KBB, x_KBB.dtype)
     count_KB = xp.sum(weight_KBB, axis=2)
     sum_KB = xp.sum(xp.where(mask_KBB, x_KBB, xp.zeros_like(x_KBB)), axis=2)

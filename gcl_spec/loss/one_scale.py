@@ -37,23 +37,23 @@ def ask_kernel(
         )
     if not problem.places:
         return kernel(problem, scale, xp=xp)
-    found: dict[int, Any] = {}
+    rows: dict[int, Any] = {}
     for place in sorted({*problem.places}):
         at = [k for k, other in enumerate(problem.places) if other == place]
         one = replace(problem, blocks=tuple(problem.blocks[k] for k in at), places=())
         blocks = kernel(_with_targets(one), scale[place], xp=xp)  # type: ignore[index]
-        found |= {k: (blocks, i) for i, k in enumerate(at)}
-    return _joined([found[k] for k in range(len(problem.blocks))], xp)
+        rows |= {k: (blocks, i) for i, k in enumerate(at)}
+    return _joined([rows[k] for k in range(len(problem.blocks))], xp)
 
 
 def _with_targets(problem: Problem) -> Problem:
-    """The problem whose targets are among its blocks."""
+    """The problem without the targets that are not among its blocks."""
     targets = tuple(target for target in problem.targets if target in problem.blocks)
     return replace(problem, targets=targets, bounded=problem.bounded and bool(targets))
 
 
 def _joined(rows: Sequence[tuple[Blocks, int]], xp: ArrayNamespace) -> Blocks:
-    """One answer, of the rows (B,) of several."""
+    """One answer that is made of single blocks, (B,), of several answers."""
     first = rows[0][0]
     rest = None
     if all(blocks.rest is not None for blocks, _ in rows):

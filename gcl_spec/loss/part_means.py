@@ -14,7 +14,7 @@ from gcl_spec.normalize import l2_normalize
 __all__ = ["RATE", "by_modality", "moved", "row_totals"]
 
 RATE = 0.01
-"""The share of a batch in the means of a long run."""
+"""The share of a batch in the new means, once that of an equal mean over all steps is smaller."""
 
 
 def by_modality(means_GD: Array | None, names: Sequence[str]) -> dict[str, Array]:
@@ -49,14 +49,14 @@ def row_totals(
     Returns:
         Shape (G, D + 1): the sum of the unit rows that are present, and behind it their number.
     """
-    found = []
+    sums = []
     for name in names:
         here_B1 = present[name][:, None]
         units_BD = l2_normalize(projections[name], xp=xp)
         kept_BD = xp.where(here_B1, units_BD, xp.zeros_like(units_BD))
         ones_B1 = xp.astype(here_B1, units_BD.dtype)
-        found.append(xp.concat([xp.sum(kept_BD, axis=0), xp.sum(ones_B1, axis=0)]))
-    return xp.stack(found)
+        sums.append(xp.concat([xp.sum(kept_BD, axis=0), xp.sum(ones_B1, axis=0)]))
+    return xp.stack(sums)
 
 
 def moved(

@@ -32,9 +32,9 @@ class _Key(NamedTuple):
     """What tells one place from another."""
 
     scale: int | _Pair | None
-    """The direction or the pair whose scale it is; None for the scale of all."""
+    """The direction or pair of modalities that has this scale; None where one serves all."""
     shift: _Pair | None
-    """The pair whose shift it is; None for one, or none, of all."""
+    """The pair of modalities that has this shift; None where one shift, or none, serves all."""
     role: Role
 
 
@@ -92,15 +92,15 @@ class Places:
 
     def scales(self) -> Array | float:
         """The scales of all places, (S,); a number or shape () where there is one place."""
-        found = [self._scale(key) for key in self._keys]
-        return found[0] if len(found) == 1 else self._stack(found)
+        scales = [self._scale(key) for key in self._keys]
+        return scales[0] if len(scales) == 1 else self._stack(scales)
 
     def shifts(self) -> Array | None:
         """The shifts of all places, (S,), or shape (), of a sigmoid's logits; None without one."""
         if self._bias is None or self._objective.loss != "sigmoid":
             return None
-        found = [self._shift(key.shift, self._scale(key)) for key in self._keys]
-        return self._number(found[0]) if len(found) == 1 else self._stack(found)
+        shifts = [self._shift(key.shift, self._scale(key)) for key in self._keys]
+        return self._number(shifts[0]) if len(shifts) == 1 else self._stack(shifts)
 
     def shift(self, term: int, m: int, n: int) -> Array | float | None:
         """The shift of a direction's logits between two modalities, a number or shape ()."""
@@ -128,8 +128,9 @@ class Places:
     def held_back(self, term: int, m: int, n: int, hard: Array) -> Array:
         """Log-sums with hardness, (B,), whose weights are constants where the objective says so.
 
-        d log sum exp((s + a) c) is p (s + a) dc for the share p; with a constant weight
-        exp(a c) it is p s dc. The scale in `scales` makes up for its own derivative.
+        It is derived here: d log sum exp((s + a) c) is p (s + a) dc for the share p, and p s dc
+        with a constant weight exp(a c), so s / (s + a) of the derivative stays. The scale in
+        `scales` makes up for its own derivative.
         """
         if self._objective.hardness_weights != "detached":
             return hard
@@ -192,7 +193,7 @@ class Places:
         return self._xp.astype(1 / mean, self._like.dtype)
 
     def _temperature(self, m: int) -> Array:
-        """The temperature of a modality, shape (): the mean of its parts'."""
+        """The temperature of a modality, shape (): the mean of its parts' temperatures."""
         names = given_names(self._objective.modalities)
         parts = [names.index(part) for part in name_parts(self._objective.modalities[m])]
         wide = self._wide(self._log_scale)
@@ -215,13 +216,13 @@ class Places:
             bias = self._xp.astype(bias if pair is None else bias[pair], self._like.dtype)
         return -scale * bias if self._objective.bias_unit == "cosine" else bias
 
-    def _stack(self, found: list[Any]) -> Array:
-        return self._xp.stack([self._number(x) for x in found])
+    def _stack(self, numbers: list[Any]) -> Array:
+        return self._xp.stack([self._number(x) for x in numbers])
 
     def _number(self, x: Array | float) -> Array:
         """A number as an array of shape (), on the device of the rows."""
         if isinstance(x, Real):
             return self._xp.full_like(
                 self._xp.sum(self._like[:0, :0]), float(x)
-            )  # perhaps of no rows
+            )  # there may be no rows
         return x

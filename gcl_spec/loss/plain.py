@@ -61,7 +61,7 @@ def direct_blocks(
     multiply: Multiply = operator.matmul,
     row_products: RowProducts = _row_products,
 ) -> Blocks:
-    """The blocks, (K, B), of a problem that has its `mix`; arguments as of `plain_blocks`."""
+    """The blocks, (K, B), of a problem that has its `mix`; its arguments: see `plain_blocks`."""
     scale_of = _by_block(scale, problem, xp)  # a number, shape (), or (K,)
     lift = _lift(scale_of, problem.rows[0], xp)
     embeddings = [lift * x for x in embeddings_of(problem)]
@@ -89,12 +89,17 @@ def direct_blocks(
     factor = scale[:, None] if problem.places else scale
     if damping_KBB is not None:
         factor = factor * xp.sum(xp.where(own_BB, damping_KBB, 0.0), axis=-1)
-    own = row_products(factor, queries_KBD, pools_KBD, xp)
+    own_KB = row_products(factor, queries_KBD, pools_KBD, xp)
+    return Blocks(others, *_of_single_positives(own_KB, here_KB, xp))
+
+
+def _of_single_positives(
+    own_KB: Array, here_KB: Array | None, xp: ArrayNamespace
+) -> tuple[Array, Array]:
+    """The log-sums and means, (K, B) each, of single positives: of none where it is not present."""
     if here_KB is None:
-        return Blocks(others, own, own)
-    return Blocks(
-        others, xp.where(here_KB, own, -xp.inf), xp.where(here_KB, own, xp.zeros_like(own))
-    )
+        return own_KB, own_KB
+    return xp.where(here_KB, own_KB, -xp.inf), xp.where(here_KB, own_KB, xp.zeros_like(own_KB))
 
 
 def _by_block(x: Any, problem: Problem, xp: ArrayNamespace) -> Any:
@@ -114,10 +119,10 @@ def _softplus_sums(s_KBB: Array, mask_KBB: Array, problem: Problem, xp: ArrayNam
 
 
 def _lift(scale: Array | float, like: Array, xp: ArrayNamespace) -> Array | float:
-    """The power of 2, a number or 0-d, that both rows of a product take of a scale far from 1.
+    """The power of 2, a number or 0-d, by which all rows are multiplied if a scale is far from 1.
 
-    It is 1 for other scales; of several the largest decides.
-    Products of rows that are as small as such a scale is large would underflow.
+    It is 1 for other scales; of several scales the largest decides. Without it, products of rows
+    that are as small as such a scale is large would underflow.
     """
     far = 2.0 ** (-log2(float(xp.finfo(like.dtype).smallest_normal)) // 3)
     if isinstance(scale, Real):

@@ -27,7 +27,7 @@ __all__ = [
 
 
 Part: TypeAlias = int | tuple[int, int]
-"""The place, among the given rows, of a modality's own, or of the two that it is mixed of."""
+"""The place of a modality's rows among the given rows, or of the two that it is mixed of."""
 
 
 def place_of_mixed(parts: Sequence[Part], m: int) -> int:
@@ -58,7 +58,7 @@ class Problem:
         rows: one (B, D) array for each modality that is given; absent rows are zero.
         parts: for each modality its rows' place in `rows`, or the two places that it is mixed of.
         blocks: the (query, pool) pairs of modalities that are asked for.
-        targets: those of them whose own rows are positives.
+        targets: the asked blocks whose own rows are positives.
         weights: for each mixed modality, in order, (B,) weights of its two parts; None: all 1.
         mix: (F, 1, B) or (F, 2, B), made by `mixed`: the factors of the parts, so that the unit row
             is e = mix[0] x_a + mix[-1] x_b; None where nothing is mixed.
@@ -133,13 +133,13 @@ class Blocks(NamedTuple):
     own: Array
     """(K, B), log sum exp over present rows of the own sample (of equal ids, with `positives`)."""
     mean: Array
-    """(K, B), the mean of the logits over the latter rows."""
+    """(K, B), the mean of the logits over the same rows as `own`."""
     present: Array | None = None
-    """(M, B) flags of these rows, where a kernel has more of them than its problem."""
+    """(M, B) flags of the rows of the answer, where these are more than the problem's."""
     rest: Array | None = None
     """(K, B), what own and mean of a single positive lack in digits; it has no derivative."""
     ids: Array | None = None
-    """(B,) integers of these rows, where a kernel has more of them than its problem."""
+    """(B,) integers of the rows of the answer, where these are more than the problem's."""
 
 
 def or_nan(problem: Problem, xp: ArrayNamespace, largest: float | None = None) -> Problem:
@@ -172,20 +172,21 @@ def mixed(
         xp: the Array API namespace of the arrays.
         inverse_norm: 1 / |a + b|, (B,), of two arrays of rows, (B, D) each.
     """
-    found: list[Array] = []
+    factors: list[Array] = []
     for m, part in enumerate(problem.parts):
         if isinstance(part, int):
             continue
         a, b = (problem.rows[i] for i in part)
-        weights = None if problem.weights is None else problem.weights[len(found)]
+        weights = None if problem.weights is None else problem.weights[len(factors)]
         if weights is not None:
             a, b = (w[:, None] * x for w, x in zip(weights, (a, b), strict=True))
         inverse_B = inverse_norm(a, b, xp)
-        if problem.present is not None:  # before weights: that of two rows of zeros is the largest
+        # This comes before the weights: two rows of zeros have the largest inverse norm.
+        if problem.present is not None:
             inverse_B = xp.where(problem.present[m, :], inverse_B, xp.zeros_like(inverse_B))
         alike = inverse_B[None, :]
-        found.append(alike if weights is None else xp.stack([w * inverse_B for w in weights]))
-    return replace(problem, mix=xp.stack(found)) if found else problem
+        factors.append(alike if weights is None else xp.stack([w * inverse_B for w in weights]))
+    return replace(problem, mix=xp.stack(factors)) if factors else problem
 
 
 def embeddings_of(problem: Problem) -> list[Array]:

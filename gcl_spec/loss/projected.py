@@ -25,7 +25,7 @@ class Projected(NamedTuple):
     ids: Array
     """Integers (B,); samples with equal ones are not each other's negatives."""
     objective: Objective
-    """The objective, or that from queries to targets."""
+    """The objective; of pairs, that whose directions go from queries to targets."""
 
 
 def of_projections(
@@ -52,9 +52,9 @@ def of_projections(
         objective: which modalities are contrasted.
         fuse: how the others are made (`gcl_spec.batch.embeddings`); a model that encodes fused
             modalities itself does so with all of them.
-        weights: learned ones of the two parts of each fused modality, shape () each.
-        means: those by which rows are centred, (D,) by modality, with "centred" (a query and its
-            target have the same), held constant.
+        weights: the learned weights of the two parts of each fused modality, shape () each.
+        means: the means by which rows are centred, (D,) by modality, held constant, with "centred";
+            a query and its target have the same.
         pairs: the rows are queries, and behind each its target (`gcl_spec.loss.two_sided`).
         xp: the Array API namespace of the arrays.
     """
@@ -87,7 +87,7 @@ def _of_samples(
 ) -> dict[str, tuple[Array, Array]]:
     """Weights of parts as those of each sample, (B,), so that processes share their gradient.
 
-    A target's are those of its modality.
+    A target has the weights of its modality.
     """
     every = {**weights, **{target_name(name): pair for name, pair in weights.items()}}
     return {

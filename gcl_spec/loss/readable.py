@@ -29,7 +29,7 @@ class Values:
         What a framework reads as NumPy's is looked at in NumPy: under `jax.jit` operations of JAX
         are traced, also those on concrete arrays.
         """
-        found: list[Any] = []
+        read_arrays: list[Any] = []
         for x in arrays:
             read, kernel = x, self._kernel
             own = isinstance(x, Real | np.generic) or is_numpy_array(x)
@@ -37,6 +37,6 @@ class Values:
                 read = kernel.readable(x) if kernel is not None and kernel.takes(x) else None
             if read is None:
                 return None
-            found.append(read)
-        on_host = all(isinstance(x, Real | np.generic) or is_numpy_array(x) for x in found)
-        return (numpy_namespace if on_host else self._xp, *found)
+            read_arrays.append(read)
+        on_host = all(isinstance(x, Real | np.generic) or is_numpy_array(x) for x in read_arrays)
+        return (numpy_namespace if on_host else self._xp, *read_arrays)

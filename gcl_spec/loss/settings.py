@@ -13,18 +13,18 @@ __all__ = ["FAMILY", "Setting"]
 
 
 class Setting(NamedTuple):
-    """An objective with the shapes of its numbers; equal numbers cost what others do."""
+    """An objective with the shapes of its scale and bias, whose values change no cost."""
 
     objective: Objective
     what: str
-    """What it is, in a few words."""
+    """What the objective is, in a few words."""
     scales: tuple[int, ...] = ()
     """The shape of `log_scale`."""
     biases: tuple[int, ...] | None = None
     """The shape of `bias`; None: there is none."""
 
     def log_scale(self, value: float) -> FloatArray:
-        """The same number for all, of the shape `scales`."""
+        """An array of the shape `scales` that holds this value everywhere."""
         return np.full(self.scales, value)
 
     def bias(self) -> FloatArray | None:
@@ -47,4 +47,4 @@ FAMILY: Mapping[str, Setting] = MappingProxyType(
         ),
     }
 )
-"""By the names of candidates, "gram:" left out; on image, text and fused rows."""
+"""The settings by the names of candidates without "gram:", each of image, text and fused rows."""

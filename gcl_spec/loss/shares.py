@@ -15,7 +15,7 @@ from gcl_spec.objective import Objective
 __all__ = ["RATE", "balanced_bias", "target_shares"]
 
 RATE = 0.1
-"""The part of the way that a bias moves in a step."""
+"""The part of the way to its wanted value that a bias moves in a step."""
 _LEAST = 1e-6
 
 
@@ -29,8 +29,8 @@ def target_shares(objective: Objective, shares: Mapping[str, float]) -> tuple[fl
     >>> target_shares(Objective(), {"image": 2.0})
     (0.5, 0.25, 0.25)
     """
-    found = [shares.get(name, 1.0) for name in objective.modalities]
-    return tuple(share / sum(found) for share in found)
+    ratios = [shares.get(name, 1.0) for name in objective.modalities]
+    return tuple(share / sum(ratios) for share in ratios)
 
 
 def balanced_bias(
@@ -65,21 +65,21 @@ def balanced_bias(
 
 
 def _weights(pairs_T: Array, objective: Objective, like_MM: Array, xp: ArrayNamespace) -> Array:
-    """The weight of the terms from each query modality to each target's, (M, M).
+    """The weight of the terms from each query modality to each target modality, (M, M).
 
     It is that of `gcl_spec.loss.terms.mean_term`.
     """
     index, by_pair = objective.modalities.index, objective.balance == "pair"
     zero = xp.zeros_like(like_MM[0, 0])
-    found = {(m, n): zero for m in range(len(like_MM)) for n in range(len(like_MM))}
+    weights = {(m, n): zero for m in range(len(like_MM)) for n in range(len(like_MM))}
     total = occurring = zero
     for t, direction in enumerate(objective.directions):
         occurs = xp.astype(pairs_T[t] > 0, like_MM.dtype)
         weight = direction.weight * (xp.astype(pairs_T[t], like_MM.dtype) if by_pair else occurs)
         at = index(direction.query), index(direction.target)
-        found[at] = found[at] + weight
+        weights[at] = weights[at] + weight
         total, occurring = total + weight, occurring + direction.weight * occurs
     factor = occurring if objective.reduction == "sum" else xp.ones_like(zero)
     count = range(len(objective.modalities))
-    rows = [xp.stack([found[m, n] for n in count]) for m in count]
+    rows = [xp.stack([weights[m, n] for n in count]) for m in count]
     return xp.stack(rows) * (factor / xp.where(total > 0, total, xp.ones_like(total)))

@@ -43,17 +43,17 @@ def asked_blocks(
         objective: the objective.
         single: whether every row has a single positive (`gcl_spec.loss.problem.Problem`).
     """
-    found: dict[tuple[int, int, int], None] = {}
+    placed_blocks: dict[tuple[int, int, int], None] = {}
     for softmax in plan:
         for target in softmax.targets:
             q, term = softmax.query, target.term
             for n in softmax.pool:
                 for role in _roles(objective):
-                    found[q, n, places.of(term, q, n, role)] = None
+                    placed_blocks[q, n, places.of(term, q, n, role)] = None
             for n in (*softmax.own, *(t.modality for t in softmax.targets)):
                 if not (objective.hardness > 0.0 and single and n in softmax.pool):
-                    found[q, n, places.of(term, q, n)] = None
-    keys = sorted(found)
+                    placed_blocks[q, n, places.of(term, q, n)] = None
+    keys = sorted(placed_blocks)
     return Asked(tuple(key[:2] for key in keys), tuple(key[2] for key in keys))
 
 
@@ -100,11 +100,11 @@ def _is_attached(objective: Objective) -> bool:
 
 @dataclass(frozen=True)
 class SoftmaxTerms:
-    """The terms of a plan from the sums that a kernel found.
+    """The terms of a plan from the sums that a kernel has computed.
 
     Args:
-        blocks: what the kernel found, (K, B) each.
-        asked: what it was asked for.
+        blocks: the sums that the kernel has computed, (K, B) each.
+        asked: the blocks that it was asked for.
         places: the scales and shifts.
         objective: the objective.
         single: whether every row has a single positive.
@@ -159,25 +159,25 @@ class SoftmaxTerms:
     def _logsumexps(self, lists: Sequence[Sequence[Array]]) -> Array:
         """The log-sum-exp of each list of rows, (T, B); lists of one length are taken together."""
         xp = self.xp
-        found: dict[int, Array] = {}
+        log_sums: dict[int, Array] = {}
         for length in {len(rows) for rows in lists}:
             at = [t for t, rows in enumerate(lists) if len(rows) == length]
             sums = logsumexp(xp.stack([xp.stack(list(lists[t])) for t in at]), 1, xp)
             if len(at) == len(lists):
                 return sums
-            found |= dict(zip(at, unstack(sums, xp), strict=True))
-        return xp.stack([found[t] for t in range(len(lists))])
+            log_sums |= dict(zip(at, unstack(sums, xp), strict=True))
+        return xp.stack([log_sums[t] for t in range(len(lists))])
 
     def _others(self, softmax: Softmax, target: Target) -> list[Array]:
         """The log-sums over other samples' rows, with their weights, less y: (B,) each."""
         q, term, role = softmax.query, target.term, _roles(self.objective)[0]
-        y, found = self._own("mean", q, target.modality, term), []
+        y, log_sums = self._own("mean", q, target.modality, term), []
         for n in softmax.pool:
             x = self._rows["others"][self._at(q, n, term, role)]
             if role == "hard":
                 x = self.places.held_back(term, q, n, x)
-            found.append(self._shifted(x, term, q, n) - y)
-        return found
+            log_sums.append(self._shifted(x, term, q, n) - y)
+        return log_sums
 
     def _differences(
         self, softmax: Softmax, target: Target, modalities: Sequence[int]
@@ -185,45 +185,45 @@ class SoftmaxTerms:
         """The own logits of these modalities less the mean of the positives', (B,) each."""
         q, m, term = softmax.query, target.modality, target.term
         y, less = self._own("mean", q, m, term), self._own("rest", q, m, term)
-        found = []
+        differences = []
         for n in modalities:
             # A single positive next to itself is 0, without a derivative: no digit is lost to it.
             if self.single and n == m:
-                found.append(self.xp.zeros_like(y))
+                differences.append(self.xp.zeros_like(y))
                 continue
             x, rest = self._own("own", q, n, term) - y, self._own("rest", q, n, term)
             x = x if rest is None else x + (rest - less)
-            if n == m:  # so it is for a sample that has no equal
+            if n == m:  # the same for a sample that has no equal
                 x = self.xp.where(self.counts.alike(m) == 1, self.xp.zeros_like(x), x)
-            found.append(x)
-        return found
+            differences.append(x)
+        return differences
 
     def _own(self, kind: _Kind, q: int, n: int, term: int) -> Array:
-        """Of a row and those of its own sample in modality n, at the plain scale, (B,).
+        """A sum over each row's logits with its own sample's rows of modality n, (B,).
 
-        It is the log-sum-exp of their logits ("own"), its mean ("mean"), each with its shift, or
+        At the plain scale it is their log-sum-exp ("own") or mean ("mean"), each with its shift, or
         what the two lack in digits ("rest"), which may be None.
         """
         rows = self._rows[kind]
         if not rows:
             return None
         at = self._asked(q, n, term, "plain")
-        found = self._plain_of_hard(kind, q, n, term) if at is None else rows[at]
-        return found if kind == "rest" else self._shifted(found, term, q, n)
+        row = self._plain_of_hard(kind, q, n, term) if at is None else rows[at]
+        return row if kind == "rest" else self._shifted(row, term, q, n)
 
     def _plain_of_hard(self, kind: _Kind, q: int, n: int, term: int) -> Array:
         """A single positive's logit, (B,), from that with hardness: it is linear in the scale."""
         at, xp = self._at(q, n, term, "hard"), self.xp
         if (kind, at) not in self._plain:
             x = self._rows[kind][at]
-            some = x > -xp.inf  # whose product with a share has a derivative
-            found = xp.where(some, x, xp.zeros_like(x)) * self.places.plain_share(term, q, n)
-            self._plain[kind, at] = xp.where(some, found, -xp.inf)
+            some = x > -xp.inf  # the derivative of -inf times a share is NaN
+            plain_logit = xp.where(some, x, xp.zeros_like(x)) * self.places.plain_share(term, q, n)
+            self._plain[kind, at] = xp.where(some, plain_logit, -xp.inf)
         return self._plain[kind, at]
 
     @cached_property
     def _plain(self) -> dict[tuple[_Kind, int], Array]:
-        """What `_plain_of_hard` found, (B,) each: directions of one scale share it."""
+        """The results, (B,) each, of `_plain_of_hard`: directions of one scale share them."""
         return {}
 
     def _mean_weight(self, softmax: Softmax, target: Target) -> Array:
@@ -242,17 +242,17 @@ class SoftmaxTerms:
 
     @cached_property
     def _mean_weights(self) -> dict[tuple[int, ...], Array]:
-        """What `_mean_weight` found, (B,) each: the directions of a softmax have one."""
+        """The results, (B,) each, of `_mean_weight`: the directions of a softmax share one."""
         return {}
 
     @cached_property
     def _rows(self) -> dict[_Kind, tuple[Array, ...]]:
-        """What the kernel found of each kind, (B,) for each block; nothing where it found none."""
+        """The kernel's sums of each kind, (B,) for each block; of a kind that it lacks none."""
         blocks = self.blocks
-        found: dict[_Kind, Array | None] = {
+        sums_by_kind: dict[_Kind, Array | None] = {
             "others": blocks.others, "own": blocks.own, "mean": blocks.mean, "rest": blocks.rest
         }  # fmt: skip
-        return {k: () if x is None else unstack(x, self.xp) for k, x in found.items()}
+        return {k: () if x is None else unstack(x, self.xp) for k, x in sums_by_kind.items()}
 
     def _shifted(self, x: Array, term: int, q: int, n: int) -> Array:
         """Logits, or log-sums of them, (B,), with the shift of their pair of modalities."""
@@ -290,7 +290,7 @@ class SoftmaxTerms:
         return at
 
     def _asked(self, q: int, n: int, term: int, role: Role) -> int | None:
-        """The same, or None where the block was not asked for."""
+        """The number of a block among those that were asked for; None where it is none."""
         place = self.places.find(term, q, n, role)
         return None if place is None else self._index.get((q, n, place))
 

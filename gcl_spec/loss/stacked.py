@@ -143,8 +143,8 @@ def stacked_options(
         kernel: the kernel that computes the log-sum-exps.
     """
     named = {"present": "present_MB", "ids": "ids_B"}
-    found: Any = {named.get(name, name): x for name, x in arrays_of(arguments).items()}
-    options: StackedOptions = found | {"xp": xp, "kernel": kernel}
+    arrays: Any = {named.get(name, name): x for name, x in arrays_of(arguments).items()}
+    options: StackedOptions = arrays | {"xp": xp, "kernel": kernel}
     return options
 
 

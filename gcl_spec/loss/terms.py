@@ -133,8 +133,8 @@ def modality_gap(
         xp: the Array API namespace; found from the rows when not given.
 
     >>> import numpy as np
-    >>> found = modality_gap(np.eye(2), np.asarray([[-1.0, 0.0], [0.0, 1.0]]))
-    >>> {name: round(float(x), 3) for name, x in found.items()}
+    >>> gap = modality_gap(np.eye(2), np.asarray([[-1.0, 0.0], [0.0, 1.0]]))
+    >>> {name: round(float(x), 3) for name, x in gap.items()}
     {'distance': 1.0, 'cosine': 0.0}
     """
     xp = array_namespace(image, text) if xp is None else xp
@@ -168,10 +168,10 @@ def modality_gaps(
         "cosine/a,b" for each two of them.
     """
     given = sorted(name for name in rows if "+" not in name)
-    found: dict[str, Array] = {}
+    gaps: dict[str, Array] = {}
     for a, b in combinations(given, 2):
         flags = {"image": (present or {}).get(a), "text": (present or {}).get(b)}
         gap = modality_gap(rows[a], rows[b], flags, xp=xp)
         suffix = f"/{a},{b}" if len(given) > 2 else ""
-        found |= {f"{name}{suffix}": value for name, value in gap.items()}
-    return found
+        gaps |= {f"{name}{suffix}": value for name, value in gap.items()}
+    return gaps

@@ -62,11 +62,11 @@ def check_blocks(tower: Settings, name: str, shapes: Shapes, where: str) -> None
         DataError: they are no such lists, or the weights contradict them.
     """
     for key, least in zip(BY_BLOCK, (0, 1), strict=True):
-        found, count = tower[key], tower["num_hidden_layers"]
-        fits = isinstance(found, list) and len(found) == count
-        if not fits or not all(type(x) is int and x >= least for x in found):
+        sizes, count = tower[key], tower["num_hidden_layers"]
+        fits = isinstance(sizes, list) and len(sizes) == count
+        if not fits or not all(type(x) is int and x >= least for x in sizes):
             raise DataError(
-                f"{where}: {name}.{key} is {found!r:.60}; a list of {count} whole numbers is "
+                f"{where}: {name}.{key} is {sizes!r:.60}; a list of {count} whole numbers is "
                 f"meant, from {least} on, one for each of num_hidden_layers"
             )
     start = f"{name.partition('_')[0]}_model.encoder.layers"

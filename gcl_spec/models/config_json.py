@@ -52,16 +52,16 @@ def read_json(path: Path) -> Settings:
         content = read_regular(path)
         if is_lfs_pointer(content):
             raise DataError(f"{path}: {LFS_POINTER}")
-        found = parse_json(content.decode("utf-8"))
+        settings = parse_json(content.decode("utf-8"))
     except DataError:
         raise
     except FileNotFoundError:
         raise DataError(f"{path.parent}: no {path.name}; is this a checkpoint's folder?") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot read it: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(settings, dict):
         raise DataError(f"{path}: not a JSON object")
-    return found
+    return settings
 
 
 def model_settings(folder: Path) -> Settings:
@@ -74,18 +74,18 @@ def model_settings(folder: Path) -> Settings:
         DataError: a missing or damaged file, or quantised weights.
     """
     path = folder / "config.json"
-    found = _without(read_json(path), path)
-    if found.get("model_type") in _KINDS:
-        found = _without_nulls(found, {"projection_dim", "text_config", "vision_config"})
+    settings = _without(read_json(path), path)
+    if settings.get("model_type") in _KINDS:
+        settings = _without_nulls(settings, {"projection_dim", "text_config", "vision_config"})
         for name, defaults in _TOWERS.items():
             # Older files have this as well; as in transformers it goes first, with its defaults.
-            older = found.pop(f"{name}_dict", None)
+            older = settings.pop(f"{name}_dict", None)
             if isinstance(older, dict):
-                newer = found[name] if isinstance(found.get(name), dict) else {}
-                found[name] = {**newer, **defaults, **_without_nulls(older, defaults)}
-            if isinstance(found.get(name), dict):
-                found[name] = _without_nulls(found[name], defaults)
-    return found
+                newer = settings[name] if isinstance(settings.get(name), dict) else {}
+                settings[name] = {**newer, **defaults, **_without_nulls(older, defaults)}
+            if isinstance(settings.get(name), dict):
+                settings[name] = _without_nulls(settings[name], defaults)
+    return settings
 
 
 def _without(settings: Settings, path: Path) -> Settings:
@@ -115,11 +115,11 @@ def whole_settings(folder: Path, shapes: Shapes) -> Settings:
     Raises:
         DataError: `model_settings` or `clip_settings` refuses the file.
     """
-    found = model_settings(folder)
-    if found.get("model_type") in _KINDS:
-        for name, part in clip_settings(found, shapes, str(folder / "config.json")).items():
-            found[name] = found.get(name, {}) | part if isinstance(part, dict) else part
-    return found
+    settings = model_settings(folder)
+    if settings.get("model_type") in _KINDS:
+        for name, part in clip_settings(settings, shapes, str(folder / "config.json")).items():
+            settings[name] = settings.get(name, {}) | part if isinstance(part, dict) else part
+    return settings
 
 
 def clip_settings(settings: Settings, shapes: Shapes, where: str) -> Settings:
@@ -137,21 +137,21 @@ def clip_settings(settings: Settings, shapes: Shapes, where: str) -> Settings:
     Raises:
         DataError: a value of the wrong kind or range, or one that the weights contradict.
     """
-    found: Settings = {"projection_dim": settings.get("projection_dim", _WIDTH)}
-    _whole(found["projection_dim"], "projection_dim", where)
+    complete_settings: Settings = {"projection_dim": settings.get("projection_dim", _WIDTH)}
+    _whole(complete_settings["projection_dim"], "projection_dim", where)
     by_block = BY_BLOCK if settings.get("model_type") == PRUNED else ()
     for name, defaults in _TOWERS.items():
         given = settings.get(name, {})
         if not isinstance(given, dict):
             raise DataError(f"{where}: {name} is {_short(given)}; an object is meant")
         known = defaults | _PRUNED if by_block else defaults
-        found[name] = {**known, **{key: x for key, x in given.items() if key in known}}
-        found[name] = _checked(found[name], name, where, by_block)
-    _fits(found, shapes, where)
+        complete_settings[name] = {**known, **{key: x for key, x in given.items() if key in known}}
+        complete_settings[name] = _checked(complete_settings[name], name, where, by_block)
+    _fits(complete_settings, shapes, where)
     if by_block:
         for name in _TOWERS:
-            check_blocks(found[name], name, shapes, where)
-    return found
+            check_blocks(complete_settings[name], name, shapes, where)
+    return complete_settings
 
 
 def _checked(tower: Settings, name: str, where: str, by_block: tuple[str, ...]) -> Settings:
@@ -188,9 +188,9 @@ def _end(value: Any, place: str, where: str) -> int:
     return single
 
 
-def _fits(found: Settings, shapes: Shapes, where: str) -> None:
+def _fits(settings: Settings, shapes: Shapes, where: str) -> None:
     """Raise a `DataError` where sizes contradict the weights, before memory is taken for them."""
-    for name, sizes in _sizes(found).items():
+    for name, sizes in _sizes(settings).items():
         for (key, size), own in zip(sizes.items(), shapes.get(name, ()), strict=False):
             if size != own and not isinstance(size, list):
                 raise DataError(
@@ -199,17 +199,21 @@ def _fits(found: Settings, shapes: Shapes, where: str) -> None:
                 )
     for tower in ("text", "vision"):
         layers = {n.split(".")[3] for n in shapes if n.startswith(f"{tower}_model.encoder.layers.")}
-        if layers and found[f"{tower}_config"]["num_hidden_layers"] > len(layers):
+        if layers and settings[f"{tower}_config"]["num_hidden_layers"] > len(layers):
             raise DataError(
                 f"{where}: {tower}_config.num_hidden_layers is "
-                f"{found[f'{tower}_config']['num_hidden_layers']}, but there are weights of "
+                f"{settings[f'{tower}_config']['num_hidden_layers']}, but there are weights of "
                 f"{len(layers)} layers"
             )
 
 
-def _sizes(found: Settings) -> dict[str, dict[str, Any]]:
+def _sizes(settings: Settings) -> dict[str, dict[str, Any]]:
     """The leading sizes of a CLIP's weights by name, each with the settings that give them."""
-    text, vision, width = found["text_config"], found["vision_config"], found["projection_dim"]
+    text, vision, width = (
+        settings["text_config"],
+        settings["vision_config"],
+        settings["projection_dim"],
+    )
     patch = vision["patch_size"]
     places = (vision["image_size"] // patch) ** 2 + 1
     return {

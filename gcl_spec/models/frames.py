@@ -97,8 +97,8 @@ def start_query(folder: Path, width: int) -> FloatArray:
     shapes = file_shapes(path)
     if shapes != {_QUERY: (width,)}:
         raise DataError(f"{path}: wanted one array {_QUERY!r} of shape {(width,)}, not {shapes}")
-    found: FloatArray = read_weights([path])[_QUERY].astype(np.float32)
-    return found
+    query_D: FloatArray = read_weights([path])[_QUERY].astype(np.float32)
+    return query_D
 
 
 def write_query(folder: Path, query_D: FloatArray) -> None:

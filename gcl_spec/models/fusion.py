@@ -64,8 +64,8 @@ def read_ratios(folder: Path, model: ModelConfig) -> FloatArray:
     shapes = file_shapes(path)
     if shapes != dict.fromkeys(names, ()):
         raise DataError(f"{path}: wanted one number for each of {', '.join(names)}, not {shapes}")
-    found = read_weights([path])
-    return np.asarray([found[name] for name in names], np.float32)
+    arrays = read_weights([path])
+    return np.asarray([arrays[name] for name in names], np.float32)
 
 
 def start_means(
@@ -102,8 +102,8 @@ def read_means(folder: Path, names: Sequence[str]) -> dict[str, FloatArray]:
     shapes = file_shapes(path)
     if not wanted <= {*shapes} or {len(shape) for shape in shapes.values()} != {1}:
         raise DataError(f"{path}: wanted one mean for each of {', '.join(names)}, not {shapes}")
-    found = read_weights([path])
-    return {name: np.asarray(found[f"{_MEAN}{name}"], np.float32) for name in names}
+    arrays = read_weights([path])
+    return {name: np.asarray(arrays[f"{_MEAN}{name}"], np.float32) for name in names}
 
 
 def write_fusion(

@@ -86,7 +86,11 @@ def _expanded(name: str) -> Path:
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder on disk that a name means, if there is one; in a hub's cache, the snapshot."""
+    """The folder on disk that a name means, if there is one; in a hub's cache, the snapshot.
+
+    Raises:
+        DataError: it is a file, or a folder that cannot be read, or a cache without one snapshot.
+    """
     folder = _expanded(name)
     if is_file(folder):
         raise DataError(f"{folder} is a file; give as model.path the folder in which it lies")

@@ -22,17 +22,17 @@ def merged(parameters: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[
         Arrays by name, of the same shapes, without A and B.
 
     >>> import numpy as np
-    >>> found = merged({
+    >>> weights = merged({
     ...     "q.weight": np.zeros((2, 2)), "q.lora_A.weight": np.ones((1, 2)),
     ...     "q.lora_B.weight": np.ones((2, 1)),
     ... })
-    >>> found["q.weight"].tolist()
+    >>> weights["q.weight"].tolist()
     [[2.0, 2.0], [2.0, 2.0]]
     """
-    found = {name: x for name, x in parameters.items() if ".lora_" not in name}
+    weights = {name: x for name, x in parameters.items() if ".lora_" not in name}
     for name, a in parameters.items():
         if name.endswith(".lora_A.weight"):
             base = name.removesuffix(".lora_A.weight")
             b = parameters[f"{base}.lora_B.weight"]
-            found[f"{base}.weight"] = found[f"{base}.weight"] + LORA_ALPHA * (b @ a)
-    return found
+            weights[f"{base}.weight"] = weights[f"{base}.weight"] + LORA_ALPHA * (b @ a)
+    return weights

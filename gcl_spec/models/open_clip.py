@@ -88,18 +88,18 @@ def _convert(folder: Path, out: Path) -> None:
 
 def _part(content: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
     """The settings of a part, without nulls; a `DataError` where some are not those of a CLIP."""
-    found = content.get(name)
-    if not isinstance(found, dict):
+    settings = content.get(name)
+    if not isinstance(settings, dict):
         raise DataError(f"{path}: no {name}; is this open_clip's configuration?")
-    found = {key: value for key, value in found.items() if value is not None}
-    others = sorted(found.keys() - _KNOWN[name])
+    settings = {key: value for key, value in settings.items() if value is not None}
+    others = sorted(settings.keys() - _KNOWN[name])
     if others:
         raise DataError(
-            f"{path}: {name}.{others[0]} = {str(found[others[0]])[:60]!r} makes another "
+            f"{path}: {name}.{others[0]} = {str(settings[others[0]])[:60]!r} makes another "
             "architecture than CLIP's own, and is not read; take the model in the layout of "
             "transformers, or one without it"
         )
-    return found
+    return settings
 
 
 def _settings(

@@ -54,15 +54,15 @@ def renamed(weights: Arrays, where: str) -> dict[str, npt.NDArray[Any]]:
     Raises:
         DataError: a name is none of open_clip's CLIP.
     """
-    found: dict[str, npt.NDArray[Any]] = {}
+    clip_weights: dict[str, npt.NDArray[Any]] = {}
     for name, x in weights.items():
         if name in _PLAIN:
-            found[_PLAIN[name]] = x
+            clip_weights[_PLAIN[name]] = x
         elif name in _TURNED and x.ndim == 2:
-            found[_TURNED[name]] = np.ascontiguousarray(x.T)
+            clip_weights[_TURNED[name]] = np.ascontiguousarray(x.T)
         elif name != "attn_mask":
-            found |= _of_block(name, x, where)
-    return found
+            clip_weights |= _of_block(name, x, where)
+    return clip_weights
 
 
 def _of_block(name: str, x: npt.NDArray[Any], where: str) -> dict[str, npt.NDArray[Any]]:

@@ -62,13 +62,13 @@ def clip_folder(config: Config) -> Path:
     if config.model.path != "tiny":
         cache = cache_folder(config.data)
         named = Path(config.model.path)
-        found = named if is_file(named) else model_folder(config.model.path)
-        original = None if is_open_clip(found) else tinyclip.tinyclip_file(found)
+        place = named if is_file(named) else model_folder(config.model.path)
+        original = None if is_open_clip(place) else tinyclip.tinyclip_file(place)
         if original is not None:
             return tinyclip.converted(original, cache)
-        if found is named and is_file(named):
+        if place is named and is_file(named):
             model_folder(config.model.path)  # this says what a path must be
-        return converted(found, cache) if is_open_clip(found) else found
+        return converted(place, cache) if is_open_clip(place) else place
     seed = config.train.seed
     folder = cache_folder(config.data) / f"tiny-clip-{_TINY_VERSION}-{seed}"
     return made_once(folder, lambda temporary: write_tiny(temporary, seed))

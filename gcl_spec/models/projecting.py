@@ -39,14 +39,14 @@ class Projecting(Generic[A]):
         Args:
             inputs: arrays of B samples by name; a modality of which there are none is left out.
         """
-        found = {}
+        outputs = {}
         for name in self.given:
             x = inputs.get(f"{name}/features")
             output = self._frame_output if name in self.framed else self.tower_output
             x = output(name, inputs) if x is None else x
             if x is not None:
-                found[name] = x
-        return found
+                outputs[name] = x
+        return outputs
 
     def projections(
         self,
@@ -69,12 +69,12 @@ class Projecting(Generic[A]):
             DataError: there are inputs of no modality.
         """
         joined = [name for name in self.joined if wanted is None or name in wanted]
-        found = self.rows(inputs, joined, draw)
-        if not found:
+        rows = self.rows(inputs, joined, draw)
+        if not rows:
             names = " or ".join(self.given)
             raise DataError(f"a batch without inputs of {names}, which this model takes")
-        zeros = zeros_like(next(iter(found.values())))
-        return {name: found.get(name, zeros) for name in (*self.given, *joined)}
+        zeros = zeros_like(next(iter(rows.values())))
+        return {name: rows.get(name, zeros) for name in (*self.given, *joined)}
 
     def rows(
         self, inputs: Mapping[str, A], joined: Collection[str], draw: A | None
@@ -86,9 +86,9 @@ class Projecting(Generic[A]):
             joined: which fused modalities are encoded, as far as they have inputs.
             draw: as in `projections`.
         """
-        found = self.features(inputs)
-        framed = {name: found.pop(name) for name in self.framed if name in found}
-        rows = {name: self.project(name, x, draw) for name, x in found.items()}
+        outputs = self.features(inputs)
+        framed = {name: outputs.pop(name) for name in self.framed if name in outputs}
+        rows = {name: self.project(name, x, draw) for name, x in outputs.items()}
         return rows | {name: self._pooled(x, draw) for name, x in framed.items()}
 
     def _frame_output(self, name: str, inputs: Mapping[str, A]) -> A | None:
@@ -99,11 +99,11 @@ class Projecting(Generic[A]):
             if key.startswith(f"{name}/")
         }
         flat = {key: x.reshape((-1, *x.shape[2:])) for key, x in own.items()}
-        found: Any = self.tower_output("image", flat)
-        if found is None:
+        flat_output: Any = self.tower_output("image", flat)
+        if flat_output is None:
             return None
         shape = next(iter(own.values())).shape[:2]
-        output: A = found.reshape((*shape, *found.shape[1:]))
+        output: A = flat_output.reshape((*shape, *flat_output.shape[1:]))
         return output
 
     def _pooled(self, features: Any, draw: A | None) -> A:

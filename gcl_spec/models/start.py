@@ -72,12 +72,12 @@ def vector_widths(model: ModelConfig) -> dict[str, int]:
         ConfigError: the config does not tell.
     """
     widths = {"image": model.image_vector, "text": model.text_vector, **model.vectors}
-    found = {name: widths.get(name, 0) for name in given_names(model.modalities)}
-    if min(found.values()) < 1:
-        own = [f"{n}_vector" if n in ("image", "text") else f"vectors.{n}" for n in found]
+    given_widths = {name: widths.get(name, 0) for name in given_names(model.modalities)}
+    if min(given_widths.values()) < 1:
+        own = [f"{n}_vector" if n in ("image", "text") else f"vectors.{n}" for n in given_widths]
         options = " and ".join(f"model.{name}" for name in own)
         raise ConfigError(
             f"model.kind = 'adapter' needs the widths of its input: set {options} "
             "(`gcl train` reads them from the data)"
         )
-    return found
+    return given_widths

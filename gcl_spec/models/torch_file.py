@@ -125,10 +125,10 @@ def _zip_tensors(
 
 
 def _old_values(file: BinaryIO) -> Arrays:
-    magic, _version, _machine, found, keys = (Reader(file).load() for _ in range(5))
+    magic, _version, _machine, content, keys = (Reader(file).load() for _ in range(5))
     if magic != _MAGIC:
         raise ValueError("it does not begin as one")
-    tensors = _unwrapped(found)
+    tensors = _unwrapped(content)
     dtypes = {x.key: x.dtype for x in tensors.values()}
     storages = {}
     for key in keys:
@@ -148,11 +148,13 @@ def _filled(tensors: dict[str, Tensor], storages: Arrays) -> Arrays:
     return {name: values_of(x, storages[x.key]) for name, x in tensors.items()}
 
 
-def _unwrapped(found: Any) -> dict[str, Tensor]:
+def _unwrapped(content: Any) -> dict[str, Tensor]:
     """The tensors by name of a dictionary, or of the one in it that a trainer put there."""
-    inner = [x for name, x in found.items() if name in _WRAPPERS] if isinstance(found, dict) else []
+    inner = (
+        [x for name, x in content.items() if name in _WRAPPERS] if isinstance(content, dict) else []
+    )
     if len(inner) == 1 and isinstance(inner[0], dict):
-        found = inner[0]
-    if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
+        content = inner[0]
+    if not isinstance(content, dict) or not all(isinstance(x, Tensor) for x in content.values()):
         raise ValueError("it holds more than names and tensors")
-    return {str(name): x for name, x in found.items()}
+    return {str(name): x for name, x in content.items()}

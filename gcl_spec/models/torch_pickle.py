@@ -100,7 +100,11 @@ class Reader(pickle.Unpickler):
         return allowed[module, name]
 
     def persistent_load(self, pid: Any) -> tuple[str, str]:
-        """The key and the type of a storage."""
+        """The key and the type of a storage.
+
+        Raises:
+            pickle.UnpicklingError: it is no storage of a known type.
+        """
         kind, dtype, key, *_ = pid
         if kind != "storage" or not isinstance(dtype, _Kind):
             raise pickle.UnpicklingError(f"unknown storage {pid!r:.80}")

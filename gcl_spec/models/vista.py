@@ -31,7 +31,7 @@ def draws_random(model: ModelConfig) -> bool:
 
 
 def most_beside_image(model: ModelConfig, settings: VistaSettings) -> int:
-    """The tokens to which a text beside an image is cut."""
+    """The number of tokens to which a text beside an image is cut."""
     return min(model.max_joint_tokens, settings.most_beside_image)
 
 
@@ -45,18 +45,18 @@ class VistaRows(Projecting[A], Generic[A]):
         self, inputs: Mapping[str, A], joined: Collection[str], draw: A | None
     ) -> dict[str, A]:
         """The rows (B, W) of what there are inputs of (`Projecting.rows`)."""
-        found: dict[str, A] = {}
+        rows: dict[str, A] = {}
         image, text = PIXELS in inputs, _IDS in inputs
         tokens = self.image_tokens(inputs[PIXELS], draw) if image else None
         if image:
-            found["image"] = self.vista.image(tokens, **self.drawn(draw, 1))
+            rows["image"] = self.vista.image(tokens, **self.drawn(draw, 1))
         if text:
             ids, mask = inputs[_IDS], inputs[_MASK]
-            found["text"] = self.vista.text(ids, mask, **self.drawn(draw, 2))
+            rows["text"] = self.vista.text(ids, mask, **self.drawn(draw, 2))
         for name in joined if image and text else ():
             ids, mask = self.cut(inputs[_IDS], inputs[_MASK])
-            found[name] = self.vista.joint(tokens, ids, mask, **self.drawn(draw, 3))
-        return found
+            rows[name] = self.vista.joint(tokens, ids, mask, **self.drawn(draw, 3))
+        return rows
 
     def project(self, name: str, features: A, draw: A | None = None, /) -> A:
         """The features (B, W) themselves, because the encoder's outputs are in one space."""

@@ -78,8 +78,8 @@ def used_weights(files: VistaFiles) -> dict[str, npt.NDArray[np.float32]]:
         DataError: the file is damaged, or its rotary tables are not copies of one.
     """
     shapes = file_shapes(files.weights)
-    found = read_weights([files.weights], {name for name in shapes if not is_unused(name)})
-    tables = {name: found.pop(name) for name in [*found] if is_table(name)}
+    weights = read_weights([files.weights], {name for name in shapes if not is_unused(name)})
+    tables = {name: weights.pop(name) for name in [*weights] if is_table(name)}
     sizes = files.settings.sizes
     made = rotary_tables(sizes.grid, sizes.head_width)
     for part, computed in zip(("cos", "sin"), made, strict=True):
@@ -91,8 +91,8 @@ def used_weights(files: VistaFiles) -> dict[str, npt.NDArray[np.float32]]:
             raise DataError(
                 f"{files.weights}: {other} is no copy of {_ROPE}{part}, as it is in every VISTA"
             )
-        found[_ROPE + part] = own
-    return found
+        weights[_ROPE + part] = own
+    return weights
 
 
 def _weights_file(path: str) -> Path:
@@ -125,16 +125,18 @@ def _only_file(folder: Path) -> Path:
     files = (path for path in sorted(folder.iterdir()) if path.name not in _BESIDE)
     there = [path for path in files if is_file(path)]
     safe = [path for path in there if path.suffix == _TENSORS]
-    found = safe or [path for path in there if path.suffix in _PICKLED]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    weight_files = safe or [path for path in there if path.suffix in _PICKLED]
+    if len(weight_files) == 1:
+        return weight_files[0]
+    if not weight_files:
         raise DataError(
             f"{folder}: no weights of a VISTA, a file such as Visualized_base_en_v1.5.pth or "
             "model.safetensors"
         )
-    names = ", ".join(path.name for path in found[:_SHOWN])
-    raise DataError(f"{folder}: {len(found)} files of weights ({names}); give one as model.path")
+    names = ", ".join(path.name for path in weight_files[:_SHOWN])
+    raise DataError(
+        f"{folder}: {len(weight_files)} files of weights ({names}); give one as model.path"
+    )
 
 
 def _converted(path: Path, cache: Path) -> Path:

@@ -180,7 +180,7 @@ def sizes_of(shapes: Shapes, *, head_width: int | None = None) -> VistaSizes | N
 
 def _count(shapes: Shapes, pattern: str) -> int:
     """The number of layers; of a far number alone there are no more than there are weights."""
-    return len({found[1] for name in shapes if (found := re.match(pattern, name))})
+    return len({match[1] for name in shapes if (match := re.match(pattern, name))})
 
 
 def check_keys(shapes: Shapes, sizes: VistaSizes | None, where: str) -> None:
@@ -197,8 +197,8 @@ def check_keys(shapes: Shapes, sizes: VistaSizes | None, where: str) -> None:
         DataError: some are missing, too many, or of another shape than in the nearest layout.
     """
     layouts = dict(_KNOWN) if sizes is None else {_named(sizes): sizes}
-    found = [(name, *_differences(shapes, one.shapes())) for name, one in layouts.items()]
-    name, missing, extra, other = min(found, key=lambda x: (sum(map(len, x[1:])), x[0]))
+    comparisons = [(name, *_differences(shapes, one.shapes())) for name, one in layouts.items()]
+    name, missing, extra, other = min(comparisons, key=lambda x: (sum(map(len, x[1:])), x[0]))
     said = [
         f"{len(names):,} {word}: {', '.join([*names[:_SHOWN], *['...'][: len(names) - _SHOWN]])}"
         for word, names in (("missing", missing), ("of another shape", other), ("unknown", extra))

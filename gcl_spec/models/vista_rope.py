@@ -13,9 +13,10 @@ _GRID = 16
 def rotary_tables(grid: int, head_width: int) -> tuple[FloatArray, FloatArray]:
     """The cosines and sines by which patches are rotated, in float32.
 
-    With d = head_width / 2 the frequencies are F_j = 10000^(-2j/d), j < d/2, each of them twice;
-    those of a patch's row, then those of its column, at places that are spread over 16 steps
-    (`VisionRotaryEmbeddingFast` with `intp_freq`, in EVA-CLIP's rope.py).
+    With d = head_width / 2 the frequencies are F_j = 10000^(-2j/d), j < d/2 (Su et al., arXiv
+    2104.09864, section 3.2.2), each of them twice; first come the angles of a patch's row, then
+    those of its column, at places that are spread over 16 steps (`VisionRotaryEmbeddingFast` with
+    `intp_freq`, in EVA-CLIP's rope.py).
 
     Args:
         grid: patches on a side of the picture.

@@ -83,23 +83,23 @@ def read_settings(shapes: Shapes, folder: Path, text: Path, where: str) -> Vista
     check_keys(shapes, sizes, where)
     assert sizes is not None  # `check_keys` has refused what has no sizes
     _check_vision(vision, sizes, eva)
-    found = _text(sizes, text / "config.json", where)
-    if sizes.width % found["heads"] or sizes.image_width % sizes.head_width:
+    encoder = _text(sizes, text / "config.json", where)
+    if sizes.width % encoder["heads"] or sizes.image_width % sizes.head_width:
         raise DataError(f"{where}: the heads do not divide the widths {sizes.width} of the text "
                         f"encoder and {sizes.image_width} of the image tower")  # fmt: skip
     return VistaSettings(
-        sizes, found["heads"], found["eps"], found["act"], found["pad"],
-        found["model_type"] == "xlm-roberta",
+        sizes, encoder["heads"], encoder["eps"], encoder["act"], encoder["pad"],
+        encoder["model_type"] == "xlm-roberta",
     )  # fmt: skip
 
 
 def _vision(path: Path) -> tuple[dict[str, Any], Path]:
     if not path.is_file():
         return {}, path
-    found = read_json(path).get("vision_cfg")
-    if not isinstance(found, dict):
+    settings = read_json(path).get("vision_cfg")
+    if not isinstance(settings, dict):
         raise DataError(f"{path}: no vision_cfg; is this a configuration of EVA-CLIP?")
-    return found, path
+    return settings, path
 
 
 def _check_vision(vision: Mapping[str, Any], sizes: VistaSizes, path: Path) -> None:
@@ -131,17 +131,17 @@ def _text(sizes: VistaSizes, path: Path, where: str) -> dict[str, Any]:
             f"{where}: a VISTA of its own sizes needs the config.json of its text encoder, in the "
             "folder bge beside it or in that of model.text_path"
         )
-    found = read_json(path)
+    settings = read_json(path)
     own = {
         "model_type": usual["model_type"], "hidden_size": sizes.width,
         "num_hidden_layers": sizes.layers, "intermediate_size": sizes.hidden,
         "vocab_size": sizes.vocabulary, "max_position_embeddings": sizes.positions,
         "type_vocab_size": sizes.token_types, "position_embedding_type": "absolute",
     }  # fmt: skip
-    _check_same(found, own, path, "")
+    _check_same(settings, own, path, "")
     keys = {"num_attention_heads": "heads", "layer_norm_eps": "eps", "hidden_act": "act",
             "pad_token_id": "pad"}  # fmt: skip
-    given = {short: found[key] for key, short in keys.items() if found.get(key) is not None}
+    given = {short: settings[key] for key, short in keys.items() if settings.get(key) is not None}
     whole = usual | given
     for name, kinds in (("heads", int), ("eps", int | float), ("act", str), ("pad", int)):
         x = whole[name]
@@ -152,9 +152,11 @@ def _text(sizes: VistaSizes, path: Path, where: str) -> dict[str, Any]:
     return whole
 
 
-def _check_same(found: Mapping[str, Any], own: Mapping[str, Any], path: Path, prefix: str) -> None:
+def _check_same(
+    settings: Mapping[str, Any], own: Mapping[str, Any], path: Path, prefix: str
+) -> None:
     for name, value in own.items():
-        given = found.get(name)
+        given = settings.get(name)
         if given is not None and given != value:
             raise DataError(
                 f"{path}: {prefix}{name} is {given!r:.60}, but the weights have {value!r}; the "

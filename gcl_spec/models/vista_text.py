@@ -67,8 +67,8 @@ def marks_of(text: Path, settings: VistaSettings) -> tuple[int, int]:
     """
     if settings.roberta:
         path = text / "config.json"
-        found = read_json(path) if path.is_file() else {}
-        numbers = found.get("bos_token_id", 0), found.get("eos_token_id", 2)
+        config = read_json(path) if path.is_file() else {}
+        numbers = config.get("bos_token_id", 0), config.get("eos_token_id", 2)
     else:
         vocabulary = read_vocabulary(text)
         numbers = vocabulary.get("[CLS]"), vocabulary.get("[SEP]")
@@ -91,8 +91,8 @@ def read_vocabulary(text: Path) -> dict[str, Any]:
     path = text / TOKENIZER_FILES[0]
     if is_file(path):
         model = read_json(path).get("model")
-        found = model.get("vocab") if isinstance(model, dict) else None
-        if isinstance(found, dict):
-            return found
+        vocabulary = model.get("vocab") if isinstance(model, dict) else None
+        if isinstance(vocabulary, dict):
+            return vocabulary
         raise DataError(f"{path}: no vocabulary of a BERT: is the tokenizer that of this model?")
     return vocab_lines(text)

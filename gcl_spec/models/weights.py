@@ -69,14 +69,14 @@ def weight_files(folder: Path) -> list[Path]:
 def _variants(folder: Path) -> list[tuple[str, str]]:
     """Names of the file and the index of the one variant that is there, such as "fp16"."""
     names = [path.name.split(".") for path in folder.glob("model.*")]
-    found = {x[1] for x in names if len(x) == 3 and x[2] == "safetensors" and "-of-" not in x[1]}
-    found |= {x[3] for x in names if len(x) == 5 and [*x[1:3], x[4]] == _INDEX_PARTS}
-    if len(found) > 1 and not any((folder / name).is_file() for name in (_SINGLE, _INDEX)):
+    variants = {x[1] for x in names if len(x) == 3 and x[2] == "safetensors" and "-of-" not in x[1]}
+    variants |= {x[3] for x in names if len(x) == 5 and [*x[1:3], x[4]] == _INDEX_PARTS}
+    if len(variants) > 1 and not any((folder / name).is_file() for name in (_SINGLE, _INDEX)):
         raise DataError(
-            f"{folder}: the weights of several variants ({', '.join(sorted(found))}); leave one, "
-            f"or rename it to {_SINGLE}"
+            f"{folder}: the weights of several variants ({', '.join(sorted(variants))}); leave "
+            f"one, or rename it to {_SINGLE}"
         )
-    return [(f"model.{x}.safetensors", f"model.safetensors.index.{x}.json") for x in found]
+    return [(f"model.{x}.safetensors", f"model.safetensors.index.{x}.json") for x in variants]
 
 
 def _what_else(folder: Path) -> str:

@@ -36,8 +36,9 @@ def ratio_weights(
 ) -> dict[str, tuple[Array, Array]]:
     """The weights of the two parts of fused modalities, of which only the ratio counts.
 
-    With t = ln(w_a / w_b) they are w_a = exp(t / 2) and w_b = exp(-t / 2), whose product is 1; at
-    t = 0 they are equal, and the fusion is that of unit rows.
+    With t = ln(w_a / w_b) they are w_a = exp(t / 2) and w_b = exp(-t / 2); at t = 0 they are equal,
+    and the fusion is that of unit rows. They are derived here: any other two of this ratio give the
+    same unit row, and these are the two whose product is 1.
 
     Args:
         log_ratio_F: t of each, (F,); None where no ratio is learned, and there are no weights.
@@ -48,8 +49,8 @@ def ratio_weights(
         The weights of "a" and of "b", shape () each, by the name of the fused modality.
 
     >>> import numpy as np
-    >>> found = ratio_weights(np.log([4.0]), ["image+text"], xp=np)["image+text"]
-    >>> [round(float(w), 12) for w in found]
+    >>> weights = ratio_weights(np.log([4.0]), ["image+text"], xp=np)["image+text"]
+    >>> [round(float(w), 12) for w in weights]
     [2.0, 0.5]
     """
     if log_ratio_F is None:

@@ -43,13 +43,13 @@ TRIPLETS = Objective(
 SIGLIP = Objective(modalities=("image", "text"), pool="target", loss="sigmoid")
 """SigLIP (arXiv 2303.15343, algorithm 1): a sigmoid on each pair of an image and a text.
 
-Its `bias` starts at -10 there, and its scale at 10.
+In the paper `bias` starts at -10, and the scale at 10.
 """
 
 E5_OMNI = Objective(same_sample="drop", scales="modality", debias=0.1)
 """e5-omni (arXiv 2601.03666): a temperature for each modality, and a debiased denominator.
 
-Each positive has a pool of its own there. Its term on covariances is no part of this library.
+In the paper each positive has a pool of its own. This library lacks its term on covariances.
 """
 
 LLAVE = Objective(pool="target", self_term="keep", hardness=9.0, hardness_weights="detached")
@@ -60,11 +60,11 @@ RZENEMBED = Objective(same_sample="drop", hardness=9.0)
 not known to this library."""
 
 _TRIPLETS_OF_VIDEOS = (Direction("image+text", "video"), Direction("video+text", "video"))
-"""WebVid-CoVR's (arXiv 2308.14746): a frame of a video, or all of it, with an edit to a video."""
+"""The triplets of WebVid-CoVR (arXiv 2308.14746): a frame or a video, with an edit, to a video."""
 
 
 def _without(*directions: str) -> Objective:
-    """The paper's table 5: GCL without some directions, each given as "query->target"."""
+    """GCL without some directions, each given as "query->target", as in the paper's table 5."""
     return Objective(directions=tuple(d for d in GCL.directions if str(d) not in directions))
 
 
@@ -114,24 +114,24 @@ def preset(name: str, modalities: Sequence[str] | None = None) -> Objective:
     """
     if name not in PRESETS:
         raise ConfigError(f"no objective {name!r}; there are {', '.join(PRESETS)}")
-    found = PRESETS[name]
+    objective = PRESETS[name]
     if modalities is None:
-        return found
-    if found.directions == all_directions(found.modalities):
-        fuses = any(len(name_parts(modality)) > 1 for modality in found.modalities)
+        return objective
+    if objective.directions == all_directions(objective.modalities):
+        fuses = any(len(name_parts(modality)) > 1 for modality in objective.modalities)
         names = tuple(modalities) if fuses else given_names(modalities)
-        return replace(found, modalities=names, directions=())
-    if found == TRIPLETS and "video" in modalities:
-        every = (*found.directions, *_TRIPLETS_OF_VIDEOS)
+        return replace(objective, modalities=names, directions=())
+    if objective == TRIPLETS and "video" in modalities:
+        every = (*objective.directions, *_TRIPLETS_OF_VIDEOS)
         kept = tuple(d for d in every if {d.query, d.target} <= {*modalities})
         used = {name for direction in kept for name in (direction.query, direction.target)}
         if kept:
             names = tuple(name for name in modalities if name in used)
-            return replace(found, modalities=names, directions=kept)
-    lacking = [modality for modality in found.modalities if modality not in modalities]
+            return replace(objective, modalities=names, directions=kept)
+    lacking = [modality for modality in objective.modalities if modality not in modalities]
     if lacking:
         raise ConfigError(
             f"objective.preset = {name!r} contrasts {', '.join(lacking)}, of which the model gives "
             f"no embedding; model.modalities are {', '.join(modalities)}"
         )
-    return found
+    return objective

@@ -1,7 +1,7 @@
 """Retrieval metrics of scores where they lie, on NumPy, PyTorch, JAX, with a stated rule for ties.
 
-    found = rank(scores_QC, relevant)     # booleans (Q, C), or pairs (query, candidate)
-    found.hit(10).expected                # (Q,), one value for each query
+    ranking = rank(scores_QC, relevant)     # booleans (Q, C), or pairs (query, candidate)
+    ranking.hit(10).expected                # (Q,), one value for each query
 
 Candidates of equal score have no order. Each metric is therefore a band: *pessimistic* (within a
 tie, relevant candidates come last), *expected* (the mean over all orders of the tie, in closed

@@ -41,7 +41,7 @@ class Layout(NamedTuple):
     valid_QR: Array
 
     def on(self, xp: ArrayNamespace, there: object) -> "Layout":
-        """The same on a device, as arrays of a namespace, (Q, R) each."""
+        """The same layout on a device, as arrays of a namespace, (Q, R) each."""
         return Layout(*(xp.asarray(x, device=there) for x in self))
 
 
@@ -89,26 +89,26 @@ def pairs_of(
     """
     if isinstance(chosen, tuple) and len(chosen) == 2 and all(hasattr(x, "shape") for x in chosen):
         both = [on_host(x) for x in chosen]
-        found = None if any(x is None for x in both) else np.stack(both, axis=-1)
+        pairs = None if any(x is None for x in both) else np.stack(both, axis=-1)
     else:
-        found = on_host(chosen)
-    if found is None:
+        pairs = on_host(chosen)
+    if pairs is None:
         return None
-    if found.size == 0 and found.shape[-1] in (0, 2):
+    if pairs.size == 0 and pairs.shape[-1] in (0, 2):
         return np.zeros((0, 2), np.int64)
-    if found.ndim != 2 or found.shape[1] != 2:
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise InputError(
-            f"{name} has shape {found.shape}; wanted pairs (query, candidate), (P, 2), or "
+            f"{name} has shape {pairs.shape}; wanted pairs (query, candidate), (P, 2), or "
             "booleans (Q, C)"
         )
-    if not np.issubdtype(found.dtype, np.integer):
+    if not np.issubdtype(pairs.dtype, np.integer):
         raise InputTypeError(
-            f"{name} has dtype {found.dtype}; wanted booleans (Q, C), or integers (P, 2)"
+            f"{name} has dtype {pairs.dtype}; wanted booleans (Q, C), or integers (P, 2)"
         )
     for column, (what, count) in enumerate((("query", queries), ("candidate", candidates))):
-        _check_range(found[:, column], count, what, name)
-    found = found.astype(np.int64)
-    return found if as_given else np.unique(found, axis=0)
+        _check_range(pairs[:, column], count, what, name)
+    pairs = pairs.astype(np.int64)
+    return pairs if as_given else np.unique(pairs, axis=0)
 
 
 def _check_range(numbers_P: IntArray, count: int | None, what: str, name: str) -> None:
@@ -143,8 +143,8 @@ def matrix_of_traced(pairs_P2: Array, queries: int, candidates: int, xp: ArrayNa
     places_P = xp.sort(query_P * candidates + candidate_P)
     every = xp.arange(queries * candidates, dtype=places_P.dtype)
     near = xp.clip(xp.searchsorted(places_P, every), 0, places_P.shape[0] - 1)
-    found = (xp.take(places_P, near) == every) & xp.all(fine_P)
-    return xp.reshape(found, (queries, candidates))
+    flags = (xp.take(places_P, near) == every) & xp.all(fine_P)
+    return xp.reshape(flags, (queries, candidates))
 
 
 def check_relevant(pairs_P2: IntArray, queries: int, no_relevant: str) -> None:

@@ -70,12 +70,12 @@ def gathered(scores_QC: Array, chosen: Layout, xp: ArrayNamespace) -> Array:
         chosen: which of them, (Q, R).
         xp: the Array API namespace.
     """
-    found_QR = xp.take_along_axis(scores_QC, chosen.numbers_QR, axis=1)
-    return xp.where(chosen.valid_QR, found_QR, -xp.inf)
+    scores_QR = xp.take_along_axis(scores_QC, chosen.numbers_QR, axis=1)
+    return xp.where(chosen.valid_QR, scores_QR, -xp.inf)
 
 
 def _by_search(references_QR: Array, scores_QC: Array, xp: ArrayNamespace) -> tuple[Array, Array]:
-    """The same by a sort, and two binary searches for all references at once."""
+    """The counts of `count` by a sort, and two binary searches for all references at once."""
     sorted_QC = xp.sort(scores_QC, axis=1)
     below = _insertion(sorted_QC, references_QR, xp, after_equal=False)
     through = _insertion(sorted_QC, references_QR, xp, after_equal=True)
@@ -91,8 +91,8 @@ def _insertion(
     high = xp.zeros_like(low) + (last + 1)
     for _ in range((last + 1).bit_length()):
         middle = (low + high) // 2
-        found = xp.take_along_axis(sorted_QC, xp.clip(middle, 0, last), axis=1)
-        right = (found <= references_QR) if after_equal else (found < references_QR)
+        scores_QR = xp.take_along_axis(sorted_QC, xp.clip(middle, 0, last), axis=1)
+        right = (scores_QR <= references_QR) if after_equal else (scores_QR < references_QR)
         open_ = low < high
         low = xp.where(open_ & right, middle + 1, low)
         high = xp.where(open_ & ~right, middle, high)

@@ -184,8 +184,8 @@ class Ranking:
         """
         kind, at, k = name.partition("@")
         if not at and kind in ("mrr", "average precision"):
-            found: Band = getattr(self, kind.replace(" ", "_"))
-            return found
+            band: Band = getattr(self, kind.replace(" ", "_"))
+            return band
         if kind not in ("hit", "recall", "ndcg") or not k.isdecimal():
             raise InputError(
                 f"no metric {name!r}; there are hit@K, recall@K, ndcg@K, mrr, average precision"
@@ -199,7 +199,7 @@ class Ranking:
         one = xp.ones_like(self.ahead_QR)
         first_QR = self.ahead_QR + self._places() - self.relevant_ahead_QR
         last_QR = first_QR + self.size_QR - self.relevant_QR
-        # What is no candidate stands at a rank that is none.
+        # A place that holds no relevant candidate gets the rank 1.
         return tuple(xp.where(self.valid_QR, x, one) for x in (last_QR, first_QR))
 
     def _first(self) -> tuple[Array, Array, Array]:

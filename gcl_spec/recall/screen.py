@@ -121,8 +121,8 @@ def matrix_of(pairs_P2: IntArray, shape: tuple[int, int], start: int = 0) -> Boo
         shape: (Q, C).
         start: the number of the candidate in the first column.
     """
-    found_QC = np.zeros(shape, bool)
+    flags_QC = np.zeros(shape, bool)
     numbers_P = pairs_P2[:, 1] - start
     here_P = (numbers_P >= 0) & (numbers_P < shape[1])
-    found_QC[pairs_P2[here_P, 0], numbers_P[here_P]] = True
-    return found_QC
+    flags_QC[pairs_P2[here_P, 0], numbers_P[here_P]] = True
+    return flags_QC

@@ -135,7 +135,7 @@ class RankingStream:
 
 
 def _pairs(chosen: Chosen, queries: int, name: str) -> IntArray:
-    found = pairs_of(chosen, queries, None, name, as_given=True)
-    if found is None:
+    pairs = pairs_of(chosen, queries, None, name, as_given=True)
+    if pairs is None:
         raise InputTypeError(f"{name} is traced; in compiled code a stream wants constant pairs")
-    return found
+    return pairs

@@ -73,9 +73,9 @@ class Tally:
         scores_QC, wrong_Q = screened(scores_QC, spared_QC, self._excluded_P2, xp, start=start)
         if wrong_Q is not None:
             self._known_Q = self._known_Q & ~wrong_Q
-        found = count_but(self._references_QR, scores_QC, self._excluded, xp, start=start)
+        counts = count_but(self._references_QR, scores_QC, self._excluded, xp, start=start)
         before = self._counts or (0, 0)
-        self._counts = (before[0] + found[0], before[1] + found[1])
+        self._counts = (before[0] + counts[0], before[1] + counts[1])
         self.candidates += scores_QC.shape[1]
 
     def ranking(self) -> Ranking:

@@ -42,15 +42,7 @@ def traced_ranking(
     order_QC = best_first(scores_QC, gains_QC, xp)
     sorted_QC = xp.take_along_axis(scores_QC, order_QC, axis=1)
     valid_QC = xp.take_along_axis(relevant_QC, order_QC, axis=1)
-    place_C = xp.arange(candidates, dtype=order_QC.dtype, device=device(order_QC))
-    zero_Q1 = xp.zeros_like(order_QC[:, :1])
-    new_QC = xp.concat([zero_Q1 == 0, sorted_QC[:, 1:] != sorted_QC[:, :-1]], axis=1)
-    # The first places of all ties, then C for what is none.
-    starts_QC = xp.sort(xp.where(new_QC, place_C[None, :], candidates), axis=1)
-    bounds = xp.concat([starts_QC, zero_Q1 + candidates], axis=1)
-    tie_QC = xp.cumulative_sum(xp.astype(new_QC, order_QC.dtype), axis=1) - 1
-    start_QC = xp.take_along_axis(bounds, tie_QC, axis=1)
-    stop_QC = xp.take_along_axis(bounds, tie_QC + 1, axis=1)
+    start_QC, stop_QC = _tie_bounds(sorted_QC, order_QC, xp)
     before = xp.cumulative_sum(xp.astype(valid_QC, order_QC.dtype), axis=1, include_initial=True)
     ahead_QC = xp.take_along_axis(before, start_QC, axis=1)
     ones_QC = xp.ones_like(valid_QC, dtype=widest(scores_QC, xp))
@@ -65,3 +57,20 @@ def traced_ranking(
         candidates=candidates,
         xp=xp,
     )
+
+
+def _tie_bounds(sorted_QC: Array, order_QC: Array, xp: ArrayNamespace) -> tuple[Array, Array]:
+    """Where the tie of each sorted score begins, and the place behind its end, (Q, C) each.
+
+    The places are integers of the dtype of `order_QC`, (Q, C).
+    """
+    candidates = sorted_QC.shape[1]
+    place_C = xp.arange(candidates, dtype=order_QC.dtype, device=device(order_QC))
+    zero_Q1 = xp.zeros_like(order_QC[:, :1])
+    new_QC = xp.concat([zero_Q1 == 0, sorted_QC[:, 1:] != sorted_QC[:, :-1]], axis=1)
+    # Each query's ties begin at these places, in order; the rest of its row is filled up with C.
+    starts_QC = xp.sort(xp.where(new_QC, place_C[None, :], candidates), axis=1)
+    bounds = xp.concat([starts_QC, zero_Q1 + candidates], axis=1)
+    tie_QC = xp.cumulative_sum(xp.astype(new_QC, order_QC.dtype), axis=1) - 1
+    start_QC = xp.take_along_axis(bounds, tie_QC, axis=1)
+    return start_QC, xp.take_along_axis(bounds, tie_QC + 1, axis=1)

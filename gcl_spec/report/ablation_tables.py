@@ -60,30 +60,30 @@ def ablation_rows(rows: Sequence[AblationRow], calibration: str) -> list[list[st
         rows: of an ablation.
         calibration: the one whose rows are shown.
     """
-    found = [["objective", "scale", "seeds", *_SHORT, *(f"Δ {name}" for name in _SHORT), ""]]
+    table = [["objective", "scale", "seeds", *_SHORT, *(f"Δ {name}" for name in _SHORT), ""]]
     for row in rows:
         if row.calibration != calibration:
             continue
         head = [row.objective, row.scale or "-", str(row.seeds)]
         if row.scores is None:
-            found.append([*head, "-", "-", "", "", "failed" if row.failed else "not run"])
+            table.append([*head, "-", "-", "", "", "failed" if row.failed else "not run"])
             continue
         values = [percent(*row.value(column)) for column in COLUMNS]
         lost = f"{len(row.failed)} failed" if row.failed else ""
         verdicts = [verdict((row.differences or {}).get(column)) for column in COLUMNS]
-        found.append([*head, *values, *verdicts, lost])
-    return found
+        table.append([*head, *values, *verdicts, lost])
+    return table
 
 
 def geometry_rows(rows: Sequence[AblationRow]) -> list[list[str]]:
     """Headings, then the space of each objective and scale as it was embedded."""
     names = [name for name in _GEOMETRY if any(name in row.geometry for row in rows)]
-    found = [["objective", "scale", *names]]
+    table = [["objective", "scale", *names]]
     for row in rows:
         if row.calibration == NONE and row.scores is not None:
             cells = [number(*row.geometry[name]) if name in row.geometry else "-" for name in names]
-            found.append([row.objective, row.scale or "-", *cells])
-    return found
+            table.append([row.objective, row.scale or "-", *cells])
+    return table
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

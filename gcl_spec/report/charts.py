@@ -11,7 +11,7 @@ __all__ = ["Points", "legend", "line_chart", "scatter"]
 Points: TypeAlias = Sequence[tuple[float, float]]
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 980, 240, 84, 24, 40  # phones have larger letters
-_COLOURS = 9  # classes c0, c1, ... of the style sheet
+_COLOURS = 9  # how many classes c0, c1, ... the style sheet has
 
 
 def line_chart(label: str, series: Mapping[str, Points], *, digits: int = 2) -> str:

@@ -22,16 +22,16 @@ __all__ = [
 
 _HEAD = ("first", "other", "diff", "interval", "won/lost", "p", "")
 _SHOWN = 10
-"""So many compositions are shown from each end."""
+"""How many of the worst and of the best compositions are shown."""
 
 
-def difference_rows(found: Sequence[Difference]) -> list[list[str]]:
+def difference_rows(differences: Sequence[Difference]) -> list[list[str]]:
     """Headings, then a row for each task and for the average, in percent.
 
     Args:
-        found: of one pair of runs and one column.
+        differences: of one pair of runs and one column.
     """
-    return [["task", *_HEAD], *map(_difference_row, found)]
+    return [["task", *_HEAD], *map(_difference_row, differences)]
 
 
 def difference_line(one: Difference, names: Sequence[str]) -> str:
@@ -48,31 +48,31 @@ def difference_line(one: Difference, names: Sequence[str]) -> str:
     )
 
 
-def composition_rows(found: Sequence[Difference]) -> list[list[str]]:
+def composition_rows(differences: Sequence[Difference]) -> list[list[str]]:
     """Headings, then a row for each composition of a sweep, in percent.
 
     Of more than 20 those are shown in which most was lost, and most was won.
 
     Args:
-        found: the differences of the averages of one pair of sweeps.
+        differences: the differences of the averages of one pair of sweeps.
     """
-    order = sorted(found, key=lambda one: one.difference)
+    order = sorted(differences, key=lambda one: one.difference)
     shown = order if len(order) <= 2 * _SHOWN else [*order[:_SHOWN], *order[-_SHOWN:]]
-    rows = [_difference_row(replace(one, task=_pool(one))) for one in found if one in shown]
+    rows = [_difference_row(replace(one, task=_pool(one))) for one in differences if one in shown]
     return [["pools", *_HEAD], *rows]
 
 
-def composition_lines(found: Sequence[Difference], names: Sequence[str]) -> Iterator[str]:
+def composition_lines(differences: Sequence[Difference], names: Sequence[str]) -> Iterator[str]:
     """Lines on how many compositions are better, and on the worst ones.
 
     Args:
-        found: the differences of the averages of one pair of sweeps.
+        differences: the differences of the averages of one pair of sweeps.
         names: what the first and the other are called.
     """
-    verdicts = [one.verdict for one in found]
+    verdicts = [one.verdict for one in differences]
     counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("WIN", "TIED", "WORSE"))
-    yield f"{names[1]} against {names[0]}, {len(found)} compositions: {counts}"
-    first, other = (min(found, key=attrgetter(side)) for side in ("before", "after"))
+    yield f"{names[1]} against {names[0]}, {len(differences)} compositions: {counts}"
+    first, other = (min(differences, key=attrgetter(side)) for side in ("before", "after"))
     yield (
         f"the worst one: {names[0]} {100 * first.before:.1f} at {_pool(first)}, "
         f"{names[1]} {100 * other.after:.1f} at {_pool(other)}"
@@ -130,8 +130,8 @@ def calibration_seed_rows(
         metric: which one.
     """
     rows = [["calibration", f"global {metric}", f"local {metric}"]]
-    for name, found in reports.items():
-        cells = [_over_seeds([r.average(p, metric) for r in found]) for p in ("global", "local")]
+    for name, of_seeds in reports.items():
+        cells = [_over_seeds([r.average(p, metric) for r in of_seeds]) for p in ("global", "local")]
         rows.append([name, *cells])
     return rows
 

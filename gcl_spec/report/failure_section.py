@@ -11,7 +11,7 @@ __all__ = ["failure_section"]
 
 
 def failure_section(failures: Failures | None, read_image: ReadImage) -> str:
-    """Which modalities stand first wrongly, and the worst failures; "" where there are none."""
+    """The section on modalities that wrongly stand first, and the worst failures; "" for none."""
     if failures is None or not failures.worst():
         return ""
     return (
@@ -39,7 +39,7 @@ def _table(preferred: Mapping[str, Preferred]) -> str:
 
 def _failure(failure: Failure, read_image: ReadImage) -> str:
     wanted = item_card(failure.right, read_image, hit=True)
-    found = "".join(
+    nearest = "".join(
         item_card(item, read_image, hit)
         for item, hit in zip(failure.found, failure.relevant, strict=True)
     )
@@ -49,5 +49,5 @@ def _failure(failure: Failure, read_image: ReadImage) -> str:
         f"{failure.rank} of {failure.candidates}; first stands: "
         f"{escape(failure.found[0].modality)}</p>"
         f'<div class="strip"><em>wanted</em>{wanted}</div>'
-        f'<div class="strip"><em>found</em>{found}</div></div></div>'
+        f'<div class="strip"><em>found</em>{nearest}</div></div></div>'
     )

@@ -27,12 +27,12 @@ def family_table(rows: Against, calibration: str) -> list[list[str]]:
     every = [row for row in next(iter(rows.values())) if row.calibration == calibration]
     more = [name for name in _SHARES if any(name in row.geometry for row in every)]
     deltas = [f"Δ {name}, {pool}" for name in rows for pool in _SHORT]
-    found = [["candidate", "chosen", "seeds", *_SHORT, *deltas, *more, _RANK, ""]]
+    table = [["candidate", "chosen", "seeds", *_SHORT, *deltas, *more, _RANK, ""]]
     for row in every:
         head = [row.objective, row.chosen or "-", str(row.seeds)]
         if row.scores is None:
             blank = [""] * (len(deltas) + len(more) + 1)
-            found.append([*head, "-", "-", *blank, "failed" if row.failed else "not run"])
+            table.append([*head, "-", "-", *blank, "failed" if row.failed else "not run"])
             continue
         values = [percent(*row.value(column)) for column in COLUMNS]
         verdicts = [
@@ -43,8 +43,8 @@ def family_table(rows: Against, calibration: str) -> list[list[str]]:
         shares = [percent(*row.geometry[name]) if name in row.geometry else "-" for name in more]
         rank = number(*row.geometry[_RANK]) if _RANK in row.geometry else "-"
         lost = f"{len(row.failed)} failed" if row.failed else ""
-        found.append([*head, *values, *verdicts, *shares, rank, lost])
-    return found
+        table.append([*head, *values, *verdicts, *shares, rank, lost])
+    return table
 
 
 def short_table(rows: Against, calibration: str) -> list[list[str]]:

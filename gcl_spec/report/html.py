@@ -32,7 +32,7 @@ _POOLS = {
     "local": "Local pool: each search among its own candidates",
 }
 
-_WIDEST = 5  # modalities in a table of queries by candidates
+_WIDEST = 5  # the most modalities in a table of queries by candidates
 
 
 def render(
@@ -117,7 +117,7 @@ def _pool(before: Report, after: Report, pool: str) -> str:
 
 
 def _searches(count: int) -> str:
-    """ "nine searches" for 9."""
+    """The number of searches in words, such as "nine searches" for 9."""
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     number = words[count] if count < len(words) else str(count)
     return f"{number} search{'' if count == 1 else 'es'}"

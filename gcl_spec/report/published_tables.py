@@ -24,8 +24,8 @@ def published_rows(
     columns = COLUMNS[benchmark]
     rows = [["set", "search", "queries", *columns]]
     for task in tasks:
-        found = {figure.column: figure for figure in figures if figure.task == task.name}
-        cells = [_cell(found[column]) for column in columns]
+        by_column = {figure.column: figure for figure in figures if figure.task == task.name}
+        cells = [_cell(by_column[column]) for column in columns]
         rows.append([task.name, short_kind(task.kind), str(len(task.queries)), *cells])
     title = "average"
     if 1 < len(sets) != len(tasks):

@@ -19,8 +19,8 @@ def with_section(page: str, name: str, body: str) -> str | None:
     It is None where the page has no such section, as those of older versions.
     """
     section = re.compile(rf'<section id="{re.escape(name)}">.*?</section>', re.DOTALL)
-    found, count = section.subn(lambda _: framed(name, body), page, count=1)
-    return found if count else None
+    new_page, count = section.subn(lambda _: framed(name, body), page, count=1)
+    return new_page if count else None
 
 
 def notes(made: str, origin: Sequence[tuple[str, str]], lines: Iterable[str]) -> str:

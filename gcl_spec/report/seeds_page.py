@@ -47,7 +47,9 @@ def seeds_page(
 
 
 def _card(pool: str, before: Sequence[Report], after: Sequence[Report]) -> str:
-    first, last = ([100 * r.average(pool, "hit@10") for r in found] for found in (before, after))
+    first, last = (
+        [100 * r.average(pool, "hit@10") for r in reports] for reports in (before, after)
+    )
     spread = f" ± {stdev(last):.2f}" if len(last) > 1 else ""
     value, label = f"{fmean(last):.1f}{spread}", f"average hit@10, {pool} pool"
     return figure_card(value, label, fmean(first), fmean(last), 1)

@@ -44,7 +44,7 @@ def small_chart(
     sizes = [size for line in lines for size, _ in line.points]
     values = [value for line in lines for _, value in line.points]
     first, last = log2(min(sizes)), log2(max(sizes))
-    if last - first < 1:  # so that a power of two is between
+    if last - first < 1:  # so that a power of two lies between them
         first, last = first - 0.5, last + 0.5
     levels = _levels(min((*values, *among)), max((*values, *among)))
 

@@ -71,10 +71,10 @@ def _names(curve: Curve) -> list[str]:
 
 
 def _lines(curve: Curve, value: Callable[[Measured], float]) -> list[Line]:
-    found = []
+    lines = []
     for number, name in enumerate(_names(curve)):
         own = [one for one in curve.measured if one.form == name]
         again = any(one.rescored is not None for one in own)
         points = [(one.bytes, 100 * value(one)) for one in own]
-        found.append(Line(name, number, again, sorted(points)))
-    return found
+        lines.append(Line(name, number, again, sorted(points)))
+    return lines

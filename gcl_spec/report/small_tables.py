@@ -9,7 +9,7 @@ from gcl_spec.report.tables import short_kind, tie_width
 __all__ = ["curve_rows", "meanings", "pair_rows"]
 
 _KINDS = 5
-"""The kinds of search that stand side by side."""
+"""How many kinds of search stand side by side in a table."""
 
 
 def curve_rows(curve: Curve) -> list[list[str]]:

@@ -41,16 +41,20 @@ def training_section(metrics: Sequence[Mapping[str, Any]]) -> str:
 def space_section(before: Projection | None, after: Projection | None) -> str:
     """Pairs on the plane in which their embeddings vary most, before and after."""
     panels = []
-    for name, found in (("before", before), ("after", after)):
-        if found is not None:
-            x, y = (f"{100 * share:.0f} %" for share in found.shares)
+    for name, projection in (("before", before), ("after", after)):
+        if projection is not None:
+            x, y = (f"{100 * share:.0f} %" for share in projection.shares)
             panels.append(
                 f'<div class="panel"><p class="note">{name}: the axes hold {x} and {y} of the '
-                f"variance</p>{scatter(f'pairs in the space {name}', found.points)}</div>"
+                f"variance</p>{scatter(f'pairs in the space {name}', projection.points)}</div>"
             )
     if not panels:
         return ""
-    names = [*dict.fromkeys(name for found in (before, after) if found for name in found.points)]
+    names = [
+        *dict.fromkeys(
+            name for projection in (before, after) if projection for name in projection.points
+        )
+    ]
     return (
         '<p class="note">Some pairs on their first two principal components; a line joins the '
         "embeddings of one pair. With a modality gap, colours lie apart.</p>"

@@ -36,7 +36,7 @@ def hit_plots(sweep: Sweep) -> list[Plot]:
 
 
 def excess_plots(sweep: Sweep) -> list[Plot]:
-    """By each modality of queries, its own share of the first ten minus that of the pool."""
+    """A plot for each modality of queries: its share of the first ten minus that of the pool."""
     plots = []
     for m, name in enumerate(sweep.modalities):
         values = [

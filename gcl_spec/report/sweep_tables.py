@@ -25,7 +25,7 @@ def sweep_rows(sweep: Sweep) -> list[list[str]]:
     worst, best = sweep.worst, sweep.best
     for one in _shown(sweep):
         hits = [one.hit[name][1] if name in one.hit else None for name in sweep.modalities]
-        marks = [word for word, found in (("worst", worst), ("best", best)) if one is found]
+        marks = [word for word, extreme in (("worst", worst), ("best", best)) if one is extreme]
         value = None if isnan(one.value) else one.value
         shares = [None if isnan(share) else share for share in one.shares if every]
         rows.append([one.name, *map(_percent, (value, *hits, *shares)), " ".join(marks)])
@@ -53,7 +53,7 @@ def summary(sweep: Sweep) -> Iterator[str]:
 
 
 def _shown(sweep: Sweep) -> list[Measured]:
-    """All of them where they are few, otherwise those to compare, with the worst and the best."""
+    """All compositions where they are few, else those to compare, with the worst and the best."""
     every = sweep.measured
     if len(every) <= _MOST:
         return list(every)
@@ -65,7 +65,10 @@ def _shown(sweep: Sweep) -> list[Measured]:
 
 
 def _kind(one: Measured) -> int:
-    """0 for a corner, 1 for the middle of an edge, 2 for the centre, 3 for 70:20:10, 4 others."""
+    """The kind of a composition.
+
+    It is 0 for a corner, 1 for the middle of an edge, 2 for the centre, 3 for 70:20:10, else 4.
+    """
     parts = sorted(weight for weight in one.composition.weights if weight)
     if len(parts) == 1:
         return 0

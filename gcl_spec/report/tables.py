@@ -66,15 +66,15 @@ def comparison_rows(reports: Mapping[str, Report], metric: str = "hit@10") -> li
     def row(title: str, values: Mapping[tuple[str, str], float]) -> list[str]:
         cells = [title]
         for pool in _POOLS:
-            found = [values[pool, name] for name in names]
-            cells += [_percent(value) for value in found]
-            cells += [f"{100 * (found[1] - found[0]):+.1f}"] if len(names) == 2 else []
+            pool_values = [values[pool, name] for name in names]
+            cells += [_percent(value) for value in pool_values]
+            cells += [f"{100 * (pool_values[1] - pool_values[0]):+.1f}"] if len(names) == 2 else []
         return cells
 
     rows = [headings]
     for kind in reports[names[0]].kinds():
-        found = {(pool, name): reports[name].value(kind, pool, metric) for pool, name in columns}
-        rows.append(row(short_kind(kind), found))
+        values = {(pool, name): reports[name].value(kind, pool, metric) for pool, name in columns}
+        rows.append(row(short_kind(kind), values))
     averages = {(pool, name): reports[name].average(pool, metric) for pool, name in columns}
     return [*rows, row("average", averages)]
 

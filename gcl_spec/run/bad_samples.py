@@ -85,7 +85,7 @@ class BadList:
         count = self.count(step)
         if count <= most:
             return
-        _, first = min(self._found.values(), key=lambda found: (found[0], found[1].place))
+        _, first = min(self._found.values(), key=lambda pair: (pair[0], pair[1].place))
         listed = f"; all are listed in {self._path}" if self._path is not None else ""
         raise DataError(
             f"{count} of {met} samples met so far are bad, more than data.max_bad = "

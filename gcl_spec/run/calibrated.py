@@ -46,7 +46,7 @@ __all__ = ["MOST", "Fitted", "calibrate", "each_calibration", "training_rows"]
 
 
 MOST = 4096
-"""How many samples are taken at most when nothing is said."""
+"""The most samples on which a calibration is fitted, unless `most` says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -143,14 +143,14 @@ def each_calibration(
     Raises:
         CheckpointError: a calibration is damaged, or was fitted for other weights.
     """
-    found = run.found(str(loaded.step))
-    fitted = {name: calibration_of(run, name, found) for name in fitted_names(run)}
+    checkpoint = run.found(str(loaded.step))
+    fitted = {name: calibration_of(run, name, checkpoint) for name in fitted_names(run)}
     once = EncodedOnce(encode)
     return {name: evaluate(once, tasks, one) for name, one in {"none": None, **fitted}.items()}
 
 
 def _counts(rows: Mapping[str, Rows]) -> dict[str, int]:
-    return {name: len(found.whole) for name, found in rows.items()}
+    return {name: len(modality_rows.whole) for name, modality_rows in rows.items()}
 
 
 def training_rows(
@@ -181,17 +181,17 @@ def training_rows(
     run_encoder = readable_encoder(run, source, items, reporter, bad)
     items = [item for item in items if item.image not in bad]
     # A picture is found to be unreadable only when it is encoded; its rows are then zero.
-    found: dict[str, Rows] = {}
+    by_modality: dict[str, Rows] = {}
     for _, rows in rows_of(items, run_encoder) if items else ():
         good_N = np.all([np.any(z_ND, axis=1) for z_ND in (rows.whole, *rows.parts.values())], 0)
         if np.any(good_N):
             parts = {name: z_ND[good_N] for name, z_ND in rows.parts.items()}
-            found[rows.modality] = Rows(rows.modality, rows.whole[good_N], parts)
+            by_modality[rows.modality] = Rows(rows.modality, rows.whole[good_N], parts)
     reasons = tuple(bad.values())
-    if not found:
+    if not by_modality:
         why = f": {reasons[0]}" if reasons else ""
         raise DataError(f"{source.name} has no row to fit a calibration on{why}")
-    return found, reasons
+    return by_modality, reasons
 
 
 def _items(

@@ -41,13 +41,13 @@ def fitted_names(run: RunFolder) -> tuple[str, ...]:
     return tuple(name for name in CALIBRATIONS if calibration_file(run, name).exists())
 
 
-def calibration_of(run: RunFolder, name: str, found: Found) -> Chain:
+def calibration_of(run: RunFolder, name: str, checkpoint: Found) -> Chain:
     """The calibration of a run that was fitted for the weights of a checkpoint.
 
     Args:
         run: the folder of the run.
         name: of `gcl_spec.evaluate.calibrations.CALIBRATIONS`.
-        found: the checkpoint.
+        checkpoint: the checkpoint.
 
     Raises:
         ConfigError: there is no calibration of this name, or it is of biases, and the run has none.
@@ -60,23 +60,23 @@ def calibration_of(run: RunFolder, name: str, found: Found) -> Chain:
             f"{run.path} has no calibration {name!r}; fit it: gcl calibrate {run.path}"
         )
     calibration, origin = read(path)
-    if calibration.name != name or origin.weights != weights_checksum(found.state):
+    if calibration.name != name or origin.weights != weights_checksum(checkpoint.state):
         raise CheckpointError(
             f"{path}: {calibration.name!r} fitted for other weights (step {origin.step} of a run; "
-            f"wanted step {found.step} of this one); fit it again: "
-            f"gcl calibrate {run.path} --step {found.step}"
+            f"wanted step {checkpoint.step} of this one); fit it again: "
+            f"gcl calibrate {run.path} --step {checkpoint.step}"
         )
     return calibration
 
 
-def to_apply(run: RunFolder, name: str, found: Found, dtype: str) -> Chain:
+def to_apply(run: RunFolder, name: str, checkpoint: Found, dtype: str) -> Chain:
     """The calibration of `calibration_of` for rows that are stored with this dtype.
 
     Raises:
         ConfigError: float16 would round the numbers that it appends, or there is none of this name.
         CheckpointError: see `calibration_of`.
     """
-    calibration = calibration_of(run, name, found)
+    calibration = calibration_of(run, name, checkpoint)
     if dtype == "float16" and calibration.appended:
         raise ConfigError(
             f"calibration {name} appends numbers to each row, which float16 would round too far; "
@@ -90,11 +90,11 @@ def weights_checksum(state: State) -> str:
     return checksum(trained_weights(state))
 
 
-def put_beside(run: RunFolder, name: str | None, found: Found, out: Path) -> None:
+def put_beside(run: RunFolder, name: str | None, checkpoint: Found, out: Path) -> None:
     """Put the calibration of a run into a folder to which the weights are exported.
 
     Nothing is put where `name` is None; otherwise see `calibration_of`.
     """
     if name is not None:
-        calibration_of(run, name, found)
+        calibration_of(run, name, checkpoint)
         shutil.copyfile(calibration_file(run, name), out / "calibration.safetensors")

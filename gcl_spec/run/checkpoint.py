@@ -104,10 +104,10 @@ def prune(
 
     A warning names one that cannot be removed, which stays.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     with tidying("look for old checkpoints in", folder):
-        found = _names(folder)
-    past = [(number, path) for path in found if (number := int(path.stem[5:])) <= step]
+        paths = _names(folder)
+    past = [(number, path) for path in paths if (number := int(path.stem[5:])) <= step]
     for number, path in past[:-keep]:
         if number not in also and not (keep_every and number % keep_every == 0):
             with tidying("remove the old checkpoint", path):
@@ -153,11 +153,11 @@ def _load(path: Path, allow_unverified: bool) -> tuple[State, Notes]:
     return state, json.loads(noted) if fits or "sha256" in metadata else {}
 
 
-def _check_format(path: Path, found: str | None, fits: bool, allow_unverified: bool) -> None:
+def _check_format(path: Path, format_name: str | None, fits: bool, allow_unverified: bool) -> None:
     """Raise a `CheckpointError` but for a file with its checksum, or an old one where allowed."""
-    if found not in (_FORMAT, _OLD):
+    if format_name not in (_FORMAT, _OLD):
         raise CheckpointError(f"{path}: not a checkpoint of gcl-spec, or of another version")
-    if fits != (found == _FORMAT):
+    if fits != (format_name == _FORMAT):
         raise CheckpointError(f"{path}: the checkpoint is damaged: its checksum is not in place")
     if not fits and not allow_unverified:
         raise CheckpointError(
@@ -219,8 +219,8 @@ def latest(folder: Path, *, allow_unverified: bool = False) -> Found:
             damaged[path] = str(error)
         else:
             return Found(path, state, notes, damaged)
-    found = f": {'; '.join(damaged.values())}" if damaged else ""
-    raise CheckpointError(f"{folder}: no readable checkpoint{found}")
+    reasons = f": {'; '.join(damaged.values())}" if damaged else ""
+    raise CheckpointError(f"{folder}: no readable checkpoint{reasons}")
 
 
 def newest(folder: Path, *, allow_unverified: bool = False) -> Found:
@@ -234,14 +234,14 @@ def newest(folder: Path, *, allow_unverified: bool = False) -> Found:
     Raises:
         CheckpointError: there is none, or it cannot be read.
     """
-    found = latest(folder, allow_unverified=allow_unverified)
-    if found.warnings and not allow_unverified:
+    checkpoint = latest(folder, allow_unverified=allow_unverified)
+    if checkpoint.warnings and not allow_unverified:
         raise CheckpointError(
-            f"{found.warnings[0]}; the newest that can be read is of step {found.step}: go on from "
-            f"it with gcl train --resume {folder.parent}, or choose it by --step {found.step} (for "
-            f"--init by its file {found.path})"
+            f"{checkpoint.warnings[0]}; the newest that can be read is of step {checkpoint.step}: "
+            f"go on from it with gcl train --resume {folder.parent}, or choose it by --step "
+            f"{checkpoint.step} (for --init by its file {checkpoint.path})"
         )
-    return found
+    return checkpoint
 
 
 def of_step(folder: Path, step: int, *, allow_unverified: bool = False) -> Found:
@@ -265,13 +265,13 @@ def of_step(folder: Path, step: int, *, allow_unverified: bool = False) -> Found
     return Found(path, *_load(path, allow_unverified), {})
 
 
-def set_aside(found: Found) -> None:
+def set_aside(checkpoint: Found) -> None:
     """Give damaged checkpoints another name, and remove what killed processes left half-written.
 
-    Only the one process calls it that is about to go on from `found`.
+    Only the one process calls it that is about to go on from `checkpoint`.
     """
-    remove_stale(found.path.parent, _PATTERN)
-    for path in found.damaged:
+    remove_stale(checkpoint.path.parent, _PATTERN)
+    for path in checkpoint.damaged:
         with tidying("set aside", path):
             path.replace(path.with_name(f"{path.name}.damaged"))
 

@@ -50,14 +50,14 @@ def compare(one: RunFolder, two: RunFolder) -> list[Compared]:
         run.check()
     first, second = (run.found().state for run in (one, two))
     lines, others = _lines(one), _lines(two)
-    found = [
+    parts = [
         Compared("metrics", len(lines), next(_json("metrics.jsonl", lines, others), None)),
         Compared("checkpoint", sum(x.size for x in first.values()), states(first, second)),
     ]
     for name in ("before", "after"):
         a, b = one.report(name).to_json(), two.report(name).to_json()
-        found.append(Compared(name, _count(a), next(_json(f"{name}.json", a, b), None)))
-    return found
+        parts.append(Compared(name, _count(a), next(_json(f"{name}.json", a, b), None)))
+    return parts
 
 
 def states(one: State, two: State) -> Difference | None:

@@ -107,7 +107,7 @@ class StoredItems:
         return without_absent(tasks, self._has)
 
     def _has(self, items: Sequence[Item]) -> list[bool]:
-        # Which side they are of is not known here.
+        # Whether the items are queries or candidates is not known here, so both roles are tried.
         roles = ROLES if self._calibrated else ("",)
         codes = [self._embeddings.has_rows(self._places(items, role)) for role in roles]
         found_N = np.max(codes, axis=0)

@@ -127,29 +127,29 @@ class RunFolder:
         allowed = self.allow_unverified
         if step == "newest":
             written = 0 if allowed else newest_step(self.path)
-            found = checkpoint.newest(self.checkpoints, allow_unverified=allowed)
+            step_checkpoint = checkpoint.newest(self.checkpoints, allow_unverified=allowed)
             if allowed:
-                tell(found, self.path)
+                tell(step_checkpoint, self.path)
             else:
                 ended = manifest.stored(self.path, "after.json") is not None
                 steps = self.config().train.steps if ended else None
-                check_newest(found, self.path, written=written, steps=steps)
+                check_newest(step_checkpoint, self.path, written=written, steps=steps)
         elif step == "best" or re.fullmatch("[0-9]{1,9}", step):
             number = self._best_step() if step == "best" else int(step)
-            found = checkpoint.of_step(self.checkpoints, number, allow_unverified=allowed)
+            step_checkpoint = checkpoint.of_step(self.checkpoints, number, allow_unverified=allowed)
         else:
             raise ConfigError(f"step = {brief(step)!r}; must be a number, best or newest")
-        run_id.check_whose(found, self.path, allow_unverified=allowed)
-        return found
+        run_id.check_whose(step_checkpoint, self.path, allow_unverified=allowed)
+        return step_checkpoint
 
     def _best_step(self) -> int:
-        found = metrics.best_step(metrics.parse(self._lines("metrics.jsonl")))
-        if found is None:
+        number = metrics.best_step(metrics.parse(self._lines("metrics.jsonl")))
+        if number is None:
             raise CheckpointError(
                 f"{self.path}: no evaluation by which a step is the best; for the next run set "
                 "train.eval_every and train.keep_best"
             )
-        return found
+        return number
 
     def check(self, *, resumes: bool = False) -> list[str]:
         """Hold all files but the checkpoints to their checksums (`manifest.check`).
@@ -198,7 +198,7 @@ class RunFolder:
     def examples(self) -> list[Example]:
         """What some queries found at the start; errors as those of `report`."""
         return self.parsed(
-            "examples.json", lambda found: [Example.from_json(one) for one in found], "examples"
+            "examples.json", lambda entries: [Example.from_json(one) for one in entries], "examples"
         )
 
     def projection(self) -> Projection | None:
@@ -222,7 +222,7 @@ class RunFolder:
         return self.parsed(name, of, what) if manifest.stored(self.path, name) is not None else None
 
     def parsed(self, name: str, of: Callable[[Any], _T], what: str) -> _T:
-        """What a JSON file of the run holds, as `of` makes it of the values; errors as `report`."""
+        """What `of` makes of a JSON file of the run; a `DataError`, or another, as `report`."""
         content = self._content(name)
         try:
             return of(parse_json(content))
@@ -278,23 +278,23 @@ class RunFolder:
         sync_file(self.path / "metrics.jsonl")
         manifest.extend(self.path)
 
-    def reopen(self, found: checkpoint.Found, config: Config) -> None:
-        """Make ready to go on from `found` by `config`: what came after, and halves of files, go.
+    def reopen(self, last_checkpoint: checkpoint.Found, config: Config) -> None:
+        """Make the folder ready to go on from a checkpoint by `config`, and remove what came after.
 
         Damaged checkpoints get another name; metrics and bad samples after its step are written
         again. With `allow_unverified` the files count as right from now on, as they are.
         """
         remove_stale(self.path, _WRITTEN)
         if self.allow_unverified:
-            manifest.adopt(self.path, newest=found.path.name)
+            manifest.adopt(self.path, newest=last_checkpoint.path.name)
         else:
-            manifest.note_newest(self.path, found.path.name)
-        checkpoint.set_aside(found)
+            manifest.note_newest(self.path, last_checkpoint.path.name)
+        checkpoint.set_aside(last_checkpoint)
         known = metrics.parse(self._lines("metrics.jsonl"))
-        kept = [x for x in known if x is not None and x["step"] <= found.step]
+        kept = [x for x in known if x is not None and x["step"] <= last_checkpoint.step]
         self.write("metrics.jsonl", "".join(json.dumps(values) + "\n" for values in kept))
         if (self.path / "bad_samples.jsonl").exists():
-            bad = earlier(self._lines("bad_samples.jsonl"), found.step)
+            bad = earlier(self._lines("bad_samples.jsonl"), last_checkpoint.step)
             manifest.replace(self.path, "bad_samples.jsonl", bad)
         if config != self.config():
             self.write("config.toml", toml.dumps(config))

@@ -191,7 +191,7 @@ def _lines(out: Path) -> int:
 def _version(out: Path) -> tuple[int, int] | None:
     """A version that changes when a process has reopened the run, and with each line."""
     try:
-        found = (out / "metrics.jsonl").stat()
+        file_stat = (out / "metrics.jsonl").stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return file_stat.st_ino, file_stat.st_mtime_ns

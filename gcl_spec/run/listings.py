@@ -41,9 +41,9 @@ class TaskListing:
         self._sides = [side for _, side in sides]
         self._starts = np.cumsum([0, *(len(side) for side in self._sides)])
         keys = (_key(item, role) for role, side in sides for item in side)
-        # Of millions of items the hashes alone are held, 16 bytes each.
-        found = np.fromiter(keys, _KEY, count=int(self._starts[-1]))
-        self._numbers = np.sort(np.unique(found, return_index=True)[1])
+        # There may be millions of items, so only their hashes are held, of 16 bytes each.
+        hashes = np.fromiter(keys, _KEY, count=int(self._starts[-1]))
+        self._numbers = np.sort(np.unique(hashes, return_index=True)[1])
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -78,11 +78,11 @@ class SampleListing:
         return [self._entry(number) for number in range(*part.indices(len(self)))]
 
     def _entry(self, number: int) -> Entry:
-        found = row_of(self._source, number)
-        if isinstance(found, BadSample):
-            return Entry(found.id or found.place, (), found.reason, self._role)
-        first = ((name, parts[0]) for name, parts in found.given.items() if parts)
-        return Entry(found.id, tuple(sorted(first)), role=self._role)
+        row = row_of(self._source, number)
+        if isinstance(row, BadSample):
+            return Entry(row.id or row.place, (), row.reason, self._role)
+        first = ((name, parts[0]) for name, parts in row.given.items() if parts)
+        return Entry(row.id, tuple(sorted(first)), role=self._role)
 
 
 def _key(item: Item, role: str) -> bytes:

@@ -144,14 +144,15 @@ def load_run(
         BackendLoadError: `gcl_spec.registry.load_training` cannot load the backend.
     """
     where = Path(user_path(os.fspath(path)))
-    config, found = read_run(where, step=step, allow_unverified=allow_unverified)
+    config, step_checkpoint = read_run(where, step=step, allow_unverified=allow_unverified)
     fitted = None
     if calibration is not None:
         run = RunFolder.open(where, allow_unverified=allow_unverified)
-        fitted = calibration_of(run, calibration, found)
+        fitted = calibration_of(run, calibration, step_checkpoint)
     made = registry.load_training(backend)
-    trainer = made.trainer(config, device=registry.choose_device(made, device), state=found.state)
-    return LoadedRun(config, found.step, trainer, fitted)
+    device = registry.choose_device(made, device)
+    trainer = made.trainer(config, device=device, state=step_checkpoint.state)
+    return LoadedRun(config, step_checkpoint.step, trainer, fitted)
 
 
 def read_run(

@@ -91,18 +91,18 @@ def _read(folder: Path) -> _Listing | None:
             str(name): tuple(None if one is None else _Sum(**one) for one in states)
             for name, states in known["files"].items()
         }
-        found = _Listing(files, known.get("newest"))
-        if not (found.newest is None or _CHECKPOINT.fullmatch(found.newest)):
-            found = _Listing({})
+        listing = _Listing(files, known.get("newest"))
+        if not (listing.newest is None or _CHECKPOINT.fullmatch(listing.newest)):
+            listing = _Listing({})
     except FileNotFoundError:
         return None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot read the checksums: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        found = _Listing({})
-    if not found.files or found.render() != content:
+        listing = _Listing({})
+    if not listing.files or listing.render() != content:
         raise CheckpointError(f"{path}: {_DAMAGED}; restore it, {_ACCEPT}")
-    return found
+    return listing
 
 
 def _write(folder: Path, listing: _Listing) -> None:
@@ -136,9 +136,9 @@ def extend(folder: Path, names: Collection[str] = _LOGS) -> None:
     known = _read(folder) or _Listing({})
     files = dict(known.files)
     for name in names:
-        found = stored(folder, name)
-        if found is not None and _problem(folder, name, files) is None:
-            files[name] = (_Sum.of(found[: found.rfind(b"\n") + 1]),)
+        log = stored(folder, name)
+        if log is not None and _problem(folder, name, files) is None:
+            files[name] = (_Sum.of(log[: log.rfind(b"\n") + 1]),)
     if files != known.files:
         _write(folder, _Listing(files, known.newest))
 
@@ -153,8 +153,8 @@ def adopt(folder: Path, *, newest: str | None = None) -> None:
     Raises:
         FileError: checksums.json cannot be written.
     """
-    found = {name: stored(folder, name) for name in FILES if name != _NAME}
-    files = {name: (_Sum.of(x),) for name, x in found.items() if x is not None}
+    contents = {name: stored(folder, name) for name in FILES if name != _NAME}
+    files = {name: (_Sum.of(x),) for name, x in contents.items() if x is not None}
     _write(folder, _Listing(files, newest))
 
 
@@ -202,11 +202,11 @@ def check(
         CheckpointError: the first problem, and the way out.
     """
     # Where there is a problem, look again: a process that trains may just have replaced a file.
-    found = _problems(folder, names, resumes) and _problems(folder, names, resumes)
-    if found and not allow_unverified:
-        name, what = next(iter(found.items()))
+    problems = _problems(folder, names, resumes) and _problems(folder, names, resumes)
+    if problems and not allow_unverified:
+        name, what = next(iter(problems.items()))
         raise CheckpointError(f"{folder / name}: {what}; {_way_out(folder, name)}, {_ACCEPT}")
-    return [f"{folder / name}: {what}; taken as it stands" for name, what in found.items()]
+    return [f"{folder / name}: {what}; taken as it stands" for name, what in problems.items()]
 
 
 def _problems(folder: Path, names: Collection[str], resumes: bool) -> dict[str, str]:
@@ -219,12 +219,12 @@ def _problems(folder: Path, names: Collection[str], resumes: bool) -> dict[str, 
         return {
             _NAME: "missing, so that no file of the run can be verified; older versions wrote none"
         }
-    found = {}
+    problems = {}
     for name in names:
         what = None if name == _NAME else _problem(folder, name, known.files)
         if what and (name not in _DERIVED if resumes else what != _MISSING):
-            found[name] = what
-    return found
+            problems[name] = what
+    return problems
 
 
 def _way_out(folder: Path, name: str) -> str:
@@ -245,10 +245,10 @@ def content(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes
         CheckpointError: it has changed, or is missing.
     """
     check(folder, [name], allow_unverified=allow_unverified)
-    found = stored(folder, name)
-    if found is None:
+    file_bytes = stored(folder, name)
+    if file_bytes is None:
         raise CheckpointError(f"{folder / name}: missing; restore it, or start a new run")
-    return found
+    return file_bytes
 
 
 def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
@@ -259,29 +259,29 @@ def lines(folder: Path, name: str, *, allow_unverified: bool = False) -> bytes:
     """
     if check(folder, [name], allow_unverified=allow_unverified):
         return stored(folder, name) or b""
-    found = stored(folder, name) or b""
+    log = stored(folder, name) or b""
     states = (_read(folder) or _Listing({})).files.get(name, ())
-    fitting = [one.size for one in states if one is not None and _fits(name, found, one)]
-    return found[: max(fitting, default=0)]
+    fitting = [one.size for one in states if one is not None and _fits(name, log, one)]
+    return log[: max(fitting, default=0)]
 
 
 def _problem(folder: Path, name: str, files: Mapping[str, _States]) -> str | None:
     """The problem of a file; None for one that is as it was written, or may be missing."""
-    found = stored(folder, name)
+    file_bytes = stored(folder, name)
     states = files.get(name, (None,) if name in _LOGS else ())
-    if found is None:
+    if file_bytes is None:
         return None if not states or None in states else _MISSING
     if not states:
         return "has no checksum"
-    if any(_fits(name, found, one) for one in states):
+    if any(_fits(name, file_bytes, one) for one in states):
         return None
     return _DAMAGED
 
 
-def _fits(name: str, found: bytes, wanted: _Sum | None) -> bool:
+def _fits(name: str, file_bytes: bytes, wanted: _Sum | None) -> bool:
     if wanted is None:
         return name in _LOGS
-    begun = found[: wanted.size] if name in _LOGS else found
+    begun = file_bytes[: wanted.size] if name in _LOGS else file_bytes
     return _Sum.of(begun) == wanted
 
 

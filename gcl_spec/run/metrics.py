@@ -16,15 +16,15 @@ def parse(content: bytes) -> list[dict[str, Any] | None]:
     >>> parse(b'{"step": 1}' + b"\\n" + b'{"step": 2, "lo')
     [{'step': 1}, None]
     """
-    found = []
+    records = []
     for line in content.splitlines(keepends=True):
         try:
             values = json.loads(line) if line.endswith(b"\n") else None
         except (ValueError, RecursionError):
             values = None
         whole = isinstance(values, dict) and isinstance(values.get("step"), int)
-        found.append(values if whole else None)
-    return found
+        records.append(values if whole else None)
+    return records
 
 
 def best_step(lines: Sequence[dict[str, Any] | None]) -> int | None:

@@ -20,41 +20,41 @@ def newest_step(run: Path) -> int:
     return 0 if name is None else int(name.removeprefix("step-").removesuffix(".safetensors"))
 
 
-def check_newest(found: Found, run: Path, *, written: int, steps: int | None) -> None:
+def check_newest(checkpoint: Found, run: Path, *, written: int, steps: int | None) -> None:
     """Raise a `CheckpointError` where a newer checkpoint than the one that was found is missing.
 
     Args:
-        found: the newest checkpoint that is there.
+        checkpoint: the newest checkpoint that is there.
         run: the folder of the run.
-        written: the `newest_step`, asked before `found` was looked for: a process that trains may
-            write a newer one in between.
+        written: the `newest_step`, asked before `checkpoint` was looked for: a process that trains
+            may write a newer one in between.
         steps: the steps of the whole run, if it has ended.
     """
-    here = f"choose {{}} by --step {found.step} (for --init by its file {found.path})"
-    if steps is not None and found.step < steps:
+    here = f"choose {{}} by --step {checkpoint.step} (for --init by its file {checkpoint.path})"
+    if steps is not None and checkpoint.step < steps:
         raise CheckpointError(
             f"{run}: the run has ended, but its last checkpoint, of step {steps}, is missing; make "
             f"it again with gcl train --resume {run}, or {here.format('the newest')}"
         )
-    if found.step < written:
+    if checkpoint.step < written:
         raise CheckpointError(
             f"{run}: its newest checkpoint, of step {written}, is missing; go on from that of step "
-            f"{found.step} with gcl train --resume {run}, or {here.format('it')}"
+            f"{checkpoint.step} with gcl train --resume {run}, or {here.format('it')}"
         )
 
 
-def missed(found: Found, run: Path, *, allow_unverified: bool = False) -> str | None:
-    """A line that says that `found` is not the newest checkpoint, because a newer one is missing.
+def missed(checkpoint: Found, run: Path, *, allow_unverified: bool = False) -> str | None:
+    """A line that says that `checkpoint` is not the newest one, because a newer one is missing.
 
-    It is None where that is there, or is one of those that `found` tells of as damaged.
+    It is None where the newest one is there, or is one that `checkpoint` lists as damaged.
 
     Args:
-        found: the newest checkpoint that can be read.
+        checkpoint: the newest checkpoint that can be read.
         run: the folder of the run.
         allow_unverified: nothing is missed by a checksums.json that cannot be read, or is damaged.
 
     Raises:
-        CheckpointError: it is such a one.
+        CheckpointError: checksums.json cannot be read, or is damaged.
     """
     try:
         written = manifest.newest(run)
@@ -62,14 +62,18 @@ def missed(found: Found, run: Path, *, allow_unverified: bool = False) -> str | 
         if not allow_unverified:
             raise
         return None
-    if written is None or written <= max(path.name for path in (found.path, *found.damaged)):
+    if written is None or written <= max(
+        path.name for path in (checkpoint.path, *checkpoint.damaged)
+    ):
         return None
-    return f"{run}: its newest checkpoint, {written}, is missing; going on from {found.path.name}"
+    return (
+        f"{run}: its newest checkpoint, {written}, is missing; going on from {checkpoint.path.name}"
+    )
 
 
-def tell(found: Found, run: Path) -> None:
-    """Say why an older checkpoint, `found`, stands for the newest of an unverified run."""
-    for line in found.warnings:
-        warn(f"{line}; going on from {found.path.name}")
-    if gone := missed(found, run, allow_unverified=True):
+def tell(checkpoint: Found, run: Path) -> None:
+    """Say why an older checkpoint stands for the newest of an unverified run."""
+    for line in checkpoint.warnings:
+        warn(f"{line}; going on from {checkpoint.path.name}")
+    if gone := missed(checkpoint, run, allow_unverified=True):
         warn(gone)

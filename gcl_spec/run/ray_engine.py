@@ -210,7 +210,11 @@ def _whole(number: int, shard: _Shard) -> Encoded:
 
 
 def imported() -> Any:
-    """The package, which tells nobody of its use."""
+    """The package of Ray, which tells nobody of its use.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     try:

@@ -71,11 +71,11 @@ class Reads:
             for part in pieces:
                 some = entries[part]
                 names = {x for entry in some for name, x in entry.content if name in FILES}
-                found = [self._read(name) for name in sorted(names)]
+                read_files = [self._read(name) for name in sorted(names)]
                 head = {"number": number, "start": part.start, "pieces": len(pieces)}
                 head |= {"root": self._data.contents.name, "entries": some}
-                head |= {"files": [(x, len(y), why) for x, y, why in found]}
-                content = b"".join(data for _, data, _ in found)
+                head |= {"files": [(x, len(y), why) for x, y, why in read_files]}
+                content = b"".join(data for _, data, _ in read_files)
                 yield {"head": [json.dumps(head)], "content": np.asarray([content], object)}
 
     def _read(self, name: str) -> tuple[str, bytes, str]:
@@ -95,10 +95,10 @@ class _Handed:
 
     def read_bytes(self, path: str, /) -> bytes:
         """The content of a file; a `DataError` where it could not be read."""
-        found = self.files[path]
-        if isinstance(found, str):
-            raise DataError(found)
-        return found
+        content = self.files[path]
+        if isinstance(content, str):
+            raise DataError(content)
+        return content
 
 
 class Encodes:
@@ -109,16 +109,16 @@ class Encodes:
     """
 
     def __init__(self, job: Job) -> None:
-        config, found = read_run(
+        config, checkpoint = read_run(
             job.run, job.overrides, step=job.step, allow_unverified=job.allow_unverified
         )
         apply = None
         if job.calibration is not None:
             folder = RunFolder.open(job.run, allow_unverified=job.allow_unverified)
-            apply = to_apply(folder, job.calibration, found, job.dtype).apply_to_parts
+            apply = to_apply(folder, job.calibration, checkpoint, job.dtype).apply_to_parts
         made = registry.load_training(job.backend)
         device = registry.choose_device(made, job.device)
-        trainer = made.trainer(local_config(config), device=device, state=found.state)
+        trainer = made.trainer(local_config(config), device=device, state=checkpoint.state)
         self._handed = _Handed(job.described.path)
         handed: Reader = self._handed
         self._contents = Contents(handed)

@@ -1,7 +1,7 @@
 """Which run a checkpoint belongs to, since its own checksum also fits in another run's folder.
 
 The id is made of the options on which the numbers depend and of the evaluation at the start, so
-that the same run has the same id, and the same bytes in its checkpoints. It stays as it was made.
+that the same run has the same id, and the same bytes in its checkpoints. It never changes later.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ def make(config: Config, before: str) -> str:
         config: its options.
         before: the text of its before.json.
     """
-    found = differences(Config(), config)
-    counted = sorted(str(option) for option in found if option.name not in FREE)
+    changed = differences(Config(), config)
+    counted = sorted(str(option) for option in changed if option.name not in FREE)
     digest = hashlib.sha256("\n".join([*counted, before]).encode(errors="backslashreplace"))
     return str(int(digest.hexdigest(), 16) % _EXACT)
 
@@ -50,12 +50,12 @@ def notes(run: Path, *, allow_unverified: bool = False) -> dict[str, int]:
     return {NOTE: int(content)} if content.isdigit() and len(content) < 20 else {}
 
 
-def check_whose(found: Found, run: Path, *, allow_unverified: bool = False) -> None:
+def check_whose(checkpoint: Found, run: Path, *, allow_unverified: bool = False) -> None:
     """Raise a `CheckpointError` where a checkpoint is not of the run in whose folder it lies."""
     wanted = notes(run, allow_unverified=allow_unverified)
-    if wanted and found.notes.get(NOTE) != wanted[NOTE] and not allow_unverified:
+    if wanted and checkpoint.notes.get(NOTE) != wanted[NOTE] and not allow_unverified:
         raise CheckpointError(
-            f"{found.path}: a checkpoint of another run than {run}; restore this run's own, move "
-            "it away, or accept what stands there with --allow-unverified (allow_unverified=True "
-            "in Python)"
+            f"{checkpoint.path}: a checkpoint of another run than {run}; restore this run's own, "
+            "move it away, or accept what stands there with --allow-unverified "
+            "(allow_unverified=True in Python)"
         )

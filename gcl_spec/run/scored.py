@@ -90,8 +90,8 @@ def _of_file(
 def _of_trec_files(path: Path, metric: str, qrels: Path | None) -> tuple[Scores, tuple[str, ...]]:
     if qrels is None:
         raise DataError(f"{path}: a TREC run needs --qrels FILE; else {_WANTED}")
-    found, notes = _of_pair(path, qrels, "all", metric)
-    return Scores(str(path), {f"given {metric}": (found,)}), notes
+    scores, notes = _of_pair(path, qrels, "all", metric)
+    return Scores(str(path), {f"given {metric}": (scores,)}), notes
 
 
 def _of_trec_folder(path: Path, metric: str) -> tuple[Scores, tuple[str, ...]]:
@@ -99,8 +99,8 @@ def _of_trec_folder(path: Path, metric: str) -> tuple[Scores, tuple[str, ...]]:
     notes: list[str] = []
     for file in sorted(path.glob("*.run")):
         task, _, pool = file.stem.rpartition(".")
-        found, more = _of_pair(file, file.with_suffix(".qrels"), unquote(task), metric)
-        columns.setdefault(f"{pool} {metric}", []).append(found)
+        scores, more = _of_pair(file, file.with_suffix(".qrels"), unquote(task), metric)
+        columns.setdefault(f"{pool} {metric}", []).append(scores)
         notes += more
     if not columns:
         raise DataError(f"{path}: nothing to compare here; {_WANTED}")
@@ -109,8 +109,8 @@ def _of_trec_folder(path: Path, metric: str) -> tuple[Scores, tuple[str, ...]]:
 
 
 def _of_pair(run: Path, qrels: Path, task: str, metric: str) -> tuple[TaskScores, tuple[str, ...]]:
-    found = read_run(open_root(run.parent), run.name)
+    rankings = read_run(open_root(run.parent), run.name)
     judged = read_qrels(open_root(qrels.parent), qrels.name)
-    lost = check_queries((str(run), str(qrels)), found, judged)
+    lost = check_queries((str(run), str(qrels)), rankings, judged)
     note = f"{run}: {lost} of {len(judged)} judged queries are missing, and count as 0"
-    return trec_scores(task, found, judged, metric), (note,) if lost else ()
+    return trec_scores(task, rankings, judged, metric), (note,) if lost else ()

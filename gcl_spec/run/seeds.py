@@ -24,8 +24,8 @@ def seed_folders(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return []
-    found = [(match, entry) for entry in path.iterdir() if (match := _NAME.fullmatch(entry.name))]
-    runs = [(int(match[1]), entry) for match, entry in found]
+    matches = [(match, entry) for entry in path.iterdir() if (match := _NAME.fullmatch(entry.name))]
+    runs = [(int(match[1]), entry) for match, entry in matches]
     whole = [x for _, x in sorted(runs) if manifest.stored(x, "config.toml") is not None]
     lost = [entry for _, entry in sorted(runs) if entry not in whole]
     if whole and lost:

@@ -32,7 +32,7 @@ __all__ = ["sweep_run"]
 
 _Concepts: TypeAlias = tuple[Encode, Sequence[Concept], tuple[str, ...]]
 _ROWS = 20_000
-"""Of more samples so many are read, evenly from all of them."""
+"""The most samples that a sweep reads; of more samples it takes these evenly from all of them."""
 
 
 def sweep_run(
@@ -70,7 +70,7 @@ def sweep_run(
         origin["calibration"] = calibration
     modalities = run.config.model.modalities
     try:
-        found = sweep(
+        swept = sweep(
             encode, concepts, modalities, run.calibration, origin=origin, notes=notes, top=top
         )
     except DataError as error:
@@ -78,7 +78,7 @@ def sweep_run(
         if folder is not None and not concepts:
             hint = "; its tasks were read: name its samples instead, such as DIR/train.jsonl"
         raise DataError(f"{name}: {error}{_reason(bad)}{hint}") from error
-    return found, tuple(bad.values())
+    return swept, tuple(bad.values())
 
 
 def _of_tasks(run: LoadedRun, root: Root, folder: str, reporter: Reporter) -> _Concepts:

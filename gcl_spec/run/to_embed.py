@@ -54,8 +54,8 @@ class Described(NamedTuple):
 
     def to_json(self) -> dict[str, str]:
         """Texts by name, of which `from_json` makes it again."""
-        found = {"data": self.path, "benchmark": self.benchmark, "items": self.items}
-        return {**found, "instructions": "on" if self.instructions else "off"}
+        texts = {"data": self.path, "benchmark": self.benchmark, "items": self.items}
+        return {**texts, "instructions": "on" if self.instructions else "off"}
 
     @classmethod
     def from_json(cls, record: Mapping[str, str]) -> "Described":
@@ -181,19 +181,19 @@ def _model(config: Config) -> dict[str, object]:
     another model of the same weights.
     """
     usual = asdict(type(config.model)(kind=config.model.kind))
-    found: dict[str, object] = {"kind": config.model.kind}
-    found |= {name: x for name, x in asdict(config.model).items() if x != usual[name]}
+    options: dict[str, object] = {"kind": config.model.kind}
+    options |= {name: x for name, x in asdict(config.model).items() if x != usual[name]}
     for name in ("path", "text_path"):  # they differ between machines
-        found.pop(name, None)
+        options.pop(name, None)
     if config.model.kind == "lite":
-        found["towers"] = [image_tower_key(config.model), text_tower_key(config.model)]
+        options["towers"] = [image_tower_key(config.model), text_tower_key(config.model)]
     if config.model.kind == "clip":
         content = read_regular(clip_folder(config) / "config.json")
-        found["checkpoint"] = hashlib.sha256(content).hexdigest()
+        options["checkpoint"] = hashlib.sha256(content).hexdigest()
     if config.model.kind == "vista":
         files = vista_files(config)
-        found["checkpoint"] = [asdict(files.settings), files.marks]
-    return found
+        options["checkpoint"] = [asdict(files.settings), files.marks]
+    return options
 
 
 def _preprocessing(config: Config) -> str:

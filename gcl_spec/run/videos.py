@@ -123,16 +123,16 @@ class VideoEncoder(NamedTuple):
         for number, item in enumerate(items):
             reporter.update("videos", number, len(items))
             try:
-                found = self._frames(item)
+                video = self._frames(item)
             except DataError as error:
                 bad.setdefault(str(item.get("video")), str(error))
             if bad:
                 continue  # all others are still looked at, so that all are named at once
-            if waiting and count + len(found.frames) > self.batch_size:
+            if waiting and count + len(video.frames) > self.batch_size:
                 rows += self._encoded(waiting)
                 waiting, count = [], 0
-            waiting.append(found)
-            count += len(found.frames)
+            waiting.append(video)
+            count += len(video.frames)
         reporter.update("videos", len(items), len(items))
         if bad:
             raise DataError(_all_bad(bad, len({item.get("video") for item in items})))

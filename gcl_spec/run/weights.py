@@ -43,9 +43,9 @@ def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
     Running means are taken where there are any, and LoRA matrices are added to the weights beside
     which they were trained.
     """
-    found = weights_to_use(state)
+    weights = weights_to_use(state)
     parts = {
-        prefix: {n.removeprefix(prefix): x for n, x in found.items() if n.startswith(prefix)}
+        prefix: {n.removeprefix(prefix): x for n, x in weights.items() if n.startswith(prefix)}
         for prefix in ("params/", "buffers/")
     }
     return merged(parts["params/"]) | parts["buffers/"]
@@ -53,6 +53,6 @@ def trained_weights(state: State) -> dict[str, npt.NDArray[Any]]:
 
 def weights_to_use(state: State) -> State:
     """The parameters (their running means where there are any) and buffers, by the same names."""
-    found = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
+    weights = {name: x for name, x in state.items() if name.startswith(("params/", "buffers/"))}
     averages = {n.removeprefix("ema/"): x for n, x in state.items() if n.startswith("ema/")}
-    return found | {f"params/{name}": x for name, x in averages.items()}
+    return weights | {f"params/{name}": x for name, x in averages.items()}

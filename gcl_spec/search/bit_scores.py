@@ -37,7 +37,7 @@ class HammingScores:
         return len(self._candidates_CE)
 
     def of(self, part: slice, pairs_P2: IntArray, left_out: IntArray | BoolArray) -> PairsAndChunks:
-        """The scores; see `gcl_spec.search.scores.Scores.of`.
+        """The scores of a slice of the queries, as `gcl_spec.search.scores.Scores.of` says.
 
         Args:
             part: which queries.
@@ -101,7 +101,7 @@ class RescoredScores:
         return len(self._near)
 
     def of(self, part: slice, pairs_P2: IntArray, left_out: IntArray | BoolArray) -> PairsAndChunks:
-        """The scores; see `gcl_spec.search.scores.Scores.of`.
+        """The scores of a slice of the queries, as `gcl_spec.search.scores.Scores.of` says.
 
         Args:
             part: which queries.

@@ -13,9 +13,11 @@ def to_bits(rows_ND: Array) -> Array:
     """One bit for each number: is it above 0?
 
     These are the bytes of sentence-transformers' `quantize_embeddings(precision="ubinary")`, of
-    FAISS' and Milvus' binary indexes, and of `numpy.packbits`: the first number is the highest bit
-    of the first byte. Nothing is subtracted first; where rows have a common direction, such as a
-    modality's mean, its signs are in all of them, and a calibration that centres belongs before.
+    FAISS' and Milvus' binary indexes, and of `numpy.packbits`
+    (https://numpy.org/doc/stable/reference/generated/numpy.packbits.html): the first number is the
+    highest bit of the first byte. Nothing is subtracted first; where rows have a common direction,
+    such as a modality's mean, its signs are in all of them, and a calibration that centres belongs
+    before.
 
     Args:
         rows_ND: queries or candidates, (N, D), real floating, D >= 1.

@@ -36,9 +36,9 @@ from gcl_spec._typing import FloatArray, IntArray
 __all__ = ["FLOAT32", "FLOAT64", "block_errors", "gamma", "least_products", "row_norm"]
 
 FLOAT32, FLOAT64 = 2.0**-24, 2.0**-53
-"""The unit roundoffs."""
-# It covers the rounding of the norms and of the bound itself, and the second bound, which is at
-# most 2^-29 times the first.
+"""The unit roundoffs of float32 and float64."""
+# The bound is multiplied by this, for the rounding of the norms and of the bound itself, and for
+# the second bound, which is at most 2^-29 times the first.
 _SLACK = 1 + 2.0**-20
 
 

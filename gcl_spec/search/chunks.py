@@ -19,7 +19,7 @@ __all__ = ["Chunk", "chunks"]
 
 _USUAL = 2.0**32
 """Squared norms between 1 / this and this need no scaling."""
-# Rows that are copied, then checked while they are in the cache.
+# So many rows are copied at a time, and then checked while they are in the cache.
 _TOGETHER = 256
 
 
@@ -103,7 +103,7 @@ def _space(parts: Sequence[Part], rows: int) -> _Space:
 
 
 def _read(cut: _Cut, space: _Space) -> Chunk | None:
-    """Copy and check searched rows, and give the pages of mapped files back: they are memory.
+    """Copy and check searched rows, and give the pages of mapped files back to the system.
 
     None is the answer for rows that can be used where they lie.
     """

@@ -56,7 +56,7 @@ class _FaissProducts:
 
     def at_least(self, block: int, least_Q: FloatArray, /) -> IntArray:
         """faiss gives the best of every query; where the worst of these passes, more are asked."""
-        rows, found = len(self._rows_CD), []
+        rows, passed_places = len(self._rows_CD), []
         open_Q, wanted = np.arange(len(least_Q)), min(_FIRST, len(self._rows_CD))
         while len(open_Q):
             scores, numbers = self._faiss.knn(
@@ -68,6 +68,6 @@ class _FaissProducts:
             passing = scores >= least_Q[open_Q][:, None]
             whole = ~passing[:, -1] if wanted < rows else np.ones(len(open_Q), bool)
             places = open_Q[:, None] * rows + numbers
-            found.append(places[whole][passing[whole]])
+            passed_places.append(places[whole][passing[whole]])
             open_Q, wanted = open_Q[~whole], min(4 * wanted, rows)
-        return np.sort(np.concatenate(found)).astype(np.int64)
+        return np.sort(np.concatenate(passed_places)).astype(np.int64)

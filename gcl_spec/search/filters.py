@@ -68,7 +68,7 @@ def in_modalities(
     counts: Sequence[int],
     wanted: Collection[str],
 ) -> list[IntArray | None]:
-    """Those of the kept rows that have one of the wanted modalities, (N,) for each shard.
+    """The kept rows that have one of the wanted modalities, (N,) for each shard.
 
     Args:
         kept: the numbers of the kept rows of each shard, (N,); None: all.
@@ -81,21 +81,21 @@ def in_modalities(
     """
     names = {wanted} if isinstance(wanted, str) else set(wanted)
     there: set[str] = set()
-    found: list[IntArray | None] = []
+    matches: list[IntArray | None] = []
     for number, (rows, modality, count) in enumerate(zip(kept, given, counts, strict=True)):
         if isinstance(modality, str):
             there.add(modality)
-            found.append(rows if modality in names else np.empty(0, np.int64))
+            matches.append(rows if modality in names else np.empty(0, np.int64))
             continue
         each_C = np.asarray(modality)
         if each_C.shape != (count,):
             raise InputError(f"shard {number} has {count} rows and {len(modality)} modalities")
         there.update(np.unique(each_C).tolist())
         match = np.flatnonzero(np.isin(each_C, sorted(names)))
-        found.append(match if rows is None else np.intersect1d(rows, match))
+        matches.append(match if rows is None else np.intersect1d(rows, match))
     for name in sorted(names - there):
         raise InputError(
             f"no candidate has the modality {name!r}{nearest(name, tuple(there))}; "
             f"there are {', '.join(map(repr, sorted(there)))}"
         )
-    return found
+    return matches

@@ -44,10 +44,10 @@ def memory_bytes(memory: int | str) -> int:
     """
     if isinstance(memory, int):
         return memory
-    found = _TEXT.fullmatch(memory)
-    if found is None:
+    match = _TEXT.fullmatch(memory)
+    if match is None:
         raise ConfigError(f"memory {memory!r} is no size; wanted one such as 1GB or 512MiB")
-    return int(float(found[1]) * _UNITS[(found[2] or "").lower()])
+    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
 def plan(memory: int, queries: int, width: int, k: int, itemsize: int) -> Plan:

@@ -36,10 +36,12 @@ def cut(rows_ND: Array, width: int) -> Array:
     >>> cut(np.asarray([[3.0, 4.0, 12.0]]) / 13, 2)
     array([[0.6, 0.8]])
     """
-    found = int(rows_ND.shape[1])
-    if not 1 <= width <= found:
-        raise InputError(f"rows of {found} numbers cannot be cut to {width}; wanted 1 to {found}")
-    return rows_ND if width == found else l2_normalize(rows_ND[:, :width])
+    full_width = int(rows_ND.shape[1])
+    if not 1 <= width <= full_width:
+        raise InputError(
+            f"rows of {full_width} numbers cannot be cut to {width}; wanted 1 to {full_width}"
+        )
+    return rows_ND if width == full_width else l2_normalize(rows_ND[:, :width])
 
 
 def int8_ranges(rows_ND: Array) -> Array:
@@ -81,6 +83,8 @@ def quantise_int8(rows_ND: Array, ranges_2D: Array) -> Array:
 
     Inside of the range each number comes back (`from_int8`) within step / 2, so that the score of a
     query q moves by at most sum_d |q_d| step_d / 2 <= |q| |step| / 2, up to rounding in float32.
+    The bound is derived here: rounding moves a number by at most half a step, and the second
+    inequality is that of Cauchy and Schwarz.
 
     Args:
         rows_ND: candidates, (N, D), real floating.

@@ -57,7 +57,9 @@ class InnerProducts:
         return len(self._candidates_CD)
 
     def of(self, part: slice, pairs_P2: IntArray, left_out: IntArray | BoolArray) -> PairsAndChunks:
-        """The scores; see `Scores.of`, and for `pairs_P2`, (P, 2), and `left_out`, (Q, C), too.
+        """The scores of a slice of the queries, in float64; the caller may overwrite them.
+
+        The arguments, such as `pairs_P2`, (P, 2), and `left_out`, (Q, C), are those of `Scores.of`.
 
         Raises:
             InputError: queries and candidates have different widths.

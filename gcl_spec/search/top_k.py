@@ -79,8 +79,8 @@ def top_k(
         BackendLoadError: the backend cannot be loaded, or makes no products.
 
     >>> import numpy as np
-    >>> found = top_k(np.eye(2), np.asarray([[0.0, 1.0], [2.0, 0.0], [2.0, 1.0]]), 1)
-    >>> found.ids_QK.tolist(), found.scores_QK.tolist(), found.cut_Q.tolist()
+    >>> top = top_k(np.eye(2), np.asarray([[0.0, 1.0], [2.0, 0.0], [2.0, 1.0]]), 1)
+    >>> top.ids_QK.tolist(), top.scores_QK.tolist(), top.cut_Q.tolist()
     ([[1], [0]], [[2.0], [1.0]], [1, 1])
     """
     parts = kept_parts(candidates, ids, modalities)
@@ -93,14 +93,14 @@ def top_k(
     if rows is not None:
         sizes = sizes._replace(rows=max(1, min(rows, sizes.rows)))
     by = multiplier(backend) if isinstance(backend, str) else backend
-    found = _all_tied(parts, len(queries_QD), k)
+    top = _all_tied(parts, len(queries_QD), k)
     blocks = list(query_blocks(queries_QD if some_Q.all() else queries_QD[some_Q], sizes.block))
     best = _search(parts, blocks, k, sizes, by, device)
     if best:
-        found.ids_QK[some_Q] = np.concatenate([x.ids_QK for x in best])
-        found.scores_QK[some_Q] = np.concatenate([x.scores_QK for x in best])
-        found.cut_Q[some_Q] = np.concatenate([x.cut_Q for x in best])
-    return found
+        top.ids_QK[some_Q] = np.concatenate([x.ids_QK for x in best])
+        top.scores_QK[some_Q] = np.concatenate([x.scores_QK for x in best])
+        top.cut_Q[some_Q] = np.concatenate([x.cut_Q for x in best])
+    return top
 
 
 def _all_tied(parts: Sequence[Part], queries: int, k: int) -> TopK:

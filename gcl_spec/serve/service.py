@@ -18,13 +18,13 @@ from gcl_spec.serve.answers import About, Found, Points, Shown
 __all__ = ["MOST_BYTES", "MOST_HITS", "SIDES", "Service"]
 
 MOST_BYTES = 25 * 2**20
-"""The largest request: photographs of telephones have some 10 MB."""
+"""The largest request in bytes: photographs of telephones have some 10 MB."""
 MOST_HITS = 200
 MOST_POINTS = 5000
 SIDES = (320, 1280)
-"""The pictures that are shown, by their longer side in pixels."""
+"""The sizes in which pictures are shown: their longer side in pixels."""
 _KEPT = 2048
-"""Small pictures that stay in memory; of 320 pixels they have some 15 kB each."""
+"""How many small pictures stay in memory; one of 320 pixels has some 15 kB."""
 
 
 class Service:
@@ -145,7 +145,7 @@ class Service:
         return Points(shown, x, y, shares)
 
     def _shrunk(self, id: str, digest: str, side: int) -> bytes:
-        """The picture of an item; `digest` makes one of a replaced item another one."""
+        """The small picture of an item; a replaced item has another `digest`, and is made anew."""
         with self._reading:
             data = self._index.picture(id)
         return shrunk(data, side=side, where=f"the picture of {brief(id)}")

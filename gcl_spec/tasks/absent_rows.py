@@ -90,8 +90,8 @@ def _reduced(
     """The task with these queries and candidates, of which `absent` ids are no more."""
     ids = {item.id for item in queries}
 
-    def sets(found: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-        return {query: some.difference(absent) for query, some in found.items() if query in ids}
+    def sets(by_query: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        return {query: some.difference(absent) for query, some in by_query.items() if query in ids}
 
     qrels = sets(task.qrels)
     failed = {q for q, some in qrels.items() if not some and not task.elsewhere.get(q)}

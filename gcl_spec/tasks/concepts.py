@@ -71,7 +71,7 @@ def concepts_of_tasks(tasks: Sequence[Task], modalities: Sequence[str]) -> tuple
     )
     asked = [pair for task in tasks for pair in answers(task)]
     keys = [_plain(content) for content in documents]
-    keys += [(_plain(query.content), *_plain(found.content)) for query, found in asked]
+    keys += [(_plain(query.content), *_plain(answer.content)) for query, answer in asked]
     labels = linked_ids(keys).tolist()
     queries: dict[int, dict[Hashable, Item]] = {}
     for label, (query, _) in zip(labels[len(documents) :], asked, strict=True):

@@ -77,11 +77,11 @@ def _inner_tasks(root: Root, folder: str) -> Iterator[str]:
     """A note where there are tasks in folders below a task, because these are not read."""
     inner = [_join(folder, name) for name in root.folders(folder)]
     inner += [f"{name}/{task}" for name in inner for task in root.folders(name)]
-    found = [name for name in inner if root.exists(f"{name}/queries.jsonl")]
-    if found:
+    tasks = [name for name in inner if root.exists(f"{name}/queries.jsonl")]
+    if tasks:
         yield (
             f"{root.name}: there is a task in {folder or 'it'}, and those below are not read: "
-            f"{listed(map(shown, found))}"
+            f"{listed(map(shown, tasks))}"
         )
 
 
@@ -113,13 +113,15 @@ def _judgements(
         lines.append(line)
     grades = grades_of(lines)
     qrels = {query: relevant(grades.get(query, {})) for query in queries}
-    lonely = [query for query, found in qrels.items() if not found]
+    lonely = [query for query, ids in qrels.items() if not ids]
     if lonely:
         raise DataError(
             f"{root.name}: {path}: no relevant candidate for {len(lonely)} queries, such as "
             f"{lonely[0]!r}; add them or remove the queries"
         )
-    return qrels, {query: found for query, found in grades.items() if {*found.values()} != {1.0}}
+    return qrels, {
+        query: of_query for query, of_query in grades.items() if {*of_query.values()} != {1.0}
+    }
 
 
 def _like(part: str, known: dict[str, Item]) -> str:

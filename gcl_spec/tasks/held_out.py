@@ -41,7 +41,7 @@ def hold_out(
 
 
 def held_rows(source: VectorSource, share: float) -> BoolArray:
-    """Which of the S samples are held out, (S,); see `hold_out`.
+    """The mask of the samples that are held out (`hold_out`), shape (S,) for S samples.
 
     Args:
         source: the vectors.
@@ -66,9 +66,9 @@ def _tasks(source: VectorSource, rows: list[int], modalities: Sequence[str]) -> 
     parts = {row: _parts(every, row) for row in rows}
     tasks = []
     for target, query in product(modalities, modalities):
-        asked, found = name_parts(query), name_parts(target)
-        whole = [row for row in rows if parts[row] >= {*asked, *found}]
-        if {*asked}.isdisjoint(found) and len(whole) > 1:
+        asked, sought = name_parts(query), name_parts(target)
+        whole = [row for row in rows if parts[row] >= {*asked, *sought}]
+        if {*asked}.isdisjoint(sought) and len(whole) > 1:
             name = f"{_short(query, modalities)}2{_short(target, modalities)}"
             tasks.append(_task(source, name, whole, query, target))
     if not tasks:

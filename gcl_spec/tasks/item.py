@@ -18,7 +18,7 @@ class Item:
 
     id: str
     content: tuple[tuple[str, str], ...]
-    """Pairs of a given modality that it has and its text or reference, by name."""
+    """The given modalities that the item has, each with its text or reference, ordered by name."""
 
     def __init__(
         self, id: str, image: str | None = None, text: str | None = None, **others: str | None

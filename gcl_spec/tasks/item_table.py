@@ -81,7 +81,7 @@ class ItemStore:
 
     def place(self, row: int) -> str:
         """The place of a row, as it was given."""
-        number = bisect_right(self._files, row, key=lambda found: found[0]) - 1
+        number = bisect_right(self._files, row, key=lambda file: file[0]) - 1
         return f"{self._files[number][1]}{self._lines[row]}"
 
     def holds(self, row: int, id: str, parts: Mapping[str, str | None]) -> bool:
@@ -155,7 +155,7 @@ class ItemTable(Sequence[Item]):
             return NotImplemented
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]  # it is a sequence, as a list is
+    __hash__ = None  # type: ignore[assignment]  # as a list has none
 
     def __repr__(self) -> str:
         return f"<{len(self)} items>"
@@ -219,7 +219,7 @@ class ItemTable(Sequence[Item]):
 
     @cached_property
     def _index(self) -> tuple[npt.NDArray[np.uint64], IntArray]:
-        """The hashes of ids in ascending order, (N,), and whose they are, (N,)."""
+        """The hashes of ids in ascending order, (N,), and the number of each one's item, (N,)."""
         hashes_N = self.store.hashes()[self.rows_N]
         order_N = np.argsort(hashes_N, kind="stable")
         return hashes_N[order_N], order_N.astype(np.int32)
@@ -227,12 +227,12 @@ class ItemTable(Sequence[Item]):
 
 def joined(tables: Iterable[ItemTable]) -> ItemTable | None:
     """All rows of tables of one store, each row once; None where they are of several stores."""
-    found = list(tables)
-    if not found or any(table.store is not found[0].store for table in found):
+    all_tables = list(tables)
+    if not all_tables or any(table.store is not all_tables[0].store for table in all_tables):
         return None
-    rows = np.concatenate([table.rows_N for table in found])
+    rows = np.concatenate([table.rows_N for table in all_tables])
     _, first = np.unique(rows, return_index=True)
-    return ItemTable(found[0].store, rows[np.sort(first)])
+    return ItemTable(all_tables[0].store, rows[np.sort(first)])
 
 
 def _hash(id: str) -> int:

@@ -82,11 +82,11 @@ def _task(
 ) -> Task:
     right = {item.id: relevant(grades.get(item.id, {})) for item in asked}
     here = {
-        query: frozenset(id for id in found if pool.find(id) is not None)
-        for query, found in right.items()
+        query: frozenset(id for id in ids if pool.find(id) is not None)
+        for query, ids in right.items()
     }
-    away = {query: found - here[query] for query, found in right.items()}
-    unjudged = frozenset(query for query, found in right.items() if not found)
+    away = {query: ids - here[query] for query, ids in right.items()}
+    unjudged = frozenset(query for query, ids in right.items() if not ids)
     return Task(
         name,
         tuple(asked),
@@ -94,8 +94,10 @@ def _task(
         here,
         tuple(_notes(name, unjudged, lost)),
         metrics=metrics,
-        grades={query: found for query, found in grades.items() if {*found.values()} != {1.0}},
-        elsewhere={query: found for query, found in away.items() if found},
+        grades={
+            query: of_query for query, of_query in grades.items() if {*of_query.values()} != {1.0}
+        },
+        elsewhere={query: ids for query, ids in away.items() if ids},
         unjudged=unjudged,
     )
 

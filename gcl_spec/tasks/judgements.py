@@ -115,10 +115,10 @@ def _grade(parts: list[str]) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        found = float(text)
+        number = float(text)
     except ValueError:
         return None
-    return found if abs(found) < float("inf") else None
+    return number if abs(number) < float("inf") else None
 
 
 def _wanted(layouts: tuple[int, ...], count: int) -> str:

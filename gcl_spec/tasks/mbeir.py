@@ -123,18 +123,18 @@ class _Files:
         names = [name]
         if self.split == "train" and "_task" not in name:
             names = [known for known in SETS if known.startswith(f"{name}_task")]
-        found = []
+        paths = []
         for one in names:
             stem = f"{self.base}cand_pool/local/mbeir_{one}"
             # MSCOCO has a pool for each split, others one for all.
             tries = (f"{stem}_{self.split}_cand_pool.jsonl", f"{stem}_cand_pool.jsonl")
-            found += [path for path in tries if self._root.exists(path)][:1]
-        if not found:
+            paths += [path for path in tries if self._root.exists(path)][:1]
+        if not paths:
             raise DataError(
                 f"{self._root.name}: no pool of candidates for {name}, cand_pool/local/mbeir_{name}"
                 "_cand_pool.jsonl; fetch the folder cand_pool of M-BEIR too"
             )
-        return found
+        return paths
 
 
 def _local(
@@ -152,7 +152,7 @@ def _local(
             id, _, parts = _candidate(files, place, record)
             following = numbers[-1] + 1 if numbers else 0
             if following < len(union) and union.holds(following, id, parts):
-                numbers.append(following)  # as it is where one file is made of the others
+                numbers.append(following)  # so it is in a union file of joined pools
             else:
                 numbers.append(_number(union, place, id, parts))
     return ItemTable(store, union.rows_N[np.asarray(numbers, np.int64)])

@@ -75,7 +75,7 @@ def with_hashed_ids(tasks: Sequence[Task]) -> tuple[Task, ...]:
             stores[key] = items.store.renamed(lambda name: str(number(name)))
         return ItemTable(stores[key], items.rows_N)
 
-    def found(ids: Iterable[str]) -> frozenset[str]:
+    def hashed(ids: Iterable[str]) -> frozenset[str]:
         return frozenset(str(candidate_number(name)) for name in ids)
 
     return tuple(
@@ -83,10 +83,10 @@ def with_hashed_ids(tasks: Sequence[Task]) -> tuple[Task, ...]:
             task.name,
             table(task.queries, query_number),
             table(task.candidates, candidate_number),
-            {str(query_number(query)): found(ids) for query, ids in task.qrels.items()},
+            {str(query_number(query)): hashed(ids) for query, ids in task.qrels.items()},
             task.notes,
             metrics=task.metrics,
-            elsewhere={str(query_number(q)): found(ids) for q, ids in task.elsewhere.items()},
+            elsewhere={str(query_number(q)): hashed(ids) for q, ids in task.elsewhere.items()},
             union=None if task.union is None else table(task.union, candidate_number),
         )
         for task in tasks

@@ -66,8 +66,8 @@ class QuerySet:
         if self._prompts is None:
             text = formatted(text)
         else:
-            found = self._modality_sought(place, record, dataset)
-            prompt = self._prompts.prompt(modality, found, dataset, place, self._prompt)
+            sought = self._modality_sought(place, record, dataset)
+            prompt = self._prompts.prompt(modality, sought, dataset, place, self._prompt)
             text = with_instruction(prompt, text)
         if not text and not image:
             raise DataError(f"{place}: query {id!r} has neither query_txt nor query_img_path")
@@ -114,7 +114,7 @@ class QuerySet:
                 f"{unknown[0]} is in no pool, and so are {len(unknown) - 1} more; fetch pools and "
                 "qrels of one version, or read with strict=False to count them as never found"
             )
-        lonely = [id for id, found in own.items() if not found and id not in other]
+        lonely = [id for id, candidates in own.items() if not candidates and id not in other]
         if lonely:
             raise DataError(
                 f"{self._root.name}: {path}: no relevant candidate for {len(lonely)} queries, such "
@@ -124,10 +124,10 @@ class QuerySet:
             self.name,
             self._queries,
             self._pool,
-            {id: frozenset(found) for id, found in own.items()},
+            {id: frozenset(candidates) for id, candidates in own.items()},
             tuple(self._notes(own, other, unknown)),
             metrics=_metrics(self.name),
-            elsewhere={id: frozenset(found) for id, found in other.items()},
+            elsewhere={id: frozenset(candidates) for id, candidates in other.items()},
             union=union,
         )
 

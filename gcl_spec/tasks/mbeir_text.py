@@ -127,11 +127,11 @@ class Instructions:
                 )
             self._prompts[cells[0].strip(), cells[1].strip(), int(cells[3])] = prompts
 
-    def prompt(self, asked: str, found: str, dataset: int, place: str, number: int = 0) -> str:
+    def prompt(self, asked: str, sought: str, dataset: int, place: str, number: int = 0) -> str:
         """The prompt of a search.
 
         Args:
-            asked, found: the modalities of query and candidate, as M-BEIR spells them.
+            asked, sought: the modalities of query and candidate, as M-BEIR spells them.
             dataset: the number of the data set.
             place: where the query stands, for errors.
             number: which of the prompts, from 0; after the last comes the first again.
@@ -139,10 +139,10 @@ class Instructions:
         Raises:
             DataError: there is none.
         """
-        prompts = self._prompts.get((asked, found, dataset))
+        prompts = self._prompts.get((asked, sought, dataset))
         if prompts is None:
             raise DataError(
-                f"{place}: no instruction for {asked} -> {found} of data set {dataset} in "
+                f"{place}: no instruction for {asked} -> {sought} of data set {dataset} in "
                 f"{self._file}; add a line, or read without instructions"
             )
         return prompts[number % len(prompts)]

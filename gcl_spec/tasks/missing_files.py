@@ -118,7 +118,7 @@ def check_files(files: Files, tasks: Sequence[Task]) -> None:
 
 def _named(tasks: Sequence[Task]) -> Iterator[tuple[str, Callable[[], str]]]:
     """The path of every file, as often as it is named, and a function that gives its place."""
-    unions = {id(task.union): task.union for task in tasks}  # tasks may have one and the same
+    unions = {id(task.union): task.union for task in tasks}  # tasks may share one union
     for task in tasks:
         for items in (task.queries, task.candidates, unions.pop(id(task.union), None)):
             for number, item in enumerate(items or ()):

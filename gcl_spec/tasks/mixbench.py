@@ -58,15 +58,15 @@ def read(
         DataError: a file is missing or malformed.
     """
     bases = {name: _base(root, name) for name in names or SETS}
-    found = {name: base for name, base in bases.items() if base is not None}
-    missing = [name for name in bases if name not in found]
-    if not found or (names and missing):
+    folders = {name: base for name, base in bases.items() if base is not None}
+    missing = [name for name in bases if name not in folders]
+    if not folders or (names and missing):
         raise DataError(
             f"{root.name}: no MixBench here, since there is no {missing[0]}/queries.jsonl or "
             ".parquet; name the folder that holds the subsets"
         )
     return tuple(
-        _task(root, base, name, corpus, text_queries, strict) for name, base in found.items()
+        _task(root, base, name, corpus, text_queries, strict) for name, base in folders.items()
     )
 
 
@@ -142,15 +142,15 @@ class _Entry(NamedTuple):
 def _entries(root: Root, folder: str, file: str, key: str) -> dict[str, _Entry]:
     """The entries of a file of either year, by id; a missing part is null or ""."""
     parquet = root.exists(f"{folder}/{file}.parquet")
-    found: dict[str, _Entry] = {}
+    entries: dict[str, _Entry] = {}
     for entry in (_of_parquet if parquet else _of_jsonl)(root, folder, file, key):
-        known = found.setdefault(entry.id, entry)
+        known = entries.setdefault(entry.id, entry)
         if known[1:] != entry[1:]:
             raise DataError(
                 f"{entry.place}: {entry.id!r} stands at {known.place} too, with another content; "
                 "rename or remove one of the two"
             )
-    return found
+    return entries
 
 
 def _of_jsonl(root: Root, folder: str, file: str, key: str) -> Iterator[_Entry]:

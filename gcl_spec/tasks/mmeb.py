@@ -51,16 +51,16 @@ def read(root: Root, names: Sequence[str] = (), *, as_published: bool = False) -
     Raises:
         DataError: a file is missing or malformed.
     """
-    found = {name: _files(root, name) for name in names or SETS}
-    if not any(found.values()):
+    files = {name: _files(root, name) for name in names or SETS}
+    if not any(files.values()):
         raise DataError(
-            f"{root.name}: no MMEB here, since there is no {next(iter(found))}/test-00000-of-00001"
+            f"{root.name}: no MMEB here, since there is no {next(iter(files))}/test-00000-of-00001"
             ".parquet; name the folder that holds the sets"
         )
-    missing = [name for name, paths in found.items() if not paths]
+    missing = [name for name, paths in files.items() if not paths]
     if names and missing:
         raise DataError(f"{root.name}: no test file of {', '.join(missing)}; fetch it")
-    return tuple(_task(root, name, paths, as_published) for name, paths in found.items() if paths)
+    return tuple(_task(root, name, paths, as_published) for name, paths in files.items() if paths)
 
 
 def _files(root: Root, name: str) -> list[str]:
@@ -108,9 +108,9 @@ def _pairs(place: str, texts: Any, images: Any) -> Iterator[tuple[str, str]]:
             'of each for every candidate, "" for none'
         )
     for number, pair in enumerate(zip(texts, images, strict=True)):
-        found = (pair[0] or "", pair[1] or "")
-        _check(place, found, f"candidate {number}")
-        yield found
+        candidate = (pair[0] or "", pair[1] or "")
+        _check(place, candidate, f"candidate {number}")
+        yield candidate
 
 
 def _check(place: str, pair: tuple[str, str], what: str) -> None:

@@ -41,8 +41,8 @@ def shards(root: Root, stems: Sequence[str]) -> list[str]:
                 )
             return paths
         converted = (f"{stem}/{n:04d}.parquet" for n in count())
-        if found := list(takewhile(root.exists, converted)):
-            return found
+        if existing_paths := list(takewhile(root.exists, converted)):
+            return existing_paths
     return []
 
 

@@ -40,9 +40,9 @@ class Task:
     candidates: Sequence[Item]
     qrels: Mapping[str, frozenset[str]]
     notes: tuple[str, ...] = field(default=(), compare=False)
-    """Texts on what its files hold that is not used."""
+    """Notes for the user on what the task's files hold that is not used."""
     metrics: tuple[str, ...] = ()
-    """Those of its benchmark's tables, such as "hit@5"."""
+    """The metrics of its benchmark's tables, such as "hit@5"."""
     grades: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By query, the grades of all judged candidates, where not every one is 1."""
     elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -67,9 +67,9 @@ class Task:
         if self.qrels.keys() != {item.id for item in self.queries}:
             raise DataError(f"task {self.name}: qrels must have each query once, and no others")
         known = known_ids(self.candidates)
-        for query, found in self.qrels.items():
-            nothing = not found and not self.elsewhere.get(query) and query not in self.unjudged
-            if nothing or not all(map(known, found)):
+        for query, ids in self.qrels.items():
+            nothing = not ids and not self.elsewhere.get(query) and query not in self.unjudged
+            if nothing or not all(map(known, ids)):
                 raise DataError(
                     f"task {self.name}: query {query!r} needs relevant candidates, all of them "
                     "among the task's"
@@ -78,10 +78,10 @@ class Task:
     @property
     def kind(self) -> str:
         """The kind of search, such as "text->image"; `MIXED` where a side has several ones."""
-        asked, found = modalities_of(self.queries), modalities_of(self.candidates)
-        if len(asked) > 1 or len(found) > 1:
+        asked, sought = modalities_of(self.queries), modalities_of(self.candidates)
+        if len(asked) > 1 or len(sought) > 1:
             return MIXED
-        return f"{next(iter(asked))}->{next(iter(found))}"
+        return f"{next(iter(asked))}->{next(iter(sought))}"
 
 
 def modalities_of(items: Sequence[Item]) -> set[str]:
@@ -138,8 +138,8 @@ def answers(task: Task) -> Iterator[tuple[Item, Item]]:
     """Each query with each relevant candidate of its own pool, in the order of their ids."""
     by_id = {item.id: item for item in task.candidates}
     for query in task.queries:
-        for found in sorted(task.qrels[query.id]):
-            yield query, by_id[found]
+        for name in sorted(task.qrels[query.id]):
+            yield query, by_id[name]
 
 
 def known_ids(items: Sequence[Item]) -> Callable[[str], bool]:
@@ -151,9 +151,9 @@ def known_ids(items: Sequence[Item]) -> Callable[[str], bool]:
 
 def numbers_of(items: Sequence[Item], ids: Collection[str]) -> dict[str, int]:
     """The number among the items of each id that one of them has."""
-    if isinstance(items, ItemTable):  # of millions only those few are looked for
-        found = ((id, items.find(id)) for id in ids)
-        return {id: number for id, number in found if number is not None}
+    if isinstance(items, ItemTable):  # it may have millions: only these few are looked up
+        pairs = ((id, items.find(id)) for id in ids)
+        return {id: number for id, number in pairs if number is not None}
     return {item.id: number for number, item in enumerate(items) if item.id in ids}
 
 
@@ -194,12 +194,12 @@ def one_content_an_id(tasks: Sequence[Task]) -> tuple[Task, ...]:
     """
     stores = {id(getattr(task.candidates, "store", task)) for task in tasks}
     if len(stores) == 1 or any(task.union is not None for task in tasks):
-        return tuple(tasks)  # their reader has made sure of it
+        return tuple(tasks)  # their reader has made sure that no ids clash
     contents: dict[str, dict[Item, str]] = {}
     for task in tasks:
         for item in task.candidates:
             contents.setdefault(item.id, {}).setdefault(item, task.name)
-    clashing = {name for name, found in contents.items() if len(found) > 1}
+    clashing = {name for name, versions in contents.items() if len(versions) > 1}
 
     def renamed(task: Task) -> Task:
         names = {
@@ -215,11 +215,11 @@ def one_content_an_id(tasks: Sequence[Task]) -> tuple[Task, ...]:
 def _renamed(task: Task, names: Mapping[str, str]) -> Task:
     """A task whose candidates have other ids, by their old ones."""
 
-    def new(found: Iterable[str]) -> list[str]:
-        return [names.get(name, name) for name in found]
+    def new(ids: Iterable[str]) -> list[str]:
+        return [names.get(name, name) for name in ids]
 
-    def sets(found: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-        return {query: frozenset(new(some)) for query, some in found.items()}
+    def sets(by_query: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+        return {query: frozenset(new(some)) for query, some in by_query.items()}
 
     return replace(
         task,

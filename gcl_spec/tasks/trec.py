@@ -34,7 +34,7 @@ def read_run(root: Root, path: str) -> Run:
         DataError: a line is none of a run, a candidate stands twice for a query, a score is not
             finite, or scores rise with the rank.
     """
-    found: dict[str, dict[str, float]] = {}
+    run: dict[str, dict[str, float]] = {}
     best: dict[str, list[tuple[int, float]]] = {}
     for number, line in enumerate(read_text(root, path).splitlines(), 1):
         if not line.strip():
@@ -42,16 +42,16 @@ def read_run(root: Root, path: str) -> Run:
         place = f"{root.name}: {path}:{number}"
         query, candidate, rank, score = _parts(place, line)
         if candidate == _PADDING:
-            found.setdefault(query, {})
+            run.setdefault(query, {})
             continue
-        own = found.setdefault(query, {})
+        own = run.setdefault(query, {})
         if candidate in own:
             raise DataError(
                 f"{place}: candidate {candidate!r} stands twice for query {query!r}; remove one"
             )
         own[candidate] = score
         best.setdefault(query, []).append((rank, score))
-    if not found:
+    if not run:
         raise DataError(f"{root.name}: {path} is empty; wanted lines `query Q0 id rank score tag`")
     for query, ranked in best.items():
         ranked.sort(key=lambda line: line[0])
@@ -62,7 +62,7 @@ def read_run(root: Root, path: str) -> Run:
                 f"{ranked[0][0]} and {ranked[-1][1]:g} at rank {ranked[-1][0]}; scores must fall: "
                 "negate distances"
             )
-    return found
+    return run
 
 
 def read_qrels(root: Root, path: str) -> dict[str, dict[str, float]]:
@@ -75,10 +75,10 @@ def read_qrels(root: Root, path: str) -> dict[str, dict[str, float]]:
     Raises:
         DataError: the file is malformed, or holds no judgement.
     """
-    found = grades_of(read_judgements(root, path, (2, 3, 4, 5), lambda _: False))
-    if not found:
+    grades = grades_of(read_judgements(root, path, (2, 3, 4, 5), lambda _: False))
+    if not grades:
         raise DataError(f"{root.name}: {path} holds no judgement; wanted lines `query 0 id grade`")
-    return found
+    return grades
 
 
 def check_ids(tasks: Iterable[Task]) -> None:
@@ -97,15 +97,15 @@ def check_ids(tasks: Iterable[Task]) -> None:
                     )
 
 
-def run_lines(query: str, found: Sequence[tuple[str, float]], tag: str) -> Iterator[str]:
+def run_lines(query: str, scored: Sequence[tuple[str, float]], tag: str) -> Iterator[str]:
     """The lines of a query, best first.
 
     Args:
         query: its id.
-        found: ids and scores of candidates, best first.
+        scored: ids and scores of candidates, best first.
         tag: what names the run.
     """
-    for rank, (candidate, score) in enumerate(found, 1):
+    for rank, (candidate, score) in enumerate(scored, 1):
         yield f"{query} Q0 {candidate} {rank} {score:.6f} {tag}\n"
 
 

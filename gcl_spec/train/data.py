@@ -194,11 +194,11 @@ class TrainingData:
                 reporter.say(
                     f"note: {root.name} has no tasks/; evaluated on the starter set's{more}"
                 )
-            found = read_tasks(self.test_root, config.eval.tasks)
-            self.tests = self._answerable(found, reporter)
+            tasks = read_tasks(self.test_root, config.eval.tasks)
+            self.tests = self._answerable(tasks, reporter)
         if evaluates and config.train.eval_every:
-            found = read_tasks(self.test_root, "val_tasks")
-            self._validations = self._answerable(found, reporter)
+            tasks = read_tasks(self.test_root, "val_tasks")
+            self._validations = self._answerable(tasks, reporter)
 
     def _answerable(self, tasks: Sequence[Task], reporter: Reporter) -> tuple[Task, ...]:
         """The tasks whose items the model gives embeddings of; the reporter hears of the others."""

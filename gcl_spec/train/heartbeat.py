@@ -116,16 +116,16 @@ class _Peer:
     def lines(self) -> list[str] | None:
         """The lines that it has said since the last call; None at its end."""
         try:
-            found = self.connection.recv(4096)
+            content = self.connection.recv(4096)
         except BlockingIOError:
             return []
         except OSError:
             return None
         self.heard = time.monotonic()
-        *lines, self._text = (self._text + found).split(b"\n")
+        *lines, self._text = (self._text + content).split(b"\n")
         if len(self._text) > _LONGEST:  # this is a stranger, of whom nothing is kept
             return None
-        return [line.decode(errors="replace") for line in lines] if found else None
+        return [line.decode(errors="replace") for line in lines] if content else None
 
     def say(self, line: str) -> None:
         """Send a line; what the peer's buffer does not take, because it hangs, is lost."""
@@ -173,9 +173,9 @@ class _Watch:
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
-            for found in (self._listener, self._woken, *(p.connection for p in self._peers)):
-                if found is not None:
-                    selector.register(found, selectors.EVENT_READ)
+            for source in (self._listener, self._woken, *(p.connection for p in self._peers)):
+                if source is not None:
+                    selector.register(source, selectors.EVENT_READ)
             turn = time.monotonic()
             while not self._said and not self._reason:
                 ready: set[object] = {key.fileobj for key, _ in selector.select(self._beat)}
@@ -200,12 +200,12 @@ class _Watch:
 
     def _accepted(self) -> list[_Peer]:
         """The processes, or strangers, that have connected since; they are peers from now on."""
-        found: list[_Peer] = []
+        peers: list[_Peer] = []
         with suppress(OSError):  # this says that there is no further one
             while self._listener is not None:
-                found.append(_Peer(self._listener.accept()[0], None))
-        self._peers += found
-        return found
+                peers.append(_Peer(self._listener.accept()[0], None))
+        self._peers += peers
+        return peers
 
     def _hear(self, selector: selectors.BaseSelector, peer: _Peer) -> None:
         lines = peer.lines()
@@ -249,11 +249,11 @@ class _Watch:
                 with suppress(OSError, ValueError, AttributeError):
                     print(f"error: {_message(self._world, self._reason)}", file=sys.stderr)
                 _end()
-        for found in (
+        for connection in (
             self._listener,
             self._wake,
             self._woken,
             *(p.connection for p in self._peers),
         ):
-            if found is not None:
-                found.close()
+            if connection is not None:
+                connection.close()

@@ -23,7 +23,7 @@ _PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
 
 
 class Logger(Protocol):
-    """What takes the numbers of a step."""
+    """A logger, which takes the numbers of each step."""
 
     def log(self, values: Mapping[str, float], /, *, step: int) -> None:
         """Write finite numbers by name."""

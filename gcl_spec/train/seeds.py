@@ -45,11 +45,11 @@ def plan_seeds(
         raise ConfigError("--seeds N trains with the seeds 0 to N - 1; leave train.seed out")
     if manifest.stored(out, "config.toml") is not None:
         raise ConfigError(f"{out} is a run itself; choose another --out for runs of several seeds")
-    found = []
+    runs = []
     for seed in range(count):
         own = replace(config, train=replace(config.train, seed=seed))
-        found.append(planned(seed_folder(out, seed), own, allow_unverified=allow_unverified))
-    return found
+        runs.append(planned(seed_folder(out, seed), own, allow_unverified=allow_unverified))
+    return runs
 
 
 def planned(path: Path, config: Config, *, allow_unverified: bool = False) -> SeedRun:

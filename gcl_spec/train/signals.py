@@ -76,8 +76,8 @@ def _handled(
     """Set a handler within this block, and give the signals that were not ignored."""
     before = {}
     if threading.current_thread() is threading.main_thread():
-        found = {number: signal.getsignal(number) for number in numbers}
-        before = {n: old for n, old in found.items() if old not in (signal.SIG_IGN, None)}
+        handlers = {number: signal.getsignal(number) for number in numbers}
+        before = {n: old for n, old in handlers.items() if old not in (signal.SIG_IGN, None)}
     try:
         for number in before:
             signal.signal(number, handler)

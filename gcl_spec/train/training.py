@@ -27,7 +27,8 @@ from gcl_spec.evaluate.projection import Projection, project
 from gcl_spec.progress import Quiet, Reporter, warnings_to
 from gcl_spec.registry import choose_device
 from gcl_spec.report.html import render
-from gcl_spec.run import checkpoint, run_id
+from gcl_spec.run import run_id
+from gcl_spec.run.checkpoint import Found, latest
 from gcl_spec.run.folder import RunFolder
 from gcl_spec.run.newest import missed
 from gcl_spec.run.weights import weights_of
@@ -157,6 +158,17 @@ def _create(
     return _Opened(config, trainer, world, data, folder, reporter, int(first["step"]), {})
 
 
+def _newest_of(old: RunFolder) -> Found:
+    """The checkpoint to go on from, of a run whose files for the end can be read, too."""
+    checkpoint = latest(old.checkpoints, allow_unverified=old.allow_unverified)
+    run_id.check_whose(checkpoint, old.path, allow_unverified=old.allow_unverified)
+    # These are needed at the end only, but then a whole training would be lost.
+    old.report("before")
+    old.examples()
+    old.projection()
+    return checkpoint
+
+
 def _reopen(
     old: RunFolder,
     given: Config | None,
@@ -171,39 +183,31 @@ def _reopen(
     config = own if given is None else resolved(given)
     changed = changes(out, own, config)
     check_installed(config.train.loggers)
-    found = checkpoint.latest(old.checkpoints, allow_unverified=old.allow_unverified)
-    run_id.check_whose(found, out, allow_unverified=old.allow_unverified)
-    # These are needed at the end only, but then a whole training would be lost.
-    old.report("before")
-    old.examples()
-    old.projection()
-    trainer = backend.trainer(config, device=device, state=found.state)
+    checkpoint = _newest_of(old)
+    trainer = backend.trainer(config, device=device, state=checkpoint.state)
     world = trainer.world
     stack.enter_context(watched(world, config.train.timeout))
     reporter = reporter if world.rank == 0 else Quiet()
-    gone = missed(found, out, allow_unverified=old.allow_unverified)
+    gone = missed(checkpoint, out, allow_unverified=old.allow_unverified)
     for warning in (*unverified, *([gone] if gone else []), *model_warnings(config)):
         reporter.say(f"warning: {warning}")
-    for warning in found.warnings:
-        reporter.say(f"warning: {warning}; going on from {found.path.name}")
+    for warning in checkpoint.warnings:
+        reporter.say(f"warning: {warning}; going on from {checkpoint.path.name}")
     folder = replace(old, rank=world.rank)
     world.barrier()  # all have read by now, before the first one changes anything
-
-    def lock() -> None:
-        stack.enter_context(locked(out))
-
-    on_first(world, lock, "lock the run folder")
+    on_first(world, lambda: stack.enter_context(locked(out)), "lock the run folder")
     data = open_data(config, trainer, world, reporter, known=out / _DATA)
 
     def reopen() -> None:
         for number in folder.damaged_metrics():
             reporter.say(f"warning: {out / 'metrics.jsonl'}: line {number} is damaged, left out")
-        folder.reopen(found, config)
+        folder.reopen(checkpoint, config)
 
     on_first(world, reopen, "reopen the run folder")
     if changed:
         reporter.say(f"{out / 'config.toml'}: {'; '.join(changed)}")
-    return _Opened(config, trainer, world, data, folder, reporter, found.step, found.notes)
+    step, notes = checkpoint.step, checkpoint.notes
+    return _Opened(config, trainer, world, data, folder, reporter, step, notes)
 
 
 def _train(opened: _Opened, stop: Stop, clock: Callable[[], float]) -> RunFolder:

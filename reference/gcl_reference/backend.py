@@ -51,10 +51,12 @@ class ReferenceBackend:
         fusion = Fusion(z_MBD.astype(np.float64), objective, present, arguments.get("weights"))
         samples = Samples(fusion.z_MBD, objective, present, ids)
         scale, bias = np.asarray(log_scale), arguments.get("bias")
-        found = gradients(samples, scale, bias)
-        grads = fusion.pull_back(found.grads).astype(z_MBD.dtype)
-        loss, dlog_scale = (np.asarray(x, scale.dtype) for x in (found.loss, found.dlog_scale))
-        dbias = None if bias is None else np.asarray(found.dbias, scale.dtype)
+        derivatives = gradients(samples, scale, bias)
+        grads = fusion.pull_back(derivatives.grads).astype(z_MBD.dtype)
+        loss, dlog_scale = (
+            np.asarray(x, scale.dtype) for x in (derivatives.loss, derivatives.dlog_scale)
+        )
+        dbias = None if bias is None else np.asarray(derivatives.dbias, scale.dtype)
         return LossAndGrads(loss, grads, dlog_scale, dbias)
 
     def retrieval_metrics(
@@ -79,7 +81,7 @@ def _refuse(
     present: npt.NDArray[np.bool_] | None,
     ids: npt.NDArray[np.integer[Any]] | None,
 ) -> None:
-    """Raise an `InputError` for input without a loss; that no pair is left is found later."""
+    """Raise an `InputError` for input without a loss; a batch without a pair is refused later."""
     given, samples = z_MBD.shape[:2]
     names = objective.modalities
     rest = [m for m, n in enumerate(names) if sum(part in names for part in n.split("+")) != 2]

@@ -36,7 +36,7 @@ class Logits:
         self._in_cosines = objective.bias_unit == "cosine"
         names = given_names(objective.modalities)
         self._parts = [[names.index(p) for p in n.split("+")] for n in objective.modalities]
-        self._scales: dict[tuple[int, int, int], Any] = {}  # every logit asks for its own
+        self._scales: dict[tuple[int, int, int], Any] = {}  # each is made once
 
     def scale(self, t: int, m: int, n: int) -> Any:
         """The scale of direction t between its query modality m and pool modality n."""
@@ -53,7 +53,7 @@ class Logits:
         return np.exp(self.log_scale[t] if kind == "direction" else self.log_scale[m, n])
 
     def _temperature(self, m: int) -> Any:
-        """The temperature of a modality: the mean of its parts'."""
+        """The temperature of a modality: the mean of its parts' temperatures."""
         parts = self._parts[m]
         return sum(np.exp(-self.log_scale[part]) for part in parts) / len(parts)
 

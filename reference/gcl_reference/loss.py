@@ -75,7 +75,7 @@ def gradients(samples: Samples, log_scale: Any, bias: Any = None) -> Gradients:
 
 
 def _term(samples: Samples, logits: Logits, query: Row, t: int) -> tuple[Term, Candidates]:
-    """One term, and the candidates that it is of."""
+    """One term, and the candidates of its query."""
     rule, direction = samples.objective, samples.objective.directions[t]
     together = samples.together(direction)
     pool = samples.pool(query, direction)

@@ -38,8 +38,8 @@ def band(
     ]
     if not all(isfinite(worth[n]) and worth[n] > 0 for n in pool if relevant[n]):
         return nan, nan, nan
-    found = [value(name, order) for order in orders([(scores[n], worth[n]) for n in pool])]
-    return min(found), fsum(found) / len(found), max(found)
+    values = [value(name, order) for order in orders([(scores[n], worth[n]) for n in pool])]
+    return min(values), fsum(values) / len(values), max(values)
 
 
 def orders(pool: Sequence[tuple[float, float]]) -> Iterator[list[float]]:
@@ -78,6 +78,9 @@ def value(name: str, ranked: Sequence[float]) -> float:
     Args:
         name: as in `band`.
         ranked: the gain of each candidate, 0 where it is not relevant, best score first.
+
+    Raises:
+        ValueError: there is no such metric.
     """
     kind, _, depth = name.partition("@")
     k = int(depth) if depth else len(ranked)

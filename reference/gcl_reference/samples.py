@@ -47,7 +47,7 @@ class Samples:
         self.captions = captions
         self.z = np.where(self.present[:, :, None], z_MBD, 0.0)
         self.rows = [(m, k) for m in range(modalities) for k in range(samples)]
-        self._known: dict[tuple[Row, Row], Any] = {}  # directions with the same query ask again
+        self._known: dict[tuple[Row, Row], Any] = {}  # some directions ask alike
 
     def cosine(self, x: Row, y: Row) -> Any:
         """The dot product of two rows, times `factor`; without conjugate, so that it is analytic.
@@ -68,10 +68,10 @@ class Samples:
         """The rows of the target modality that the query should find."""
         j, target = query[1], self.objective.modalities.index(d.target)
         if self.objective.duplicates == "positive":
-            found = [(target, int(k)) for k in np.flatnonzero(self.ids == self.ids[j])]
+            rows = [(target, int(k)) for k in np.flatnonzero(self.ids == self.ids[j])]
         else:
-            found = [(target, j)]
-        return [row for row in found if self.present[row]]
+            rows = [(target, j)]
+        return [row for row in rows if self.present[row]]
 
     def pool(self, query: Row, d: Direction) -> list[Row]:
         """The rows with which the query's positives compete, themselves among them."""

@@ -52,12 +52,12 @@ class Documented:
     def sections(self) -> Mapping[str, str]:
         """The text under each of "Args", "Returns", "Raises", and what precedes them as ""."""
         prose, *rest = _SECTION.split(self.doc)
-        found = {"": prose}
+        texts = {"": prose}
         for title, text in zip(rest[::2], rest[1::2], strict=True):
             # A section ends where a line is not indented.
-            found[title], _, after = text.partition("\n\n>>>")
-            found[""] += after and "\n\n>>>" + after
-        return found
+            texts[title], _, after = text.partition("\n\n>>>")
+            texts[""] += after and "\n\n>>>" + after
+        return texts
 
     @cached_property
     def entries(self) -> Mapping[str, str]:
@@ -76,8 +76,8 @@ class Documented:
             return self.entries.get(argument) or self.under[argument]
         names = "|".join(map(re.escape, self.arguments))
         inline = rf"\b{argument}(?:, (?:{names}))*:\s(.*?)(?=\b(?:{names}):\s|$)"
-        found = re.search(inline, self.sections[""], re.DOTALL)
-        return found[1] if found else ""
+        match = re.search(inline, self.sections[""], re.DOTALL)
+        return match[1] if match else ""
 
 
 def is_array(annotation: str) -> bool:

@@ -39,78 +39,78 @@ class Rules:
 
     def __init__(self, every: Iterable[Documented]) -> None:
         self._named: dict[str, list[Documented]] = defaultdict(list)
-        for found in every:
-            self._named[found.name.rpartition(".")[2]].append(found)
+        for symbol in every:
+            self._named[symbol.name.rpartition(".")[2]].append(symbol)
 
-    def without_shape(self, found: Documented) -> Iterator[str]:
+    def without_shape(self, symbol: Documented) -> Iterator[str]:
         """The array arguments that have no shape, and "the result" where that has none."""
-        for name, annotation in found.arguments.items():
-            if is_array(annotation) and not self._shaped(found, name, ()):
+        for name, annotation in symbol.arguments.items():
+            if is_array(annotation) and not self._shaped(symbol, name, ()):
                 yield name
-        if is_array(found.returns) and not self._shaped(found, "", ()):
+        if is_array(symbol.returns) and not self._shaped(symbol, "", ()):
             yield "the result"
 
-    def misnamed(self, found: Documented) -> Iterator[str]:
+    def misnamed(self, symbol: Documented) -> Iterator[str]:
         """What an "Args" section says wrong: names that are no arguments, arguments it leaves out.
 
         A section that is not there says nothing wrong.
         """
-        if "Args" in found.sections:
-            yield from (f"{n} is no argument" for n in found.entries if n not in found.arguments)
-            yield from (f"{n} is left out" for n in found.arguments if n not in found.entries)
+        if "Args" in symbol.sections:
+            yield from (f"{n} is no argument" for n in symbol.entries if n not in symbol.arguments)
+            yield from (f"{n} is left out" for n in symbol.arguments if n not in symbol.entries)
 
-    def _shaped(self, found: Documented, argument: str, seen: tuple[str, ...]) -> bool:
+    def _shaped(self, symbol: Documented, argument: str, seen: tuple[str, ...]) -> bool:
         """Has an argument a shape? "" is the result."""
-        told = found.told(argument) if argument else found.result
+        told = symbol.told(argument) if argument else symbol.result
         # The text itself may speak of the result, or of an argument that is the only array.
-        alone = not argument or list(map(is_array, found.arguments.values())).count(True) == 1
-        prose = found.sections[""].partition(">>>")[0] if alone and not told else ""
+        alone = not argument or list(map(is_array, symbol.arguments.values())).count(True) == 1
+        prose = symbol.sections[""].partition(">>>")[0] if alone and not told else ""
         if _SUFFIX.search(argument) or _SHAPE.search(told or prose):
             return True
-        handed = [told] if argument in found.entries else [found.doc]
-        for target in chain.from_iterable(self._targets(found, text) for text in handed):
+        handed = [told] if argument in symbol.entries else [symbol.doc]
+        for target in chain.from_iterable(self._targets(symbol, text) for text in handed):
             place = f"{target.module}.{target.name}"
             there = argument in target.arguments or not argument
             if there and place not in seen and self._shaped(target, argument, (*seen, place)):
                 return True
         return False
 
-    def _targets(self, found: Documented, text: str) -> Iterator[Documented]:
+    def _targets(self, symbol: Documented, text: str) -> Iterator[Documented]:
         """The functions and classes that a text names in backticks."""
         for spelled in _REFERENCE.findall(text):
             *owner, name = spelled.split(".")
             for target in self._named[name]:
                 path = [*target.module.split("."), *target.name.split(".")[:-1]]
-                if target is not found and all(part in path for part in owner):
+                if target is not symbol and all(part in path for part in owner):
                     yield target
 
 
-def has_formula(found: Documented) -> bool:
+def has_formula(symbol: Documented) -> bool:
     """Does the text, examples left out, state a formula?"""
-    return any(_FORMULA.search(line) for line in _prose(found).splitlines())
+    return any(_FORMULA.search(line) for line in _prose(symbol).splitlines())
 
 
-def has_source(found: Documented) -> bool:
+def has_source(symbol: Documented) -> bool:
     """Does the docstring name a paper, an equation, a section or a link, or say "derived here"?"""
-    return bool(_SOURCE.search(found.doc))
+    return bool(_SOURCE.search(symbol.doc))
 
 
-def says_only_see(found: Documented) -> bool:
+def says_only_see(symbol: Documented) -> bool:
     """Does the docstring only refer to another one?"""
-    return bool(_SEE.match(" ".join(found.doc.split())))
+    return bool(_SEE.match(" ".join(symbol.doc.split())))
 
 
-def without_subject(found: Documented) -> bool:
+def without_subject(symbol: Documented) -> bool:
     """Does the first sentence begin as no sentence with a subject does? A heuristic."""
-    first = " ".join(found.doc.split()).partition(". ")[0]
+    first = " ".join(symbol.doc.split()).partition(". ")[0]
     return bool(_OPENERS.match(first)) and not re.search(r", (?:the|a|an|it|this)\b", first)
 
 
-def _prose(found: Documented) -> str:
-    return re.sub(r"^ *(?:>>>|\.\.\.).*$", "", found.doc, flags=re.MULTILINE)
+def _prose(symbol: Documented) -> str:
+    return re.sub(r"^ *(?:>>>|\.\.\.).*$", "", symbol.doc, flags=re.MULTILINE)
 
 
-def arrays(found: Documented) -> Mapping[str, str]:
+def arrays(symbol: Documented) -> Mapping[str, str]:
     """The arguments that hold arrays, and the result as "the result" where it does."""
-    every = {**found.arguments, "the result": found.returns}
+    every = {**symbol.arguments, "the result": symbol.returns}
     return {name: text for name, text in every.items() if is_array(text)}

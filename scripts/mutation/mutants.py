@@ -107,28 +107,28 @@ def _is_left_out(node: ast.AST) -> bool:
 
 
 def _changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
-    """The changes that a node can have, each of which is made in place."""
+    """The changes that a node can have; each is made in place on its twin in a copy of the tree."""
     if isinstance(node, ast.Compare):
         for n, operator in enumerate(node.ops):
             for other in _SWAPS.get(type(operator), ()):
-                yield lambda found, n=n, other=other: found.ops.__setitem__(n, other())
+                yield lambda twin, n=n, other=other: twin.ops.__setitem__(n, other())
     elif isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign):
         for other in _SWAPS.get(type(node.op), ()):
-            yield lambda found, other=other: setattr(found, "op", other())
+            yield lambda twin, other=other: setattr(twin, "op", other())
         if isinstance(node, ast.BoolOp):
             for n in range(len(node.values)):
-                yield lambda found, n=n: found.values.__delitem__(n)
+                yield lambda twin, n=n: twin.values.__delitem__(n)
     elif isinstance(node, ast.Constant):
         yield from _constants(node.value)
     elif isinstance(node, ast.Call):
         yield from _calls(node)
     elif isinstance(node, ast.If | ast.While | ast.IfExp):
         for value in (True, False):
-            yield lambda found, value=value: setattr(found, "test", ast.Constant(value))
+            yield lambda twin, value=value: setattr(twin, "test", ast.Constant(value))
     elif isinstance(node, ast.Slice):
         for end in ("lower", "upper"):
             if getattr(node, end) is not None:
-                yield lambda found, end=end: setattr(found, end, _plus_one(getattr(found, end)))
+                yield lambda twin, end=end: setattr(twin, end, _plus_one(getattr(twin, end)))
     yield from _removals(node)
 
 
@@ -141,7 +141,7 @@ def _constants(value: object) -> Iterator[Callable[[Any], None]]:
     elif isinstance(value, str):
         others = (f"{value}-",)
     for other in others:
-        yield lambda found, other=other: setattr(found, "value", other)
+        yield lambda twin, other=other: setattr(twin, "value", other)
 
 
 def _calls(node: ast.Call) -> Iterator[Callable[[Any], None]]:
@@ -149,13 +149,13 @@ def _calls(node: ast.Call) -> Iterator[Callable[[Any], None]]:
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
     if name in _NAMES:
         field = "id" if isinstance(node.func, ast.Name) else "attr"
-        yield lambda found: setattr(found.func, field, _NAMES[name])
+        yield lambda twin: setattr(twin.func, field, _NAMES[name])
     starred = any(isinstance(argument, ast.Starred) for argument in node.args)
     if len(node.args) >= 2 and not starred and name not in _SYMMETRIC:
         for n in range(len(node.args) - 1):
-            yield lambda found, n=n: found.args.insert(n, found.args.pop(n + 1))
+            yield lambda twin, n=n: twin.args.insert(n, twin.args.pop(n + 1))
     for n in range(len(node.keywords)):
-        yield lambda found, n=n: found.keywords.__delitem__(n)
+        yield lambda twin, n=n: twin.keywords.__delitem__(n)
 
 
 def _removals(node: ast.AST) -> Iterator[Callable[[Any], None]]:
@@ -165,11 +165,11 @@ def _removals(node: ast.AST) -> Iterator[Callable[[Any], None]]:
         for n, child in enumerate(children):
             if isinstance(child, ast.UnaryOp) and not isinstance(child.operand, ast.Constant):
                 if isinstance(value, list):
-                    yield lambda found, f=field, n=n: _unwrap(getattr(found, f), n)
+                    yield lambda twin, f=field, n=n: _unwrap(getattr(twin, f), n)
                 else:
-                    yield lambda found, f=field: setattr(found, f, getattr(found, f).operand)
+                    yield lambda twin, f=field: setattr(twin, f, getattr(twin, f).operand)
             elif isinstance(value, list) and _can_go(child):
-                yield lambda found, f=field, n=n: getattr(found, f).__setitem__(n, ast.Pass())
+                yield lambda twin, f=field, n=n: getattr(twin, f).__setitem__(n, ast.Pass())
 
 
 def _can_go(node: object) -> bool:

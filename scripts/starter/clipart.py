@@ -47,10 +47,10 @@ def clipart_pictures(unpacked: dict[str, Path], families: dict[str, str]) -> lis
         families: the split key of emoji labels and of their words, which clip art of that name
             gets.
     """
-    found = list(_pictures(unpacked, families))
-    titles = Counter(picture.label for picture in found)
+    pictures = list(_pictures(unpacked, families))
+    titles = Counter(picture.label for picture in pictures)
     # A title that covers a series ("card") does not say what this picture shows.
-    return [picture for picture in found if titles[picture.label] <= _MAX_SERIES]
+    return [picture for picture in pictures if titles[picture.label] <= _MAX_SERIES]
 
 
 def _pictures(unpacked: dict[str, Path], families: dict[str, str]) -> Iterator[Picture]:

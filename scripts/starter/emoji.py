@@ -79,11 +79,11 @@ def emoji_pictures(unpacked: dict[str, Path]) -> Iterator[Picture]:
     for record in data:
         for shown in (record, *_skins(record)):
             key = _key(shown["hexcode"])
-            if any(key not in found for found in sets.values()):
+            if any(key not in emoji_set for emoji_set in sets.values()):
                 continue
             drawn = [
-                _picture(record, shown, style, found.render(key))
-                for style, found in sets.items()
+                _picture(record, shown, style, emoji_set.render(key))
+                for style, emoji_set in sets.items()
                 if shown is record or _wanted(record, shown, style)
             ]
             # Sets draw some emoji alike (families in silhouette, a snowboarder in any skin):

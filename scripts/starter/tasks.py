@@ -126,7 +126,7 @@ def _task(name: str, queries: Side, candidates: Side) -> Task:
         by_concept.setdefault(concept, set()).add(_id(content))
     for concept, content in queries:
         task.queries[_id(content)] = {"id": _id(content), **content}
-        task.qrels |= {(_id(content), found) for found in by_concept[concept]}
+        task.qrels |= {(_id(content), candidate) for candidate in by_concept[concept]}
     return task
 
 

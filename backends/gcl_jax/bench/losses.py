@@ -141,8 +141,8 @@ class _DeviceMemory:
         self._start = self._high = 0
 
     def start(self) -> None:
-        found = self._device.memory_stats()
-        self._start, self._high = found["bytes_in_use"], found["peak_bytes_in_use"]
+        stats = self._device.memory_stats()
+        self._start, self._high = stats["bytes_in_use"], stats["peak_bytes_in_use"]
 
     def peak(self) -> int | None:
         # The peak cannot be set back, so one from before the start hides a smaller one.

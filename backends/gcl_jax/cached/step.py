@@ -113,7 +113,7 @@ def cached_value_and_grad(
 
 @dataclass(frozen=True)
 class _Cut:
-    """A batch cut into `loops` microbatches of `width` samples and one of those that are left."""
+    """A batch cut into `loops` microbatches of `width` samples and one of the samples left."""
 
     size: int
     width: int
@@ -142,7 +142,7 @@ class _Cut:
         return chosen
 
     def join(self, looped: Any, last: Any) -> Any:
-        """Arrays (size, ...) in the order of the inputs, of (loops, width, ...) and (left, ...)."""
+        """Arrays (size, ...) in the inputs' order, from (loops, width, ...) and (left, ...)."""
 
         def one(x: jax.Array, *tail: jax.Array) -> jax.Array:
             whole = jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:])
@@ -230,13 +230,13 @@ def _widened(x: jax.Array) -> jax.Array:
 def _apply(loss: Callable[..., Any], loss_params: Any, parts: _Parts, has_aux: bool) -> Any:
     positional = [x for name, x in parts.items() if isinstance(name, int)]
     keywords = {name: x for name, x in parts.items() if isinstance(name, str)}
-    found = loss(loss_params, *positional, **keywords)
-    value = found[0] if has_aux else found
+    output = loss(loss_params, *positional, **keywords)
+    value = output[0] if has_aux else output
     if jnp.shape(value) != ():
         raise InputError(
             f"loss returned shape {jnp.shape(value)}; wanted a scalar, (): take its mean or sum"
         )
-    return found
+    return output
 
 
 def _parts_of(output: Any, size: int) -> _Parts:
@@ -265,15 +265,15 @@ def _parts_of(output: Any, size: int) -> _Parts:
 
 
 def _count_rows(inputs: Any) -> int:
-    found = [
+    shapes = [
         (f"inputs{jax.tree_util.keystr(path)}", jnp.shape(x))
         for path, x in jax.tree_util.tree_flatten_with_path(inputs)[0]
         if jnp.ndim(x) > 0
     ]
-    if not found:
+    if not shapes:
         raise InputError("inputs hold no array with a sample axis; wanted a pytree of (B, ...)")
-    first, shape = found[0]
-    for name, other in found:
+    first, shape = shapes[0]
+    for name, other in shapes:
         if other[0] != shape[0]:
             raise InputError(
                 f"{name} has {other[0]} samples, {first} has {shape[0]}: the sample axis must come "

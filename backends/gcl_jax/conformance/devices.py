@@ -47,7 +47,7 @@ class JaxDevices(JaxArrays):
         self._workers.close()
 
     def devices(self) -> Sequence[str]:
-        """The CPU."""
+        """The only device, the CPU."""
         return ("cpu:0",)
 
     def loss_and_grads(
@@ -77,7 +77,7 @@ def _padded(arrays: dict[str, Any], pad: int, objective: Objective) -> dict[str,
 
 
 def _axis(name: str, x: np.ndarray[Any, Any]) -> int | None:
-    """The axis of the samples of an array; None where all samples have the same."""
+    """The axis of the samples of an array; None where all samples share one value."""
     return 1 if name == "z" else x.ndim - 1 if name in OF_SAMPLES else None
 
 

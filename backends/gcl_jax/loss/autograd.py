@@ -12,7 +12,7 @@ from gcl_spec.loss.problem import Blocks, Problem
 from gcl_spec.loss.tiled.log_sums import LogSums
 from gcl_spec.loss.tiled.own_logits import own_sums
 from gcl_spec.loss.tiled.pull_back import Gradients
-from gcl_spec.loss.tiled.row_sums import Own, RowSums, blocks_of, weights_of
+from gcl_spec.loss.tiled.row_sums import Own, RowSums, blocks_of, tile_weights
 from gcl_spec.loss.tiled.scales import scales_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2, Layout, Side
@@ -136,15 +136,15 @@ def _own(tiles: Tiles, scale: jax.Array, axis_name: str | None) -> tuple[Own, ja
             rest = (exact.linear - linear.astype(jnp.float64)).astype(scale.dtype)
             return linear, rest, count
 
-        found = jax.lax.map(of_tile, tiles.sides)
-    linear, rest, count = (of_first(tiles.joined(x), axis_name) for x in found)
+        by_tile = jax.lax.map(of_tile, tiles.sides)
+    linear, rest, count = (of_first(tiles.joined(x), axis_name) for x in by_tile)
     logs = LogSums(jnp.where(count > 0, linear, -jnp.inf), jnp.zeros_like(linear))
     return Own(logs, linear, count), rest
 
 
 @partial(jax.jit, static_argnums=0)
 def _backward(static: Static, residuals: _Residuals, gradients: Outputs) -> tuple[Data, None]:
-    """The second pass: the gradients by `Data`, in its shapes, of those by the outputs, (K, B)."""
+    """The second pass: the gradients by `Data`, of its shapes, from those by outputs, (K, B)."""
     with jax.default_matmul_precision("float32"):
         data, fixed, sums, shift, fits = residuals
         layout, problem = static.layout, _problem(static, data, fixed)
@@ -153,17 +153,19 @@ def _backward(static: Static, residuals: _Residuals, gradients: Outputs) -> tupl
 
         def branch(shift: jax.Array | None) -> Gradients:
             one = not layout.positives
-            return tiles.gradients(weights_of(Blocks(*gradients[:3]), sums, one, dtype, jnp), shift)
+            return tiles.gradients(
+                tile_weights(Blocks(*gradients[:3]), sums, one, dtype, jnp), shift
+            )
 
         if layout.sigmoid:
-            found = branch(jnp.zeros_like(shift))
+            input_grads = branch(jnp.zeros_like(shift))
         else:
-            found = jax.lax.cond(fits, lambda: branch(shift), lambda: branch(None))
-        by_scale = found.log_scale.reshape(data.scale.shape) / data.scale
-        by_shift = found.shift
+            input_grads = jax.lax.cond(fits, lambda: branch(shift), lambda: branch(None))
+        by_scale = input_grads.log_scale.reshape(data.scale.shape) / data.scale
+        by_shift = input_grads.shift
         if data.shift is not None and by_shift is not None:
             by_shift = by_shift if data.shift.ndim else jnp.sum(by_shift)
-        return Data(found.rows, found.mix, found.damp, by_scale, by_shift), None
+        return Data(input_grads.rows, input_grads.mix, input_grads.damp, by_scale, by_shift), None
 
 
 row_sums.defvjp(_forward, _backward)

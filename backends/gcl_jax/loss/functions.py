@@ -162,8 +162,10 @@ def loss_and_grads(
     options = stacked_options(seen, xp=xp)
     check_stacked(z, s, objective=objective, **options)
     kernel = GramKernel(arguments.get("tile"))
-    found: LossAndGrads = _compiled(z_MBD, log_scale, arrays, objective=objective, kernel=kernel)
-    return found
+    quantities: LossAndGrads = _compiled(
+        z_MBD, log_scale, arrays, objective=objective, kernel=kernel
+    )
+    return quantities
 
 
 def _readable(arrays: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -211,6 +213,6 @@ def _compiled(
         return value
 
     by = {name: x for name, x in arrays.items() if name == "bias"}
-    value, found = jax.value_and_grad(loss, argnums=(0, 1, 2))(z_MBD, log_scale, by)
-    grads, dlog_scale, by_numbers = found
+    both = jax.value_and_grad(loss, argnums=(0, 1, 2))
+    value, (grads, dlog_scale, by_numbers) = both(z_MBD, log_scale, by)
     return LossAndGrads(value, grads, dlog_scale, by_numbers.get("bias"))

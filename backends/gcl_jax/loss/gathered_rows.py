@@ -29,7 +29,7 @@ def gathered(tree: Any, axis_name: str | None) -> Any:
 def one_value(tree: Any, axis_name: str | None) -> Any:
     """Numbers that all devices computed alike from gathered rows, as numbers of the whole mesh.
 
-    They are the devices' mean, so that of the gradient every device has its part.
+    They are the devices' mean, so that every device has its part of the gradient.
     """
     if axis_name is None:
         return tree

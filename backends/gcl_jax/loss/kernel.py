@@ -43,17 +43,17 @@ class GramKernel:
     def readable(self, x: jax.Array, /) -> npt.NDArray[Any] | None:
         """The values as a NumPy array of the same shape; None where they are not on a CPU.
 
-        In compiled code there are none. Of an array that JAX takes a derivative by there are.
+        Compiled code has no values to read. An array by which JAX takes a derivative has them.
         """
-        found: Any = x
-        while hasattr(found, "primal"):  # a tracer of a derivative around the array
-            found = found.primal
-        if is_numpy_array(found):
-            return found
-        if isinstance(found, jax.core.Tracer) or any(d.platform != "cpu" for d in found.devices()):
+        array: Any = x
+        while hasattr(array, "primal"):  # a tracer of a derivative around the array
+            array = array.primal
+        if is_numpy_array(array):
+            return array
+        if isinstance(array, jax.core.Tracer) or any(d.platform != "cpu" for d in array.devices()):
             return None
         # NumPy has no bfloat16 of its own.
-        return np.asarray(found, np.float32 if found.dtype == jnp.bfloat16 else None)
+        return np.asarray(array, np.float32 if array.dtype == jnp.bfloat16 else None)
 
     def constant(self, x: jax.Array, /) -> jax.Array:
         """The array, of the same shape, without its gradient."""
@@ -69,8 +69,8 @@ class GramKernel:
         arrays = whole({name: getattr(problem, name) for name in _ARRAYS})
         problem = replace(problem, **arrays)
         if self.tile is None and size < _PLAIN_BELOW:
-            found = plain_blocks(problem, scale, xp=xp, row_products=_row_products)
-            return found._replace(present=problem.present)
+            blocks = plain_blocks(problem, scale, xp=xp, row_products=_row_products)
+            return blocks._replace(present=problem.present)
         problem = or_nan(mixed(problem, xp), xp)
         tile = min(self.tile or 256, size)
         layout, bounded = layout_of(problem), problem.bounded
@@ -105,5 +105,5 @@ def _row_products(
     as a fused multiply-add: from 1e9 on, their roundings differ by more than an exponential bears.
     """
     factors = xp.asarray(factor_KB, dtype=x_KBD.dtype)[..., None]
-    found: jax.Array = xp.sum(factors * x_KBD * y_KBD, axis=-1)
-    return found
+    products_KB: jax.Array = xp.sum(factors * x_KBD * y_KBD, axis=-1)
+    return products_KB

@@ -38,7 +38,7 @@ def share_of(pairs: np.ndarray[Any, Any], rank: jax.Array | int, size: int) -> S
 
 
 def of_first(x: jax.Array, axis_name: str | None) -> jax.Array:
-    """An array of any shape, which every device has computed, as one value of them all."""
+    """The first device's array, of any shape, on all devices, each of which has computed it."""
     if axis_name is None:
         return x
     first = jax.lax.axis_index(axis_name) == 0
@@ -51,7 +51,7 @@ def over_devices(sums: RowSums, axis_name: str, *, linear: bool = False) -> RowS
     Args:
         sums: the sums of this device's pairs of tiles, (K, B) each.
         axis_name: the mesh axis.
-        linear: whether those over others are a sigmoid's, which are no logarithms.
+        linear: whether the sums over others are those of a sigmoid, which are no logarithms.
     """
 
     def largest(x: jax.Array) -> jax.Array:

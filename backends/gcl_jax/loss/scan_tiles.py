@@ -25,7 +25,7 @@ Carry = tuple[Any, Own]
 
 
 class _Part(NamedTuple):
-    """The gradients by the arrays of a `Side`, of one tile, or of all along a first axis."""
+    """The gradients by the arrays of a `Side`, of one tile, or of all tiles along a first axis."""
 
     z: jax.Array
     """(C T, D)"""
@@ -90,7 +90,7 @@ class Tiles:
         """The first pass: the sums of this device's pairs of tiles, (K, B) each.
 
         Args:
-            shift: what all exponents have less, shape (); None: every row has its own maximum.
+            shift: subtracted from all exponents, shape (); None: each row subtracts its maximum.
         """
         layout = self.layout
         empty = jnp.broadcast_to(self.zero, (self.count, len(layout.blocks), self.tile))
@@ -100,14 +100,14 @@ class Tiles:
         def of_two(carry: Carry, at: Share) -> tuple[Carry, None]:
             (i, j), (others, own) = at.pair, carry
             a, b = self._side(i, numbered=True), self._side(j, numbered=True)
-            found = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp, self.scales)
+            sums = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp, self.scales)
             # A tile with itself has its sums twice.
             valid_b = at.valid & (i != j)
             x: Any
-            for k, valid, x in ((i, at.valid, found.others_a), (j, valid_b, found.others_b)):
+            for k, valid, x in ((i, at.valid, sums.others_a), (j, valid_b, sums.others_b)):
                 total = log_add(_at(others, k), x, jnp) if shift is None else _row(others, k) + x
                 others = _set(others, k, valid, total)
-            for k, valid, y in ((i, at.valid, found.own_a), (j, valid_b, found.own_b)):
+            for k, valid, y in ((i, at.valid, sums.own_a), (j, valid_b, sums.own_b)):
                 own = _set(own, k, valid, None if y is None else add_own(_at(own, k), y, jnp))
             return (others, own), None
 
@@ -133,7 +133,7 @@ class Tiles:
         together = shift is None or len(layout.both) > len(layout.pairs)
 
         def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
-            found, total = carry
+            grads, total = carry
             w_a, w_b = (Weights(*(_row(w, k) for w in cut)) for k in (i, j))
             if together:  # of a tile with itself the weights of rows are enough
                 w_b = _without_equal(w_b, i, j)
@@ -142,8 +142,8 @@ class Tiles:
             by_places, *parts = self._tile(a, b, w_a, w_b, same, shift)
             valid = at.valid.astype(by_places.dtype)
             for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
-                found = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), found, part)
-            return (found, total + valid * by_places), None
+                grads = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), grads, part)
+            return (grads, total + valid * by_places), None
 
         sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
         ratios, shifts = self.scales
@@ -153,14 +153,14 @@ class Tiles:
         one = partial(_on_one, add)
         two = partial(_on_two, add)
         if together:
-            found, total = _scan(two, start, self.every)
+            grads, total = _scan(two, start, self.every)
         else:
-            found, total = _scan(two, _scan(one, start, self.diagonal), self.pairs)
-        found, total = jax.tree.map(lambda x: x * derivatives.factor, (found, total))
-        return self._gathered(found, total)
+            grads, total = _scan(two, _scan(one, start, self.diagonal), self.pairs)
+        grads, total = jax.tree.map(lambda x: x * derivatives.factor, (grads, total))
+        return self._gathered(grads, total)
 
     def joined(self, x: jax.Array) -> jax.Array:
-        """One array, (K, B), of that of all tiles, (tiles, K, T)."""
+        """The array of all samples, (K, B), from that of all tiles, (tiles, K, T)."""
         return jnp.moveaxis(x, 0, 1).reshape(x.shape[1], -1)[:, : self.size]
 
     def problem_of(self, side: Side) -> Problem:
@@ -182,15 +182,15 @@ class Tiles:
         """The gradients by scales and shifts, (1, S) or (2, S), by side a, and of two by side b."""
         layout = self.layout
         given = self._products(a, b)
-        found = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp, self.scales)
-        d_a, d_b = self._row_grads(found.products, a, b)
+        grads = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp, self.scales)
+        d_a, d_b = self._row_grads(grads.products, a, b)
         of_a = of_b = None
-        if a.damp is not None and b.damp is not None and found.damp is not None:
-            of_a, of_b = found.damp @ b.damp, found.damp.T @ a.damp
-        parts = _Part(d_a, found.mix_a, of_a), _Part(d_b, found.mix_b, of_b)
-        by_places = jnp.reshape(found.log_scale, (1, -1))
-        if found.shift is not None:
-            by_places = jnp.concatenate([by_places, found.shift[None]])
+        if a.damp is not None and b.damp is not None and grads.damp is not None:
+            of_a, of_b = grads.damp @ b.damp, grads.damp.T @ a.damp
+        parts = _Part(d_a, grads.mix_a, of_a), _Part(d_b, grads.mix_b, of_b)
+        by_places = jnp.reshape(grads.log_scale, (1, -1))
+        if grads.shift is not None:
+            by_places = jnp.concatenate([by_places, grads.shift[None]])
         return by_places, *parts[: 1 if same else 2]
 
     def _products(self, a: Side, b: Side) -> BlockMap:
@@ -203,16 +203,16 @@ class Tiles:
         if layout.whole:
             whole = jnp.block([[d[c, k] for k in kinds] for c in kinds])
             return whole @ b.z, whole.T @ a.z
-        # Rows that no asked block has keep this.
+        # The gradients by rows of no asked block stay zero.
         d_a, d_b = ([jnp.zeros_like(side.kind(c, layout)) for c in kinds] for side in (a, b))
         for (c, k), block in d.items():
             d_a[c] += block @ b.kind(k, layout)
             d_b[k] += block.T @ a.kind(c, layout)
         return jnp.concatenate(d_a), jnp.concatenate(d_b)
 
-    def _gathered(self, found: "_Part", total: jax.Array) -> Gradients:
-        """The gradients of all tiles, (tiles, ...), as those of the problem, without padding."""
-        layout, (rows, mix, damp) = self.layout, found
+    def _gathered(self, grads: "_Part", total: jax.Array) -> Gradients:
+        """The gradients by the arrays of the problem from those of all tiles, (tiles, ...)."""
+        layout, (rows, mix, damp) = self.layout, grads
         by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
         by_kind = by_kind.reshape(layout.rows, self.count * self.tile, -1)[:, : self.size]
         by_kind = by_kind * (self.scale2 * LN2)
@@ -239,7 +239,7 @@ class Tiles:
 
 
 def _scan(step: Callable[[Any, Share], tuple[Any, None]], start: Any, turns: Share) -> Any:
-    """What is carried after all turns; with JAX_DISABLE_JIT a scan must have one."""
+    """The carry after all turns; `start` without turns, which JAX_DISABLE_JIT does not scan."""
     return jax.lax.scan(step, start, turns)[0] if turns.valid.shape[0] else start
 
 
@@ -252,31 +252,31 @@ def _row(x: jax.Array, k: jax.Array) -> jax.Array:
 
 
 def _at(sums: Any, k: jax.Array) -> Any:
-    """The sums of tile k, (K, T) each, of those of all tiles."""
+    """The sums of tile k, (K, T) each, from the sums of all tiles."""
     return jax.tree.map(lambda x: _row(x, k), sums)
 
 
-def _set(sums: Any, k: jax.Array, valid: jax.Array, found: Any) -> Any:
-    """The sums of all tiles, with `found` as those of tile k where the pair is this device's."""
-    if found is None:
+def _set(sums: Any, k: jax.Array, valid: jax.Array, of_tile: Any) -> Any:
+    """The sums of all tiles; those of tile k become `of_tile` if the pair is this device's."""
+    if of_tile is None:
         return sums
-    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, _row(x, k))), sums, found)
+    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, _row(x, k))), sums, of_tile)
 
 
 def _on_one(add: Callable[..., tuple[Any, None]], carry: Any, at: Share) -> tuple[Any, None]:
-    """What is carried after a tile with itself."""
+    """The carry after `add` has taken one tile with itself."""
     return add(carry, at, at.pair[0], at.pair[0], True)
 
 
 def _on_two(add: Callable[..., tuple[Any, None]], carry: Any, at: Share) -> tuple[Any, None]:
-    """What is carried after two tiles."""
+    """The carry after `add` has taken a pair of two tiles."""
     return add(carry, at, at.pair[0], at.pair[1], False)
 
 
 def _without_equal(w: Weights, i: jax.Array, j: jax.Array) -> Weights:
-    """The weights, (K, T) each, or zeros where the tiles of two numbers, (), are one.
+    """The weights, (K, T) each, or zeros where tiles i and j, shape () each, are one tile.
 
-    Their tops are then infinite: next to another row's maximum an exponential may overflow, whose
+    The maxima are then infinite: next to another row's maximum an exponential may overflow, whose
     product with zero is no number.
     """
     others, own, mean = (jnp.where(i == j, 0, x) for x in (w.others, w.own, w.mean))

@@ -40,12 +40,13 @@ def gcl_terms(
     bias: jax.Array | float | None = None,
     axis_name: str | None = None,
 ) -> DirectionLosses:
-    """The loss of `gcl_jax.contrastive_loss`, whose arguments these are, with its directions'.
+    """The loss of `gcl_jax.contrastive_loss`, with the losses of its directions.
 
-    A direction's is 0 where no sample has both of its parts.
+    The arguments are those of `gcl_jax.contrastive_loss`. The loss of a direction is 0 where no
+    sample has both of its parts.
 
-    >>> found = gcl_terms({"image": jnp.eye(4), "text": jnp.eye(4)}, log_scale=0.0)
-    >>> {name: round(float(x), 2) for name, x in found.directions.items() if "+" not in name}
+    >>> losses = gcl_terms({"image": jnp.eye(4), "text": jnp.eye(4)}, log_scale=0.0)
+    >>> {name: round(float(x), 2) for name, x in losses.directions.items() if "+" not in name}
     {'image->text': 1.67, 'text->image': 1.67}
     """
     given = (dict(embeddings), {"weights": weights, "present": present, "ids": ids})
@@ -60,10 +61,10 @@ def gcl_terms(
         **extras,
     )
     still = jax.tree.map(jax.lax.stop_gradient, (rows, terms))
-    found = (
+    numbers = (
         mean_term(terms, objective, xp=jnp),
         direction_losses(still[1], objective, xp=jnp),
         modality_gaps(still[0], extras["present"], xp=jnp),
         jnp.sum(terms.valid, axis=1),
     )
-    return DirectionLosses(*one_value(found, axis_name))
+    return DirectionLosses(*one_value(numbers, axis_name))

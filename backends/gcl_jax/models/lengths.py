@@ -37,7 +37,7 @@ def even_lengths(inputs: Arrays, most: int, longest: Callable[[int], int] = int)
     Args:
         inputs: arrays of B samples by name.
         most: the tokens that the model takes.
-        longest: makes the length of all processes' texts of that of this one.
+        longest: maps the length of this process's texts to the largest of all processes.
     """
     if _IDS not in inputs:
         return inputs

@@ -170,8 +170,8 @@ def run_tower(tower: Any, name: str, inputs: Inputs) -> jax.Array | None:
     if name == "text" and "text/input_ids" in inputs:
         return in_two_lengths(tower, inputs)
     if name == "image" and "image/pixels" in inputs:
-        found: jax.Array = tower(inputs["image/pixels"])
-        return found
+        features: jax.Array = tower(inputs["image/pixels"])
+        return features
     return None
 
 
@@ -253,8 +253,8 @@ class VistaModel(Model, VistaRows[jax.Array]):
             shape = (len(pixels), self.vista.settings.sizes.patches)
             drawn = jax.random.uniform(jax.random.fold_in(draw, 0), shape)
             keep = jnp.argsort(drawn, axis=1)[:, : self._kept]
-        found: jax.Array = self.vista.image_tokens(pixels, keep)
-        return found
+        tokens: jax.Array = self.vista.image_tokens(pixels, keep)
+        return tokens
 
     def cut(self, ids: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Token ids and mask (B, L) of texts as they stand beside a picture (`VistaRows.cut`).

@@ -15,7 +15,7 @@ __all__ = ["JaxProducts"]
 class JaxProducts:
     """Products of blocks of queries with chunks of rows, compiled once for one shape of chunk.
 
-    On a CPU NumPy compares, in the memory of the product.
+    On a CPU NumPy makes the comparison of `at_least`, in the memory of the product.
 
     Args:
         blocks_QD: blocks of queries, (Q, D) float32 each.

@@ -19,7 +19,10 @@ from gcl_jax.train.world import JaxWorld
 __all__ = ["compiled_features", "compiled_model", "compiled_step", "compiled_tower"]
 
 _KEPT = 64
-"""As many as a comparison of the whole family has (`gcl ablate --family`); no weights are kept."""
+"""The number of compiled functions that are kept, without weights, of each kind.
+
+A comparison of the whole family (`gcl ablate --family`) has as many.
+"""
 
 
 @lru_cache(_KEPT)

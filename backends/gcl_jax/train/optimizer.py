@@ -31,7 +31,7 @@ class AdamW:
     Rules that do the same to the same parameters are equal, whatever the schedule.
 
     beta1, beta2, eps, clip_norm: as in `gcl_spec.config.options.OptimConfig`. decays: the weight
-    decay of each parameter. lr_ratios: the learning rate of each over that of the schedule.
+    decay of each parameter. lr_ratios: each parameter's learning rate over the schedule's.
     """
 
     beta1: float

@@ -56,8 +56,8 @@ def make_step(
 
     moving: trained parameters, optimiser, running means of parameters, and the buffers that move,
     which are those by which rows are centred. still: parameters that are not trained. buffers: the
-    others. batch: inputs by name, "present" (B, G) and "ids" (B,). draw: a key of JAX for what the
-    model draws, or None. values: scalars for the log.
+    other buffers. batch: inputs by name, "present" (B, G) and "ids" (B,). draw: a key of JAX for
+    what the model draws, or None. values: scalars for the log.
     """
     loss = _spread_loss(options, world)
 
@@ -77,13 +77,8 @@ def make_step(
         grads |= {n: g for n, g in by_loss.items() if n in trained}
         norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
         new, held = rules.update(rules.cut(grads, norm), optimizer, trained, lr)
-        if options.shares is not None:
-            seen, pairs = {n: x for n, x in seen.items() if n != _PAIRS}, seen[_PAIRS]
-            rule, held_shares = options.objective, dict(options.shares)
-            old = trained["logit_bias"], by_loss["logit_bias"]
-            new["logit_bias"] = balanced_bias(*old, pairs, rule, held_shares, xp=jnp)
-        if options.max_log_scale is not None:
-            new["log_scale"] = jnp.minimum(new["log_scale"], options.max_log_scale)
+        seen, pairs = {n: x for n, x in seen.items() if n != _PAIRS}, seen.get(_PAIRS)
+        new |= _held_numbers(options, new, trained, by_loss, pairs)
         means = {n: options.ema * x + (1 - options.ema) * new[n] for n, x in averages.items()}
         new_centres, seen = _moved(centres, seen)
         usable = jnp.isfinite(value) & jnp.isfinite(norm)
@@ -99,8 +94,30 @@ def make_step(
     return step
 
 
+def _held_numbers(
+    options: StepOptions, new: Params, trained: Params, by_loss: Params, pairs: Any
+) -> Params:
+    """The temperature and the bias after a step, where the options bound or balance them.
+
+    Args:
+        options: the options of the step.
+        new: the parameters after the optimiser's update.
+        trained: the parameters before it.
+        by_loss: the gradients by the parameters of the loss.
+        pairs: the samples that have both sides of each direction, (T,), where a bias is balanced.
+    """
+    held: Params = {}
+    if options.shares is not None:
+        old = trained["logit_bias"], by_loss["logit_bias"]
+        shares = dict(options.shares)
+        held["logit_bias"] = balanced_bias(*old, pairs, options.objective, shares, xp=jnp)
+    if options.max_log_scale is not None:
+        held["log_scale"] = jnp.minimum(new["log_scale"], options.max_log_scale)
+    return held
+
+
 def _moved(centres: Params, seen: Params) -> tuple[Params, Params]:
-    """The means by which rows are centred after a step, and what the log takes of it."""
+    """The means by which rows are centred after a step, and the values that the log shows."""
     if not centres:
         return centres, seen
     shown = {n: x for n, x in seen.items() if n != _TOTALS}
@@ -178,7 +195,7 @@ def _loss(
     )
     numbers = of_loss["log_scale"], of_loss.get("logit_bias")
     scale, bias = numbers_of(*numbers, options.objective, pairs=pairs, xp=jnp)
-    found = gcl_terms(
+    losses = gcl_terms(
         made.rows,
         log_scale=scale,
         bias=bias,
@@ -188,12 +205,12 @@ def _loss(
         ids=made.ids,
         axis_name=axis_name,
     )
-    seen = {f"loss/{name}": x for name, x in found.directions.items()}
+    seen = {f"loss/{name}": x for name, x in losses.directions.items()}
     if options.shares is not None:
-        seen[_PAIRS] = found.pairs
+        seen[_PAIRS] = losses.pairs
     if MEANS in of_loss:
         seen[_TOTALS] = _totals(row_totals(rows, flags, options.given, xp=jnp), axis_name)
-    return found.loss, seen | {f"gap/{name}": x for name, x in found.gap.items()}
+    return losses.loss, seen | {f"gap/{name}": x for name, x in losses.gap.items()}
 
 
 def _totals(own_GE: jax.Array, axis_name: str | None) -> jax.Array:

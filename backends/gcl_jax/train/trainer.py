@@ -95,14 +95,14 @@ class JaxTrainer:
         params = self.world.here(self._params | self._averages)
         inputs = _padded(self._inputs(batch), _round_up(size, self._config.eval.batch_size))
         buffers = self.world.here(self._buffers)
-        found = self._rows_of(params, buffers, inputs)
+        rows = self._rows_of(params, buffers, inputs)
         return embeddings(
-            {name: np.asarray(x, np.float32)[:size] for name, x in found.items()},
+            {name: np.asarray(x, np.float32)[:size] for name, x in rows.items()},
             self._config.model.modalities,
             fuse=self._config.model.fuse,
             weights=ratio_weights(params.get(RATIO), self._config.model.summed, xp=numpy_namespace),
             means={n: np.asarray(x) for n, x in self._centres(buffers).items()},
-            present={name: batch.has(name) for name in found},
+            present={name: batch.has(name) for name in rows},
             xp=numpy_namespace,
         )
 
@@ -112,10 +112,10 @@ class JaxTrainer:
         raw = {name.partition("/")[0] for name in inputs if not name.endswith("/features")}
         if raw:
             params, buffers = self.world.here((self._params, self._buffers))
-            found = self._features_of(params, buffers, inputs)
+            outputs = self._features_of(params, buffers, inputs)
         else:
-            found = {name.partition("/")[0]: x for name, x in inputs.items()}
-        return {name: np.asarray(x, np.float32) for name, x in found.items()}
+            outputs = {name.partition("/")[0]: x for name, x in inputs.items()}
+        return {name: np.asarray(x, np.float32) for name, x in outputs.items()}
 
     def state(self) -> State:
         """The state (`Trainer.state`) without frozen towers of `lite`, which packages hold."""
@@ -182,17 +182,17 @@ class JaxTrainer:
 
         By modality: their parameters and buffers, and the compiled function of these.
         """
-        found = {}
+        towers = {}
         for name in ("image", "text"):
             if self._config.model.kind == "lite" and self._config.model.freezes(name):
                 tower, params, buffers = Functional.of(frozen_tower(name))
-                found[name] = params, buffers, compiled_tower(tower, name)
-        return found
+                towers[name] = params, buffers, compiled_tower(tower, name)
+        return towers
 
     def _inputs(self, batch: Batch, *, longest: Callable[[int], int] = int) -> dict[str, Any]:
         """The inputs of a batch, with the outputs of frozen towers, which are no part of the model.
 
-        `longest` makes the length of all processes' texts of that of this one.
+        `longest` maps the length of this process's texts to the largest of all processes.
         """
         inputs = {name: _narrow(x) for name, x in batch.inputs.items()}
         inputs = even_lengths(inputs, self._most_tokens, longest)
@@ -239,20 +239,22 @@ class JaxTrainer:
 
     def _load(self, state: State) -> None:
         """Take what `gcl_spec.run.state.StateLayout.read` finds in a state."""
-        found = StateLayout(
+        snapshot = StateLayout(
             parameters={name: x.shape for name, x in self._params.items()},
             buffers={name: x.shape for name, x in self._buffers.items()},
             trained=self._trained,
             averaged=bool(self._averages),
         ).read(state)
         held: Any = (self._params, self._buffers, self._averages)
-        averages = found.averages or found.parameters
-        for target, source in zip(held, (found.parameters, found.buffers, averages), strict=True):
+        averages = snapshot.averages or snapshot.parameters
+        for target, source in zip(
+            held, (snapshot.parameters, snapshot.buffers, averages), strict=True
+        ):
             target |= {name: source[name] for name in target if name in source}
-        self._step = found.step
-        if found.moments:
-            moments = {m: dict(found.moments[m]) for m in MOMENTS}
-            self._optimizer = Optimizer(np.asarray(found.updates, np.int32), **moments)
+        self._step = snapshot.step
+        if snapshot.moments:
+            moments = {m: dict(snapshot.moments[m]) for m in MOMENTS}
+            self._optimizer = Optimizer(np.asarray(snapshot.updates, np.int32), **moments)
 
     def _place(self) -> None:
         """Put everything on the devices of the run."""
@@ -274,14 +276,14 @@ def _round_up(size: int, most: int) -> int:
 
 def _padded(inputs: Mapping[str, Any], size: int) -> dict[str, Any]:
     """The inputs with rows of zeros up to `size` samples; a padded text keeps one token."""
-    found = {}
+    padded = {}
     for name, x in inputs.items():
         rows = np.zeros((size, *x.shape[1:]), x.dtype)
         rows[: len(x)] = x
         if name == "text/attention_mask":
             rows[len(x) :, 0] = 1
-        found[name] = rows
-    return found
+        padded[name] = rows
+    return padded
 
 
 def _copies(arrays: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:

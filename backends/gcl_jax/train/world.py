@@ -103,8 +103,8 @@ class JaxWorld:
         """Is it true in any process?"""
         from jax.experimental import multihost_utils
 
-        found = multihost_utils.process_allgather(np.asarray(flag, np.float32))
-        return bool(np.any(found))
+        flags = multihost_utils.process_allgather(np.asarray(flag, np.float32))
+        return bool(np.any(flags))
 
     def first(self, number: int, /) -> int:
         """The number that process 0 has given."""
@@ -136,7 +136,7 @@ class JaxWorld:
         return self._placed(tree, PartitionSpec())  # type: ignore[no-untyped-call]
 
     def spread(self, tree: Any) -> Any:
-        """This process's samples, spread over its devices; all processes' make the batch."""
+        """This process's samples, spread over its devices; the batch is those of all processes."""
         rows = PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
         if self.size == 1:  # one call for all arrays takes half the time
             return jax.device_put(tree, NamedSharding(self.mesh, rows))

@@ -35,7 +35,7 @@ class TorchBench:
         gram = functions.gcl_loss
         plain = partial(gcl_loss, xp=torch_namespace, kernel=plain_blocks)
         kept = partial(gram, cache_bytes=_LARGE_CACHE)
-        found = {
+        candidates = {
             "by-hand": Candidate(
                 partial(self._own, peers.by_hand), "all logits at once and autograd", "gcl"
             ),
@@ -50,14 +50,14 @@ class TorchBench:
             ),
         }
         for name, setting in FAMILY.items():
-            found[f"gram:{name}"] = Candidate(
+            candidates[f"gram:{name}"] = Candidate(
                 partial(self._family, setting), f"gcl_torch.gcl_loss, {setting.what}", name
             )
         for name, peer in peers.PEERS.items():
-            found[name] = Candidate(
+            candidates[name] = Candidate(
                 partial(self._peer, peer), peer.about(), peer.computes, peer.missing()
             )
-        return found
+        return candidates
 
     def product(self, rows_ND: FloatArray, /) -> Step:
         """The unit of time: a step that computes rows @ rows^T as a new array (N, N)."""

@@ -92,8 +92,8 @@ def _supcon(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tensor) ->
 
     def value() -> torch.Tensor:
         loss.temperature = torch.exp(-log_scale)
-        found: torch.Tensor = loss(_stack(image, text), labels)
-        return found
+        loss_value: torch.Tensor = loss(_stack(image, text), labels)
+        return loss_value
 
     return _step(value, (image, text, log_scale))
 
@@ -120,8 +120,8 @@ def _mnrl(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tensor) -> S
         rows = _stack(image, text)
         loss.scale = torch.exp(log_scale)
         documents = torch.roll(rows, -len(image), dims=0)
-        found: torch.Tensor = loss.compute_loss_from_embeddings([rows, documents], None)
-        return found
+        loss_value: torch.Tensor = loss.compute_loss_from_embeddings([rows, documents], None)
+        return loss_value
 
     return _step(value, (image, text, log_scale))
 
@@ -130,7 +130,8 @@ def _cached_mnrl(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tenso
     loss = _ranking("CachedMultipleNegativesRankingLoss", mini_batch_size=_CHUNK)
 
     def step() -> tuple[torch.Tensor, ...]:
-        # Its own forward pass does so: gradients of the embeddings by chunks, then through them.
+        # The loss's own forward pass does so: it takes the gradients by the embeddings in chunks,
+        # and backward goes on from these.
         rows = _stack(image, text)
         queries = rows.detach().requires_grad_()
         documents = torch.roll(rows.detach(), -len(image), dims=0).requires_grad_()
@@ -152,8 +153,8 @@ def _clip(image: torch.Tensor, text: torch.Tensor, log_scale: torch.Tensor) -> S
     loss = open_clip_loss().ClipLoss()
 
     def value() -> torch.Tensor:
-        found: torch.Tensor = loss(image, text, torch.exp(log_scale))
-        return found
+        loss_value: torch.Tensor = loss(image, text, torch.exp(log_scale))
+        return loss_value
 
     return _step(value, (image, text, log_scale))
 

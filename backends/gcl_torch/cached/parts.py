@@ -48,14 +48,14 @@ def count_rows(inputs: Any) -> int:
     Raises:
         InputError: they have different numbers of samples, or there is no tensor with samples.
     """
-    found = [(path, x) for path, x in tensors(inputs) if has_rows(x)]
-    if not found:
+    entries = [(path, x) for path, x in tensors(inputs) if has_rows(x)]
+    if not entries:
         raise InputError(
             "inputs hold no tensor with a sample axis; wanted a tensor, or a mapping, list or "
             "tuple of tensors"
         )
-    first, size = found[0][0], found[0][1].shape[0]
-    for path, x in found:
+    first, size = entries[0][0], entries[0][1].shape[0]
+    for path, x in entries:
         if x.shape[0] != size:
             raise InputError(
                 f"{path} has {x.shape[0]} samples, {first} has {size}: the sample axis must come "
@@ -67,7 +67,7 @@ def count_rows(inputs: Any) -> int:
                 "microbatch; do that computation in encode, or detach() it"
             )
     if size == 0:
-        raise InputError(f"{first} has shape {tuple(found[0][1].shape)}: the batch is empty")
+        raise InputError(f"{first} has shape {tuple(entries[0][1].shape)}: the batch is empty")
     return size
 
 
@@ -148,21 +148,21 @@ def check_alike(one: Parts, two: Parts) -> None:
             )
 
 
-def _join_one(name: str | int, found: list[Any]) -> Any:
-    if has_rows(found[0]):
-        return torch.cat(found)
-    if not _all_equal(found):
+def _join_one(name: str | int, values: list[Any]) -> Any:
+    if has_rows(values[0]):
+        return torch.cat(values)
+    if not _all_equal(values):
         raise InputError(
             f"output {name!r} of encode has no sample axis and differs between microbatches; "
             "return a value for each sample, and reduce it in the loss"
         )
-    return found[-1]
+    return values[-1]
 
 
-def _all_equal(found: list[Any]) -> bool:
-    if not isinstance(found[0], torch.Tensor):
-        return all(x == found[0] for x in found)
-    same = [(x == found[0]) | ((x != x) & (found[0] != found[0])) for x in found]
+def _all_equal(values: list[Any]) -> bool:
+    if not isinstance(values[0], torch.Tensor):
+        return all(x == values[0] for x in values)
+    same = [(x == values[0]) | ((x != x) & (values[0] != values[0])) for x in values]
     return bool(torch.stack(same).all())
 
 

@@ -26,15 +26,15 @@ def modules_of(encode: Callable[..., Any], further: Iterable[Module] = ()) -> li
     It follows bound methods, partials, closures, globals that a function names, containers and the
     attributes of callable objects.
     """
-    found: dict[int, Module] = {}
+    modules: dict[int, Module] = {}
     seen: dict[int, Any] = {}
     level: list[Any] = [encode]
     for _ in range(_DEPTH):
         fresh = {id(x): x for x in level if id(x) not in seen}
         seen |= fresh
-        found |= {id(x): x for x in fresh.values() if isinstance(x, Module)}
+        modules |= {id(x): x for x in fresh.values() if isinstance(x, Module)}
         level = [y for x in fresh.values() for y in _within(x)]
-    return [*found.values(), *(m for m in further if id(m) not in found)]
+    return [*modules.values(), *(m for m in further if id(m) not in modules)]
 
 
 def _within(x: Any) -> Iterable[Any]:
@@ -124,13 +124,13 @@ class Surroundings:
 
     def __init__(self, modules: Iterable[Module], tensors: Iterable[torch.Tensor]) -> None:
         self.modules = list(modules)
-        found = {x.device for x in tensors}
+        devices = {x.device for x in tensors}
         for module in self.modules:
-            found |= {x.device for x in (*module.parameters(), *module.buffers())}
+            devices |= {x.device for x in (*module.parameters(), *module.buffers())}
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             # An encoder may move CPU inputs itself, and sampling there uses the current device.
-            found.add(torch.device("cuda", torch.cuda.current_device()))
-        self.devices = [device for device in found if device.type not in ("cpu", "meta")]
+            devices.add(torch.device("cuda", torch.cuda.current_device()))
+        self.devices = [device for device in devices if device.type not in ("cpu", "meta")]
         self._synced = list(_outermost_synced(self.modules))
         self._ddp = [m for m in self._synced if isinstance(m, DistributedDataParallel)]
 
@@ -154,8 +154,8 @@ class Surroundings:
     def sync_buffers(self) -> None:
         """Exchange buffers as DDP does, now instead of in the first forward.
 
-        There the exchange would come after a copy of the buffers was taken, and in the first pass
-        only.
+        In the first forward the exchange would come after a copy of the buffers was taken, and in
+        the first pass only.
         """
         for module in self._ddp:
             if module._check_sync_bufs_pre_fwd():  # type: ignore[no-untyped-call]
@@ -170,9 +170,9 @@ class Surroundings:
         """
         for module in self._ddp:
             device = next(module.parameters()).device
-            found = torch.tensor([float(flag)], device=device)
-            dist.all_reduce(found, dist.ReduceOp.MAX, group=module.process_group)
-            flag = bool(found.item())
+            flag_tensor = torch.tensor([float(flag)], device=device)
+            dist.all_reduce(flag_tensor, dist.ReduceOp.MAX, group=module.process_group)
+            flag = bool(flag_tensor.item())
         return flag
 
     def ddp_parameters_in(self, leaves: Iterable[torch.Tensor]) -> list[torch.Tensor]:

@@ -30,7 +30,8 @@ from gcl_torch.cached.replay import Buffers, RandomState, Surroundings, leaves_o
 
 __all__ = ["cached_step"]
 
-# Differing dropout or augmentation moves embeddings by far more, 16-bit kernels by less.
+# Differing dropout or augmentation between the passes moves embeddings by a far larger share than
+# this, and 16-bit kernels by a smaller one.
 _REPLAY_TOLERANCE = 0.05
 
 _NO_GRADIENT = "loss has no gradient: it depends on no embedding and no parameter that takes one"
@@ -96,8 +97,8 @@ def cached_step(
     >>> def encode(batch):
     ...     return {name: tower(x) for name, x in batch.items()}
     >>> batch = {"image": torch.eye(4), "text": torch.eye(4)}
-    >>> found = cached_step(encode, batch, partial(gcl_loss, log_scale=log_scale), microbatch=3)
-    >>> round(found.item(), 4), tuple(tower.weight.grad.shape), log_scale.grad is not None
+    >>> loss = cached_step(encode, batch, partial(gcl_loss, log_scale=log_scale), microbatch=3)
+    >>> round(loss.item(), 4), tuple(tower.weight.grad.shape), log_scale.grad is not None
     (1.6698, (4, 4), True)
     """
     size = count_rows(inputs)
@@ -221,7 +222,8 @@ def _second_pass(
                 gradients.append(gradient[start:stop] if has_rows(x) else gradient)
         reached = bool(roots)
         if last:
-            # DDP reduces a parameter once a gradient arrives in this pass; theirs came before it.
+            # DDP reduces a parameter once a gradient arrives in this pass; the gradients of those
+            # that the loss uses came before it, so zeros are sent through them.
             roots += used
             gradients += [torch.zeros_like(x) for x in used]
         if roots:

@@ -19,16 +19,16 @@ from gcl_torch.loss.functions import contrastive_loss
 __all__ = ["TorchProcesses"]
 
 _SECONDS = 120
-"""The time for one exchange between the processes."""
+"""The longest time that one exchange between the processes may take."""
 
 
 class _Question(NamedTuple):
-    """One case; its tensors are on the CPU."""
+    """One call of the loss that the processes answer together; its tensors are on the CPU."""
 
     z: torch.Tensor
     """The rows, (M, B, D)."""
     log_scale: torch.Tensor
-    """Shape (), or as the objective's `scales` say."""
+    """ln(1 / temperature), shape (), or as the objective's `scales` say."""
     arguments: LossArguments
 
 
@@ -66,7 +66,7 @@ class TorchProcesses(TorchArrays):
         if len(set(losses)) > 1:
             raise RuntimeError(f"the processes found the losses {losses}; they must be the same")
         of_rows = torch.cat([grads for _, grads, *_ in answers], dim=1) / self.size
-        # By what all processes have: log_scale, and the bias where there is one.
+        # The gradients by what all processes have: log_scale, and the bias where there is one.
         every = zip(*(by_numbers for _, _, *by_numbers in answers), strict=True)
         return LossAndGrads(answers[0][0], of_rows, *(torch.stack(x).mean(dim=0) for x in every))
 

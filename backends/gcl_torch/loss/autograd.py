@@ -14,7 +14,7 @@ from array_api_compat import torch as xp
 from gcl_spec.errors import InputError
 from gcl_spec.loss.problem import Blocks, Problem, without_arrays
 from gcl_spec.loss.tiled.loop import Tiles
-from gcl_spec.loss.tiled.row_sums import arrays_of, blocks_of, sums_of, weights_of
+from gcl_spec.loss.tiled.row_sums import arrays_of, blocks_of, sums_of, tile_weights
 
 __all__ = ["NO_FORWARD_MODE", "NO_SECOND_DERIVATIVE", "Pass", "TiledSums"]
 
@@ -65,7 +65,7 @@ class Pass:
             present: (M, B) booleans, or None.
             ids: (B,) integers, or None.
             lift: shape (), or None where it is a number.
-            shift: of a sigmoid's logits, shape () or (S,), or None.
+            shift: the shift of a sigmoid's logits, shape () or (S,), or None.
             rows: the given rows of each kind, (B, D).
         """
         lift_ = self.static.lift if lift is None else lift
@@ -85,7 +85,7 @@ class TiledSums(torch.autograd.Function):
         """The first pass: the blocks and the sums, (K, B) each.
 
         Args:
-            options: what is no tensor.
+            options: the part of the problem that is no tensor.
             scale: 1 / temperature, shape (), or one for each place, (S,).
             arrays: the tensors that `Pass.problem` takes, in that order.
         """
@@ -104,10 +104,10 @@ class TiledSums(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        """The second pass: the gradients, of those by the blocks, (K, B) each."""
+        """The second pass: the gradients by the inputs from those by the blocks, (K, B) each."""
         wanted = tuple(ctx.needs_input_grad[1:])
-        found = _Gradients.apply(ctx.options, wanted, *gradients[:3], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
-        return (None, *_in_place(found, wanted))
+        by_inputs = _Gradients.apply(ctx.options, wanted, *gradients[:3], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return (None, *_in_place(by_inputs, wanted))
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> None:
@@ -139,13 +139,15 @@ class _Gradients(torch.autograd.Function):
             options.tiles = None
             tiles.by_damp = wanted[2]
             one, dtype = not tiles.layout.positives, tiles.problem.rows[0].dtype
-            found = tiles.gradients(weights_of(Blocks(*gradients), sums_of(parts), one, dtype, xp))
-            by_scale = (found.log_scale.reshape(scale.shape) / scale).to(scale.dtype)
-            given_shift, by_shift = tiles.problem.shift, found.shift
+            by_all = tiles.gradients(
+                tile_weights(Blocks(*gradients), sums_of(parts), one, dtype, xp)
+            )
+            by_scale = (by_all.log_scale.reshape(scale.shape) / scale).to(scale.dtype)
+            given_shift, by_shift = tiles.problem.shift, by_all.shift
             if by_shift is not None and given_shift is not None:
                 by_shift = by_shift if given_shift.ndim else by_shift.sum()
                 by_shift = by_shift.to(given_shift.dtype)
-            every = (by_scale, found.mix, found.damp, None, None, None, by_shift, *found.rows)
+            every = (by_scale, by_all.mix, by_all.damp, None, None, None, by_shift, *by_all.rows)
             return tuple(x for x, want in zip(every, wanted, strict=True) if want)
 
     @staticmethod
@@ -172,10 +174,10 @@ class _Gradients(torch.autograd.Function):
 
 
 def _in_place(
-    found: Sequence[torch.Tensor], wanted: Sequence[bool]
+    gradients: Sequence[torch.Tensor], wanted: Sequence[bool]
 ) -> tuple[torch.Tensor | None, ...]:
-    """The gradients that were found, and None in the place of each that was not wanted."""
-    left = iter(found)
+    """The gradients that were computed, and None in the place of each that was not wanted."""
+    left = iter(gradients)
     return tuple(next(left) if want else None for want in wanted)
 
 
@@ -184,12 +186,12 @@ def _one_by_one(
 ) -> tuple[tuple[torch.Tensor, ...], tuple[int, ...]]:
     """A function applied to every element of a mapped axis: passes over tiles are not batched."""
     pass_, *rest = options
-    found = []
+    outputs = []
     for i in range(info.batch_size):
         one = [
             x if x is None or axis is None else x.movedim(axis, 0)[i]
             for x, axis in zip(given, in_dims[len(options) :], strict=True)
         ]
-        found.append(function.apply(pass_.again(), *rest, *one))
-    stacked = tuple(torch.stack(list(x)) for x in zip(*found, strict=True))
+        outputs.append(function.apply(pass_.again(), *rest, *one))
+    stacked = tuple(torch.stack(list(x)) for x in zip(*outputs, strict=True))
     return stacked, (0,) * len(stacked)

@@ -45,13 +45,13 @@ class Spread(NamedTuple):
     """The arguments that the neutral loss is to be called with."""
 
     rows: dict[str, torch.Tensor]
-    """(B, D) by modality."""
+    """The rows by modality, (B, D) each."""
     log_scale: torch.Tensor | float
-    """A number, shape (), or as the objective's `scales` say."""
+    """ln(1 / temperature): a number, shape (), or as the objective's `scales` say."""
     extras: dict[str, Any]
     """Further options: weights, flags, ids and captions' features of samples, and the bias."""
     kernel: Kernel
-    """The kernel."""
+    """The kernel that computes the blocks of the loss."""
 
 
 def spread(

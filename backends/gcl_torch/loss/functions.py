@@ -197,5 +197,5 @@ def loss_and_grads(
         if shift:
             options["bias"] = shift[0]
         loss = stacked_loss(z, scale, objective=arguments["objective"], **options)
-        found = torch.autograd.grad(loss, leaves, materialize_grads=True)
-    return LossAndGrads(loss.detach(), *found)
+        gradients = torch.autograd.grad(loss, leaves, materialize_grads=True)
+    return LossAndGrads(loss.detach(), *gradients)

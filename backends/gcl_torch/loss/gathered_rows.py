@@ -97,12 +97,12 @@ class ProcessGroup:
         own = torch.tensor([samples, number, len(problem)], device=device)
         every = [torch.empty_like(own) for _ in range(self.size)]
         dist.all_gather(every, own, group=self.group)
-        found = torch.stack(every).tolist()
-        if any(length for _, _, length in found):
+        answers = torch.stack(every).tolist()
+        if any(length for _, _, length in answers):
             self._report(problem)
-        if any(other != found[0][1] for _, other, _ in found):
+        if any(other != answers[0][1] for _, other, _ in answers):
             self._refuse(options)
-        return [size for size, _, _ in found]
+        return [size for size, _, _ in answers]
 
     def _report(self, problem: str) -> None:
         """Raise the error of the first process that has one, on every process."""
@@ -210,7 +210,7 @@ def once(x: torch.Tensor, *causes: torch.Tensor) -> torch.Tensor:
 
 
 class _Gather(torch.autograd.Function):
-    """The rows of all processes; backward cuts out those of this one and scales them."""
+    """The rows of all processes; backward cuts out this process's gradients and scales them."""
 
     @staticmethod
     def forward(
@@ -275,9 +275,9 @@ def gathered(
             if x.ndim == 0:  # a weight of a part, which is no sample's
                 return shared_scale(x, processes, factor)
             return gather_rows(x, processes, sizes, factor)
-        if isinstance(x, Mapping):  # in one order on all processes, and given back in its own
-            found = {name: gather(x[name]) for name in sorted(x)}
-            return {name: found[name] for name in x}
+        if isinstance(x, Mapping):  # gathered in one order on all processes, returned in its own
+            parts = {name: gather(x[name]) for name in sorted(x)}
+            return {name: parts[name] for name in x}
         return tuple(gather(y) for y in x) if isinstance(x, tuple | list) else x
 
     return {name: gather(x) for name, x in given.items()}
@@ -292,5 +292,5 @@ def _other_numbers(x: Any, samples: int, name: str = "") -> str:
         parts = [(f"{name}[{key!r}]" if name else key, part) for key, part in x.items()]
     elif isinstance(x, tuple | list):
         parts = [(name, part) for part in x]
-    found = (_other_numbers(part, samples, place) for place, part in parts)
-    return next((text for text in found if text), "")
+    texts = (_other_numbers(part, samples, place) for place, part in parts)
+    return next((text for text in texts if text), "")

@@ -30,7 +30,7 @@ _PLAIN_BELOW = 64
 """The number of samples under which whole blocks are as fast as tiles (benchmarks/README.md)."""
 
 _TILE = {"cpu": 192, "cuda": 4096}
-"""The samples of a tile by kind of device; others may lack float64 (MPS does) for its sums."""
+"""The samples of a tile by kind of device; other kinds may lack float64, which its sums need."""
 
 Operands = Literal["bfloat16"]
 
@@ -102,7 +102,7 @@ class GramKernel:
         blocks: Blocks = self._tiled(problem, scale)
         return blocks
 
-    # Loops over tiles and chooses by values: it has no graph of its own.
+    # It loops over tiles and chooses by values, so torch.compile cannot trace it.
     @outside_graphs
     def _tiled(self, problem: Problem, scale: torch.Tensor | float) -> Blocks:
         """The blocks, (K, B) each, computed tile by tile."""
@@ -113,8 +113,8 @@ class GramKernel:
         arrays = (problem.mix, problem.damp, problem.present, problem.ids, lift, problem.shift)
         arrays = (*arrays, *problem.rows)
         keeps = replace(self, cache_bytes=self.cache_bytes if torch.is_grad_enabled() else 0)
-        found = TiledSums.apply(Pass(problem, keeps.tiles), scale, *arrays)  # type: ignore[no-untyped-call]
-        return Blocks(*found[:3])
+        outputs = TiledSums.apply(Pass(problem, keeps.tiles), scale, *arrays)  # type: ignore[no-untyped-call]
+        return Blocks(*outputs[:3])
 
     def tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
         """The tiles of a problem, which do the work of both passes.
@@ -136,7 +136,7 @@ class GramKernel:
             options["scale_first"] = False  # scaled rows of 16 bits would be rounded again
         else:
             options["add_product"] = add_product
-        # Elsewhere a choice by values would wait for the device; there an exp more is cheap.
+        # On other devices a choice by values would wait for them, and one more exp is cheap there.
         shift = shift_on_host(problem, scale2, scales, self.processes) if on_host else None
         stacked = on_host and self.operands is None and StackedTiles.serve(problem, shift)
         return (StackedTiles if stacked else Tiles)(
@@ -166,14 +166,14 @@ def shift_on_host(
         scale2: the largest scale / ln 2.
         scales: the scales of all places, as parts of the largest.
         processes: the processes that share the work on the batch, if any.
-        samples: the samples of the batch, where each process has rows of its own; None: all have
-            those of all.
+        samples: the samples of the batch, where each process has rows of its own; None: every
+            process has the rows of all.
     """
     apart = None if samples is None else processes
-    found = shared_shift(problem, scale2, xp, scales, samples=samples, processes=apart)
-    choice = torch.stack([found.shift, (~found.fits).to(found.shift.dtype)])
+    candidate = shared_shift(problem, scale2, xp, scales, samples=samples, processes=apart)
+    choice = torch.stack([candidate.shift, (~candidate.fits).to(candidate.shift.dtype)])
     if processes is not None:
-        # All must take the same path, also where rounding differs between machines.
+        # All processes must take the same path, also where rounding differs between machines.
         choice = processes.max(choice)
     shift, overflows = choice.tolist()
     return None if overflows else shift
@@ -210,8 +210,8 @@ class _InverseNorm(torch.autograd.Function):
 
 def _inverse_norm(a: torch.Tensor, b: torch.Tensor, xp: Any) -> torch.Tensor:
     """1 / |a + b|, (B,), of rows (B, D) each."""
-    found: torch.Tensor = _InverseNorm.apply(a, b)  # type: ignore[no-untyped-call]
-    return found
+    inverse: torch.Tensor = _InverseNorm.apply(a, b)  # type: ignore[no-untyped-call]
+    return inverse
 
 
 def add_product(out: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> None:

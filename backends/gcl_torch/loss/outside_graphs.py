@@ -30,7 +30,7 @@ def outside_graphs(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        found = disabled() if "torch._dynamo" in sys.modules else function
-        return found(*args, **kwargs)
+        callee = disabled() if "torch._dynamo" in sys.modules else function
+        return callee(*args, **kwargs)
 
     return call

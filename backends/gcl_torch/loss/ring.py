@@ -12,7 +12,7 @@ import torch
 from array_api_compat import torch as xp
 
 from gcl_spec.loss.problem import Blocks, Problem, mixed, or_nan
-from gcl_spec.loss.tiled.row_sums import blocks_of, weights_of
+from gcl_spec.loss.tiled.row_sums import blocks_of, tile_weights
 from gcl_torch.loss.gathered_rows import ProcessGroup, once
 from gcl_torch.loss.ring_walk import Walk
 
@@ -84,10 +84,10 @@ class _RingSums(torch.autograd.Function):
         walk: Walk = ctx.walk
         one = walk.ids is None or not walk.static.positives
         with torch.no_grad(), torch.autocast(scale.device.type, enabled=False):
-            weights = weights_of(Blocks(*gradients[:3]), ctx.sums, one, rows[0].dtype, xp)
+            weights = tile_weights(Blocks(*gradients[:3]), ctx.sums, one, rows[0].dtype, xp)
             packed = walk.pack(rows, mix, damp)
-            found, (by_scale, by_shift) = walk.gradients(ctx.given, packed, weights)
-            by_rows, by_mix, by_damp = walk.unpack(found * walk.factor)
+            by_packed, (by_scale, by_shift) = walk.gradients(ctx.given, packed, weights)
+            by_rows, by_mix, by_damp = walk.unpack(by_packed * walk.factor)
             by_scale = (by_scale.reshape(scale.shape) / scale).to(scale.dtype)
             if shift is not None:
                 by_shift = (by_shift if shift.ndim else by_shift.sum()).to(shift.dtype)

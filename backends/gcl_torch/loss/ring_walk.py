@@ -35,7 +35,7 @@ __all__ = ["Given", "Walk"]
 Rows = Sequence[torch.Tensor]
 """The given rows of each kind, (N, D)."""
 Add = Callable[[torch.Tensor, torch.Tensor], object]
-"""What adds to a matrix, (N, W), in place and in some sense, another."""
+"""A function that adds to a matrix, in place, another that holds the same kind of sums, (N, W)."""
 
 _TILE = {"cpu": 192}
 """The samples of a tile by kind of device."""
@@ -47,9 +47,9 @@ class Given(NamedTuple):
     largest: float
     """The largest scale."""
     scales: Scales
-    """All of them, as parts of the largest."""
+    """The scales of all places, as parts of the largest."""
     shift: float | None
-    """What all exponents have less; None where each row needs its own maximum."""
+    """The number that every exponent is lessened by; None where each row needs its own maximum."""
 
 
 class Walk:
@@ -96,15 +96,15 @@ class Walk:
         Args:
             packed: the own matrix, (B, W).
             scale: 1 / temperature, shape (), or one for each place, (S,).
-            shift: of a sigmoid's logits, shape () or (S,), or None.
+            shift: the shift of a sigmoid's logits, shape () or (S,), or None.
         """
         problem = replace(self._problem([self._mine(slice(None))], packed), shift=shift)
         largest, scales = scales_of(problem, scale, xp, on_host=True)
         if self.device != "cpu":  # a choice by values would wait for the device
             return Given(largest, scales, None)
         problem, samples = replace(problem, lift=self.lift), sum(self.sizes)
-        found = shift_on_host(problem, largest / LN2, scales, self.group, samples)
-        return Given(largest, scales, found)
+        exponent_shift = shift_on_host(problem, largest / LN2, scales, self.group, samples)
+        return Given(largest, scales, exponent_shift)
 
     def sums(self, given: Given, packed: torch.Tensor) -> RowSums:
         """The sums of the rows of all processes, (K, sum of sizes) each, on each of them.
@@ -134,7 +134,8 @@ class Walk:
         Args:
             given: what all tiles have in common.
             packed: the own matrix, (N, W).
-            derivatives: those of the loss by the sums of `sums`, (K, sum of sizes) each.
+            derivatives: the derivatives of the loss by the sums that `sums` gives,
+                (K, sum of sizes) each.
         """
         places = len(given.scales.ratios)
         by_places = torch.zeros(2, places, dtype=torch.float64, device=packed.device)
@@ -142,11 +143,11 @@ class Walk:
         def of(x: torch.Tensor, cut: int | None, places: list[slice]) -> torch.Tensor:
             cuts = ([w[:, at] for at in places] for w in derivatives.weights)
             mine = derivatives._replace(weights=Weights(*(torch.cat(w, 1) for w in cuts)))
-            found = self._tiles(self._problem(places, x), given, cut).gradients(mine)
-            by_places[0] += found.log_scale
-            if found.shift is not None:
-                by_places[1] += found.shift
-            return self.pack(found.rows, found.mix, found.damp)
+            gradients = self._tiles(self._problem(places, x), given, cut).gradients(mine)
+            by_places[0] += gradients.log_scale
+            if gradients.shift is not None:
+                by_places[1] += gradients.shift
+            return self.pack(gradients.rows, gradients.mix, gradients.damp)
 
         return self._visit(packed, of, torch.Tensor.add_, packed[:0]), self.group.sum(by_places)
 
@@ -191,7 +192,7 @@ class Walk:
             packed: what travels of the own samples, (N, W).
             of: the function: of the matrix of some samples, of the cut between two processes'
                 samples in it, and of the places of both in the whole batch.
-            add: what adds to a total.
+            add: the function that adds to a total.
             none: the total of no samples, (0, W).
         """
         meetings = list(meetings_of(self.group.rank, self.sizes))
@@ -206,9 +207,9 @@ class Walk:
             if came:
                 places = [self._mine(meeting.mine), self._place(meeting.source, meeting.theirs)]
                 cut = _length(meeting.mine)
-                found = of(both, cut, places)
-                add(total[meeting.mine], found[:cut])
-                back = found[cut:]
+                values = of(both, cut, places)
+                add(total[meeting.mine], values[:cut])
+                back = values[cut:]
             owed.append((meeting, self._answer_move(meeting, back, total)))
             self._settle(owed, total, add, left=1)
         self._settle(owed, total, add, left=0)
@@ -233,7 +234,7 @@ class Walk:
         return both, Move(self.group.group, out, meeting.to, into, meeting.source)
 
     def _answer_move(self, meeting: Meeting, back: torch.Tensor, total: torch.Tensor) -> Move:
-        """Begin to send back what a meeting gave for others' rows, and to receive one's own."""
+        """Begin to send back what came of others' rows, and to receive what came of the own."""
         into = total.new_empty(_length(meeting.sent), total.shape[1])
         return Move(self.group.group, back, meeting.source, into, meeting.to)
 

@@ -47,19 +47,19 @@ class Layers:
 
     @staticmethod
     def counted(layout: Layout) -> int:
-        """The number of layers: of the scales of the block that has most of them."""
+        """The number of layers, which is that of the scales of the block that has most of them."""
         blocks = [key[:2] for key in layout.both]
         return max(blocks.count(block) for block in {*blocks})
 
     def fill(
         self, layer: int, s: torch.Tensor, e: torch.Tensor, less: float, *, last: bool
     ) -> None:
-        """Make a layer's exponentials of the logits; of a sigmoid's the terms or their derivatives.
+        """Make a layer's exponentials of the logits; for a sigmoid, its terms or their derivatives.
 
         Args:
             layer: the number of the layer.
             s: the logits, (M, Ta, M, Tb), in units of ln 2.
-            e: what is filled, of the same shape.
+            e: the tensor that is filled, of the same shape.
             less: the shift of exponents.
             last: whether this is the second pass, which wants the derivatives.
         """
@@ -85,9 +85,9 @@ class Layers:
 
     def by_layers(self, weights: torch.Tensor) -> torch.Tensor:
         """Weights of the asked blocks, (K, B), times their scales' ratios: (L, M, M, B)."""
-        found = weights.new_zeros(self.count, self.kinds, self.kinds, weights.shape[1])
-        found.flatten(0, 2)[self._used] = self.scaled(weights)
-        return found
+        by_layer = weights.new_zeros(self.count, self.kinds, self.kinds, weights.shape[1])
+        by_layer.flatten(0, 2)[self._used] = self.scaled(weights)
+        return by_layer
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
         """Numbers of the asked blocks, (K, B), times their scales as parts of the largest."""
@@ -95,33 +95,33 @@ class Layers:
 
     def by_pairs(self, weights: torch.Tensor) -> torch.Tensor:
         """Weights of the asked blocks, (K, B), times the scales, summed over these: (M, M, B)."""
-        found = weights.new_zeros(self.kinds**2, weights.shape[1])
-        found.index_add_(0, self._used % self.kinds**2, self.scaled(weights))
-        return found.view(self.kinds, self.kinds, -1)
+        by_pair = weights.new_zeros(self.kinds**2, weights.shape[1])
+        by_pair.index_add_(0, self._used % self.kinds**2, self.scaled(weights))
+        return by_pair.view(self.kinds, self.kinds, -1)
 
     def by_places(self, by_layer: torch.Tensor) -> torch.Tensor:
         """Sums of the matrices' blocks, (L, M, M), as those of the places, (S,)."""
-        found = by_layer.new_zeros(self.places + 1)
-        return found.index_add_(0, self._at.flatten() + 1, by_layer.flatten())[1:]  # -1: no place
+        sums = by_layer.new_zeros(self.places + 1)
+        return sums.index_add_(0, self._at.flatten() + 1, by_layer.flatten())[1:]  # -1: no place
 
     def own_by_places(self, by_block: torch.Tensor) -> torch.Tensor:
         """Sums of the asked blocks, (K,), as those of the places, (S,)."""
-        found = by_block.new_zeros(self.places)
-        return found.index_add_(0, self._at.flatten()[self._used], by_block)
+        sums = by_block.new_zeros(self.places)
+        return sums.index_add_(0, self._at.flatten()[self._used], by_block)
 
     def of_pairs(self, x: torch.Tensor) -> torch.Tensor:
-        """The numbers of the asked blocks, (K, B), of those of the pairs, (M, M, B)."""
+        """The numbers of the asked blocks, (K, B), picked from those of the pairs, (M, M, B)."""
         return x.flatten(0, 1)[self._used % self.kinds**2]
 
     def _numbers(
         self, values: tuple[float, ...], at: list[int], like: torch.Tensor
     ) -> torch.Tensor | float:
         """The numbers of a layer's blocks, (M, 1, M, 1); one where all are the same."""
-        found = [values[place] for place in at]
+        numbers = [values[place] for place in at]
         used = {values[place] for place in at if place >= 0}
         if len(used) == 1:
             return float(used.pop())
-        every = torch.tensor(found, dtype=like.dtype, device=like.device)
+        every = torch.tensor(numbers, dtype=like.dtype, device=like.device)
         return every.view(self.kinds, 1, self.kinds, 1)
 
 
@@ -154,8 +154,8 @@ class PlaceGrads:
             layer: the number of a layer.
             d: the gradient by the logits of its negatives, (M, Ta, M, Tb).
             s: these logits, of the same shape.
-            e: memory of the same shape to use.
-            part: the part of it that counts.
+            e: memory of the same shape, which is overwritten.
+            part: the factor of what is added.
         """
         if self._layers.places > 1:
             torch.mul(d, s, out=e)

@@ -133,8 +133,8 @@ class StackedTiles(Tiles):
                 others_of[i][layer].add_(e.blocks.sum(3).mT)  # (M, Ta, M) -> query, pool, sample
                 if i != j:
                     others_of[j][layer].add_(e.blocks.sum(1).transpose(0, 1))
-        found = layers.of_blocks(others)
-        return RowSums(self._shifted(found), self._all_own([None] * len(self._sizes)))
+        by_block = layers.of_blocks(others)
+        return RowSums(self._shifted(by_block), self._all_own([None] * len(self._sizes)))
 
     def gradients(self, derivatives: Derivatives) -> Gradients:
         """The second pass: the gradients, (B, D) by rows, from the derivatives by sums, (K, B)."""
@@ -143,7 +143,7 @@ class StackedTiles(Tiles):
         rows_of = self._cut(*rows, dim=0)
         mix_of = [] if mix is None else torch.split(mix, self._sizes, 2)
         weights, layers = derivatives.weights, self._layers
-        found = PlaceGrads(layers, self.scales, self._sizes, rows[0])
+        place_grads = PlaceGrads(layers, self.scales, self._sizes, rows[0])
         (others_of,) = self._cut(layers.by_layers(weights.others), dim=3)
         by_row = [w.mT[..., None].contiguous() for w in others_of]
         by_column = [w.transpose(1, 2)[:, :, None].contiguous() for w in others_of]
@@ -151,9 +151,9 @@ class StackedTiles(Tiles):
         (own_of,) = self._cut(mean + mean.transpose(0, 1), dim=2)
         for i, j, matrices in self._walk(3 if layers.count == 1 else 4, last=True):
             s, p = matrices[0], matrices[2]
-            self._d_logits(matrices, by_row[i], by_column[j], found, i, j)
+            self._d_logits(matrices, by_row[i], by_column[j], place_grads, i, j)
             if i == j:
-                found.keep_own(s.diagonal, i)
+                place_grads.keep_own(s.diagonal, i)
                 p.diagonal.copy_(own_of[i])
             if mix_of:
                 self._add_mix(mix_of, s, p, i, j)
@@ -162,30 +162,31 @@ class StackedTiles(Tiles):
                 x[i].addmm_(p.given_rows[c], self._z[j])
                 if i != j:
                     x[j].addmm_(p.given_columns[c], self._z[i])
-        by_scales = found.by_scales(weights.mean, self._by_log_scale(rows))
+        by_scales = place_grads.by_scales(weights.mean, self._by_log_scale(rows))
         by_all = self._gathered(rows, mix, by_scales, derivatives.factor)
         if self.scales.shifts is None:
             return by_all
-        return by_all._replace(shift=self._sum(found.by_shifts() * derivatives.factor))
+        return by_all._replace(shift=self._sum(place_grads.by_shifts() * derivatives.factor))
 
     def _d_logits(
         self,
         matrices: Sequence[_Matrix],
         by_row: torch.Tensor,
         by_column: torch.Tensor,
-        found: PlaceGrads,
+        place_grads: PlaceGrads,
         i: int,
         j: int,
     ) -> None:
-        """Fill the third matrix with the gradient by the logits of negatives, in the first.
+        """Fill the third matrix with the gradient by the logits of negatives, which the first has.
 
         Args:
-            matrices: the logits, and two or, of several layers, three more.
+            matrices: that of the logits, and two more to use; three more where there are several
+                layers.
             by_row: the weights of the sums of the rows, (L, M, Ta, M, 1).
-            by_column: those of the columns, (L, M, 1, M, Tb).
-            found: what takes the gradients by scales and shifts.
+            by_column: the weights of the sums of the columns, (L, M, 1, M, Tb).
+            place_grads: the gradients by scales and shifts, to which this adds.
             i: the tile of the rows.
-            j: that of the columns.
+            j: the tile of the columns.
         """
         s, e, p, *more = matrices
         for layer in range(self._layers.count):
@@ -195,42 +196,45 @@ class StackedTiles(Tiles):
             d.all.mul_(e.all)
             if self.layout.sigmoid:
                 self._drop_absent(d, i, j)
-            found.add(layer, d.blocks, s.blocks, e.blocks, 0.5 if i == j else 1.0)
+            place_grads.add(layer, d.blocks, s.blocks, e.blocks, 0.5 if i == j else 1.0)
             if layer:
                 p.all.add_(d.all)
 
     def _by_log_scale(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The gradient by log_scale, (): half of rows times theirs, as logits are bilinear."""
-        found = rows[0].new_zeros((), dtype=torch.float64)
+        """The gradient by log_scale, ().
+
+        Logits are bilinear in the rows, so it is half the sum of the rows times their gradients.
+        """
+        total = rows[0].new_zeros((), dtype=torch.float64)
         cut = zip(self._cut(*self.problem.rows, dim=0), self._cut(*rows, dim=0), strict=True)
         for x, d in (pair for tiles in cut for pair in zip(*tiles, strict=True)):
-            found += (x * d).sum(dtype=torch.float64)
-        return found * (0.5 * LN2 * self.scale2)
+            total += (x * d).sum(dtype=torch.float64)
+        return total * (0.5 * LN2 * self.scale2)
 
     def _walk(self, count: int, last: bool = False) -> Iterator[tuple[int, int, list[_Matrix]]]:
-        """The pairs of tiles with so many matrices to use, the first with their logits."""
+        """The pairs of tiles, each with `count` matrices to use; the first holds the logits."""
         like = self.problem.rows[0]
         matrices = _Matrices(like, self._kinds, self.layout.rows, self._sizes, count)
         for i, others in self._turns():
             scaled = self._z[i] * self.scale2
             for j in others:
-                found = matrices(self._sizes[i], self._sizes[j])
-                self._fill(found[0], scaled, i, j, last)
-                yield i, j, found
+                views = matrices(self._sizes[i], self._sizes[j])
+                self._fill(views[0], scaled, i, j, last)
+                yield i, j, views
 
     def _exponentials(
         self, layer: int, s: _Matrix, e: _Matrix, i: int, j: int, last: bool = False
     ) -> None:
-        """A layer's exponentials of the logits, of pairs of negatives alone."""
+        """Fill `e` with a layer's exponentials of the logits `s`, and 0 for what is no negative."""
         less = 0.0 if self.shift is None else self.shift
         self._layers.fill(layer, s.blocks, e.blocks, less, last=last)
         self._drop_alike(e, i, j)
 
     def _fill(self, s: _Matrix, scaled: torch.Tensor, i: int, j: int, last: bool) -> None:
-        """The logits: of given rows by a product, of mixed ones from those of their parts."""
-        given, found = self.layout.rows, self._cache.pop((i, j), None) if last else None
-        if found is not None:
-            s.given.copy_(found[0, 0])
+        """Fill `s` with the logits: of given rows by a product, of mixed rows from their parts'."""
+        given, products = self.layout.rows, self._cache.pop((i, j), None) if last else None
+        if products is not None:
+            s.given.copy_(products[0, 0])
         else:
             torch.mm(scaled, self._z[j].mT, out=s.given)
             if not last and self._takes(s.given.numel()):
@@ -262,7 +266,8 @@ class StackedTiles(Tiles):
     def _add_mix(self, mix: Sequence[torch.Tensor], s: _Matrix, p: _Matrix, i: int, j: int) -> None:
         """Add the gradient by the factors of mixed rows, times these factors, for each tile.
 
-        It is the sum over such a row of d loss / d logit times logit; this uses the logits up.
+        The gradient is the sum over such a row of d loss / d logit times logit. This overwrites the
+        logits in `s`.
         """
         s.mixed_rows.mul_(p.mixed_rows)
         s.mixed_columns.mul_(p.mixed_columns)

@@ -21,7 +21,7 @@ class DirectionLosses(NamedTuple):
     """A loss with what it is made of."""
 
     loss: torch.Tensor
-    """Shape ()."""
+    """The loss, shape ()."""
     directions: dict[str, torch.Tensor]
     """The mean of each direction's terms, shape (), by its name ("image->text")."""
     gap: dict[str, torch.Tensor]
@@ -42,13 +42,13 @@ def gcl_terms(
     group: dist.ProcessGroup | None = None,
     reduction: GradientReduction = "mean",
 ) -> DirectionLosses:
-    """The loss of `gcl_torch.contrastive_loss`, whose arguments these are, with its directions'.
+    """The loss of `gcl_torch.contrastive_loss`, whose arguments these are, and its directions'.
 
-    A direction's is 0 where no sample has both of its parts. All numbers are those of the whole
-    batch on every process.
+    A direction's loss is 0 where no sample has both of its sides. On every process all numbers are
+    those of the whole batch.
 
-    >>> found = gcl_terms({"image": torch.eye(4), "text": torch.eye(4)}, log_scale=0.0)
-    >>> {name: round(x.item(), 2) for name, x in found.directions.items() if "+" not in name}
+    >>> terms = gcl_terms({"image": torch.eye(4), "text": torch.eye(4)}, log_scale=0.0)
+    >>> {name: round(x.item(), 2) for name, x in terms.directions.items() if "+" not in name}
     {'image->text': 1.67, 'text->image': 1.67}
     """
     extras: dict[str, Any] = {"present": present, "ids": ids, "weights": weights, "bias": bias}

@@ -15,7 +15,8 @@ from gcl_torch.loss.outside_graphs import outside_graphs
 __all__ = ["whole_blocks"]
 
 
-# As the tiles, one break in a graph: a compiled backward pass would be the caller's autocast's.
+# A compiled graph breaks here, as it does at the tiles: its backward pass would otherwise run under
+# the caller's autocast.
 @outside_graphs
 def whole_blocks(problem: Problem, scale: torch.Tensor | float) -> Blocks:
     """The blocks of `gcl_spec.loss.plain.plain_blocks`; no product is ever rounded to 16 bits.
@@ -80,8 +81,8 @@ class _Guarded(_Same):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = _Derivative.apply(*gradients)  # type: ignore[no-untyped-call]
-        return found
+        derivative: torch.Tensor = _Derivative.apply(*gradients)  # type: ignore[no-untyped-call]
+        return derivative
 
 
 class _Derivative(_Same):

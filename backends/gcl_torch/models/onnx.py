@@ -47,8 +47,8 @@ class _Tower(nn.Module):
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         given = dict(zip(self._names, inputs, strict=True))
         # Zeros stand for the modalities without inputs, of which nothing stays in the graph.
-        found = self.model(given, (self._modality,))
-        rows = found[self._modality].float()
+        projections = self.model(given, (self._modality,))
+        rows = projections[self._modality].float()
         return nn.functional.normalize(rows, dim=-1), torch.linalg.vector_norm(rows, dim=-1)
 
 

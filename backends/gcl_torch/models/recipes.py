@@ -249,8 +249,8 @@ class VistaModel(Model, VistaRows[torch.Tensor]):
         if self.training and self._kept:
             drawn = torch.rand(len(pixels), self.vista.settings.sizes.patches, device=pixels.device)
             keep = drawn.argsort(dim=1)[:, : self._kept]
-        found: torch.Tensor = self.vista.image_tokens(pixels, keep)
-        return found
+        tokens: torch.Tensor = self.vista.image_tokens(pixels, keep)
+        return tokens
 
     def cut(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Token ids and mask (B, L) of texts as they stand beside a picture (`VistaRows.cut`).
@@ -259,7 +259,7 @@ class VistaModel(Model, VistaRows[torch.Tensor]):
             ids: the tokens, (B, L).
             mask: which of them are no padding, (B, L).
         """
-        # Without a branch, so that a graph of it takes texts of any length.
+        # There is no branch here, so that an exported graph takes texts of any length.
         longer = mask[:, self._most :].sum(dim=1) > 0
         kept = ids[:, : self._most]
         end = torch.where(longer, self.vista.marks[1], kept[:, -1])

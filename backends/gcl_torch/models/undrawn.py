@@ -19,7 +19,8 @@ _DRAW = frozenset(
 class _Undrawn(TorchFunctionMode):
     """Leaves out what fills a tensor with random numbers and returns it.
 
-    Names tell: transformers replaces functions of torch.nn.init by its own of the same name.
+    It knows them by name, since transformers replaces functions of torch.nn.init by its own of the
+    same names.
     """
 
     def __torch_function__(
@@ -41,6 +42,6 @@ def undrawn() -> Iterator[None]:
 
     To draw a BERT's weights takes longer than to read them. No random number is used up either.
     """
-    # What does not ask for overrides of its functions still draws.
+    # Functions that do not ask for `__torch_function__` still draw, so the generator is restored.
     with torch.random.fork_rng(devices=[]), _Undrawn():
         yield

@@ -24,7 +24,7 @@ class Fusing:
 
     model: the model.
     options: its options.
-    objective: that of its modalities.
+    objective: the objective of its modalities.
     """
 
     model: Model
@@ -84,12 +84,12 @@ class Fusing:
         """
         if not self.means():
             return None
-        found: torch.Tensor = row_totals(
+        totals: torch.Tensor = row_totals(
             rows, self._flags(present), self.model.given, xp=torch_namespace
         )
         if spread:
-            dist.all_reduce(found)
-        return found
+            dist.all_reduce(totals)
+        return totals
 
     @torch.no_grad()
     def move(self, totals: torch.Tensor | None) -> None:

@@ -40,7 +40,7 @@ def make_optimizer(
         lr=optim.lr,
         betas=(optim.beta1, optim.beta2),
         eps=optim.eps,
-        foreach=False if sharded else None,  # it takes no mixture of spread and whole
+        foreach=False if sharded else None,  # it takes no mixture of spread and whole tensors
     )
 
 

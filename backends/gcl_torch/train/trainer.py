@@ -107,7 +107,7 @@ class TorchTrainer:
         model = averaged(self._model, self._trained, self._averages, sharded=self._sharded)
         with self._autocast():
             projections = model(inputs)
-        found = embeddings(
+        rows = embeddings(
             {name: x.float() for name, x in projections.items()},
             self._config.model.modalities,
             fuse=self._config.model.fuse,
@@ -116,14 +116,14 @@ class TorchTrainer:
             present={n: torch.from_numpy(batch.has(n)).to(self._device) for n in projections},
             xp=torch_namespace,
         )
-        return {name: np.asarray(z_BD.cpu().numpy()) for name, z_BD in found.items()}
+        return {name: np.asarray(z_BD.cpu().numpy()) for name, z_BD in rows.items()}
 
     @torch.inference_mode()
     def features(self, batch: Batch, /) -> Mapping[str, FloatArray]:
         """Outputs of the frozen towers by modality (`Trainer.features`)."""
         self._model.eval()
-        found = self._model.features(self._inputs(batch))
-        return {name: x.float().cpu().numpy() for name, x in found.items()}
+        outputs = self._model.features(self._inputs(batch))
+        return {name: x.float().cpu().numpy() for name, x in outputs.items()}
 
     def state(self) -> State:
         """The state (`Trainer.state`) without frozen towers of `lite`, which packages hold."""
@@ -152,20 +152,20 @@ class TorchTrainer:
     def _loss(
         self, pairs: bool, /, *, present: torch.Tensor, ids: torch.Tensor, **rows: torch.Tensor
     ) -> torch.Tensor:
-        """The loss of projections; it fuses "a+b" itself, which costs no product of its own."""
-        found = self._fusing.projected(rows, present, ids, pairs=pairs)
+        """The loss of projections. It makes the rows of "a+b" itself, without a matrix product."""
+        projected = self._fusing.projected(rows, present, ids, pairs=pairs)
         self._totals = self._fusing.totals(rows, present, spread=self.world.size > 1)
         of_loss = self._model.log_scale, self._model.logit_bias
         scale, bias = numbers_of(*of_loss, self._objective, pairs=pairs, xp=torch_namespace)
         try:
             terms = gcl_terms(
-                found.rows,
+                projected.rows,
                 log_scale=scale,
                 bias=bias,
-                objective=found.objective,
-                weights=found.weights,
-                present=found.present,
-                ids=found.ids,
+                objective=projected.objective,
+                weights=projected.weights,
+                present=projected.present,
+                ids=projected.ids,
                 group=None if self.world.size == 1 else torch.distributed.group.WORLD,
             )
         except InputError:
@@ -208,7 +208,7 @@ class TorchTrainer:
                 average.lerp_(self._trained[name], 1 - optim.ema)
 
     def _make_forward(self) -> torch.nn.Module:
-        """The model, with what processes and compilation add to a call of it."""
+        """The model that steps call: compiled where the config says so, and in DDP or sharded."""
         if self._config.train.compile:
             self._model.compile()
         if self.world.size == 1 or self._sharded:
@@ -253,27 +253,27 @@ class TorchTrainer:
 
     @torch.no_grad()
     def _load(self, state: State) -> None:
-        """Take what `gcl_spec.run.state.StateLayout.read` finds in a state."""
+        """Set weights, buffers, running means, moments and counts from a checkpoint's state."""
         buffers = {plain_name(name): b for name, b in self._buffers().items()}
-        found = StateLayout(
+        snapshot = StateLayout(
             parameters={name: tuple(p.shape) for name, p in self._parameters.items()},
             buffers={name: tuple(b.shape) for name, b in buffers.items()},
             trained=tuple(self._trained),
             averaged=bool(self._averages),
         ).read(state)
         for targets, values in (
-            (self._parameters, found.parameters),
-            (buffers, found.buffers),
-            (self._averages, found.averages or found.parameters),
+            (self._parameters, snapshot.parameters),
+            (buffers, snapshot.buffers),
+            (self._averages, snapshot.averages or snapshot.parameters),
         ):
             for name, value in values.items():
                 if name in targets:
                     sharding.assign(targets[name], torch.from_numpy(value.copy()))
-        self._step, self._updates = found.step, found.updates
-        for name, parameter in self._trained.items() if found.moments else ():
+        self._step, self._updates = snapshot.step, snapshot.updates
+        for name, parameter in self._trained.items() if snapshot.moments else ():
             moments = {
                 moment: sharding.like(
-                    parameter.detach(), torch.from_numpy(found.moments[moment][name].copy())
+                    parameter.detach(), torch.from_numpy(snapshot.moments[moment][name].copy())
                 )
                 for moment in MOMENTS
             }

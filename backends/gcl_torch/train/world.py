@@ -31,15 +31,15 @@ class TorchWorld:
 
     def any(self, flag: bool, /) -> bool:
         """Is it true in any process?"""
-        found = torch.tensor([float(flag)], device=self._device)
-        dist.all_reduce(found, dist.ReduceOp.MAX)
-        return bool(found.item())
+        flag_tensor = torch.tensor([float(flag)], device=self._device)
+        dist.all_reduce(flag_tensor, dist.ReduceOp.MAX)
+        return bool(flag_tensor.item())
 
     def first(self, number: int, /) -> int:
         """Process 0's number."""
-        found = torch.tensor([number], device=self._device)
-        dist.broadcast(found, 0)
-        return int(found.item())
+        number_tensor = torch.tensor([number], device=self._device)
+        dist.broadcast(number_tensor, 0)
+        return int(number_tensor.item())
 
     def lost(self, error: Exception, /) -> bool:
         """Has an exchange failed?"""

@@ -43,13 +43,13 @@ def _leak(call: Call, g: Any) -> Any:
 
 
 def _overwrites(name: str) -> Bug:
-    """An input is 0 afterwards."""
+    """A bug that sets an input to 0."""
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
-        found = compute(call)
+        right = compute(call)
         if getattr(call, name) is not None:
             getattr(call, name)[...] = 0
-        return found
+        return right
 
     return bug
 
@@ -69,9 +69,9 @@ class _AddsUp:
     last: tuple[Any, ...] = ()
 
     def __call__(self, call: Call, compute: Compute) -> LossAndGrads:
-        found, same = compute(call), self.last == call.key
+        right, same = compute(call), self.last == call.key
         self.last = call.key
-        return found._replace(grads=found.grads * (1 + same))
+        return right._replace(grads=right.grads * (1 + same))
 
 
 @dataclass
@@ -81,9 +81,9 @@ class _Stale:
     first: dict[tuple[int, ...], LossAndGrads]
 
     def __call__(self, call: Call, compute: Compute) -> LossAndGrads:
-        found = self.first.setdefault(call.z_MBD.shape, compute(call))
+        first = self.first.setdefault(call.z_MBD.shape, compute(call))
         dtype = call.z_MBD.dtype
-        return LossAndGrads(*(None if x is None else x.astype(dtype) for x in found))
+        return LossAndGrads(*(None if x is None else x.astype(dtype) for x in first))
 
 
 def _swapped(call: Call) -> Call:
@@ -96,7 +96,7 @@ def _unweighted(call: Call) -> Call:
 
 
 def _pools(change: Callable[[Objective, Direction], Pool | tuple[str, ...] | None]) -> Bug:
-    """The pool of each direction is another one."""
+    """A bug that gives each direction the pool that `change` says."""
 
     def other(call: Call) -> Call:
         rule = call.objective

@@ -156,15 +156,15 @@ class Dense:
 
     def coefficients(self, call: Call) -> list[tuple[Direction, FloatArray]]:
         """The weights (B,) of all samples' terms, by direction; in a mean they sum to 1."""
-        found = []
+        terms = []
         for direction in call.objective.directions:
             on_B = call.valid(direction).astype(call.z_MBD.dtype)
             share = max(on_B.sum(), 1) if call.objective.balance == "direction" else 1
-            found.append((direction, direction.weight * on_B / share))
-        total = sum(weight_B.sum() for _, weight_B in found)
+            terms.append((direction, direction.weight * on_B / share))
+        total = sum(weight_B.sum() for _, weight_B in terms)
         if call.objective.reduction == "sum":
-            total = total / sum(d.weight for d, weight_B in found if weight_B.any())
-        return [(direction, weight_B / total) for direction, weight_B in found]
+            total = total / sum(d.weight for d, weight_B in terms if weight_B.any())
+        return [(direction, weight_B / total) for direction, weight_B in terms]
 
     def pool(self, call: Call, direction: Direction) -> BoolArray:
         """Is row n a candidate of query j? Shape (B, N)."""
@@ -189,9 +189,9 @@ class Dense:
         same_BB = np.eye(batch, dtype=bool)
         if call.objective.duplicates == "positive":
             same_BB = call.labels[:, None] == call.labels
-        found = np.zeros((batch, len(call.objective.modalities) * batch), bool)
-        found[:, target * batch : (target + 1) * batch] = same_BB & call.here[target]
-        return found
+        positive_BN = np.zeros((batch, len(call.objective.modalities) * batch), bool)
+        positive_BN[:, target * batch : (target + 1) * batch] = same_BB & call.here[target]
+        return positive_BN
 
     def softmax(
         self, x_BN: FloatArray, pool_BN: BoolArray, call: Call, query: int
@@ -218,13 +218,13 @@ class Dense:
 
     def pull_back(self, call: Call, grads_MBD: FloatArray) -> FloatArray:
         """The gradient by the given rows, (C, B, D), from that by all modalities' rows."""
-        fused, found = call.fused, grads_MBD.copy()
+        fused, sums_MBD = call.fused, grads_MBD.copy()
         for m, parts in fused.parts.items():
             share_BD = self.through_norm(fused, m, grads_MBD[m])
             for part, weight_B1 in zip(parts, self.part_weights(fused, m), strict=True):
-                found[part] += weight_B1 * share_BD
-        found[~fused.present] = 0
-        return np.asarray(found[fused.given])
+                sums_MBD[part] += weight_B1 * share_BD
+        sums_MBD[~fused.present] = 0
+        return np.asarray(sums_MBD[fused.given])
 
     def through_norm(self, fused: Fused, m: int, g_BD: FloatArray) -> FloatArray:
         """The gradient by the total t, (B, D), from that by the fused row t / |t|."""

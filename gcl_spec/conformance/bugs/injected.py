@@ -35,9 +35,9 @@ def changed(quantity: str, change: Callable[[Call, Any], Any]) -> Bug:
     """A bug that changes one of the results, in the dtype of the right one."""
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
-        found = compute(call)
-        right = getattr(found, quantity)
-        return found._replace(**{quantity: np.asarray(change(call, right), right.dtype)})
+        right = compute(call)
+        value = getattr(right, quantity)
+        return right._replace(**{quantity: np.asarray(change(call, value), value.dtype)})
 
     return bug
 
@@ -46,8 +46,8 @@ def cast(quantity: str, dtype: str) -> Bug:
     """A bug that gives one result in another dtype."""
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
-        found = compute(call)
-        return found._replace(**{quantity: getattr(found, quantity).astype(dtype)})
+        right = compute(call)
+        return right._replace(**{quantity: getattr(right, quantity).astype(dtype)})
 
     return bug
 
@@ -62,30 +62,30 @@ def step(wrong: Dense, quantities: Sequence[str] = LossAndGrads._fields[:3]) -> 
 
     It is wrong in equation 2 alone, which `Dense` knows, and right in the rest of the family.
     """
-    right = Dense()
+    dense = Dense()
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
         if not call.is_plain:
             return compute(call)
-        found, good, bad = compute(call), right(call), wrong(call)
+        right, good, bad = compute(call), dense(call), wrong(call)
         shift = {q: getattr(bad, q) - getattr(good, q) for q in quantities}
-        return _sum(found, shift)
+        return _sum(right, shift)
 
     return bug
 
 
-def _sum(found: LossAndGrads, shift: Mapping[str, Any]) -> LossAndGrads:
-    parts = {q: (getattr(found, q), x) for q, x in shift.items()}
-    return found._replace(**{q: np.asarray(a + b, a.dtype) for q, (a, b) in parts.items()})
+def _sum(right: LossAndGrads, shift: Mapping[str, Any]) -> LossAndGrads:
+    parts = {q: (getattr(right, q), x) for q, x in shift.items()}
+    return right._replace(**{q: np.asarray(a + b, a.dtype) for q, (a, b) in parts.items()})
 
 
 def times(factor: Callable[[Call], float]) -> Bug:
     """A bug that multiplies all results by a factor."""
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
-        found = (
+        products = (
             None if x is None else np.asarray(x * factor(call), x.dtype) for x in compute(call)
         )
-        return LossAndGrads(*found)
+        return LossAndGrads(*products)
 
     return bug

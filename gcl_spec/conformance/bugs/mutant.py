@@ -56,6 +56,6 @@ class Mutant(NumPyArrays):
 
     def _ask(self, call: Call) -> LossAndGrads:
         arrays = backend_arrays(self._backend, call, device=self.devices()[0])
-        found = ask(self._backend, call, arrays)
-        values = (None if x is None else np.array(self._backend.to_numpy(x)) for x in found)
+        answer = ask(self._backend, call, arrays)
+        values = (None if x is None else np.array(self._backend.to_numpy(x)) for x in answer)
         return LossAndGrads(*values)

@@ -74,11 +74,11 @@ class RankingMutant(NumPyArrays):
             case = RankingCase("", *arrays)
             dtype, device = str(asked.scores_QC.dtype), self.devices()[0]
             try:
-                found = metrics_of(self._backend, case, dtype, device, asked.metrics)
-                self._memory[key] = found[0]
+                ways = metrics_of(self._backend, case, dtype, device, asked.metrics)
+                self._memory[key] = ways[0]
             except ValueError as error:
                 self._memory[key] = error
-        found_or_error = self._memory[key]
-        if isinstance(found_or_error, ValueError):
-            raise found_or_error
-        return found_or_error
+        metrics_or_error = self._memory[key]
+        if isinstance(metrics_or_error, ValueError):
+            raise metrics_or_error
+        return metrics_or_error

@@ -62,11 +62,11 @@ def _changed(quantity: str, change: Callable[[Call, Any], Any]) -> Bug:
     """A result, where it is there, changed in the dtype of the right one."""
 
     def bug(call: Call, compute: Compute) -> LossAndGrads:
-        found = compute(call)
-        right = getattr(found, quantity)
-        if right is None:
-            return found
-        return found._replace(**{quantity: np.asarray(change(call, right), right.dtype)})
+        right = compute(call)
+        value = getattr(right, quantity)
+        if value is None:
+            return right
+        return right._replace(**{quantity: np.asarray(change(call, value), value.dtype)})
 
     return bug
 
@@ -100,7 +100,7 @@ def _other_lambda(call: Call) -> Call:
 
 
 def _scales(change: Callable[[Any], Any]) -> Change:
-    """Other scales, where each pair of modalities has its own."""
+    """A change of the scales, where each pair of modalities has its own."""
     return _where(lambda c: _square(c.log_scale), lambda c: c.but(log_scale=change(c.log_scale)))
 
 
@@ -118,7 +118,7 @@ def _of_query(x: Any) -> Any:
 
 
 def _of_modalities(change: Callable[[Any], Any]) -> Change:
-    """Other temperatures, where each given modality has its own."""
+    """A change of the temperatures, where each given modality has its own."""
 
     def wrong(call: Call) -> Call:
         return call.but(log_scale=change(call.log_scale).astype(call.log_scale.dtype))
@@ -154,12 +154,12 @@ def _debiased(factor: float) -> Change:
 
 def _without_size(call: Call, compute: Compute) -> LossAndGrads:
     """The loss lacks lambda log |P|, a constant; so its gradients are right."""
-    found = compute(call)
+    right = compute(call)
     if not _has_lambda(call):
-        return found
+        return right
     whole, less = (compute(call.rule(positives=x)).loss for x in ("each", 1.0))
-    more = np.asarray(float(call.objective.positives) * (whole - less), found.loss.dtype)
-    return found._replace(loss=np.asarray(found.loss + more, found.loss.dtype))
+    more = np.asarray(float(call.objective.positives) * (whole - less), right.loss.dtype)
+    return right._replace(loss=np.asarray(right.loss + more, right.loss.dtype))
 
 
 _LAMBDA = {

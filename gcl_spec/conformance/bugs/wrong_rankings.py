@@ -13,27 +13,27 @@ __all__ = ["RANKING_BUGS"]
 
 
 def _asked(change: Callable[[Asked], Asked]) -> RankingBug:
-    """The right answer to another question."""
+    """A bug that gives the right answer to another question."""
     return lambda asked, answer: answer(change(asked))
 
 
 def _scores(change: Callable[[FloatArray], Any]) -> RankingBug:
-    """The right answer for other scores."""
+    """A bug that gives the right answer for other scores."""
     return _asked(lambda a: a.but(scores_QC=np.asarray(change(a.scores_QC), a.scores_QC.dtype)))
 
 
 def _gains(change: Callable[[FloatArray], Any]) -> RankingBug:
-    """The right answer for other gains."""
+    """A bug that gives the right answer for other gains."""
     return _asked(lambda a: a.but(gains_QC=np.asarray(change(a.gains_QC), a.gains_QC.dtype)))
 
 
 def _named(change: Callable[[str], str]) -> RankingBug:
-    """The values of other metrics."""
+    """A bug that gives the values of metrics of other names."""
     return _asked(lambda a: a.but(metrics=tuple(map(change, a.metrics))))
 
 
 def _band(change: Callable[[FloatArray], Any]) -> RankingBug:
-    """Other values in the band, (3, T, Q)."""
+    """A bug that changes the values of the band, (3, T, Q)."""
 
     def bug(asked: Asked, answer: Answer) -> FloatArray:
         return np.stack(change(np.moveaxis(answer(asked), 1, 0)), axis=1)
@@ -42,14 +42,14 @@ def _band(change: Callable[[FloatArray], Any]) -> RankingBug:
 
 
 def _changed(start: str, change: Callable[[Asked, str, FloatArray], Any]) -> RankingBug:
-    """Other values of the metrics whose names start so, (3, Q) each."""
+    """A bug that changes the metrics, (3, Q) each, whose names begin with `start`."""
 
     def bug(asked: Asked, answer: Answer) -> FloatArray:
-        found = answer(asked).copy()
+        metrics_T3Q = answer(asked).copy()
         for n, name in enumerate(asked.metrics):
             if name.startswith(start):
-                found[n] = change(asked, name, found[n])
-        return found
+                metrics_T3Q[n] = change(asked, name, metrics_T3Q[n])
+        return metrics_T3Q
 
     return bug
 
@@ -90,8 +90,8 @@ def _ideal(k: Any) -> Any:
 def _unsorted_ideal(asked: Asked, name: str, ndcg_3Q: FloatArray) -> Any:
     """nDCG by the gain of the first K relevant candidates as they stand in the pool, (3, Q)."""
     k = int(name.partition("@")[2])
-    found = [g[r] for g, r in zip(asked.gains_QC, asked.relevant_QC, strict=True)]
-    dcg = [[_dcg(gains[:k]), _dcg(np.sort(gains)[::-1][:k])] for gains in found]
+    by_query = [g[r] for g, r in zip(asked.gains_QC, asked.relevant_QC, strict=True)]
+    dcg = [[_dcg(gains[:k]), _dcg(np.sort(gains)[::-1][:k])] for gains in by_query]
     there_Q, best_Q = np.asarray(dcg, np.float64).T
     return ndcg_3Q * best_Q / there_Q
 

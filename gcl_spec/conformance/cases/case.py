@@ -28,7 +28,7 @@ class Case:
     weights: FloatArray | None = None
     """Weights (F, 2, B) of the two parts, where `z_MBD` has no rows of the F fused modalities."""
     bias: FloatArray | None = None
-    """What logits are shifted by, () or (M, M)."""
+    """The shift of the logits, () or (M, M)."""
 
     @property
     def fused(self) -> Fused:

@@ -65,8 +65,11 @@ def draw_family(rng: np.random.Generator, objective: Objective) -> Objective:
 
 
 def quick_family_cases() -> Iterator[Case]:
-    """Those that `gcl verify-backends` tries, of two directions: a softmax, and a sigmoid, with
-    scales of pairs and a bias; hard negatives with scales of modalities, and of directions."""
+    """The cases of the family that `gcl verify-backends` tries, each of two directions.
+
+    They are a softmax and a sigmoid with scales of pairs and a bias, and hard negatives with scales
+    of modalities and with scales of directions.
+    """
     rows = 0.7 * draw_rows(307, 3, 8)
     rule = Objective(directions=_WAYS, positives=0.3, scales="pair", debias=0.2, hardness=1.5)
     yield Case("softmax with all", rows, _logs(308, (3, 3)), rule, ids=_IDS, bias=_bias(309))
@@ -76,7 +79,7 @@ def quick_family_cases() -> Iterator[Case]:
 
 
 def telling_family_cases() -> Iterator[Case]:
-    """Each term with few others, in two directions: those that show the known bugs."""
+    """Cases that show the known bugs: each term with few others, in two directions."""
     rows = 0.7 * draw_rows(300, 3, 8)
     rule = Objective(directions=_WAYS, positives=0.3, scales="pair", debias=0.2)
     logs, masks = _logs(301, (3, 3)), _masks()
@@ -103,7 +106,7 @@ def _masks() -> dict[str, Any]:
 
 
 def family_cases() -> Iterator[Case]:
-    """All of them, each with six directions, without masks and with them, in tiles and whole."""
+    """All cases of the family, most with six directions, with and without masks and tiles."""
     some = {case.name: case for case in (*quick_family_cases(), *telling_family_cases())}
     yield from some.values()
     present = np.random.default_rng(310).random((3, 8)) > 0.2

@@ -47,17 +47,17 @@ def read_case(path: Path) -> Case:
     """
     try:
         with Arrays(path) as file:
-            found = {name: file[name] for name in file.names}
+            fields = {name: file[name] for name in file.names}
         return Case(
-            str(found["name"]),
-            np.asarray(found["z_MBD"], np.float64),
-            _number_or_array(found["log_scale"]),
-            _objective(str(found["objective"])),
-            found.get("present"),
-            found.get("ids"),
-            int(found["tile"]) if "tile" in found else None,
-            found.get("weights"),
-            found.get("bias"),
+            str(fields["name"]),
+            np.asarray(fields["z_MBD"], np.float64),
+            _number_or_array(fields["log_scale"]),
+            _objective(str(fields["objective"])),
+            fields.get("present"),
+            fields.get("ids"),
+            int(fields["tile"]) if "tile" in fields else None,
+            fields.get("weights"),
+            fields.get("bias"),
         )
     except (*BROKEN, AttributeError) as error:
         is_said = isinstance(error, GclError | OSError)

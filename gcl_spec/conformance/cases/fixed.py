@@ -32,10 +32,10 @@ _ONE_PROGRAM = ("130 samples", "130 samples, a crowd", "130 samples, far apart")
 def fixed_cases() -> tuple[Case, ...]:
     """All fixed cases, the same on every machine; `quick_cases` are among them."""
     groups = (objective_cases, scale_cases, geometry_cases, mask_cases, id_cases, fusion_cases)
-    found = {case.name: case for case in quick_cases()}
+    by_name = {case.name: case for case in quick_cases()}
     for group in (*groups, family_cases, large_cases):
-        found |= {case.name: case for case in group()}
-    return tuple(found.values())
+        by_name |= {case.name: case for case in group()}
+    return tuple(by_name.values())
 
 
 def quick_cases() -> tuple[Case, ...]:
@@ -54,8 +54,8 @@ def telling_cases() -> tuple[Case, ...]:
     """
     wanted = ("GCL, tiles of 1", "GCL, tiles of 100", "missing rows, tiles of 3")
     more = (case for case in fixed_cases() if case.name in wanted)
-    found = {case.name: case for case in (*quick_cases(), *telling_family_cases(), *more)}
-    return tuple(found.values())
+    by_name = {case.name: case for case in (*quick_cases(), *telling_family_cases(), *more)}
+    return tuple(by_name.values())
 
 
 def _shared() -> Iterator[Case]:

@@ -58,19 +58,19 @@ class Fused:
 
         It is infinite where two parts cancel out, and 0 where nothing is fused.
         """
-        found = [0.0]
+        ratios = [0.0]
         for m, parts in self.parts.items():
             norms_2B = np.linalg.norm(self.weights[m] * self.rows_MBD[parts], axis=-1)
             sums_B = np.where(self.present[m], norms_2B.sum(axis=0), 0)
             lost_B = (sums_B > 0) & ~self.rows_MBD[m].any(axis=-1)
-            found.append(float(np.where(lost_B, np.inf, sums_B / self.sizes[m][:, 0]).max()))
-        return max(found)
+            ratios.append(float(np.where(lost_B, np.inf, sums_B / self.sizes[m][:, 0]).max()))
+        return max(ratios)
 
     @property
     def slope(self) -> float:
         """The largest w / |t|, by which a gradient is multiplied on its way to a part."""
-        found = [0.0]
+        slopes = [0.0]
         for m in self.parts:
             slopes_B = np.abs(self.weights[m]).max(axis=(0, 2)) / self.sizes[m][:, 0]
-            found.append(float(np.where(self.present[m], slopes_B, 0).max()))
-        return max(found)
+            slopes.append(float(np.where(self.present[m], slopes_B, 0).max()))
+        return max(slopes)

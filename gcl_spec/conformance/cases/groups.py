@@ -46,12 +46,12 @@ def _unit(x: FloatArray) -> FloatArray:
 def _far_apart(count: int) -> FloatArray:
     """Unit rows of width 4, each as far as may be from those before it."""
     candidates = _unit(draw_rows(93, 1, 5000, 4)[0])
-    found = [candidates[0]]
-    nearest = candidates @ found[0]
+    rows = [candidates[0]]
+    nearest = candidates @ rows[0]
     for _ in range(count - 1):
-        found.append(candidates[int(np.argmin(nearest))])
-        nearest = np.maximum(nearest, candidates @ found[-1])
-    return np.stack(found)
+        rows.append(candidates[int(np.argmin(nearest))])
+        nearest = np.maximum(nearest, candidates @ rows[-1])
+    return np.stack(rows)
 
 
 def objective_cases() -> Iterator[Case]:

@@ -1,6 +1,6 @@
 """Hypothesis strategies of losses' inputs; only tests import this module.
 
-What they vary, because a fixed value of it has hidden a wrong loss: M in 2..4, B in 1..8, norms
+They vary everything of which a fixed value has hidden a wrong loss: M in 2..4, B in 1..8, norms
 other than 1, log_scale in [-2, 4.7], duplicate rows, duplicate ids, missing rows, every option.
 """
 

@@ -51,7 +51,7 @@ class FeatureCache:
         for path in (self.path, *sorted(self._parts)):
             try:
                 rows |= _read(path)
-            except FileNotFoundError:  # none yet, or another process has just merged it
+            except FileNotFoundError:  # there is none yet, or another process has just merged it
                 continue
             except (OSError, SafetensorError, ValueError) as error:
                 what = f"{path}: damaged cache of tower outputs ({error})"

@@ -17,7 +17,7 @@ from gcl_spec.data.sample import FILES
 __all__ = ["fixed_batches"]
 
 _LENGTH = 8  # texts are padded to the next multiple of this many tokens
-_CHUNK = 512  # texts tokenised at once to know their lengths
+_CHUNK = 512  # the number of texts that are tokenised at once to know their lengths
 
 
 def fixed_batches(

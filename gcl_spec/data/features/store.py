@@ -23,8 +23,8 @@ from gcl_spec.progress import Quiet, Reporter
 
 __all__ = ["FeatureStore"]
 
-_BATCH = 32  # activations of a larger batch leave the processor's cache
-_SAVE_EVERY = 16  # batches: a part has 512 rows, 2.6 MB for the image tower
+_BATCH = 32  # the activations of a larger batch do not fit the processor's cache
+_SAVE_EVERY = 16  # batches, so that a part has 512 rows, 2.6 MB for the image tower
 
 
 class FeatureStore:
@@ -81,17 +81,17 @@ class FeatureStore:
             wanted = self._digests(kind, entries, bad)
             if not wanted:
                 continue
-            found, warnings = self._caches[kind].read()
+            rows, warnings = self._caches[kind].read()
             for warning in warnings:
                 reporter.say(f"warning: {warning}")
-            missing = {digest: item for item, digest in wanted.items() if digest not in found}
+            missing = {digest: item for item, digest in wanted.items() if digest not in rows}
             if missing:
-                found |= self._compute_all(kind, missing, found, reporter, bad)
-            if found and (missing or self._caches[kind].in_parts):
-                self._caches[kind].merge(found)
+                rows |= self._compute_all(kind, missing, rows, reporter, bad)
+            if rows and (missing or self._caches[kind].in_parts):
+                self._caches[kind].merge(rows)
             for item, digest in wanted.items():
-                if digest in found:
-                    self._rows[kind][item] = found[digest]
+                if digest in rows:
+                    self._rows[kind][item] = rows[digest]
                 elif bad is not None and item not in bad:
                     twin = missing[digest]
                     bad[item] = f"{brief(item)}: the same content as {brief(twin)}; {bad[twin]}"
@@ -118,9 +118,10 @@ class FeatureStore:
                 if not rows:
                     raise DataError(f"no {kind} was prepared; call prepare first")
                 zero = np.zeros_like(next(iter(rows.values())))
-                found = [zero if item is None else self._row(kind, item) for item in entries]
+                features = [zero if item is None else self._row(kind, item) for item in entries]
                 frames = (self._frames[kind],) if kind in self._frames else ()
-                inputs[f"{kind}/features"] = np.stack(found).reshape((len(found), *frames, -1))
+                shape = (len(features), *frames, -1)
+                inputs[f"{kind}/features"] = np.stack(features).reshape(shape)
         return assemble(inputs, items, ids)
 
     def _row(self, kind: str, item: ImageInput) -> FloatArray:
@@ -131,17 +132,17 @@ class FeatureStore:
     def _digests(
         self, kind: str, items: Iterable[str | None], bad: dict[str, str] | None
     ) -> dict[str, str]:
-        found = {}
+        digests = {}
         for item in dict.fromkeys(items):
             if item is None:
                 continue
             try:
-                found[item] = self._digest(kind, item)
+                digests[item] = self._digest(kind, item)
             except DataError as error:
                 if bad is None:
                     raise
                 bad[item] = str(error)
-        return found
+        return digests
 
     def _digest(self, kind: str, item: str) -> str:
         content = self._collator.read(item) if kind in FILES else item.encode()
@@ -185,7 +186,7 @@ class FeatureStore:
         if not batch.inputs:
             return np.zeros((len(items), width or 1), np.float32)
         computed = self._compute(batch)[kind][: len(items)].astype(np.float32, copy=False)
-        computed_BF = computed.reshape((len(items), -1))  # of a video those of all frames
+        computed_BF = computed.reshape((len(items), -1))  # a video's row holds all frames
         finite_B = np.all(np.isfinite(computed_BF), axis=1)
         if not np.all(finite_B):
             item = items[int(np.argmin(finite_B))]

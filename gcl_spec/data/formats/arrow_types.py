@@ -100,8 +100,8 @@ def filled(column: "pa.ChunkedArray") -> BoolArray:
         return np.zeros(len(column), bool)
     if pa.types.is_struct(kind):
         parts = [field.name for field in kind if field.name in ("bytes", "path")]
-        found = [filled(compute.struct_field(column, name)) for name in parts]
-        return reduce(np.logical_or, found, np.zeros(len(column), bool))
+        masks = [filled(compute.struct_field(column, name)) for name in parts]
+        return reduce(np.logical_or, masks, np.zeros(len(column), bool))
     if hasattr(kind, "value_type"):  # a list holds something where any element does
         return np.concatenate([np.zeros(0, bool), *map(_any_filled, column.chunks)])
     lengths: IntArray = np.asarray(compute.fill_null(compute.binary_length(column), 0))
@@ -113,9 +113,9 @@ def _any_filled(lists: Any) -> BoolArray:
     from pyarrow import compute
 
     inner = filled(pa.chunked_array([compute.list_flatten(lists)]))
-    found = np.zeros(len(lists), bool)
-    found[np.asarray(compute.list_parent_indices(lists))[inner]] = True
-    return found
+    mask_N = np.zeros(len(lists), bool)
+    mask_N[np.asarray(compute.list_parent_indices(lists))[inner]] = True
+    return mask_N
 
 
 def _common_struct(first: Any, second: Any) -> Any:
@@ -126,10 +126,10 @@ def _common_struct(first: Any, second: Any) -> Any:
     for struct in (first, second):
         for field in struct:
             kinds.setdefault(field.name, []).append(field.type)
-    found = {name: reduce(common_type, some) for name, some in kinds.items()}
-    if any(kind is None for kind in found.values()):
+    common_kinds = {name: reduce(common_type, some) for name, some in kinds.items()}
+    if any(kind is None for kind in common_kinds.values()):
         return None
-    return pa.struct([pa.field(name, kind) for name, kind in found.items()])
+    return pa.struct([pa.field(name, kind) for name, kind in common_kinds.items()])
 
 
 def _element(kind: Any) -> Any:
@@ -143,7 +143,7 @@ def _is_list(kind: Any) -> bool:
 
 
 def _is(kind: Any, *names: str) -> bool:
-    """Is the type one of these? The newest ones have no test in older versions of pyarrow."""
+    """Is the type one of these? It is not one for which this version of pyarrow has no test."""
     from pyarrow import types
 
     return any(getattr(types, f"is_{name}", lambda _: False)(kind) for name in names)

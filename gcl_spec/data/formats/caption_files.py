@@ -20,19 +20,19 @@ def files_beside(path: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
     file of just the name.
 
     Args:
-        path: of the picture or video.
+        path: the path of the picture or video.
         exists: is there a file of a path?
 
     >>> files_beside("a/b.jpg", {"a/b.json", "a/b.jpg.txt", "b.txt"}.__contains__)
     ('a/b.jpg.txt', 'a/b.json')
     """
     stem = path.rpartition(".")[0]
-    found = []
+    paths = []
     for end in _ENDINGS:
         for name in (stem, path):
             forms = (form for x in (end, end.upper()) for form in spellings(name + x))
-            found.append(next(filter(exists, forms), ""))
-    return tuple(filter(None, found))
+            paths.append(next(filter(exists, forms), ""))
+    return tuple(filter(None, paths))
 
 
 def captions_in(place: str, content: bytes) -> list[str]:
@@ -42,7 +42,7 @@ def captions_in(place: str, content: bytes) -> list[str]:
 
     Args:
         place: its path, for errors and its ending.
-        content: of the file.
+        content: the content of the file.
 
     Raises:
         DataError: its captions are no texts.

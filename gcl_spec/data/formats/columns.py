@@ -1,7 +1,7 @@
 """Finds the columns of a table, or arrays of an npz file, that are pictures, captions and names."""
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gcl_spec.config.options import ColumnsConfig
@@ -38,7 +38,7 @@ class Columns:
     id: str | None
     concept: str | None
     others: Mapping[str, str]
-    """Those of further modalities, by the modality."""
+    """The columns of further modalities, such as "video", by modality."""
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -73,42 +73,62 @@ def find_columns(
     _check_chosen(where, names, options, unit)
     usual = {"image": options.image, "text": options.text, "id": options.id}
     usual = {option: name for option, name in usual.items() if option in (*given, "id")}
-    found: dict[str, str | None] = {}
-    for option, name in usual.items():
-        same = (*_SAME[option], *(more or {}).get(option, ()))
-        same = same if option not in options.chosen() else ()
-        taken = {x for x in found.values() if x is not None}
-        found[option] = _find([x for x in names if x not in taken], (name, *same))
+    chosen = _usual_columns(names, usual, options, more or {})
     further = {name: options.others.get(name, name) for name in given if name not in usual}
     others = {option: _further(names, option, name) for option, name in further.items()}
-    if not any(found.get(option, others.get(option)) for option in given):
+    if not any(chosen.get(option, others.get(option)) for option in given):
         wanted = [shown({**usual, **further}[option]) for option in given]
         raise DataError(
             f"{where}: no {' or '.join(wanted)} among its {unit}; there are "
             f"{listed(map(shown, names), 20)}; choose with --set {_choices(given)}"
         )
-    found["concept"] = _find(names, ("concept",)) if has_concepts else None
-    used = {*found.values(), *others.values(), *known}
+    chosen["concept"] = _find(names, ("concept",)) if has_concepts else None
+    used = {*chosen.values(), *others.values(), *known}
     unused = [name for name in dict.fromkeys(names) if name not in used]
     warnings = [
         _lost(where, option, usual[option], unused, unit)
         for option in ("image", "text")
-        if option in given and found[option] is None
+        if option in given and chosen[option] is None
     ]
-    documented = ("text",) if unit == "arrays" else ()
-    notes = [
-        f"{where}: {shown(found[option])} is read as {shown(name)}"
-        for option, name in (*usual.items(), ("concept", "concept"))
-        if found[option] not in (None, name) and found[option] not in documented
-    ]
-    if unused:
-        notes.append(f"{where}: {unit} that are not used: {listed(map(shown, unused), 20)}")
     return Columns(
-        **{option: found.get(option) for option in ("image", "text", "id", "concept")},
+        **{option: chosen.get(option) for option in ("image", "text", "id", "concept")},
         others={option: name for option, name in others.items() if name is not None},
         warnings=tuple(filter(None, warnings)),
-        notes=tuple(notes),
+        notes=tuple(_notes(where, usual, chosen, unused, unit)),
     )
+
+
+def _usual_columns(
+    names: Sequence[str],
+    usual: Mapping[str, str],
+    options: ColumnsConfig,
+    more: Mapping[str, Sequence[str]],
+) -> dict[str, str | None]:
+    """The columns of the usual options, each column for one option; None where there is none."""
+    chosen: dict[str, str | None] = {}
+    for option, name in usual.items():
+        same = (*_SAME[option], *more.get(option, ()))
+        same = same if option not in options.chosen() else ()
+        taken = {x for x in chosen.values() if x is not None}
+        chosen[option] = _find([x for x in names if x not in taken], (name, *same))
+    return chosen
+
+
+def _notes(
+    where: str,
+    usual: Mapping[str, str],
+    chosen: Mapping[str, str | None],
+    unused: Sequence[str],
+    unit: str,
+) -> Iterator[str]:
+    """Lines on columns that are read under another name, and on those that are not used."""
+    documented = ("text",) if unit == "arrays" else ()
+    for option, name in (*usual.items(), ("concept", "concept")):
+        column = chosen[option]
+        if column is not None and column != name and column not in documented:
+            yield f"{where}: {shown(column)} is read as {shown(name)}"
+    if unused:
+        yield f"{where}: {unit} that are not used: {listed(map(shown, unused), 20)}"
 
 
 def _check_chosen(where: str, names: Sequence[str], options: ColumnsConfig, unit: str) -> None:
@@ -129,14 +149,14 @@ def _choices(given: Sequence[str]) -> str:
 
 
 def _find(names: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The first wanted name that is there as it stands, or else but for blanks and capitals."""
+    """The first wanted name among the names, or one that differs in blanks and capitals alone."""
     exact = [name for name in wanted if name in names]
     near = [name for want in wanted for name in names if plain(name) == plain(want)]
     return next(iter((*exact, *near)), None)
 
 
 def _further(names: Sequence[str], modality: str, name: str) -> str | None:
-    """The column of a further modality: of this name, or of one like it where none was chosen."""
+    """The column of a further modality, by its name, or by a known one where none was chosen."""
     return _find(names, (name, *(_SAME.get(modality, ()) if modality == name else ())))
 
 

@@ -14,10 +14,11 @@ from gcl_spec.loss.two_sided import target_name
 __all__ = ["KINDS", "NO_TRIPLETS", "Composed", "ComposedSource", "Side", "kind_of", "query_key"]
 
 KINDS = ("image+text->image", "text->image+text", "video+text->video")
-"""What is trained: a picture with an edit to the edited picture, and a text to a picture with text.
+"""The kinds that are trained, as the parts of the query and of its answer.
 
-They are the two of VISTA's second stage (arXiv 2406.04292); that of videos is WebVid-CoVR's
-(arXiv 2308.14746).
+A picture with an edit, answered by the edited picture, and a text, answered by a picture with text,
+are the kinds of VISTA's second stage (arXiv 2406.04292). A video with an edit, answered by the
+edited video, is WebVid-CoVR's (arXiv 2308.14746).
 """
 
 
@@ -25,7 +26,7 @@ NO_TRIPLETS = (
     "the query of image+text to image then holds the picture that is its answer; composed triplets "
     "are read from the files of VISTA's second stage, MMEB's training rows and WebVid-CoVR's"
 )
-"""What follows where samples of one item are trained on as triplets."""
+"""The end of a warning where samples of one item are trained on in place of triplets."""
 
 
 class Side(NamedTuple):

@@ -95,12 +95,12 @@ def _row(place: str, header: list[str], cells: list[str], columns: Sequence[str]
         return Row(place, query, target, edit, ())
     scores = values[_SCORES]
     try:
-        found = tuple(float(score) for score in parse_json(scores))
+        frame_scores = tuple(float(score) for score in parse_json(scores))
     except (ValueError, TypeError) as error:
         raise DataError(
             f"{place}: scores must be a list of numbers, such as [0.1, 0.2], not {scores!r:.80}"
         ) from error
-    return Row(place, query, target, edit, found)
+    return Row(place, query, target, edit, frame_scores)
 
 
 def folder_of(root: Root, first: str, sizes: Sequence[str] = ("8M",)) -> str:
@@ -115,7 +115,7 @@ def folder_of(root: Root, first: str, sizes: Sequence[str] = ("8M",)) -> str:
     return next((x for x in ("", "videos/", *webvid) if root.exists(f"{x}{first}")), "")
 
 
-_BEFORE = ("", "WebVid/", "datasets/WebVid/")  # the folders of CoVR's own code
+_BEFORE = ("", "WebVid/", "datasets/WebVid/")  # CoVR's own code uses these folders
 
 
 def cleaned(edit: str) -> str:

@@ -56,7 +56,7 @@ class CovrTriplets(ComposedSource):
             )
 
     def _find(self, videos: Root) -> str:
-        """The folder of the videos, by the first row that is well."""
+        """The folder of the videos: the one that holds the query of the first well-formed row."""
         for _, row in read_lines(self._root, self._path.name):
             if not isinstance(row, DataError):
                 return folder_of(videos, f"{row.query}{ENDING}", ("2M", "8M"))
@@ -71,6 +71,6 @@ class CovrTriplets(ComposedSource):
             yield place, Composed(Side(cleaned(row.edit), "", query), Side("", "", target))
 
     def _video(self, path: str) -> str:
-        """The path of the file; one text for all rows, since a video stands in many."""
+        """The path of a video's file, as one object in memory for the many rows that name it."""
         whole = f"{self._folder}{path}{ENDING}"
         return self._paths.setdefault(whole, whole)

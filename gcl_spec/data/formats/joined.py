@@ -26,13 +26,13 @@ def joined(open_file: Callable[[Path], Source], files: Sequence[Path]) -> Source
             empty.append(file)
     if not sources:
         return open_file(files[0])
-    found = JoinedSource(sources, unique=files[0].suffix.lower() == ".jsonl")
+    source = JoinedSource(sources, unique=files[0].suffix.lower() == ".jsonl")
     if empty:
-        found.warnings = (
-            *found.warnings,
+        source.warnings = (
+            *source.warnings,
             f"files without a sample: {len(empty):,}, such as {listed(map(shown, empty), 3)}",
         )
-    return found
+    return source
 
 
 class JoinedSource:
@@ -63,13 +63,13 @@ class JoinedSource:
             DataError: its row is malformed, or has the id of a sample of an earlier file.
         """
         source, row = self._find(number)
-        found = source.sample(row)
+        sample = source.sample(row)
         if number in self._twice:
             raise DataError(
-                f"{source.place(row)}: id {found.id!r} stands in an earlier file, too: "
+                f"{source.place(row)}: id {sample.id!r} stands in an earlier file, too: "
                 f"{self.place(self._twice[number])}"
             )
-        return found
+        return sample
 
     def place(self, number: int, /) -> str:
         """The place of sample `number`, for messages (`Source.place`)."""

@@ -22,7 +22,7 @@ _SIXTEEN_BITS = (BOM_UTF16_LE, BOM_UTF16_BE, b"{\0", b"[\0", b"\0{", b"\0[")
 _MOST_MALFORMED = 100_000
 _MOST_BLANK = 1_000_000
 _LONGEST_LINE = 64 * 2**20
-_LONGEST_TEXT = 4 * 2**30  # LLaVA's largest files have a quarter of it
+_LONGEST_TEXT = 4 * 2**30  # bytes; LLaVA's largest files have a quarter of this
 
 
 def read_text(root: Root, path: str) -> str:

@@ -234,16 +234,16 @@ def _records(name: str, text: str) -> Iterator[Any]:
 def _other_layout(text: str, at: int) -> str:
     """The other layout of a file that begins with an object; "" where that cannot be known."""
     try:
-        found, end = parse_json_at(text, at)
+        value, end = parse_json_at(text, at)
     except ValueError:
         return ""
     if text[_skip(text, end) :][:1] == "{":
         return "; it has many objects, as JSON lines do: give it a name that ends in .jsonl"
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         return ""
-    coco = {"images", "annotations"} <= found.keys()
+    coco = {"images", "annotations"} <= value.keys()
     layout = "COCO's layout" if coco else "one object"
-    return f"; it is {layout}, of {listed(map(shown, found))}: write an object a line as .jsonl"
+    return f"; it is {layout}, of {listed(map(shown, value))}: write an object a line as .jsonl"
 
 
 def _skip(text: str, at: int) -> int:

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 MARKER = "<|image_1|>"
-"""Stands in a text for its picture; VLM2Vec's CLIP baseline encodes it as text."""
+"""The marker of the picture in a text; VLM2Vec's CLIP baseline encodes it as text."""
 
 ANSWER_COLUMNS = ("qry", "qry_image_path", "pos_text", "pos_image_path")
 WRONG_COLUMNS = ("neg_text", "neg_image_path")
@@ -77,7 +77,7 @@ class MmebSource:
         for column in self._columns:
             table.check(column)
         self._numbers: list[int] = []
-        self._rows: list[tuple[str, str] | DataError] = []  # picture and text
+        self._rows: list[tuple[str, str] | DataError] = []  # each row's picture and text
         self._left_out: Counter[str] = Counter()
         self._beside = ""
         for number in range(len(table)):

@@ -27,7 +27,7 @@ _PICTURES = (
 )
 _TEXTS = ("string", "large_string", "list<", "large_list<", "dictionary<", "null")
 _VIDEO = "video:"
-_LARGE = 64 * 2**20  # a row group of this size is a slow one to read a picture from
+_LARGE = 64 * 2**20  # bytes of a row group; reading one picture from a larger group is slow
 
 
 class ParquetSource:
@@ -52,13 +52,13 @@ class ParquetSource:
         self._video = self._columns.others.get("video")
         files = (self._columns.image, self._video)
         for name, kinds in (*((file, _PICTURES) for file in files), (self._columns.text, _TEXTS)):
-            found = "" if name is None else table.type_of(name)
-            inner = re.sub(r"^(large_)?list<\w+: |^fixed_size_list<\w+: ", "", found)
-            inner = found if kinds is _TEXTS else inner  # a list of one picture is one
-            if found and not inner.startswith(kinds):
-                raise DataError(f"{first}: column {name!r} is {found}, not {kinds[0]} or the like")
-            if found.startswith("struct") and not re.search(r"\b(bytes|path): ", found):
-                raise DataError(f"{first}: column {name!r} is {found:.200}; wanted bytes or a path")
+            kind = "" if name is None else table.type_of(name)
+            inner = re.sub(r"^(large_)?list<\w+: |^fixed_size_list<\w+: ", "", kind)
+            inner = kind if kinds is _TEXTS else inner  # a list of one picture is one
+            if kind and not inner.startswith(kinds):
+                raise DataError(f"{first}: column {name!r} is {kind}, not {kinds[0]} or the like")
+            if kind.startswith("struct") and not re.search(r"\b(bytes|path): ", kind):
+                raise DataError(f"{first}: column {name!r} is {kind:.200}; wanted bytes or a path")
         self.warnings = (*self._columns.warnings, *self._other_splits(), *self._slow())
         embeds = is_embedded(self._first_picture())
         self.notes = (*self._columns.notes, *([f"{self.name}: {EMBEDDED}"] if embeds else []))
@@ -119,7 +119,7 @@ class ParquetSource:
     def _first_picture(self) -> Any:
         try:
             cell = self._cell(0, self._columns.image)
-        except DataError:  # the row itself will say so
+        except DataError:  # reading the row as a sample raises it again
             return None
         return _picture(cell)
 
@@ -141,7 +141,7 @@ class ParquetSource:
                 try:
                     self._table.check(name)
                 except DataError:
-                    continue  # some files lack it
+                    continue  # some files lack the column
                 counts = self._table.read_all([name]).column(name).value_counts().to_pylist()
                 values = {str(x["values"]): int(x["counts"]) for x in counts}
                 yield from split_warning(self.name, values, "rows")

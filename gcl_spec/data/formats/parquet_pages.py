@@ -20,12 +20,12 @@ _SMALL = 256 * 2**20
 _FEW_ROWS = 10_000_000
 _ROWS_A_BYTE = 100
 _DEEPEST = 16
-_VALUE = 8  # bytes of a number, or of the place where a text begins and ends
+_VALUE = 8  # the bytes of a number, or of the places where a text begins and ends
 # By these encodings, dictionaries and prefixes, a value may be longer than its share of the page.
 _EXPANDING = (2, 7, 8)
-_DATA, _DICTIONARY, _DATA_2 = 5, 7, 8  # fields of a page's header
-_MAGIC = b"PAR1"  # a file begins and ends with it
-_INDEX = 256 * 2**20  # bytes that are looked through for a second file
+_DATA, _DICTIONARY, _DATA_2 = 5, 7, 8  # the numbers of fields in a page's header
+_MAGIC = b"PAR1"  # every parquet file begins and ends with these bytes
+_INDEX = 256 * 2**20  # the most bytes that are searched for a second file
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +104,22 @@ class _Header:
             raise ValueError("the header of a page is damaged")
 
     def _byte(self) -> int:
-        found = self._data[self._at]
+        byte = self._data[self._at]
         self._at += 1
-        return found
+        return byte
 
     def _varint(self) -> int:
-        found = 0
+        number = 0
         for shift in range(0, 70, 7):
             byte = self._byte()
-            found |= (byte & 127) << shift
+            number |= (byte & 127) << shift
             if byte < 128:
-                return found
+                return number
         raise ValueError("the header of a page is damaged")
 
     def _integer(self) -> int:
-        found = self._varint()
-        return (found >> 1) ^ -(found & 1)
+        number = self._varint()
+        return (number >> 1) ^ -(number & 1)
 
     def _struct(self, depth: int) -> dict[int, Any]:
         if depth > _DEEPEST:

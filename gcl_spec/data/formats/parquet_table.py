@@ -109,8 +109,8 @@ class ParquetTable:
         group = self._group(number)
         try:
             with self._lock:
-                found = self._read(group, column)
-            return found[number - self._firsts[group]].as_py()
+                cells = self._read(group, column)
+            return cells[number - self._firsts[group]].as_py()
         except Exception as error:  # ArrowInvalid, OSError, UnicodeDecodeError
             raise self._unreadable(number, column, error) from error
 
@@ -124,8 +124,8 @@ class ParquetTable:
                 for name in columns:
                     for group in range(self._metadata[file].num_row_groups):
                         with self._lock:
-                            found = self._group_of(file, group, name, self._kinds[name])
-                        parts[name] += found.chunks
+                            cells = self._group_of(file, group, name, self._kinds[name])
+                        parts[name] += cells.chunks
             except Exception as error:  # ArrowInvalid, OSError
                 raise DataError(f"{path}: cannot read {columns}: {reason(error)}") from error
         kinds = [self._kinds[name] for name in columns]
@@ -175,9 +175,9 @@ class ParquetTable:
         size = 0
         count = max(1, MEMORY // max(1, pages.longest))
         for batch in opened.iter_batches(count, [group], columns=[column], use_threads=False):
-            found = converted(pyarrow.chunked_array([batch.column(0)]), kind)
-            parts += found.chunks
-            size += found.nbytes
+            cells = converted(pyarrow.chunked_array([batch.column(0)]), kind)
+            parts += cells.chunks
+            size += cells.nbytes
             if size > pages.most:
                 raise OSError(errno.EFBIG, f"it unpacks to more than {megabytes(pages.most)}")
         return pyarrow.chunked_array(parts, kind)
@@ -227,7 +227,7 @@ class _Files:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
         self._opened: OrderedDict[int, Any] = OrderedDict()
-        self._known: dict[int, tuple[tuple[int, int], Any]] = {}  # size with time, and metadata
+        self._known: dict[int, tuple[tuple[int, int], Any]] = {}  # (size, time), metadata
 
     def open(self, number: int) -> Any:
         """File `number`; a `DataError` where it is damaged, or has changed since it was first open.
@@ -254,16 +254,16 @@ class _Files:
                 raise DataError(f"{path} has changed since it was opened; start again")
             # The name is given as bytes, because it need not be UTF-8.
             source = pyarrow.memory_map(os.fsencode(path))
-            found = parquet.ParquetFile(source, metadata=metadata)
-            check_rows(found.metadata.num_rows, status.st_size)
+            file = parquet.ParquetFile(source, metadata=metadata)
+            check_rows(file.metadata.num_rows, status.st_size)
             if metadata is None:
-                check_single(path, found.metadata, status.st_size)
+                check_single(path, file.metadata, status.st_size)
         except DataError:
             raise
         except Exception as error:  # OSError, ArrowInvalid and more
             raise DataError(f"{path}: {_why(path, error)}") from error
-        self._known[number] = (stamp, found.metadata)
-        return found
+        self._known[number] = (stamp, file.metadata)
+        return file
 
 
 def _why(path: Path, error: Exception) -> str:

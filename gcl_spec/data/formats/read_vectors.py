@@ -43,7 +43,7 @@ def read_npz(
                 has_concepts=False,
                 given=given,
             )
-            found = {kind: file[name] for kind, name in _named(used, given).items()}
+            vectors = {kind: file[name] for kind, name in _named(used, given).items()}
             ids = None if used.id is None else file[used.id]
             present = None if mask is None else file[mask]
     except DataError:
@@ -55,7 +55,7 @@ def read_npz(
     if ids is not None and ids.ndim != 1:
         raise DataError(f"{path}: the ids have shape {ids.shape}; wanted (N,)")
     names = None if ids is None else _names(ids.tolist())
-    source = VectorSource(str(path), found, names, present, given=given)
+    source = VectorSource(str(path), vectors, names, present, given=given)
     source.warnings, source.notes = used.warnings, used.notes
     return source
 
@@ -68,17 +68,17 @@ def read_vectors(
     named = _named(used, given)
     whole = table.read_all([name for name in (*named.values(), used.id) if name is not None])
     place = ", ".join(map(str, table.paths[:1])) + (" ..." if len(table.paths) > 1 else "")
-    found = {kind: _matrix(place, name, whole.column(name)) for kind, name in named.items()}
+    vectors = {kind: _matrix(place, name, whole.column(name)) for kind, name in named.items()}
     ids = None if used.id is None else _names(whole.column(used.id).to_pylist())
-    source = VectorSource(place, found, ids, given=given)
+    source = VectorSource(place, vectors, ids, given=given)
     source.warnings, source.notes = used.warnings, used.notes
     return source
 
 
 def _named(columns: Columns, given: Sequence[str]) -> dict[str, str]:
     """The column of each given modality that has one."""
-    found = {"image": columns.image, "text": columns.text, **columns.others}
-    return {kind: name for kind in given if (name := found.get(kind)) is not None}
+    names = {"image": columns.image, "text": columns.text, **columns.others}
+    return {kind: name for kind in given if (name := names.get(kind)) is not None}
 
 
 def _names(ids: list[Any]) -> list[str | None]:
@@ -98,6 +98,6 @@ def _matrix(place: str, name: str, column: Any) -> FloatArray:
     even = not hasattr(rows, "offsets") or np.all(np.diff(np.asarray(rows.offsets)) == width)
     if not width or not even:
         raise DataError(f"{place}: the vectors of column {name!r} have different lengths, or none")
-    found = np.full((len(valid_N), width), np.nan, np.float32)
-    found[valid_N] = flat.reshape(-1, width)
-    return found
+    x_NF = np.full((len(valid_N), width), np.nan, np.float32)
+    x_NF[valid_N] = flat.reshape(-1, width)
+    return x_NF

@@ -26,15 +26,15 @@ def videos_in(path: str) -> tuple[str, ...]:
     """
     if not is_folder(path):
         return ()
-    found: list[str] = []
+    paths: list[str] = []
     for place, folders, names in os.walk(path, onerror=_unreadable):
         folders[:] = [name for name in folders if name[0] != "." and name not in _NOT_DATA]
         inner = os.path.relpath(place, path).replace(os.sep, "/")
         videos = [name for name in names if is_video(name) and name[0] != "."]
         if inner == "." and _holds_data(names, videos):
             return ()
-        found += videos if inner == "." else [f"{inner}/{name}" for name in videos]
-    return tuple(sorted(found))
+        paths += videos if inner == "." else [f"{inner}/{name}" for name in videos]
+    return tuple(sorted(paths))
 
 
 def _unreadable(error: OSError) -> None:
@@ -102,13 +102,13 @@ class SidecarSource:
         return self._root.read_bytes(reference)
 
     def _captions(self, video: str) -> tuple[str, ...]:
-        found: dict[str, None] = {}
+        captions: dict[str, None] = {}
         for path in self._files[video]:
             place, content = f"{self.name}: {path}", self._root.read_bytes(path)
             try:
-                found |= dict.fromkeys(captions_in(place, content))
+                captions |= dict.fromkeys(captions_in(place, content))
             except DataError:
                 raise
             except ValueError as error:
                 raise DataError(f"{place}: {error}") from error
-        return tuple(found)
+        return tuple(captions)

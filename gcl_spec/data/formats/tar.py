@@ -144,7 +144,7 @@ class TarSource:
                 f"{megabytes(size)}; at most {megabytes(most)} fit"
             )
         try:
-            file = self._file(shard)  # a name holds it, or another thread might close it
+            file = self._file(shard)  # while this name holds the file, no other thread closes it
             data = os.pread(file.number, size, offset)
         except OSError as error:
             raise DataError(f"{self._paths[shard]}: {error.strerror}") from error
@@ -221,12 +221,12 @@ def _notes(
 
 
 def _totals(shards: Sequence[TarIndex], kind: str) -> Counter[str]:
-    found: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     for shard in shards:
-        found.update(shard.counts.get(kind, {}))
-    return found
+        totals.update(shard.counts.get(kind, {}))
+    return totals
 
 
 def _ends(shards: Sequence[TarIndex], kind: str) -> str:
-    found = _totals(shards, kind).most_common()
-    return listed(f"{shown(end)} ({count:,})" for end, count in found)
+    counts = _totals(shards, kind).most_common()
+    return listed(f"{shown(end)} ({count:,})" for end, count in counts)

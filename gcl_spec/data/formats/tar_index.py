@@ -22,8 +22,8 @@ from gcl_spec.errors import DataError, FileError
 __all__ = ["TarIndex", "json_names", "read_index", "read_indexes"]
 
 _VERSION = 7
-_LONGEST = 2**20  # bytes of a text that is looked into for its keys
-_KINDS = 100  # different endings and keys that are kept of what is not read
+_LONGEST = 2**20  # the most bytes of a text whose keys are looked at
+_KINDS = 100  # the most endings, and keys, whose counts are kept
 
 
 @dataclass(frozen=True)
@@ -83,29 +83,29 @@ def read_index(path: Path, cache: Path, *, videos: bool = False) -> TarIndex:
         raise DataError(f"{path}: cannot read the shard: {error.strerror}") from error
     key = f"{_VERSION}{' videos' * videos} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
     kept = cache / f"tar-{hashlib.sha256(os.fsencode(key)).hexdigest()[:24]}.npz"
-    found = _load(kept, stat.st_size)
-    if found is None:
-        found = _scan(path, videos)
-        _save(kept, found)
-    return found
+    index = _load(kept, stat.st_size)
+    if index is None:
+        index = _scan(path, videos)
+        _save(kept, index)
+    return index
 
 
 def _scan(path: Path, videos: bool) -> TarIndex:
-    found = scan(path, videos=videos)
-    if not found.headers and found.problem and path.stat().st_size:
+    findings = scan(path, videos=videos)
+    if not findings.headers and findings.problem and path.stat().st_size:
         raise DataError(
-            f"{path} holds no whole sample ({found.problem}); wanted a tar file that is not "
+            f"{path} holds no whole sample ({findings.problem}); wanted a tar file that is not "
             "compressed, of members key.jpg (png, webp), key.txt and key.json"
         )
-    spans = list(found.samples.values())
+    spans = list(findings.samples.values())
     counts, names = _look_inside(path, spans)
-    counts |= {"left": found.left, "read": found.read, "pictures": found.pictures}
-    counts["shard"] = Counter(joined=found.joined, archives=found.archives - 1)
+    counts |= {"left": findings.left, "read": findings.read, "pictures": findings.pictures}
+    counts["shard"] = Counter(joined=findings.joined, archives=findings.archives - 1)
     shape = (len(spans), len(FIELDS), 2)
     return TarIndex(
-        tuple(found.samples),
+        tuple(findings.samples),
         np.asarray(spans, np.int64).reshape(shape),
-        tuple(_warnings(path, found)),
+        tuple(_warnings(path, findings)),
         {kind: dict(counter.most_common(_KINDS)) for kind, counter in counts.items()},
         names.counts(_KINDS),
     )
@@ -113,14 +113,14 @@ def _scan(path: Path, videos: bool) -> TarIndex:
 
 def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter[str]], Names]:
     """The counts over samples and their texts, and the names in those .json that are read."""
-    names, found = json_names(), Counter[str]()
+    names, counts = json_names(), Counter[str]()
     has = [[span[0] != MISSING for span in sample] for sample in spans]
-    found["both"] = sum((image or video) and (txt or js) for image, txt, js, video in has)
-    found["image only"] = sum(not (txt or js) for _, txt, js, _ in has)
-    found["text only"] = sum(not (image or video) for image, _, _, video in has)
-    found["json beside txt"] = sum(txt and js for _, txt, js, _ in has)
+    counts["both"] = sum((image or video) and (txt or js) for image, txt, js, video in has)
+    counts["image only"] = sum(not (txt or js) for _, txt, js, _ in has)
+    counts["text only"] = sum(not (image or video) for image, _, _, video in has)
+    counts["json beside txt"] = sum(txt and js for _, txt, js, _ in has)
     texts = (txt for _, txt, *_ in spans)
-    found["lines"] = sum(
+    counts["lines"] = sum(
         b"\n" in data.strip().replace(b"\r", b"\n") for data in contents(path, texts, _LONGEST)
     )
     alone = [(image, js) for image, txt, js, _ in spans if txt[0] == MISSING and js[0] >= 0]
@@ -134,24 +134,24 @@ def _look_inside(path: Path, spans: list[list[Span]]) -> tuple[dict[str, Counter
         if isinstance(record, dict):
             names.take(record)
             if image[0] == MISSING:
-                found["base64"] += any(map(is_embedded, record.values()))
-    return {"samples": found}, names
+                counts["base64"] += any(map(is_embedded, record.values()))
+    return {"samples": counts}, names
 
 
-def _warnings(path: Path, found: Scan) -> Iterator[str]:
-    count = len(found.samples)
-    if found.problem:
-        yield f"{path}: {found.problem} after {count} whole samples; download it again"
-    if found.rest:
+def _warnings(path: Path, findings: Scan) -> Iterator[str]:
+    count = len(findings.samples)
+    if findings.problem:
+        yield f"{path}: {findings.problem} after {count} whole samples; download it again"
+    if findings.rest:
         yield (
-            f"{path}: {found.rest:,} bytes after the archive's end are no tar archive, and are not "
-            "read; is the file damaged, or joined with something else?"
+            f"{path}: {findings.rest:,} bytes after the archive's end are no tar archive, and are "
+            "not read; is the file damaged, or joined with something else?"
         )
-    if found.twice:
+    if findings.twice:
         yield (
-            f"{path}: {len(found.twice)} members stand in it twice, such as {found.twice[0]}; the "
-            "first of each is used, so that samples of the same name are lost; give them names of "
-            "their own"
+            f"{path}: {len(findings.twice)} members stand in it twice, such as "
+            f"{findings.twice[0]}; the first of each is used, so that samples of the same name are "
+            "lost; give them names of their own"
         )
 
 
@@ -177,8 +177,8 @@ def _load(path: Path, size: int) -> TarIndex | None:
             spans = arrays["spans"]
             counts, names = json.loads(str(arrays["counts"]))
             warnings = tuple(map(str, arrays["warnings"]))
-            found = TarIndex(keys if len(spans) else (), spans, warnings, counts, names)
+            index = TarIndex(keys if len(spans) else (), spans, warnings, counts, names)
     except Exception:  # numpy raises many kinds for a damaged file
         return None
-    fits = spans.dtype == np.int64 and spans.shape == (len(found.keys), len(FIELDS), 2)
-    return found if fits and int(spans.sum(axis=-1).max(initial=0)) <= size else None
+    fits = spans.dtype == np.int64 and spans.shape == (len(index.keys), len(FIELDS), 2)
+    return index if fits and int(spans.sum(axis=-1).max(initial=0)) <= size else None

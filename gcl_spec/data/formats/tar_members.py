@@ -92,31 +92,31 @@ def scan(path: Path, *, videos: bool = False) -> Scan:
     Raises:
         DataError: the file cannot be read.
     """
-    found = Scan(videos)
+    findings = Scan(videos)
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             start: int | None = 0
-            while start is not None and not found.problem:
-                end = _scan_archive(path, start, size, found)
+            while start is not None and not findings.problem:
+                end = _scan_archive(path, start, size, findings)
                 start = None if end is None else _next_block(file.fileno(), end, size)
     except OSError as error:
         raise DataError(f"{path}: cannot read the shard: {error.strerror}") from error
-    return found
+    return findings
 
 
-def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
+def _scan_archive(path: Path, start: int, size: int, findings: Scan) -> int | None:
     """Read the archive at byte `start`; where its end is, or None where nothing can follow."""
     groups: dict[str, _Group] = {}
-    last, headers, end = "", found.headers, start
+    last, headers, end = "", findings.headers, start
     problem = ""
     try:
         with path.open("rb") as file:
             file.seek(start)
             with tarfile.open(fileobj=file, mode="r:") as archive:
                 for member in archive:
-                    found.headers += 1
-                    last = _add(member, file, size, groups, found) or last
+                    findings.headers += 1
+                    last = _add(member, file, size, groups, findings) or last
                 end = archive.offset
         # Where a header is damaged tarfile stops as it does at the end.
         problem = "" if _is_end(path, end) else "cut off or damaged"
@@ -127,41 +127,41 @@ def _scan_archive(path: Path, start: int, size: int, found: Scan) -> int | None:
         tarfile.TarError,
     ) as error:  # damaged headers raise ValueError, too
         problem = str(error) or type(error).__name__
-    if start and found.headers == headers:
-        found.rest = size - start  # these bytes are no archive; those before them are whole
+    if start and findings.headers == headers:
+        findings.rest = size - start  # these bytes are no archive; those before them are whole
         return None
     if problem:
         groups.pop(last, None)  # it may have lost a part, such as the caption after the picture
-    found.problem = problem
-    found.archives += 1
-    found.take(groups)
+    findings.problem = problem
+    findings.archives += 1
+    findings.take(groups)
     return end
 
 
 def _add(
-    member: tarfile.TarInfo, file: BinaryIO, size: int, groups: dict[str, _Group], found: Scan
+    member: tarfile.TarInfo, file: BinaryIO, size: int, groups: dict[str, _Group], findings: Scan
 ) -> str | None:
     """Add a member to the sample of its name; returns that one's key, None where there is none."""
     if member.size < 0:
         raise tarfile.ReadError("a member of negative size")
     if member.isdir():
         return None
-    place = _place(member.name, found.videos)
+    place = _place(member.name, findings.videos)
     if isinstance(place, str):
-        found.left[place] += 1
+        findings.left[place] += 1
         return None
     key, kind, extension = place
-    span = _span(member, kind, groups, found.videos)
+    span = _span(member, kind, groups, findings.videos)
     if sum(span) > size:
         return None
     if extension.lower() in _UNSURE and not _fits(file.fileno(), span, kind):
-        found.left[f".{extension}"] += 1
+        findings.left[f".{extension}"] += 1
         return None
     group = groups.setdefault(key, {})
     if kind not in group:
         group[kind] = (span, extension)
     elif group[kind][0] != span:  # else it is a link to itself, as tar writes of a file named twice
-        found.twice.append(f"{key} ({(*FIELDS, 'txt', 'image')[kind]})")
+        findings.twice.append(f"{key} ({(*FIELDS, 'txt', 'image')[kind]})")
     return key
 
 
@@ -208,7 +208,7 @@ def _kind(extension: str, videos: bool) -> int | None:
     return FIELDS.index(extension) if extension in ("txt", "json") else None
 
 
-def _settled(groups: dict[str, _Group], found: Scan) -> dict[str, _Group]:
+def _settled(groups: dict[str, _Group], findings: Scan) -> dict[str, _Group]:
     """The samples, where names with several dots may be read in two ways.
 
     photo.001.jpg and photo.001.txt are the sample photo.001. A member that has no partner by this
@@ -228,11 +228,11 @@ def _settled(groups: dict[str, _Group], found: Scan) -> dict[str, _Group]:
         words = not any(char.isdigit() for key in keys for char in key[len(first) :])
         if fits and (own or len(keys) > 1) and words:
             target |= dict.fromkeys(keys, first)
-            found.joined += 1
+            findings.joined += 1
         elif own:
             for key in keys:
                 for _, extension in groups[key].values():
-                    found.left[f"{key[len(first) :]}.{extension}"] += 1
+                    findings.left[f"{key[len(first) :]}.{extension}"] += 1
                 del target[key]
     settled: dict[str, _Group] = {}
     for key, name in target.items():

@@ -21,10 +21,10 @@ from gcl_spec.errors import DataError, EmptyDataError
 __all__ = ["TextTableSource"]
 
 _DELIMITERS = (",", "\t", ";", "|")
-_LONGEST = 64 * 2**20  # bytes of a line, which may hold a picture as base64
-_MORE_LINES = 4 * 2**20  # bytes of a row behind its first line
+_LONGEST = 64 * 2**20  # the most bytes of a line, which may hold a picture as base64
+_MORE_LINES = 4 * 2**20  # the most bytes of a row behind its first line
 _BLOCK = 2**20
-_MORE = {"text": ("title",), "image": ("filepath",)}  # open_clip's own names
+_MORE = {"text": ("title",), "image": ("filepath",)}  # open_clip's default column names
 _WANTED = "wanted a header line and a line a sample, as the columns of parquet or train.jsonl"
 
 

@@ -107,8 +107,8 @@ class VectorSource:
         x_NF = self.vectors.get(kind)
         if x_NF is None or not reference.isdecimal() or int(reference) >= len(x_NF):
             raise DataError(f"{self.name}: no {kind} vector {reference!r}; a row number is meant")
-        found: FloatArray = x_NF[int(reference)]
-        return found
+        x_F: FloatArray = x_NF[int(reference)]
+        return x_F
 
     def id_of(self, row: int) -> str:
         """The name of a row."""
@@ -116,9 +116,9 @@ class VectorSource:
 
     def subset(self, numbers: IntArray) -> "VectorSource":
         """A source of the same rows, of which only `numbers`, shape (S,), are samples."""
-        found = copy.copy(self)
-        found.numbers = numbers
-        return found
+        source = copy.copy(self)
+        source.numbers = numbers
+        return source
 
     @cached_property
     def groups(self) -> IntArray:
@@ -135,13 +135,13 @@ class VectorSource:
 
     @cached_property
     def _twins(self) -> dict[str, IntArray]:
-        found = {}
+        twins = {}
         for kind, x in self.vectors.items():
             known_N = self._states[kind] == _GOOD
             if self.present is not None:
                 known_N &= self.present[:, self.given.index(kind)]
-            found[kind] = first_equal(x, known_N)
-        return found
+            twins[kind] = first_equal(x, known_N)
+        return twins
 
     def _name(self, row: int) -> str | None:
         return None if self.ids is None else self.ids[row]

@@ -25,13 +25,13 @@ def holds_triplets(files: Sequence[Path], *, wanted: bool) -> bool:
     Raises:
         DataError: some are and some are not, or they are, and pairs are `wanted`.
     """
-    found = [_begins_so(file) for file in files]
-    if not any(found):
+    matches = [_begins_so(file) for file in files]
+    if not any(matches):
         return False
-    if not all(found):
-        other = files[found.index(False)]
+    if not all(matches):
+        other = files[matches.index(False)]
         raise DataError(
-            f"{other}: no lines of composed triplets, as {files[found.index(True)]} has"
+            f"{other}: no lines of composed triplets, as {files[matches.index(True)]} has"
         )
     if not wanted:
         raise DataError(

@@ -15,7 +15,7 @@ from gcl_spec.models.weights import load_weights
 
 __all__ = ["check_picture_size", "model_warnings", "text_warnings"]
 
-_SIDES = {"clip": 224, "siglip": 224}  # transformers' defaults
+_SIDES = {"clip": 224, "siglip": 224}  # the sides of pictures by transformers' defaults
 # These models take a text's vector where the token of this default number stands; for some of them
 # the number 2 means the largest number of the text.
 _ENDS = {
@@ -81,15 +81,15 @@ def text_warnings(config: Config) -> list[str]:
 
 
 def _left_out(folder: Path) -> list[str]:
-    found = [str(note) for note in read_json(folder / "config.json").get(NOTES, [])]
+    notes = [str(note) for note in read_json(folder / "config.json").get(NOTES, [])]
     if (folder / "adapter_config.json").is_file():
-        found.append(f"{folder / 'adapter_config.json'}: this adapter is not applied to the model")
+        notes.append(f"{folder / 'adapter_config.json'}: this adapter is not applied to the model")
     if read_json(folder / "config.json").get("auto_map"):
-        found.append(
+        notes.append(
             f"{folder / 'config.json'}: auto_map names code in the folder, which is never run; the "
             "model is that of transformers"
         )
-    return found
+    return notes
 
 
 def _scale(config: Config, folder: Path) -> list[str]:

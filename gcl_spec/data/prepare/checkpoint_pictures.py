@@ -183,12 +183,12 @@ def _opaque_rgb(picture: "Image.Image") -> "Image.Image":
 
     picture = eight_bits(picture)
     clear = "A" in picture.getbands() or picture.info.get("transparency") is not None
-    found = picture.convert("RGBA" if clear else "RGB")
-    turn_upright(found)
+    picture = picture.convert("RGBA" if clear else "RGB")
+    turn_upright(picture)
     if not clear:
-        return found
-    white = Image.new("RGBA", found.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, found).convert("RGB")
+        return picture
+    white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, picture).convert("RGB")
 
 
 def _resize_shorter(rgb: "Image.Image", side: int, resample: int, where: str) -> "Image.Image":
@@ -228,19 +228,19 @@ def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
                 f"{where}: {key}={value!r} is not known and may change the pixels; remove it if "
                 "it does not"
             )
-    found = _DEFAULTS[kind] | dict(settings)  # a null is no default; it leaves the step out
+    all_settings = _DEFAULTS[kind] | dict(settings)  # a null is no default; it leaves the step out
 
     def wanted(key: str) -> bool:
-        if not isinstance(found.get(key), bool | None):
-            raise DataError(f"{where}: {key} is {found[key]!r}; true or false is meant")
-        return bool(found.get(key))
+        if not isinstance(all_settings.get(key), bool | None):
+            raise DataError(f"{where}: {key} is {all_settings[key]!r}; true or false is meant")
+        return bool(all_settings.get(key))
 
     edge, size = None, None
     if wanted("do_resize"):
-        edge, size = _size(found["size"], "size", _NUMBER_IS_SQUARE[kind], where)
+        edge, size = _size(all_settings["size"], "size", _NUMBER_IS_SQUARE[kind], where)
     crop = None
     if wanted("do_center_crop"):
-        crop = _size(found.get("crop_size"), "crop_size", True, where)[1]
+        crop = _size(all_settings.get("crop_size"), "crop_size", True, where)[1]
         if crop is None:
             raise DataError(f"{where}: crop_size has no height and width")
     normalise, rgb_last = wanted("do_normalize"), wanted(RGB_LAST)
@@ -249,11 +249,11 @@ def _parse(settings: Mapping[str, Any], kind: str, where: str) -> _Settings:
     return _Settings(
         shortest_edge=edge,
         size=size,
-        resample=_filter(found["resample"], where),
+        resample=_filter(all_settings["resample"], where),
         crop=crop,
-        rescale=_numbers(found, "rescale_factor", where) if wanted("do_rescale") else None,
-        mean=_numbers(found, "image_mean", where) if normalise else None,
-        std=_numbers(found, "image_std", where) if normalise else None,
+        rescale=_numbers(all_settings, "rescale_factor", where) if wanted("do_rescale") else None,
+        mean=_numbers(all_settings, "image_mean", where) if normalise else None,
+        std=_numbers(all_settings, "image_std", where) if normalise else None,
         rgb_last=rgb_last,
     )
 
@@ -285,9 +285,9 @@ def _filter(value: Any, where: str) -> int:
     return value
 
 
-def _numbers(found: Mapping[str, Any], key: str, where: str) -> tuple[float, ...]:
+def _numbers(settings: Mapping[str, Any], key: str, where: str) -> tuple[float, ...]:
     """Three numbers, one a channel; a single one is meant for all."""
-    value = found[key]
+    value = settings[key]
     values = list(value) if isinstance(value, list | tuple) else [value] * 3
     good = all(type(x) in (int, float) and abs(x) <= _LARGEST for x in values) and len(values) == 3
     if not good or (key == "image_std" and 0 in values):

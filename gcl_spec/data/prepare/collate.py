@@ -169,17 +169,17 @@ class Collator:
         return np.stack([self._preprocessing.values(frame) for frame in frames])
 
     def _content(self, video: ImageInput, where: str) -> bytes:
-        found = self.read(video)
-        if isinstance(found, str | Path):
+        file = self.read(video)
+        if isinstance(file, str | Path):
             try:
-                return read_regular(Path(found))
+                return read_regular(Path(file))
             except OSError as error:
                 raise DataError(f"{where}: cannot read it: {reason(error)}") from error
-        if not isinstance(found, bytes):
+        if not isinstance(file, bytes):
             raise InputError(
-                f"{where} is a {type(found).__name__}; wanted a path, or a file's bytes"
+                f"{where} is a {type(file).__name__}; wanted a path, or a file's bytes"
             )
-        return found
+        return file
 
     def _where(self, entry: ImageInput, name: str) -> str:
         place = brief(entry) if isinstance(entry, str) or hasattr(entry, "parts") else name

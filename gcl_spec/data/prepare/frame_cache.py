@@ -21,7 +21,7 @@ Pixels = npt.NDArray[np.uint8]
 
 _ENDING = ".frames"
 _NAMES = rf"[0-9a-f]{{64}}\{_ENDING}"
-_SHARE = 100  # what is there is counted anew after so large a part of what may be there
+_SHARE = 100  # the files are counted again after writing 1 / _SHARE of the allowed bytes
 
 
 class FrameCache:
@@ -70,7 +70,7 @@ class FrameCache:
         return self._folder / kind / name[:2] / f"{name}{_ENDING}"
 
     def _takes(self, size: int) -> bool:
-        """Is there room for so many bytes? It is then taken."""
+        """Is there room for so many bytes? If so, they are counted as used."""
         with self._lock:
             if self._size is None or self._added > self._most / _SHARE:
                 # Other processes write there, too.

@@ -15,11 +15,11 @@ __all__ = ["FRAMES_VERSION", "Frame", "read_frames"]
 Frame = npt.NDArray[np.uint8]
 """One frame: red, green and blue, (H, W, 3)."""
 
-# This enters the key of cached frames: raise it whenever `read_frames` gives other ones.
+# This enters the key of cached frames: raise it whenever `read_frames` gives other frames.
 FRAMES_VERSION = 1
 
 _MOST_PIXELS = 2**26
-"""A frame of more would not fit beside the others; films for cinemas have 2^23."""
+"""The most pixels of a frame, so that all fit in memory; films for cinemas have 2^23."""
 _MOST_FRAMES = 10**6
 
 
@@ -53,10 +53,10 @@ def read_frames(content: bytes, choose: Callable[[int], Sequence[int]], where: s
         ) from error
     try:
         count = _packets(av, content, where)
-        found, decoded = _frames(av, content, choose(count))
+        frames, decoded = _frames(av, content, choose(count))
         if decoded is not None and decoded < count:
             count = decoded
-            found, _ = _frames(av, content, choose(count)) if count else ([], 0)
+            frames, _ = _frames(av, content, choose(count)) if count else ([], 0)
     except DataError:
         raise
     except (av.error.FFmpegError, ValueError, EOFError) as error:
@@ -66,7 +66,7 @@ def read_frames(content: bytes, choose: Callable[[int], Sequence[int]], where: s
         ) from error
     if not count:
         raise DataError(f"{where}: a video without a frame that can be decoded; fetch it again")
-    return found
+    return frames
 
 
 def _said(error: Exception) -> str:
@@ -95,7 +95,7 @@ def _packets(av: Any, content: bytes, where: str) -> int:
 
 def _frames(av: Any, content: bytes, wanted: Sequence[int]) -> tuple[list[Frame], int | None]:
     """The wanted frames, and how many there are where they end before the last one wanted."""
-    found: list[Frame] = []
+    frames: list[Frame] = []
     left = list(wanted)
     number = 0
     with av.open(BytesIO(content), "r") as file:
@@ -108,14 +108,14 @@ def _frames(av: Any, content: bytes, wanted: Sequence[int]) -> tuple[list[Frame]
         try:
             for frame in file.decode(stream):
                 while left and left[0] == number:
-                    found.append(_upright(frame))
+                    frames.append(_upright(frame))
                     left.pop(0)
                 number += 1
                 if not left:
-                    return found, None
+                    return frames, None
         except (av.error.InvalidDataError, EOFError):
             pass  # a file that was cut: what is before the cut counts
-    return found, number
+    return frames, number
 
 
 def _upright(frame: Any) -> Frame:

@@ -161,9 +161,9 @@ def shrunk(data: bytes, *, side: int, where: str) -> bytes:
     buffer = io.BytesIO()
 
     def write(picture: "Image.Image") -> None:
-        found = _upright_on_white(picture)
-        found.thumbnail((side, side))
-        found.save(buffer, "WEBP", quality=82)
+        small = _upright_on_white(picture)
+        small.thumbnail((side, side))
+        small.save(buffer, "WEBP", quality=82)
 
     decode(data, write, where=where)
     return buffer.getvalue()
@@ -172,14 +172,14 @@ def shrunk(data: bytes, *, side: int, where: str) -> bytes:
 def _upright_on_white(picture: "Image.Image") -> "Image.Image":
     from PIL import Image
 
-    found = eight_bits(picture)
-    clear = found.has_transparency_data  # an opaque picture is spared three copies
-    found = found.convert("RGBA" if clear else "RGB")
-    turn_upright(found)
+    picture = eight_bits(picture)
+    clear = picture.has_transparency_data  # an opaque picture is spared three copies
+    picture = picture.convert("RGBA" if clear else "RGB")
+    turn_upright(picture)
     if clear:
-        white = Image.new("RGBA", found.size, (255, 255, 255, 255))
-        found = Image.alpha_composite(white, found).convert("RGB")
-    return found
+        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(white, picture).convert("RGB")
+    return picture
 
 
 def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
@@ -190,12 +190,12 @@ def square_image(picture: "Image.Image", size: int) -> npt.NDArray[np.uint8]:
     """
     from PIL import Image
 
-    found = _upright_on_white(picture)
+    picture = _upright_on_white(picture)
     # It is resized before it is padded: a long thin picture would need the square of its length.
-    share = size / max(found.size)
-    width, height = (max(1, round(share * side)) for side in found.size)
+    share = size / max(picture.size)
+    width, height = (max(1, round(share * side)) for side in picture.size)
     square = Image.new("RGB", (size, size), (255, 255, 255))
-    small = found.resize((width, height), Image.Resampling.BICUBIC)
+    small = picture.resize((width, height), Image.Resampling.BICUBIC)
     square.paste(small, ((size - width) // 2, (size - height) // 2))
     return np.asarray(square)
 

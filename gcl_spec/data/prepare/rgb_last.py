@@ -33,13 +33,13 @@ def cropped_then_rgb(
     Raises:
         DataError: it is too long and thin to be resized, or of a mode that has no meaning as RGB.
     """
-    found = eight_bits(picture)
-    found = found.copy() if found is picture else found
-    turn_upright(found)
-    longer = int(edge * max(found.size) / min(found.size))
-    width, height = (edge, longer) if found.width <= found.height else (longer, edge)
+    working_copy = eight_bits(picture)
+    working_copy = working_copy.copy() if working_copy is picture else working_copy
+    turn_upright(working_copy)
+    longer = int(edge * max(working_copy.size) / min(working_copy.size))
+    width, height = (edge, longer) if working_copy.width <= working_copy.height else (longer, edge)
     check_pixels(width, height, where=f"{where}: resized to a shorter side of {edge}")
-    found = found.resize((width, height), resample)
+    working_copy = working_copy.resize((width, height), resample)
     # torchvision rounds the halves of odd numbers to even ones.
     top, left = round((height - crop[0]) / 2), round((width - crop[1]) / 2)
-    return found.crop((left, top, left + crop[1], top + crop[0])).convert("RGB")
+    return working_copy.crop((left, top, left + crop[1], top + crop[0])).convert("RGB")

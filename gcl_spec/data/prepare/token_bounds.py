@@ -40,7 +40,7 @@ _SMALL = 2**22
 # The vocabulary of Unigram is a list, that of others an object; a letter may be escaped.
 _MAY_BE_UNIGRAM = re.compile(rb'"vocab"\s*:\s*\[|\\u00')
 _BYTES_A_CHARACTER = 4
-_MOST_OF_A_BYTE = 3  # the characters of "¼" by which ByteLevel writes one
+_MOST_OF_A_BYTE = 3  # ByteLevel may write a byte as "¼", which decomposes to three characters
 
 
 def out_of_bounds(tokenizer: "tokenizers.Tokenizer") -> str | None:
@@ -90,12 +90,12 @@ def too_large(content: bytes) -> str | None:
 
 
 def _texts(entries: Any, key: int | str) -> list[bytes]:
-    """The texts at a place of each entry, where the entries are a list; what is else is no text."""
-    found: list[Any] = []
+    """The texts at a place of each entry, where they are a list; anything else is left out."""
+    values: list[Any] = []
     for entry in entries if isinstance(entries, list) else ():
         with suppress(LookupError, TypeError):
-            found.append(entry[key])
-    return [text.encode("utf-8", "surrogatepass") for text in found if isinstance(text, str)]
+            values.append(entry[key])
+    return [text.encode("utf-8", "surrogatepass") for text in values if isinstance(text, str)]
 
 
 def _nodes(texts: Sequence[bytes]) -> int:
@@ -158,15 +158,15 @@ def _factor(rule: dict[str, Any]) -> int:
         pattern, content = rule["pattern"], _decomposed(rule["content"])
         if pattern.get("String"):
             return max(1, -(-content // len(pattern["String"])))
-        return content + 1  # an expression may match between all characters, too
+        return content + 1  # a regular expression may match between all characters, too
     if kind == "Precompiled":
         # A trie of 32-bit numbers, of which the first is its size, and texts that NUL ends.
         known = base64.b64decode(rule["precompiled_charsmap"])
         texts = known[4 + int.from_bytes(known[:4], "little") :].split(b"\0")
         return max(1, *(_decomposed(text.decode(errors="replace")) for text in texts))
     if kind == "ByteLevel":
-        # A space, too, before each part of a text.
+        # It may also put a space before each part of a text.
         return 2 * _BYTES_A_CHARACTER * _MOST_OF_A_BYTE
     if kind == "BertNormalizer":
-        return 3 if rule.get("handle_chinese_chars") else 1  # spaces around each
+        return 3 if rule.get("handle_chinese_chars") else 1  # with spaces around each
     return 2 if kind == "Metaspace" else 1

@@ -24,13 +24,13 @@ __all__ = ["TokenRules", "read_tokenizer", "token_rules"]
 
 _Side = Literal["left", "right"]
 
-# The positions of models whose config.json leaves the number out where it is the default.
+# The numbers of positions of models whose config.json leaves the number out.
 _POSITIONS = {"clip": 77, "siglip": 64, "siglip2": 64}
 # These models were trained on texts that are all padded to the full length, without a mask.
 _PADDED_TO_THE_FULL = ("siglip", "siglip2")
-# These are padded so where neither the tokenizer's configuration nor its file names a token.
+# The padding tokens of models, where neither the tokenizer's configuration nor its file names one.
 _PAD = {"clip": END, "siglip": "</s>"}
-# The rows of the token embedding, where config.json leaves the number out.
+# The numbers of rows of the token embedding, where config.json leaves the number out.
 _VOCABULARY = {"clip": 49408, "siglip": 32000, "siglip2": 32000}
 # These tokenizers of transformers pad on the left unless they are told otherwise.
 _LEFT = ("GemmaTokenizer", "Siglip2Tokenizer")

@@ -23,7 +23,7 @@ __all__ = ["TOKENIZING_VERSION", "Tokenizer"]
 TOKENIZING_VERSION = 1
 
 _CHUNK = 256
-_CHARACTERS_A_TOKEN = 32  # more than words have, so that either bound cuts longer texts
+_CHARACTERS_A_TOKEN = 32  # words have fewer, so cutting characters keeps enough tokens
 
 
 class Tokenizer:
@@ -65,7 +65,7 @@ class Tokenizer:
         """The tokenizer that cuts and pads by some rules.
 
         Args:
-            rules: those of a checkpoint.
+            rules: the rules of a checkpoint.
             where: its folder, for errors.
 
         Raises:
@@ -177,7 +177,7 @@ class Tokenizer:
                 f"a text is not valid Unicode: {ascii(bad)[:80]}; remove its lone surrogates"
             ) from None
         except BaseException as error:
-            if type(error).__name__ != "PanicException":  # of the Rust side, and no Exception
+            if type(error).__name__ != "PanicException":  # Rust's panics are no Exception
                 raise
             raise DataError(f"{self._where}: the tokenizer fails: {one_line(error)}") from error
 

@@ -48,8 +48,8 @@ class VideoFrames:
         Raises:
             DataError: it cannot be decoded.
         """
-        found = self.distinct(content, where)
-        return found[repeated(len(found), self._count)]
+        frames = self.distinct(content, where)
+        return frames[repeated(len(frames), self._count)]
 
     def distinct(self, content: bytes, where: str) -> Pixels:
         """At most F frames, as `spread` takes them, but fewer where a video is too short."""
@@ -58,8 +58,8 @@ class VideoFrames:
 
     def middle(self, content: bytes, where: str) -> Pixels:
         """The frame in the middle of a video, (H, W, 3) uint8; arguments are those of `spread`."""
-        (found,) = self._made(content, "middle", lambda n: [middle_frame(n)], where)
-        return np.asarray(found)
+        (frame,) = self._made(content, "middle", lambda n: [middle_frame(n)], where)
+        return np.asarray(frame)
 
     def _made(
         self, content: bytes, rule: str, choose: Callable[[int], Sequence[int]], where: str
@@ -68,11 +68,11 @@ class VideoFrames:
             return self._decoded(content, choose, where)
         key = f"{rule} {FRAMES_VERSION} {self._pictures.key}"
         name = hashlib.sha256(content).hexdigest()
-        found = self._cache.get(key, name)
-        if found is None:
-            found = self._decoded(content, choose, where)
-            self._cache.put(key, name, found)
-        return found
+        frames = self._cache.get(key, name)
+        if frames is None:
+            frames = self._decoded(content, choose, where)
+            self._cache.put(key, name, frames)
+        return frames
 
     def _decoded(
         self, content: bytes, choose: Callable[[int], Sequence[int]], where: str

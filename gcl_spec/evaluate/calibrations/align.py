@@ -73,16 +73,18 @@ class ReAlign:
     def arrays(self) -> Mapping[str, FloatArray]:
         """Means (D,), factors (1,) and drifts (D,)."""
         kinds = {"mean": self.means, "factor": self.factors, "drift": self.drifts}
-        return {f"{kind}/{name}": x for kind, found in kinds.items() for name, x in found.items()}
+        return {
+            f"{kind}/{name}": x for kind, vectors in kinds.items() for name, x in vectors.items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
         """The calibration with this state."""
-        found: dict[str, dict[str, FloatArray]] = {"mean": {}, "factor": {}, "drift": {}}
+        kinds: dict[str, dict[str, FloatArray]] = {"mean": {}, "factor": {}, "drift": {}}
         for name, x in arrays.items():
             kind, rest = name.split("/", 1)
-            found[kind][rest] = x
-        return cls(found["mean"], found["factor"], found["drift"])
+            kinds[kind][rest] = x
+        return cls(kinds["mean"], kinds["factor"], kinds["drift"])
 
 
 @dataclass(frozen=True)

@@ -153,19 +153,19 @@ class Standard:
         asked = ",".join(self.queries)
         return {
             f"{kind}/{asked}/{name}": x
-            for kind, found in (("mean", self.means), ("deviation", self.deviations))
-            for name, x in found.items()
+            for kind, vectors in (("mean", self.means), ("deviation", self.deviations))
+            for name, x in vectors.items()
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
         """The calibration with this state."""
-        found: dict[str, dict[str, FloatArray]] = {"mean": {}, "deviation": {}}
+        kinds: dict[str, dict[str, FloatArray]] = {"mean": {}, "deviation": {}}
         asked = ""
         for name, x in arrays.items():
             kind, asked, rest = name.split("/", 2)
-            found[kind][rest] = x
-        return cls(tuple(asked.split(",")), found["mean"], found["deviation"])
+            kinds[kind][rest] = x
+        return cls(tuple(asked.split(",")), kinds["mean"], kinds["deviation"])
 
 
 def _mean_of_largest(scores_NR: Array, k: int) -> Array:
@@ -190,5 +190,5 @@ def _asked(rows: Rows, asked: Sequence[str], name: str) -> Array:
 def _second(z_ND: Array) -> FloatArray:
     """The mean of z z' over the rows, (D, D)."""
     z = np.asarray(z_ND, np.float64)
-    found: FloatArray = z.T @ z / len(z)
-    return found
+    moments_DD: FloatArray = z.T @ z / len(z)
+    return moments_DD

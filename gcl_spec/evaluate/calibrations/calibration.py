@@ -80,14 +80,14 @@ def of_key(state: Mapping[str, FloatArray], name: str, role: Role, modality: str
     Raises:
         InputError: it was fitted without such rows.
     """
-    found = state.get(key(role, modality))
-    if found is None:
+    part = state.get(key(role, modality))
+    if part is None:
         known = ", ".join(state)
         raise InputError(
             f"the calibration {name!r} was fitted without rows {key(role, modality)} (it has "
             f"{known}); fit it on data that has them: gcl calibrate RUN --data ROWS"
         )
-    return found
+    return part
 
 
 def with_modality(rows: Rows, asked: Sequence[str]) -> Array:

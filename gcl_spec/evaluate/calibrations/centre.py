@@ -61,6 +61,9 @@ class Mean(_Centring):
 class CentredParts(_Centring):
     """Images and texts centred by their means, then fused: norm(i_c + t_c), i_c = norm(i - mean).
 
+    Derived here: each part is centred as in `Mean` (GR-CLIP, arXiv 2507.19054), and the sum of unit
+    rows, norm(i + t), then has i_c and t_c in place of i and t.
+
     A row of one part is centred alone. The fusion of a model with a modality gap is not centred by
     a mean of its own, because its parts do not weigh the same there.
     """
@@ -71,14 +74,14 @@ class CentredParts(_Centring):
     @classmethod
     def fit(cls, samples: Fitting) -> Self:
         """The means of all rows of each part; see `Calibration.fit`."""
-        found: dict[str, FloatArray] = {}
+        means: dict[str, FloatArray] = {}
         for role in ROLES:
             for rows in in_role(samples, role).values():
                 for part, z_ND in rows.parts.items():
                     # Rows of the part alone come before those in fused items.
                     if part == rows.modality or key(role, part) not in samples:
-                        found[key(role, part)] = mean_row(z_ND)
-        return cls(found)
+                        means[key(role, part)] = mean_row(z_ND)
+        return cls(means)
 
     def apply(self, rows: Rows, role: Role) -> Array:
         """Unit rows (N, D), of all the parts of an item alike."""

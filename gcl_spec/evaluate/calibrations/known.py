@@ -199,10 +199,10 @@ def _all_after(link: Calibration, samples: Fitting, role: Role) -> dict[str, Row
 
 
 def _kinds(name: str) -> list[type[Calibration]]:
-    found = [_KINDS.get(part) for part in name.split("+")]
-    if any(kind is None for kind in found):
+    kinds = [_KINDS.get(part) for part in name.split("+")]
+    if any(kind is None for kind in kinds):
         raise ConfigError(
             f"no calibration {name!r} (there are {', '.join(CALIBRATIONS)})"
             f"{nearest(name, CALIBRATIONS)}"
         )
-    return [kind for kind in found if kind is not None]
+    return [kind for kind in kinds if kind is not None]

@@ -139,7 +139,7 @@ def rows_of(items: Sequence[Item], encode: Encode) -> list[tuple[IntArray, Rows]
     place = {content: n for n, content in enumerate(contents)}
     z_MD = encoded([Item("", **dict(content)) for content in contents], encode)
     modalities = np.asarray([item.modality for item in items])
-    found: list[tuple[IntArray, Rows]] = []
+    groups: list[tuple[IntArray, Rows]] = []
     for name in dict.fromkeys(modalities.tolist()):
         here = np.flatnonzero(modalities == name)
         own = [items[n] for n in here.tolist()]
@@ -147,5 +147,5 @@ def rows_of(items: Sequence[Item], encode: Encode) -> list[tuple[IntArray, Rows]
             part: z_MD[[place[((part, item.get(part) or ""),)] for item in own]]
             for part in name_parts(name)
         }
-        found.append((here, Rows(name, z_MD[[place[item.content] for item in own]], parts)))
-    return found
+        groups.append((here, Rows(name, z_MD[[place[item.content] for item in own]], parts)))
+    return groups

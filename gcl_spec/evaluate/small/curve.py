@@ -59,18 +59,22 @@ class Measured:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Measured":
-        """What `to_json` wrote; errors as those of `Curve.from_json`."""
-        found = cls(
+        """The numbers that `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError, DataError: the data is none of that.
+        """
+        point = cls(
             FORMS[data["form"]].name,
             int(data["dims"]),
             int(data["bytes"]),
             Report.from_json({"results": data["results"], "geometry": {}}, (METRIC,)),
             None if data["rescored"] is None else float(data["rescored"]),
         )
-        shares = [one.value(METRIC) for one in found.report.results]
-        if found.dims < 1 or found.bytes < 1 or not all(0 <= x <= 1 + 1e-9 for x in shares):
-            raise ValueError(f"the numbers of {found.form} with {found.dims} dims")
-        return found
+        shares = [one.value(METRIC) for one in point.report.results]
+        if point.dims < 1 or point.bytes < 1 or not all(0 <= x <= 1 + 1e-9 for x in shares):
+            raise ValueError(f"the numbers of {point.form} with {point.dims} dims")
+        return point
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +109,16 @@ class Curve:
         try:
             origin = tuple((str(name), str(value)) for name, value in data["origin"].items())
             measured = tuple(map(Measured.from_json, data["measured"]))
-            found = cls(int(data["width"]), measured, origin)
+            saved_curve = cls(int(data["width"]), measured, origin)
             if len({one.searches for one in measured}) > 1:
                 raise ValueError("the searches of its forms differ")
-            if {pool for _, pool in found.reference.searches} != {"global", "local"}:
+            if {pool for _, pool in saved_curve.reference.searches} != {"global", "local"}:
                 raise ValueError("there are not two pools")
         except (DataError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"not a curve of gcl eval: {error!r}") from error
         except StopIteration:
             raise DataError("not a curve of gcl eval: it has no whole rows in float32") from None
-        return found
+        return saved_curve
 
 
 def curve(
@@ -153,10 +157,10 @@ def curve(
             raise InputError(
                 f"rows of {width} numbers cannot be cut to {max(dims)}; take fewer dims"
             )
-    found = searched(encode, tasks, calibration)
-    width = found.rows_ND.shape[1]
+    encoded_items = searched(encode, tasks, calibration)
+    width = encoded_items.rows_ND.shape[1]
     sizes = sorted({width, *dims}, reverse=True)
-    every = [_measured(found, FORMS[name], size) for size in sizes for name in names]
+    every = [_measured(encoded_items, FORMS[name], size) for size in sizes for name in names]
     return Curve(width, tuple(sorted(every, key=lambda one: one.bytes)))
 
 
@@ -178,10 +182,10 @@ def check_dims(dims: Sequence[int], forms: Sequence[str] | dict[str, None]) -> N
             raise InputError(f"{size} dims are no whole bytes as {bits[0]}; take a multiple of 8")
 
 
-def _measured(found: Searched, form: Form, size: int) -> Measured:
-    stored = form.store(cut(found.rows_ND, size), found.pool_C)
+def _measured(encoded_items: Searched, form: Form, size: int) -> Measured:
+    stored = form.store(cut(encoded_items.rows_ND, size), encoded_items.pool_C)
     results, looked_at = [], []
-    for search in found.searches:
+    for search in encoded_items.searches:
         scores = stored.scores(cut(search.queries_QD, size), search.rows_C)
         results.append(measured(search, scores, metrics=(METRIC,)))
         if isinstance(scores, RescoredScores) and search.pool == "global":

@@ -53,7 +53,7 @@ class Form:
 
 @dataclass(frozen=True)
 class _Products:
-    """Rows (N, D) that queries are multiplied with."""
+    """Stored rows (N, D), which are scored by their inner products with queries."""
 
     rows_ND: FloatArray
 
@@ -63,31 +63,35 @@ class _Products:
 
 @dataclass(frozen=True)
 class _Bits:
-    """Bits (N, E); with a second look at them, or at the rows (N, D), where `again`."""
+    """Stored bits (N, E), which are scored by their Hamming distance to the queries' bits.
+
+    Where `again`, the best candidates are scored a second time, by the rows (N, D) or, without
+    these, by the bits.
+    """
 
     bits_NE: AnyArray
     again: bool = False
     rows_ND: FloatArray | None = None
 
     def scores(self, queries_QD: FloatArray, rows_C: IntArray) -> Scores:
-        asked_QE, found_CE = to_bits(queries_QD), self.bits_NE[rows_C]
+        asked_QE, stored_CE = to_bits(queries_QD), self.bits_NE[rows_C]
         if not self.again:
-            return HammingScores(asked_QE, found_CE, queries_QD.shape[1])
+            return HammingScores(asked_QE, stored_CE, queries_QD.shape[1])
         rows_CD = None if self.rows_ND is None else self.rows_ND[rows_C]
-        return RescoredScores(queries_QD, asked_QE, found_CE, rows_CD, most=RESCORED)
+        return RescoredScores(queries_QD, asked_QE, stored_CE, rows_CD, most=RESCORED)
 
 
 def _halves(rows_ND: FloatArray, pool_C: IntArray) -> FloatArray:
     """The rows in float16, (N, D)."""
     with np.errstate(over="ignore", under="ignore"):
-        found_ND = rows_ND.astype(np.float16)
-    if np.isinf(found_ND).any():
+        halves_ND = rows_ND.astype(np.float16)
+    if np.isinf(halves_ND).any():
         raise InputError("rows have numbers above 65504, which float16 does not hold")
-    return found_ND
+    return halves_ND
 
 
 def _read_back(rows_ND: FloatArray, pool_C: IntArray) -> FloatArray:
-    """What rows are after they were stored in 8 bits, (N, D), by the ranges of the pool's."""
+    """The rows (N, D) as they are read back from 8 bits, in the ranges of the pool's rows."""
     ranges_2D = int8_ranges(rows_ND[pool_C])
     return np.asarray(from_int8(quantise_int8(rows_ND, ranges_2D), ranges_2D))
 

@@ -23,7 +23,7 @@ class Composition:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """Those of the modalities, which sum to 1."""
+        """The shares of the modalities, which sum to 1."""
         return tuple(weight / sum(self.weights) for weight in self.weights)
 
     @property
@@ -72,8 +72,8 @@ def compositions(count: int) -> tuple[Composition, ...]:
     """
     steps = next((n for n in _STEPS if comb(n + count - 1, n) <= _MOST), 1)
     centre = Composition((1,) * count)
-    found = [Composition(weights) for weights in _sums(steps, count)]
-    return tuple(found) if steps % count == 0 else (*found, centre)
+    grid = [Composition(weights) for weights in _sums(steps, count)]
+    return tuple(grid) if steps % count == 0 else (*grid, centre)
 
 
 def _sums(total: int, count: int) -> Iterator[tuple[int, ...]]:

@@ -104,5 +104,5 @@ def _pairs(places: Places, queries: int) -> IntArray:
         places: triples (pool, query, candidate), (T, 3).
         queries: how many each pool has.
     """
-    found_T3 = np.reshape(np.asarray(places, np.int64), (-1, 3))
-    return np.stack([found_T3[:, 0] * queries + found_T3[:, 1], found_T3[:, 2]], axis=1)
+    places_T3 = np.reshape(np.asarray(places, np.int64), (-1, 3))
+    return np.stack([places_T3[:, 0] * queries + places_T3[:, 1], places_T3[:, 2]], axis=1)

@@ -174,7 +174,7 @@ class Sweep:
             DataError: the data is none.
         """
         try:
-            found = cls(
+            sweep = cls(
                 tuple(map(str, data["modalities"])),
                 int(data["concepts"]),
                 int(data["seed"]),
@@ -183,10 +183,10 @@ class Sweep:
                 tuple(map(str, data["notes"])),
                 tuple((str(a), str(b)) for a, b in data["origin"].items()),
             )
-            found.check()
+            sweep.check()
         except (ArithmeticError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"not a sweep of gcl eval --sweep: {error!r:.200}") from error
-        return found
+        return sweep
 
 
 def _means(rows: Collection[Sequence[float]]) -> tuple[float, ...]:

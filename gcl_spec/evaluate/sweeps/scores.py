@@ -36,17 +36,17 @@ def of_sweep(name: str, sweep: Sweep) -> Scores:
         [x for x in of_query if x is not None] for of_query in zip(*values.values(), strict=True)
     ]
     values[WHOLE] = tuple(fsum(some) / len(some) if some else None for some in every)
-    columns = {f"{of} {_METRIC}": _tasks(sweep, found) for of, found in values.items()}
+    columns = {f"{of} {_METRIC}": _tasks(sweep, values_Q) for of, values_Q in values.items()}
     pools = f"{sweep.concepts} concepts, seed {sweep.seed}, " + ", ".join(
         f"{one.draws} x {':'.join(map(str, one.counts))}" for one in sweep.measured
     )
-    return Scores(name, {column: found for column, found in columns.items() if found}, pools=pools)
+    return Scores(name, {column: tasks for column, tasks in columns.items() if tasks}, pools=pools)
 
 
 def _tasks(sweep: Sweep, values_Q: tuple[float | None, ...]) -> tuple[TaskScores, ...]:
     """The queries that are asked, a task for each modality that has some."""
-    found: dict[str, dict[str, float]] = {modality: {} for modality in sweep.modalities}
+    by_modality: dict[str, dict[str, float]] = {modality: {} for modality in sweep.modalities}
     for (id, modality), value in zip(sweep.queries, values_Q, strict=True):
         if value is not None:
-            found[modality][id] = value
-    return tuple(TaskScores(f"by {m}", m, values) for m, values in found.items() if values)
+            by_modality[modality][id] = value
+    return tuple(TaskScores(f"by {m}", m, values) for m, values in by_modality.items() if values)

@@ -29,9 +29,9 @@ __all__ = ["FEWEST", "MOST", "TOP", "drawn", "sweep"]
 TOP = 10
 """The K of hit@K, and of the shares among the first K."""
 FEWEST = 20
-"""A pool of fewer concepts says little: of 20 half are found by chance."""
+"""The fewest concepts of a sweep: of 20, half are found by chance, of fewer even more."""
 MOST = 500
-"""Of more concepts so many are drawn."""
+"""The most concepts of a sweep: where there are more, so many of them are drawn."""
 _NOBODY = "no query can be asked: each shares a part with its document"
 # As in an evaluation, scores that are equal to six decimals are tied.
 _DECIMALS = 6
@@ -100,27 +100,32 @@ def sweep(
         )
     chosen = drawn(concepts, seed)
     queries, more = _queries(chosen, names)
-    if len(chosen) < FEWEST:
-        given = " and ".join(given_names(names))
-        raise DataError(
-            f"{len(chosen)} concepts that have {given}, and a query; a sweep needs at least "
-            f"{FEWEST} (what has an equal picture or text is one concept)"
-        )
+    _check_enough(len(chosen), names)
     if not queries:
         raise DataError(_NOBODY)
     asked = _asked(EncodedOnce(encode), chosen, queries, names, calibration)
     grid = compositions(len(names)) if grid is None else grid
     # The concepts stand in the order of their hashes, which is that of the circle.
-    found = []
+    points = []
     for n, one in enumerate(grid):
         (reporter or Quiet()).update("sweep", n, len(grid))
-        found.append(_measured(asked, one, len(chosen), names, top))
+        points.append(_measured(asked, one, len(chosen), names, top))
     (reporter or Quiet()).update("sweep", len(grid), len(grid))
-    if not any(one.hit for one in found):
+    if not any(one.hit for one in points):
         raise DataError(_NOBODY)
     ids = tuple((query.id, query.modality) for _, query in queries)
     where = tuple((origin or {}).items())
-    return Sweep(names, len(chosen), seed, ids, tuple(found), (*notes, *more), where)
+    return Sweep(names, len(chosen), seed, ids, tuple(points), (*notes, *more), where)
+
+
+def _check_enough(concepts: int, names: Sequence[str]) -> None:
+    """Raise a `DataError` for fewer concepts than `FEWEST`; `names` are the model's modalities."""
+    if concepts < FEWEST:
+        given = " and ".join(given_names(names))
+        raise DataError(
+            f"{concepts} concepts that have {given}, and a query; a sweep needs at least "
+            f"{FEWEST} (what has an equal picture or text is one concept)"
+        )
 
 
 def drawn(concepts: Sequence[Concept], seed: int = 0) -> list[Concept]:
@@ -246,7 +251,7 @@ def _measured(
 def _top(
     shares_PQM: FloatArray, here_PQ: BoolArray, by_query: Mapping[str, BoolArray]
 ) -> dict[str, tuple[float, ...]]:
-    """The shares of modalities by that of the queries, over the draws in which these are asked.
+    """The modalities' shares of the first places, by the modality of the queries that are asked.
 
     Args:
         shares_PQM: of each query in each pool, (P, Q, M).

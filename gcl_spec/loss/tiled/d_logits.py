@@ -25,7 +25,7 @@ def d_negatives(
     xp: ArrayNamespace,
 ) -> PlacedMap:
     """The parts of D, (Ta, Tb) each, that are due to the sums over other samples' rows."""
-    found: PlacedMap = {}
+    gradients: PlacedMap = {}
     for (m, n, c), y in x.items():
         sides = _sides(layout, (m, n, c), w_a, w_b)
         if layout.sigmoid:
@@ -35,13 +35,13 @@ def d_negatives(
             mask = where_present(where_present(masks.others, b, n, 1), a, m, 0)
             z = y if mask is None else xp.where(mask, y, -xp.inf)
             shares = [_share(z, w.others[k], w.others_top[k], axis, xp) for w, k, axis in sides]
-            found[m, n, c] = _add(shares)
+            gradients[m, n, c] = _add(shares)
             continue
         else:
             p = exp2_where(y, shift, masks.others, xp)
         p *= _add([column(w.others[k], axis) for w, k, axis in sides])
-        found[m, n, c] = p
-    return found
+        gradients[m, n, c] = p
+    return gradients
 
 
 def d_logits(
@@ -55,10 +55,14 @@ def d_logits(
     layout: Layout,
     xp: ArrayNamespace,
 ) -> PlacedMap:
-    """D = d loss / d logits, (Ta, Tb), of every pair of modalities, both directions together."""
+    """D = d loss / d logits, (Ta, Tb), of every pair of modalities, both directions together.
+
+    It is derived here: the logit s_jk of block (m, n) is s_kj of block (n, m), so the sums of both
+    rows add to it, D_jk = (dL/ds)_jk + (dL/ds)_kj (`gcl_spec.loss.tiled.tile_softmax` has these).
+    """
     if masks.own is None:
         return negatives
-    found: PlacedMap = {}
+    gradients: PlacedMap = {}
     for (m, n, c), p in negatives.items():
         sides = _sides(layout, (m, n, c), w_a, w_b)
         q = _add([column(w.mean[k], axis) for w, k, axis in sides])
@@ -67,12 +71,12 @@ def d_logits(
             y = xp.where(here, x[m, n, c], -xp.inf)
             shares = [_share(y, w.own[k], w.own_top[k], axis, xp) for w, k, axis in sides]
             q = q + _add(shares)
-        found[m, n, c] = xp.where(masks.own, q, p)
-    return found
+        gradients[m, n, c] = xp.where(masks.own, q, p)
+    return gradients
 
 
 def _sides(layout: Layout, key: Key, w_a: Weights, w_b: Weights) -> list[tuple[Weights, int, int]]:
-    """The weights of each side that has asked for a block or its transpose: which, and the axis."""
+    """The weights, block number and axis of each side that asked for a block or its transpose."""
     at, (m, n, c) = layout.at, key
     return [
         (w, at[block], axis)

@@ -54,5 +54,5 @@ def log_sum_over(
 
 
 def _above(x: LogSums, top: Array, xp: ArrayNamespace) -> Array:
-    """The sum itself in units of exp2(top), in the shape of both."""
+    """The sum whose logarithm is given, in units of exp2(top), in the shape of both."""
     return exp2(x.top - xp.where(top > -xp.inf, top, xp.zeros_like(top)) + x.rest, xp)

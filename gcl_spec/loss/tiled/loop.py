@@ -43,9 +43,9 @@ def _add_product(out: Array, x: Array, y: Array) -> None:
     out += x @ y
 
 
-def _plus(total: Array | None, found: Array | None) -> Array | None:
-    """The sum of two arrays of one shape, of which either may lack."""
-    return found if total is None else total if found is None else total + found
+def _plus(total: Array | None, addend: Array | None) -> Array | None:
+    """The sum of two arrays of one shape, either of which may be None."""
+    return addend if total is None else total if addend is None else total + addend
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Tiles:
         multiply: x @ y.
         add_product: out += x @ y, in place.
         forward_tile: that of `gcl_spec.loss.tiled.tile_softmax`, perhaps compiled.
-        backward_tile: the other function from there, perhaps compiled.
+        backward_tile: that of the same module, perhaps compiled.
         processes: the processes that share the work on this problem.
         scale_first: whether rows are scaled, of which there are fewer than products; they are not
             where `multiply` rounds them.
@@ -72,7 +72,7 @@ class Tiles:
         own_step: the samples whose own logits are computed at a time; few fit into a processor's
             cache.
         scales: the scales of the blocks' places, as parts of the largest.
-        layout: the static part of the problem, which is made of it.
+        layout: the static part of the problem; it is made here.
     """
 
     problem: Problem
@@ -107,14 +107,14 @@ class Tiles:
         own: list[Own | None] = [None] * len(self._slices)
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b)
-            found = self.forward_tile(
+            tile_sums = self.forward_tile(
                 given, a, b, self.layout, i == j, self.shift, self.xp, self.scales
             )
-            others[i] = self._add(others[i], found.others_a)
-            own[i] = add_own(own[i], found.own_a, self.xp)
+            others[i] = self._add(others[i], tile_sums.others_a)
+            own[i] = add_own(own[i], tile_sums.own_a, self.xp)
             if i != j:
-                others[j] = self._add(others[j], found.others_b)
-                own[j] = add_own(own[j], found.own_b, self.xp)
+                others[j] = self._add(others[j], tile_sums.others_b)
+                own[j] = add_own(own[j], tile_sums.own_b, self.xp)
         return RowSums(self._all_others(others), self._all_own(own))
 
     def gradients(self, derivatives: Derivatives) -> Gradients:
@@ -133,17 +133,17 @@ class Tiles:
         ]
         for i, j, a, b in self._pairs():
             given = self._products(i, j, a, b, last=True)
-            found = self.backward_tile(
+            tile_grads = self.backward_tile(
                 given, cut[i], cut[j], a, b, layout, i == j, self.shift, xp, self.scales
             )
-            self._add_rows(found.products, rows, self.problem.rows, i, j)
+            self._add_rows(tile_grads.products, rows, self.problem.rows, i, j)
             if damp is not None:
-                self._add_rows({(0, 0): found.damp}, (damp,), (self.problem.damp,), i, j)
-            mix[i] = _plus(mix[i], found.mix_a)
-            mix[j] = _plus(mix[j], found.mix_b)
-            log_scale = log_scale + xp.astype(found.log_scale, xp.float64)
-            if found.shift is not None:
-                shift = shift + xp.astype(found.shift, xp.float64)
+                self._add_rows({(0, 0): tile_grads.damp}, (damp,), (self.problem.damp,), i, j)
+            mix[i] = _plus(mix[i], tile_grads.mix_a)
+            mix[j] = _plus(mix[j], tile_grads.mix_b)
+            log_scale = log_scale + xp.astype(tile_grads.log_scale, xp.float64)
+            if tile_grads.shift is not None:
+                shift = shift + xp.astype(tile_grads.shift, xp.float64)
         by_all = self._gathered(rows, self._joined_mix(mix), log_scale, derivatives.factor)
         factor = derivatives.factor
         if self.scales.shifts is not None:
@@ -182,7 +182,7 @@ class Tiles:
         """The tiles, each with those that it is paired with, that this process computes."""
         return turns_of(self._slices, self.cut, self.processes)
 
-    def _joined(self, found: Sequence[Array | None], start: float, dtype: Any) -> Array:
+    def _joined(self, tile_arrays: Sequence[Array | None], start: float, dtype: Any) -> Array:
         """The tiles' (K, T) as one array, (K, B); it is `start` where this process had no tiles.
 
         The dtype is given, because a process may have no tile that could tell it to the others.
@@ -192,16 +192,16 @@ class Tiles:
         return xp.concat(
             [
                 xp.full(shape, start, dtype=dtype, device=where) if x is None else x
-                for shape, x in zip(shapes, found, strict=True)
+                for shape, x in zip(shapes, tile_arrays, strict=True)
             ],
             axis=1,
         )
 
-    def _all_others(self, found: Sequence[Any]) -> LogSums:
+    def _all_others(self, tile_sums: Sequence[Any]) -> LogSums:
         """The log-sums over other samples' rows, (K, B), from those of the tiles."""
         if self.shift is None:
-            return self._all_logs(found)
-        return self._shifted(self._joined(found, 0.0, self.xp.float64))
+            return self._all_logs(tile_sums)
+        return self._shifted(self._joined(tile_sums, 0.0, self.xp.float64))
 
     def _shifted(self, total: Array) -> LogSums:
         """The log-sums, (K, B), of this process's sums of exp2(logit - shift), added over all."""
@@ -210,7 +210,7 @@ class Tiles:
             return LogSums(total / LN2, self.xp.zeros_like(total))
         return LogSums(self.xp.full_like(total, self.shift), log2_sum(total, self.xp))
 
-    def _all_own(self, found: Sequence[Own | None]) -> Own:
+    def _all_own(self, tile_sums: Sequence[Own | None]) -> Own:
         """The sums over positives, (K, B): from tiles, or of each sample with itself alone."""
         if not self.layout.positives and self.cut is None:
             xp, scale2 = self.xp, self.scale2
@@ -218,15 +218,16 @@ class Tiles:
             return own_sums(self.problem, scale2, xp, dtype=xp.float64, **options)
         dtype = self.problem.rows[0].dtype
         linear, count = (
-            self._sum(self._joined([None if x is None else x[i] for x in found], 0.0, dtype))
+            self._sum(self._joined([None if x is None else x[i] for x in tile_sums], 0.0, dtype))
             for i in (1, 2)
         )
-        return Own(self._all_logs([None if x is None else x.logs for x in found]), linear, count)
+        logs = [None if x is None else x.logs for x in tile_sums]
+        return Own(self._all_logs(logs), linear, count)
 
-    def _all_logs(self, found: Sequence[LogSums | None]) -> LogSums:
+    def _all_logs(self, tile_logs: Sequence[LogSums | None]) -> LogSums:
         """The log-sums of the tiles, (K, B), added over all processes."""
         dtype, none = self.problem.rows[0].dtype, -self.xp.inf
-        parts = ([None if x is None else x[i] for x in found] for i in (0, 1))
+        parts = ([None if x is None else x[i] for x in tile_logs] for i in (0, 1))
         logs = LogSums(*(self._joined(part, none, dtype) for part in parts))
         if self.processes is None:
             return logs
@@ -236,12 +237,12 @@ class Tiles:
         """The scaled products of two sides, (Ta, Tb) each; in the last pass nothing is kept."""
         if (i, j) in self._cache:
             return self._cache.pop((i, j)) if last else self._cache[i, j]
-        found = products(a, b, self.layout, self.xp, self.multiply)
+        dot_products = products(a, b, self.layout, self.xp, self.multiply)
         if not self.scale_first:
-            found = {at: x * self.scale2 for at, x in found.items()}
-        if not last and self._takes(sum(x.shape[0] * x.shape[1] for x in found.values())):
-            self._cache[i, j] = found
-        return found
+            dot_products = {at: x * self.scale2 for at, x in dot_products.items()}
+        if not last and self._takes(sum(x.shape[0] * x.shape[1] for x in dot_products.values())):
+            self._cache[i, j] = dot_products
+        return dot_products
 
     def _takes(self, numbers: int) -> bool:
         """Whether the cache has room for so many numbers; if so, the room is taken."""
@@ -251,11 +252,11 @@ class Tiles:
         self.cache_bytes -= size
         return True
 
-    def _add(self, total: Any, found: Any) -> Any:
+    def _add(self, total: Any, addend: Any) -> Any:
         """The tile's sums, (K, T), in float64, or logarithms of sums, added to the total."""
         if self.shift is None:
-            return found if total is None else log_add(total, found, self.xp)
-        return self.xp.astype(found, self.xp.float64) if total is None else total + found
+            return addend if total is None else log_add(total, addend, self.xp)
+        return self.xp.astype(addend, self.xp.float64) if total is None else total + addend
 
     def _add_rows(
         self, d: BlockMap, into: Sequence[Array], given: Sequence[Array], i: int, j: int
@@ -271,12 +272,12 @@ class Tiles:
                 transposed = self.xp.matrix_transpose(block)
                 self.add_product(into[k][at_b, :], transposed, given[c][at_a, :])
 
-    def _joined_mix(self, found: Sequence[Array | None]) -> Array | None:
+    def _joined_mix(self, tile_grads: Sequence[Array | None]) -> Array | None:
         """The tiles' gradients by factors of mixed rows as one array, (F, 1, B) or (F, 2, B)."""
         if self.problem.mix is None:
             return None
         zeros = [self.xp.zeros_like(self.problem.mix[:, :, at]) for at in self._slices]
-        mix = [z if x is None else x for x, z in zip(found, zeros, strict=True)]
+        mix = [z if x is None else x for x, z in zip(tile_grads, zeros, strict=True)]
         return self.xp.concat(mix, axis=2)
 
     def _gathered(
@@ -290,8 +291,8 @@ class Tiles:
             by_mix = self._sum(by_mix * xp.astype(LN2 * factor, by_mix.dtype))
             if self.layout.factors == 1:
                 by_mix = by_one_factor(by_mix, self.problem.mix, xp)
-        found = tuple(self._sum(x) for x in rows)
-        return Gradients(found, by_mix, self._sum(log_scale * factor))
+        by_rows = tuple(self._sum(x) for x in rows)
+        return Gradients(by_rows, by_mix, self._sum(log_scale * factor))
 
     def _sum(self, x: Array) -> Array:
         """The sum over processes, of any shape."""

@@ -76,7 +76,7 @@ class OwnDots:
         (a, f), (b, g) = ((c, xp.astype(x, self._dtype)) for c, x in factors)
         square = f * f * self._given(a, a) + 2 * f * g * self._given(a, b)
         square = (square + g * g * self._given(b, b)) / self._scale
-        # Of rows that are not there, or whose sum is nothing, it is not near 1.
+        # It is not near 1 where rows are absent, or where the two parts sum to 0.
         near = xp.abs(square - 1) < 1e-3
         unit = 1 / xp.sqrt(xp.where(near, square, xp.ones_like(square)))
         return (a, f * unit), (b, g * unit)

@@ -18,15 +18,15 @@ class Gradients(NamedTuple):
     """The gradients of a whole problem, which the second pass over its tiles gives."""
 
     rows: tuple[Array, ...]
-    """(B, D) by the given rows of each kind."""
+    """(B, D), the gradients by the given rows of each kind."""
     mix: Array | None
-    """(F, 1, B) or (F, 2, B), by the factors of mixed rows; None where none is mixed."""
+    """(F, 1, B) or (F, 2, B), the gradient by factors of mixed rows; None where none is mixed."""
     log_scale: Array
-    """By the logarithm of the scale, shape (), or of that of each place, (S,)."""
+    """The gradient by the logarithm of the scale, shape (), or by that of each place, (S,)."""
     damp: Array | None = None
-    """(B, F), by the captions' features, where that is asked for."""
+    """(B, F), the gradient by the captions' features, where it is asked for."""
     shift: Array | None = None
-    """(S,), by the shift of a sigmoid's logits at each place; None without shifts."""
+    """(S,), the gradient by each place's shift of a sigmoid's logits; None without shifts."""
 
 
 class TileGrads(NamedTuple):
@@ -35,16 +35,16 @@ class TileGrads(NamedTuple):
     products: BlockMap
     """G, (Ta, Tb) for each two kinds of given rows: the gradient by their products."""
     mix_a: Array | None
-    """(F, 1, Ta) or (F, 2, Ta), by the factors of side a's mixed rows, None where none is mixed; of
-    a single factor for both parts, it is times that factor."""
+    """(F, 1, Ta) or (F, 2, Ta), the gradient by the factors of side a's mixed rows, None where none
+    is mixed; with a single factor for both parts it is times that factor."""
     mix_b: Array | None
     """(F, 1, Tb) or (F, 2, Tb), the same of side b; None for the tile of one side with itself."""
     log_scale: Array
-    """By the logarithm of the scale, shape (), or of that of each place, (S,)."""
+    """The gradient by the logarithm of the scale, shape (), or by that of each place, (S,)."""
     damp: Array | None = None
-    """(Ta, Tb), by the dot products of the captions' features; None without such features."""
+    """(Ta, Tb), the gradient by the dot products of captions' features; None without features."""
     shift: Array | None = None
-    """(S,), by the shift of a sigmoid's logits at each place; None without shifts."""
+    """(S,), the gradient by each place's shift of a sigmoid's logits; None without shifts."""
 
 
 def pull_back(
@@ -129,7 +129,7 @@ def _grad_of_factors(
     which `whole` holds already.
     """
     at = 1 - axis
-    found = []
+    gradients = []
     for m, part in enumerate(layout.parts):
         if isinstance(part, int):
             continue
@@ -138,8 +138,8 @@ def _grad_of_factors(
             sources = [[whole[key] for key in keys]]
         else:
             sources = [[parts[(c, n) if axis == 1 else (row, c)] for row, n in keys] for c in part]
-        found.append([_dots([d[key] for key in keys], x, axis, side, xp) for x in sources])
-    return xp.stack([xp.stack(rows) for rows in found]) if found else None
+        gradients.append([_dots([d[key] for key in keys], x, axis, side, xp) for x in sources])
+    return xp.stack([xp.stack(rows) for rows in gradients]) if gradients else None
 
 
 def _dots(

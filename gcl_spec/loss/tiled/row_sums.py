@@ -25,7 +25,7 @@ __all__ = [
     "arrays_of",
     "blocks_of",
     "sums_of",
-    "weights_of",
+    "tile_weights",
 ]
 
 
@@ -41,7 +41,7 @@ class Own(NamedTuple):
 
 
 def add_own(x: Own | None, y: Own | None, xp: ArrayNamespace) -> Own | None:
-    """The sums over the positives of two, (K, T) each; those of either where the other lacks."""
+    """The sums over the positives of two parts, (K, T) each, added; either part may be None."""
     if x is None or y is None:
         return y if x is None else x
     return Own(log_add(x.logs, y.logs, xp), x.linear + y.linear, x.count + y.count)
@@ -51,18 +51,18 @@ class Sums(NamedTuple):
     """What a tile adds to the sums of the rows of a and of b, (K, Ta) and (K, Tb).
 
     The sums of b are None for the tile of one side with itself. Those over positives are None
-    where the own sample is the single one: `gcl_spec.loss.tiled.own_logits` has these.
+    where the own sample is the single one: `gcl_spec.loss.tiled.own_logits` computes those.
     """
 
     others_a: Array | LogSums
     """(K, Ta), sums of exp2(logit - shift) over other samples' rows; with no shift their logs; of a
     sigmoid's problem the sums of softplus(logit)."""
     others_b: Array | LogSums | None
-    """(K, Tb), the same of b's rows."""
+    """(K, Tb), the same sums for b's rows."""
     own_a: Own | None = None
-    """The sums over positives."""
+    """The sums over the positives of a's rows."""
     own_b: Own | None = None
-    """The same of b's rows."""
+    """The sums over the positives of b's rows."""
 
 
 class Weights(NamedTuple):
@@ -119,7 +119,7 @@ def arrays_of(sums: RowSums) -> tuple[Array, ...]:
 
 
 def sums_of(arrays: Sequence[Array]) -> RowSums:
-    """The sums that the six arrays of `arrays_of`, (K, B) each, are of."""
+    """The sums whose six arrays, (K, B) each, `arrays_of` has given."""
     return RowSums(LogSums(*arrays[:2]), Own(LogSums(*arrays[2:4]), *arrays[4:]))
 
 
@@ -132,7 +132,7 @@ def blocks_of(sums: RowSums, xp: ArrayNamespace) -> Blocks:
 
 
 class Derivatives(NamedTuple):
-    """What the second pass starts from."""
+    """The weights that the second pass starts from, and the factor that they lack."""
 
     weights: Weights
     """The derivatives by the sums of all rows, (K, B) each, divided by `factor`."""
@@ -140,10 +140,10 @@ class Derivatives(NamedTuple):
     """A power of 2, 0-d: however small the gradients are, their shares are normal numbers."""
 
 
-def weights_of(
+def tile_weights(
     gradients: Blocks, sums: RowSums, one: bool, dtype: object, xp: ArrayNamespace
 ) -> Derivatives:
-    """The derivatives by `blocks_of(sums)` as the second pass wants them.
+    """The weights of all tiles in the second pass: the derivatives by `blocks_of(sums)`.
 
     Args:
         gradients: d loss / d blocks, (K, B) each, in natural units.
@@ -160,14 +160,14 @@ def weights_of(
     own = gradients.own
     if one:
         mean, own = mean + own, 0 * own
-    found = (
+    weight_arrays = (
         _by_terms(gradients.others, sums.others, dtype, xp),
         _or_inf(sums.others.top, xp),
         _by_terms(own, sums.own.logs, dtype, xp),
         _or_inf(sums.own.logs.top, xp),
         mean,
     )
-    return Derivatives(Weights(*(xp.astype(x, dtype) for x in found)), factor)
+    return Derivatives(Weights(*(xp.astype(x, dtype) for x in weight_arrays)), factor)
 
 
 def _size(gradients: Blocks, xp: ArrayNamespace) -> Array:

@@ -50,7 +50,7 @@ class Scales(NamedTuple):
 
 
 ONE = Scales()
-"""The only scale."""
+"""One scale for all blocks, and no shift."""
 
 
 def scales_of(
@@ -86,20 +86,20 @@ def at_places(s: BlockMap, layout: Layout, scales: Scales) -> PlacedMap:
         layout: the static part of the problem.
         scales: the scales of the places.
     """
-    found: PlacedMap = {}
+    logits: PlacedMap = {}
     for m, n, c in layout.both:
         x = _times(s[m, n], scales.ratios[c])
-        found[m, n, c] = x if scales.shifts is None else x + scales.shifts[c]
-    return found
+        logits[m, n, c] = x if scales.shifts is None else x + scales.shifts[c]
+    return logits
 
 
 def by_base(p: PlacedMap, layout: Layout, scales: Scales) -> BlockMap:
     """The gradients by the logits at the largest scale, (Ta, Tb) each, from those at the places."""
-    found: BlockMap = {}
+    gradients: BlockMap = {}
     for m, n, c in layout.both:
         d = _times(p[m, n, c], scales.ratios[c])
-        found[m, n] = found[m, n] + d if (m, n) in found else d
-    return found
+        gradients[m, n] = gradients[m, n] + d if (m, n) in gradients else d
+    return gradients
 
 
 def by_scales(p: PlacedMap, s: BlockMap, scales: Scales, xp: ArrayNamespace) -> Array:
@@ -111,8 +111,8 @@ def by_scales(p: PlacedMap, s: BlockMap, scales: Scales, xp: ArrayNamespace) -> 
         scales: the scales of the places.
         xp: the Array API namespace of the arrays.
     """
-    found = _by_place({(m, n, c): d * s[m, n] for (m, n, c), d in p.items()}, scales, xp)
-    return xp.stack([ratio * x for ratio, x in zip(scales.ratios, found, strict=True)])
+    place_sums = _by_place({(m, n, c): d * s[m, n] for (m, n, c), d in p.items()}, scales, xp)
+    return xp.stack([ratio * x for ratio, x in zip(scales.ratios, place_sums, strict=True)])
 
 
 def by_shifts(p: PlacedMap, scales: Scales, xp: ArrayNamespace) -> Array:
@@ -123,8 +123,10 @@ def by_shifts(p: PlacedMap, scales: Scales, xp: ArrayNamespace) -> Array:
 def softplus(x: Array, xp: ArrayNamespace) -> Array:
     """log(1 + exp(x ln 2)), of any shape, of a logit x in units of ln 2.
 
-    `logaddexp` is the same to the last digits, but XLA takes four times as long for it. Either side
-    of 0 is one smooth function, so that derivatives of every order are right at 0, too.
+    It is derived here: with y = x ln 2 it is max(y, 0) + log(1 + exp(-|y|)), whose exponential
+    cannot overflow. `logaddexp` is the same to the last digits, but XLA takes four times as long
+    for it. Either side of 0 is one smooth function, so that derivatives of every order are right at
+    0, too.
     """
     above = x > 0
     e = exp2(xp.where(above, -x, x), xp)
@@ -133,6 +135,8 @@ def softplus(x: Array, xp: ArrayNamespace) -> Array:
 
 def sigmoid(x: Array, xp: ArrayNamespace) -> Array:
     """The derivative 1 / (1 + exp(-x ln 2)) of `softplus`, of any shape.
+
+    It is derived here: with y = x ln 2, d log(1 + exp(y)) / dy = exp(y) / (1 + exp(y)).
 
     JAX differentiates it for second derivatives, so no exponential of it may overflow: below the
     logarithm of the smallest normal number it stays at that number.
@@ -147,11 +151,11 @@ def _by_place(terms: PlacedMap, scales: Scales, xp: ArrayNamespace) -> list[Arra
     Arrays are added first: a compiler has one sum to make for each place, not for each block.
     """
     zero = xp.sum(xp.zeros_like(next(iter(terms.values()))))
-    found = []
+    sums = []
     for place in range(len(scales.ratios)):
         arrays = [x for (_, _, c), x in terms.items() if c == place]
-        found.append(xp.sum(sum(arrays[1:], start=arrays[0])) if arrays else zero)
-    return found
+        sums.append(xp.sum(sum(arrays[1:], start=arrays[0])) if arrays else zero)
+    return sums
 
 
 def _times(x: Array, ratio: Any) -> Array:

@@ -68,7 +68,7 @@ def shared_shift(
     if problem.damp is not None:  # factors of logits: 1 - s_j . s_k
         squares = xp.sum(problem.damp * problem.damp, axis=-1)
         largest = largest * (1 + over(_largest(squares, xp)))
-    if problem.sigmoid:  # of which no exponential of a logit may overflow
+    if problem.sigmoid:  # no exponential of a sigmoid's logit may overflow
         shifts = [xp.zeros_like(largest) + x for x in scales.shifts or (0.0,)]
         above = largest + xp.max(xp.stack(shifts))
         return SharedShift(xp.zeros_like(largest), above < log2(float(info.max)) - 1)
@@ -106,5 +106,5 @@ def _lowest(
     if not problem.places:
         return lowest
     keys = zip(problem.blocks, problem.places, strict=True)
-    found = [lowest * scales.ratios[place] for block, place in keys if block == target]
-    return xp.min(xp.stack(found)) if found else -largest
+    lowest_logits = [lowest * scales.ratios[place] for block, place in keys if block == target]
+    return xp.min(xp.stack(lowest_logits)) if lowest_logits else -largest

@@ -192,21 +192,21 @@ def products(
         multiply: x @ y, of two matrices.
     """
     size_a, size_b = a.size(layout), b.size(layout)
-    found: BlockMap = {}
+    dot_products: BlockMap = {}
     if layout.whole and isinstance(b.z, tuple):
         whole = [multiply(a.z, xp.matrix_transpose(z)) for z in b.z]
         for c, k in layout.products:
-            found[c, k] = whole[k][c * size_a : (c + 1) * size_a, :]
+            dot_products[c, k] = whole[k][c * size_a : (c + 1) * size_a, :]
     elif layout.whole:
         one = multiply(a.z, xp.matrix_transpose(b.z))
         for c, k in layout.products:
             rows, columns = slice(c * size_a, (c + 1) * size_a), slice(k * size_b, (k + 1) * size_b)
-            found[c, k] = one[rows, columns]
+            dot_products[c, k] = one[rows, columns]
     else:
         for c, k in layout.products:
             transposed = xp.matrix_transpose(b.kind(k, layout))
-            found[c, k] = multiply(a.kind(c, layout), transposed)
-    return found
+            dot_products[c, k] = multiply(a.kind(c, layout), transposed)
+    return dot_products
 
 
 def logits(given: BlockMap, a: Side, b: Side, layout: Layout, xp: ArrayNamespace) -> Logits:

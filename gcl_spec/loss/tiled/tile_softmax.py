@@ -159,10 +159,10 @@ def backward_tile(
         by_shift = half * by_shifts(negatives, scales, xp)
     d = by_base(p, layout, scales)
     by_damp = None if damping is None else _by_damp(d, s.all, damping, xp)
-    found = pull_back(damped(d, damping), s, a, b, layout, same, xp)
+    gradients = pull_back(damped(d, damping), s, a, b, layout, same, xp)
     if by_scale is not None:
-        found = found._replace(log_scale=by_scale)
-    return found._replace(damp=by_damp, shift=by_shift)
+        gradients = gradients._replace(log_scale=by_scale)
+    return gradients._replace(damp=by_damp, shift=by_shift)
 
 
 def _symmetric(x: BlockMap, xp: ArrayNamespace) -> BlockMap:
@@ -237,11 +237,11 @@ def _log_sums(
     s: PlacedMap, other: Side, mask: Array | None, layout: Layout, axis: int, xp: ArrayNamespace
 ) -> LogSums:
     """The logarithms of the sums of rows (axis 1) or columns (axis 0) of all blocks, (K, T)."""
-    found = []
+    blocks = []
     for m, n, c in layout.keys:
         x, here = s[(m, n, c) if axis == 1 else (n, m, c)], where_present(mask, other, n, axis)
-        found.append(x if here is None else xp.where(here, x, -xp.inf))
-    return _log_sums_of(found, axis, xp)
+        blocks.append(x if here is None else xp.where(here, x, -xp.inf))
+    return _log_sums_of(blocks, axis, xp)
 
 
 def _log_sums_of(blocks: Sequence[Array], axis: int, xp: ArrayNamespace) -> LogSums:

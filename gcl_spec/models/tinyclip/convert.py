@@ -50,14 +50,14 @@ def tinyclip_file(path: Path) -> Path | None:
     files = [file for file in sorted(path.iterdir()) if file.suffix in _ENDS and file.is_file()]
     safe = [file for file in files if file.suffix == _ENDS[0]]
     chosen = safe or files
-    found = [file for file in chosen if _begins_as_one(file) and is_named_so(_names(file))]
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
+    tinyclips = [file for file in chosen if _begins_as_one(file) and is_named_so(_names(file))]
+    if len(tinyclips) > 1:
+        names = ", ".join(file.name for file in tinyclips)
         raise DataError(
-            f"{path}: the weights of {len(found)} models ({names}); give one of these files as "
+            f"{path}: the weights of {len(tinyclips)} models ({names}); give one of these files as "
             "model.path"
         )
-    return chosen[0] if found and found == chosen else None
+    return chosen[0] if tinyclips and tinyclips == chosen else None
 
 
 def _begins_as_one(file: Path) -> bool:

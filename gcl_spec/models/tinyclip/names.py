@@ -64,7 +64,7 @@ def flat_weights(
     Raises:
         DataError: a weight is there twice with other values.
     """
-    found: dict[str, npt.NDArray[Any]] = {}
+    by_name: dict[str, npt.NDArray[Any]] = {}
     first: dict[str, str] = {}
     masks = 0
     for name, x in weights.items():
@@ -73,11 +73,11 @@ def flat_weights(
             masks += 1
         elif flat == _CAUSAL:
             continue
-        elif flat not in found:
-            found[flat], first[flat] = x, name
-        elif not np.array_equal(found[flat], x, equal_nan=x.dtype.kind == "f"):
+        elif flat not in by_name:
+            by_name[flat], first[flat] = x, name
+        elif not np.array_equal(by_name[flat], x, equal_nan=x.dtype.kind == "f"):
             raise DataError(
                 f"{where}: {first[flat]!r} and {name!r} are the same weight, but differ; the file "
                 "is of no one state of a model"
             )
-    return found, masks
+    return by_name, masks

@@ -31,13 +31,14 @@ def find_config(weights: Path) -> tuple[Path, Settings] | None:
     """
     own = weights.with_suffix(".json")
     paths = [own] if own.is_file() else sorted(weights.parent.glob("*.json"))
-    found = [(path, content) for path in paths if (content := _read(path)).keys() >= _PARTS]
-    if len(found) > 1:
+    configs = [(path, content) for path in paths if (content := _read(path)).keys() >= _PARTS]
+    if len(configs) > 1:
         raise DataError(
             f"{weights.parent}: the configurations of several models ("
-            f"{', '.join(path.name for path, _ in found)}); name that of {weights.name} {own.name}"
+            f"{', '.join(path.name for path, _ in configs)}); name that of {weights.name} "
+            f"{own.name}"
         )
-    for path, content in found:
+    for path, content in configs:
         for part, known in (("vision_cfg", _VISION), ("text_cfg", _TEXT)):
             table = content[part]
             given = {key for key, x in table.items() if x is not None} if _is(table) else {part}
@@ -46,7 +47,7 @@ def find_config(weights: Path) -> tuple[Path, Settings] | None:
                     f"{path}: {part}: {min(given - known)!r} is no setting of a TinyCLIP's "
                     "transformers"
                 )
-    return found[0] if found else None
+    return configs[0] if configs else None
 
 
 def _is(table: object) -> bool:

@@ -76,7 +76,7 @@ def read_shape(shapes: Shapes, where: str) -> Shape:
         _size(shapes, "visual.conv1.weight", 2),
     )
     side = round(max(_size(shapes, "visual.positional_embedding", 0) - 1, 0) ** 0.5)
-    found = Shape(
+    shape = Shape(
         image=towers["image"],
         text=towers["text"],
         joint=_size(shapes, "visual.proj", 1),
@@ -86,14 +86,14 @@ def read_shape(shapes: Shapes, where: str) -> Shape:
         words=_size(shapes, "token_embedding.weight", 0),
         length=_size(shapes, "positional_embedding", 0),
     )
-    wrong = list(_differences(shapes, dict(wanted_shapes(found))))
+    wrong = list(_differences(shapes, dict(wanted_shapes(shape))))
     if wrong:
         more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise DataError(
             f"{where}: a TinyCLIP of unknown shape: {'; '.join(wrong[:_SHOWN])}{more}; the nearest "
-            f"known layout is {_nearest(found)}"
+            f"known layout is {_nearest(shape)}"
         )
-    return found
+    return shape
 
 
 def wanted_shapes(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:

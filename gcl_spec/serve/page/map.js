@@ -4,19 +4,19 @@ const SVG = "http://www.w3.org/2000/svg";
 const SIDE = 1000, HEIGHT = 520, MARGIN = 16;
 
 /** Draw the points in `place`; `open(item)` is called for the one that is clicked. */
-export function draw(place, found, kindOf, labelOf, open) {
+export function draw(place, points, kindOf, labelOf, open) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${SIDE} ${HEIGHT}`);
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label",
-    `${found.items.length} items on the two directions in which their rows vary most; ` +
+    `${points.items.length} items on the two directions in which their rows vary most; ` +
     "the results below list what a search finds");
-  const [x, y] = [scale(found.x, SIDE), scale(found.y, HEIGHT)];
+  const [x, y] = [scale(points.x, SIDE), scale(points.y, HEIGHT)];
   const circles = new Map();
-  found.items.forEach((item, n) => {
+  points.items.forEach((item, n) => {
     const circle = document.createElementNS(SVG, "circle");
-    circle.setAttribute("cx", x(found.x[n]));
-    circle.setAttribute("cy", HEIGHT - y(found.y[n]));
+    circle.setAttribute("cx", x(points.x[n]));
+    circle.setAttribute("cy", HEIGHT - y(points.y[n]));
     circle.setAttribute("r", 6);
     circle.setAttribute("class", kindOf(item));
     const title = document.createElementNS(SVG, "title");

@@ -98,18 +98,18 @@ function blend(weight) {
 }
 
 function form() {
-  const found = new FormData(), text = $("text").value.trim();
-  if (asked.like) found.append("like", asked.like.id);
+  const fields = new FormData(), text = $("text").value.trim();
+  if (asked.like) fields.append("like", asked.like.id);
   else {
-    if (asked.picture) found.append("image", asked.picture, "picture");
-    if (text) found.append("text", text);
-    if (asked.picture && text && asked.weight !== null) found.append("weight", asked.weight);
+    if (asked.picture) fields.append("image", asked.picture, "picture");
+    if (text) fields.append("text", text);
+    if (asked.picture && text && asked.weight !== null) fields.append("weight", asked.weight);
   }
-  for (const name of only) found.append("only", name);
-  found.append("k", asked.k);
-  found.append("balanced", $("balanced").checked);
-  found.append("calibration", $("calibration").value);
-  return found;
+  for (const name of only) fields.append("only", name);
+  fields.append("k", asked.k);
+  fields.append("balanced", $("balanced").checked);
+  fields.append("calibration", $("calibration").value);
+  return fields;
 }
 
 const isAsked = () => asked.like || asked.picture || $("text").value.trim();
@@ -122,13 +122,13 @@ async function search({ more = false, keep = false } = {}) {
   $("results").setAttribute("aria-busy", "true");
   say("searching\u2026");
   try {
-    const found = await ask("/api/search", { method: "POST", body: form(), signal: mine.signal });
-    show(found.hits);
+    const answer = await ask("/api/search", { method: "POST", body: form(), signal: mine.signal });
+    show(answer.hits);
     const what = asked.like ? ` like \u201c${labelOf(asked.like)}\u201d` : "";
-    say(found.hits.length
-      ? `${found.hits.length} ${found.hits.length === 1 ? "result" : "results"}${what}, in ${seconds(found.seconds)}`
+    say(answer.hits.length
+      ? `${answer.hits.length} ${answer.hits.length === 1 ? "result" : "results"}${what}, in ${seconds(answer.seconds)}`
       : "nothing found; search in all kinds, or otherwise");
-    $("more").hidden = found.hits.length < asked.k || asked.k >= MOST;
+    $("more").hidden = answer.hits.length < asked.k || asked.k >= MOST;
     if (!keep) remember();
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -174,11 +174,11 @@ const kept = new Map();
 let last = "";
 
 function remember() {
-  const found = new URLSearchParams(), text = $("text").value.trim();
-  if (asked.like) found.set("like", asked.like.id);
-  else if (text) found.set("text", text);
-  for (const name of only) found.append("only", name);
-  const address = `/${found.size ? `?${found}` : ""}`;
+  const query = new URLSearchParams(), text = $("text").value.trim();
+  if (asked.like) query.set("like", asked.like.id);
+  else if (text) query.set("text", text);
+  for (const name of only) query.append("only", name);
+  const address = `/${query.size ? `?${query}` : ""}`;
   const whole = `${address} ${asked.picture ? $("preview").src : ""} ${asked.weight}`;
   if (whole === last) return;
   last = whole;
@@ -188,13 +188,13 @@ function remember() {
 }
 
 async function recall() {
-  const found = new URLSearchParams(location.search), like = found.get("like");
+  const query = new URLSearchParams(location.search), like = query.get("like");
   const other = kept.get(history.state?.number);
   setPicture(other?.picture ?? null);
   asked.like = null;
-  $("text").value = found.get("text") ?? "";
+  $("text").value = query.get("text") ?? "";
   only.clear();
-  found.getAll("only").forEach((name) => only.add(name));
+  query.getAll("only").forEach((name) => only.add(name));
   pressed();
   try {
     if (like) asked.like = await ask(`/api/item?${new URLSearchParams({ id: like })}`);
@@ -216,14 +216,14 @@ function pressed() {
 
 function filters(counts) {
   const button = (name, label) => {
-    const found = make("button", { type: "button" }, label);
-    found.dataset.name = name;
-    found.addEventListener("click", () => {
+    const element = make("button", { type: "button" }, label);
+    element.dataset.name = name;
+    element.addEventListener("click", () => {
       if (!name) only.clear(); else if (!only.delete(name)) only.add(name);
       pressed();
       if (isAsked()) search();
     });
-    return found;
+    return element;
   };
   const plural = { image: "pictures", text: "texts", "image+text": "pictures with text" };
   const kinds = Object.entries(counts).map(([name, n]) => button(name, `${plural[name] ?? name} ${n.toLocaleString("en")}`));
@@ -241,15 +241,15 @@ async function open() {
   filters(about.modalities);
   $("calibration").replaceChildren(...about.calibrations.map((name) => make("option", { value: name }, name || "none")));
   $("calibrated").hidden = about.calibrations.length < 2;
-  const found = await ask("/api/points?count=1500");
-  const stride = Math.max(1, Math.floor(found.items.length / STEP));
-  start = found.items.filter((_, n) => n % stride === 0).slice(0, STEP);
-  circles = draw($("map"), found, kindOf, labelOf, closer);
-  $("legend").replaceChildren(...[...new Map(found.items.map((x) => [x.modality, badge(x)])).values()]);
-  const [x, y] = found.shares.map((share) => Math.round(100 * share));
-  $("map-note").textContent = `${found.items.length.toLocaleString("en")} items; the axes hold ${x} % and ${y} % of the ` +
+  const points = await ask("/api/points?count=1500");
+  const stride = Math.max(1, Math.floor(points.items.length / STEP));
+  start = points.items.filter((_, n) => n % stride === 0).slice(0, STEP);
+  circles = draw($("map"), points, kindOf, labelOf, closer);
+  $("legend").replaceChildren(...[...new Map(points.items.map((x) => [x.modality, badge(x)])).values()]);
+  const [x, y] = points.shares.map((share) => Math.round(100 * share));
+  $("map-note").textContent = `${points.items.length.toLocaleString("en")} items; the axes hold ${x} % and ${y} % of the ` +
     "variance of their rows. A click looks closer; results have a ring.";
-  $("space").hidden = found.items.length < 3;
+  $("space").hidden = points.items.length < 3;
   await recall();
 }
 

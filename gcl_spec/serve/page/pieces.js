@@ -10,20 +10,20 @@ const pictureOf = (item, side = 320) =>
 /** The answer of the API; an Error with its sentence where it refuses. */
 export async function ask(path, options) {
   const answer = await fetch(path, options);
-  let found = {};
-  try { found = await answer.json(); } catch { /* an answer without JSON */ }
-  if (!answer.ok) throw new Error(found.error || `the server answered ${answer.status}`);
-  return found;
+  let body = {};
+  try { body = await answer.json(); } catch { /* an answer without JSON */ }
+  if (!answer.ok) throw new Error(body.error || `the server answered ${answer.status}`);
+  return body;
 }
 
 /** An element with properties or attributes, and children. */
 export function make(name, attributes = {}, ...children) {
-  const found = document.createElement(name);
+  const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (key in found) found[key] = value; else found.setAttribute(key, value);
+    if (key in element) element[key] = value; else element.setAttribute(key, value);
   }
-  found.append(...children);
-  return found;
+  element.append(...children);
+  return element;
 }
 
 /** The modality of an item, in its colour. */
@@ -33,7 +33,7 @@ export function badge(item) {
 
 /** The picture of an item. */
 export function picture(item, side) {
-  const found = make("img", { src: pictureOf(item, side), alt: "", loading: "lazy", decoding: "async" });
-  found.addEventListener("error", () => { found.className = "gone"; found.alt = "The picture cannot be read any more"; });
-  return found;
+  const img = make("img", { src: pictureOf(item, side), alt: "", loading: "lazy", decoding: "async" });
+  img.addEventListener("error", () => { img.className = "gone"; img.alt = "The picture cannot be read any more"; });
+  return img;
 }

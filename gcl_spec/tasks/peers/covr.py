@@ -112,8 +112,8 @@ def peer_cells(rows: Sequence[Row]) -> BoolArray:
     """
     ordered = sorted(rows, key=lambda row: row.target)
     asked = np.asarray([peer_number(row.query) for row in ordered])
-    found = np.asarray([peer_number(row.target) for row in ordered])
-    cells_QC: BoolArray = asked[:, None] == found[None, :]
+    targets = np.asarray([peer_number(row.target) for row in ordered])
+    cells_QC: BoolArray = asked[:, None] == targets[None, :]
     return cells_QC
 
 
@@ -156,9 +156,9 @@ def peer_metrics(ranks_Q: IntArray) -> Mapping[str, float]:
         ranks_Q: those of `peer_ranks`, (Q,).
     """
     shares = [100 * float(np.mean(ranks_Q < k)) for k in _RANKS]
-    found = {f"R{k}": round(share, 2) for k, share in zip(_RANKS, shares, strict=True)}
+    recalls = {f"R{k}": round(share, 2) for k, share in zip(_RANKS, shares, strict=True)}
     return {
-        **found,
-        "meanR3": round(float(np.mean([*found.values()][:3])), 2),
-        "meanR4": round(float(np.mean([*found.values()])), 2),
+        **recalls,
+        "meanR3": round(float(np.mean([*recalls.values()][:3])), 2),
+        "meanR4": round(float(np.mean([*recalls.values()])), 2),
     }

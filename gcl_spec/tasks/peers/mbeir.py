@@ -48,10 +48,10 @@ def top_k(queries_QD: FloatArray, candidates_CD: FloatArray, k: int) -> tuple[In
     """
     scores_QC = unit_rows(queries_QD) @ unit_rows(candidates_CD).T
     order = np.argsort(-scores_QC, axis=1, kind="stable")[:, :k]
-    found = np.take_along_axis(scores_QC, order, axis=1)
+    scores_QK = np.take_along_axis(scores_QC, order, axis=1)
     lack = ((0, 0), (0, max(0, k - order.shape[1])))
     least = np.finfo(np.float32).min
-    return np.pad(order, lack, constant_values=-1), np.pad(found, lack, constant_values=least)
+    return np.pad(order, lack, constant_values=-1), np.pad(scores_QK, lack, constant_values=least)
 
 
 def peer_metrics(
@@ -74,16 +74,16 @@ def peer_metrics(
     hits: dict[int, list[bool]] = {k: [] for k in ranks}
     for query, numbers_K in zip(task.queries, numbers_QK, strict=True):
         right = task.qrels[query.id] | task.elsewhere.get(query.id, frozenset())
-        found = [number >= 0 and pool[number].id in right for number in numbers_K.tolist()]
+        hits_K = [number >= 0 and pool[number].id in right for number in numbers_K.tolist()]
         for k in ranks:
-            hits[k].append(any(found[:k]))
-    return {k: round(float(np.mean(found)), 4) for k, found in hits.items()}
+            hits[k].append(any(hits_K[:k]))
+    return {k: round(float(np.mean(hits_Q)), 4) for k, hits_Q in hits.items()}
 
 
 def run_lines(
     task: Task,
     pool: Sequence[Item],
-    found: tuple[IntArray, FloatArray],
+    best: tuple[IntArray, FloatArray],
     run: str,
     task_id: int,
 ) -> Iterator[str]:
@@ -92,11 +92,11 @@ def run_lines(
     Args:
         task: the queries.
         pool: the candidates.
-        found: what `top_k` gives for them, (Q, k) each.
+        best: what `top_k` gives for them, (Q, k) each.
         run: the name of the run.
         task_id: the number of the search (`mbeir_text.TASK_IDS`).
     """
-    for query, numbers, scores in zip(task.queries, *found, strict=True):
+    for query, numbers, scores in zip(task.queries, *best, strict=True):
         for rank, (number, score) in enumerate(zip(numbers.tolist(), scores.tolist(), strict=True)):
             name = pool[number].id if number >= 0 else PADDING
             yield f"{query.id} Q0 {name} {rank + 1} {score} {run} {task_id}"

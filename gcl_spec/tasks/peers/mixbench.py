@@ -76,17 +76,17 @@ def ndcg(scores_C: FloatArray, gains_C: FloatArray, judged: Sequence[float]) -> 
     """
     order = np.argsort(-scores_C, kind="stable")[:_K]
     discounts = 1 / np.log2(np.arange(2, _K + 2))
-    found = np.maximum(gains_C[order], 0)
+    top_gains = np.maximum(gains_C[order], 0)
     # Documents of equal score share the mean of their gains, as in scikit-learn.
     _, group = np.unique(-scores_C[order], return_inverse=True)
-    shared = (np.bincount(group, found) / np.bincount(group))[group]
-    value = float(shared @ discounts[: len(found)])
+    shared = (np.bincount(group, top_gains) / np.bincount(group))[group]
+    value = float(shared @ discounts[: len(top_gains)])
 
     def best(gains: Sequence[float]) -> float:
         ideal = sorted((gain for gain in gains if gain > 0), reverse=True)[:_K]
         return float(np.asarray(ideal) @ discounts[: len(ideal)]) if ideal else 0.0
 
-    return Ndcg(*(value / top if top else 0.0 for top in (best(judged), best(found.tolist()))))
+    return Ndcg(*(value / top if top else 0.0 for top in (best(judged), best(top_gains.tolist()))))
 
 
 def peer_metrics(task: Task, queries_QD: FloatArray, candidates_CD: FloatArray) -> list[Ndcg]:
@@ -97,7 +97,7 @@ def peer_metrics(task: Task, queries_QD: FloatArray, candidates_CD: FloatArray) 
         queries_QD, candidates_CD: unit rows of its queries and candidates, (Q, D) and (C, D).
     """
     number = {item.id: n for n, item in enumerate(task.candidates)}
-    found = []
+    values = []
     for query, scores_C in zip(task.queries, queries_QD @ candidates_CD.T, strict=True):
         right = task.qrels[query.id] | task.elsewhere.get(query.id, frozenset())
         grades = task.grades.get(query.id) or dict.fromkeys(right, 1.0)
@@ -105,8 +105,8 @@ def peer_metrics(task: Task, queries_QD: FloatArray, candidates_CD: FloatArray) 
         for id, grade in grades.items():
             if id in number:
                 gains_C[number[id]] = grade
-        found.append(ndcg(scores_C, gains_C, list(grades.values())))
-    return found
+        values.append(ndcg(scores_C, gains_C, list(grades.values())))
+    return values
 
 
 def _unit(row_D: FloatArray) -> FloatArray:

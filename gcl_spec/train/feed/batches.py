@@ -91,8 +91,8 @@ class BatchMaker:
             ids = np.repeat(ids, 2)
         unreadable: dict[str, str] = {}
         batch = self._collate(own, ids, bad=unreadable, every=self._every)
-        found = self._bad(numbers[self._share].tolist(), rows[self._share], unreadable)
-        return Made(replace(batch, two_sided=self._two_sided), tuple(found))
+        bad_rows = self._bad(numbers[self._share].tolist(), rows[self._share], unreadable)
+        return Made(replace(batch, two_sided=self._two_sided), tuple(bad_rows))
 
     def bad(self, number: int) -> BadSample | None:
         """Sample `number` where it cannot be used, which is found out anew, else None."""
@@ -131,14 +131,14 @@ class BatchMaker:
     def _bad(
         self, numbers: list[int], rows: list[Sample | BadSample], unreadable: dict[str, str]
     ) -> list[BadSample]:
-        found = [row for row in rows if isinstance(row, BadSample)]
+        bad_rows = [row for row in rows if isinstance(row, BadSample)]
         for n, row in zip(numbers, rows, strict=True):
             for file in row.all_files if isinstance(row, Sample) else ():
                 if file in unreadable:
                     reason = unreadable[file]
-                    found.append(BadSample(row.id, self._source.place(n), reason))
+                    bad_rows.append(BadSample(row.id, self._source.place(n), reason))
                     break
-        return found
+        return bad_rows
 
 
 def check_batch(batch: Batch, contrasts: Objective) -> None:

@@ -46,8 +46,8 @@ def check_same(path: Path, source: Source) -> None:
 
 def _read(path: Path) -> tuple[int, str, frozenset[int]] | None:
     try:
-        found: dict[str, Any] = parse_json(read_regular(path))
-        return int(found["samples"]), str(found["listing"]), frozenset(found["malformed"])
+        record: dict[str, Any] = parse_json(read_regular(path))
+        return int(record["samples"]), str(record["listing"]), frozenset(record["malformed"])
     except FileNotFoundError:
         return None
     except (ArithmeticError, OSError, ValueError, KeyError, TypeError) as error:

@@ -11,7 +11,7 @@ from gcl_spec.evaluate.scores import (
     mean_of,
     of_figures,
     of_report,
-    weights_of,
+    task_weights,
 )
 
 
@@ -22,7 +22,7 @@ def scores(name: str, *values: float, task: str = "t", column: str = "local hit@
 
 def test_kinds_count_alike_and_within_a_kind_tasks() -> None:
     tasks = [TaskScores(str(n), kind, {"q": float(n)}) for n, kind in enumerate("aab")]
-    assert weights_of(tasks) == [0.25, 0.25, 0.5]
+    assert task_weights(tasks) == [0.25, 0.25, 0.5]
     assert Scores("s", {"c": tuple(tasks)}).average("c") == 0.25 + 1.0
 
 

@@ -61,12 +61,12 @@ class Encoder(nnx.Module):
         self.recomputes = False
 
     def __call__(self, x: jax.Array, mask: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """Rows (B, L, W) of rows (B, L, W).
+        """The rows (B, L, W) that the layers make of rows (B, L, W).
 
         Args:
             x: the rows.
             mask: booleans (B, 1, 1, L); false takes a key from all queries.
-            key: draws what dropout leaves out; nothing is without it.
+            key: draws what dropout leaves out; without a key it leaves nothing out.
         """
         for number, layer in enumerate(self.layer):
             own = None if key is None else jax.random.fold_in(key, number)

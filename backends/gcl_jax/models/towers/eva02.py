@@ -32,7 +32,7 @@ class Eva02(nnx.Module):
         self.recomputes = False
 
     def __call__(self, pixels_B3HW: jax.Array, keep_BK: jax.Array | None = None) -> jax.Array:
-        """The tokens (B, 1 + K, E) of pictures, that of the class first.
+        """The tokens (B, 1 + K, E) of pictures, with the token of the class first.
 
         Args:
             pixels_B3HW: prepared pictures.
@@ -97,7 +97,7 @@ class _Attention(nnx.Module):
         return self.proj(self.inner_attn_ln(attend(q, k, v, self.heads, None)))
 
     def _rotated(self, x_BLE: jax.Array, cosines: jax.Array, sines: jax.Array) -> jax.Array:
-        """The rows (B, L, E), those of patches turned by their places; the class has none."""
+        """The rows (B, L, E), patches turned by their places; the class, which has none, is not."""
         patches = x_BLE[:, 1:].reshape(*x_BLE[:, 1:].shape[:2], self.heads, -1)
         pairs = patches.reshape(*patches.shape[:-1], -1, 2)
         turned = jnp.stack([-pairs[..., 1], pairs[..., 0]], axis=-1).reshape(patches.shape)

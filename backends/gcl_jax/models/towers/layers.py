@@ -156,7 +156,7 @@ class Conv2d(nnx.Module):
 def _depthwise(x_BHWC: jax.Array, weight_C1KK: jax.Array, stride: int) -> jax.Array:
     """A convolution of every channel by itself, as a sum over the kernel's places.
 
-    XLA's own takes ten times as long on a CPU (`benchmarks/depthwise.py`).
+    XLA's own convolution takes ten times as long on a CPU (`benchmarks/depthwise.py`).
     """
     kernel, (size, *sides, channels) = weight_C1KK.shape[-1], x_BHWC.shape
     outputs = [-(-side // stride) for side in sides]
@@ -220,7 +220,7 @@ def attend(
 
 
 def dropped(x: jax.Array, *, rate: float, key: jax.Array | None) -> jax.Array:
-    """Dropout (Srivastava et al. 2014): some elements 0, the others larger in turn.
+    """Dropout (Srivastava et al. 2014): some elements become 0, and the others larger in turn.
 
     Args:
         x: any shape.

@@ -132,7 +132,7 @@ class Vista(nnx.Module):
         return self._encoded(rows, mask, key)
 
     def _places(self, numbers: jax.Array) -> jax.Array:
-        """The rows of places; RoBERTa's of padding, on which image tokens stand, is not trained."""
+        """The rows of places; RoBERTa's padding row, where image tokens stand, is not trained."""
         rows = self.bge_embeddings.position_embeddings(numbers)
         if not self.settings.roberta:
             return rows

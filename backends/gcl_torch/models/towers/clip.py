@@ -41,8 +41,8 @@ class ClipTowers(nn.Module):
         """
         super().__init__()
         _check_methods(type(model))
-        # Both have one dict, so that a layer that is replaced here (LoRA, sharding) is also
-        # replaced in the model's methods.
+        # This module and the model share one dict of modules, so that a layer that is replaced
+        # here (LoRA, sharding) is also replaced in the model's methods.
         self._modules = model._modules
         self._whole = (model,)  # a plain attribute would count its modules and scale, too
         self.checkpoint_log_scale = _log_scale(model)
@@ -80,9 +80,10 @@ class ClipTowers(nn.Module):
             ConfigError: the architecture cannot.
         """
         model = self._whole[0]
-        # transformers 5.2x renamed it, and the old name warns there. No layer draws random numbers.
+        # transformers 5.2x renamed the methods, and their old names warn there.
         names = ("activation_checkpointing", "gradient_checkpointing")
         name = next(x for x in names if hasattr(model, f"{x}_enable"))
+        # No layer draws random numbers, so their state need not be kept.
         options = {"use_reentrant": False, "preserve_rng_state": False}
         try:
             if on:
@@ -105,13 +106,13 @@ class ClipTowers(nn.Module):
 
     def _checked(self, features: Any) -> torch.Tensor:
         name = type(self._whole[0]).__name__
-        found = _tensor(features, name)
-        if found.shape[1] != self.width:
+        rows = _tensor(features, name)
+        if rows.shape[1] != self.width:
             raise ConfigError(
-                f"{name}: image and text projections have {found.shape[1]} and {self.width} "
+                f"{name}: image and text projections have {rows.shape[1]} and {self.width} "
                 "columns; they must be of one space"
             )
-        return found
+        return rows
 
 
 def _check_methods(kind: type) -> None:
@@ -127,11 +128,11 @@ def _check_methods(kind: type) -> None:
 
 def _tensor(features: Any, name: str) -> torch.Tensor:
     """The tensor (B, D), which transformers 5 may wrap in an object."""
-    found = features if isinstance(features, torch.Tensor) else features.pooler_output
-    if not isinstance(found, torch.Tensor) or found.ndim != 2:
-        what = tuple(found.shape) if isinstance(found, torch.Tensor) else found
+    rows = features if isinstance(features, torch.Tensor) else features.pooler_output
+    if not isinstance(rows, torch.Tensor) or rows.ndim != 2:
+        what = tuple(rows.shape) if isinstance(rows, torch.Tensor) else rows
         raise ConfigError(f"{name}: its features are {what}, not one row (B, D) for each sample")
-    return found
+    return rows
 
 
 def _log_scale(model: Any) -> float:
@@ -145,8 +146,8 @@ def _log_scale(model: Any) -> float:
 def _load(folder: Path) -> Any:
     """The model of a folder of which transformers itself reads nothing.
 
-    It would apply an adapter that lies beside the weights, ask on standard input whether to run
-    the folder's code, and fetch kernels that config.json names.
+    Given the folder, transformers would apply an adapter that lies beside the weights, ask on
+    standard input whether to run the folder's code, and fetch kernels that config.json names.
     """
     shapes = weight_shapes(folder)
     settings = whole_settings(folder, shapes)
@@ -155,7 +156,8 @@ def _load(folder: Path) -> Any:
     _check_depth(settings, len(shapes), str(folder / "config.json"))
     try:
         config, kind = _architecture(settings)
-    # Its errors, KeyError, RuntimeError, the config classes' own and more, have no base in common.
+    # transformers raises KeyError, RuntimeError, errors of its config classes and more, which have
+    # no base class in common.
     except Exception as error:
         raise DataError(f"{folder}: transformers cannot load it: {_said(error)}") from error
     _check_methods(kind)

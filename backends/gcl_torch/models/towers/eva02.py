@@ -86,8 +86,8 @@ class _Block(nn.Module):
 
     def forward(self, x: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
         x = x + self.attn(self.norm1(x), cosines, sines)
-        found: torch.Tensor = x + self.mlp(self.norm2(x))
-        return found
+        tokens: torch.Tensor = x + self.mlp(self.norm2(x))
+        return tokens
 
 
 class _Attention(nn.Module):
@@ -116,7 +116,7 @@ class _Attention(nn.Module):
 
 
 def _rotated(x_BHLD: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
-    """The rows of each head, those of patches turned by their places; the class has none."""
+    """The rows of each head; positions rotate those of patches, and the class token has none."""
     patches = x_BHLD[:, :, 1:]
     turned = torch.stack([-patches[..., 1::2], patches[..., 0::2]], dim=-1).flatten(-2)
     return torch.cat([x_BHLD[:, :, :1], patches * cosines + turned * sines], dim=2)
@@ -132,5 +132,5 @@ class _SwiGlu(nn.Module):
         self.w3 = nn.Linear(hidden, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.w3(self.ffn_ln(functional.silu(self.w1(x)) * self.w2(x)))
-        return found
+        rows: torch.Tensor = self.w3(self.ffn_ln(functional.silu(self.w1(x)) * self.w2(x)))
+        return rows

@@ -34,7 +34,7 @@ class MiniLM(nn.Module):
 
     def checkpointing(self) -> None:
         """Keep only the inputs of layers for backward, and compute the rest again."""
-        # transformers 5.2x renamed it; the old name warns where the new one is there.
+        # transformers 5.2x renamed the method; its old name warns where the new one exists.
         enable = getattr(self.bert, "activation_checkpointing_enable", None)
         (enable or self.bert.gradient_checkpointing_enable)({"use_reentrant": False})
 

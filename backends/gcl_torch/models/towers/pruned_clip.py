@@ -174,7 +174,7 @@ class _Encoder(nn.Module):
     def forward(self, x: torch.Tensor, allowed: torch.Tensor | None) -> torch.Tensor:
         for layer in self.layers:
             if self.recomputes and self.training:
-                # No layer draws random numbers.
+                # No layer draws random numbers, so their state need not be kept.
                 x = checkpoint(layer, x, allowed, use_reentrant=False, preserve_rng_state=False)
             else:
                 x = layer(x, allowed)

@@ -57,7 +57,7 @@ class Vista(nn.Module):
         """Keep only the inputs of layers for backward, and compute the rest again."""
         self.model_visual.visual.recomputes = True
         bert = self._bert[0]
-        # transformers 5.2x renamed it; the old name warns where the new one is there.
+        # transformers 5.2x renamed the method; its old name warns where the new one exists.
         enable = getattr(bert, "activation_checkpointing_enable", None)
         (enable or bert.gradient_checkpointing_enable)({"use_reentrant": False})
 
@@ -124,10 +124,10 @@ class Vista(nn.Module):
 
     def _embedded(self, ids_BL: torch.Tensor, places_BL: torch.Tensor) -> torch.Tensor:
         kinds = torch.zeros_like(ids_BL)
-        found: torch.Tensor = self.bge_embeddings(
+        rows: torch.Tensor = self.bge_embeddings(
             input_ids=ids_BL, token_type_ids=kinds, position_ids=places_BL
         )
-        return found
+        return rows
 
     def _encoded(self, rows_BLW: torch.Tensor, mask_BL: torch.Tensor) -> torch.Tensor:
         """The row (B, W) of [CLS] behind the last layer."""

@@ -16,7 +16,7 @@ from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Blocks, Problem, mixed
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.pull_back import Gradients
-from gcl_spec.loss.tiled.row_sums import RowSums, blocks_of, weights_of
+from gcl_spec.loss.tiled.row_sums import RowSums, blocks_of, tile_weights
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.normalize import l2_normalize
@@ -38,7 +38,7 @@ def gradients(tiles: Tiles, sums: RowSums) -> Gradients:
     ones = Blocks(*(np.ones_like(x) for x in blocks_of(sums, xp)[:3]))
     dtype = tiles.problem.rows[0].dtype
     one = tiles.problem.own_is_one
-    return tiles.gradients(weights_of(ones, sums, one, dtype, xp))
+    return tiles.gradients(tile_weights(ones, sums, one, dtype, xp))
 
 
 class Counted:
@@ -172,7 +172,7 @@ def test_a_block_whose_sum_is_next_to_nothing() -> None:
     sums = tiles.sums()
     assert -np.inf < (sums.others.top + sums.others.rest).max() < -1000
     by_others = Blocks(np.zeros((2, 2)), np.ones((2, 2)), -np.ones((2, 2)))
-    weights = weights_of(by_others, sums, True, np.float64, xp)
+    weights = tile_weights(by_others, sums, True, np.float64, xp)
     assert np.all(np.stack(tiles.gradients(weights).rows) == 0)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from gcl_spec.loss.problem import Blocks
 from gcl_spec.loss.tiled.log_sums import LogSums
-from gcl_spec.loss.tiled.row_sums import RowSums, blocks_of, weights_of
+from gcl_spec.loss.tiled.row_sums import RowSums, blocks_of, tile_weights
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.loss.tiled.tile_softmax import Own
 
@@ -40,7 +40,7 @@ def test_weights_are_derivatives_over_a_power_of_2(size: float) -> None:
     """Of log2 sum exp2 by a term exp2(x): gradient / sum, so that the share is exp2(x - top)."""
     given = sums()
     gradients = Blocks(*(size * RNG.normal(size=SHAPE) for _ in range(3)))
-    weights, factor = weights_of(gradients, given, False, np.float64, np)
+    weights, factor = tile_weights(gradients, given, False, np.float64, np)
     assert np.log2(factor) == np.round(np.log2(factor))
     np.testing.assert_allclose(factor * weights.mean, gradients.mean / 2)
     for weight, gradient, logs in (
@@ -55,7 +55,7 @@ def test_the_log_sum_of_a_single_positive_is_in_the_mean() -> None:
     given = sums()
     one = RowSums(given.others, Own(given.own.logs, given.own.linear, np.ones(SHAPE)))
     gradients = Blocks(*(RNG.normal(size=SHAPE) for _ in range(3)))
-    weights, factor = weights_of(gradients, one, True, np.float64, np)
+    weights, factor = tile_weights(gradients, one, True, np.float64, np)
     np.testing.assert_allclose(factor * weights.mean, gradients.mean + gradients.own)
     assert not weights.own.any()
 
@@ -64,6 +64,6 @@ def test_an_empty_sum_has_no_share() -> None:
     empty = LogSums(np.full(SHAPE, -np.inf), np.full(SHAPE, -np.inf))
     given = sums()
     gradients = Blocks(np.zeros(SHAPE), np.ones(SHAPE), np.ones(SHAPE))
-    weights, _ = weights_of(gradients, RowSums(empty, given.own), False, np.float64, np)
+    weights, _ = tile_weights(gradients, RowSums(empty, given.own), False, np.float64, np)
     assert (weights.others_top == np.inf).all()
     assert np.isfinite(weights.others).all()

@@ -9,7 +9,7 @@ import pytest
 from gcl_spec.loss.plain import direct_blocks
 from gcl_spec.loss.problem import Blocks, Problem, embeddings_of, mixed
 from gcl_spec.loss.tiled.loop import Tiles
-from gcl_spec.loss.tiled.row_sums import blocks_of, weights_of
+from gcl_spec.loss.tiled.row_sums import blocks_of, tile_weights
 from gcl_spec.loss.tiled.scales import ONE, Scales, scales_of, sigmoid, softplus
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.normalize import l2_normalize
@@ -68,7 +68,7 @@ def test_sums_and_gradients_are_those_of_the_equations(
         if want is not None:
             np.testing.assert_allclose(have, want, rtol=1e-12)
     g = Blocks(*np.random.default_rng(1).normal(size=(3, len(BLOCKS), SAMPLES)))
-    found = tiles.gradients(weights_of(g, sums, True, np.float64, xp))
+    found = tiles.gradients(tile_weights(g, sums, True, np.float64, xp))
     rows, by_scales, by_shifts = written_out(problem, g)
     np.testing.assert_allclose(found.rows, rows, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.log_scale, by_scales, rtol=1e-10)

@@ -22,7 +22,7 @@ from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Blocks, Problem, mixed
 from gcl_spec.loss.stacked import stacked_loss
 from gcl_spec.loss.tiled.loop import Tiles
-from gcl_spec.loss.tiled.row_sums import blocks_of, weights_of
+from gcl_spec.loss.tiled.row_sums import blocks_of, tile_weights
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_torch.loss.kernel import GramKernel
@@ -105,7 +105,7 @@ def tiles_are_the_plain_blocks(
         for x, y in zip(blocks_of(sums, xp)[:3], want, strict=True):
             np.testing.assert_allclose(np.asarray(x), y, rtol=1e-10, atol=1e-10)
         by_blocks = [np.where(np.isfinite(y), rng.normal(size=y.shape), 0.0) for y in want]
-        weights = weights_of(
+        weights = tile_weights(
             Blocks(*(xp.asarray(g) for g in by_blocks)),
             sums,
             problem.own_is_one,

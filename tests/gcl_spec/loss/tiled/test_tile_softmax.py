@@ -11,7 +11,7 @@ from gcl_spec.loss.plan import make_plan
 from gcl_spec.loss.problem import Blocks, Problem, embeddings_of, mixed
 from gcl_spec.loss.tiled.loop import Tiles
 from gcl_spec.loss.tiled.pull_back import Gradients
-from gcl_spec.loss.tiled.row_sums import weights_of
+from gcl_spec.loss.tiled.row_sums import tile_weights
 from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.normalize import l2_normalize
 from gcl_spec.objective import GCL
@@ -73,7 +73,7 @@ def test_gradients_are_those_of_the_equations(
     g = Blocks(*rng.normal(size=(3, len(problem.blocks), SAMPLES)))
     tiles = Tiles(problem, SCALE / LN2, tile, shift, xp)
     sums = tiles.sums()
-    found = tiles.gradients(weights_of(g, sums, problem.own_is_one, np.float64, xp))
+    found = tiles.gradients(tile_weights(g, sums, problem.own_is_one, np.float64, xp))
     want = written_out(problem, g)
     np.testing.assert_allclose(found.rows, want.rows, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(found.mix, want.mix, rtol=1e-10, atol=1e-12)
