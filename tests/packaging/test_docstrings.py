@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import docstring_figures
+from docstring_figures import facts
 from docstrings.read import Documented, public
 from docstrings.rules import (
     Rules,
@@ -102,6 +103,15 @@ def test_no_docstring_only_refers_to_another() -> None:
     held(
         lacking(lambda found: ["only refers"] if says_only_see(found) else []),
         "Say in one sentence what it does, then refer.",
+    )
+
+
+def test_no_docstring_lacks_what_the_figures_count() -> None:
+    """They are the source of each formula, the errors that are raised, and a subject."""
+    held(
+        lacking(lambda symbol: [name for name, fine in facts(symbol, rules()) if not fine]),
+        'Name the paper of a formula, or say "derived here"; list errors under Raises; begin with a '
+        "sentence that has a subject or an imperative.",
     )
 
 
