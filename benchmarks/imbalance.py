@@ -48,7 +48,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "GCL, bias by pair": ("objective.preset=gcl", "objective.bias=pair"),
     "GCL, equal shares": ("objective.preset=gcl", "objective.bias=share"),
     "GCL, positives=0.5": ("objective.preset=gcl", "objective.positives=0.5"),
-    "SigLIP on all pairs": ("objective.preset=siglip-all", "objective.bias_start=-10"),
+    "SigLIP on all pairs": ("objective.preset=siglip-all", "objective.bias_start=0.625"),  # -10 in logits
 }
 PLAIN = ("CLIP", "GCL")
 

@@ -32,6 +32,21 @@ settings.load_profile("ci")
 
 TESTS = Path(__file__).parent
 
+_LEAST_SECONDS = "0.1"
+"""Programs that XLA compiles in less are not worth a file."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What XLA compiled, the next run of the tests finds; `pytest --cache-clear` forgets it.
+
+    The key of a program is all that it depends on: its operations, its options and JAX's version.
+    Processes that tests start find it, too. JAX_ENABLE_COMPILATION_CACHE=false switches it off.
+    """
+    cache = getattr(config, "cache", None)  # none with `-p no:cacheprovider`
+    if cache is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache.mkdir("jax")))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _LEAST_SECONDS)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folders of long tests first, so that no process is left alone with one at the end.

@@ -125,14 +125,14 @@ def with_settings(base: Config, name: str, settings: Settings) -> Config:
     """
     if toml.objective(base.objective, base.model.modalities).loss == "sigmoid":
         base = replace(base, objective=replace(base.objective, bias_start=0.0))  # its own start
+    text = toml.dumps(replace(base, optim=replace(base.optim, learn_scale=True)))
     try:
-        config = toml.loads(toml.dumps(base), settings)
+        several = start_scales(toml.loads(text, (*settings, "optim.scale=1.0"))).ndim > 0
+        config = toml.loads(text if several else toml.dumps(base), settings)
     except ConfigError as error:
         raise ConfigError(f"candidate {name}: {error}") from error
     rule = toml.objective(config.objective, config.model.modalities)
     if rule.loss == "sigmoid" and not any(s.startswith("objective.bias_start=") for s in settings):
         start = _SIGMOID_BIAS / config.optim.scale if rule.bias_unit == "cosine" else -_SIGMOID_BIAS
         config = replace(config, objective=replace(config.objective, bias_start=start))
-    if start_scales(config).ndim:
-        config = replace(config, optim=replace(config.optim, learn_scale=True))
     return config

@@ -2,11 +2,14 @@
 
 from math import inf
 
-from gcl_spec.config.options import Config, ObjectiveConfig
+from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Objective
 
 __all__ = ["check_loss_options"]
+
+_SIGLIP_SHIFT = 10.0
+"""SigLIP's shift of logits at the start is -10 (arXiv 2303.15343, section 3.2)."""
 
 
 def check_loss_options(config: Config, rule: Objective) -> None:
@@ -28,7 +31,9 @@ def check_loss_options(config: Config, rule: Objective) -> None:
         raise ConfigError(
             f"objective.shares = {dict(own.shares)} are for objective.bias = share, not {own.bias}"
         )
+    _check_scales(config, rule)
     if rule.loss == "sigmoid":
+        _check_start(config, rule)
         return
     if own.bias == "none" and (own.bias_start or own.bias_unit == "cosine"):
         option = "bias_start" if own.bias_start else "bias_unit"
@@ -36,7 +41,33 @@ def check_loss_options(config: Config, rule: Objective) -> None:
             f"objective.{option} = {getattr(own, option)}: a softmax has no bias unless "
             "objective.bias = pair or share gives it one"
         )
-    _check_shifts(own, rule)
+    _check_shifts(config, rule)
+
+
+def _check_scales(config: Config, rule: Objective) -> None:
+    """Refuse several temperatures that start as one and stay so."""
+    kind = config.objective.scales or ("one" if rule.scales == "direction" else rule.scales)
+    if kind != "one" and not config.optim.learn_scale:
+        raise ConfigError(
+            f"objective.scales = {kind}: all temperatures start at optim.scale, and "
+            "optim.learn_scale = false keeps them there, so that they are one; set "
+            "optim.learn_scale = true, or objective.scales = one"
+        )
+
+
+def _check_start(config: Config, rule: Objective) -> None:
+    """Refuse the start of a sigmoid's shift in logits where the unit is cosine.
+
+    A cosine is at least -1, so that a shift below it makes every pair a positive.
+    """
+    start, scale = config.objective.bias_start, config.optim.scale
+    if rule.bias_unit == "cosine" and not -1 <= start <= _SIGLIP_SHIFT:
+        here = f"{_SIGLIP_SHIFT / scale:.3g} here" if scale else "10 / scale"
+        raise ConfigError(
+            f"objective.bias_start = {start}: its unit is cosine (objective.bias_unit), logit = "
+            f"scale * (cosine - bias): wanted a number from -1 to {_SIGLIP_SHIFT:g}; SigLIP's "
+            f"-10 in logits are {here}"
+        )
 
 
 def _check_ratios(config: Config, rule: Objective) -> None:
@@ -56,8 +87,9 @@ def _check_ratios(config: Config, rule: Objective) -> None:
             )
 
 
-def _check_shifts(own: ObjectiveConfig, rule: Objective) -> None:
+def _check_shifts(config: Config, rule: Objective) -> None:
     """Refuse what shifts all logits of every softmax by the same number, which changes none."""
+    own = config.objective
     one_scale = own.scales == "one" or (not own.scales and rule.scales == "direction")
     alike = rule.bias_unit == "logit" or one_scale
     if own.bias == "one" and alike:
@@ -74,6 +106,11 @@ def _check_shifts(own: ObjectiveConfig, rule: Objective) -> None:
         raise ConfigError(
             f"objective.bias = {own.bias}: each pool holds rows of one modality alone (pool = "
             f"{rule.pool}), which a bias shifts alike, so it changes no softmax; use pool = all"
+        )
+    if own.bias == "pair" and alike and not config.optim.learn_bias:
+        raise ConfigError(
+            "objective.bias = pair: all biases start alike, and optim.learn_bias = false keeps "
+            "them so, which changes no softmax; leave one of them out"
         )
 
 

@@ -106,7 +106,7 @@ class ObjectiveConfig:
     shares: Mapping[str, float] = field(default_factory=dict)
     """Shares of modalities by name, for a bias of that kind; ratios count, and 1 is for others."""
     bias_start: float = 0.0
-    """The shift at the start; SigLIP starts at -10 in logits."""
+    """The shift at the start; SigLIP's is -10 in logits, and so 10 / scale in cosines."""
     bias_unit: str = ""
     """logit or cosine."""
     hardness: float | str = ""

@@ -61,7 +61,14 @@ def test_what_would_be_ignored_is_refused(sets: list[str], said: str) -> None:
     [
         ["objective.bias=one", "objective.scales=pair", "objective.bias_unit=cosine"],
         ["objective.bias=one", "objective.preset=e5-omni", "objective.bias_unit=cosine"],
-        ["objective.preset=siglip", "objective.bias_start=-3", "objective.bias_unit=cosine"],
+        ["objective.preset=siglip", "objective.bias_start=-3"],
+        ["objective.preset=siglip", "objective.bias_start=0.5", "objective.bias_unit=cosine"],
+        ["objective.preset=siglip-all", "objective.bias_start=-1"],
+        ["objective.preset=siglip-all", "objective.bias_start=10", "optim.scale=1"],
+        ["objective.bias=pair", "objective.bias_unit=cosine", "objective.scales=pair"],
+        ["objective.preset=siglip", "objective.bias_start=-10", "optim.learn_bias=false"],
+        ["objective.preset=e5-omni", "objective.scales=one", "optim.learn_scale=false"],
+        ["optim.learn_scale=false"],
         [
             "objective.bias=pair",
             "objective.bias_start=0.5",
@@ -73,6 +80,38 @@ def test_what_would_be_ignored_is_refused(sets: list[str], said: str) -> None:
 )
 def test_what_has_an_effect_is_not(sets: list[str]) -> None:
     assert loads("", sets).objective.bias_unit in ("", "cosine")
+
+
+@pytest.mark.parametrize("start", ["-10", "-1.01", "10.1"])
+@pytest.mark.parametrize(
+    "sets", [["objective.preset=siglip-all"], ["objective.loss=sigmoid", "objective.bias_unit=cosine"]]
+)
+def test_a_start_in_logits_where_the_unit_is_cosine_is_refused(sets: list[str], start: str) -> None:
+    """At a scale of 16, -10 would make every pair's logit 160 larger, where SigLIP's is 10 less."""
+    said = r"bias_start = .*cosine.*-10 in logits are 0\.625 here"
+    with pytest.raises(ConfigError, match=said):
+        loads("", [*sets, f"objective.bias_start={start}", "optim.scale=16"])
+
+
+@pytest.mark.parametrize(
+    ("sets", "named"),
+    [
+        (["objective.scales=pair"], "scales = pair"),
+        (["objective.scales=modality"], "scales = modality"),
+        (["objective.scales=direction"], "scales = direction"),
+        (["objective.preset=e5-omni"], "scales = modality"),
+    ],
+)
+def test_several_temperatures_that_stay_one_are_refused(sets: list[str], named: str) -> None:
+    with pytest.raises(ConfigError, match=f"{named}.*optim.learn_scale"):
+        loads("", [*sets, "optim.learn_scale=false"])
+    assert loads("", sets)
+
+
+def test_biases_that_stay_equal_are_refused() -> None:
+    said = "objective.bias = pair.*optim.learn_bias = false"
+    with pytest.raises(ConfigError, match=said):
+        loads("", ["objective.bias=pair", "optim.learn_bias=false"])
 
 
 def test_a_wrong_kind_of_scales_is_told_all_that_there_are() -> None:
