@@ -141,6 +141,8 @@ def command(
         return
     if run is None:
         raise click.UsageError("Missing argument 'RUN'.")
+    if instructions == "on" and benchmark is None:
+        raise click.UsageError("--instructions on is for --benchmark mbeir")
     model = _Model(backend, device, allow_unverified, step, calibration)
     if runs := runs_of_seeds(run, alone=not (sweep or small or benchmark or trec or against)):
         _every_seed(runs, data, model, json_path)
@@ -164,8 +166,6 @@ class _Given(NamedTuple):
 def _one_run(run: Path, model: "_Model", given: _Given, json_path: Path | None) -> None:
     """Choose the kind of evaluation that was asked for, and carry it out."""
     data, benchmark, instructions, sweep, small, trec, against = given
-    if benchmark is None and instructions:
-        raise click.UsageError("--instructions on is for --benchmark mbeir")
     if sweep:
         loaded, unverified = model.load(run), model.allow_unverified
         sweep_pools(run, loaded, data, model.calibration, json_path, allow_unverified=unverified)

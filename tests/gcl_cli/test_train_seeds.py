@@ -52,6 +52,8 @@ def test_a_run_that_was_stopped_goes_on_and_one_that_ended_is_kept(
     assert {n: (out / f"seed-{n}" / "after.json").read_bytes() for n in (0, 1)} == wanted
     assert RunFolder.open(out / "seed-1").config().train.seed == 1
 
+    asked = CliRunner().invoke(evaluate, [str(out), "--instructions", "on"])
+    assert (asked.exit_code, "--instructions on is for --benchmark" in asked.output) == (2, True)
     table = CliRunner().invoke(compare, [str(out), str(out / "seed-1")]).output
     assert "mean +- deviation over seeds" in table
     with pytest.raises(ConfigError, match=r"drop --init, --seeds, --dry-run"):

@@ -110,8 +110,8 @@ def test_no_docstring_lacks_what_the_figures_count() -> None:
     """They are the source of each formula, the errors that are raised, and a subject."""
     held(
         lacking(lambda symbol: [name for name, fine in facts(symbol, rules()) if not fine]),
-        'Name the paper of a formula, or say "derived here"; list errors under Raises; begin with a '
-        "sentence that has a subject or an imperative.",
+        'Name the paper of a formula, or say "derived here"; list errors under Raises; begin with '
+        "a sentence that has a subject or an imperative.",
     )
 
 

@@ -30,7 +30,7 @@ def watch_in_threads(act: Callable[[int], None], seconds: float = 60.0) -> list[
 
 def test_heartbeats_of_processes_that_end_well() -> None:
     assert watch_in_threads(lambda rank: time.sleep(0.5 * rank)) == [None, None]
-    assert watch_in_threads(lambda rank: time.sleep(0.5 * (1 - rank)), 0.1) == [None, None]
+    assert watch_in_threads(lambda rank: time.sleep(1.5 * (1 - rank)), 1.0) == [None, None]
 
 
 @pytest.mark.parametrize("failing", range(SIZE))
