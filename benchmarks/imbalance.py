@@ -48,7 +48,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "GCL, bias by pair": ("objective.preset=gcl", "objective.bias=pair"),
     "GCL, equal shares": ("objective.preset=gcl", "objective.bias=share"),
     "GCL, positives=0.5": ("objective.preset=gcl", "objective.positives=0.5"),
-    "SigLIP on all pairs": ("objective.preset=siglip-all", "objective.bias_start=0.625"),  # -10 in logits
+    # -10 in logits at a scale of 16, in the cosines of this preset
+    "SigLIP on all pairs": ("objective.preset=siglip-all", "objective.bias_start=0.625"),
 }
 PLAIN = ("CLIP", "GCL")
 
@@ -60,15 +61,15 @@ def main() -> None:
     parser.add_argument("--set", dest="overrides", action="append", default=["train.steps=300"])
     args = parser.parse_args()
     plan = list(cells(args.out / "data"))
-    found: dict[tuple[str, str], list[Report]] = {}
+    reports: dict[tuple[str, str], list[Report]] = {}
     for seed in args.seeds:
         for data, folder, name in plan:
             options = [*SETTINGS[name], f"data.path={folder}", f"train.seed={seed}"]
             out = args.out / data.replace(" ", "-") / name.replace(" ", "-") / f"seed-{seed}"
             run = train(out, "lite", [*options, *args.overrides])
             report = Report.from_json(json.loads((run.path / "after.json").read_text()))
-            found.setdefault((data, name), []).append(report)
-    print(table(found))
+            reports.setdefault((data, name), []).append(report)
+    print(table(reports))
 
 
 def cells(out: Path) -> Iterator[tuple[str, Path, str]]:
@@ -104,9 +105,9 @@ def data_folder(out: Path, *, lacking: str | None, alone: bool = False) -> Path:
     return out
 
 
-def table(found: dict[tuple[str, str], list[Report]]) -> str:
+def table(reports_of: dict[tuple[str, str], list[Report]]) -> str:
     rows = [["training rows", "objective", "global", "local", "effective rank", "distance"]]
-    for (data, name), reports in found.items():
+    for (data, name), reports in reports_of.items():
         pools = (values(reports, pool) for pool in ("global", "local"))
         rank, apart = (
             np.mean([report.geometry[key] for report in reports])

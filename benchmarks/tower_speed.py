@@ -106,7 +106,7 @@ def models(config: Config, batch: Batch, folder: Path) -> Mapping[str, Callable[
     }
     inputs = {name: inputs_of(batch, name) for name in ("image", "text")}
     registry.load_onnx("torch").write_onnx(config, trained_weights(state), inputs, folder)
-    quantise(folder, config, [batch])
+    quantise(folder, config.model, [batch])
     encoders: dict[str, Callable[[str, Batch], Any]] = {
         name: lambda modality, part, trainer=trainer: trainer.encode(part)
         for name, trainer in trainers.items()

@@ -261,7 +261,7 @@ def _searches(
             raise click.UsageError("--trec is for tasks with files, not for vectors")
         yield *vector_searches(loaded, None if data is None else str(data)), None
         return
-    root, tasks, notes = searches_of(loaded.config, data)
+    root, tasks, notes = searches_of(loaded.config.model, data)
     for note in notes:
         say(f"note: {note}", err=True)
     with open_progress() as reporter, trec_folder(trec, tasks) as watch:

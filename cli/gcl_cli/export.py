@@ -88,7 +88,7 @@ def _export_onnx(
         config = RunFolder.open(run, allow_unverified=allow_unverified).config()
         if config.model.kind == "adapter":
             raise click.UsageError("--int8 is for models with towers; an adapter has heads alone")
-        searches = searches_of(config, data)
+        searches = searches_of(config.model, data)
         for note in searches.notes:
             say(f"note: {note}", err=True)
     made = export_onnx(

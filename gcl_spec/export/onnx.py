@@ -14,7 +14,7 @@ from gcl_spec import registry
 from gcl_spec._files.atomic import atomic_folder
 from gcl_spec._typing import AnyArray, FloatArray, State
 from gcl_spec.batch import Batch
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.errors import CheckpointError, ConfigError
 from gcl_spec.evaluate.evaluation import Report
 from gcl_spec.export.onnx_model import OnnxModel, graph_names, inputs_of
@@ -75,6 +75,7 @@ def export_onnx(
     allow_unverified: bool = False,
     calibration: str | None = None,
     int8: Searches | None = None,
+    backend: str = "torch",
 ) -> Exported:
     """Write the weights of a run as `image.onnx` and `text.onnx`.
 
@@ -95,13 +96,17 @@ def export_onnx(
         calibration: the name of one that was fitted for these weights, which goes into `out` as
             calibration.safetensors (`gcl_spec.evaluate.calibrations.read` reads it).
         int8: also write graphs with matrices of 8 bits, and search this with both.
+        backend: the name of the `OnnxBackend` that writes the graphs (`gcl_spec.registry`); whose
+            training the run is does not matter.
 
     Raises:
         ConfigError: `out` exists, or a library is not installed.
+        NotAnOnnxBackendError: the backend writes no graphs.
         CheckpointError: there is no readable checkpoint, or a graph differs by more than `BOUND`;
             then nothing is written.
         FileError: the folder cannot be written.
     """
+    writer = registry.load_onnx(backend)
     _check_installed()
     folder = RunFolder.open(run, allow_unverified=allow_unverified)
     folder.check()
@@ -109,18 +114,16 @@ def export_onnx(
     if out.exists():
         raise ConfigError(f"{out} exists; choose another folder")
     checkpoint = folder.found(step)
-    state = checkpoint.state
-    backend = registry.load_onnx("torch")
     # The graphs compute in float32, and so does the model that they are compared with.
     plain = replace(config.train, precision="float32", compile=False, shard=False)
-    trainer = backend.trainer(replace(config, train=plain), device="cpu", state=state)
+    trainer = writer.trainer(replace(config, train=plain), device="cpu", state=checkpoint.state)
     batches = [_samples(config, count) for count in (3, 1, 5)]
     with atomic_folder(out) as made:
         put_beside(folder, calibration, checkpoint, made)
         first = {name: inputs_of(batches[0], name) for name in graph_names(config.model)}
-        weights = trained_weights(state)
-        backend.write_onnx(config, weights, first, made)
-        write_fusion(made, config.model, weights, _given(config))
+        weights = trained_weights(checkpoint.state)
+        writer.write_onnx(config, weights, first, made)
+        write_fusion(made, config.model, weights, _given(config.model))
         wanted = [trainer.encode(batch) for batch in batches]
         graphs = OnnxModel(made, config.model)
         encoded = [graphs.encode(batch) for batch in batches]
@@ -128,7 +131,7 @@ def export_onnx(
         width = next(iter(wanted[0].values())).shape[-1]
         exported = Exported(parities)
         if int8 is not None:
-            small = tuple(quantise(made, config, batches))
+            small = tuple(quantise(made, config.model, batches))
             reports = recall_of_both(made, config, int8)
             exported = replace(exported, quantised=small, reports=reports)
         _describe(made, config, weights, first, exported, width=width)
@@ -175,22 +178,22 @@ def _samples(config: Config, count: int) -> Batch:
     words = _WORDS.split()
     texts = [" ".join(words[: 1 + n * count]) for n in range(count)]
     made = Collator(config)({"image": pictures, "text": texts})
-    return _with_videos(made, config) if framed(config.model) else made
+    return _with_videos(made, config.model.frames) if framed(config.model) else made
 
 
-def _with_videos(batch: Batch, config: Config) -> Batch:
-    """The batch with videos, whose frames are its pictures in turn."""
+def _with_videos(batch: Batch, frames: int) -> Batch:
+    """The batch with videos of so many frames, which are its pictures in turn."""
     (name,) = (name for name in batch.inputs if name.startswith("image/"))
-    places = np.arange(len(batch))[:, None] + np.arange(config.model.frames)
-    frames = batch.inputs[name][places % len(batch)]
-    inputs = {**batch.inputs, name.replace("image", VIDEO, 1): frames}
+    places = np.arange(len(batch))[:, None] + np.arange(frames)
+    videos = batch.inputs[name][places % len(batch)]
+    inputs = {**batch.inputs, name.replace("image", VIDEO, 1): videos}
     return Batch(inputs, {**batch.present, VIDEO: np.ones(len(batch), bool)}, batch.ids)
 
 
-def _given(config: Config) -> tuple[str, ...]:
+def _given(model: ModelConfig) -> tuple[str, ...]:
     """The modalities of which the run's model takes inputs, in the model's order."""
-    of_vectors = config.model.kind == "adapter"
-    return tuple(vector_widths(config.model)) if of_vectors else seen(config.model)
+    of_vectors = model.kind == "adapter"
+    return tuple(vector_widths(model)) if of_vectors else seen(model)
 
 
 def _parity(

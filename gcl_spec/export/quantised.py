@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gcl_spec._typing import FloatArray
 from gcl_spec.batch import Batch
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.data.prepare.collate import Collator
 from gcl_spec.embed.encode import Encoder, encode
 from gcl_spec.evaluate.evaluation import Report, evaluate
@@ -35,7 +35,7 @@ class Quantised:
     smallest_cosine: float
 
 
-def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Quantised]:
+def quantise(folder: Path, model: ModelConfig, batches: Sequence[Batch]) -> list[Quantised]:
     """Write NAME.int8.onnx beside each NAME.onnx of a folder.
 
     Matrices become signed 8-bit integers with a factor for each column, and what they are
@@ -44,7 +44,7 @@ def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Qua
 
     Args:
         folder: where `export_onnx` writes.
-        config: the options of the run.
+        model: the options of the model.
         batches: samples to compare rows of.
 
     Returns:
@@ -52,7 +52,7 @@ def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Qua
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    names = graph_names(config.model)
+    names = graph_names(model)
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # it advises a pass that the exporter has made
@@ -69,7 +69,7 @@ def quantise(folder: Path, config: Config, batches: Sequence[Batch]) -> list[Qua
             )
     finally:
         logger.setLevel(level)
-    plain, small = OnnxModel(folder, config.model), OnnxModel(folder, config.model, ending=ENDING)
+    plain, small = OnnxModel(folder, model), OnnxModel(folder, model, ending=ENDING)
     graphs = []
     for name in names:
         sizes = [_megabytes(folder / f"{name}{end}") for end in (".onnx", ENDING)]

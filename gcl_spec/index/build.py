@@ -74,7 +74,11 @@ def add_data(
         items = embedded_items(Path(asked.data), model, asked.prefix)
     else:
         origin = origin_of(
-            asked.data, asked.kind, model.config, benchmark=asked.benchmark, prefix=asked.prefix
+            asked.data,
+            asked.kind,
+            model.config.data,
+            benchmark=asked.benchmark,
+            prefix=asked.prefix,
         )
         items = items_of(origin, model.config)
     return _added(out, model, items, reporter, update=asked.update, codes=form.codes)

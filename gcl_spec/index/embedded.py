@@ -72,7 +72,7 @@ def embedded_items(folder: Path, model: Model, prefix: str = "") -> Items:
     origin = origin_of(
         described.path,
         described.items or None,
-        model.config,
+        model.config.data,
         benchmark=described.benchmark,
         prefix=prefix,
     )

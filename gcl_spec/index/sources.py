@@ -30,14 +30,14 @@ _PART = 65_536
 
 
 def origin_of(
-    path: str, kind: str | None, config: Config, *, benchmark: str = "", prefix: str = ""
+    path: str, kind: str | None, data: DataConfig, *, benchmark: str = "", prefix: str = ""
 ) -> Origin:
     """The place that a user names.
 
     Args:
         path: as in `data.path`, or a folder of pictures.
         kind: of `KINDS`; None: what lies there.
-        config: the options of the run, of which those of the data are used.
+        data: the options of the data that the run was trained on.
         benchmark: the name of the format of tasks, or "".
         prefix: stands before each id.
 
@@ -51,9 +51,9 @@ def origin_of(
             raise DataError(f"{path} is no folder of pictures")
         return Origin(chosen, where, prefix=prefix)
     options: dict[str, Any] = {"benchmark": benchmark} if benchmark else {}
-    if config.data.images:
-        options["images"] = str(Path(config.data.images).resolve())
-    if columns := config.data.columns.chosen():
+    if data.images:
+        options["images"] = str(Path(data.images).resolve())
+    if columns := data.columns.chosen():
         options["columns"] = columns
     text = json.dumps(options, sort_keys=True) if options else ""
     return Origin(chosen, where, text, prefix)
@@ -84,7 +84,7 @@ def items_of(origin: Origin, config: Config) -> Items:
         listing = _Prefixed(_Candidates(TaskListing(tasks, roles=True)), origin.prefix)
         notes = tuple(note for task in tasks for note in task.notes)
         return Items(origin, listing, Collator(config, contents), contents, notes)
-    source = open_source(_data(origin, config), given_names(config.model.modalities))
+    source = open_source(_data(origin, config.data), given_names(config.model.modalities))
     listing = _Prefixed(SampleListing(source), origin.prefix)
     notes = (*source.warnings, *source.notes)
     if isinstance(source, VectorSource):
@@ -106,7 +106,7 @@ def reader_of(origin: Origin) -> Reader | None:
     if origin.kind == "tasks":
         return tasks_of(_described(origin))[1]
     if origin.kind == "train":
-        source = open_source(_data(origin, Config()))
+        source = open_source(_data(origin, DataConfig()))
         return None if isinstance(source, VectorSource) else source
     return None
 
@@ -129,12 +129,12 @@ def _described(origin: Origin) -> Described:
     return Described(origin.path, _options(origin).get("benchmark", ""), items="tasks")
 
 
-def _data(origin: Origin, config: Config) -> DataConfig:
+def _data(origin: Origin, data: DataConfig) -> DataConfig:
     """The options of the data, those of the run but for the path."""
     options = _options(origin)
     columns = ColumnsConfig(**options.get("columns", {}))
     images = options.get("images", "")
-    return replace(config.data, path=origin.path, images=images, columns=columns)
+    return replace(data, path=origin.path, images=images, columns=columns)
 
 
 def _options(origin: Origin) -> Mapping[str, Any]:

@@ -1,14 +1,11 @@
 """The terms of the loss, one for each direction and sample, and their mean."""
 
 from collections import Counter
-from collections.abc import Mapping
-from itertools import combinations
 from typing import NamedTuple
 
 from array_api_compat import array_namespace
 
 from gcl_spec._typing import Array, ArrayNamespace
-from gcl_spec.geometry import gap_of_means
 from gcl_spec.loss.unstack import unstack
 from gcl_spec.objective import Objective
 
@@ -17,8 +14,6 @@ __all__ = [
     "direction_losses",
     "direction_names",
     "mean_term",
-    "modality_gap",
-    "modality_gaps",
     "valid_terms",
 ]
 
@@ -112,66 +107,3 @@ def direction_names(objective: Objective) -> tuple[str, ...]:
         str(d) if times[str(d)] == 1 else f"{d} among {' and '.join(objective.pool_names(d))}"
         for d in objective.directions
     )
-
-
-def modality_gap(
-    image: Array,
-    text: Array,
-    present: Mapping[str, Array] | None = None,
-    *,
-    xp: ArrayNamespace | None = None,
-) -> dict[str, Array]:
-    """How far apart the images and texts of a batch lie, as 0-d arrays that carry no gradient.
-
-    They are the "distance" of the means, the gap of Liang et al. (2203.02053), and the "cosine" of
-    the means, figure 2 of arXiv 2509.25638. Both are 0 where a modality has no row.
-
-    Args:
-        image: unit rows, (B, D).
-        text: unit rows, (B, D).
-        present: (B,) booleans by modality, as in `gcl_spec.loss.gcl_loss`.
-        xp: the Array API namespace; found from the rows when not given.
-
-    >>> import numpy as np
-    >>> gap = modality_gap(np.eye(2), np.asarray([[-1.0, 0.0], [0.0, 1.0]]))
-    >>> {name: round(float(x), 3) for name, x in gap.items()}
-    {'distance': 1.0, 'cosine': 0.0}
-    """
-    xp = array_namespace(image, text) if xp is None else xp
-    means, some = [], True
-    for name, rows in (("image", image), ("text", text)):
-        here = None if present is None else present.get(name)
-        here = xp.ones_like(rows[:, 0]) if here is None else xp.astype(here, rows.dtype)
-        count = xp.sum(here)
-        kept = xp.where(here[:, None] > 0, rows, 0.0)
-        means.append(xp.sum(kept, axis=0) / xp.where(count > 0, count, 1.0))
-        some = some & (count > 0)
-    distance, cosine = gap_of_means(*means, xp=xp)
-    return {"distance": xp.where(some, distance, 0.0), "cosine": xp.where(some, cosine, 0.0)}
-
-
-def modality_gaps(
-    rows: Mapping[str, Array],
-    present: Mapping[str, Array] | None = None,
-    *,
-    xp: ArrayNamespace | None = None,
-) -> dict[str, Array]:
-    """The `modality_gap` of every two given modalities of a batch, as 0-d arrays.
-
-    Args:
-        rows: unit rows by modality, (B, D) each; those of fused modalities are left out.
-        present: (B,) booleans by modality.
-        xp: the Array API namespace; found from the rows when not given.
-
-    Returns:
-        "distance" and "cosine" where there are two given modalities; of more, "distance/a,b" and
-        "cosine/a,b" for each two of them.
-    """
-    given = sorted(name for name in rows if "+" not in name)
-    gaps: dict[str, Array] = {}
-    for a, b in combinations(given, 2):
-        flags = {"image": (present or {}).get(a), "text": (present or {}).get(b)}
-        gap = modality_gap(rows[a], rows[b], flags, xp=xp)
-        suffix = f"/{a},{b}" if len(given) > 2 else ""
-        gaps |= {f"{name}{suffix}": value for name, value in gap.items()}
-    return gaps

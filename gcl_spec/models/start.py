@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.config.options import Config, ModelConfig
+from gcl_spec.config.options import Config, ModelConfig, OptimConfig
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.fusion import RATIO
@@ -26,14 +26,14 @@ IN_THE_LOSS = (*OF_THE_LOSS, RATIO)
 """The parameters that the loss takes beside rows; the last is of the model, which encodes by it."""
 
 
-def start_scale(config: Config, own: float | None = None) -> float:
-    """The log_scale at the start: the config's, or with `optim.scale = 0` the checkpoint's `own`.
+def start_scale(optim: OptimConfig, own: float | None = None) -> float:
+    """The log_scale at the start: `optim.scale`'s, or where that is 0 the checkpoint's `own`.
 
     Raises:
         ConfigError: the checkpoint has none.
     """
-    if config.optim.scale:
-        return log(config.optim.scale)
+    if optim.scale:
+        return log(optim.scale)
     if own is None:
         raise ConfigError("optim.scale = 0: this checkpoint has no logit_scale; set optim.scale")
     return own
@@ -48,7 +48,7 @@ def start_scales(config: Config, own: float | None = None) -> FloatArray:
     rule = objective(config.objective, config.model.modalities)
     wanted = config.objective.scales or ("one" if rule.scales == "direction" else rule.scales)
     shape = () if wanted == "one" else rule.scale_shape
-    return np.full(shape, start_scale(config, own), np.float32)
+    return np.full(shape, start_scale(config.optim, own), np.float32)
 
 
 def start_bias(config: Config) -> FloatArray | None:

@@ -38,7 +38,11 @@ TRIPLETS = Objective(
     pool="target",
     self_term="keep",
 )
-"""Composed triplets: (image, text) to image, and text to (image, text), each against its target."""
+"""Composed triplets: (image, text) to image, and text to (image, text), each against its target.
+
+It is the paper's baseline "CL + triplets" (arXiv 2509.25638, table 1); the kinds are those of
+VISTA's data (arXiv 2406.04292).
+"""
 
 SIGLIP = Objective(modalities=("image", "text"), pool="target", loss="sigmoid")
 """SigLIP (arXiv 2303.15343, algorithm 1): a sigmoid on each pair of an image and a text.
@@ -56,8 +60,11 @@ LLAVE = Objective(pool="target", self_term="keep", hardness=9.0, hardness_weight
 """LLaVE (arXiv 2503.04812, equation 5, alpha 9) on the six directions of `PAIRWISE`."""
 
 RZENEMBED = Objective(same_sample="drop", hardness=9.0)
-"""RzenEmbed's hardness weights (arXiv 2510.27350) in GCL's pool; alpha is LLaVE's, for theirs is
-not known to this library."""
+"""RzenEmbed's hardness weights (arXiv 2510.27350) in GCL's pool.
+
+Alpha is LLaVE's, for theirs is not known to this library. That negatives are dropped which are more
+similar to the query than its positive, by some margin, is no part of this library.
+"""
 
 _TRIPLETS_OF_VIDEOS = (Direction("image+text", "video"), Direction("video+text", "video"))
 """The triplets of WebVid-CoVR (arXiv 2308.14746): a frame or a video, with an edit, to a video."""
@@ -90,9 +97,13 @@ PRESETS: Mapping[str, Objective] = MappingProxyType(
         "rzenembed": RZENEMBED,
     }
 )
-"""The presets by name. `trident` is the multi-positive loss of arXiv 2610.11816 with every view as
-query, `trident-joint` its joint form, and `trident-masked` that with masked siblings, which is
-`gcl-drop`; `siglip-all` is SigLIP's loss on all pairs of modalities (arXiv 2509.18552)."""
+"""The presets by name.
+
+`trident` is the multi-positive loss of arXiv 2610.11816 with every view as query, `trident-joint`
+its joint form, and `trident-masked` that with masked siblings, which is `gcl-drop`.
+`gcl-keep-self` is equation 2 as it is typeset, whose text and figure 3 leave the query out.
+`siglip-all` is SigLIP's loss on all pairs of modalities (arXiv 2509.18552).
+"""
 
 
 def preset(name: str, modalities: Sequence[str] | None = None) -> Objective:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from gcl_spec.config.options import Config
 from gcl_spec.data.formats.vectors import VectorSource
 from gcl_spec.data.open import open_source
 from gcl_spec.data.sample import BadSample
@@ -177,7 +176,7 @@ def training_rows(
     count = len(source)
     numbers = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist()
     bad: dict[str, str] = {}
-    items = list(_items(source, numbers, config, bad))
+    items = list(_items(source, numbers, config.model.modalities, bad))
     run_encoder = readable_encoder(run, source, items, reporter, bad)
     items = [item for item in items if item.image not in bad]
     # A picture is found to be unreadable only when it is encoded; its rows are then zero.
@@ -195,7 +194,7 @@ def training_rows(
 
 
 def _items(
-    source: Source, numbers: Sequence[int], config: Config, bad: dict[str, str]
+    source: Source, numbers: Sequence[int], modalities: Sequence[str], bad: dict[str, str]
 ) -> Iterator[Item]:
     """An item of each modality of the model for each sample that has its parts."""
     for n in numbers:
@@ -204,7 +203,7 @@ def _items(
             bad[row.place] = row.reason
             continue
         parts: dict[str, Any] = {name: all[n % len(all)] for name, all in row.given.items()}
-        for modality in config.model.modalities:
+        for modality in modalities:
             names = name_parts(modality)
             if parts.keys() >= {*names}:
                 yield Item("", **{name: parts[name] for name in names})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import ModelConfig
 from gcl_spec.data.root import Root, open_root
 from gcl_spec.tasks.folder import folder_of_tasks, read_tasks
 from gcl_spec.tasks.task import Task, answerable
@@ -21,11 +21,11 @@ class Searches(NamedTuple):
     """Lines on what is left out."""
 
 
-def searches_of(config: Config, data: Path | None = None) -> Searches:
+def searches_of(model: ModelConfig, data: Path | None = None) -> Searches:
     """The tasks whose items a model gives embeddings of.
 
     Args:
-        config: the options of a run, not of an adapter, which searches among vectors
+        model: the options of a model, not of an adapter, which searches among vectors
             (`gcl_spec.run.loaded.vector_searches`).
         data: a folder or zip of tasks; those of the starter set when not given.
 
@@ -34,5 +34,5 @@ def searches_of(config: Config, data: Path | None = None) -> Searches:
     """
     root = open_root("starter" if data is None else data)
     tasks = read_tasks(root, folder_of_tasks(root) or "")
-    tasks, left_out = answerable(tasks, config.model.modalities)
+    tasks, left_out = answerable(tasks, model.modalities)
     return Searches(root, tasks, (*left_out, *(note for task in tasks for note in task.notes)))

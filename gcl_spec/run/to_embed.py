@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
@@ -115,7 +115,9 @@ def data_of(config: Config, described: Described, *, roles: bool = False) -> Dat
         return Data(
             described, TaskListing(tasks, roles=roles), Collator(config, contents), contents, notes
         )
-    source = open_source(replace(config.data, path=described.path), _given(config))
+    source = open_source(
+        replace(config.data, path=described.path), given_names(config.model.modalities)
+    )
     listing, notes = (
         SampleListing(source, "candidate" if roles else ""),
         (*source.warnings, *source.notes),
@@ -198,10 +200,6 @@ def _model(config: Config) -> dict[str, object]:
 
 def _preprocessing(config: Config) -> str:
     return "vectors" if config.model.kind == "adapter" else preprocessing_of(config).key
-
-
-def _given(config: Config) -> Sequence[str]:
-    return given_names(config.model.modalities)
 
 
 def _has_tasks(path: str) -> bool:

@@ -48,7 +48,7 @@ def test_a_curve_is_printed_and_written(run: Path, data_folder: Path, tmp_path: 
     assert len(curve["measured"]) == 12
     assert curve["measured"][-1]["form"] == "float32"
     loaded = load_run(run, backend="fake:FakeBackend")
-    root, tasks, _ = searches_of(loaded.config, data_folder)
+    root, tasks, _ = searches_of(loaded.config.model, data_folder)
     report = evaluate(lambda items: encode_items(loaded, root, items, Quiet()), tasks)
     for pool in ("local", "global"):
         found_there = curve["measured"][-1]["hit@10"][pool]["average"]

@@ -8,6 +8,7 @@ from gcl_spec.geometry import (
     centroid_distance,
     effective_rank,
     mean_cosine,
+    modality_gap,
     norm_imbalance,
     paired_distance,
 )
@@ -50,3 +51,14 @@ def test_a_paired_distance_is_that_of_the_same_samples() -> None:
     x = np.eye(3)
     assert paired_distance(x, x) == 0.0
     assert paired_distance(x, x[::-1]) == pytest.approx(2 / 3 * 2**0.5)
+
+
+def test_the_gap_of_modalities_that_are_there() -> None:
+    image = np.asarray([[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]])
+    text = np.asarray([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    here = {"image": np.asarray([True, True, False])}
+    found = modality_gap(image, text, here)
+    assert float(found["distance"]) == pytest.approx(2**-0.5)
+    assert float(found["cosine"]) == pytest.approx(2**-0.5)
+    nobody = modality_gap(image, text, {"text": np.zeros(3, bool)})
+    assert {float(x) for x in nobody.values()} == {0.0}

@@ -44,7 +44,7 @@ def added(
     codes: Codes | None = None,
 ) -> Added:
     model = model_of(index.parent)
-    items = items_of(origin_of(str(data), None, model.config, prefix=prefix), model.config)
+    items = items_of(origin_of(str(data), None, model.config.data, prefix=prefix), model.config)
     return Adding(index, model, items, reporter, size=size, codes=codes).run(update=update)
 
 

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 
 from gcl_jax.loss.gathered_rows import gathered, one_value
 from gcl_jax.loss.kernel import GramKernel
+from gcl_spec.geometry import modality_gaps
 from gcl_spec.loss.equation import contrastive_terms
 from gcl_spec.loss.inputs import Weights
-from gcl_spec.loss.terms import direction_losses, mean_term, modality_gaps
+from gcl_spec.loss.terms import direction_losses, mean_term
 from gcl_spec.objective import GCL, Objective
 
 __all__ = ["DirectionLosses", "gcl_terms"]

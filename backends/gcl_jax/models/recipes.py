@@ -21,7 +21,7 @@ from gcl_jax.models.towers.layers import Activation, LayerNorm, Linear
 from gcl_jax.models.towers.minilm import MiniLM
 from gcl_jax.models.towers.vista import Vista
 from gcl_spec._typing import FloatArray
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
@@ -63,10 +63,10 @@ class Model(nnx.Module, Projecting[jax.Array]):
         pooled: jax.Array = pooled_frames(rows, query, xp=jnp)
         return pooled
 
-    def _see_frames(self, config: Config, start: FloatArray) -> None:
+    def _see_frames(self, model: ModelConfig, start: FloatArray) -> None:
         """Take videos where the config says so; `start` (width,) is what attention starts at."""
-        self.given, self.framed = seen(config.model), framed(config.model)
-        if config.model.pool == "attention":
+        self.given, self.framed = seen(model), framed(model)
+        if model.pool == "attention":
             self.frame_query = nnx.Param(jnp.asarray(start))
 
     def _start_scale(
@@ -142,7 +142,7 @@ class LiteModel(_Heads):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, {"image": EfficientNetLite0.width, "text": MiniLM.width})
-        self._see_frames(config, np.zeros(config.model.width, np.float32))
+        self._see_frames(config.model, np.zeros(config.model.width, np.float32))
         self.max_tokens = config.model.max_tokens
         for name in ("image", "text"):
             if not config.model.freezes(name):
@@ -196,7 +196,7 @@ class ClipModel(Model):
         folder = clip_folder(config)
         self.clip = Clip.from_folder(folder)
         self.width = self.clip.width
-        self._see_frames(config, start_query(folder, self.width))
+        self._see_frames(config.model, start_query(folder, self.width))
         self._start_scale(config, self.clip.checkpoint_log_scale, folder)
         self.max_tokens = self.clip.max_tokens
 

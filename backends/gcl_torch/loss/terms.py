@@ -7,9 +7,10 @@ import torch
 import torch.distributed as dist
 from array_api_compat import torch as torch_namespace
 
+from gcl_spec.geometry import modality_gaps
 from gcl_spec.loss.equation import contrastive_terms
 from gcl_spec.loss.inputs import Weights
-from gcl_spec.loss.terms import direction_losses, mean_term, modality_gaps
+from gcl_spec.loss.terms import direction_losses, mean_term
 from gcl_spec.objective import GCL, Objective
 from gcl_torch.loss.choose_kernel import spread
 from gcl_torch.loss.gathered_rows import GradientReduction

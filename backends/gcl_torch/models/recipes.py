@@ -10,7 +10,7 @@ from array_api_compat import torch as torch_namespace
 from torch import nn
 
 from gcl_spec._typing import FloatArray
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, ModelConfig
 from gcl_spec.models.draws import kept_patches
 from gcl_spec.models.frames import framed, pooled_frames, seen, start_query
 from gcl_spec.models.fusion import RATIO, start_means, start_ratios
@@ -51,10 +51,10 @@ class Model(nn.Module, Projecting[torch.Tensor]):
         pooled: torch.Tensor = pooled_frames(rows, self.frame_query, xp=torch_namespace)
         return pooled
 
-    def _see_frames(self, config: Config, start: FloatArray) -> None:
+    def _see_frames(self, model: ModelConfig, start: FloatArray) -> None:
         """Take videos where the config says so; `start` (width,) is what attention starts at."""
-        self.given, self.framed = seen(config.model), framed(config.model)
-        query = nn.Parameter(torch.from_numpy(start)) if config.model.pool == "attention" else None
+        self.given, self.framed = seen(model), framed(model)
+        query = nn.Parameter(torch.from_numpy(start)) if model.pool == "attention" else None
         self.register_parameter("frame_query", query)
 
     def _start_scale(
@@ -125,7 +125,7 @@ class LiteModel(_Heads):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, {"image": EfficientNetLite0.width, "text": MiniLM.width})
-        self._see_frames(config, np.zeros(config.model.width, np.float32))
+        self._see_frames(config.model, np.zeros(config.model.width, np.float32))
         self._frozen: dict[str, nn.Module] = {}
         if not config.model.freezes("image"):
             self.image_tower = EfficientNetLite0.pretrained()
@@ -185,7 +185,7 @@ class ClipModel(Model):
         folder = clip_folder(config)
         self.clip = ClipTowers.from_folder(folder)
         self.width = self.clip.width
-        self._see_frames(config, start_query(folder, self.width))
+        self._see_frames(config.model, start_query(folder, self.width))
         self._start_scale(config, self.clip.checkpoint_log_scale, folder)
         for name in ("image", "text"):
             if config.model.freezes(name):

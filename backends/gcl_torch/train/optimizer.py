@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from array_api_compat import torch as torch_namespace
 
-from gcl_spec.config.options import Config, OptimConfig
+from gcl_spec.config.options import ObjectiveConfig, OptimConfig
 from gcl_spec.loss.shares import balanced_bias
 from gcl_spec.objective import Objective
 from gcl_spec.train.optimizer_rules import decays, lr_ratio
@@ -65,13 +65,13 @@ class BalancedBias:
 
     @classmethod
     def of(
-        cls, bias: torch.nn.Parameter | None, config: Config, objective: Objective
+        cls, bias: torch.nn.Parameter | None, options: ObjectiveConfig, objective: Objective
     ) -> "BalancedBias | None":
-        """The bias of a model, (M, M); None where the config lets the optimiser learn it."""
-        if config.objective.bias != "share" or bias is None or bias.grad is None:
+        """The bias of a model, (M, M); None where the options let the optimiser learn it."""
+        if options.bias != "share" or bias is None or bias.grad is None:
             return None
         before, gradient = bias.detach().clone(), bias.grad.detach().clone()
-        return cls(bias, before, gradient, objective, config.objective.shares)
+        return cls(bias, before, gradient, objective, options.shares)
 
     @torch.no_grad()
     def move(self, pairs: torch.Tensor) -> None:

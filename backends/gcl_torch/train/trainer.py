@@ -191,7 +191,7 @@ class TorchTrainer:
 
     def _update(self, grad_norm: torch.Tensor, lr: float) -> None:
         optim = self._config.optim
-        balanced = BalancedBias.of(self._model.logit_bias, self._config, self._objective)
+        balanced = BalancedBias.of(self._model.logit_bias, self._config.objective, self._objective)
         if optim.clip_norm:
             sharding.clip(self._trained.values(), optim.clip_norm, grad_norm)
         for group in self._optimizer.param_groups:

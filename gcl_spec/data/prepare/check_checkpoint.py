@@ -4,7 +4,7 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, OptimConfig
 from gcl_spec.data.prepare.tokenizer import Tokenizer
 from gcl_spec.errors import DataError
 from gcl_spec.models.blocks import PRUNED
@@ -68,7 +68,7 @@ def model_warnings(config: Config) -> list[str]:
     if config.model.kind != "clip" or config.model.path == "tiny":
         return []
     folder = clip_folder(config)
-    return [*_left_out(folder), *_scale(config, folder), *text_warnings(config)]
+    return [*_left_out(folder), *_scale(config.optim, folder), *text_warnings(config)]
 
 
 def text_warnings(config: Config) -> list[str]:
@@ -92,9 +92,8 @@ def _left_out(folder: Path) -> list[str]:
     return notes
 
 
-def _scale(config: Config, folder: Path) -> list[str]:
+def _scale(optim: OptimConfig, folder: Path) -> list[str]:
     """A line where the first step would clamp the scale of the checkpoint."""
-    optim = config.optim
     stored = load_weights(folder, only=("logit_scale",)).get("logit_scale")
     if optim.scale or not optim.learn_scale or stored is None or stored.size != 1:
         return []

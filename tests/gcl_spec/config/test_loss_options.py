@@ -84,7 +84,8 @@ def test_what_has_an_effect_is_not(sets: list[str]) -> None:
 
 @pytest.mark.parametrize("start", ["-10", "-1.01", "10.1"])
 @pytest.mark.parametrize(
-    "sets", [["objective.preset=siglip-all"], ["objective.loss=sigmoid", "objective.bias_unit=cosine"]]
+    "sets",
+    [["objective.preset=siglip-all"], ["objective.loss=sigmoid", "objective.bias_unit=cosine"]],
 )
 def test_a_start_in_logits_where_the_unit_is_cosine_is_refused(sets: list[str], start: str) -> None:
     """At a scale of 16, -10 would make every pair's logit 160 larger, where SigLIP's is 10 less."""

@@ -38,5 +38,5 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     run, out, data = folder / "run", folder / "out", write_data(folder / "tiles")
     model = f"model.path={write_shallow(folder / 'model')}"  # half the time of two layers
     trained_run(run, model, "model.lora=2", "optim.ema=0.5", "train.precision=bfloat16")
-    searches = searches_of(RunFolder.open(run).config(), data)
+    searches = searches_of(RunFolder.open(run).config().model, data)
     return Made(run, out, data, export_onnx(run, out, int8=searches))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gcl_cli.main import cli
 from gcl_spec.config import toml
-from gcl_spec.errors import CheckpointError, ConfigError
+from gcl_spec.errors import CheckpointError, ConfigError, NotAnOnnxBackendError
 from gcl_spec.export import onnx
 from gcl_spec.export.onnx import export_onnx
 from gcl_spec.run import checkpoint
@@ -92,6 +92,8 @@ def test_graphs_that_differ_are_not_written(
     with pytest.raises(CheckpointError, match=r"image\.onnx differs by .* not written"):
         export_onnx(tmp_path / "run", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    with pytest.raises(NotAnOnnxBackendError, match="'jax' writes no ONNX graphs"):
+        export_onnx(tmp_path / "run", tmp_path / "out", backend="jax")
     monkeypatch.setattr(onnx, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"onnx is not installed: pip install"):
         export_onnx(tmp_path / "run", tmp_path / "out")

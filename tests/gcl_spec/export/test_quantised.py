@@ -29,7 +29,7 @@ def test_graphs_are_smaller_and_near(made: Made) -> None:
 
 def test_reports_are_those_of_the_run_and_of_8_bits(made: Made) -> None:
     run = made.plain()
-    searches = searches_of(run.config, made.data)
+    searches = searches_of(run.config.model, made.data)
     own = evaluate(lambda items: encode_items(run, searches.root, items, Quiet()), searches.tasks)
     plain, small = recall_of_both(made.out, run.config, searches)
     assert made.exported.reports == (plain, small)
@@ -54,7 +54,7 @@ def test_a_graph_above_2_gb_has_its_weights_beside(made: Made, tmp_path: Path) -
     for name in ("image", "text"):  # as torch.onnx saves what is large
         graph = onnx_ir.load(made.out / f"{name}.onnx")
         onnxscript_apis.save_model_with_external_data(graph, tmp_path / f"{name}.onnx")
-    found = quantise(tmp_path, made.plain().config, [_samples(made.plain().config, 3)])
+    found = quantise(tmp_path, made.plain().config.model, [_samples(made.plain().config, 3)])
     for name in ("image", "text"):
         assert (tmp_path / f"{name}.int8.onnx.data").exists()
     for ours, other in zip(found, made.exported.quantised, strict=True):

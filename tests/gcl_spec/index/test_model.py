@@ -24,7 +24,7 @@ def test_an_index_of_a_trained_run(tmp_path: Path) -> None:
     trained_run(tmp_path / "other", "train.seed=5")
     data = write_folder(tmp_path / "data")
     model = load_model(tmp_path / "run", USED)
-    items = items_of(origin_of(str(data), None, model.config), model.config)
+    items = items_of(origin_of(str(data), None, model.config.data), model.config)
     assert Adding(tmp_path / "ix", model, items).run().added == 4
     index = open_index(tmp_path / "ix", device="cpu", allow_unverified=True)
     run = load_run(tmp_path / "run", device="cpu", allow_unverified=True)

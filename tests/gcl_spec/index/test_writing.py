@@ -82,7 +82,7 @@ def test_rows_of_calibrations_stand_beside(tmp_path: Path) -> None:
     base = model_of(tmp_path)
     model = Model(base.maker, base.path, base.config, base.trainer, {"doubles": Doubles()})  # type: ignore
     data = write_folder(tmp_path / "data")
-    items = items_of(origin_of(str(data), None, model.config), model.config)
+    items = items_of(origin_of(str(data), None, model.config.data), model.config)
     Adding(tmp_path / "ix", model, items, size=3).run()
     table = opened(tmp_path / "ix")._table
     assert table.columns == {"vector": 4, "vector_1": 5}

@@ -8,7 +8,6 @@ from gcl_spec.loss.terms import (
     direction_losses,
     direction_names,
     mean_term,
-    modality_gap,
 )
 from gcl_spec.objective import GCL, PRESETS, Direction, Objective
 
@@ -50,17 +49,6 @@ def test_a_direction_without_a_pair_does_not_count() -> None:
 def test_the_mean_of_each_direction() -> None:
     found = direction_losses(TERMS, objective())
     assert {name: float(x) for name, x in found.items()} == {"image->text": 2.0, "text->image": 10}
-
-
-def test_the_gap_of_modalities_that_are_there() -> None:
-    image = np.asarray([[1.0, 0.0], [0.0, 1.0], [9.0, 9.0]])
-    text = np.asarray([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
-    here = {"image": np.asarray([True, True, False])}
-    found = modality_gap(image, text, here)
-    assert float(found["distance"]) == pytest.approx(2**-0.5)
-    assert float(found["cosine"]) == pytest.approx(2**-0.5)
-    nobody = modality_gap(image, text, {"text": np.zeros(3, bool)})
-    assert {float(x) for x in nobody.values()} == {0.0}
 
 
 def test_directions_of_two_pools_have_a_line_each() -> None:

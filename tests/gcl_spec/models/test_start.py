@@ -18,14 +18,14 @@ def with_scale(scale: float) -> Config:
 
 
 def test_the_scale_of_the_config_goes_first() -> None:
-    assert start_scale(with_scale(20.0)) == math.log(20)
-    assert start_scale(with_scale(20.0), own=4.6) == math.log(20)
-    assert start_scale(with_scale(0.0), own=4.6) == 4.6
+    assert start_scale(with_scale(20.0).optim) == math.log(20)
+    assert start_scale(with_scale(20.0).optim, own=4.6) == math.log(20)
+    assert start_scale(with_scale(0.0).optim, own=4.6) == 4.6
 
 
 def test_a_checkpoint_without_a_scale() -> None:
     with pytest.raises(ConfigError, match=r"this checkpoint has no logit_scale; set optim\.scale"):
-        start_scale(with_scale(0.0))
+        start_scale(with_scale(0.0).optim)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_an_index_finds_what_brute_force_finds(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="calibration bias appends numbers to each row"):
         load_model(run, USED, dtype="float16", calibrations=["bias"])
     model = load_model(run, USED, calibrations=["bias"])
-    items = items_of(origin_of(str(data), None, model.config), model.config)
+    items = items_of(origin_of(str(data), None, model.config.data), model.config)
     assert Adding(tmp_path / "ix", model, items).run().added == 4
     index = open_index(tmp_path / "ix", device="cpu", allow_unverified=True)
     moved = load_run(run, device="cpu", allow_unverified=True, calibration="bias")
