@@ -18,11 +18,13 @@ def test_matrices_decay_and_what_belongs_to_the_loss_does_not() -> None:
 
 def test_a_bias_moves_to_its_shares_whatever_the_optimiser_did() -> None:
     bias = torch.nn.Parameter(torch.zeros(3, 3))
-    assert BalancedBias.of(bias, loads("", ["objective.bias=share"]), GCL) is None, "no gradient"
+    assert BalancedBias.of(bias, loads("", ["objective.bias=share"]).objective, GCL) is None, (
+        "no gradient"
+    )
     # Each query's softmax lies on images alone: its terms' targets hold the other 0.
     bias.grad = torch.tensor([[1.0, -0.5, -0.5], [0.5, 0.0, -0.5], [0.5, -0.5, 0.0]]) / 3
-    assert BalancedBias.of(bias, loads("", ["objective.bias=pair"]), GCL) is None
-    balanced = BalancedBias.of(bias, loads("", ["objective.bias=share"]), GCL)
+    assert BalancedBias.of(bias, loads("", ["objective.bias=pair"]).objective, GCL) is None
+    balanced = BalancedBias.of(bias, loads("", ["objective.bias=share"]).objective, GCL)
     assert balanced is not None
     with torch.no_grad():
         bias.add_(7.0)
