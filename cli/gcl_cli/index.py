@@ -24,6 +24,7 @@ from gcl_spec._files.atomic import check_writable
 from gcl_spec.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gcl_spec.index.build import Asked
     from gcl_spec.index.items import Added
     from gcl_spec.index.used import Used
 
@@ -135,13 +136,14 @@ def command(
     content replaces it. What cannot be read is counted and listed. The same command goes on after
     Ctrl-C or a kill, which lose at most the last 2,048 items.
     """
+    from gcl_spec.index.build import Asked
     from gcl_spec.index.used import Used
 
     _check_overrides(overrides)
     used = Used(backend, device, step, allow_unverified, overrides)
     if len(paths) == 2 and not (check or duplicates or deleted or store):
-        source = (paths[1], kind, benchmark or "", prefix, update)
-        _add(Path(paths[0]), source, out, used, (dtype, rescore), calibrations, json_path)
+        asked = Asked(paths[1], kind, benchmark or "", prefix, update)
+        _add(Path(paths[0]), asked, out, used, (dtype, rescore), calibrations, json_path)
         return
     if len(paths) != 1 or out is not None:
         raise ConfigError("give RUN DATA --out INDEX, or INDEX alone with what is to be done")
@@ -175,7 +177,8 @@ def _tend(
         show_duplicates(index, wanted.least)
     if wanted.store is not None:
         _publish(index, wanted.store)
-    if wanted.check or not any(wanted):
+    changes = wanted.deleted or wanted.update or wanted.store is not None
+    if wanted.check or not (changes or wanted.least is not None):
         show_index(index, measure=wanted.check)
 
 
@@ -189,15 +192,15 @@ def _check_overrides(overrides: Sequence[str]) -> None:
 
 def _add(
     run: Path,
-    source: tuple[str, str | None, str, str, bool],
+    asked: "Asked",
     out: Path | None,
     used: "Used",
     form: tuple[str | None, str | None],
     calibrations: Sequence[str],
     json_path: Path | None,
 ) -> None:
-    """Add the items of a source, the fields of `Asked`, to an index, and say what was done."""
-    from gcl_spec.index.build import Asked, add_data
+    """Add the items that are asked for to an index, and say what was done."""
+    from gcl_spec.index.build import add_data
     from gcl_spec.progress import open_progress
 
     if out is None:
@@ -205,7 +208,7 @@ def _add(
     check_writable(json_path)
     with open_progress() as reporter:
         done = add_data(
-            run, Asked(*source), out, used, reporter, dtype=form[0], rescore=form[1],
+            run, asked, out, used, reporter, dtype=form[0], rescore=form[1],
             calibrations=calibrations,
         )  # fmt: skip
     _tell([done], json_path)

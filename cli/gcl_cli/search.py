@@ -129,9 +129,9 @@ def _check(sheet: Path | None, json_path: Path | None) -> None:
 
 def _write_sheet(path: Path | None, index: "Index", hits: "Sequence[Hit]") -> None:
     """Draw the contact sheet of the hits, where a file is named for it."""
-    from gcl_spec.index.sheet import write_sheet
-
     if path is not None:
+        from gcl_spec.index.sheet import write_sheet
+
         write_sheet(path, hits, lambda hit: index.picture(hit.id))
 
 

@@ -193,7 +193,10 @@ def _rankings(thorough: bool, draws: int, seed: int) -> Sequence[RankingCase]:
 
 
 def _load(names: Sequence[str]) -> tuple[list[tuple[Backend, str]], list[str]]:
-    """The backends that load with the names asked for, and a line, which is said, on each other."""
+    """Load backends; print, and return, a line for each that cannot be loaded.
+
+    Each of the others is returned with the name by which it was asked for.
+    """
     backends, missing = [], []
     for name in names or [name for name in registry.names() if name != "reference"]:
         try:

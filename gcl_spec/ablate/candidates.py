@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from gcl_spec._words import nearest
 from gcl_spec.config import toml
+from gcl_spec.config.loss_options import SIGLIP_SHIFT
 from gcl_spec.config.options import Config
 from gcl_spec.errors import ConfigError
 from gcl_spec.models.start import start_scales
@@ -48,7 +49,6 @@ _NEXT = re.compile(r",(?=[a-z]+\.[a-z_.0-9]+=)")
 _SECTIONS = ("objective", "model", "optim")
 _SEARCHED = ("optim.scale", "optim.learn_scale", "optim.lr")
 _FOLDERS = ("start", "search")
-_SIGMOID_BIAS = 10.0
 
 
 def named(text: str) -> tuple[str, Settings]:
@@ -126,13 +126,13 @@ def with_settings(base: Config, name: str, settings: Settings) -> Config:
     if toml.objective(base.objective, base.model.modalities).loss == "sigmoid":
         base = replace(base, objective=replace(base.objective, bias_start=0.0))  # its own start
     text = toml.dumps(replace(base, optim=replace(base.optim, learn_scale=True)))
-    try:
+    try:  # at a scale of 1, which is below each optim.max_scale
         several = start_scales(toml.loads(text, (*settings, "optim.scale=1.0"))).ndim > 0
         config = toml.loads(text if several else toml.dumps(base), settings)
     except ConfigError as error:
         raise ConfigError(f"candidate {name}: {error}") from error
     rule = toml.objective(config.objective, config.model.modalities)
     if rule.loss == "sigmoid" and not any(s.startswith("objective.bias_start=") for s in settings):
-        start = _SIGMOID_BIAS / config.optim.scale if rule.bias_unit == "cosine" else -_SIGMOID_BIAS
+        start = SIGLIP_SHIFT / config.optim.scale if rule.bias_unit == "cosine" else -SIGLIP_SHIFT
         config = replace(config, objective=replace(config.objective, bias_start=start))
     return config

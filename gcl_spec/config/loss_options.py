@@ -2,14 +2,27 @@
 
 from math import inf
 
-from gcl_spec.config.options import Config
+from gcl_spec.config.options import Config, ObjectiveConfig
 from gcl_spec.errors import ConfigError
 from gcl_spec.objective import Objective
 
-__all__ = ["check_loss_options"]
+__all__ = ["SIGLIP_SHIFT", "check_loss_options", "kind_of_scales"]
 
-_SIGLIP_SHIFT = 10.0
-"""SigLIP's shift of logits at the start is -10 (arXiv 2303.15343, section 3.2)."""
+SIGLIP_SHIFT = 10.0
+"""By so much SigLIP's bias lowers all logits at the start (arXiv 2303.15343, section 3.2)."""
+
+
+def kind_of_scales(own: ObjectiveConfig, rule: Objective) -> str:
+    """What the temperatures of a run belong to: "one", "direction", "pair" or "modality".
+
+    An objective's own default, "direction", takes one number as well, so that a run has one where
+    its options name no kind.
+
+    Args:
+        own: the options of the objective.
+        rule: the objective that they make.
+    """
+    return own.scales or ("one" if rule.scales == "direction" else rule.scales)
 
 
 def check_loss_options(config: Config, rule: Objective) -> None:
@@ -46,7 +59,7 @@ def check_loss_options(config: Config, rule: Objective) -> None:
 
 def _check_scales(config: Config, rule: Objective) -> None:
     """Refuse several temperatures that start as one and stay so."""
-    kind = config.objective.scales or ("one" if rule.scales == "direction" else rule.scales)
+    kind = kind_of_scales(config.objective, rule)
     if kind != "one" and not config.optim.learn_scale:
         raise ConfigError(
             f"objective.scales = {kind}: all temperatures start at optim.scale, and "
@@ -61,11 +74,11 @@ def _check_start(config: Config, rule: Objective) -> None:
     A cosine is at least -1, so that a shift below it makes every pair a positive.
     """
     start, scale = config.objective.bias_start, config.optim.scale
-    if rule.bias_unit == "cosine" and not -1 <= start <= _SIGLIP_SHIFT:
-        here = f"{_SIGLIP_SHIFT / scale:.3g} here" if scale else "10 / scale"
+    if rule.bias_unit == "cosine" and not -1 <= start <= SIGLIP_SHIFT:
+        here = f"{SIGLIP_SHIFT / scale:.3g} here" if scale else "10 / scale"
         raise ConfigError(
             f"objective.bias_start = {start}: its unit is cosine (objective.bias_unit), logit = "
-            f"scale * (cosine - bias): wanted a number from -1 to {_SIGLIP_SHIFT:g}; SigLIP's "
+            f"scale * (cosine - bias): wanted a number from -1 to {SIGLIP_SHIFT:g}; SigLIP's "
             f"-10 in logits are {here}"
         )
 
@@ -90,8 +103,7 @@ def _check_ratios(config: Config, rule: Objective) -> None:
 def _check_shifts(config: Config, rule: Objective) -> None:
     """Refuse what shifts all logits of every softmax by the same number, which changes none."""
     own = config.objective
-    one_scale = own.scales == "one" or (not own.scales and rule.scales == "direction")
-    alike = rule.bias_unit == "logit" or one_scale
+    alike = rule.bias_unit == "logit" or kind_of_scales(own, rule) == "one"
     if own.bias == "one" and alike:
         raise ConfigError(
             "objective.bias = one: one shift of all logits changes no softmax; "

@@ -96,7 +96,7 @@ def direct_blocks(
 def _of_single_positives(
     own_KB: Array, here_KB: Array | None, xp: ArrayNamespace
 ) -> tuple[Array, Array]:
-    """The log-sums and means, (K, B) each, of single positives: of none where it is not present."""
+    """The log-sums and means, (K, B) each, of single positives: -inf and 0 of one not present."""
     if here_KB is None:
         return own_KB, own_KB
     return xp.where(here_KB, own_KB, -xp.inf), xp.where(here_KB, own_KB, xp.zeros_like(own_KB))

@@ -5,6 +5,7 @@ from math import log
 import numpy as np
 
 from gcl_spec._typing import FloatArray
+from gcl_spec.config.loss_options import kind_of_scales
 from gcl_spec.config.options import Config, ModelConfig, OptimConfig
 from gcl_spec.config.toml import objective
 from gcl_spec.errors import ConfigError
@@ -46,8 +47,7 @@ def start_scales(config: Config, own: float | None = None) -> FloatArray:
         ConfigError: as `start_scale`.
     """
     rule = objective(config.objective, config.model.modalities)
-    wanted = config.objective.scales or ("one" if rule.scales == "direction" else rule.scales)
-    shape = () if wanted == "one" else rule.scale_shape
+    shape = () if kind_of_scales(config.objective, rule) == "one" else rule.scale_shape
     return np.full(shape, start_scale(config.optim, own), np.float32)
 
 
