@@ -7,7 +7,8 @@ from array_api_compat import array_namespace
 from gcl_spec._typing import Array, ArrayNamespace
 
 __all__ = [
-    "centred", "inverse_norm", "l2_normalize", "largest_mix", "power_of_two", "row_norms",
+    "centred", "inverse_norm", "l2_normalize", "largest_mix", "largest_size", "power_of_two",
+    "row_norms",
 ]  # fmt: skip
 
 
@@ -88,7 +89,8 @@ def inverse_norm(a_BD: Array, b_BD: Array, xp: ArrayNamespace) -> Array:
     Returns:
         Shape (B,); the largest number of the dtype, without gradient, where the sum is zero.
     """
-    power_B1 = power_of_two(xp.maximum(xp.abs(a_BD), xp.abs(b_BD)), xp)
+    size_B = xp.maximum(largest_size(a_BD, xp), largest_size(b_BD, xp))
+    power_B1 = power_of_two(size_B[:, None], xp)
     total_BD = power_B1 * a_BD + power_B1 * b_BD
     squared_B = xp.sum(total_BD * total_BD, axis=-1)
     some_B = squared_B > 0
@@ -108,6 +110,19 @@ def largest_mix(dtype: object, xp: ArrayNamespace) -> float:
     return float(2.0 ** ((log2(float(info.eps)) - log2(float(info.smallest_normal)) - 13) // 2))
 
 
+def largest_size(x: Array, xp: ArrayNamespace) -> Array:
+    """The largest absolute value of each row, NaN where one is NaN; it takes no other memory.
+
+    Args:
+        x: shape (..., D), real floating.
+        xp: the Array API namespace.
+
+    Returns:
+        Shape (...,), the dtype of `x`.
+    """
+    return xp.maximum(xp.max(x, axis=-1), -xp.min(x, axis=-1))
+
+
 def power_of_two(x: Array, xp: ArrayNamespace) -> Array:
     """A power of 2 for each row with which its squares neither overflow nor underflow.
 
@@ -120,7 +135,7 @@ def power_of_two(x: Array, xp: ArrayNamespace) -> Array:
     """
     exponent = -log2(float(xp.finfo(x.dtype).smallest_normal))
     usual, half = 2.0 ** (exponent // 8), 2.0 ** (exponent // 2)
-    largest = xp.max(xp.abs(x), axis=-1, keepdims=True)
+    largest = largest_size(x, xp)[..., None]
     power = xp.where(largest > usual, 1 / half, xp.ones_like(largest))
     power = xp.where(largest > half * usual, 1 / (half * usual**3), power)
     power = xp.where((largest < 1 / usual) & (largest > 0), half, power)

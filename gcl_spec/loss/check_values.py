@@ -18,7 +18,7 @@ from gcl_spec.loss.check_numbers import Numbers, check_numbers, largest_norm
 from gcl_spec.loss.inputs import Inputs
 from gcl_spec.loss.kernel import FrameworkKernel
 from gcl_spec.loss.readable import Values
-from gcl_spec.normalize import largest_mix, power_of_two, row_norms
+from gcl_spec.normalize import largest_mix, largest_size, power_of_two, row_norms
 from gcl_spec.objective import Objective
 
 __all__ = ["check_pairs", "check_values"]
@@ -97,7 +97,7 @@ def _check_rows(inputs: Inputs, largest: float, values: Values) -> None:
             continue
         xp_, x, *here = xp_and_rows
         wide = xp_.float32 if xp_.finfo(x.dtype).bits < 32 else x.dtype
-        size_B = xp_.astype(xp_.max(xp_.abs(x), axis=-1), wide)
+        size_B = xp_.astype(largest_size(x, xp_), wide)
         here_B = here[0] if here else True
         whose = f"of {name!r}"
         _refuse(~xp_.isfinite(size_B) & here_B, whose, "holds", "hold", "NaN or Inf")
@@ -172,17 +172,17 @@ def _check_sum(
         some: whether one of the parts is, (B,): zeros of others have no size that could be lost.
         xp: the Array API namespace of the arrays.
     """
-    finite_B = xp.all(xp.isfinite(a) & xp.isfinite(b), axis=-1)
+    size_B = xp.maximum(largest_size(a, xp), largest_size(b, xp))  # NaN where either has one
     what = "times the weights of their fusion overflow"
-    _refuse(~finite_B & of_all, whose, what, what, "", _NORMALISE)
-    sizes_B1 = xp.maximum(xp.abs(a), xp.abs(b))
-    power_B1 = power_of_two(sizes_B1, xp)
+    _refuse(~xp.isfinite(size_B) & of_all, whose, what, what, "", _NORMALISE)
+    power_B1 = power_of_two(size_B[:, None], xp)
     info = xp.finfo(a.dtype)
-    lost_B = xp.max(sizes_B1, axis=-1) < float(info.smallest_normal) / float(info.eps)
+    lost_B = size_B < float(info.smallest_normal) / float(info.eps)
     lost_B = lost_B & some
     for weight in weights:  # a weight of 0 is another error
         lost_B = lost_B & (abs(weight) > 0)
-    a, b = a * power_B1, b * power_B1
+    if bool(xp.any(power_B1 != 1)):
+        a, b = a * power_B1, b * power_B1
     sizes_B = [xp.linalg.vector_norm(x, axis=-1) for x in (a, b, a + b)]
     # Below this the sum's direction is rounding error of the two parts.
     undefined_B = ~lost_B & ~(sizes_B[2] > 4 * info.eps * (sizes_B[0] + sizes_B[1]))

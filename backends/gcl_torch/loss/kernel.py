@@ -23,13 +23,16 @@ from gcl_torch.loss.whole_blocks import whole_blocks
 
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "add_product", "shift_on_host", "tile_of"]
 
-CACHE_BYTES = 2**24
+CACHE_BYTES = 2**25
 """The default memory for products; it saves some thousand samples a few percent of the time."""
 
 _PLAIN_BELOW = 64
 """The number of samples under which whole blocks are as fast as tiles (benchmarks/README.md)."""
 
-_TILE = {"cpu": 192, "cuda": 4096}
+_STEP = 256
+"""The rows of a step on a CPU: memory of a few such arrays is used again, larger is not."""
+
+_TILE = {"cpu": 320, "cuda": 4096}
 """The samples of a tile by kind of device; other kinds may lack float64, which its sums need."""
 
 Operands = Literal["bfloat16"]
@@ -39,7 +42,7 @@ def tile_of(tile: int | None, samples: int, device: str) -> int | None:
     """The samples of a tile on a kind of device, `tile` where it is given; None for whole blocks.
 
     >>> tile_of(None, 4096, "cpu"), tile_of(None, 50, "cpu"), tile_of(64, 4096, "mps")
-    (192, None, None)
+    (320, None, None)
     """
     if device not in _TILE or (tile is None and samples < _PLAIN_BELOW):
         return None
@@ -170,7 +173,9 @@ def shift_on_host(
             process has the rows of all.
     """
     apart = None if samples is None else processes
-    candidate = shared_shift(problem, scale2, xp, scales, samples=samples, processes=apart)
+    candidate = shared_shift(
+        problem, scale2, xp, scales, samples=samples, processes=apart, step=_STEP
+    )
     choice = torch.stack([candidate.shift, (~candidate.fits).to(candidate.shift.dtype)])
     if processes is not None:
         # All processes must take the same path, also where rounding differs between machines.
@@ -189,7 +194,10 @@ class _InverseNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return inverse_norm(a, b, xp)  # type: ignore[no-any-return]
+        if a.device.type != "cpu":
+            return inverse_norm(a, b, xp)  # type: ignore[no-any-return]
+        parts = zip(torch.split(a, _STEP), torch.split(b, _STEP), strict=True)
+        return torch.cat([inverse_norm(x, y, xp) for x, y in parts])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:

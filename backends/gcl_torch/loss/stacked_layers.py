@@ -6,10 +6,13 @@ scales (`gcl_spec.loss.tiled.scales`). A *layer* is one scale for every block of
 same for (m, n) and (n, m), and the matrix is exponentiated once for each layer.
 """
 
+from collections.abc import Callable
+
 import torch
 
 from gcl_spec.loss.tiled.scales import Scales
 from gcl_spec.loss.tiled.tile_logits import LN2, Layout
+from gcl_torch.loss.stacked_matrices import Band, Matrix, TilePair
 
 __all__ = ["Layers", "PlaceGrads"]
 
@@ -42,6 +45,9 @@ class Layers:
         self._shifts = (
             None if shifts is None else [self._numbers(shifts, at, like) for at in places]
         )
+        self._natural_shifts = [
+            LN2 * torch.as_tensor(x, dtype=like.dtype) for x in self._shifts or ()
+        ]
         by_block = [scales.ratios[c] for _, _, c in layout.keys]
         self._ratios = torch.tensor(by_block, dtype=like.dtype, device=like.device)[:, None]
 
@@ -63,17 +69,19 @@ class Layers:
             less: the shift of exponents.
             last: whether this is the second pass, which wants the derivatives.
         """
-        factor, shift = self._factors[layer], None if self._shifts is None else self._shifts[layer]
-        x = s
+        factor, x = self._factors[layer], s
         if not isinstance(factor, float) or factor != 1.0:
             x = torch.mul(s, factor, out=e)
-        if shift is not None:
-            x = torch.add(x, shift, out=e)
-        if self._sigmoid:
-            if last:
+        if self._sigmoid and last:
+            if self._shifts is None:
                 torch.mul(x, LN2, out=e).sigmoid_()
             else:
-                torch.exp2(x, out=e).log1p_()
+                torch.add(self._natural_shifts[layer], x, alpha=LN2, out=e).sigmoid_()
+            return
+        if self._shifts is not None:
+            x = torch.add(x, self._shifts[layer], out=e)
+        if self._sigmoid:
+            torch.exp2(x, out=e).log1p_()
         elif less == 0.0:
             torch.exp2(x, out=e)
         else:
@@ -98,6 +106,13 @@ class Layers:
         by_pair = weights.new_zeros(self.kinds**2, weights.shape[1])
         by_pair.index_add_(0, self._used % self.kinds**2, self.scaled(weights))
         return by_pair.view(self.kinds, self.kinds, -1)
+
+    def alone(self, layer: int) -> int | None:
+        """The place of all blocks of a layer, if no other layer has it; None otherwise."""
+        of_layers = [{*at.tolist()} for at in self._at]
+        of_layer = of_layers.pop(layer)
+        alone = len(of_layer) == 1 and of_layer.isdisjoint(set().union(*of_layers))
+        return of_layer.pop() if alone else None
 
     def by_places(self, by_layer: torch.Tensor) -> torch.Tensor:
         """Sums of the matrices' blocks, (L, M, M), as those of the places, (S,)."""
@@ -144,42 +159,62 @@ class PlaceGrads:
         self._by_shifts = torch.zeros_like(self._by_scales)
         self._own = like.new_zeros(layers.kinds, layers.kinds, sum(sizes))
         self._own_of = torch.split(self._own, sizes, dim=2)
+        last = layers.count - 1
+        self._derived = layers.alone(last) if last else None
+        """The place of the last layer, if the sum over all places tells its gradient."""
+        one = layers.places == 1
+        self._summed = 0 if one else layers.count - (self._derived is not None)
+        """The number of layers whose blocks' gradients by scales are summed."""
 
-    def add(
-        self, layer: int, d: torch.Tensor, s: torch.Tensor, e: torch.Tensor, part: float
-    ) -> None:
-        """Add what a pair of tiles gives.
+    def wants(self, layer: int) -> bool:
+        """Whether a layer's own gradient by logits is wanted."""
+        return layer < self._summed or self._scales.shifts is not None
+
+    def write(self, layer: int, band: Band, d: Matrix, s: Matrix, e: Matrix) -> None:
+        """Write what the negatives of a band give, into its memory.
 
         Args:
             layer: the number of a layer.
-            d: the gradient by the logits of its negatives, (M, Ta, M, Tb).
-            s: these logits, of the same shape.
-            e: memory of the same shape, which is overwritten.
-            part: the factor of what is added.
+            band: the band.
+            d: the gradient by the logits of its negatives.
+            s: these logits.
+            e: a matrix that is overwritten.
         """
-        if self._layers.places > 1:
-            torch.mul(d, s, out=e)
-            self._by_scales[layer].add_(e.sum((1, 3)), alpha=part)
+        if layer < self._summed:
+            torch.mul(d.all, s.all, out=e.all)
+            torch.sum(e.blocks, (1, 3), out=band.by_scales[layer])
         if self._scales.shifts is not None:
-            self._by_shifts[layer].add_(d.sum((1, 3)), alpha=part)
+            torch.sum(d.blocks, (1, 3), out=band.by_shifts[layer])
 
-    def keep_own(self, logits: torch.Tensor, i: int) -> None:
-        """Keep the logits of a tile's own samples, (M, M, T)."""
+    def add(self, pair: TilePair, part: float) -> None:
+        """Add what was written for all bands of a pair of tiles, times a factor."""
+        if self._summed:
+            by_scales = pair.by_scales[:, : self._summed].sum(0, dtype=torch.float64)
+            self._by_scales[: self._summed].add_(by_scales, alpha=part)
+        if self._scales.shifts is not None:
+            self._by_shifts.add_(pair.by_shifts.sum(0, dtype=torch.float64), alpha=part)
+
+    def keep_own(self, logits: torch.Tensor, i: int, at: slice) -> None:
+        """Keep the logits of own samples, (M, M, h), which are those `at` places of tile i."""
         if self._layers.places > 1:
-            self._own_of[i].copy_(logits)
+            self._own_of[i][..., at].copy_(logits)
 
-    def by_scales(self, mean: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    def by_scales(self, mean: torch.Tensor, total: Callable[[], torch.Tensor]) -> torch.Tensor:
         """The gradient by the logarithms of the scales, (S,), or () where there is one.
 
         Args:
             mean: the weights of positives, (K, B).
-            total: the sum of the gradients by all scales, shape ().
+            total: the function of the sum of the gradients by all scales, shape ().
         """
         layers = self._layers
         if layers.places == 1:
-            return total
+            return total()
         own = (layers.scaled(mean) * layers.of_pairs(self._own)).sum(1, dtype=torch.float64)
-        return LN2 * (layers.by_places(self._by_scales) + layers.own_by_places(own))
+        by_scales = LN2 * (layers.by_places(self._by_scales) + layers.own_by_places(own))
+        if self._derived is not None:
+            by_scales[self._derived] = 0.0
+            by_scales[self._derived] = total() - by_scales.sum()
+        return by_scales
 
     def by_shifts(self) -> torch.Tensor:
         """The gradient by the shifts, (S,)."""

@@ -193,7 +193,7 @@ def test_a_tile_compiles_as_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_devices_without_float64_take_whole_blocks() -> None:
-    assert [tile_of(None, 10**4, device) for device in ("cpu", "cuda", "mps")] == [192, 4096, None]
+    assert [tile_of(None, 10**4, device) for device in ("cpu", "cuda", "mps")] == [320, 4096, None]
     assert [tile_of(64, 100, device) for device in ("cpu", "cuda", "mps")] == [64, 64, None]
     assert [tile_of(None, 63, device) for device in ("cpu", "cuda", "mps")] == [None] * 3
 

@@ -7,11 +7,12 @@ from family_cases import FAMILY, check, drawn
 from gcl_spec.loss.tiled.scales import Scales
 from gcl_spec.loss.tiled.tile_logits import Layout
 from gcl_torch.loss import kernel as gram
+from gcl_torch.loss import stacked_matrices
 from gcl_torch.loss.functions import loss_and_grads
 from gcl_torch.loss.stacked_layers import Layers
 from gcl_torch.loss.stacked_tiles import StackedTiles
 
-WAYS = ("stacked", "one by one", "own maxima", "whole")
+WAYS = ("stacked", "in bands", "one by one", "own maxima", "whole")
 
 
 @pytest.mark.parametrize("present", [False, True])
@@ -20,6 +21,8 @@ WAYS = ("stacked", "one by one", "own maxima", "whole")
 def test_every_way_equals_the_reference(
     name: str, way: str, present: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if way == "in bands":
+        monkeypatch.setattr(stacked_matrices, "_BAND", 1)  # of one sample each
     if way == "one by one":
         monkeypatch.setattr(StackedTiles, "serve", staticmethod(lambda problem, shift: False))
     if way == "own maxima":
@@ -35,6 +38,15 @@ def test_every_way_equals_the_reference(
         **tensors,
     )
     check(want, found)
+
+
+def test_a_place_is_alone_in_a_layer_that_has_no_other() -> None:
+    blocks, like = ((0, 0), (0, 0), (0, 1), (0, 1), (1, 0), (1, 0)), torch.zeros(1)
+    scales = Scales((1.0, 0.5, 0.25))
+    alone = Layers(Layout((0, 1), (*blocks, (1, 1), (1, 1)), 2, 0, False, (0, 1) * 4), scales, like)
+    assert [alone.alone(layer) for layer in range(alone.count)] == [0, 1]
+    both = Layers(Layout((0, 1), blocks, 2, 0, False, (0, 1, 1, 2, 1, 2)), scales, like)
+    assert [both.alone(layer) for layer in range(both.count)] == [None, None]
 
 
 def test_layers_hold_each_scale_of_a_block_once() -> None:
