@@ -68,7 +68,7 @@ class Workspace:
         return self._matrices[h, b]
 
     def take(self, name: str, *shape: int, pad: int = 0) -> torch.Tensor:
-        """A tensor, of any shape, in the memory of this name, with `pad` numbers behind each row."""
+        """A tensor of any shape in the memory of this name, with `pad` numbers behind each row."""
         *rows, width = shape
         size = prod(rows) * (width + pad)
         if name not in self._memory or self._memory[name].numel() < size:
