@@ -57,6 +57,7 @@ CASES |= {
         "weighed": True,
     },
     "sigmoid": {"tile": 8, "present": True, **_SIGMOID},
+    "sigmoid in one pass": {"tile": 8, **_SIGMOID},
     "ring, sigmoid": {"tile": 8, "ring": True, "present": True, **_SIGMOID},
 }
 

@@ -1,7 +1,7 @@
 """The tiled kernel for PyTorch: `gcl_spec.loss.tiled.loop` as an autograd function."""
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import torch
@@ -17,6 +17,7 @@ from gcl_spec.loss.tiled.tile_logits import LN2
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 from gcl_spec.normalize import inverse_norm
 from gcl_torch.loss.autograd import NO_FORWARD_MODE, Pass, TiledSums
+from gcl_torch.loss.one_pass import OnePassTiles
 from gcl_torch.loss.outside_graphs import outside_graphs
 from gcl_torch.loss.stacked_tiles import StackedTiles
 from gcl_torch.loss.whole_blocks import whole_blocks
@@ -116,15 +117,18 @@ class GramKernel:
         arrays = (problem.mix, problem.damp, problem.present, problem.ids, lift, problem.shift)
         arrays = (*arrays, *problem.rows)
         keeps = replace(self, cache_bytes=self.cache_bytes if torch.is_grad_enabled() else 0)
-        outputs = TiledSums.apply(Pass(problem, keeps.tiles), scale, *arrays)  # type: ignore[no-untyped-call]
+        differentiated = any(x.requires_grad for x in (scale, *arrays) if x is not None)
+        make_tiles = partial(keeps.tiles, ahead=torch.is_grad_enabled() and differentiated)
+        outputs = TiledSums.apply(Pass(problem, make_tiles), scale, *arrays)  # type: ignore[no-untyped-call]
         return Blocks(*outputs[:3])
 
-    def tiles(self, problem: Problem, scale: torch.Tensor) -> Tiles:
+    def tiles(self, problem: Problem, scale: torch.Tensor, *, ahead: bool = False) -> Tiles:
         """The tiles of a problem, which do the work of both passes.
 
         Args:
             problem: the rows, (B, D) each, with what belongs to them.
             scale: 1 / temperature, shape (), or one for each place, (S,).
+            ahead: whether a second pass will follow, so that the first may have its results.
         """
         like = problem.rows[0]
         on_host = _on_host(like.device)
@@ -142,7 +146,10 @@ class GramKernel:
         # On other devices a choice by values would wait for them, and one more exp is cheap there.
         shift = shift_on_host(problem, scale2, scales, self.processes) if on_host else None
         stacked = on_host and self.operands is None and StackedTiles.serve(problem, shift)
-        return (StackedTiles if stacked else Tiles)(
+        kind: type[Tiles] = StackedTiles if stacked else Tiles
+        if stacked and ahead and OnePassTiles.serve(problem, shift):
+            kind = OnePassTiles
+        return kind(
             problem,
             scale2,
             tile,

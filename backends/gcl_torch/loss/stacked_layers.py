@@ -69,23 +69,32 @@ class Layers:
             less: the shift of exponents.
             last: whether this is the second pass, which wants the derivatives.
         """
-        factor, x = self._factors[layer], s
-        if not isinstance(factor, float) or factor != 1.0:
-            x = torch.mul(s, factor, out=e)
         if self._sigmoid and last:
+            x = self._at_scale(layer, s, e)
             if self._shifts is None:
                 torch.mul(x, LN2, out=e).sigmoid_()
             else:
                 torch.add(self._natural_shifts[layer], x, alpha=LN2, out=e).sigmoid_()
-            return
+        elif self._sigmoid or less == 0.0:
+            self.exponentials(layer, s, e)
+            if self._sigmoid:
+                e.log1p_()
+        else:
+            torch.sub(self._at_scale(layer, s, e), less, out=e).exp2_()
+
+    def exponentials(self, layer: int, s: torch.Tensor, e: torch.Tensor) -> None:
+        """Fill `e` with the exponentials of a layer's shifted logits `s`, (M, Ta, M, Tb) each."""
+        x = self._at_scale(layer, s, e)
         if self._shifts is not None:
             x = torch.add(x, self._shifts[layer], out=e)
-        if self._sigmoid:
-            torch.exp2(x, out=e).log1p_()
-        elif less == 0.0:
-            torch.exp2(x, out=e)
-        else:
-            torch.sub(x, less, out=e).exp2_()
+        torch.exp2(x, out=e)
+
+    def _at_scale(self, layer: int, s: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
+        """The logits `s` at the scale of a layer, (M, Ta, M, Tb), in `e` where that differs."""
+        factor = self._factors[layer]
+        if isinstance(factor, float) and factor == 1.0:
+            return s
+        return torch.mul(s, factor, out=e)
 
     def of_blocks(self, sums: torch.Tensor) -> torch.Tensor:
         """The sums of the asked blocks, (K, B), from those of all layers, (L, M, M, B)."""
@@ -193,6 +202,11 @@ class PlaceGrads:
             self._by_scales[: self._summed].add_(by_scales, alpha=part)
         if self._scales.shifts is not None:
             self._by_shifts.add_(pair.by_shifts.sum(0, dtype=torch.float64), alpha=part)
+
+    def scale(self, weight: torch.Tensor) -> None:
+        """Multiply all that was added by a number, shape ()."""
+        self._by_scales.mul_(weight)
+        self._by_shifts.mul_(weight)
 
     def keep_own(self, logits: torch.Tensor, i: int, at: slice) -> None:
         """Keep the logits of own samples, (M, M, h), which are those `at` places of tile i."""

@@ -124,9 +124,9 @@ def test_products_are_kept_only_for_a_backward_pass(monkeypatch: pytest.MonkeyPa
     kept = []
     tiles = GramKernel.tiles
 
-    def watched(self: GramKernel, *given: Any) -> Any:
+    def watched(self: GramKernel, *given: Any, **options: Any) -> Any:
         kept.append(self.cache_bytes)
-        return tiles(self, *given)
+        return tiles(self, *given, **options)
 
     monkeypatch.setattr(GramKernel, "tiles", watched)
     image, text = rows(6)
