@@ -24,7 +24,7 @@ from gcl_torch.loss.whole_blocks import whole_blocks
 
 __all__ = ["CACHE_BYTES", "GramKernel", "Operands", "add_product", "shift_on_host", "tile_of"]
 
-CACHE_BYTES = 2**25
+CACHE_BYTES = 3 * 2**23
 """The default memory for products; it saves some thousand samples a few percent of the time."""
 
 _PLAIN_BELOW = 64

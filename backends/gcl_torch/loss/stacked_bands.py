@@ -21,8 +21,8 @@ class _Factor(NamedTuple):
 
     columns: torch.Tensor
     """The factors as they multiply columns, (T,)."""
-    rows: tuple[torch.Tensor, ...]
-    """The factors as they multiply the rows of each band, (h, 1)."""
+    rows: torch.Tensor
+    """The factors as they multiply rows, (T, 1)."""
 
 
 class StackedBands(Tiles):
@@ -32,8 +32,6 @@ class StackedBands(Tiles):
         super().__post_init__()
         problem, self._kinds = self.problem, len(self.layout.parts)
         self._sizes = [at.stop - at.start for at in self._slices]
-        largest = max(self._sizes)
-        self._bands = [bands_of(size, self._kinds, largest) for size in self._sizes]
         self._layers = Layers(self.layout, self.scales, problem.rows[0])
         self._mixed = [p for p in self.layout.parts if not isinstance(p, int)]
         cut = zip(*self._cut(*problem.rows, dim=0), strict=True)
@@ -41,9 +39,7 @@ class StackedBands(Tiles):
         self._z = self._by_tiles(torch.cat([x for kinds in cut for x in kinds]))
         self._factors: list[list[_Factor]] = [[] for _ in self._sizes]
         if problem.mix is not None:
-            for i, mix in enumerate(torch.split(problem.mix[:, 0], self._sizes, dim=1)):
-                parts = [tuple(w[at, None] for at in self._bands[i]) for w in mix]
-                self._factors[i] = [_Factor(*x) for x in zip(mix, parts, strict=True)]
+            self._factors = [[_Factor(w, w[:, None]) for w in x] for x in self._mix_of_tiles()]
 
     def _cut(self, *x: torch.Tensor, dim: int) -> list[tuple[torch.Tensor, ...]]:
         """The views of each array's samples along an axis, tile by tile."""
@@ -58,6 +54,11 @@ class StackedBands(Tiles):
         mix = self.problem.mix
         return () if mix is None else torch.split(mix[:, 0], self._sizes, 1)
 
+    def _bands(self, matrices: int) -> list[list[slice]]:
+        """The bands of every tile, for passes that work on so many matrices of each."""
+        largest = max(self._sizes)
+        return [bands_of(size, self._kinds, largest, matrices) for size in self._sizes]
+
     def _walk(self, matrices: int, last: bool = False) -> Iterator[tuple[int, int, TilePair]]:
         """The pairs of tiles, each with its memory, which has the products of its given rows.
 
@@ -65,12 +66,13 @@ class StackedBands(Tiles):
             matrices: the number of matrices of a band.
             last: whether this is the second pass.
         """
+        bands = self._bands(matrices)
         like, given, sizes = self.problem.rows[0], self.layout.rows, self._sizes
         space = Workspace(like, self._kinds, given, self._layers.count, matrices)
         for i, others in self._turns():
             scaled = self._z[i] * self.scale2
             for j in others:
-                pair = space.pair(sizes[i], sizes[j], self._bands[i])
+                pair = space.pair(sizes[i], sizes[j], bands[i])
                 kept = self._cache.pop((i, j), None) if last else None
                 if kept is None:
                     torch.mm(scaled, self._z[j].mT, out=pair.products)
@@ -96,7 +98,7 @@ class StackedBands(Tiles):
             factor = self._factors[j][m - given].columns
             torch.add(columns[c], columns[k], out=columns[m]).mul_(factor)
         for m, (c, k) in enumerate(self._mixed, given):
-            factor = self._factors[i][m - given].rows[band.number]
+            factor = self._factors[i][m - given].rows[band.at]
             torch.add(s.rows[c], s.rows[k], out=s.rows[m]).mul_(factor)
 
     def _drop_alike(self, e: Matrix, i: int, j: int, at: slice) -> None:
@@ -147,7 +149,7 @@ class StackedBands(Tiles):
                 d.columns[c].addcmul_(d.columns[m], factor)
         starts = list(d.rows_of_given[:given])
         for m, parts in enumerate(self._mixed, given):
-            factor = self._factors[i][m - given].rows[band.number]
+            factor = self._factors[i][m - given].rows[band.at]
             for c in parts:
                 torch.addcmul(starts[c], d.rows_of_given[m], factor, out=into[c])
                 starts[c] = into[c]

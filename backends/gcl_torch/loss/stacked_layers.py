@@ -83,7 +83,13 @@ class Layers:
             torch.sub(self._at_scale(layer, s, e), less, out=e).exp2_()
 
     def exponentials(self, layer: int, s: torch.Tensor, e: torch.Tensor) -> None:
-        """Fill `e` with the exponentials of a layer's shifted logits `s`, (M, Ta, M, Tb) each."""
+        """Fill `e` with the exponentials of a layer's shifted logits.
+
+        Args:
+            layer: the number of the layer.
+            s: the logits, (M, Ta, M, Tb), in units of ln 2.
+            e: the tensor that is filled, of the same shape.
+        """
         x = self._at_scale(layer, s, e)
         if self._shifts is not None:
             x = torch.add(x, self._shifts[layer], out=e)

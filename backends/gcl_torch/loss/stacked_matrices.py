@@ -14,25 +14,26 @@ import torch
 
 __all__ = ["Band", "Matrix", "TilePair", "Workspace", "bands_of"]
 
-_BAND = 2**17
-"""The largest number of entries of a band's matrix: three of them in float32 are 1.5 MB."""
+_BAND = 3 * 2**17
+"""The largest number of entries of all matrices of a band: in float32 they are 1.5 MB."""
 
 _PAD = 16
 """The numbers between rows: rows a power of 2 apart are in each other's way in a cache."""
 
 
-def bands_of(size: int, kinds: int, columns: int) -> list[slice]:
+def bands_of(size: int, kinds: int, columns: int, matrices: int) -> list[slice]:
     """The bands of a tile: its samples in parts as alike as can be.
 
     Args:
         size: the samples of the tile, 1 or more.
         kinds: the number M of modalities.
         columns: the samples of the largest tile that the bands meet.
+        matrices: the number of matrices of each band that are worked on.
 
-    >>> bands_of(100, 3, 384)
+    >>> bands_of(100, 3, 384, 3)
     [slice(0, 33, None), slice(33, 66, None), slice(66, 100, None)]
     """
-    height = max(1, _BAND // (kinds * kinds * columns))
+    height = max(1, _BAND // (matrices * kinds * kinds * columns))
     count = -(-size // height)
     return [slice(a, b) for a, b in pairwise(size * k // count for k in range(count + 1))]
 

@@ -82,14 +82,15 @@ class StackedTiles(StackedBands):
         by_rows = self._by_tiles(like.new_zeros(self.layout.rows * len(like), like.shape[1]))
         place_grads = PlaceGrads(layers, self.scales, self._sizes, like)
         (others_of,) = self._cut(layers.by_layers(weights.others), dim=3)
+        matrices = 3 if layers.count == 1 else 4
         by_row = [
             [w.mT[:, :, at, :, None].contiguous().unbind() for at in bands]
-            for w, bands in zip(others_of, self._bands, strict=True)
+            for w, bands in zip(others_of, self._bands(matrices), strict=True)
         ]
         by_column = [w.transpose(1, 2)[:, :, None].contiguous().unbind() for w in others_of]
         mean = layers.by_pairs(weights.mean)
         (own_of,) = self._cut(mean + mean.transpose(0, 1), dim=2)
-        for i, j, pair in self._walk(3 if layers.count == 1 else 4, last=True):
+        for i, j, pair in self._walk(matrices, last=True):
             for band in pair.bands:
                 s, _, d, *_ = band.matrices
                 self._fill(s, band, i, j)
