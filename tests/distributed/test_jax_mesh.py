@@ -42,6 +42,14 @@ def test_a_device_without_a_tile_adds_nothing_to_it(found: dict[str, list[float]
     assert by_scale == pytest.approx(want_by_scale, rel=1e-9)
 
 
+def test_positives_of_a_sigmoid_are_added_once(found: dict[str, list[float]]) -> None:
+    value, gradient_error, by_scale = found["sigmoid 4"]
+    want, _, want_by_scale = found["sigmoid"]
+    assert value == pytest.approx(want, rel=1e-12)
+    assert gradient_error < 1e-10
+    assert by_scale == pytest.approx(want_by_scale, rel=1e-9)
+
+
 def test_every_device_did_its_share(found: dict[str, list[float]]) -> None:
     """With four devices each computes about a quarter of the pairs of tiles."""
     shares = found["shares"]

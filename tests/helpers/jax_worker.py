@@ -12,7 +12,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from gcl_jax import gcl_loss
 from gcl_jax.loss.mesh import share_of
 from gcl_spec.loss.equation import gcl_loss as plain_loss
-from gcl_spec.objective import CLIP
+from gcl_spec.objective import CLIP, Objective
 
 jax.config.update("jax_enable_x64", True)
 
@@ -57,6 +57,27 @@ def apart(image: jax.Array) -> dict[str, list[float]]:
     return {"apart": [whole[0], largest, whole[2]], "apart 4": [value, float(error), by_scale]}
 
 
+def sigmoid(image: jax.Array, text: jax.Array) -> dict[str, list[float]]:
+    """A sigmoid's loss in one pass, whose positives one device alone must add."""
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+    cut, none = PartitionSpec("data"), PartitionSpec()
+    options: dict[str, Any] = {"objective": Objective(loss="sigmoid"), "bias": -2.0}
+    shared = jax.shard_map(
+        lambda i, t, s: gcl_loss(i, t, log_scale=s, tile=8, axis_name="data", **options),
+        mesh=mesh,
+        in_specs=(cut, cut, none),
+        out_specs=none,
+    )
+    scale = jnp.asarray(2.0)
+    whole = step(
+        lambda i, t, s: plain_loss(i, t, log_scale=s, xp=jnp, **options), image, text, scale
+    )
+    inputs = [jax.device_put(x, NamedSharding(mesh, cut)) for x in (image, text)]
+    value, flat, by_scale = step(shared, *inputs, scale)
+    error = np.linalg.norm(flat - whole[1]) / np.linalg.norm(whole[1])
+    return {"sigmoid": [whole[0], 0.0, whole[2]], "sigmoid 4": [value, float(error), by_scale]}
+
+
 def main() -> None:
     image, text, scale = rows(0), rows(1), jnp.asarray(3.0)
     ids = jnp.arange(SAMPLES) % 33
@@ -83,7 +104,7 @@ def main() -> None:
             value, flat, by_scale = step(loss, *inputs)
             error = np.linalg.norm(flat - whole[1]) / np.linalg.norm(whole[1])
             found[f"{kind} {devices}"] = [value, float(error), by_scale]
-    found |= apart(image)
+    found |= apart(image) | sigmoid(image, text)
     pairs = np.stack(np.triu_indices(7, 1), axis=1)
     found["shares"] = [float(share_of(pairs, rank, 4).valid.sum()) for rank in range(4)]
     print(json.dumps(found))

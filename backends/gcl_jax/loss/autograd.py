@@ -6,13 +6,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from gcl_jax.loss import one_pass
 from gcl_jax.loss.mesh import of_first, over_devices
 from gcl_jax.loss.scan_tiles import Tiles
 from gcl_spec.loss.problem import Blocks, Problem
 from gcl_spec.loss.tiled.log_sums import LogSums
 from gcl_spec.loss.tiled.own_logits import own_sums
 from gcl_spec.loss.tiled.pull_back import Gradients
-from gcl_spec.loss.tiled.row_sums import Own, RowSums, blocks_of, tile_weights
+from gcl_spec.loss.tiled.row_sums import Derivatives, Own, RowSums, blocks_of, tile_weights
 from gcl_spec.loss.tiled.scales import scales_of
 from gcl_spec.loss.tiled.shared_shift import shared_shift
 from gcl_spec.loss.tiled.tile_logits import LN2, Layout, Side
@@ -72,6 +73,8 @@ class _Residuals(NamedTuple):
     """The shift of all exponents, shape ()."""
     fits: jax.Array
     """Whether this shift serves every row, shape ()."""
+    unit: one_pass.Unit | None = None
+    """The gradients of negatives for weights of 1, (tiles, ...), of a sigmoid's one pass."""
 
 
 Outputs = tuple[jax.Array, jax.Array, jax.Array, jax.Array | None, jax.Array]
@@ -96,14 +99,26 @@ def row_sums(static: Static, data: Data, fixed: Fixed) -> Outputs:
     return outputs
 
 
-@partial(jax.jit, static_argnums=0)
-def _forward(static: Static, data: Data, fixed: Fixed) -> tuple[Outputs, _Residuals]:
-    """The first pass: the outputs, (K, B) each, and what the second pass needs."""
+@partial(jax.jit, static_argnums=(0, 3))
+def _forward(
+    static: Static, data: Data, fixed: Fixed, ahead: bool = False
+) -> tuple[Outputs, _Residuals]:
+    """The first pass: the outputs, (K, B) each, and what the second pass needs.
+
+    Args:
+        static: everything that is no array.
+        data: the arrays by which it is differentiated, (B, D) rows among them.
+        fixed: the others, (M, B) and (B,).
+        ahead: whether a second pass will follow, so that the first may have its results.
+    """
     with jax.default_matmul_precision("float32"):
         layout, problem = static.layout, _problem(static, data, fixed)
         tiles = _tiles(static, problem, data.scale)
         shift, fits = shared_shift(problem, tiles.scale2, jnp, tiles.scales)
-        if layout.sigmoid:
+        unit = None
+        if ahead and one_pass.serves(problem):
+            sums, unit = one_pass.sums_and_unit(tiles)
+        elif layout.sigmoid:
             sums = tiles.sums(jnp.zeros_like(shift))
         else:
             sums = jax.lax.cond(fits, lambda: tiles.sums(shift), lambda: tiles.sums(None))
@@ -116,7 +131,7 @@ def _forward(static: Static, data: Data, fixed: Fixed) -> tuple[Outputs, _Residu
             single, rest = _own(tiles, data.scale, static.axis_name)
             sums = sums._replace(own=single)  # weights of a single positive need its count only
             others, own, mean = blocks_of(sums, jnp).others, single.logs.top, single.linear
-        residuals = _Residuals(data, fixed, sums, shift, fits)
+        residuals = _Residuals(data, fixed, sums, shift, fits, unit)
         return (others, own, mean, rest, sums.own.count), residuals
 
 
@@ -146,18 +161,22 @@ def _own(tiles: Tiles, scale: jax.Array, axis_name: str | None) -> tuple[Own, ja
 def _backward(static: Static, residuals: _Residuals, gradients: Outputs) -> tuple[Data, None]:
     """The second pass: the gradients by `Data`, of its shapes, from those by outputs, (K, B)."""
     with jax.default_matmul_precision("float32"):
-        data, fixed, sums, shift, fits = residuals
+        data, fixed, sums, shift, fits, unit = residuals
         layout, problem = static.layout, _problem(static, data, fixed)
         tiles = _tiles(static, problem, data.scale)
         dtype = data.rows[0].dtype
 
         def branch(shift: jax.Array | None) -> Gradients:
-            one = not layout.positives
-            return tiles.gradients(
-                tile_weights(Blocks(*gradients[:3]), sums, one, dtype, jnp), shift
-            )
+            return tiles.gradients(weights(), shift)
 
-        if layout.sigmoid:
+        def weights() -> Derivatives:
+            one = not layout.positives
+            return tile_weights(Blocks(*gradients[:3]), sums, one, dtype, jnp)
+
+        if unit is not None:
+            second = partial(branch, jnp.zeros_like(shift))
+            input_grads = one_pass.from_unit(tiles, unit, weights(), second)
+        elif layout.sigmoid:
             input_grads = branch(jnp.zeros_like(shift))
         else:
             input_grads = jax.lax.cond(fits, lambda: branch(shift), lambda: branch(None))
@@ -168,7 +187,7 @@ def _backward(static: Static, residuals: _Residuals, gradients: Outputs) -> tupl
         return Data(input_grads.rows, input_grads.mix, input_grads.damp, by_scale, by_shift), None
 
 
-row_sums.defvjp(_forward, _backward)
+row_sums.defvjp(partial(_forward, ahead=True), _backward)
 
 
 def _tiles(static: Static, problem: Problem, scale: jax.Array) -> Tiles:

@@ -1,6 +1,5 @@
 """The loss tile by tile in JAX: `gcl_spec.loss.tiled.loop` as scans, compiled once for all."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gcl_jax.loss.mesh import Share, share_of
+from gcl_jax.loss.scans import Step, row_of, scan, sums_of_tile, with_tile
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add
 from gcl_spec.loss.tiled.pull_back import Gradients
@@ -18,13 +18,13 @@ from gcl_spec.loss.tiled.scales import ONE, Scales
 from gcl_spec.loss.tiled.tile_logits import LN2, BlockMap, Layout, Side, products
 from gcl_spec.loss.tiled.tile_softmax import backward_tile, forward_tile
 
-__all__ = ["Tiles"]
+__all__ = ["Part", "Tiles"]
 
 Carry = tuple[Any, Own]
 """The sums of all tiles so far, (tiles, K, T) each: over others, and over positives."""
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """The gradients by the arrays of a `Side`, of one tile, or of all tiles along a first axis."""
 
     z: jax.Array
@@ -33,6 +33,15 @@ class _Part(NamedTuple):
     """(F, 1, T) or (F, 2, T)"""
     damp: jax.Array | None
     """(T, F)"""
+
+
+class _Met(NamedTuple):
+    """A pair of tiles."""
+
+    a: Side
+    b: Side
+    given: BlockMap
+    """The scaled products of the two, (T, T) for each two kinds of given rows."""
 
 
 class Tiles:
@@ -57,6 +66,7 @@ class Tiles:
         scales: Scales = ONE,
     ) -> None:
         self.layout, self.tile, self.scale2, self.scales = layout, tile, scale2, scales
+        self.axis_name = axis_name
         self.size, self.problem = problem.rows[0].shape[0], problem
         self.count = -(-self.size // tile)
         pad = self.count * tile - self.size
@@ -66,11 +76,11 @@ class Tiles:
         if pad and present is None:
             present = jnp.ones((len(problem.parts), self.size), bool)
         self.sides = Side(
-            z=self._cut(rows, 1, pad).reshape(self.count, layout.rows * tile, -1),
-            mix=None if problem.mix is None else self._cut(problem.mix, 2, pad),
-            present=None if present is None else self._cut(present.astype(dtype), 1, pad),
-            ids=None if problem.ids is None else self._cut(problem.ids, 0, pad),
-            damp=None if problem.damp is None else self._cut(problem.damp, 0, pad),
+            z=self.cut(rows, 1, pad).reshape(self.count, layout.rows * tile, -1),
+            mix=None if problem.mix is None else self.cut(problem.mix, 2, pad),
+            present=None if present is None else self.cut(present.astype(dtype), 1, pad),
+            ids=None if problem.ids is None else self.cut(problem.ids, 0, pad),
+            damp=None if problem.damp is None else self.cut(problem.damp, 0, pad),
         )
         # A varying zero: what a scan carries must vary over the devices like what it adds.
         self.zero = jnp.zeros((), dtype)
@@ -92,28 +102,42 @@ class Tiles:
         Args:
             shift: subtracted from all exponents, shape (); None: each row subtracts its maximum.
         """
+        start, step = self.summing(shift)
+        return self.summed(scan(step, start, self.every), shift)
+
+    def summing(self, shift: jax.Array | None) -> tuple[Carry, Step]:
+        """The empty sums, and the step of a scan that adds those of a pair of tiles.
+
+        Args:
+            shift: as in `sums`, shape () or None.
+        """
         layout = self.layout
         empty = jnp.broadcast_to(self.zero, (self.count, len(layout.blocks), self.tile))
         no_logs = LogSums(empty - jnp.inf, empty - jnp.inf)
         start = (empty if shift is not None else no_logs, Own(no_logs, empty, empty))
 
-        def of_two(carry: Carry, at: Share) -> tuple[Carry, None]:
+        def of_two(carry: Carry, at: Share, met: _Met | None = None) -> tuple[Carry, None]:
             (i, j), (others, own) = at.pair, carry
-            a, b = self._side(i, numbered=True), self._side(j, numbered=True)
-            sums = forward_tile(self._products(a, b), a, b, layout, False, shift, jnp, self.scales)
+            a, b, given = self.met(i, j, numbered=True) if met is None else met
+            sums = forward_tile(given, a, b, layout, False, shift, jnp, self.scales)
             # A tile with itself has its sums twice.
             valid_b = at.valid & (i != j)
             x: Any
             for k, valid, x in ((i, at.valid, sums.others_a), (j, valid_b, sums.others_b)):
-                total = log_add(_at(others, k), x, jnp) if shift is None else _row(others, k) + x
-                others = _set(others, k, valid, total)
+                old = sums_of_tile(others, k)
+                total = log_add(old, x, jnp) if shift is None else old + x
+                others = with_tile(others, k, valid, total)
             for k, valid, y in ((i, at.valid, sums.own_a), (j, valid_b, sums.own_b)):
-                own = _set(own, k, valid, None if y is None else add_own(_at(own, k), y, jnp))
+                if y is not None:
+                    own = with_tile(own, k, valid, add_own(sums_of_tile(own, k), y, jnp))
             return (others, own), None
 
-        others, own = _scan(of_two, start, self.every)
-        others, own = jax.tree.map(self.joined, (others, own))
-        if layout.sigmoid:
+        return start, of_two
+
+    def summed(self, carry: Carry, shift: jax.Array | None) -> RowSums:
+        """The sums of all rows, (K, B) each, from those of the tiles."""
+        others, own = jax.tree.map(self.joined, carry)
+        if self.layout.sigmoid:
             others = LogSums(others / LN2, jnp.zeros_like(others))
         elif shift is not None:
             others = LogSums(jnp.broadcast_to(shift, others.shape), log2_sum(others, jnp))
@@ -126,38 +150,50 @@ class Tiles:
             derivatives: the derivatives of the loss by the sums of `sums`, (K, B) each.
             shift: as in `sums`, shape () or None.
         """
-        pad = self.count * self.tile - self.size
-        cut = Weights(*(self._cut(w, 1, pad) for w in derivatives.weights))
         layout = self.layout
         # Blocks at several scales are much to compile: one body for both, as in `sums`.
         together = shift is None or len(layout.both) > len(layout.pairs)
+        start, one, two = self.grading(derivatives.weights, shift, together=together)
+        if together:
+            carry = scan(two, start, self.every)
+        else:
+            carry = scan(two, scan(one, start, self.diagonal), self.pairs)
+        return self.gathered(*jax.tree.map(lambda x: x * derivatives.factor, carry))
 
-        def add(carry: Any, at: Share, i: Any, j: Any, same: bool) -> tuple[Any, None]:
-            grads, total = carry
-            w_a, w_b = (Weights(*(_row(w, k) for w in cut)) for k in (i, j))
+    def grading(
+        self, weights: Weights, shift: jax.Array | None, *, together: bool
+    ) -> tuple[Any, Step, Step]:
+        """Gradients of 0, and the steps of scans that add those of one tile, and of a pair.
+
+        Args:
+            weights: the derivatives of the loss by the sums, (K, B) each.
+            shift: as in `sums`, shape () or None.
+            together: whether the second step takes a tile with itself, too.
+        """
+        pad = self.count * self.tile - self.size
+        cut = Weights(*(self.cut(w, 1, pad) for w in weights))
+
+        def add(
+            carry: Any, at: Share, met: _Met | None = None, *, same: bool = False
+        ) -> tuple[Any, None]:
+            (grads, total), i, j = carry, at.pair[0], at.pair[0 if same else 1]
+            w_a, w_b = (Weights(*(row_of(w, k) for w in cut)) for k in (i, j))
             if together:  # of a tile with itself the weights of rows are enough
                 w_b = _without_equal(w_b, i, j)
             w_a, w_b = (Weights(*map(jnp.unstack, w)) for w in (w_a, w_b))  # one slice a row
-            a, b = (self._side(k, numbered=together) for k in (i, j))
-            by_places, *parts = self._tile(a, b, w_a, w_b, same, shift)
+            met = self.met(i, j, numbered=together) if met is None else met
+            by_places, *parts = self._tile(met, w_a, w_b, same, shift)
             valid = at.valid.astype(by_places.dtype)
             for k, part in zip((i, j), parts, strict=False):  # one side alone has one part
                 grads = jax.tree.map(lambda x, y, k=k: x.at[k].add(valid * y), grads, part)
             return (grads, total + valid * by_places), None
 
-        sides = _Part(self.sides.z, self.sides.mix, self.sides.damp)
+        sides = Part(self.sides.z, self.sides.mix, self.sides.damp)
         ratios, shifts = self.scales
         shape = (1 if shifts is None else 2, len(ratios))
         zeros = jnp.broadcast_to(self.zero, shape)
         start = jax.tree.map(lambda x: self.zero + jnp.zeros_like(x), sides), zeros
-        one = partial(_on_one, add)
-        two = partial(_on_two, add)
-        if together:
-            grads, total = _scan(two, start, self.every)
-        else:
-            grads, total = _scan(two, _scan(one, start, self.diagonal), self.pairs)
-        grads, total = jax.tree.map(lambda x: x * derivatives.factor, (grads, total))
-        return self._gathered(grads, total)
+        return start, partial(add, same=True), add
 
     def joined(self, x: jax.Array) -> jax.Array:
         """The array of all samples, (K, B), from that of all tiles, (tiles, K, T)."""
@@ -177,25 +213,25 @@ class Tiles:
         )
 
     def _tile(
-        self, a: Side, b: Side, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
+        self, met: _Met, w_a: Weights, w_b: Weights, same: bool, shift: jax.Array | None
     ) -> tuple[Any, ...]:
         """The gradients by scales and shifts, (1, S) or (2, S), by side a, and of two by side b."""
-        layout = self.layout
-        given = self._products(a, b)
+        layout, (a, b, given) = self.layout, met
         grads = backward_tile(given, w_a, w_b, a, b, layout, same, shift, jnp, self.scales)
         d_a, d_b = self._row_grads(grads.products, a, b)
         of_a = of_b = None
         if a.damp is not None and b.damp is not None and grads.damp is not None:
             of_a, of_b = grads.damp @ b.damp, grads.damp.T @ a.damp
-        parts = _Part(d_a, grads.mix_a, of_a), _Part(d_b, grads.mix_b, of_b)
+        parts = Part(d_a, grads.mix_a, of_a), Part(d_b, grads.mix_b, of_b)
         by_places = jnp.reshape(grads.log_scale, (1, -1))
         if grads.shift is not None:
             by_places = jnp.concatenate([by_places, grads.shift[None]])
         return by_places, *parts[: 1 if same else 2]
 
-    def _products(self, a: Side, b: Side) -> BlockMap:
-        """The scaled products of two sides, (T, T) for each two kinds of given rows."""
-        return products(a._replace(z=a.z * self.scale2), b, self.layout, jnp)
+    def met(self, i: jax.Array, j: jax.Array, numbered: bool) -> _Met:
+        """Two tiles, shape () each, with the products of their rows; `numbered` as in `_side`."""
+        a, b = (self._side(k, numbered) for k in (i, j))
+        return _Met(a, b, products(a._replace(z=a.z * self.scale2), b, self.layout, jnp))
 
     def _row_grads(self, d: BlockMap, a: Side, b: Side) -> tuple[jax.Array, jax.Array]:
         """The gradients by the rows of both sides, G z_b and G^T z_a, (C T, D) each."""
@@ -210,7 +246,7 @@ class Tiles:
             d_b[k] += block.T @ a.kind(c, layout)
         return jnp.concatenate(d_a), jnp.concatenate(d_b)
 
-    def _gathered(self, grads: "_Part", total: jax.Array) -> Gradients:
+    def gathered(self, grads: Part, total: jax.Array) -> Gradients:
         """The gradients by the arrays of the problem from those of all tiles, (tiles, ...)."""
         layout, (rows, mix, damp) = self.layout, grads
         by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
@@ -228,49 +264,14 @@ class Tiles:
 
     def _side(self, i: jax.Array, numbered: bool) -> Side:
         """The side of tile i, shape (), perhaps with the numbers of its samples."""
-        side = Side(*(None if x is None else _row(x, i) for x in self.sides))
-        return side._replace(samples=_row(self.numbers, i)) if numbered else side
+        side = Side(*(None if x is None else row_of(x, i) for x in self.sides))
+        return side._replace(samples=row_of(self.numbers, i)) if numbered else side
 
-    def _cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
+    def cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
         """The array with its axis of samples padded and cut; the axis of tiles comes first."""
         x = jnp.pad(x, [(0, pad if k == axis else 0) for k in range(x.ndim)])
         shape = (*x.shape[:axis], self.count, self.tile, *x.shape[axis + 1 :])
         return jnp.moveaxis(x.reshape(shape), axis, 0)
-
-
-def _scan(step: Callable[[Any, Share], tuple[Any, None]], start: Any, turns: Share) -> Any:
-    """The carry after all turns; `start` without turns, which JAX_DISABLE_JIT does not scan."""
-    return jax.lax.scan(step, start, turns)[0] if turns.valid.shape[0] else start
-
-
-def _row(x: jax.Array, k: jax.Array) -> jax.Array:
-    """x[k], in two operations: k is no place from the end, which JAX would provide for."""
-    row: jax.Array = jax.lax.dynamic_index_in_dim(
-        x, k, keepdims=False, allow_negative_indices=False
-    )
-    return row
-
-
-def _at(sums: Any, k: jax.Array) -> Any:
-    """The sums of tile k, (K, T) each, from the sums of all tiles."""
-    return jax.tree.map(lambda x: _row(x, k), sums)
-
-
-def _set(sums: Any, k: jax.Array, valid: jax.Array, of_tile: Any) -> Any:
-    """The sums of all tiles; those of tile k become `of_tile` if the pair is this device's."""
-    if of_tile is None:
-        return sums
-    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, _row(x, k))), sums, of_tile)
-
-
-def _on_one(add: Callable[..., tuple[Any, None]], carry: Any, at: Share) -> tuple[Any, None]:
-    """The carry after `add` has taken one tile with itself."""
-    return add(carry, at, at.pair[0], at.pair[0], True)
-
-
-def _on_two(add: Callable[..., tuple[Any, None]], carry: Any, at: Share) -> tuple[Any, None]:
-    """The carry after `add` has taken a pair of two tiles."""
-    return add(carry, at, at.pair[0], at.pair[1], False)
 
 
 def _without_equal(w: Weights, i: jax.Array, j: jax.Array) -> Weights:

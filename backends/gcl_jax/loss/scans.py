@@ -1,0 +1,37 @@
+"""Scans over pairs of tiles, and what they read of a tile and write to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gcl_jax.loss.mesh import Share
+
+__all__ = ["Step", "row_of", "scan", "sums_of_tile", "with_tile"]
+
+Step = Callable[..., tuple[Any, None]]
+"""What a scan does in a turn: the next carry, and nothing beside it, from a carry and a turn."""
+
+
+def scan(step: Step, start: Any, turns: Share) -> Any:
+    """The carry after all turns; `start` without turns, which JAX_DISABLE_JIT does not scan."""
+    return jax.lax.scan(step, start, turns)[0] if turns.valid.shape[0] else start
+
+
+def row_of(x: jax.Array, k: jax.Array) -> jax.Array:
+    """x[k], in two operations: k is no place from the end, which JAX would provide for."""
+    row: jax.Array = jax.lax.dynamic_index_in_dim(
+        x, k, keepdims=False, allow_negative_indices=False
+    )
+    return row
+
+
+def sums_of_tile(sums: Any, k: jax.Array) -> Any:
+    """The sums of tile k, (K, T) each, from the sums of all tiles."""
+    return jax.tree.map(lambda x: row_of(x, k), sums)
+
+
+def with_tile(sums: Any, k: jax.Array, valid: jax.Array, of_tile: Any) -> Any:
+    """The sums of all tiles; those of tile k become `of_tile` if the pair is this device's."""
+    return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, row_of(x, k))), sums, of_tile)
