@@ -28,11 +28,11 @@ class Part(NamedTuple):
     """The gradients by the arrays of a `Side`, of one tile, or of all tiles along a first axis."""
 
     z: jax.Array
-    """(C T, D)"""
+    """The gradient by the rows, shape (C T, D)."""
     mix: jax.Array | None
-    """(F, 1, T) or (F, 2, T)"""
+    """The gradient by the factors of mixed rows, (F, 1, T) or (F, 2, T)."""
     damp: jax.Array | None
-    """(T, F)"""
+    """The gradient by the captions' features, (T, F)."""
 
 
 class _Met(NamedTuple):
@@ -229,7 +229,13 @@ class Tiles:
         return by_places, *parts[: 1 if same else 2]
 
     def met(self, i: jax.Array, j: jax.Array, numbered: bool) -> _Met:
-        """Two tiles, shape () each, with the products of their rows; `numbered` as in `_side`."""
+        """A pair of tiles with the products of their rows.
+
+        Args:
+            i: the first tile, shape ().
+            j: the second, shape ().
+            numbered: whether the numbers of their samples are wanted, too.
+        """
         a, b = (self._side(k, numbered) for k in (i, j))
         return _Met(a, b, products(a._replace(z=a.z * self.scale2), b, self.layout, jnp))
 
@@ -247,7 +253,12 @@ class Tiles:
         return jnp.concatenate(d_a), jnp.concatenate(d_b)
 
     def gathered(self, grads: Part, total: jax.Array) -> Gradients:
-        """The gradients by the arrays of the problem from those of all tiles, (tiles, ...)."""
+        """The gradients by the arrays of the problem.
+
+        Args:
+            grads: those by the arrays of all tiles, (tiles, ...).
+            total: those by the scales and the shifts, (1, S) or (2, S).
+        """
         layout, (rows, mix, damp) = self.layout, grads
         by_kind = rows.reshape(self.count, layout.rows, self.tile, -1).swapaxes(0, 1)
         by_kind = by_kind.reshape(layout.rows, self.count * self.tile, -1)[:, : self.size]
@@ -268,7 +279,16 @@ class Tiles:
         return side._replace(samples=row_of(self.numbers, i)) if numbered else side
 
     def cut(self, x: jax.Array, axis: int, pad: int) -> jax.Array:
-        """The array with its axis of samples padded and cut; the axis of tiles comes first."""
+        """An array with its axis of samples padded and cut; the axis of tiles comes first.
+
+        Args:
+            x: an array of any shape.
+            axis: its axis of samples.
+            pad: the number of samples that the last tile lacks.
+
+        Returns:
+            An array of shape (tiles, ..., T, ...).
+        """
         x = jnp.pad(x, [(0, pad if k == axis else 0) for k in range(x.ndim)])
         shape = (*x.shape[:axis], self.count, self.tile, *x.shape[axis + 1 :])
         return jnp.moveaxis(x.reshape(shape), axis, 0)

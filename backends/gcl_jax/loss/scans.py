@@ -20,7 +20,15 @@ def scan(step: Step, start: Any, turns: Share) -> Any:
 
 
 def row_of(x: jax.Array, k: jax.Array) -> jax.Array:
-    """x[k], in two operations: k is no place from the end, which JAX would provide for."""
+    """x[k], in two operations: k is no place from the end, which JAX would provide for.
+
+    Args:
+        x: an array of any shape.
+        k: a place on its first axis, shape ().
+
+    Returns:
+        The row, of the other axes' shape.
+    """
     row: jax.Array = jax.lax.dynamic_index_in_dim(
         x, k, keepdims=False, allow_negative_indices=False
     )
@@ -33,5 +41,12 @@ def sums_of_tile(sums: Any, k: jax.Array) -> Any:
 
 
 def with_tile(sums: Any, k: jax.Array, valid: jax.Array, of_tile: Any) -> Any:
-    """The sums of all tiles; those of tile k become `of_tile` if the pair is this device's."""
+    """The sums of all tiles; those of tile k become `of_tile` if the pair is this device's.
+
+    Args:
+        sums: the sums of all tiles, (tiles, K, T) each.
+        k: a tile, shape ().
+        valid: whether the pair is this device's, shape ().
+        of_tile: the new sums of the tile, (K, T) each.
+    """
     return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, row_of(x, k))), sums, of_tile)
