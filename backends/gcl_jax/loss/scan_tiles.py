@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gcl_jax.loss.mesh import Share, share_of
-from gcl_jax.loss.scans import Step, row_of, scan, sums_of_tile, with_tile
+from gcl_jax.loss.scans import Step, row_of, scan, sums_of_tile, with_tile, without_equal
 from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.log_sums import LogSums, log2_sum, log_add
 from gcl_spec.loss.tiled.pull_back import Gradients
@@ -179,7 +179,7 @@ class Tiles:
             (grads, total), i, j = carry, at.pair[0], at.pair[0 if same else 1]
             w_a, w_b = (Weights(*(row_of(w, k) for w in cut)) for k in (i, j))
             if together:  # of a tile with itself the weights of rows are enough
-                w_b = _without_equal(w_b, i, j)
+                w_b = without_equal(w_b, i, j)
             w_a, w_b = (Weights(*map(jnp.unstack, w)) for w in (w_a, w_b))  # one slice a row
             met = self.met(i, j, numbered=together) if met is None else met
             by_places, *parts = self._tile(met, w_a, w_b, same, shift)
@@ -292,14 +292,3 @@ class Tiles:
         x = jnp.pad(x, [(0, pad if k == axis else 0) for k in range(x.ndim)])
         shape = (*x.shape[:axis], self.count, self.tile, *x.shape[axis + 1 :])
         return jnp.moveaxis(x.reshape(shape), axis, 0)
-
-
-def _without_equal(w: Weights, i: jax.Array, j: jax.Array) -> Weights:
-    """The weights, (K, T) each, or zeros where tiles i and j, shape () each, are one tile.
-
-    The maxima are then infinite: next to another row's maximum an exponential may overflow, whose
-    product with zero is no number.
-    """
-    others, own, mean = (jnp.where(i == j, 0, x) for x in (w.others, w.own, w.mean))
-    tops = (jnp.where(i == j, jnp.inf, x) for x in (w.others_top, w.own_top))
-    return Weights(others, next(tops), own, next(tops), mean)

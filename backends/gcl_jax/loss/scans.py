@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from gcl_jax.loss.mesh import Share
+from gcl_spec.loss.tiled.row_sums import Weights
 
-__all__ = ["Step", "row_of", "scan", "sums_of_tile", "with_tile"]
+__all__ = ["Step", "row_of", "scan", "sums_of_tile", "with_tile", "without_equal"]
 
 Step = Callable[..., tuple[Any, None]]
 """What a scan does in a turn: the next carry, and nothing beside it, from a carry and a turn."""
@@ -27,7 +28,7 @@ def row_of(x: jax.Array, k: jax.Array) -> jax.Array:
         k: a place on its first axis, shape ().
 
     Returns:
-        The row, of the other axes' shape.
+        The row, of any shape.
     """
     row: jax.Array = jax.lax.dynamic_index_in_dim(
         x, k, keepdims=False, allow_negative_indices=False
@@ -50,3 +51,14 @@ def with_tile(sums: Any, k: jax.Array, valid: jax.Array, of_tile: Any) -> Any:
         of_tile: the new sums of the tile, (K, T) each.
     """
     return jax.tree.map(lambda x, y: x.at[k].set(jnp.where(valid, y, row_of(x, k))), sums, of_tile)
+
+
+def without_equal(w: Weights, i: jax.Array, j: jax.Array) -> Weights:
+    """The weights, (K, T) each, or zeros where tiles i and j, shape () each, are one tile.
+
+    The maxima are then infinite: next to another row's maximum an exponential may overflow, whose
+    product with zero is no number.
+    """
+    others, own, mean = (jnp.where(i == j, 0, x) for x in (w.others, w.own, w.mean))
+    tops = (jnp.where(i == j, jnp.inf, x) for x in (w.others_top, w.own_top))
+    return Weights(others, next(tops), own, next(tops), mean)
