@@ -54,10 +54,15 @@ def with_tile(sums: Any, k: jax.Array, valid: jax.Array, of_tile: Any) -> Any:
 
 
 def without_equal(w: Weights, i: jax.Array, j: jax.Array) -> Weights:
-    """The weights, (K, T) each, or zeros where tiles i and j, shape () each, are one tile.
+    """The weights, (K, T) each, or zeros where two tiles are one.
 
     The maxima are then infinite: next to another row's maximum an exponential may overflow, whose
     product with zero is no number.
+
+    Args:
+        w: the weights of the second tile's sums, (K, T) each.
+        i: the first tile, shape ().
+        j: the second, shape ().
     """
     others, own, mean = (jnp.where(i == j, 0, x) for x in (w.others, w.own, w.mean))
     tops = (jnp.where(i == j, jnp.inf, x) for x in (w.others_top, w.own_top))
