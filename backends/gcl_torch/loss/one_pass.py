@@ -49,6 +49,7 @@ class OnePassTiles(StackedTiles):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.cache_bytes = 0  # a second pass is rare: no product is kept for it
         self._unit: _Unit | None = None
 
     def sums(self) -> RowSums:
