@@ -68,7 +68,8 @@ class StackedBands(Tiles):
         """
         bands = self._bands(matrices)
         like, given, sizes = self.problem.rows[0], self.layout.rows, self._sizes
-        space = Workspace(like, self._kinds, given, self._layers.count, matrices)
+        slots, layers = self._layers.slots, self._layers.count
+        space = Workspace(like, self._kinds, given, slots, layers, matrices)
         for i, others in self._turns():
             scaled = self._z[i] * self.scale2
             for j in others:

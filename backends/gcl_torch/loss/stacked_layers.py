@@ -2,11 +2,13 @@
 
 A matrix of logits holds each block (m, n) once, but several of the asked blocks may be made of it:
 that of query m and pool n by its rows, that of query n and pool m by its columns, each at several
-scales (`gcl_spec.loss.tiled.scales`). A *layer* is one scale for every block of the matrix, the
-same for (m, n) and (n, m), and the matrix is exponentiated once for each layer.
+scales (`gcl_spec.loss.tiled.scales`). A *slot* has one scale for every query and pool: the sums of
+its rows are those of one matrix of exponentials, a *layer*, and so are the sums of its columns.
+Where the scale of (m, n) is that of (n, m) it is the same layer, else there are two.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -15,6 +17,48 @@ from gcl_spec.loss.tiled.tile_logits import LN2, Layout
 from gcl_torch.loss.stacked_matrices import Band, Matrix, TilePair
 
 __all__ = ["Layers", "PlaceGrads"]
+
+
+class Layer(NamedTuple):
+    """One matrix of exponentials."""
+
+    slot: int
+    """The slot whose sums it is for."""
+    rows: bool
+    """Whether the sums of its rows are wanted."""
+    columns: bool
+    """Whether the sums of its columns are wanted."""
+    at: tuple[int, ...]
+    """The place of the scale of each block, M x M of them; -1 where there is none."""
+
+
+def _by_block(layout: Layout) -> list[tuple[list[int], int]]:
+    """For each key the places of its block, in order, and its own."""
+    keys = layout.keys
+    return [(sorted(c for *other, c in keys if other == [m, n]), c) for m, n, c in keys]
+
+
+def _slots_of(layout: Layout) -> tuple[int, list[list[int]]]:
+    """The number of slots, and the places of each, M x M; -1 where a block has none there."""
+    kinds, by_block = len(layout.parts), _by_block(layout)
+    count = max(len(places) for places, _ in by_block)
+    slots = [[-1] * kinds**2 for _ in range(count)]
+    for (m, n, c), (places, _) in zip(layout.keys, by_block, strict=True):
+        slots[places.index(c)][m * kinds + n] = c
+    return count, slots
+
+
+def _layers_of(slots: Sequence[Sequence[int]], kinds: int) -> list[Layer]:
+    """The layers of all slots, whose places are given, M x M for each."""
+    layers = []
+    for slot, at in enumerate(slots):
+        turned = [at[n * kinds + m] for m in range(kinds) for n in range(kinds)]
+        if all(x == y or min(x, y) < 0 for x, y in zip(at, turned, strict=True)):
+            layers.append(Layer(slot, True, True, tuple(map(max, at, turned))))
+        else:
+            layers.append(Layer(slot, True, False, tuple(at)))
+            layers.append(Layer(slot, False, True, tuple(turned)))
+    return layers
 
 
 class Layers:
@@ -29,21 +73,26 @@ class Layers:
     def __init__(self, layout: Layout, scales: Scales, like: torch.Tensor) -> None:
         self.kinds = kinds = len(layout.parts)
         """The number M of modalities."""
-        self.count = self.counted(layout)
+        self.slots, places = _slots_of(layout)
+        """The number Q of slots."""
+        self.every = _layers_of(places, kinds)
+        """The layers."""
+        self.count = len(self.every)
         """The number L of layers."""
         self.places, self._sigmoid = len(scales.ratios), layout.sigmoid
-        places = [[-1] * kinds**2 for _ in range(self.count)]
-        layer_of: dict[tuple[int, int, int], int] = {}
-        for m, n, c in layout.both:
-            layer = sum(key[:2] == (m, n) for key in layer_of)
-            layer_of[m, n, c], places[layer][m * kinds + n] = layer, c
-        used = [(layer_of[m, n, c] * kinds + m) * kinds + n for m, n, c in layout.keys]
+        slot_of = [places_of.index(c) for places_of, c in _by_block(layout)]
+        used = [
+            (q * kinds + m) * kinds + n for q, (m, n, _) in zip(slot_of, layout.keys, strict=True)
+        ]
         self._used = torch.tensor(used, device=like.device)
-        self._at = torch.tensor(places, device=like.device)
-        self._factors = [self._numbers(scales.ratios, at, like) for at in places]
+        self._at = torch.tensor([layer.at for layer in self.every], device=like.device)
+        self._places = torch.tensor([c for _, _, c in layout.keys], device=like.device)
+        self._factors = [self._numbers(scales.ratios, layer.at, like) for layer in self.every]
         shifts = scales.shifts
         self._shifts = (
-            None if shifts is None else [self._numbers(shifts, at, like) for at in places]
+            None
+            if shifts is None
+            else [self._numbers(shifts, layer.at, like) for layer in self.every]
         )
         self._natural_shifts = [
             LN2 * torch.as_tensor(x, dtype=like.dtype) for x in self._shifts or ()
@@ -53,9 +102,8 @@ class Layers:
 
     @staticmethod
     def counted(layout: Layout) -> int:
-        """The number of layers, which is that of the scales of the block that has most of them."""
-        blocks = [key[:2] for key in layout.both]
-        return max(blocks.count(block) for block in {*blocks})
+        """The number of layers of a layout."""
+        return len(_layers_of(_slots_of(layout)[1], len(layout.parts)))
 
     def fill(
         self, layer: int, s: torch.Tensor, e: torch.Tensor, less: float, *, last: bool
@@ -103,14 +151,14 @@ class Layers:
         return torch.mul(s, factor, out=e)
 
     def of_blocks(self, sums: torch.Tensor) -> torch.Tensor:
-        """The sums of the asked blocks, (K, B), from those of all layers, (L, M, M, B)."""
+        """The sums of the asked blocks, (K, B), from those of all slots, (Q, M, M, B)."""
         return sums.flatten(0, 2)[self._used]
 
-    def by_layers(self, weights: torch.Tensor) -> torch.Tensor:
-        """Weights of the asked blocks, (K, B), times their scales' ratios: (L, M, M, B)."""
-        by_layer = weights.new_zeros(self.count, self.kinds, self.kinds, weights.shape[1])
-        by_layer.flatten(0, 2)[self._used] = self.scaled(weights)
-        return by_layer
+    def by_slots(self, weights: torch.Tensor) -> torch.Tensor:
+        """Weights of the asked blocks, (K, B), times their scales' ratios: (Q, M, M, B)."""
+        by_slot = weights.new_zeros(self.slots, self.kinds, self.kinds, weights.shape[1])
+        by_slot.flatten(0, 2)[self._used] = self.scaled(weights)
+        return by_slot
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
         """Numbers of the asked blocks, (K, B), times their scales as parts of the largest."""
@@ -137,14 +185,14 @@ class Layers:
     def own_by_places(self, by_block: torch.Tensor) -> torch.Tensor:
         """Sums of the asked blocks, (K,), as those of the places, (S,)."""
         sums = by_block.new_zeros(self.places)
-        return sums.index_add_(0, self._at.flatten()[self._used], by_block)
+        return sums.index_add_(0, self._places, by_block)
 
     def of_pairs(self, x: torch.Tensor) -> torch.Tensor:
         """The numbers of the asked blocks, (K, B), picked from those of the pairs, (M, M, B)."""
         return x.flatten(0, 1)[self._used % self.kinds**2]
 
     def _numbers(
-        self, values: tuple[float, ...], at: list[int], like: torch.Tensor
+        self, values: tuple[float, ...], at: Sequence[int], like: torch.Tensor
     ) -> torch.Tensor | float:
         """The numbers of a layer's blocks, (M, 1, M, 1); one where all are the same."""
         numbers = [values[place] for place in at]

@@ -45,15 +45,16 @@ class Workspace:
         like: a tensor of any shape, of the dtype and on the device to compute with.
         kinds: the number M of modalities.
         given: the number C of kinds of rows that are given.
+        slots: the number Q of slots (`gcl_torch.loss.stacked_layers`).
         layers: the number L of layers.
         matrices: the number of matrices of a band.
     """
 
     def __init__(
-        self, like: torch.Tensor, kinds: int, given: int, layers: int, matrices: int
+        self, like: torch.Tensor, kinds: int, given: int, slots: int, layers: int, matrices: int
     ) -> None:
-        self.kinds, self.given, self.layers, self.matrices = kinds, given, layers, matrices
-        self._like = like
+        self.kinds, self.given, self.matrices = kinds, given, matrices
+        self.slots, self.layers, self._like = slots, layers, like
         self._memory: dict[str, torch.Tensor] = {}
         self._pairs: dict[tuple[int, int], TilePair] = {}
         self._matrices: dict[tuple[int, int], list[Matrix]] = {}
@@ -141,9 +142,9 @@ class Band:
         self.d_products = [x[at] for x in pair.d_products.chunk(space.given)]
         """The gradient by the products of each kind of given rows, (h, C Tb) each."""
         self.row_sums = pair.row_sums[:, :, at].unbind()
-        """The sums of the rows of blocks, (M, h, M) for each layer."""
+        """The sums of the rows of blocks, (M, h, M) for each slot."""
         self.column_sums = pair.column_sums[number].unbind()
-        """The sums of the columns of blocks, (M, M, Tb) for each layer."""
+        """The sums of the columns of blocks, (M, M, Tb) for each slot."""
         self.mixed_rows = pair.mixed_rows[:, at]
         """Sums of mixed rows, (F, h)."""
         self.mixed_columns = pair.mixed_columns[number]
@@ -171,10 +172,10 @@ class TilePair:
         """The products of given rows, (C Ta, C Tb)."""
         self.d_products = space.take("d_products", given * a, given * b, pad=_PAD)
         """The gradient by these products, of the same shape."""
-        self.row_sums = space.take("rows", space.layers, kinds, a, kinds)
-        """The sums of the rows of blocks, (L, M, Ta, M)."""
-        self.column_sums = space.take("columns", count, space.layers, kinds, kinds, b)
-        """The sums of the columns of blocks, (L, M, M, Tb) for each band."""
+        self.row_sums = space.take("rows", space.slots, kinds, a, kinds)
+        """The sums of the rows of blocks, (Q, M, Ta, M)."""
+        self.column_sums = space.take("columns", count, space.slots, kinds, kinds, b)
+        """The sums of the columns of blocks, (Q, M, M, Tb) for each band."""
         self.mixed_rows = space.take("mixed rows", kinds - given, a)
         """Sums of mixed rows, (F, Ta)."""
         self.mixed_columns = space.take("mixed columns", count, (kinds - given) * b)

@@ -45,7 +45,7 @@ class StackedTiles(StackedBands):
     def sums(self) -> RowSums:
         """The first pass: the sums of all rows, (K, B) each."""
         like, kinds, layers = self.problem.rows[0], self._kinds, self._layers
-        shape = (layers.count, kinds, kinds, len(like))
+        shape = (layers.slots, kinds, kinds, len(like))
         others = like.new_zeros(shape, dtype=torch.float64)
         (others_of,) = self._cut(others, dim=3)
         last = layers.count - 1
@@ -53,25 +53,28 @@ class StackedTiles(StackedBands):
             for band in pair.bands:
                 s = band.matrices[0]
                 self._fill(s, band, i, j)
-                for layer in range(layers.count):
-                    e = s if layer == last else band.matrices[1]
-                    self._exponentials(layer, s, e, i, j, band.at)
+                for number, layer in enumerate(layers.every):
+                    if i == j and not layer.rows:
+                        continue
+                    e = s if number == last else band.matrices[1]
+                    self._exponentials(number, s, e, i, j, band.at)
                     self._drop_absent(e, i, j, band.at)
-                    torch.sum(e.blocks, 3, out=band.row_sums[layer])
-                    if i != j:
-                        torch.sum(e.blocks, 1, out=band.column_sums[layer])
+                    if layer.rows:
+                        torch.sum(e.blocks, 3, out=band.row_sums[layer.slot])
+                    if layer.columns and i != j:
+                        torch.sum(e.blocks, 1, out=band.column_sums[layer.slot])
             self._add_sums(pair, others_of, i, j)
         return self._row_sums(others)
 
     def _add_sums(self, pair: TilePair, others: Sequence[torch.Tensor], i: int, j: int) -> None:
-        """Add the sums of a pair of tiles, i and j, to those of all, (L, M, M, T) for each tile."""
-        others[i].add_(pair.row_sums.mT)  # (L, M, Ta, M) -> layer, query, pool, sample
+        """Add the sums of a pair of tiles, i and j, to those of all, (Q, M, M, T) for each tile."""
+        others[i].add_(pair.row_sums.mT)  # (Q, M, Ta, M) -> slot, query, pool, sample
         if i != j:
             of_bands = pair.column_sums.sum(0, dtype=torch.float64)
             others[j].add_(of_bands.transpose(1, 2))
 
     def _row_sums(self, others: torch.Tensor) -> RowSums:
-        """The sums of all rows, (K, B) each, from those of the layers, (L, M, M, B)."""
+        """The sums of all rows, (K, B) each, from those of the slots, (Q, M, M, B)."""
         by_block = self._layers.of_blocks(others)
         return RowSums(self._shifted(by_block), self._all_own([None] * len(self._sizes)))
 
@@ -81,7 +84,7 @@ class StackedTiles(StackedBands):
         mix_of = tuple(torch.zeros_like(x) for x in self._mix_of_tiles())
         by_rows = self._by_tiles(like.new_zeros(self.layout.rows * len(like), like.shape[1]))
         place_grads = PlaceGrads(layers, self.scales, self._sizes, like)
-        (others_of,) = self._cut(layers.by_layers(weights.others), dim=3)
+        (others_of,) = self._cut(layers.by_slots(weights.others), dim=3)
         matrices = 3 if layers.count == 1 else 4
         by_row = [
             [w.mT[:, :, at, :, None].contiguous().unbind() for at in bands]
@@ -172,25 +175,27 @@ class StackedTiles(StackedBands):
 
         Args:
             band: a band, with one matrix more where there are several layers.
-            by_row: the weights of the sums of the rows, (M, h, M, 1) for each layer.
-            by_column: the weights of the sums of the columns, (M, 1, M, Tb) for each layer.
+            by_row: the weights of the sums of the rows, (M, h, M, 1) for each slot.
+            by_column: the weights of the sums of the columns, (M, 1, M, Tb) for each slot.
             place_grads: the gradients by scales and shifts, to which this adds.
             i: the tile of the rows.
             j: the tile of the columns.
         """
         s, e, p, *more = band.matrices
-        for layer in range(self._layers.count):
-            d = more[0] if layer else p
-            self._exponentials(layer, s, e, i, j, band.at, last=True)
-            torch.add(by_row[layer], by_column[layer], out=d.blocks)
-            if layer and not place_grads.wants(layer):
-                p.all.addcmul_(d.all, e.all)
+        for number, layer in enumerate(self._layers.every):
+            d = more[0] if number else p
+            self._exponentials(number, s, e, i, j, band.at, last=True)
+            weight = (by_row if layer.rows else by_column)[layer.slot]
+            if layer.rows and layer.columns:
+                weight = torch.add(weight, by_column[layer.slot], out=d.blocks)
+            if number and not place_grads.wants(number):
+                p.blocks.addcmul_(weight, e.blocks)
                 continue
-            d.all.mul_(e.all)
+            torch.mul(weight, e.blocks, out=d.blocks)
             if self.layout.sigmoid:
                 self._drop_absent(d, i, j, band.at)
-            place_grads.write(layer, band, d, s, e)
-            if layer:
+            place_grads.write(number, band, d, s, e)
+            if number:
                 p.all.add_(d.all)
 
     def _by_log_scale(self, by_rows: Sequence[torch.Tensor]) -> torch.Tensor:

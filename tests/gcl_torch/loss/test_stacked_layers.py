@@ -49,15 +49,33 @@ def test_a_place_is_alone_in_a_layer_that_has_no_other() -> None:
     assert [both.alone(layer) for layer in range(both.count)] == [None, None]
 
 
-def test_layers_hold_each_scale_of_a_block_once() -> None:
+def test_rows_and_columns_share_a_layer_where_both_have_one_scale() -> None:
+    like, scales = torch.zeros(1), Scales((1.0, 0.5, 0.25))
+    blocks = ((0, 0), (0, 1), (1, 0), (1, 1))
+    shared = Layers(Layout((0, 1), blocks, 2, 0, False, (0, 1, 1, 2)), scales, like)
+    assert shared.every == [(0, True, True, (0, 1, 1, 2))]
+    apart = Layers(Layout((0, 1), blocks, 2, 0, False, (0, 1, 2, 0)), scales, like)
+    assert apart.every == [(0, True, False, (0, 1, 2, 0)), (0, False, True, (0, 2, 1, 0))]
+    asked_once = Layers(Layout((0, 1), blocks[:2], 2, 0, False, (0, 1)), scales, like)
+    assert asked_once.every == [(0, True, True, (0, 1, 1, -1))]
+
+
+def test_slots_hold_each_scale_of_a_block_once() -> None:
     blocks, places = ((0, 0), (0, 1), (0, 1), (1, 0), (1, 1)), (0, 0, 1, 2, 0)
     layout = Layout((0, 1), blocks, 2, 0, False, places)
     like = torch.zeros(1, dtype=torch.float64)
     layers = Layers(layout, Scales((1.0, 0.5, 0.25)), like)
-    assert layers.count == 3  # of (0, 1): its own two, and that of (1, 0)
+    assert layers.slots == 2  # of (0, 1): its two scales
+    assert layers.count == layers.counted(layout) == 3  # (1, 0) has another than (0, 1)
     weights = torch.arange(1.0, 6.0, dtype=torch.float64)[:, None]
-    by_layer = layers.by_layers(weights)
-    assert by_layer.sum() == 1 + 2 + 3 * 0.5 + 4 * 0.25 + 5
-    torch.testing.assert_close(layers.of_blocks(by_layer), layers.scaled(weights))
-    assert layers.by_places(by_layer[..., 0]).tolist() == [1 + 2 + 5, 1.5, 1.0]
+    by_slot = layers.by_slots(weights)
+    assert by_slot.sum() == 1 + 2 + 3 * 0.5 + 4 * 0.25 + 5
+    torch.testing.assert_close(layers.of_blocks(by_slot), layers.scaled(weights))
+    by_layer = torch.arange(12.0, dtype=torch.float64).view(3, 2, 2)
+    assert layers.every[0].at == (0, 0, 2, 0)
+    assert layers.every[1].at == (0, 2, 0, 0)
+    assert layers.every[2].at == (-1, 1, 1, -1)
+    want = [0 + 1 + 3 + 4 + 6 + 7, 9 + 10, 2 + 5]
+    assert layers.by_places(by_layer).tolist() == want
+    assert layers.own_by_places(weights[:, 0]).tolist() == [1 + 2 + 5, 3, 4]
     assert layers.by_pairs(weights)[..., 0].tolist() == [[1, 3.5], [1, 5]]

@@ -17,7 +17,7 @@ def test_bands_hold_every_sample_once(size: int, kinds: int, columns: int, matri
 
 
 def test_bands_of_one_height_share_their_matrices() -> None:
-    space = Workspace(torch.zeros(1), 3, 2, 1, 2)
+    space = Workspace(torch.zeros(1), 3, 2, 1, 1, 2)
     pair = space.pair(6, 5, [slice(0, 3), slice(3, 6)])
     first, second = pair.bands
     assert first.matrices is second.matrices
@@ -26,7 +26,7 @@ def test_bands_of_one_height_share_their_matrices() -> None:
 
 
 def test_a_band_is_a_part_of_its_pair() -> None:
-    space = Workspace(torch.zeros(1), 3, 2, 1, 1)
+    space = Workspace(torch.zeros(1), 3, 2, 1, 1, 1)
     pair = space.pair(4, 5, [slice(0, 2), slice(2, 4)])
     pair.products.copy_(torch.arange(80.0).view(8, 10))
     first, second = pair.bands
@@ -39,7 +39,7 @@ def test_a_band_is_a_part_of_its_pair() -> None:
 
 
 def test_own_entries_are_those_of_a_sample_with_itself() -> None:
-    space = Workspace(torch.zeros(1), 2, 2, 1, 1)
+    space = Workspace(torch.zeros(1), 2, 2, 1, 1, 1)
     band = space.pair(4, 4, [slice(0, 2), slice(2, 4)]).bands[1]
     (matrix,) = band.matrices
     matrix.all.zero_()
