@@ -37,7 +37,7 @@ Rows = Sequence[torch.Tensor]
 Add = Callable[[torch.Tensor, torch.Tensor], object]
 """A function that adds to a matrix, in place, another that holds the same kind of sums, (N, W)."""
 
-_TILE = {"cpu": 192}
+_TILE = {"cpu": 256}
 """The samples of a tile by kind of device."""
 
 
