@@ -1,5 +1,6 @@
 """A sigmoid's loss and gradients in one pass: those of two passes, and of whole blocks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from gcl_spec.loss import gcl_loss as neutral_loss
 from gcl_spec.loss.equation import contrastive_terms
 from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.problem import Problem
 from gcl_spec.objective import Objective
 from gcl_torch.loss import stacked_matrices
 from gcl_torch.loss.kernel import GramKernel
@@ -127,3 +129,13 @@ def test_missing_rows_take_two_passes() -> None:
     present = {"text": torch.arange(13) % 4 > 0}
     found, want = (graded(given, kernel, present=present) for kernel in (TILED, plain_blocks))
     torch.testing.assert_close(found, want, rtol=1e-12, atol=1e-14)
+
+
+def test_no_product_is_kept_for_a_second_pass() -> None:
+    image, text, log_scale, bias = (x.detach() for x in leaves())
+    problem = Problem((image, text), (0, 1), ((0, 1), (1, 0)), sigmoid=True, shift=bias)
+    pairs = replace(problem, blocks=((0, 0), *problem.blocks, (1, 1)), targets=problem.blocks)
+    tiles = GramKernel(tile=5, cache_bytes=10**6).tiles(pairs, log_scale.exp(), ahead=True)
+    assert isinstance(tiles, OnePassTiles)
+    tiles.sums()
+    assert not tiles._cache

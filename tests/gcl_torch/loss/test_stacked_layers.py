@@ -1,9 +1,14 @@
 """The family of objectives in PyTorch's tiles: all blocks in one matrix, and one by one."""
 
+from typing import Any
+
 import pytest
 import torch
+from array_api_compat import torch as torch_namespace
 
 from family_cases import FAMILY, check, drawn
+from gcl_spec.loss.plain import plain_blocks
+from gcl_spec.loss.problem import Problem
 from gcl_spec.loss.tiled.scales import Scales
 from gcl_spec.loss.tiled.tile_logits import Layout
 from gcl_torch.loss import kernel as gram
@@ -38,6 +43,27 @@ def test_every_way_equals_the_reference(
         **tensors,
     )
     check(want, found)
+
+
+def test_the_scale_of_a_layer_of_its_own_has_its_gradient() -> None:
+    """It is not summed, but what the gradient by all scales leaves of the others'."""
+    torch.manual_seed(2)
+    rows = torch.nn.functional.normalize(torch.randn(2, 11, 5, dtype=torch.float64), dim=2)
+    blocks = ((0, 0), (0, 1), (1, 0), (1, 1)) * 2
+    problem = Problem(
+        tuple(rows), (0, 1), blocks, ((0, 1), (1, 0)), places=(0, 0, 0, 0, 1, 1, 1, 1)
+    )
+    cotangents = torch.randn(3, len(blocks), 11, dtype=torch.float64)
+
+    def by_scales(kernel: Any) -> torch.Tensor:
+        scale = torch.tensor([2.0, 5.0], dtype=torch.float64, requires_grad=True)
+        answer = torch.stack(kernel(problem, scale, xp=torch_namespace)[:3])
+        (gradient,) = torch.autograd.grad((answer * cotangents).sum(), scale)
+        return gradient
+
+    kernel = gram.GramKernel(tile=4)
+    assert isinstance(kernel.tiles(problem, torch.tensor([2.0, 5.0])), StackedTiles)
+    torch.testing.assert_close(by_scales(kernel), by_scales(plain_blocks))
 
 
 def test_a_place_is_alone_in_a_layer_that_has_no_other() -> None:
