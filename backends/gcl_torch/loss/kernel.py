@@ -30,9 +30,6 @@ CACHE_BYTES = 3 * 2**23
 _PLAIN_BELOW = 64
 """The number of samples under which whole blocks are as fast as tiles (benchmarks/README.md)."""
 
-_STEP = 256
-"""The rows of a step on a CPU: memory of a few such arrays is used again, larger is not."""
-
 _TILE = {"cpu": 320, "cuda": 4096}
 """The samples of a tile by kind of device; other kinds may lack float64, which its sums need."""
 
@@ -180,9 +177,7 @@ def shift_on_host(
             process has the rows of all.
     """
     apart = None if samples is None else processes
-    candidate = shared_shift(
-        problem, scale2, xp, scales, samples=samples, processes=apart, step=_STEP
-    )
+    candidate = shared_shift(problem, scale2, xp, scales, samples=samples, processes=apart)
     choice = torch.stack([candidate.shift, (~candidate.fits).to(candidate.shift.dtype)])
     if processes is not None:
         # All processes must take the same path, also where rounding differs between machines.
@@ -201,10 +196,7 @@ class _InverseNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        if a.device.type != "cpu":
-            return inverse_norm(a, b, xp)  # type: ignore[no-any-return]
-        parts = zip(torch.split(a, _STEP), torch.split(b, _STEP), strict=True)
-        return torch.cat([inverse_norm(x, y, xp) for x, y in parts])
+        return inverse_norm(a, b, xp)  # type: ignore[no-any-return]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:

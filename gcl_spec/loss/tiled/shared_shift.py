@@ -38,7 +38,6 @@ def shared_shift(
     *,
     samples: int | None = None,
     processes: Processes | None = None,
-    step: int | None = None,
 ) -> SharedShift:
     """The shift for a problem, or for a batch of which processes hold the rows.
 
@@ -55,7 +54,6 @@ def shared_shift(
         samples: the samples of the batch; None: those of the problem, which is all of it.
         processes: the processes whose problems, which have rows of their own or none, make up the
             batch: the shift is one for all of them.
-        step: the samples whose own logits are computed at a time; None: all.
     """
     over: Callable[[Array], Array] = (lambda x: x) if processes is None else processes.max
     samples = problem.rows[0].shape[0] if samples is None else samples
@@ -64,7 +62,7 @@ def shared_shift(
     lowest_power = log2(float(info.smallest_normal))
     room = min(log2(float(info.max)) - 1, -lowest_power - 24) - terms
     depth = log2(float(info.eps)) - lowest_power - terms
-    dots = OwnDots(problem, scale2, xp, step=step)
+    dots = OwnDots(problem, scale2, xp)
     norms = [_largest(dots(m, m), xp) for m in range(len(problem.parts))]
     largest = over(xp.max(xp.stack(norms)))
     if problem.damp is not None:  # factors of logits: 1 - s_j . s_k
