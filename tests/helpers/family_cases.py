@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 
 from gcl_reference.loss import Gradients, Samples, gradients
-from gcl_spec.objective import Objective
+from gcl_spec.objective import Direction, Objective
 
 Numbers = np.ndarray[Any, Any]
 
 SAMPLES, WIDTH, MODALITIES = 7, 5, ("image", "text", "image+text")
+
+_CIRCLE = zip(MODALITIES, (*MODALITIES[1:], MODALITIES[0]), strict=True)
+_ONE_ORDER = tuple(Direction(query, target, pool=(query, target)) for query, target in _CIRCLE)
+"""Every two modalities are contrasted, each pair of them in one order alone."""
 
 FAMILY: dict[str, tuple[Objective, tuple[int, ...], tuple[int, ...] | None]] = {
     "shares": (Objective(positives=0.3), (), None),
@@ -23,6 +27,7 @@ FAMILY: dict[str, tuple[Objective, tuple[int, ...], tuple[int, ...] | None]] = {
     "detached hardness": (Objective(hardness=3.0, hardness_weights="detached"), (), None),
     "sigmoid": (Objective(loss="sigmoid"), (), ()),
     "sigmoid of pairs": (Objective(loss="sigmoid", scales="pair"), (3, 3), (3, 3)),
+    "sigmoid, one order": (Objective(loss="sigmoid", directions=_ONE_ORDER), (), ()),
     "some directions": (Objective(pool="target", scales="pair"), (3, 3), (3, 3)),
 }
 """The objective, the shape of its log_scale, and that of its bias, by name."""

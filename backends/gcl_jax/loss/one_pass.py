@@ -8,7 +8,6 @@ second one.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeAlias
 
 import jax
@@ -72,10 +71,9 @@ def from_unit(
 
     def with_positives(given: tuple[Side, jax.Array, Part]) -> tuple[Part, jax.Array]:
         """The gradients of a tile, and the weighted sum of its positives' logits, shape ()."""
-        side, mean, of_negatives = given
-        value, of_positives = _of_positives(tiles, side, mean)
-        add = partial(jax.tree.map, lambda x, y: weight * x + y)
-        return add(of_negatives, of_positives), value
+        side, of_own, of_negatives = given
+        value, of_positives = _of_positives(tiles, side, of_own)
+        return jax.tree.map(lambda x, y: weight * x + y, of_negatives, of_positives), value
 
     def scaled() -> tuple[Any, ...]:
         """The gradients of negatives by their weight, with those of positives."""

@@ -117,22 +117,25 @@ class StackedBands(Tiles):
             a, b = present[:, self._slices[i]][:, at].flatten(), present[:, self._slices[j]]
             e.all.mul_(a[:, None]).mul_(b.flatten())
 
-    def _sum_mix(self, s: Matrix, d: Matrix, band: Band, same: bool) -> None:
-        """Write the gradient by the factors of a band's mixed rows, times these factors.
+    def _pull_back(self, s: Matrix, d: Matrix, band: Band, i: int, j: int) -> None:
+        """Write a band's gradients by factors of mixed rows, times these, and by given products.
 
-        It is the sum over such a row of d loss / d logit times logit. This overwrites the logits.
+        That by the factor of a row is the sum over the row of d loss / d logit times logit.
 
         Args:
-            s: the logits.
-            d: the gradient by them.
-            band: the band, with memory for the sums.
-            same: whether both tiles are one, whose mixed columns are its mixed rows.
+            s: the logits of the band, which are used up.
+            d: the gradient by them, which is used up.
+            band: the band, with memory for the gradients.
+            i: the tile of the rows.
+            j: the tile of the columns.
         """
-        s.mixed_rows.mul_(d.mixed_rows)
-        torch.sum(s.mixed_rows, 2, out=band.mixed_rows)
-        if not same:
-            s.mixed_columns.mul_(d.mixed_columns)
-            torch.sum(s.all_mixed_columns, 0, out=band.mixed_columns)
+        if self._mixed:
+            s.mixed_rows.mul_(d.mixed_rows)
+            torch.sum(s.mixed_rows, 2, out=band.mixed_rows)
+            if i != j:
+                s.mixed_columns.mul_(d.mixed_columns)
+                torch.sum(s.all_mixed_columns, 0, out=band.mixed_columns)
+        self._fold(d, band, i, j)
 
     def _fold(self, d: Matrix, band: Band, i: int, j: int) -> None:
         """Write the gradient by a band's products of given rows, from `d`, that by all logits.

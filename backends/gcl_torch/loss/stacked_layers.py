@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 
 from gcl_spec.loss.tiled.scales import Scales
-from gcl_spec.loss.tiled.tile_logits import LN2, Layout
+from gcl_spec.loss.tiled.tile_logits import LN2, Key, Layout
 from gcl_torch.loss.stacked_matrices import Band, Matrix, TilePair
 
 __all__ = ["Layers", "PlaceGrads"]
@@ -32,20 +32,19 @@ class Layer(NamedTuple):
     """The place of the scale of each block, M x M of them; -1 where there is none."""
 
 
-def _by_block(layout: Layout) -> list[tuple[list[int], int]]:
-    """For each key the places of its block, in order, and its own."""
+def _slot_of(layout: Layout) -> dict[Key, int]:
+    """The slot of every key: the number of its block's keys that come before it."""
     keys = layout.keys
-    return [(sorted(c for *other, c in keys if other == [m, n]), c) for m, n, c in keys]
+    return {key: sum(k[:2] == key[:2] and k < key for k in keys) for key in keys}
 
 
-def _slots_of(layout: Layout) -> tuple[int, list[list[int]]]:
-    """The number of slots, and the places of each, M x M; -1 where a block has none there."""
-    kinds, by_block = len(layout.parts), _by_block(layout)
-    count = max(len(places) for places, _ in by_block)
-    slots = [[-1] * kinds**2 for _ in range(count)]
-    for (m, n, c), (places, _) in zip(layout.keys, by_block, strict=True):
-        slots[places.index(c)][m * kinds + n] = c
-    return count, slots
+def _slots_of(layout: Layout) -> list[list[int]]:
+    """The places of each slot, M x M; -1 where a block has none there."""
+    kinds, slot_of = len(layout.parts), _slot_of(layout)
+    slots = [[-1] * kinds**2 for _ in range(1 + max(slot_of.values()))]
+    for (m, n, c), slot in slot_of.items():
+        slots[slot][m * kinds + n] = c
+    return slots
 
 
 def _layers_of(slots: Sequence[Sequence[int]], kinds: int) -> list[Layer]:
@@ -73,17 +72,16 @@ class Layers:
     def __init__(self, layout: Layout, scales: Scales, like: torch.Tensor) -> None:
         self.kinds = kinds = len(layout.parts)
         """The number M of modalities."""
-        self.slots, places = _slots_of(layout)
+        slots = _slots_of(layout)
+        self.slots = len(slots)
         """The number Q of slots."""
-        self.every = _layers_of(places, kinds)
+        self.every = _layers_of(slots, kinds)
         """The layers."""
         self.count = len(self.every)
         """The number L of layers."""
         self.places, self._sigmoid = len(scales.ratios), layout.sigmoid
-        slot_of = [places_of.index(c) for places_of, c in _by_block(layout)]
-        used = [
-            (q * kinds + m) * kinds + n for q, (m, n, _) in zip(slot_of, layout.keys, strict=True)
-        ]
+        slot_of = _slot_of(layout)
+        used = [(slot_of[m, n, c] * kinds + m) * kinds + n for m, n, c in layout.keys]
         self._used = torch.tensor(used, device=like.device)
         self._at = torch.tensor([layer.at for layer in self.every], device=like.device)
         self._places = torch.tensor([c for _, _, c in layout.keys], device=like.device)
@@ -103,7 +101,7 @@ class Layers:
     @staticmethod
     def counted(layout: Layout) -> int:
         """The number of layers of a layout."""
-        return len(_layers_of(_slots_of(layout)[1], len(layout.parts)))
+        return len(_layers_of(_slots_of(layout), len(layout.parts)))
 
     def fill(
         self, layer: int, s: torch.Tensor, e: torch.Tensor, less: float, *, last: bool
@@ -123,12 +121,12 @@ class Layers:
                 torch.mul(x, LN2, out=e).sigmoid_()
             else:
                 torch.add(self._natural_shifts[layer], x, alpha=LN2, out=e).sigmoid_()
-        elif self._sigmoid or less == 0.0:
+        elif less:
+            torch.sub(self._at_scale(layer, s, e), less, out=e).exp2_()
+        else:
             self.exponentials(layer, s, e)
             if self._sigmoid:
                 e.log1p_()
-        else:
-            torch.sub(self._at_scale(layer, s, e), less, out=e).exp2_()
 
     def exponentials(self, layer: int, s: torch.Tensor, e: torch.Tensor) -> None:
         """Fill `e` with the exponentials of a layer's shifted logits.

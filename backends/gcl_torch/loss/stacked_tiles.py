@@ -8,6 +8,7 @@ otherwise start one for every block and allocate its result, and the matrices of
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -19,10 +20,21 @@ from gcl_torch.loss.stacked_bands import StackedBands
 from gcl_torch.loss.stacked_layers import Layers, PlaceGrads
 from gcl_torch.loss.stacked_matrices import Band, TilePair
 
-__all__ = ["StackedTiles"]
+__all__ = ["StackedTiles", "TileGradients"]
 
 _LAYERS = 4
 """The largest number of scales of a block for which this is faster than blocks one by one."""
+
+
+class TileGradients(NamedTuple):
+    """The gradients of all tiles, to which pairs of tiles add."""
+
+    rows: tuple[torch.Tensor, ...]
+    """By the rows, (C T, D) for each tile."""
+    mix: tuple[torch.Tensor, ...]
+    """By the factors of mixed rows, times these factors, (F, T) each; empty without such rows."""
+    places: PlaceGrads
+    """By the scales and the shifts."""
 
 
 class StackedTiles(StackedBands):
@@ -80,10 +92,7 @@ class StackedTiles(StackedBands):
 
     def gradients(self, derivatives: Derivatives) -> Gradients:
         """The second pass: the gradients, (B, D) by rows, from the derivatives by sums, (K, B)."""
-        like, weights, layers = self.problem.rows[0], derivatives.weights, self._layers
-        mix_of = tuple(torch.zeros_like(x) for x in self._mix_of_tiles())
-        by_rows = self._by_tiles(like.new_zeros(self.layout.rows * len(like), like.shape[1]))
-        place_grads = PlaceGrads(layers, self.scales, self._sizes, like)
+        weights, layers, grads = derivatives.weights, self._layers, self._no_gradients()
         (others_of,) = self._cut(layers.by_slots(weights.others), dim=3)
         matrices = 3 if layers.count == 1 else 4
         by_row = [
@@ -97,65 +106,47 @@ class StackedTiles(StackedBands):
             for band in pair.bands:
                 s, _, d, *_ = band.matrices
                 self._fill(s, band, i, j)
-                self._d_logits(band, by_row[i][band.number], by_column[j], place_grads, i, j)
+                self._d_logits(band, by_row[i][band.number], by_column[j], grads.places, i, j)
                 if i == j:
-                    place_grads.keep_own(s.own(band.at), i, band.at)
+                    grads.places.keep_own(s.own(band.at), i, band.at)
                     d.own(band.at).copy_(own_of[i][..., band.at])
-                if mix_of:
-                    self._sum_mix(s, d, band, i == j)
-                self._fold(d, band, i, j)
-            place_grads.add(pair, 0.5 if i == j else 1.0)
-            self._add_gradients(pair, by_rows, mix_of, i, j)
-        return self._all_gradients(derivatives, by_rows, mix_of, place_grads)
+                self._pull_back(s, d, band, i, j)
+            self._add_gradients(pair, grads, i, j)
+        return self._all_gradients(derivatives, grads)
 
-    def _add_gradients(
-        self,
-        pair: TilePair,
-        by_rows: Sequence[torch.Tensor],
-        mix: Sequence[torch.Tensor],
-        i: int,
-        j: int,
-    ) -> None:
-        """Add the gradients of a pair of tiles, i and j, to those of all tiles.
+    def _no_gradients(self) -> TileGradients:
+        """Gradients of 0."""
+        like = self.problem.rows[0]
+        rows = like.new_zeros(self.layout.rows * len(like), like.shape[1])
+        return TileGradients(
+            self._by_tiles(rows),
+            tuple(torch.zeros_like(x) for x in self._mix_of_tiles()),
+            PlaceGrads(self._layers, self.scales, self._sizes, like),
+        )
 
-        Args:
-            pair: the pair, with the gradient by its products and sums of mixed rows.
-            by_rows: the gradients by rows, (C T, D) for each tile.
-            mix: those by factors of mixed rows, times these factors, (F, T) for each tile.
-            i: the first tile.
-            j: the second.
-        """
-        by_rows[i].addmm_(pair.d_products, self._z[j])
-        if i != j:
-            by_rows[j].addmm_(pair.d_products.mT, self._z[i])
+    def _add_gradients(self, pair: TilePair, grads: TileGradients, i: int, j: int) -> None:
+        """Add the gradients of a pair of tiles, i and j, to those of all."""
+        (rows, mix, places), same = grads, i == j
+        places.add(pair, 0.5 if same else 1.0)
+        rows[i].addmm_(pair.d_products, self._z[j])
+        if not same:
+            rows[j].addmm_(pair.d_products.mT, self._z[i])
         if mix:
             mix[i].add_(pair.mixed_rows)
-            if i != j:
+            if not same:
                 mix[j].add_(pair.mixed_columns.sum(0).view_as(mix[j]))
 
-    def _all_gradients(
-        self,
-        derivatives: Derivatives,
-        by_rows: Sequence[torch.Tensor],
-        mix: Sequence[torch.Tensor],
-        place_grads: PlaceGrads,
-    ) -> Gradients:
-        """The gradients, (B, D) by rows, from those of the tiles.
-
-        Args:
-            derivatives: the derivatives by the sums, (K, B).
-            by_rows: the gradients by rows, (C T, D) for each tile.
-            mix: those by factors of mixed rows, times these factors, (F, T) for each tile.
-            place_grads: those by scales and shifts.
-        """
-        mean, factor = derivatives.weights.mean, derivatives.factor
-        by_scales = place_grads.by_scales(mean, lambda: self._by_log_scale(by_rows))
+    def _all_gradients(self, derivatives: Derivatives, grads: TileGradients) -> Gradients:
+        """The gradients, (B, D) by rows, from those of the tiles, with the derivatives' factor."""
+        (rows, mix, places), factor = grads, derivatives.factor
+        mean = derivatives.weights.mean
+        by_scales = places.by_scales(mean, lambda: self._by_log_scale(rows))
         self._z = ()  # so that the rows by kinds need no memory of their own
-        by_mix = torch.cat(list(mix), 1)[:, None] if mix else None
-        by_all = self._gathered(self._by_kinds(by_rows), by_mix, by_scales, factor)
+        by_mix = torch.cat(mix, 1)[:, None] if mix else None
+        by_all = self._gathered(self._by_kinds(rows), by_mix, by_scales, factor)
         if self.scales.shifts is None:
             return by_all
-        return by_all._replace(shift=self._sum(place_grads.by_shifts() * factor))
+        return by_all._replace(shift=self._sum(places.by_shifts() * factor))
 
     def _by_kinds(self, rows: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The rows of every kind, (B, D) each, of those of the tiles, (C T, D) each."""

@@ -8,12 +8,15 @@ from family_cases import check, drawn
 from gcl_jax.loss.functions import loss_and_grads
 
 
-@pytest.mark.parametrize("name", ["hardness of pairs", "sigmoid of pairs"])
-def test_tiles_equal_the_reference(name: str) -> None:
-    batch, want = drawn(name, True)
+@pytest.mark.parametrize(
+    ("name", "present"),
+    [("hardness of pairs", True), ("sigmoid of pairs", True), ("sigmoid, one order", False)],
+)
+def test_tiles_equal_the_reference(name: str, present: bool) -> None:
+    batch, want = drawn(name, present)
     with jax.enable_x64(True):
         given = {"present": batch.present, "ids": batch.ids, "bias": batch.bias}
-        arrays = {k: jnp.asarray(x) for k, x in given.items()}
+        arrays = {k: None if x is None else jnp.asarray(x) for k, x in given.items()}
         found = loss_and_grads(
             jnp.asarray(batch.z),
             jnp.asarray(batch.log_scale),
