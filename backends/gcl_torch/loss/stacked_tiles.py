@@ -30,11 +30,11 @@ class TileGradients(NamedTuple):
     """The gradients of all tiles, to which pairs of tiles add."""
 
     rows: tuple[torch.Tensor, ...]
-    """By the rows, (C T, D) for each tile."""
+    """The gradients by the rows, of shape (C T, D) for each tile."""
     mix: tuple[torch.Tensor, ...]
-    """By the factors of mixed rows, times these factors, (F, T) each; empty without such rows."""
+    """Those by the factors of mixed rows, times these, (F, T) each; none without such rows."""
     places: PlaceGrads
-    """By the scales and the shifts."""
+    """Those by the scales and the shifts."""
 
 
 class StackedTiles(StackedBands):
@@ -125,7 +125,7 @@ class StackedTiles(StackedBands):
         )
 
     def _add_gradients(self, pair: TilePair, grads: TileGradients, i: int, j: int) -> None:
-        """Add the gradients of a pair of tiles, i and j, to those of all."""
+        """Add the gradients of a pair of tiles, i and j, to those of all, (C T, D) by rows."""
         (rows, mix, places), same = grads, i == j
         places.add(pair, 0.5 if same else 1.0)
         rows[i].addmm_(pair.d_products, self._z[j])
